@@ -1,0 +1,36 @@
+-- name: get_settings^
+-- What the start looks at; reserved_connections is known from PostgreSQL 16 on.
+SELECT current_setting('server_version_num')::int AS version,
+    current_setting('fsync')::bool AS fsync,
+    current_setting('full_page_writes')::bool AS full_page_writes,
+    current_setting('synchronous_commit') AS synchronous_commit,
+    current_setting('max_connections')::int
+        - current_setting('superuser_reserved_connections')::int
+        - coalesce(current_setting('reserved_connections', true)::int, 0) AS connections,
+    pg_is_in_recovery() AS is_standby;
+
+-- name: get_time$
+SELECT clock_timestamp();
+
+-- name: has_version_table$
+SELECT to_regclass('public.alembic_version') IS NOT NULL;
+
+-- name: find_version$
+SELECT version_num FROM public.alembic_version;
+
+-- name: get_effective_role^
+-- Owners and superusers walk through row-level security; so does whoever can become one without asking.
+SELECT r.rolname AS name, r.rolsuper AS is_superuser, r.rolbypassrls AS bypasses_rls,
+    (SELECT min(c.relname) FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm') AND c.relnamespace = 'public'::regnamespace
+        AND pg_has_role(current_user, c.relowner, 'MEMBER')) AS owned_table
+FROM pg_roles r WHERE r.rolname = current_user;
+
+-- name: list_partitions
+-- What is there already.
+SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent::regclass::text IN ('webhook_ledger', 'events', 'messages', 'message_events', 'deliveries', 'delivery_attempts');
+
+-- name: count_in_default$
+-- Row-level security hides tenants' rows from the owner, so the statistics are asked; above zero a partition was missing.
+SELECT coalesce(sum(s.n_tup_ins - s.n_tup_del), 0)::bigint FROM pg_stat_user_tables s
+WHERE s.schemaname = 'public' AND s.relname LIKE '%\_default';
