@@ -1,0 +1,265 @@
+"""The lane: the data plane's operations, served without the framework; everything else goes to the framework.
+
+A request costs one or two dict look-ups before its handler runs. Measured ceilings are in the performance goals; so no closure,
+no header dict and no validation layer is made for a request here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+
+from waystate.errors import NotFound, Refused, TooLarge
+from waystate.ids import new_id
+from waystate.json import Unreadable, clean_text
+from waystate.web.problems import (
+    BODY_TOO_LARGE,
+    UNMATCHED,
+    Answers,
+    Headers,
+    InternalError,
+    MethodNotAllowed,
+    OnError,
+    TooSlow,
+    render_problem,
+    unreadable_body,
+)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+JSON_HEADERS: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+TEXT_HEADERS: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+_LONGEST_LENGTH = 18
+
+
+class ClientGone(Exception):
+    """The client hung up in the middle of its body: nobody is left to answer."""
+
+
+class Request:
+    """`tail` is the path's last parameter, percent-decoded; a `+` in a path is a plus."""
+
+    __slots__ = ("_body", "_read_timeout", "_receive", "scope", "tail")
+
+    def __init__(self, scope: Scope, receive: Receive, tail: str = "", read_timeout: float | None = None) -> None:
+        self.scope = scope
+        self.tail = tail
+        self._receive = receive
+        self._read_timeout = read_timeout
+        self._body: bytes | None = None
+
+    @property
+    def method(self) -> str:
+        return str(self.scope["method"])
+
+    @property
+    def path(self) -> str:
+        return str(self.scope["path"])
+
+    @property
+    def query_string(self) -> bytes:
+        return bytes(self.scope["query_string"])
+
+    @property
+    def client_host(self) -> str | None:
+        client = self.scope.get("client")
+        return client[0] if client else None
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first header of this name, which is written in lower case."""
+        for key, value in self.scope["headers"]:
+            if key == name:
+                return bytes(value)
+        return None
+
+    def query(self, name: str) -> str | None:
+        if not self.scope["query_string"]:
+            return None
+        pairs = parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True)
+        return next((clean_text(value) for key, value in pairs if key == name), None)
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body, of at most `limit` bytes. Raises TooLarge without reading on, TooSlow, ClientGone."""
+        if self._body is None:
+            if _declares_over(self, limit):
+                raise _too_large(limit)
+            try:
+                async with asyncio.timeout(self._read_timeout):
+                    self._body = await self._read(limit)
+            except TimeoutError:
+                detail = f"The body did not arrive within {self._read_timeout} s. Send it again over a faster connection."
+                raise TooSlow("body_too_slow", detail) from None
+        return self._body
+
+    async def _read(self, limit: int) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] != "http.request":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            if not message.get("more_body", False):
+                return b"".join([*chunks, chunk]) if chunks else bytes(chunk)
+            chunks.append(chunk)
+
+
+class Response:
+    """`headers` is sent as it is and never changed, so handlers share one list."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, body: bytes, headers: Headers = JSON_HEADERS) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers
+
+
+def json_response(body: bytes, status: int = 200) -> Response:
+    return Response(status, body, JSON_HEADERS)
+
+
+def text_response(text: str, status: int = 200) -> Response:
+    return Response(status, text.encode(), TEXT_HEADERS)
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+Route = tuple[str, str, Handler]
+"""Method, path, handler. `/state/message` is that path alone; `/state/mapping/{waId}` takes a last part, the `tail`."""
+
+
+class Lane:
+    """The ASGI application in front of the framework's (`fallback`).
+
+    `read_timeout`: seconds a body may take. `answers` counts (operation, status).
+    A path with more parts than the lane's own (`/state/mapping/a/b`) is the fallback's.
+    """
+
+    __slots__ = ("_answers", "_exact", "_fallback", "_on_error", "_prefixed", "_read_timeout", "operations")
+
+    def __init__(
+        self, routes: Iterable[Route], fallback: Asgi, on_error: OnError, *, read_timeout: float, answers: Answers | None = None
+    ) -> None:
+        self._fallback = fallback
+        self._on_error = on_error
+        self._read_timeout = read_timeout
+        self._answers = {} if answers is None else answers
+        self._exact: dict[str, dict[str, tuple[Handler, str]]] = {}
+        self._prefixed: dict[str, dict[str, tuple[Handler, str]]] = {}
+        self.operations: list[tuple[str, str]] = []
+        for method, path, handler in routes:
+            self._add(method, path, handler)
+
+    def _add(self, method: str, path: str, handler: Handler) -> None:
+        prefix = path.partition("{")[0]
+        methods = (self._prefixed if prefix.endswith("/") else self._exact).setdefault(prefix, {})
+        methods[method] = (handler, f"{method} {path}")
+        if method == "GET":
+            methods["HEAD"] = (handler, f"HEAD {path}")
+        self.operations.append((method, path))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._fallback(scope, receive, send)
+        path = scope["path"]
+        tail: str | None = None
+        methods = self._exact.get(path)
+        if methods is None:
+            cut = path.rfind("/") + 1
+            methods = self._prefixed.get(path[:cut])
+            tail = path[cut:]
+            if methods is None:
+                methods, tail = self._find_encoded(scope, path)
+                if methods is None:
+                    return await self._fallback(scope, receive, send)
+        operation = UNMATCHED
+        try:
+            handler, operation = self._choose(methods, scope["method"], tail)
+            response = await handler(Request(scope, receive, tail or "", self._read_timeout))
+        except ClientGone:
+            return None
+        except Exception as error:
+            response = self._refuse(error, operation)
+        key = (operation, response.status)
+        self._answers[key] = self._answers.get(key, 0) + 1
+        return await _send(scope, send, response)
+
+    def _find_encoded(self, scope: Scope, path: str) -> tuple[dict[str, tuple[Handler, str]] | None, str]:
+        """An id may have a slash (base64 has), which a caller writes as %2F; only the raw path tells it from a further part."""
+        for prefix, methods in self._prefixed.items():
+            if path.startswith(prefix) and scope.get("raw_path", b"").count(b"/") == prefix.count("/"):
+                return methods, path[len(prefix) :]
+        return None, ""
+
+    @staticmethod
+    def _choose(methods: dict[str, tuple[Handler, str]], method: str, tail: str | None) -> tuple[Handler, str]:
+        if tail is not None and (not tail or "\x00" in tail):
+            raise NotFound("not_found", "The path needs an id as its last part. /docs lists every operation.")
+        found = methods.get(method)
+        if found is None:
+            raise MethodNotAllowed(", ".join(sorted(methods)))
+        return found
+
+    def _refuse(self, error: Exception, operation: str) -> Response:
+        if isinstance(error, Unreadable):
+            error = unreadable_body(error)
+        if not isinstance(error, Refused):
+            request_id = str(new_id())
+            self._on_error(operation, error, request_id)
+            error = InternalError(request_id)
+        status, headers, body = render_problem(error)
+        return Response(status, body, headers)
+
+
+class BodyLimit:
+    """Middleware that gives the framework's own routes the lane's limit; add it before `install_problems`.
+
+    It raises where the route reads: FastAPI lets an HTTPException pass there, and only that. The framework's `max_body_size`
+    answers in plain text instead, and sends private exceptions through every middleware.
+    """
+
+    def __init__(self, app: Asgi, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        size = self._limit + 1 if _declares_over(Request(scope, receive), self._limit) else 0
+
+        async def counted() -> Message:
+            nonlocal size
+            if size <= self._limit:
+                message = await receive()
+                size += len(message.get("body", b""))
+            if size > self._limit:
+                raise HTTPException(TooLarge.status, _too_large(self._limit).detail)
+            return message
+
+        return await self._app(scope, counted, send)
+
+
+async def _send(scope: Scope, send: Send, response: Response) -> None:
+    headers, body = response.headers, response.body
+    if scope["method"] == "HEAD":
+        headers, body = [*headers, (b"content-length", str(len(body)).encode())], b""
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _declares_over(request: Request, limit: int) -> bool:
+    declared = request.header(b"content-length") or b""
+    return declared.isdigit() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(BODY_TOO_LARGE, f"The body may have at most {limit} bytes. Send less at once.", limit=limit)
