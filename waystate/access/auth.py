@@ -1,0 +1,246 @@
+"""Who is calling: by an API key, or in trusted mode by a tenant's name alone."""
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
+
+from waystate.access import store
+from waystate.access.model import ApiKey, Principal, check_usable, matches, parse_key, unknown_key
+from waystate.clock import Clock, utc_now
+from waystate.db.pool import Database
+from waystate.errors import BadRequest, Forbidden, Unauthorized
+from waystate.ids import TenantId, parse_tenant_id
+from waystate.tenants.routing import Directory, Monotonic, ShortMemory
+from waystate.tenants.store import unknown_tenant
+from waystate.web.asgi import Scope
+
+CHECK_TTL = 0.9
+"""Seconds a key's check holds: a revocation counts within 1 s, and a tenth is left for the read itself."""
+
+_TRUSTED_PATH = re.compile(r"/state/.*|/v1/messages/[^/]+/trace")
+
+_LONGEST_KEY = 200
+_TENANT = b"x-tenant-id"
+_SINGLE = frozenset(
+    (b"authorization", b"x-api-key", _TENANT, b"host", b"content-type", b"content-length", b"transfer-encoding")
+)
+_BETRAYING = frozenset((b"forwarded", b"via", b"origin"))
+_BETRAYING_PREFIXES = (b"x-forwarded-", b"sec-fetch-")
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]+)?")
+
+
+class Facts(NamedTuple):
+    """All that is looked at. `betraying` is a header that only proxies and web pages send."""
+
+    path: str
+    method: str = "GET"
+    client_host: str | None = None
+    host: bytes | None = None
+    authorization: bytes | None = None
+    api_key: bytes | None = None
+    tenant: bytes | None = None
+    content_type: bytes | None = None
+    has_body: bool = False
+    betraying: bytes | None = None
+
+
+class KeyClaim(NamedTuple):
+    key: bytes
+    tenant: bytes | None
+
+
+class TrustedClaim(NamedTuple):
+    tenant: bytes | None
+
+
+def facts_of(scope: Scope) -> Facts:
+    """Header names are in lower case, as ASGI has them. Two different values of one header are refused, not chosen from."""
+    single: dict[bytes, bytes] = {}
+    betraying: bytes | None = None
+    for name, value in scope["headers"]:
+        if name in _SINGLE:
+            if single.setdefault(name, value) != value:
+                raise _repeated(name)
+        elif name in _BETRAYING or name.startswith(_BETRAYING_PREFIXES):
+            betraying = name
+    client = scope.get("client")
+    get = single.get
+    return Facts(
+        scope["path"],
+        scope.get("method", "GET"),
+        client[0] if client else None,
+        get(b"host"),
+        get(b"authorization"),
+        get(b"x-api-key"),
+        get(_TENANT),
+        get(b"content-type"),
+        get(b"content-length", b"0") != b"0" or b"transfer-encoding" in single,
+        betraying,
+    )
+
+
+def decide(facts: Facts, *, trusted: bool) -> KeyClaim | TrustedClaim:
+    """What the caller claims to be, or why it is sent away before anything is looked up."""
+    key = _presented(facts)
+    if key is not None:
+        return KeyClaim(key, facts.tenant)
+    if not trusted:
+        raise Unauthorized(
+            "credentials_required",
+            "Send an API key of the tenant as 'Authorization: Bearer wsk.…' or 'X-API-Key: wsk.…'.",
+        )
+    if doubt := why_not_trusted(facts):
+        raise Unauthorized("trusted_mode_refused", f"{doubt} Send an API key as 'Authorization: Bearer wsk.…' instead.")
+    return TrustedClaim(facts.tenant)
+
+
+def why_not_trusted(facts: Facts) -> str | None:
+    """A webhook tunnel, a reverse proxy or a web page must not come in by the door that needs no key."""
+    if _TRUSTED_PATH.fullmatch(facts.path) is None:
+        return "Trusted mode answers only /state/* and /v1/messages/{id}/trace."
+    if not _is_loopback(facts.client_host):
+        return "Trusted mode answers only callers on this machine, and this connection comes from elsewhere."
+    if not _names_loopback(facts.host):
+        return "Trusted mode answers only calls to localhost, 127.0.0.1 or [::1], and the Host header names another."
+    if facts.betraying is not None:
+        return f"Trusted mode answers no proxy and no web page, and the header {_shown(facts.betraying)} is of one."
+    if (facts.has_body or facts.method in ("POST", "PUT", "PATCH")) and not _is_json(facts.content_type):
+        return "Trusted mode takes bodies only as 'Content-Type: application/json'."
+    return None
+
+
+class Authenticator:
+    """`find_cached` first, on every request; `authenticate` when it has no answer. Both raise `Refused`."""
+
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        *,
+        trusted: bool = False,
+        clock: Clock = utc_now,
+        monotonic: Monotonic = time.monotonic,
+    ) -> None:
+        self._db = db
+        self._directory = directory
+        self._trusted = trusted
+        self._clock = clock
+        self._keys = ShortMemory(self._load_keys, ttl=CHECK_TTL, absent_ttl=CHECK_TTL, monotonic=monotonic)
+
+    def find_cached(self, facts: Facts) -> Principal | None:
+        """None means "ask `authenticate`"."""
+        claim = decide(facts, trusted=self._trusted)
+        if isinstance(claim, KeyClaim):
+            key = self._keys.find_cached(claim.key)
+            return None if key is None else self._admit(key, claim)
+        if claim.tenant is not None:
+            view = self._directory.find_cached_tenant(TenantId(claim.tenant.decode("latin-1")))
+            return None if view is None else _trusted(view.tenant.id)
+        tenants = self._directory.find_cached_first_tenants()
+        return None if tenants is None else _trusted(_only(tenants))
+
+    async def authenticate(self, facts: Facts) -> Principal:
+        principal = self.find_cached(facts)
+        if principal is not None:
+            return principal
+        claim = decide(facts, trusted=self._trusted)
+        if isinstance(claim, KeyClaim):
+            parse_key(claim.key.decode("latin-1"))
+            key = await self._keys.find(claim.key)
+            if key is None:
+                raise unknown_key()
+            return self._admit(key, claim)
+        if claim.tenant is None:
+            return _trusted(_only(await self._directory.first_tenants()))
+        tenant_id = parse_tenant_id(claim.tenant.decode("latin-1"))
+        if await self._directory.find_tenant(tenant_id) is None:
+            raise unknown_tenant(tenant_id)
+        return _trusted(tenant_id)
+
+    def forget_keys(self) -> None:
+        """After a revocation in this process, so that it counts here at once."""
+        self._keys.clear()
+
+    def _admit(self, key: ApiKey, claim: KeyClaim) -> Principal:
+        check_usable(key, self._clock())
+        if claim.tenant is not None and claim.tenant != key.tenant_id.encode():
+            raise Forbidden(
+                "tenant_mismatch",
+                "X-Tenant-ID names another tenant than the API key's. Leave the header out, or use a key of that tenant.",
+            )
+        return Principal(key.tenant_id, "key", key.id)
+
+    async def _load_keys(self, keys: Sequence[bytes]) -> dict[bytes, ApiKey]:
+        loaded = await asyncio.gather(*(self._load_key(key) for key in keys))
+        return {key: found for key, found in zip(keys, loaded, strict=True) if found is not None}
+
+    async def _load_key(self, key: bytes) -> ApiKey | None:
+        presented = parse_key(key.decode("latin-1"))
+        now = self._clock()
+        async with self._db.tenant(presented.tenant_id) as conn:
+            found = await store.find_key(conn, presented.tenant_id, presented.id)
+            if found is None or not matches(found, presented):
+                return None
+            if found.revoked_at is None and (found.last_used_at is None or found.last_used_at <= now - store.TOUCH_EVERY):
+                await store.touch_many(conn, presented.tenant_id, [found.id], now)
+        return found
+
+
+def _presented(facts: Facts) -> bytes | None:
+    key = facts.api_key
+    if facts.authorization is not None:
+        scheme, _, rest = facts.authorization.partition(b" ")
+        if scheme.lower() == b"bearer":
+            bearer = rest.strip()
+            if key is not None and key != bearer:
+                raise BadRequest("two_keys", "Authorization and X-API-Key carry different keys. Send one of them.")
+            key = bearer
+        elif key is None:
+            raise Unauthorized("authorization_scheme", "Authorization must read 'Bearer wsk.…', with an API key of the tenant.")
+    return None if key is None else key[:_LONGEST_KEY]
+
+
+def _only(tenants: Sequence[TenantId]) -> TenantId:
+    if not tenants:
+        raise BadRequest("no_tenant", "This installation has no tenant yet. Create one first.")
+    if len(tenants) > 1:
+        raise BadRequest("tenant_required", "There is more than one tenant. Name the one you mean in the X-Tenant-ID header.")
+    return tenants[0]
+
+
+@lru_cache(maxsize=4096)
+def _trusted(tenant_id: TenantId) -> Principal:
+    return Principal(tenant_id, "trusted")
+
+
+@lru_cache(maxsize=256)
+def _is_loopback(address: str | None) -> bool:
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+@lru_cache(maxsize=256)
+def _names_loopback(host: bytes | None) -> bool:
+    """Exactly, or a page of evil.example whose name resolves to 127.0.0.1 would come in."""
+    found = _HOST.fullmatch((host or b"").decode("latin-1").lower())
+    return found is not None and (found["name"] == "localhost" or _is_loopback(found["name"] or found["ipv6"]))
+
+
+def _is_json(content_type: bytes | None) -> bool:
+    return content_type is not None and content_type.partition(b";")[0].strip().lower() == b"application/json"
+
+
+def _shown(name: bytes) -> str:
+    return name.decode("latin-1").title()
+
+
+def _repeated(name: bytes) -> BadRequest:
+    return BadRequest("repeated_header", f"The header {_shown(name)} came twice with different values. Send it once.")

@@ -1,0 +1,252 @@
+"""Tenants, and the accounts through which they reach WhatsApp and Genesys."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, NamedTuple
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from waystate.errors import BadRequest, Conflict
+from waystate.ids import TENANT_ID_PATTERN, TenantId, new_id
+from waystate.json import JsonObject
+
+Sender = Literal["waystate", "external"]
+"""Who calls the platform. With `external`, Waystate only publishes and makes no delivery."""
+
+WEBHOOK_SECRET_FLOOR = 16
+"""Characters. Genesys refuses an outboundNotificationWebhookSignatureSecretToken of 15 or fewer."""
+
+_PATH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_REGION = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_LOOPBACK_URL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/.*)?", re.DOTALL)
+
+
+def _check_url(value: str) -> str:
+    """Bearer tokens go there, so it is TLS; plain HTTP only to this machine (the simulator)."""
+    if value.startswith("https://") or _LOOPBACK_URL.fullmatch(value):
+        return value.rstrip("/")
+    raise ValueError("must start with https:// (http:// is accepted for this machine only)")
+
+
+def _check_region(value: str) -> str:
+    if _REGION.fullmatch(value) is None:
+        raise ValueError("must be the domain of the Genesys Cloud region, such as mypurecloud.de or usw2.pure.cloud")
+    return value
+
+
+def _check_tenant_id(value: TenantId) -> TenantId:
+    if re.fullmatch(TENANT_ID_PATTERN, value) is None:
+        raise ValueError("must be 1 to 63 characters of a-z, 0-9 and '-', and not start with '-'")
+    return value
+
+
+def _check_path_id(value: str) -> str:
+    if _PATH_ID.fullmatch(value) is None:
+        raise ValueError("must be the id as the platform shows it: letters, digits, '-', '_' and '.', no spaces, no '+'")
+    return value
+
+
+def _check_webhook_secret(value: str) -> str:
+    if len(value) < WEBHOOK_SECRET_FLOOR:
+        raise ValueError(f"must have at least {WEBHOOK_SECRET_FLOOR} characters: Genesys refuses shorter ones")
+    return value
+
+
+def _check_positive(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than zero")
+    return value
+
+
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+PathId = Annotated[str, AfterValidator(_check_path_id)]
+"""An id that stands in a path (a webhook callback of ours, a call to the platform) as it is."""
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=4096), Field(repr=False)]
+Url = Annotated[str, AfterValidator(_check_url)]
+Region = Annotated[str, AfterValidator(_check_region)]
+Duration = Annotated[timedelta, AfterValidator(_check_positive)]
+
+
+class _Value(BaseModel):
+    # An error message must not repeat a secret that was typed into the wrong field.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+
+class TenantSettings(_Value):
+    correlation: Literal["genesys", "local"] = "genesys"
+    """`genesys`: `conversationId` is null until Genesys is correlated. `local`: it is our own id, for good."""
+
+    mapping_ttl: Duration = timedelta(hours=72)
+    """No message in either direction for so long and the conversation is expired (Genesys' threading time-out)."""
+
+    unknown_ttl: Duration = timedelta(minutes=10)
+    """A send whose answer was lost is `failed` (`outcome_unknown`) when no status came for so long."""
+
+    replay_ttl: Duration = timedelta(days=7)
+    """How long events are kept for readers that were away."""
+
+    genesys_identity: Literal["contact", "wa_id"] = "contact"
+    """What the customer is called towards Genesys: our contact id, which survives a change of number, or the `wa_id`."""
+
+
+class Tenant(_Value):
+    id: Annotated[TenantId, AfterValidator(_check_tenant_id)]
+    name: Word
+    settings: TenantSettings = TenantSettings()
+
+
+class MetaApp(_Value):
+    """One app at Meta; it may serve many numbers and tenants. The callback is `/webhooks/whatsapp/{id}`."""
+
+    id: PathId
+    app_secret: Secret
+    verify_token: Secret
+
+
+class WhatsAppLimits(_Value):
+    messages_per_second: Annotated[float, Field(gt=0, le=10_000)] = 80.0
+    """Throughput of the number: 80 by default, 1,000 upgraded, 20 while the Business app shares it (Meta error 130429)."""
+
+    pair_interval: Annotated[float, Field(ge=0)] = 6.0
+    """Seconds between messages to one customer, in the long run (Meta error 131056)."""
+
+    pair_burst: Annotated[int, Field(ge=1)] = 45
+    """Messages to one customer that may be borrowed from the future."""
+
+
+class GenesysLimits(_Value):
+    requests_per_minute: Annotated[int, Field(gt=0, le=100_000)] = 300
+    """Of one OAuth client (`client.credentials.token.rate.per.minute`); Genesys support can raise it."""
+
+
+Limits = WhatsAppLimits | GenesysLimits
+
+
+class WhatsAppAccount(_Value):
+    """One business number of a tenant. `id` is ours; a set-up that names a known `phone_number_id` keeps the id it has."""
+
+    id: UUID = Field(default_factory=new_id)
+    phone_number_id: PathId
+    display_phone_number: Word
+    business_account_id: PathId
+    meta_app_id: PathId
+    api_url: Url = "https://graph.facebook.com/v23.0"
+    access_token: Secret
+    limits: WhatsAppLimits = WhatsAppLimits()
+    genesys_integration_id: UUID | None = None
+    sender: Sender = "waystate"
+    is_default: bool = False
+    is_active: bool = True
+
+
+class GenesysIntegration(_Value):
+    """One Open Messaging integration; it serves one number. The callback is `/webhooks/genesys/{integration_id}`."""
+
+    id: UUID = Field(default_factory=new_id)
+    integration_id: PathId
+    region: Region
+    api_url: Url = ""
+    """Derived from the region unless given; `login_url` too."""
+    login_url: Url = ""
+    client_id: Word
+    client_secret: Secret
+    webhook_secret: Annotated[Secret, AfterValidator(_check_webhook_secret)]
+    limits: GenesysLimits = GenesysLimits()
+    sender: Sender = "waystate"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_urls(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(region := data.get("region"), str):
+            derived = {"api_url": f"https://api.{region}", "login_url": f"https://login.{region}"}
+            return derived | {name: value for name, value in data.items() if value or name not in derived}
+        return data
+
+
+class RouteKind(StrEnum):
+    PHONE_NUMBER_ID = "phone_number_id"
+    WABA = "waba"
+    GENESYS_INTEGRATION = "genesys_integration"
+
+
+class Route(NamedTuple):
+    """Whose an id of a platform is. For `waba` the account is one of those of that business account."""
+
+    tenant_id: TenantId
+    account_id: UUID
+
+
+def sentences_of(error: ValidationError) -> list[str]:
+    """What is wrong, one sentence a field, without the values."""
+    return [
+        f"{'.'.join(str(part) for part in each['loc']) or 'the document'}: {each['msg'].removeprefix('Value error, ')}"
+        for each in error.errors(include_input=False, include_url=False)
+    ]
+
+
+def read_settings(stored: JsonObject) -> TenantSettings:
+    """Stored settings; a key that a newer release wrote is ignored, since releases N and N-1 run side by side."""
+    return TenantSettings.model_validate(stored, extra="ignore")
+
+
+def dump_stored(value: TenantSettings | WhatsAppLimits | GenesysLimits) -> JsonObject:
+    """Only what was said, so that what was not follows the default of the running release."""
+    return value.model_dump(mode="json", exclude_unset=True)
+
+
+def changed_integrations(have: Iterable[GenesysIntegration], want: Iterable[GenesysIntegration]) -> list[GenesysIntegration]:
+    """What must be written so that `have` becomes `want`; a known integration keeps its id."""
+    known = {each.integration_id: each for each in have}
+    wanted = {each.integration_id: each for each in want}
+    _check_ids({each.id: key for key, each in known.items()}, {key: each.id for key, each in wanted.items()})
+    settled = [each.model_copy(update={"id": known[key].id}) if key in known else each for key, each in sorted(wanted.items())]
+    return [each for each in settled if each != known.get(each.integration_id)]
+
+
+def changed_accounts(have: Iterable[WhatsAppAccount], want: Iterable[WhatsAppAccount]) -> list[WhatsAppAccount]:
+    """What must be written so that `have` becomes `want`: a known number keeps its id, a new default ends the old one."""
+    known = {each.phone_number_id: each for each in have}
+    wanted = {each.phone_number_id: each for each in want}
+    _check_ids({each.id: key for key, each in known.items()}, {key: each.id for key, each in wanted.items()})
+    defaults = [number for number, each in wanted.items() if each.is_default]
+    if len(defaults) > 1:
+        listed = ", ".join(sorted(defaults))
+        raise BadRequest("two_default_accounts", f"Only one number can be the default, not {listed}. Mark one of them.")
+    result = dict(known)
+    if defaults:
+        result |= {number: each.model_copy(update={"is_default": False}) for number, each in known.items()}
+    for number, each in wanted.items():
+        result[number] = each.model_copy(update={"id": known[number].id}) if number in known else each
+    _check_one_number_an_integration(result.values())
+    return [result[number] for number in sorted(result) if result[number] != known.get(number)]
+
+
+def default_of(accounts: Iterable[WhatsAppAccount]) -> WhatsAppAccount | None:
+    """The active account marked as default, else the only active one."""
+    active = [each for each in accounts if each.is_active]
+    marked = [each for each in active if each.is_default]
+    return marked[0] if marked else active[0] if len(active) == 1 else None
+
+
+def _check_ids(owners: Mapping[UUID, str], wanted: Mapping[str, UUID]) -> None:
+    for name, identifier in wanted.items():
+        owner = owners.get(identifier, name)
+        if owner != name:
+            raise Conflict("id_taken", f"The id {identifier} is that of {owner}. Leave the id out for {name}: it gets its own.")
+
+
+def _check_one_number_an_integration(accounts: Iterable[WhatsAppAccount]) -> None:
+    taken: dict[UUID, str] = {}
+    for each in accounts:
+        if each.genesys_integration_id is None:
+            continue
+        other = taken.setdefault(each.genesys_integration_id, each.phone_number_id)
+        if other != each.phone_number_id:
+            raise Conflict(
+                "integration_taken",
+                f"Numbers {other} and {each.phone_number_id} name the same Genesys integration {each.genesys_integration_id}, "
+                "which can serve one number. Make a second integration in Genesys, or take it off one of them.",
+            )

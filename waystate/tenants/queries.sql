@@ -1,0 +1,119 @@
+-- name: upsert_tenants
+-- Set-up runs again and again: a row that says the same already is left alone, so it makes no dead tuples and no noise.
+INSERT INTO tenants AS t (id, name, settings)
+SELECT v.id, v.name, v.settings FROM unnest(:ids::text[], :names::text[], :settings::jsonb[]) AS v (id, name, settings)
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, settings = excluded.settings
+    WHERE (t.name, t.settings) IS DISTINCT FROM (excluded.name, excluded.settings)
+RETURNING t.id;
+
+-- name: find_tenants
+-- Settings of the named tenants; a name that is missing from the answer is no tenant.
+SELECT t.id, t.name, t.settings FROM tenants t WHERE t.id = ANY(:ids::text[]);
+
+-- name: list_tenants
+-- Pages by id. Two rows also answer whether there is only one tenant.
+SELECT t.id, t.name, t.settings FROM tenants t WHERE (:after::text IS NULL OR t.id > :after) ORDER BY t.id LIMIT :page::int;
+
+-- name: lock_tenant^
+-- Two set-ups of one tenant take turns: each seals secrets under the row id it read, so nobody may choose that id meanwhile.
+SELECT t.id FROM tenants t WHERE t.id = :tenant_id FOR NO KEY UPDATE;
+
+-- name: find_meta_apps
+-- The callback's path names the app and so picks its secret, before a byte of the body is read.
+SELECT m.id, m.app_secret, m.verify_token FROM meta_apps m WHERE m.id = ANY(:ids::text[]);
+
+-- name: upsert_meta_apps!
+-- Only changed apps come here: a sealed secret differs each time, so SQL could not tell.
+INSERT INTO meta_apps (id, app_secret, verify_token)
+SELECT v.id, v.app_secret, v.verify_token
+FROM unnest(:ids::text[], :app_secrets::bytea[], :verify_tokens::bytea[]) AS v (id, app_secret, verify_token)
+ON CONFLICT (id) DO UPDATE SET app_secret = excluded.app_secret, verify_token = excluded.verify_token;
+
+-- name: list_integrations
+-- A tenant has few of them, so they are read whole and picked from in the process.
+SELECT g.id, g.integration_id, g.region, g.api_url, g.login_url, g.client_id, g.client_secret, g.webhook_secret, g.limits, g.sender
+FROM genesys_integrations g WHERE g.tenant_id = :tenant_id ORDER BY g.integration_id;
+
+-- name: upsert_integrations!
+-- Only changed ones come here, under the tenant's lock.
+INSERT INTO genesys_integrations AS g
+    (tenant_id, id, integration_id, region, api_url, login_url, client_id, client_secret, webhook_secret, limits, sender)
+SELECT :tenant_id, v.* FROM unnest(:ids::uuid[], :integration_ids::text[], :regions::text[], :api_urls::text[], :login_urls::text[],
+    :client_ids::text[], :client_secrets::bytea[], :webhook_secrets::bytea[], :limits::jsonb[], :senders::text[]) AS v
+ON CONFLICT (tenant_id, id) DO UPDATE SET region = excluded.region, api_url = excluded.api_url, login_url = excluded.login_url,
+    client_id = excluded.client_id, client_secret = excluded.client_secret, webhook_secret = excluded.webhook_secret,
+    limits = excluded.limits, sender = excluded.sender;
+
+-- name: remove_integrations
+-- Its number goes on without Genesys.
+WITH freed AS (
+    UPDATE whatsapp_accounts a SET genesys_integration_id = NULL
+    FROM genesys_integrations g
+    WHERE a.tenant_id = :tenant_id AND g.tenant_id = :tenant_id AND a.genesys_integration_id = g.id
+        AND g.integration_id = ANY(:integration_ids::text[])
+)
+DELETE FROM genesys_integrations g WHERE g.tenant_id = :tenant_id AND g.integration_id = ANY(:integration_ids::text[])
+RETURNING g.integration_id;
+
+-- name: list_accounts
+-- A tenant has few of them, so they are read whole and picked from in the process.
+SELECT a.id, a.phone_number_id, a.display_phone_number, a.business_account_id, a.meta_app_id, a.api_url, a.access_token, a.limits,
+    a.genesys_integration_id, a.sender, a.is_default, a.is_active
+FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id ORDER BY a.phone_number_id;
+
+-- name: vacate_accounts!
+-- The default mark and an integration can move between two numbers of one batch; unique indexes look after each row, so both are
+-- let go of first.
+UPDATE whatsapp_accounts a SET is_default = false, genesys_integration_id = NULL
+WHERE a.tenant_id = :tenant_id AND a.id = ANY(:ids::uuid[]);
+
+-- name: upsert_accounts!
+-- Only changed ones come here, under the tenant's lock.
+INSERT INTO whatsapp_accounts AS a (tenant_id, id, phone_number_id, display_phone_number, business_account_id, meta_app_id, api_url,
+    access_token, limits, genesys_integration_id, sender, is_default, is_active)
+SELECT :tenant_id, v.* FROM unnest(:ids::uuid[], :phone_number_ids::text[], :display_phone_numbers::text[],
+    :business_account_ids::text[], :meta_app_ids::text[], :api_urls::text[], :access_tokens::bytea[], :limits::jsonb[],
+    :genesys_integration_ids::uuid[], :senders::text[], :defaults::boolean[], :actives::boolean[]) AS v
+ON CONFLICT (tenant_id, id) DO UPDATE SET display_phone_number = excluded.display_phone_number,
+    business_account_id = excluded.business_account_id, meta_app_id = excluded.meta_app_id, api_url = excluded.api_url,
+    access_token = excluded.access_token, limits = excluded.limits, genesys_integration_id = excluded.genesys_integration_id,
+    sender = excluded.sender, is_default = excluded.is_default, is_active = excluded.is_active;
+
+-- name: remove_accounts
+-- Conversations and messages of the number stay; they name it by its WhatsApp id.
+DELETE FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id AND a.phone_number_id = ANY(:phone_number_ids::text[])
+RETURNING a.phone_number_id;
+
+-- name: prune_routes!
+-- A route whose account is gone, or moved to another business account, would hold the id against its next owner.
+DELETE FROM routes r WHERE r.tenant_id = :tenant_id AND NOT EXISTS (
+    SELECT FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id AND a.id = r.account_id
+        AND r.external_id = CASE r.kind WHEN 'phone_number_id' THEN a.phone_number_id WHEN 'waba' THEN a.business_account_id END
+) AND NOT EXISTS (
+    SELECT FROM genesys_integrations g WHERE g.tenant_id = :tenant_id AND g.id = r.account_id
+        AND r.kind = 'genesys_integration' AND r.external_id = g.integration_id
+);
+
+-- name: claim_routes!
+-- The primary key decides between two tenants that claim one id at once: the later waits for the earlier and then gets nothing.
+INSERT INTO routes (kind, external_id, tenant_id, account_id)
+SELECT v.kind, v.external_id, :tenant_id, (min(v.account_id::text))::uuid FROM (
+    SELECT 'phone_number_id', a.phone_number_id, a.id FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id
+    UNION ALL SELECT 'waba', a.business_account_id, a.id FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id
+    UNION ALL SELECT 'genesys_integration', g.integration_id, g.id FROM genesys_integrations g WHERE g.tenant_id = :tenant_id
+) AS v (kind, external_id, account_id)
+GROUP BY v.kind, v.external_id ORDER BY v.kind, v.external_id
+ON CONFLICT (kind, external_id) DO NOTHING;
+
+-- name: find_foreign_route^
+-- What this tenant now names and another tenant already has. Whose it is stays unsaid.
+SELECT r.kind, r.external_id FROM routes r WHERE r.tenant_id <> :tenant_id AND (
+    (r.kind = 'phone_number_id' AND r.external_id IN (SELECT a.phone_number_id FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id))
+    OR (r.kind = 'waba' AND r.external_id IN (SELECT a.business_account_id FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id))
+    OR (r.kind = 'genesys_integration'
+        AND r.external_id IN (SELECT g.integration_id FROM genesys_integrations g WHERE g.tenant_id = :tenant_id))
+) ORDER BY r.kind, r.external_id LIMIT 1;
+
+-- name: find_routes
+-- Whose is an id of a platform, asked before a tenant is known; routes hold no secrets.
+SELECT r.external_id, r.tenant_id, r.account_id FROM routes r WHERE r.kind = :kind AND r.external_id = ANY(:external_ids::text[]);

@@ -1,0 +1,247 @@
+"""Tenants and their accounts in PostgreSQL; secrets are sealed on the way in and opened on the way out.
+
+Whatever writes an account, an integration or a route runs in a transaction of role `waystate_work` with `app.tenant_id` set.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from asyncpg import Record
+
+from waystate.db.pool import Connection, load_queries
+from waystate.errors import Conflict, NotFound
+from waystate.ids import TenantId
+from waystate.tenants.model import (
+    GenesysIntegration,
+    GenesysLimits,
+    MetaApp,
+    Route,
+    RouteKind,
+    Tenant,
+    WhatsAppAccount,
+    WhatsAppLimits,
+    changed_accounts,
+    changed_integrations,
+    dump_stored,
+    read_settings,
+)
+from waystate.vault import Vault, aad
+
+_queries = load_queries(__file__)
+
+GLOBAL = TenantId("-")
+"""Stands for the tenant in the AAD of a global table's secrets."""
+
+_CLAIMED = {
+    RouteKind.PHONE_NUMBER_ID: "Number {} belongs to another tenant. Correct the number's id, or remove it there first.",
+    RouteKind.WABA: (
+        "WhatsApp Business Account {} belongs to another tenant, and all its numbers are one tenant's. "
+        "Correct the id, or remove its numbers there first."
+    ),
+    RouteKind.GENESYS_INTEGRATION: (
+        "Genesys integration {} belongs to another tenant. Correct the id, or remove the integration there first."
+    ),
+}
+
+
+async def upsert_many(conn: Connection, tenants: Iterable[Tenant]) -> list[TenantId]:
+    """The ids of those that are new or changed."""
+    rows = [row for _, row in sorted({each.id: each for each in tenants}.items())]
+    written = await _queries.upsert_tenants(
+        conn,
+        ids=[row.id for row in rows],
+        names=[row.name for row in rows],
+        settings=[dump_stored(row.settings) for row in rows],
+    )
+    return [TenantId(row["id"]) for row in written]
+
+
+async def find_many(conn: Connection, ids: Sequence[TenantId]) -> dict[TenantId, Tenant]:
+    rows = await _queries.find_tenants(conn, ids=list(ids))
+    return {TenantId(row["id"]): _tenant(row) for row in rows}
+
+
+async def get(conn: Connection, tenant_id: TenantId) -> Tenant:
+    found = await find_many(conn, [tenant_id])
+    if tenant_id not in found:
+        raise unknown_tenant(tenant_id)
+    return found[tenant_id]
+
+
+async def list_page(conn: Connection, *, after: TenantId | None = None, page: int = 100) -> list[Tenant]:
+    """By id, from the one behind `after`."""
+    return [_tenant(row) for row in await _queries.list_tenants(conn, after=after, page=page)]
+
+
+def unknown_tenant(tenant_id: TenantId) -> NotFound:
+    return NotFound("unknown_tenant", f"There is no tenant '{tenant_id}'. Correct the id, or create the tenant first.")
+
+
+async def find_meta_apps(conn: Connection, vault: Vault, ids: Sequence[str]) -> dict[str, MetaApp]:
+    rows = await _queries.find_meta_apps(conn, ids=list(ids))
+    return {row["id"]: _meta_app(vault, row) for row in rows}
+
+
+async def upsert_meta_apps(conn: Connection, vault: Vault, apps: Iterable[MetaApp]) -> list[str]:
+    """The ids of those that are new or changed."""
+    wanted = {each.id: each for each in apps}
+    known = await find_meta_apps(conn, vault, list(wanted))
+    rows = [each for key, each in sorted(wanted.items()) if known.get(key) != each]
+    if rows:
+        await _queries.upsert_meta_apps(
+            conn,
+            ids=[row.id for row in rows],
+            app_secrets=_seal_many(vault, GLOBAL, "meta_apps", "app_secret", {row.id: row.app_secret for row in rows}),
+            verify_tokens=_seal_many(vault, GLOBAL, "meta_apps", "verify_token", {row.id: row.verify_token for row in rows}),
+        )
+    return [row.id for row in rows]
+
+
+async def integrations_of(conn: Connection, vault: Vault, tenant_id: TenantId) -> list[GenesysIntegration]:
+    return [_integration(vault, tenant_id, row) for row in await _queries.list_integrations(conn, tenant_id=tenant_id)]
+
+
+async def upsert_integrations(
+    conn: Connection, vault: Vault, tenant_id: TenantId, integrations: Iterable[GenesysIntegration]
+) -> list[GenesysIntegration]:
+    """All integrations of the tenant afterwards, with the ids they have; their routes are written too."""
+    await _lock(conn, tenant_id)
+    rows = changed_integrations(await integrations_of(conn, vault, tenant_id), integrations)
+    if rows:
+        await _write_integrations(conn, vault, tenant_id, rows)
+        await _settle_routes(conn, tenant_id)
+    return await integrations_of(conn, vault, tenant_id)
+
+
+async def remove_integrations(conn: Connection, tenant_id: TenantId, integration_ids: Sequence[str]) -> list[str]:
+    """Those that were there. Their routes become free for another tenant."""
+    await _lock(conn, tenant_id)
+    removed = await _queries.remove_integrations(conn, tenant_id=tenant_id, integration_ids=list(integration_ids))
+    await _settle_routes(conn, tenant_id)
+    return [row["integration_id"] for row in removed]
+
+
+async def accounts_of(conn: Connection, vault: Vault, tenant_id: TenantId) -> list[WhatsAppAccount]:
+    return [_account(vault, tenant_id, row) for row in await _queries.list_accounts(conn, tenant_id=tenant_id)]
+
+
+async def upsert_accounts(
+    conn: Connection, vault: Vault, tenant_id: TenantId, accounts: Sequence[WhatsAppAccount]
+) -> list[WhatsAppAccount]:
+    """All accounts of the tenant afterwards, with the ids they have; their routes are written too."""
+    await _lock(conn, tenant_id)
+    await _check_references(conn, tenant_id, accounts)
+    rows = changed_accounts(await accounts_of(conn, vault, tenant_id), accounts)
+    if rows:
+        await _queries.vacate_accounts(conn, tenant_id=tenant_id, ids=[row.id for row in rows])
+        await _write_accounts(conn, vault, tenant_id, rows)
+        await _settle_routes(conn, tenant_id)
+    return await accounts_of(conn, vault, tenant_id)
+
+
+async def remove_accounts(conn: Connection, tenant_id: TenantId, phone_number_ids: Sequence[str]) -> list[str]:
+    """Those that were there. Their routes become free for another tenant; conversations and messages stay."""
+    await _lock(conn, tenant_id)
+    removed = await _queries.remove_accounts(conn, tenant_id=tenant_id, phone_number_ids=list(phone_number_ids))
+    await _settle_routes(conn, tenant_id)
+    return [row["phone_number_id"] for row in removed]
+
+
+async def routes_of(conn: Connection, kind: RouteKind, external_ids: Sequence[str]) -> dict[str, Route]:
+    rows = await _queries.find_routes(conn, kind=kind, external_ids=list(external_ids))
+    return {row["external_id"]: Route(TenantId(row["tenant_id"]), row["account_id"]) for row in rows}
+
+
+async def _lock(conn: Connection, tenant_id: TenantId) -> None:
+    if await _queries.lock_tenant(conn, tenant_id=tenant_id) is None:
+        raise unknown_tenant(tenant_id)
+
+
+async def _check_references(conn: Connection, tenant_id: TenantId, accounts: Sequence[WhatsAppAccount]) -> None:
+    wanted_apps = {each.meta_app_id for each in accounts}
+    known_apps = {row["id"] for row in await _queries.find_meta_apps(conn, ids=sorted(wanted_apps))}
+    if missing := sorted(wanted_apps - known_apps):
+        raise NotFound("unknown_meta_app", f"There is no Meta app {missing[0]}. Set up the app with its secret first.")
+    wanted = {each.genesys_integration_id for each in accounts if each.genesys_integration_id is not None}
+    known = {row["id"] for row in await _queries.list_integrations(conn, tenant_id=tenant_id)}
+    if unknown := sorted(wanted - known):
+        raise NotFound(
+            "unknown_integration", f"This tenant has no Genesys integration with id {unknown[0]}. Set up the integration first."
+        )
+
+
+async def _settle_routes(conn: Connection, tenant_id: TenantId) -> None:
+    """Make the tenant's routes those of its accounts and integrations."""
+    await _queries.prune_routes(conn, tenant_id=tenant_id)
+    await _queries.claim_routes(conn, tenant_id=tenant_id)
+    foreign = await _queries.find_foreign_route(conn, tenant_id=tenant_id)
+    if foreign is not None:
+        raise Conflict("route_taken", _CLAIMED[RouteKind(foreign["kind"])].format(foreign["external_id"]))
+
+
+async def _write_integrations(conn: Connection, vault: Vault, tenant_id: TenantId, rows: Sequence[GenesysIntegration]) -> None:
+    table = "genesys_integrations"
+    await _queries.upsert_integrations(
+        conn,
+        tenant_id=tenant_id,
+        ids=[row.id for row in rows],
+        integration_ids=[row.integration_id for row in rows],
+        regions=[row.region for row in rows],
+        api_urls=[row.api_url for row in rows],
+        login_urls=[row.login_url for row in rows],
+        client_ids=[row.client_id for row in rows],
+        client_secrets=_seal_many(vault, tenant_id, table, "client_secret", {row.id: row.client_secret for row in rows}),
+        webhook_secrets=_seal_many(vault, tenant_id, table, "webhook_secret", {row.id: row.webhook_secret for row in rows}),
+        limits=[dump_stored(row.limits) for row in rows],
+        senders=[row.sender for row in rows],
+    )
+
+
+async def _write_accounts(conn: Connection, vault: Vault, tenant_id: TenantId, rows: Sequence[WhatsAppAccount]) -> None:
+    table = "whatsapp_accounts"
+    await _queries.upsert_accounts(
+        conn,
+        tenant_id=tenant_id,
+        ids=[row.id for row in rows],
+        phone_number_ids=[row.phone_number_id for row in rows],
+        display_phone_numbers=[row.display_phone_number for row in rows],
+        business_account_ids=[row.business_account_id for row in rows],
+        meta_app_ids=[row.meta_app_id for row in rows],
+        api_urls=[row.api_url for row in rows],
+        access_tokens=_seal_many(vault, tenant_id, table, "access_token", {row.id: row.access_token for row in rows}),
+        limits=[dump_stored(row.limits) for row in rows],
+        genesys_integration_ids=[row.genesys_integration_id for row in rows],
+        senders=[row.sender for row in rows],
+        defaults=[row.is_default for row in rows],
+        actives=[row.is_active for row in rows],
+    )
+
+
+def _tenant(row: Record) -> Tenant:
+    return Tenant(id=row["id"], name=row["name"], settings=read_settings(row["settings"]))
+
+
+def _meta_app(vault: Vault, row: Record) -> MetaApp:
+    return MetaApp.model_construct(**{**row, **_opened(vault, GLOBAL, "meta_apps", row, "app_secret", "verify_token")})
+
+
+# A row was checked when it was written; a rule that came later must not take a running tenant down.
+def _integration(vault: Vault, tenant_id: TenantId, row: Record) -> GenesysIntegration:
+    secrets = _opened(vault, tenant_id, "genesys_integrations", row, "client_secret", "webhook_secret")
+    limits = GenesysLimits.model_validate(row["limits"], extra="ignore")
+    return GenesysIntegration.model_construct(**{**row, **secrets, "limits": limits})
+
+
+def _account(vault: Vault, tenant_id: TenantId, row: Record) -> WhatsAppAccount:
+    secrets = _opened(vault, tenant_id, "whatsapp_accounts", row, "access_token")
+    limits = WhatsAppLimits.model_validate(row["limits"], extra="ignore")
+    return WhatsAppAccount.model_construct(**{**row, **secrets, "limits": limits})
+
+
+def _seal_many(vault: Vault, tenant_id: TenantId, table: str, column: str, values: Mapping[Any, str]) -> list[bytes]:
+    """`values` by row id."""
+    return [vault.seal(value, aad=aad(tenant_id, table, column, str(row))) for row, value in values.items()]
+
+
+def _opened(vault: Vault, tenant_id: TenantId, table: str, row: Record, *columns: str) -> dict[str, str]:
+    return {column: vault.open(row[column], aad=aad(tenant_id, table, column, str(row["id"]))) for column in columns}
