@@ -1,0 +1,136 @@
+"""Contacts and their identities in PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import phonenumbers
+
+from waystate.contacts.model import Identity, IdentityKind, KnownIdentity, Person
+from waystate.db.pool import Connection, load_queries
+from waystate.ids import TenantId, new_id
+
+_queries = load_queries(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """How a contact is addressed on WhatsApp."""
+
+    name: str | None
+    wa_id: str | None
+    user_id: str | None
+
+
+async def upsert_many(conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime) -> dict[Identity, UUID]:
+    """The contact of every identity given; people not seen before become contacts. `people` are joined and sorted."""
+    known = await find_many(conn, tenant, [identity for person in people for identity in person.identities])
+    contacts: dict[Identity, UUID] = {}
+    new: list[Person] = []
+    for person in people:
+        contact = next((known[identity] for identity in person.identities if identity in known), None)
+        if contact is None:
+            new.append(person)
+            continue
+        for identity in person.identities:
+            contacts[identity] = known[identity].contact_id if identity in known else contact.contact_id
+    if new:
+        contacts |= await _create_many(conn, tenant, new, now)
+    await _attach_many(conn, tenant, [identity for identity in contacts if identity not in known], contacts, now, new)
+    await _rename_many(conn, tenant, people, known, contacts)
+    return contacts
+
+
+async def find_many(conn: Connection, tenant: TenantId, identities: Sequence[Identity]) -> dict[Identity, KnownIdentity]:
+    rows = await _queries.find_identities(
+        conn,
+        tenant_id=tenant,
+        kinds=[identity.kind for identity in identities],
+        external_ids=[identity.external_id for identity in identities],
+    )
+    return {
+        Identity(IdentityKind(row["kind"]), row["external_id"]): KnownIdentity(row["contact_id"], row["name"]) for row in rows
+    }
+
+
+async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Sequence[UUID]) -> dict[UUID, Recipient]:
+    rows = await _queries.find_recipients(conn, tenant_id=tenant, contact_ids=sorted(set(contact_ids)))
+    recipients: dict[UUID, Recipient] = {}
+    for row in rows:
+        before = recipients.get(row["contact_id"], Recipient(row["name"], None, None))
+        is_phone = row["kind"] == IdentityKind.WA_ID
+        is_user = row["kind"] == IdentityKind.BSUID
+        recipients[row["contact_id"]] = Recipient(
+            row["name"], row["external_id"] if is_phone else before.wa_id, row["external_id"] if is_user else before.user_id
+        )
+    return recipients
+
+
+async def _create_many(conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime) -> dict[Identity, UUID]:
+    proposed = {person.identities[0]: new_id() for person in people}
+    claimed = await _claim(conn, tenant, proposed, now)
+    won = [person for person in people if claimed[person.identities[0]] == proposed[person.identities[0]]]
+    if won:
+        await _queries.insert_contacts(
+            conn,
+            tenant_id=tenant,
+            ids=[proposed[person.identities[0]] for person in won],
+            names=[person.name for person in won],
+            phone_numbers=[_e164(person) for person in won],
+        )
+    return {identity: claimed[person.identities[0]] for person in people for identity in person.identities}
+
+
+async def _attach_many(
+    conn: Connection,
+    tenant: TenantId,
+    identities: Sequence[Identity],
+    contacts: dict[Identity, UUID],
+    now: datetime,
+    new: Sequence[Person],
+) -> None:
+    """Further identities of the people in the batch; the first of a new person is claimed already."""
+    claimed = {person.identities[0] for person in new}
+    missing = {identity: contacts[identity] for identity in identities if identity not in claimed}
+    if missing:
+        contacts |= await _claim(conn, tenant, missing, now)
+
+
+async def _claim(conn: Connection, tenant: TenantId, wanted: dict[Identity, UUID], now: datetime) -> dict[Identity, UUID]:
+    rows = await _queries.claim_identities(
+        conn,
+        tenant_id=tenant,
+        valid_from=now,
+        kinds=[identity.kind for identity in wanted],
+        external_ids=[identity.external_id for identity in wanted],
+        contact_ids=list(wanted.values()),
+    )
+    return {Identity(IdentityKind(row["kind"]), row["external_id"]): row["contact_id"] for row in rows}
+
+
+async def _rename_many(
+    conn: Connection,
+    tenant: TenantId,
+    people: Sequence[Person],
+    known: dict[Identity, KnownIdentity],
+    contacts: dict[Identity, UUID],
+) -> None:
+    names: dict[UUID, str] = {}
+    for person in people:
+        before = next((known[identity] for identity in person.identities if identity in known), None)
+        if person.name and before is not None and before.name != person.name:
+            names[contacts[person.identities[0]]] = person.name
+    if names:
+        await _queries.rename_contacts(conn, tenant_id=tenant, ids=list(names), names=list(names.values()))
+
+
+def _e164(person: Person) -> str | None:
+    for identity in person.identities:
+        if identity.kind is IdentityKind.WA_ID:
+            try:
+                number = phonenumbers.parse("+" + identity.external_id.lstrip("+"))
+            except phonenumbers.NumberParseException:
+                return None
+            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return None

@@ -1,0 +1,83 @@
+"""A conversation: one business number, one contact, and what both platforms call it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+CUSTOMER_WINDOW = timedelta(hours=24)
+"""WhatsApp lets a business write free text this long after the customer's last message; later only a template passes."""
+
+PREVIEW_LENGTH = 1000
+
+
+class ConversationStatus(StrEnum):
+    ACTIVE = "active"
+    WAITING = "waiting"
+    CLOSED = "closed"
+    EXPIRED = "expired"
+    ERROR = "error"
+
+
+OPEN = frozenset({ConversationStatus.ACTIVE, ConversationStatus.WAITING, ConversationStatus.ERROR})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    wa_id: str | None
+    genesys_conversation_id: str | None
+    communication_id: str | None
+    status: ConversationStatus
+    expires_at: datetime
+    last_activity_at: datetime
+    last_customer_message_at: datetime | None
+    version: int
+    contact_name: str | None = None
+
+    def is_open(self, now: datetime) -> bool:
+        """Overdue counts as expired at once; the job that tidies only writes it down."""
+        return self.status in OPEN and self.expires_at > now
+
+    def takes_free_text(self, now: datetime) -> bool:
+        last = self.last_customer_message_at
+        return last is not None and now < last + CUSTOMER_WINDOW
+
+    def effective_status(self, now: datetime) -> ConversationStatus:
+        if self.status in OPEN and self.expires_at <= now:
+            return ConversationStatus.EXPIRED
+        return self.status
+
+
+@dataclass(slots=True, kw_only=True)
+class Activity:
+    """What a batch of messages does to the conversation of one contact on one number."""
+
+    contact_id: UUID
+    phone_number_id: str
+    wa_id: str | None
+    at: datetime
+    customer_message_at: datetime | None = None
+    message_at: datetime | None = None
+    message_id: str | None = None
+    preview: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The one open conversation after `open_many`; `is_new` for the caller whose row it is."""
+
+    id: UUID
+    genesys_conversation_id: str | None
+    is_new: bool
+
+
+def preview_of(text: str | None) -> str | None:
+    return text[:PREVIEW_LENGTH] if text else None
+
+
+def public_conversation_id(correlation: str, conversation_id: UUID, genesys_conversation_id: str | None) -> str | None:
+    """What answers and payloads call `conversationId`: ours for good (`local`, seed 001) or Genesys' (`genesys`, seed 000)."""
+    return str(conversation_id) if correlation == "local" else genesys_conversation_id

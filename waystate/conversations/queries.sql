@@ -1,0 +1,114 @@
+-- name: expire_overdue_of
+-- An overdue conversation must not take new traffic; it is expired here at once, the timer only tidies the rest.
+UPDATE conversations c SET status = 'expired', closed_at = :now, close_reason = 'expired', version = version + 1
+FROM (
+    SELECT o.id FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
+    JOIN conversations o ON o.tenant_id = :tenant_id AND o.phone_number_id = v.phone_number_id AND o.contact_id = v.contact_id
+        AND o.status IN ('active', 'waiting', 'error') AND o.expires_at <= :now
+) AS overdue
+WHERE c.tenant_id = :tenant_id AND c.id = overdue.id AND c.status IN ('active', 'waiting', 'error') AND c.expires_at <= :now
+RETURNING c.id, c.contact_id, c.phone_number_id;
+
+-- name: open_many
+-- The partial unique index makes two workers agree on the one open conversation; xmax = 0 marks the one that made it.
+INSERT INTO conversations AS c (tenant_id, id, contact_id, phone_number_id, wa_id, expires_at, last_activity_at,
+    last_customer_message_at, last_message_at, last_message_id, last_message)
+SELECT :tenant_id, v.* FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[],
+    :expires_at::timestamptz[], :activity_at::timestamptz[], :customer_message_at::timestamptz[], :message_at::timestamptz[],
+    :message_ids::text[], :previews::text[]) AS v
+ON CONFLICT (tenant_id, phone_number_id, contact_id) WHERE status IN ('active', 'waiting', 'error')
+    DO UPDATE SET last_activity_at = greatest(c.last_activity_at, excluded.last_activity_at),
+                  expires_at = greatest(c.expires_at, excluded.expires_at),
+                  last_customer_message_at = greatest(c.last_customer_message_at, excluded.last_customer_message_at),
+                  last_message_at = greatest(c.last_message_at, excluded.last_message_at),
+                  last_message_id = coalesce(excluded.last_message_id, c.last_message_id),
+                  last_message = coalesce(excluded.last_message, c.last_message),
+                  wa_id = coalesce(c.wa_id, excluded.wa_id),
+                  version = c.version + 1
+RETURNING id, contact_id, phone_number_id, genesys_conversation_id, (xmax = 0) AS is_new;
+
+-- name: lock_many
+-- Events take their seq under this lock, and every writer takes the locks in this order, so none can deadlock another.
+SELECT c.id, c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id, c.status, c.expires_at,
+    c.last_activity_at, c.last_customer_message_at, c.version
+FROM conversations c
+WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[])
+ORDER BY c.phone_number_id, c.contact_id
+FOR NO KEY UPDATE;
+
+-- name: touch_many!
+-- A message in either direction is activity; only a customer's moves the customer window. Rows are locked already.
+UPDATE conversations c SET
+    last_activity_at = greatest(c.last_activity_at, v.activity_at),
+    expires_at = greatest(c.expires_at, v.expires_at),
+    last_customer_message_at = greatest(c.last_customer_message_at, v.customer_message_at),
+    last_message_at = greatest(c.last_message_at, v.message_at),
+    last_message_id = coalesce(v.message_id, c.last_message_id),
+    last_message = coalesce(v.preview, c.last_message),
+    version = c.version + 1
+FROM unnest(:ids::uuid[], :activity_at::timestamptz[], :expires_at::timestamptz[], :customer_message_at::timestamptz[],
+    :message_at::timestamptz[], :message_ids::text[], :previews::text[])
+    AS v (id, activity_at, expires_at, customer_message_at, message_at, message_id, preview)
+WHERE c.tenant_id = :tenant_id AND c.id = v.id;
+
+-- name: find_open_by_identity
+-- Without a number in the request: the contact's latest open conversation.
+SELECT DISTINCT ON (v.key) v.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id,
+    c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, p.name AS contact_name
+FROM unnest(:keys::int[], :kinds::text[], :external_ids::text[], :phone_number_ids::text[])
+    AS v (key, kind, external_id, phone_number_id)
+JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind
+    AND i.external_id = v.external_id AND i.valid_to IS NULL
+JOIN conversations c ON c.tenant_id = i.tenant_id AND c.contact_id = i.contact_id
+    AND c.status IN ('active', 'waiting', 'error') AND c.expires_at > :now
+    AND (v.phone_number_id IS NULL OR c.phone_number_id = v.phone_number_id)
+JOIN contacts p ON p.tenant_id = c.tenant_id AND p.id = c.contact_id
+ORDER BY v.key, c.last_activity_at DESC, c.id DESC;
+
+-- name: find_by_ids
+-- Either platform's id is accepted: ours, or Genesys' (the open row, else the latest, since Genesys re-uses an id after a disconnect).
+SELECT DISTINCT ON (m.key) m.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id,
+    c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, p.name AS contact_name
+FROM (
+    SELECT v.key, o.id FROM unnest(:own_keys::int[], :own_ids::uuid[]) AS v (key, id)
+    JOIN conversations o ON o.tenant_id = :tenant_id AND o.id = v.id
+    UNION ALL
+    SELECT v.key, g.id FROM unnest(:genesys_keys::int[], :genesys_ids::text[]) AS v (key, id)
+    JOIN conversations g ON g.tenant_id = :tenant_id AND g.genesys_conversation_id = v.id
+) AS m
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.id = m.id
+JOIN contacts p ON p.tenant_id = c.tenant_id AND p.id = c.contact_id
+ORDER BY m.key, (c.status IN ('active', 'waiting', 'error')) DESC, c.id DESC;
+
+-- name: find_latest_of_contacts
+-- An agent's message that overtakes the answer to our delivery is matched by the customer it is addressed to.
+SELECT DISTINCT ON (v.key) v.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id,
+    c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, NULL AS contact_name
+FROM unnest(:keys::int[], :contact_ids::uuid[], :phone_number_ids::text[]) AS v (key, contact_id, phone_number_id)
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.phone_number_id = v.phone_number_id
+ORDER BY v.key, (c.status IN ('active', 'waiting', 'error')) DESC, c.id DESC;
+
+-- name: correlate_many
+-- Only what changes is written, so that a repeated correlation is no event.
+UPDATE conversations c SET genesys_conversation_id = v.genesys_conversation_id,
+    communication_id = coalesce(v.communication_id, c.communication_id), version = c.version + 1
+FROM unnest(:ids::uuid[], :genesys_conversation_ids::text[], :communication_ids::text[])
+    AS v (id, genesys_conversation_id, communication_id)
+WHERE c.tenant_id = :tenant_id AND c.id = v.id
+    AND (c.genesys_conversation_id IS DISTINCT FROM v.genesys_conversation_id
+        OR c.communication_id IS DISTINCT FROM coalesce(v.communication_id, c.communication_id))
+RETURNING c.id, c.contact_id, c.phone_number_id, c.genesys_conversation_id, c.communication_id;
+
+-- name: expire_due
+-- The tidying job: 1,000 a batch, rows somebody works on are left for the next run.
+UPDATE conversations c SET status = 'expired', closed_at = :now, close_reason = 'expired', version = version + 1
+WHERE c.tenant_id = :tenant_id AND c.status IN ('active', 'waiting', 'error') AND c.id IN (
+    SELECT d.id FROM conversations d
+    WHERE d.tenant_id = :tenant_id AND d.status IN ('active', 'waiting', 'error')
+        AND d.expires_hour <= :now AND d.expires_at <= :now
+    ORDER BY d.phone_number_id, d.contact_id LIMIT :batch FOR UPDATE SKIP LOCKED)
+RETURNING c.id, c.contact_id, c.phone_number_id;
+
+-- name: count_open$
+-- For the gauge on the metrics page.
+SELECT count(*) FROM conversations WHERE tenant_id = :tenant_id AND status IN ('active', 'waiting', 'error');

@@ -1,0 +1,178 @@
+"""Conversations in PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from waystate.contacts.model import Identity
+from waystate.conversations.model import Activity, Conversation, ConversationStatus, Opened
+from waystate.db.pool import Connection, load_queries
+from waystate.ids import TenantId, find_uuid, new_id
+
+_queries = load_queries(__file__)
+
+Key = tuple[str, UUID]
+"""(phone_number_id, contact id): what may have one open conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    id: UUID
+    contact_id: UUID
+    phone_number_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whose conversation: an identity, and the number if the caller named one."""
+
+    identity: Identity
+    phone_number_id: str | None = None
+
+
+async def open_many(
+    conn: Connection, tenant: TenantId, activity: Sequence[Activity], *, ttl: timedelta, now: datetime
+) -> tuple[dict[Key, Opened], list[Ended]]:
+    """The open conversation of each (number, contact), made where there is none; and those that were overdue, now expired."""
+    rows = sorted(activity, key=lambda each: (each.phone_number_id, each.contact_id))
+    overdue = await _queries.expire_overdue_of(
+        conn,
+        tenant_id=tenant,
+        now=now,
+        phone_number_ids=[row.phone_number_id for row in rows],
+        contact_ids=[row.contact_id for row in rows],
+    )
+    opened = await _queries.open_many(
+        conn,
+        tenant_id=tenant,
+        ids=[new_id() for _ in rows],
+        contact_ids=[row.contact_id for row in rows],
+        phone_number_ids=[row.phone_number_id for row in rows],
+        wa_ids=[row.wa_id for row in rows],
+        expires_at=[row.at + ttl for row in rows],
+        activity_at=[row.at for row in rows],
+        customer_message_at=[row.customer_message_at for row in rows],
+        message_at=[row.message_at for row in rows],
+        message_ids=[row.message_id for row in rows],
+        previews=[row.preview for row in rows],
+    )
+    return {
+        (row["phone_number_id"], row["contact_id"]): Opened(
+            id=row["id"], genesys_conversation_id=row["genesys_conversation_id"], is_new=row["is_new"]
+        )
+        for row in opened
+    }, [_ended(row) for row in overdue]
+
+
+async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, Conversation]:
+    rows = await _queries.lock_many(conn, tenant_id=tenant, ids=ids)
+    return {row["id"]: _conversation(row) for row in rows}
+
+
+async def touch_many(conn: Connection, tenant: TenantId, activity: dict[UUID, Activity], *, ttl: timedelta) -> None:
+    """Activity of messages in conversations that `lock_many` holds."""
+    await _queries.touch_many(
+        conn,
+        tenant_id=tenant,
+        ids=list(activity),
+        activity_at=[each.at for each in activity.values()],
+        expires_at=[each.at + ttl for each in activity.values()],
+        customer_message_at=[each.customer_message_at for each in activity.values()],
+        message_at=[each.message_at for each in activity.values()],
+        message_ids=[each.message_id for each in activity.values()],
+        previews=[each.preview for each in activity.values()],
+    )
+
+
+async def find_open_many(
+    conn: Connection, tenant: TenantId, wanted: Sequence[Wanted], now: datetime
+) -> list[Conversation | None]:
+    rows = await _queries.find_open_by_identity(
+        conn,
+        tenant_id=tenant,
+        now=now,
+        keys=list(range(len(wanted))),
+        kinds=[each.identity.kind for each in wanted],
+        external_ids=[each.identity.external_id for each in wanted],
+        phone_number_ids=[each.phone_number_id for each in wanted],
+    )
+    return _by_key(rows, len(wanted))
+
+
+async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> list[Conversation | None]:
+    """By our id or Genesys' id, in the order asked."""
+    own = [(key, uuid) for key, each in enumerate(ids) if (uuid := find_uuid(each)) is not None]
+    rows = await _queries.find_by_ids(
+        conn,
+        tenant_id=tenant,
+        own_keys=[key for key, _ in own],
+        own_ids=[uuid for _, uuid in own],
+        genesys_keys=list(range(len(ids))),
+        genesys_ids=list(ids),
+    )
+    return _by_key(rows, len(ids))
+
+
+async def find_latest_many(conn: Connection, tenant: TenantId, keys: Sequence[Key]) -> list[Conversation | None]:
+    """The open conversation of each (number, contact), else its latest, in the order asked."""
+    rows = await _queries.find_latest_of_contacts(
+        conn,
+        tenant_id=tenant,
+        keys=list(range(len(keys))),
+        contact_ids=[contact_id for _, contact_id in keys],
+        phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
+    )
+    return _by_key(rows, len(keys))
+
+
+async def correlate_many(
+    conn: Connection, tenant: TenantId, correlations: dict[UUID, tuple[str, str | None]]
+) -> list[dict[str, Any]]:
+    """conversation id → (Genesys conversation id, communication id); the rows that this changed."""
+    rows = await _queries.correlate_many(
+        conn,
+        tenant_id=tenant,
+        ids=list(correlations),
+        genesys_conversation_ids=[conversation for conversation, _ in correlations.values()],
+        communication_ids=[communication for _, communication in correlations.values()],
+    )
+    return [dict(row) for row in rows]
+
+
+async def expire_due(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> list[Ended]:
+    rows = await _queries.expire_due(conn, tenant_id=tenant, now=now, batch=batch)
+    return [_ended(row) for row in rows]
+
+
+async def count_open(conn: Connection, tenant: TenantId) -> int:
+    return int(await _queries.count_open(conn, tenant_id=tenant))
+
+
+def _by_key(rows: Sequence[Any], count: int) -> list[Conversation | None]:
+    found: list[Conversation | None] = [None] * count
+    for row in rows:
+        found[row["key"]] = _conversation(row)
+    return found
+
+
+def _conversation(row: Any) -> Conversation:
+    return Conversation(
+        id=row["id"],
+        contact_id=row["contact_id"],
+        phone_number_id=row["phone_number_id"],
+        wa_id=row["wa_id"],
+        genesys_conversation_id=row["genesys_conversation_id"],
+        communication_id=row["communication_id"],
+        status=ConversationStatus(row["status"]),
+        expires_at=row["expires_at"],
+        last_activity_at=row["last_activity_at"],
+        last_customer_message_at=row["last_customer_message_at"],
+        version=row["version"],
+        contact_name=row.get("contact_name"),
+    )
+
+
+def _ended(row: Any) -> Ended:
+    return Ended(row["id"], row["contact_id"], row["phone_number_id"])

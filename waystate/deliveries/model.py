@@ -1,0 +1,135 @@
+"""What one attempt to reach a platform can end in, and the states of a delivery."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from waystate.json import JsonObject
+
+
+class Target(StrEnum):
+    WHATSAPP = "whatsapp"
+    GENESYS = "genesys"
+    GENESYS_RECEIPT = "genesys_receipt"
+
+
+class State(StrEnum):
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    SENT = "sent"
+    RETRY = "retry"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptResult:
+    """`external_id` is the platform's id of what was sent; `retry_after` is in seconds, as the platform asked.
+
+    `sent`: accepted. `retry`: certainly not done, may be tried again. `failed`: refused for good. `unknown`: no answer came.
+    """
+
+    outcome: Outcome
+    external_id: str | None = None
+    conversation_id: str | None = None
+    http_status: int | None = None
+    error: JsonObject | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What must reach a platform. `account` is the phone_number_id (WhatsApp) or the integration id (Genesys) it goes through.
+
+    Deliveries of one `order_key` leave one after the other, by `position`; `request` is the rendered body, sent again as it is.
+    """
+
+    event_id: UUID
+    target: Target
+    message_id: UUID
+    conversation_id: UUID
+    account: str
+    lane: int
+    order_key: str
+    position: int
+    created_at: datetime
+    request: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery whose attempt is committed as begun: from here on only its answer may settle it."""
+
+    event_id: UUID
+    target: Target
+    message_id: UUID
+    conversation_id: UUID
+    account: str
+    attempt: int
+    created_at: datetime
+    request: JsonObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A claimed delivery after its attempt. `next_attempt_at`: when it is due again (pending), or given up (unknown)."""
+
+    claimed: Claimed
+    result: AttemptResult
+    state: State
+    ended_at: datetime
+    next_attempt_at: datetime
+    hold_until: datetime | None = None
+
+
+AUTH_PAUSE = timedelta(seconds=30)
+FIRST_RETRY = timedelta(seconds=0.5)
+LONGEST_RETRY = timedelta(seconds=60)
+GIVE_UP_AFTER = timedelta(hours=24)
+"""A reply that could not leave for a day is outside the customer window anyway; the dead letter or failed status says so."""
+
+
+def back_off(attempt: int, retry_after: float | None) -> timedelta:
+    """0.5 s doubling to a minute; the platform's own Retry-After when it asks for longer."""
+    wait = min(FIRST_RETRY * (1 << min(attempt - 1, 10)), LONGEST_RETRY)
+    return wait if retry_after is None else max(wait, timedelta(seconds=retry_after))
+
+
+def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: timedelta, unknown_ttl: timedelta) -> Finished:
+    """What an attempt's result makes of the delivery.
+
+    WhatsApp has no idempotency key, so a lost answer is `unknown` and never sent again; Genesys recognises (messageId, time),
+    so there it is sent again.
+    """
+    outcome = result.outcome
+    if outcome is Outcome.FAILED and (result.error or {}).get("kind") == "auth":
+        # A wrong or expired token is the account's fault: its queue is held until somebody mends it, no message pays for it.
+        result = replace(result, outcome=Outcome.RETRY, retry_after=AUTH_PAUSE.total_seconds())
+        outcome = Outcome.RETRY
+    if outcome is Outcome.UNKNOWN and claimed.target is not Target.WHATSAPP:
+        outcome = Outcome.RETRY
+    if outcome is Outcome.RETRY and now - claimed.created_at >= GIVE_UP_AFTER:
+        outcome = Outcome.FAILED
+    match outcome:
+        case Outcome.SENT:
+            return Finished(claimed=claimed, result=result, state=State.SENT, ended_at=now, next_attempt_at=now)
+        case Outcome.FAILED:
+            return Finished(claimed=claimed, result=result, state=State.FAILED, ended_at=now, next_attempt_at=now)
+        case Outcome.RETRY:
+            due = now + back_off(claimed.attempt, result.retry_after)
+            return Finished(claimed=claimed, result=result, state=State.PENDING, ended_at=now, next_attempt_at=due)
+    return Finished(
+        claimed=claimed,
+        result=result,
+        state=State.UNKNOWN,
+        ended_at=now,
+        next_attempt_at=now + unknown_ttl,
+        hold_until=now + hold,
+    )

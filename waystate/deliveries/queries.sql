@@ -1,0 +1,103 @@
+-- name: insert_many!
+-- One delivery an event and target, however often the event is relayed.
+INSERT INTO deliveries (tenant_id, event_id, target, message_id, conversation_id, account, lane, order_key, position,
+    next_attempt_at, created_at, request)
+SELECT :tenant_id, v.event_id, v.target, v.message_id, v.conversation_id, v.account, v.lane, v.order_key, v.position,
+    v.created_at, v.created_at, v.request::jsonb
+FROM unnest(:event_ids::uuid[], :targets::text[], :message_ids::uuid[], :conversation_ids::uuid[], :accounts::text[],
+    :lanes::smallint[], :order_keys::text[], :positions::bigint[], :created_at::timestamptz[], :requests::text[])
+    AS v (event_id, target, message_id, conversation_id, account, lane, order_key, position, created_at, request)
+ON CONFLICT (tenant_id, event_id, target) DO NOTHING;
+
+-- name: claim_heads
+-- The first unfinished delivery of each customer, if it is due: nothing overtakes it, unless it is `unknown` past its hold.
+-- The attempt is committed before the call, so that whoever takes over knows that it may have been made.
+WITH heads AS (
+    SELECT DISTINCT ON (u.order_key) u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.account
+    FROM deliveries u
+    WHERE u.tenant_id = :tenant_id AND u.lane = ANY(:lanes::smallint[]) AND u.state IN ('pending', 'sending', 'unknown')
+        AND (u.state <> 'unknown' OR u.hold_until > :now)
+    ORDER BY u.order_key, u.position
+), due AS (
+    SELECT h.event_id, h.target FROM heads h
+    WHERE h.state = 'pending' AND h.next_attempt_at <= :now AND NOT (h.account = ANY(:paused_accounts::text[]))
+    ORDER BY h.position LIMIT :batch
+), claimed AS (
+    UPDATE deliveries d SET state = 'sending', attempts = d.attempts + 1
+    FROM due WHERE d.tenant_id = :tenant_id AND d.event_id = due.event_id AND d.target = due.target AND d.state = 'pending'
+    RETURNING d.event_id, d.target, d.message_id, d.conversation_id, d.account, d.attempts, d.created_at, d.request, d.position
+), begun AS (
+    INSERT INTO delivery_attempts (tenant_id, event_id, target, attempt, holder, epoch, started_at)
+    SELECT :tenant_id, c.event_id, c.target, c.attempts, :holder, :epoch, :now FROM claimed c
+)
+SELECT c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.attempts AS attempt, c.created_at, c.request
+FROM claimed c ORDER BY c.position;
+
+-- name: finish_many!
+-- Only the attempt that is under way may be settled: a take-over or a status may have done it already.
+WITH v AS (
+    SELECT * FROM unnest(:event_ids::uuid[], :targets::text[], :attempts::smallint[], :states::text[], :ended_at::timestamptz[],
+        :next_attempt_at::timestamptz[], :hold_until::timestamptz[], :external_ids::text[], :outcomes::text[],
+        :http_statuses::smallint[], :errors::text[])
+        AS u (event_id, target, attempt, state, ended_at, next_attempt_at, hold_until, external_id, outcome, http_status, error)
+), ended AS (
+    UPDATE delivery_attempts a SET ended_at = v.ended_at, outcome = v.outcome, http_status = v.http_status, error = v.error::jsonb
+    FROM v WHERE a.tenant_id = :tenant_id AND a.event_id = v.event_id AND a.target = v.target AND a.attempt = v.attempt
+)
+UPDATE deliveries d SET state = v.state, next_attempt_at = v.next_attempt_at, hold_until = v.hold_until,
+    external_id = coalesce(v.external_id, d.external_id), error = v.error::jsonb,
+    finished_at = CASE WHEN v.state IN ('sent', 'failed') THEN v.ended_at END
+FROM v WHERE d.tenant_id = :tenant_id AND d.event_id = v.event_id AND d.target = v.target AND d.attempts = v.attempt
+    AND d.state IN ('sending', 'unknown');
+
+-- name: recover_interrupted
+-- After a take-over: what was under way at WhatsApp may or may not have left and is never sent again; elsewhere it is sent again.
+WITH found AS (
+    SELECT d.event_id, d.target, d.attempts FROM deliveries d
+    WHERE d.tenant_id = :tenant_id AND d.lane = ANY(:lanes::smallint[]) AND d.state = 'sending'
+    FOR UPDATE
+), ended AS (
+    UPDATE delivery_attempts a SET ended_at = :now, outcome = CASE a.target WHEN 'whatsapp' THEN 'unknown' ELSE 'retry' END,
+        error = '{"code": "interrupted", "message": "The process ended before the answer came."}'
+    FROM found f WHERE a.tenant_id = :tenant_id AND a.event_id = f.event_id AND a.target = f.target AND a.attempt = f.attempts
+)
+UPDATE deliveries d SET
+    state = CASE d.target WHEN 'whatsapp' THEN 'unknown' ELSE 'pending' END,
+    hold_until = CASE d.target WHEN 'whatsapp' THEN :hold_until::timestamptz END,
+    next_attempt_at = CASE d.target WHEN 'whatsapp' THEN :unknown_until::timestamptz ELSE :now::timestamptz END
+FROM found f WHERE d.tenant_id = :tenant_id AND d.event_id = f.event_id AND d.target = f.target
+RETURNING d.message_id, d.target;
+
+-- name: settle_unknown
+-- A status of the message proves that the send arrived.
+UPDATE deliveries SET state = 'sent', finished_at = :now, external_id = coalesce(external_id, v.wamid)
+FROM unnest(:message_ids::uuid[], :wamids::text[]) AS v (message_id, wamid)
+WHERE tenant_id = :tenant_id AND deliveries.message_id = v.message_id AND target = 'whatsapp' AND state = 'unknown'
+RETURNING deliveries.message_id;
+
+-- name: give_up_unknown
+-- No status came in `settings.unknown_ttl`: the message is failed as `outcome_unknown`, a person decides whether to send again.
+UPDATE deliveries SET state = 'failed', finished_at = :now,
+    error = '{"code": "outcome_unknown", "title": "The answer to the send was lost and no status ever came."}'
+WHERE tenant_id = :tenant_id AND target = 'whatsapp' AND state = 'unknown' AND next_attempt_at <= :now
+RETURNING message_id;
+
+-- name: retry_many
+-- A replay of a failed delivery goes to the end of its customer's order.
+UPDATE deliveries SET state = 'pending', next_attempt_at = :now, finished_at = NULL, error = NULL,
+    position = (SELECT coalesce(max(o.position), 0) FROM deliveries o
+        WHERE o.tenant_id = deliveries.tenant_id AND o.order_key = deliveries.order_key
+            AND o.lane = deliveries.lane AND o.state IN ('pending', 'sending', 'unknown')) + deliveries.position
+WHERE tenant_id = :tenant_id AND event_id = :event_id AND target = :target AND state = 'failed'
+RETURNING event_id;
+
+-- name: list_of_message
+-- Every delivery of one message, for the trace.
+SELECT d.event_id, d.target, d.account, d.state, d.attempts, d.position, d.created_at, d.next_attempt_at, d.hold_until,
+    d.finished_at, d.external_id, d.error
+FROM deliveries d WHERE d.tenant_id = :tenant_id AND d.message_id = :message_id ORDER BY d.position;
+
+-- name: list_attempts
+-- Every attempt of those deliveries.
+SELECT a.event_id, a.target, a.attempt, a.holder, a.epoch, a.started_at, a.ended_at, a.outcome, a.http_status, a.error
+FROM delivery_attempts a WHERE a.tenant_id = :tenant_id AND a.event_id = ANY(:event_ids::uuid[]) ORDER BY a.started_at;

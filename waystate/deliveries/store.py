@@ -1,0 +1,119 @@
+"""Deliveries and their attempts in PostgreSQL."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from waystate.db.pool import Connection, load_queries
+from waystate.deliveries.model import Claimed, Delivery, Finished, Outcome, Target
+from waystate.ids import TenantId
+from waystate.json import dump
+
+_queries = load_queries(__file__)
+
+
+async def insert_many(conn: Connection, tenant: TenantId, deliveries: Sequence[Delivery]) -> None:
+    await _queries.insert_many(
+        conn,
+        tenant_id=tenant,
+        event_ids=[each.event_id for each in deliveries],
+        targets=[each.target for each in deliveries],
+        message_ids=[each.message_id for each in deliveries],
+        conversation_ids=[each.conversation_id for each in deliveries],
+        accounts=[each.account for each in deliveries],
+        lanes=[each.lane for each in deliveries],
+        order_keys=[each.order_key for each in deliveries],
+        positions=[each.position for each in deliveries],
+        created_at=[each.created_at for each in deliveries],
+        requests=[dump(each.request) for each in deliveries],
+    )
+
+
+async def claim_heads(
+    conn: Connection,
+    tenant: TenantId,
+    *,
+    lanes: Sequence[int],
+    paused_accounts: Sequence[str],
+    holder: str,
+    epoch: int,
+    now: datetime,
+    batch: int,
+) -> list[Claimed]:
+    """The next delivery of each customer that is due, its attempt begun; commit before making the call."""
+    rows = await _queries.claim_heads(
+        conn, tenant_id=tenant, lanes=lanes, paused_accounts=paused_accounts, holder=holder, epoch=epoch, now=now, batch=batch
+    )
+    return [
+        Claimed(
+            event_id=row["event_id"],
+            target=Target(row["target"]),
+            message_id=row["message_id"],
+            conversation_id=row["conversation_id"],
+            account=row["account"],
+            attempt=row["attempt"],
+            created_at=row["created_at"],
+            request=row["request"],
+        )
+        for row in rows
+    ]
+
+
+async def finish_many(conn: Connection, tenant: TenantId, finished: Sequence[Finished]) -> None:
+    await _queries.finish_many(
+        conn,
+        tenant_id=tenant,
+        event_ids=[each.claimed.event_id for each in finished],
+        targets=[each.claimed.target for each in finished],
+        attempts=[each.claimed.attempt for each in finished],
+        states=[each.state for each in finished],
+        ended_at=[each.ended_at for each in finished],
+        next_attempt_at=[each.next_attempt_at for each in finished],
+        hold_until=[each.hold_until for each in finished],
+        external_ids=[each.result.external_id for each in finished],
+        outcomes=[_outcome(each) for each in finished],
+        http_statuses=[each.result.http_status for each in finished],
+        errors=[None if each.result.error is None else dump(each.result.error) for each in finished],
+    )
+
+
+async def recover_interrupted(
+    conn: Connection, tenant: TenantId, lanes: Sequence[int], *, now: datetime, hold_until: datetime, unknown_until: datetime
+) -> list[UUID]:
+    """Take over what another holder had under way; the messages whose send is `unknown` now."""
+    rows = await _queries.recover_interrupted(
+        conn, tenant_id=tenant, lanes=lanes, now=now, hold_until=hold_until, unknown_until=unknown_until
+    )
+    return [row["message_id"] for row in rows if row["target"] == Target.WHATSAPP]
+
+
+async def settle_unknown(conn: Connection, tenant: TenantId, wamids: dict[UUID, str], now: datetime) -> list[UUID]:
+    """Message id → wamid of a status that came: their unknown sends did arrive."""
+    rows = await _queries.settle_unknown(
+        conn, tenant_id=tenant, message_ids=list(wamids), wamids=list(wamids.values()), now=now
+    )
+    return [row["message_id"] for row in rows]
+
+
+async def give_up_unknown(conn: Connection, tenant: TenantId, now: datetime) -> list[UUID]:
+    return [row["message_id"] for row in await _queries.give_up_unknown(conn, tenant_id=tenant, now=now)]
+
+
+async def retry_many(conn: Connection, tenant: TenantId, event_id: UUID, target: str, now: datetime) -> bool:
+    return bool(await _queries.retry_many(conn, tenant_id=tenant, event_id=event_id, target=target, now=now))
+
+
+async def list_of_message(conn: Connection, tenant: TenantId, message_id: UUID) -> list[dict[str, Any]]:
+    """Each delivery with its `attempts_made`, in order."""
+    rows = [dict(row) for row in await _queries.list_of_message(conn, tenant_id=tenant, message_id=message_id)]
+    attempts = await _queries.list_attempts(conn, tenant_id=tenant, event_ids=[row["event_id"] for row in rows])
+    for row in rows:
+        row["attempts_made"] = [
+            dict(each) for each in attempts if (each["event_id"], each["target"]) == (row["event_id"], row["target"])
+        ]
+    return rows
+
+
+def _outcome(finished: Finished) -> Outcome:
+    return finished.result.outcome

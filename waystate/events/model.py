@@ -1,0 +1,122 @@
+"""Every event, as a closed typed model: `type` names it, the fields are what subscribers get (snake_case, seed 000's payloads).
+
+`mapping_id` is our conversation id, `conversation_id` what the tenant's `settings.correlation` makes public.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+SCHEMA_VERSION = 1
+
+
+class BaseEvent(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: ClassVar[int] = SCHEMA_VERSION
+
+    mapping_id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    at: datetime
+    wa_id: str | None = None
+    message_id: UUID | None = None
+
+
+class InboundEnriched(BaseEvent):
+    """A customer's message was tracked (EnrichedInboundMessage of seed 000)."""
+
+    type: Literal["inbound.enriched"] = "inbound.enriched"
+    wamid: str
+    user_id: str | None = None
+    contact_name: str | None = None
+    display_phone_number: str | None = None
+    timestamp: datetime
+    message_type: str
+    message_text: str | None = None
+    media: dict[str, Any] | None = None
+    content: dict[str, Any] = {}
+    conversation_id: str | None
+    is_new_conversation: bool
+
+
+class OutboundProcessed(BaseEvent):
+    """An agent's message was tracked as `queued` (EnrichedOutboundMessage of seed 000)."""
+
+    type: Literal["outbound.processed"] = "outbound.processed"
+    genesys_message_id: str
+    user_id: str | None = None
+    conversation_id: str | None
+    message_type: str
+    message_text: str | None = None
+    media: dict[str, Any] | None = None
+    content: dict[str, Any] = {}
+
+
+class OutboundRefused(BaseEvent):
+    """An agent's message cannot go out; it is kept as `failed` and Genesys is told."""
+
+    type: Literal["outbound.refused"] = "outbound.refused"
+    genesys_message_id: str
+    conversation_id: str | None
+    code: str
+    reason: str
+
+
+class MessageTracked(BaseEvent):
+    """A message that somebody else carries was recorded over HTTP (seed 001)."""
+
+    type: Literal["message.tracked"] = "message.tracked"
+    direction: Literal["inbound", "outbound"]
+    status: str
+    wamid: str | None = None
+    genesys_message_id: str | None = None
+    message_type: str
+
+
+class MessageStatus(BaseEvent):
+    """A message's status moved forward."""
+
+    type: Literal["message.status"] = "message.status"
+    direction: Literal["inbound", "outbound"]
+    status: str
+    previous: str
+    timestamp: datetime
+    wamid: str | None = None
+    genesys_message_id: str | None = None
+    error: dict[str, Any] | None = None
+
+
+class ConversationOpened(BaseEvent):
+    """A look-up (`GET /state/mapping`) opened a conversation before any message."""
+
+    type: Literal["conversation.opened"] = "conversation.opened"
+
+
+class ConversationCorrelated(BaseEvent):
+    """Genesys' ids were attached."""
+
+    type: Literal["conversation.correlated"] = "conversation.correlated"
+    genesys_conversation_id: str
+    communication_id: str | None = None
+
+
+class ConversationExpired(BaseEvent):
+    """No activity for `settings.mapping_ttl`."""
+
+    type: Literal["conversation.expired"] = "conversation.expired"
+
+
+Event = (
+    InboundEnriched
+    | OutboundProcessed
+    | OutboundRefused
+    | MessageTracked
+    | MessageStatus
+    | ConversationOpened
+    | ConversationCorrelated
+    | ConversationExpired
+)
+
+AnyEvent: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

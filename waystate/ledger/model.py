@@ -1,0 +1,64 @@
+"""Webhook bodies as received, and the lanes in which they are worked."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+from zlib import crc32
+
+from waystate.json import JsonObject
+
+KEPT_DAYS = 8
+"""Meta retries a webhook for 7 days; a body must outlive its last retry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One webhook body on its way into the ledger; `origin` is the Meta app or the Genesys integration of its path."""
+
+    id: UUID
+    source: str
+    origin: str
+    lane: int
+    received_at: datetime
+    body: bytes
+    parent: UUID | None = None
+
+    @property
+    def day(self) -> date:
+        return self.received_at.date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    """A pending row as its lane's holder takes it. `attempts` counts this take; `taken` orders the takes of a lane."""
+
+    day: date
+    id: UUID
+    source: str
+    origin: str
+    lane: int
+    received_at: datetime
+    taken: int
+    attempts: int
+    body: bytes
+    parent: UUID | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages, history and dead letters name as their origin."""
+        return f"ledger:{self.day.isoformat()}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What became of a ledger row: `done` with what was ignored, or `rejected` with why."""
+
+    day: date
+    id: UUID
+    state: str
+    outcome: JsonObject
+
+
+def lane_of(key: str | bytes, lanes: int) -> int:
+    """The lane of a number, an OAuth client or a tenant: the same in every process and after every restart."""
+    return crc32(key.encode() if isinstance(key, str) else key) % lanes

@@ -1,0 +1,78 @@
+-- name: append_many!
+-- Durable before 200: concurrent webhooks share this one statement. The ingest role may insert only, so nothing is returned.
+INSERT INTO webhook_ledger (day, id, source, origin, lane, parent, received_at, body)
+SELECT v.* FROM unnest(:days::date[], :ids::uuid[], :sources::text[], :origins::text[], :lanes::smallint[], :parents::uuid[],
+    :received_at::timestamptz[], :bodies::bytea[]) AS v;
+
+-- name: hand_over_many!
+-- Items of another number go to that number's lane; a crash in between hands them over again, under the same id.
+INSERT INTO webhook_ledger (day, id, source, origin, lane, parent, received_at, body)
+SELECT v.* FROM unnest(:days::date[], :ids::uuid[], :sources::text[], :origins::text[], :lanes::smallint[], :parents::uuid[],
+    :received_at::timestamptz[], :bodies::bytea[]) AS v
+ON CONFLICT (day, id) DO NOTHING;
+
+-- name: take_many
+-- What a crash left half done comes first and in its old order; `taken` is the order that every later hop shows.
+WITH next AS (
+    SELECT p.day, p.id, p.taken FROM webhook_ledger p
+    WHERE p.state = 'pending' AND p.lane = ANY(:lanes::smallint[]) AND p.day >= :since
+    ORDER BY p.taken NULLS LAST, p.id LIMIT :batch
+), ordered AS (
+    SELECT n.day, n.id, coalesce(n.taken, nextval('ledger_taken')) AS taken
+    FROM (SELECT * FROM next ORDER BY taken NULLS LAST, id) AS n
+)
+UPDATE webhook_ledger l SET taken = o.taken, attempts = l.attempts + 1
+FROM ordered o WHERE l.day = o.day AND l.id = o.id AND l.state = 'pending'
+RETURNING l.day, l.id, l.source, l.origin, l.lane, l.received_at, l.taken, l.attempts, l.body, l.parent;
+
+-- name: settle_many!
+-- After the tenants' transactions committed; a crash before this replays the bodies, which the dedupe keys make harmless.
+UPDATE webhook_ledger l SET state = v.state, outcome = v.outcome::jsonb
+FROM unnest(:days::date[], :ids::uuid[], :states::text[], :outcomes::text[]) AS v (day, id, state, outcome)
+WHERE l.day = v.day AND l.id = v.id;
+
+-- name: list_rows
+-- Newest first, for the operator; a state of NULL means all.
+SELECT l.day, l.id, l.source, l.origin, l.received_at, l.attempts, l.state, l.outcome, l.body FROM webhook_ledger l
+WHERE (:state::text IS NULL OR l.state = :state)
+ORDER BY l.id DESC LIMIT :batch;
+
+-- name: replay_many
+-- Back to pending, at the end of the lane's order.
+UPDATE webhook_ledger SET state = 'pending', taken = NULL, attempts = 0, outcome = NULL
+WHERE state = 'rejected' AND (:ids::uuid[] IS NULL OR id = ANY(:ids::uuid[]))
+RETURNING id;
+
+-- name: find_row^
+-- One row whole, for the trace.
+SELECT l.day, l.id, l.source, l.origin, l.lane, l.received_at, l.taken, l.attempts, l.state, l.outcome, l.parent
+FROM webhook_ledger l WHERE l.day = :day AND l.id = :id;
+
+-- name: count_pending$
+-- For the gauge.
+SELECT count(*) FROM webhook_ledger WHERE state = 'pending' AND day >= :since;
+
+-- name: acquire_leases
+-- A lane is free when nobody holds it or its holder let it lapse; each change of hands raises the epoch, which fences the old one.
+INSERT INTO leases AS l (kind, lane, holder, epoch, expires_at)
+SELECT v.kind, v.lane, :holder, 1, :expires_at FROM unnest(:kinds::text[], :lanes::smallint[]) AS v (kind, lane)
+ORDER BY v.kind, v.lane
+ON CONFLICT (kind, lane) DO UPDATE SET
+    epoch = CASE WHEN l.holder = excluded.holder AND l.expires_at > :now THEN l.epoch ELSE l.epoch + 1 END,
+    holder = excluded.holder, expires_at = excluded.expires_at
+    WHERE l.holder = excluded.holder OR l.holder IS NULL OR l.expires_at <= :now
+RETURNING kind, lane, epoch;
+
+-- name: release_leases!
+-- A clean stop lets the next holder begin at once.
+UPDATE leases SET holder = NULL, expires_at = :now WHERE holder = :holder;
+
+-- name: tick
+-- A timer fires once, whoever asks: the row decides.
+INSERT INTO timers AS t (name, due_at, last_run_at) VALUES (:name, :next_due_at, :now)
+ON CONFLICT (name) DO UPDATE SET due_at = excluded.due_at, last_run_at = excluded.last_run_at WHERE t.due_at <= :now
+RETURNING name;
+
+-- name: due_work
+-- The audited look across tenants.
+SELECT tenant_id, items, oldest FROM due_work(:kind, :moment);

@@ -1,0 +1,96 @@
+"""Messages as values: what the pipelines take in, and the state machine of a message's status."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from waystate.json import JsonObject
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Status(StrEnum):
+    QUEUED = "queued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    RECEIVED = "received"
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboundMessage:
+    """One message of a WhatsApp user, as every source of it (webhook, queue, HTTP) hands it to the pipeline.
+
+    `text` is the readable line shown to an agent; `content` keeps the platform's object of that type whole.
+    At least one of `wa_id` and `user_id` (business-scoped user id) is set; neither is ever rewritten.
+    """
+
+    wamid: str
+    phone_number_id: str
+    sent_at: datetime
+    wa_id: str | None = None
+    user_id: str | None = None
+    parent_user_id: str | None = None
+    contact_name: str | None = None
+    display_phone_number: str | None = None
+    type: str = "text"
+    text: str | None = None
+    content: JsonObject = field(default_factory=dict)
+    media: JsonObject | None = None
+    metadata: JsonObject = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    """One status somebody reported for a message; `status` is the reporter's own word and may be unknown to us.
+
+    `message_id` is our own id, echoed in `biz_opaque_callback_data`; it is tried before the wamid.
+    `recipient` tells the participants of a group apart; (status, at, source, recipient) make two reports the same one.
+    """
+
+    wamid: str
+    status: str
+    at: datetime
+    message_id: UUID | None = None
+    error: JsonObject | None = None
+    source: str = "whatsapp"
+    recipient: str = ""
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboundMessage:
+    """One message of an agent or bot to a WhatsApp user.
+
+    The conversation is found by `conversation_id` (Genesys' or ours); if that is unknown, by `recipient_id` (the id we gave
+    the customer towards Genesys) on the number that `integration_id` serves, which correlates it.
+    """
+
+    genesys_message_id: str
+    sent_at: datetime
+    conversation_id: str | None = None
+    recipient_id: str | None = None
+    integration_id: str | None = None
+    type: str = "text"
+    text: str | None = None
+    content: JsonObject = field(default_factory=dict)
+    media: JsonObject | None = None
+    metadata: JsonObject = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correlation:
+    """Genesys' ids for the conversation that the message with this wamid belongs to (seed 000)."""
+
+    conversation_id: str
+    whatsapp_message_id: str
+    communication_id: str | None = None
+    origin: str = ""

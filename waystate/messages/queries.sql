@@ -1,0 +1,100 @@
+-- name: claim_many
+-- The dedupe row comes first: the loser of a race waits here for the winner's commit, and a redelivery stops here.
+INSERT INTO message_keys (tenant_id, source, external_id, message_id)
+SELECT :tenant_id, :source, v.external_id, v.message_id
+FROM unnest(:external_ids::text[], :message_ids::uuid[]) AS v (external_id, message_id)
+ORDER BY v.external_id
+ON CONFLICT (tenant_id, source, external_id) DO NOTHING
+RETURNING external_id, message_id;
+
+-- name: insert_many!
+-- Ids are UUIDv7, so rows land at the right edge of the index.
+INSERT INTO messages (tenant_id, id, conversation_id, direction, first_status, status, wamid, genesys_message_id, type, text,
+    content, media, sender, origin, sent_at, delivered_at, read_at, failed_at, error, metadata)
+SELECT :tenant_id, v.id, v.conversation_id, v.direction, v.status, v.status, v.wamid, v.genesys_message_id, v.type, v.text,
+    v.content::jsonb, v.media::jsonb, v.sender, v.origin, v.sent_at, v.delivered_at, v.read_at, v.failed_at, v.error::jsonb,
+    v.metadata::jsonb
+FROM unnest(:ids::uuid[], :conversation_ids::uuid[], :directions::text[], :statuses::text[], :wamids::text[],
+    :genesys_message_ids::text[], :types::text[], :texts::text[], :contents::text[], :media::text[], :senders::text[],
+    :origins::text[], :sent_at::timestamptz[], :delivered_at::timestamptz[], :read_at::timestamptz[], :failed_at::timestamptz[],
+    :errors::text[], :metadata::text[])
+    AS v (id, conversation_id, direction, status, wamid, genesys_message_id, type, text, content, media, sender, origin,
+        sent_at, delivered_at, read_at, failed_at, error, metadata);
+
+-- name: find_keys
+-- By either platform's id; wamid first, should both platforms ever choose the same one.
+SELECT DISTINCT ON (k.external_id) k.external_id, k.message_id
+FROM message_keys k
+WHERE k.tenant_id = :tenant_id AND k.source IN ('whatsapp', 'genesys') AND k.external_id = ANY(:external_ids::text[])
+ORDER BY k.external_id, k.source DESC;
+
+-- name: find_conversations
+-- Which conversations must be locked before these messages may change.
+SELECT m.id, m.conversation_id FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]);
+
+-- name: lock_many
+-- In id order, after the conversations' locks.
+SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.delivered_at, m.read_at,
+    m.failed_at, m.error
+FROM messages m
+WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[])
+ORDER BY m.id
+FOR NO KEY UPDATE;
+
+-- name: advance_many!
+-- The merge happened under the row's lock; none of these columns is indexed, so the update can stay on its page.
+UPDATE messages m SET status = v.status, delivered_at = v.delivered_at, read_at = v.read_at, failed_at = v.failed_at,
+    error = v.error::jsonb
+FROM unnest(:ids::uuid[], :statuses::text[], :delivered_at::timestamptz[], :read_at::timestamptz[], :failed_at::timestamptz[],
+    :errors::text[]) AS v (id, status, delivered_at, read_at, failed_at, error)
+WHERE m.tenant_id = :tenant_id AND m.id = v.id;
+
+-- name: insert_events!
+-- Every status ever reported, applied or not; a report that comes again is the same row.
+INSERT INTO message_events (tenant_id, message_id, id, status, at, source, recipient, origin, applied, why_not, error)
+SELECT :tenant_id, v.message_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.why_not IS NULL, v.why_not, v.error::jsonb
+FROM unnest(:message_ids::uuid[], :ids::uuid[], :statuses::text[], :at::timestamptz[], :sources::text[], :recipients::text[],
+    :origins::text[], :why_nots::text[], :errors::text[])
+    AS v (message_id, id, status, at, source, recipient, origin, why_not, error)
+ON CONFLICT DO NOTHING;
+
+-- name: attach_wamids!
+-- The platform's id of a message we sent, as soon as it is known.
+UPDATE messages m SET wamid = v.wamid
+FROM unnest(:ids::uuid[], :wamids::text[]) AS v (id, wamid)
+WHERE m.tenant_id = :tenant_id AND m.id = v.id AND m.wamid IS NULL;
+
+-- name: park_early!
+-- A status can overtake the answer that tells us its wamid.
+INSERT INTO early_statuses (tenant_id, external_id, id, status, at, source, recipient, origin, error, received_at)
+SELECT :tenant_id, v.external_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.error::jsonb, :received_at
+FROM unnest(:external_ids::text[], :ids::uuid[], :statuses::text[], :at::timestamptz[], :sources::text[], :recipients::text[],
+    :origins::text[], :errors::text[]) AS v (external_id, id, status, at, source, recipient, origin, error)
+ON CONFLICT DO NOTHING;
+
+-- name: take_early
+-- What waited for these wamids, now that their messages are known.
+DELETE FROM early_statuses s USING message_keys k
+WHERE s.tenant_id = :tenant_id AND k.tenant_id = s.tenant_id AND k.source = 'whatsapp' AND k.external_id = s.external_id
+    AND (:external_ids::text[] IS NULL OR s.external_id = ANY(:external_ids::text[]))
+RETURNING s.external_id, s.id, s.status, s.at, s.source, s.recipient, s.origin, s.error, k.message_id;
+
+-- name: drop_aged_early
+-- Statuses of messages that another app sent on the same number never find a message; they age out with the ledger.
+DELETE FROM early_statuses WHERE tenant_id = :tenant_id AND received_at < :before RETURNING id;
+
+-- name: get_message^
+-- One message whole, with its conversation, for the trace.
+SELECT m.id, m.conversation_id, m.direction, m.first_status, m.status, m.wamid, m.genesys_message_id, m.type, m.text, m.content,
+    m.media, m.sender, m.origin, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.error, m.metadata,
+    c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id, c.status AS conversation_status,
+    c.expires_at, c.last_activity_at, c.last_customer_message_at, p.name AS contact_name
+FROM messages m
+JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
+JOIN contacts p ON p.tenant_id = c.tenant_id AND p.id = c.contact_id
+WHERE m.tenant_id = :tenant_id AND m.id = :id;
+
+-- name: get_history
+-- Every status reported for one message, in the order it was written.
+SELECT e.id, e.status, e.at, e.source, e.recipient, e.origin, e.applied, e.why_not, e.error
+FROM message_events e WHERE e.tenant_id = :tenant_id AND e.message_id = :message_id ORDER BY e.id;

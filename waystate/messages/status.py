@@ -1,0 +1,124 @@
+"""The state machine of a message's status (domain: message state machine). Pure.
+
+Two things that must not be confused: the *step* table of seed 000, which tells what may follow what, and the *merge* of
+reported statuses by rank, which gives the same final state whatever the order in which the reports arrive.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from waystate.json import JsonObject, dump
+from waystate.messages.model import Direction, Status, StatusReport
+
+STEPS: dict[Status, frozenset[Status]] = {
+    Status.QUEUED: frozenset({Status.SENT, Status.FAILED}),
+    Status.SENT: frozenset({Status.DELIVERED, Status.FAILED}),
+    Status.DELIVERED: frozenset({Status.READ, Status.FAILED}),
+    Status.READ: frozenset(),
+    Status.RECEIVED: frozenset({Status.PROCESSED, Status.FAILED}),
+    Status.PROCESSED: frozenset(),
+    Status.FAILED: frozenset(),
+}
+
+_OUTBOUND = {
+    "queued": Status.QUEUED,
+    "sent": Status.SENT,
+    "delivered": Status.DELIVERED,
+    "read": Status.READ,
+    "played": Status.READ,
+    "failed": Status.FAILED,
+}
+_INBOUND = {
+    "received": Status.RECEIVED,
+    "sent": Status.RECEIVED,
+    "processed": Status.PROCESSED,
+    "delivered": Status.PROCESSED,
+    "read": Status.PROCESSED,
+    "failed": Status.FAILED,
+}
+_RANK = {
+    Status.QUEUED: 0,
+    Status.SENT: 1,
+    Status.DELIVERED: 2,
+    Status.FAILED: 3,
+    Status.READ: 4,
+    Status.RECEIVED: 0,
+    Status.PROCESSED: 4,
+}
+
+
+def is_valid_state_transition(current: Status, new: Status) -> bool:
+    """`isValidStateTransition` of seed 000: one step, or the same status again."""
+    return current == new or new in STEPS[current]
+
+
+def parse_status(word: str, direction: Direction) -> Status | None:
+    """The status that `word` means for this direction, or None; seed 001 reports inbound messages as sent, delivered, read."""
+    words = _INBOUND if direction is Direction.INBOUND else _OUTBOUND
+    return words.get(word.lower())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageState:
+    direction: Direction
+    status: Status
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    failed_at: datetime | None = None
+    error: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """One report after the merge: the state it left, and why it changed nothing, if it did not."""
+
+    report: StatusReport
+    before: Status
+    state: MessageState
+    why_not: str | None
+
+
+def merge(state: MessageState, reports: Iterable[StatusReport]) -> list[Merged]:
+    """Each report in turn; the last one's `state` is the result. Any order of the same reports ends in the same state."""
+    merged: list[Merged] = []
+    for report in reports:
+        outcome = _merge_one(state, report)
+        merged.append(outcome)
+        state = outcome.state
+    return merged
+
+
+def _merge_one(state: MessageState, report: StatusReport) -> Merged:
+    status = parse_status(report.status, state.direction)
+    if status is None:
+        return Merged(report, state.status, state, f"'{report.status}' is no status of an {state.direction} message")
+    after = _with_times(state, status, report)
+    if _RANK[status] <= _RANK[state.status]:
+        return Merged(report, state.status, after, f"already {state.status}")
+    return Merged(report, state.status, replace(after, status=status), None)
+
+
+def _with_times(state: MessageState, status: Status, report: StatusReport) -> MessageState:
+    """Every status keeps the earliest time it was true: `read` also proves delivery, and clears a failure of another device."""
+    match status:
+        case Status.DELIVERED:
+            return replace(state, delivered_at=_earliest(state.delivered_at, report.at))
+        case Status.READ:
+            return replace(
+                state,
+                delivered_at=_earliest(state.delivered_at, report.at),
+                read_at=_earliest(state.read_at, report.at),
+                failed_at=None,
+                error=None,
+            )
+        case Status.PROCESSED:
+            return replace(state, read_at=_earliest(state.read_at, report.at), failed_at=None, error=None)
+        case Status.FAILED if state.status not in (Status.READ, Status.PROCESSED):
+            earlier = state.failed_at is None or (report.at, dump(report.error)) < (state.failed_at, dump(state.error))
+            return replace(state, failed_at=report.at, error=report.error) if earlier else state
+    return state
+
+
+def _earliest(known: datetime | None, reported: datetime) -> datetime:
+    return reported if known is None else min(known, reported)

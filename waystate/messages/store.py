@@ -1,0 +1,202 @@
+"""Messages, their keys and their history in PostgreSQL."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from waystate.db.pool import Connection, load_queries
+from waystate.ids import TenantId, new_id
+from waystate.json import JsonObject, dump
+from waystate.messages.model import Direction, Status, StatusReport
+from waystate.messages.status import Merged, MessageState
+
+_queries = load_queries(__file__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRow:
+    """A message to be written. `sender` is the identity that wrote it, as its platform names it."""
+
+    id: UUID
+    conversation_id: UUID
+    direction: Direction
+    status: Status
+    type: str
+    sent_at: datetime
+    origin: str
+    wamid: str | None = None
+    genesys_message_id: str | None = None
+    text: str | None = None
+    content: JsonObject = field(default_factory=dict)
+    media: JsonObject | None = None
+    sender: str | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    failed_at: datetime | None = None
+    error: JsonObject | None = None
+    metadata: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedMessage:
+    id: UUID
+    conversation_id: UUID
+    wamid: str | None
+    genesys_message_id: str | None
+    type: str
+    state: MessageState
+
+
+async def claim_many(conn: Connection, tenant: TenantId, source: str, keys: dict[str, UUID]) -> set[str]:
+    """Of external id → message id, those nobody had claimed before: only they may have an effect in this transaction."""
+    rows = await _queries.claim_many(
+        conn, tenant_id=tenant, source=source, external_ids=list(keys), message_ids=list(keys.values())
+    )
+    return {row["external_id"] for row in rows}
+
+
+async def insert_many(conn: Connection, tenant: TenantId, rows: Sequence[MessageRow]) -> None:
+    await _queries.insert_many(
+        conn,
+        tenant_id=tenant,
+        ids=[row.id for row in rows],
+        conversation_ids=[row.conversation_id for row in rows],
+        directions=[row.direction for row in rows],
+        statuses=[row.status for row in rows],
+        wamids=[row.wamid for row in rows],
+        genesys_message_ids=[row.genesys_message_id for row in rows],
+        types=[row.type for row in rows],
+        texts=[row.text for row in rows],
+        contents=[dump(row.content) for row in rows],
+        media=[_json(row.media) for row in rows],
+        senders=[row.sender for row in rows],
+        origins=[row.origin for row in rows],
+        sent_at=[row.sent_at for row in rows],
+        delivered_at=[row.delivered_at for row in rows],
+        read_at=[row.read_at for row in rows],
+        failed_at=[row.failed_at for row in rows],
+        errors=[_json(row.error) for row in rows],
+        metadata=[dump(row.metadata) for row in rows],
+    )
+
+
+async def find_ids(conn: Connection, tenant: TenantId, external_ids: Sequence[str]) -> dict[str, UUID]:
+    rows = await _queries.find_keys(conn, tenant_id=tenant, external_ids=external_ids)
+    return {row["external_id"]: row["message_id"] for row in rows}
+
+
+async def find_conversations(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Message id → conversation id, of those that exist."""
+    rows = await _queries.find_conversations(conn, tenant_id=tenant, ids=ids)
+    return {row["id"]: row["conversation_id"] for row in rows}
+
+
+async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, LockedMessage]:
+    rows = await _queries.lock_many(conn, tenant_id=tenant, ids=ids)
+    return {row["id"]: _locked(row) for row in rows}
+
+
+async def advance_many(conn: Connection, tenant: TenantId, merged: dict[UUID, list[Merged]]) -> None:
+    """Write the state that a merge left, and every report of it to the history. The rows are locked."""
+    final = {message_id: steps[-1].state for message_id, steps in merged.items()}
+    await _queries.advance_many(
+        conn,
+        tenant_id=tenant,
+        ids=list(final),
+        statuses=[state.status for state in final.values()],
+        delivered_at=[state.delivered_at for state in final.values()],
+        read_at=[state.read_at for state in final.values()],
+        failed_at=[state.failed_at for state in final.values()],
+        errors=[_json(state.error) for state in final.values()],
+    )
+    steps = [(message_id, step) for message_id, each in merged.items() for step in each]
+    await _queries.insert_events(
+        conn,
+        tenant_id=tenant,
+        message_ids=[message_id for message_id, _ in steps],
+        ids=[new_id() for _ in steps],
+        statuses=[step.report.status for _, step in steps],
+        at=[step.report.at for _, step in steps],
+        sources=[step.report.source for _, step in steps],
+        recipients=[step.report.recipient for _, step in steps],
+        origins=[step.report.origin for _, step in steps],
+        why_nots=[step.why_not for _, step in steps],
+        errors=[_json(step.report.error) for _, step in steps],
+    )
+
+
+async def attach_wamids(conn: Connection, tenant: TenantId, wamids: dict[UUID, str]) -> None:
+    """Both the message's column and its key, so that statuses find it from here on."""
+    await _queries.attach_wamids(conn, tenant_id=tenant, ids=list(wamids), wamids=list(wamids.values()))
+    await claim_many(conn, tenant, "whatsapp", {wamid: message_id for message_id, wamid in wamids.items()})
+
+
+async def park_early(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport], now: datetime) -> None:
+    await _queries.park_early(
+        conn,
+        tenant_id=tenant,
+        received_at=now,
+        external_ids=[report.wamid for report in reports],
+        ids=[new_id() for _ in reports],
+        statuses=[report.status for report in reports],
+        at=[report.at for report in reports],
+        sources=[report.source for report in reports],
+        recipients=[report.recipient for report in reports],
+        origins=[report.origin for report in reports],
+        errors=[_json(report.error) for report in reports],
+    )
+
+
+async def take_early(conn: Connection, tenant: TenantId, wamids: Iterable[str] | None) -> list[StatusReport]:
+    """Statuses that waited for these wamids (None: for any), in the order they came; each is handed out once."""
+    rows = await _queries.take_early(conn, tenant_id=tenant, external_ids=None if wamids is None else list(wamids))
+    return [
+        StatusReport(
+            wamid=row["external_id"],
+            status=row["status"],
+            at=row["at"],
+            message_id=row["message_id"],
+            error=row["error"],
+            source=row["source"],
+            recipient=row["recipient"],
+            origin=row["origin"],
+        )
+        for row in sorted(rows, key=lambda row: row["id"])
+    ]
+
+
+async def drop_aged_early(conn: Connection, tenant: TenantId, before: datetime) -> int:
+    return len(await _queries.drop_aged_early(conn, tenant_id=tenant, before=before))
+
+
+async def find_message(conn: Connection, tenant: TenantId, message_id: UUID) -> dict[str, Any] | None:
+    row = await _queries.get_message(conn, tenant_id=tenant, id=message_id)
+    return None if row is None else dict(row)
+
+
+async def get_history(conn: Connection, tenant: TenantId, message_id: UUID) -> list[dict[str, Any]]:
+    return [dict(row) for row in await _queries.get_history(conn, tenant_id=tenant, message_id=message_id)]
+
+
+def _locked(row: Any) -> LockedMessage:
+    return LockedMessage(
+        id=row["id"],
+        conversation_id=row["conversation_id"],
+        wamid=row["wamid"],
+        genesys_message_id=row["genesys_message_id"],
+        type=row["type"],
+        state=MessageState(
+            direction=Direction(row["direction"]),
+            status=Status(row["status"]),
+            delivered_at=row["delivered_at"],
+            read_at=row["read_at"],
+            failed_at=row["failed_at"],
+            error=row["error"],
+        ),
+    )
+
+
+def _json(value: JsonObject | None) -> str | None:
+    return None if value is None else dump(value)
