@@ -1,0 +1,105 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from waystate.channels.genesys.payloads import InboundMessage, Receipt
+from waystate.channels.genesys.render import render_inbound, render_receipt
+from waystate.errors import Rejected
+
+AT = datetime(2026, 11, 20, 12, 0, 1, 234567, tzinfo=UTC)
+
+
+def inbound(**fields):
+    usual = {"contact_id": "c-1", "name": "Ann", "wamid": "wamid.A", "sent_at": AT, "text": "Hi", "attributes": {"waId": "1"}}
+    body = render_inbound(**(usual | fields))
+    InboundMessage.model_validate(body)
+    return body
+
+
+def receipt(**fields):
+    usual = {"genesys_message_id": "c327", "contact_id": "c-1", "at": AT, "status": "Failed", "error": None}
+    body = render_receipt(**(usual | fields))
+    Receipt.model_validate(body)
+    return body
+
+
+def test_inbound_message_is_the_documented_body():
+    assert inbound() == {
+        "channel": {
+            "from": {"id": "c-1", "idType": "Opaque", "nickname": "Ann"},
+            "time": "2026-11-20T12:00:01.234Z",
+            "messageId": "wamid.A",
+            "metadata": {"customAttributes": {"waId": "1"}},
+        },
+        "text": "Hi",
+    }
+
+
+def test_time_is_utc_wherever_it_was_measured():
+    local = AT.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert inbound(sent_at=local)["channel"]["time"] == "2026-11-20T12:00:01.234Z"
+
+
+def test_unknown_name_and_empty_attributes_are_left_out():
+    assert inbound(name=None, attributes={})["channel"] == {
+        "from": {"id": "c-1", "idType": "Opaque"},
+        "time": "2026-11-20T12:00:01.234Z",
+        "messageId": "wamid.A",
+    }
+
+
+def test_same_message_renders_to_the_same_body_so_that_a_repeat_is_recognised():
+    assert inbound() == inbound()
+
+
+def test_message_without_text_is_rejected():
+    with pytest.raises(Rejected):
+        inbound(text="")
+
+
+def test_delivered_receipt_has_no_reasons():
+    assert receipt(status="Delivered") == {
+        "id": "c327",
+        "channel": {"to": {"id": "c-1", "idType": "Opaque"}, "time": "2026-11-20T12:00:01.234Z"},
+        "status": "Delivered",
+        "isFinalReceipt": True,
+        "direction": "Outbound",
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (131047, "MessageExpired"),
+        ("131047", "MessageExpired"),
+        ("window_closed", "MessageExpired"),
+        (131056, "RateLimited"),
+        (130429, "RateLimited"),
+        (131026, "InvalidDestination"),
+        (131050, "RecipientOptedOut"),
+        (131053, "MediaTypeNotAllowed"),
+        ("mapping_status_closed", "MessageNotAllowed"),
+        ("mapping_status_expired", "MessageNotAllowed"),
+        ("outcome_unknown", "GeneralError"),
+        (999, "GeneralError"),
+        (None, "GeneralError"),
+        ([], "GeneralError"),
+    ],
+)
+def test_failed_receipt_says_why_in_genesys_words(code, reason):
+    (said,) = receipt(error={"code": code, "message": "Because."})["reasons"]
+    assert said == {"code": reason, "message": "Because."}
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (None, "The message could not be delivered."),
+        ({"code": 1, "title": "Title"}, "Title"),
+        ({"code": 1, "message": "M", "details": "Details."}, "Details."),
+        ({"code": 131047, "title": "t", "error_data": {"details": "24 hours have passed."}}, "24 hours have passed."),
+        ({"code": "outcome_unknown"}, "outcome_unknown"),
+    ],
+)
+def test_agent_reads_the_most_telling_text_of_the_error(error, message):
+    assert receipt(error=error)["reasons"][0]["message"] == message

@@ -1,0 +1,191 @@
+"""What an answer of either platform means for a delivery."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waystate.channels.attempts import Kind, find_retry_after
+from waystate.channels.genesys.errors import outcome_of as genesys_outcome
+from waystate.channels.whatsapp.errors import kind_of
+from waystate.channels.whatsapp.errors import outcome_of as whatsapp_outcome
+from waystate.deliveries.model import AttemptResult, Outcome
+
+ACCEPTED = b'{"messaging_product":"whatsapp","contacts":[{"input":"1","wa_id":"1"}],"messages":[{"id":"wamid.A"}]}'
+
+
+def refusal(code, http_status=400, headers=None, **error):
+    body = {"error": {"message": f"(#{code}) Words", "type": "OAuthException", "code": code} | error}
+    return whatsapp_outcome(http_status, json.dumps(body).encode(), headers or {})
+
+
+def test_accepted_send_is_sent_with_its_wamid():
+    assert whatsapp_outcome(200, ACCEPTED, {}) == AttemptResult(outcome=Outcome.SENT, external_id="wamid.A", http_status=200)
+
+
+def test_corpus_responses_are_all_sent(corpus):
+    for name, body in corpus.files("whatsapp/api_send_response"):
+        result = whatsapp_outcome(200, body, {})
+        assert (result.outcome, result.external_id) == (Outcome.SENT, json.loads(body)["messages"][0]["id"]), name
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"messages":[]}', b'{"messages":[{"id":""}]}', b'{"messages":[5]}']
+)
+def test_success_that_cannot_be_read_is_unknown_and_not_sent_again(body):
+    assert whatsapp_outcome(200, body, {}).outcome is Outcome.UNKNOWN
+
+
+CODES = [
+    (Outcome.FAILED, Kind.AUTH, [0, 3, 10, 190, 200, 250, 299, 368, 131005, 131031, 131042, 131045, 133010]),
+    (Outcome.RETRY, Kind.THROTTLE, [4, 80007, 130429, 131048, 131056, 131057]),
+    (Outcome.RETRY, Kind.TRANSIENT, [1, 2, 131000, 131016, 133004]),
+    (Outcome.FAILED, Kind.WINDOW, [131047]),
+    (Outcome.FAILED, Kind.RECIPIENT, [131026, 131021, 131030, 130472, 131049, 131050, 130497, 131062]),
+    (Outcome.FAILED, Kind.REQUEST, [100, 131008, 131009, 131051, 131052, 131053, 135000, 999999]),
+    (Outcome.FAILED, Kind.TEMPLATE, [132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069]),
+]
+
+
+@pytest.mark.parametrize(("outcome", "kind", "codes"), CODES)
+def test_code_decides_whatever_the_http_status(outcome, kind, codes):
+    for code in codes:
+        result = refusal(code)
+        assert (result.outcome, result.error["kind"]) == (outcome, kind), code
+        assert kind_of(code) is kind, code
+    for http_status in (400, 403, 404, 429, 500):
+        assert refusal(codes[0], http_status).error["kind"] == kind, http_status
+
+
+def test_corpus_errors_have_the_documented_outcomes(corpus):
+    expected = {1: Outcome.RETRY, 2: Outcome.RETRY, 4: Outcome.RETRY}
+    for name, body in corpus.files("whatsapp/api_error"):
+        code = json.loads(body)["error"]["code"]
+        result = whatsapp_outcome(400, body, {})
+        assert result.outcome is expected.get(code, Outcome.FAILED), name
+        assert result.error["code"] == code, name
+        assert result.error["message"], name
+
+
+@pytest.mark.parametrize(
+    ("http_status", "body", "outcome", "kind"),
+    [
+        (401, b"", Outcome.FAILED, Kind.AUTH),
+        (404, b"not here", Outcome.FAILED, Kind.REQUEST),
+        (408, b"", Outcome.RETRY, Kind.TRANSIENT),
+        (429, b"", Outcome.RETRY, Kind.THROTTLE),
+        (500, b"", Outcome.RETRY, Kind.TRANSIENT),
+        (503, b"<html>busy</html>", Outcome.RETRY, Kind.TRANSIENT),
+        (502, b"<html>bad gateway</html>", Outcome.UNKNOWN, Kind.TRANSIENT),
+        (504, b"", Outcome.UNKNOWN, Kind.TRANSIENT),
+        (504, b'{"error":{"message":"x","code":2}}', Outcome.RETRY, Kind.TRANSIENT),
+        (302, b"", Outcome.FAILED, Kind.REQUEST),
+        (400, b'{"error":"text"}', Outcome.FAILED, Kind.REQUEST),
+        (400, b'{"error":{"code":"x","message":5}}', Outcome.FAILED, Kind.REQUEST),
+        (400, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.RETRY, Kind.TRANSIENT),
+        (400, b'{"error":{"code":131047,"message":"x","is_transient":true}}', Outcome.FAILED, Kind.WINDOW),
+    ],
+)
+def test_answer_without_a_known_code_goes_by_its_http_status(http_status, body, outcome, kind):
+    result = whatsapp_outcome(http_status, body, {})
+    assert (result.outcome, result.error["kind"], result.http_status) == (outcome, kind, http_status)
+
+
+def test_error_is_told_in_one_shape():
+    result = refusal(131047, error_data={"messaging_product": "whatsapp", "details": "More than 24 hours have passed."})
+    assert result.error == {
+        "code": 131047,
+        "title": "Words",
+        "message": "(#131047) Words",
+        "details": "More than 24 hours have passed.",
+        "kind": "window",
+    }
+
+
+def test_retry_after_is_passed_on_only_where_it_counts():
+    assert refusal(130429, 429, {"Retry-After": "7"}).retry_after == 7
+    assert refusal(130429, 429).retry_after is None
+    assert refusal(131026, 400, {"Retry-After": "7"}).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "3"}, 3),
+        ({"RETRY-AFTER": " 120 "}, 120),
+        ({"Retry-After": "9" * 400}, 86_400),
+        ({"Retry-After": "Fri, 20 Nov 2026 12:00:30 GMT", "Date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 30),
+        ({"Retry-After": "Fri, 20 Nov 2026 11:00:00 GMT", "Date": "Fri, 20 Nov 2026 12:00:00 GMT"}, 0),
+        ({"Retry-After": "Fri, 20 Nov 2026 12:00:30 GMT"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": ""}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(headers, seconds):
+    assert find_retry_after(headers) == seconds
+
+
+def test_genesys_message_is_sent_with_both_ids():
+    body = b'{"id":"m-1","channel":{},"type":"Text","text":"Hi","conversationId":"d06c"}'
+    expected = AttemptResult(outcome=Outcome.SENT, external_id="m-1", conversation_id="d06c", http_status=202)
+    assert genesys_outcome(202, body, {}) == expected
+
+
+def test_genesys_receipt_is_sent_without_a_body():
+    assert genesys_outcome(204, b"", {}) == AttemptResult(outcome=Outcome.SENT, http_status=204)
+
+
+@pytest.mark.parametrize(
+    ("http_status", "outcome", "kind"),
+    [
+        (400, Outcome.FAILED, Kind.REQUEST),
+        (401, Outcome.FAILED, Kind.AUTH),
+        (403, Outcome.FAILED, Kind.AUTH),
+        (404, Outcome.FAILED, Kind.REQUEST),
+        (408, Outcome.RETRY, Kind.TRANSIENT),
+        (413, Outcome.FAILED, Kind.REQUEST),
+        (429, Outcome.RETRY, Kind.THROTTLE),
+        (500, Outcome.RETRY, Kind.TRANSIENT),
+        (502, Outcome.RETRY, Kind.TRANSIENT),
+        (503, Outcome.RETRY, Kind.TRANSIENT),
+        (504, Outcome.RETRY, Kind.TRANSIENT),
+    ],
+)
+def test_genesys_refusals_go_by_http_status(http_status, outcome, kind):
+    body = b'{"message":"no","code":"bad.request","status":400,"contextId":"ctx","details":[{"x":1}],"errors":[]}'
+    result = genesys_outcome(http_status, body, {"Retry-After": "4"})
+    assert (result.outcome, result.http_status) == (outcome, http_status)
+    assert result.error == {
+        "code": "bad.request",
+        "message": "no",
+        "details": [{"x": 1}],
+        "correlation_id": "ctx",
+        "kind": kind,
+    }
+    assert result.retry_after == (4 if outcome is Outcome.RETRY else None)
+
+
+def test_correlation_id_of_genesys_is_found_in_the_headers_too():
+    assert genesys_outcome(500, b"oops", {"ININ-Correlation-Id": "c"}).error["correlation_id"] == "c"
+
+
+@given(
+    http_status=st.integers(100, 599),
+    body=st.binary()
+    | st.builds(
+        lambda tree: json.dumps(tree).encode(),
+        st.recursive(
+            st.none() | st.integers() | st.text(),
+            lambda inner: st.dictionaries(st.sampled_from(["error", "code", "messages", "id"]), inner),
+        ),
+    ),
+)
+def test_any_answer_has_an_outcome(http_status, body):
+    for outcome_of in (whatsapp_outcome, genesys_outcome):
+        result = outcome_of(http_status, body, {"Retry-After": "x"})
+        assert (result.outcome is Outcome.SENT) <= (200 <= http_status < 300)
+        assert (result.error is None) == (result.outcome is Outcome.SENT)

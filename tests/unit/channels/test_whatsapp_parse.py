@@ -1,0 +1,391 @@
+import json
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from waystate.channels.parsed import Ignored, Unusable
+from waystate.channels.whatsapp.parse import find_lane_key, parse_webhook
+from waystate.json import Unreadable
+from waystate.messages.model import InboundMessage, StatusReport
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+SENT = datetime(2025, 6, 16, 16, 24, 5, tzinfo=UTC)
+BSUID, PARENT = "US.13491208655302741918", "US.ENT.11815799212886844830"
+MESSAGE_KINDS = [
+    *("audio", "bsuid_no_phone", "button", "context_reply", "document", "edit", "forwarded", "image", "location", "order"),
+    *("interactive_button_reply", "interactive_list_reply", "interactive_nfm_reply", "interactive_call_permission_reply"),
+    *("interactive_other", "reaction", "referral", "referred_product", "sticker", "system", "text", "unsupported", "video"),
+    *("multi_message", "multi_entry", "bare_change/text", "bare_change/bsuid_no_phone"),
+]
+STATUS_KINDS = [
+    *("status_delivered", "status_failed", "status_group", "status_played", "status_read", "status_sent"),
+    "bare_change/status_read",
+]
+IGNORED_KINDS = [
+    *("account_alerts", "account_review_update", "account_settings_update", "account_update", "business_username_update"),
+    *("calls", "group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update"),
+    *("message_template_quality_update", "message_template_status_update", "phone_number_name_update"),
+    *("phone_number_quality_update", "smb_message_echoes", "template_category_update", "unknown_or_malformed"),
+    *("user_id_update", "user_preferences"),
+]
+
+
+def message(**fields):
+    """One text message of a customer; a field set to None is left out."""
+    whole = {"from": "16505551234", "id": "wamid.A", "timestamp": "1750091045", "type": "text", "text": {"body": "Hi"}} | fields
+    return {key: value for key, value in whole.items() if value is not None}
+
+
+def envelope(*messages, contacts=None, statuses=None, **value):
+    body = {"messaging_product": "whatsapp", "metadata": {"display_phone_number": "+1 555", "phone_number_id": "106"}} | value
+    body |= {"messages": list(messages)} if messages else {}
+    body |= {"contacts": contacts} if contacts is not None else {}
+    body |= {"statuses": statuses} if statuses is not None else {}
+    return {"object": "whatsapp_business_account", "entry": [{"id": "102", "changes": [{"field": "messages", "value": body}]}]}
+
+
+def items_of(document, **options):
+    return parse_webhook(json.dumps(document).encode(), options.pop("received_at", NOW), **options).items
+
+
+def only(document, **options):
+    (item,) = items_of(document, **options)
+    return item.value
+
+
+def kinds_in(corpus, kinds):
+    """(file, value) of every item of these kinds of the corpus."""
+    for name, body in corpus.files(*(f"whatsapp/{kind}" for kind in kinds)):
+        for item in parse_webhook(body, NOW, "o").items:
+            yield name, item.value
+
+
+def test_corpus_messages_all_become_messages(corpus):
+    for name, value in kinds_in(corpus, MESSAGE_KINDS):
+        if isinstance(value, Ignored):
+            assert value.what == "errors", name
+            continue
+        assert isinstance(value, InboundMessage), (name, value)
+        assert value.text, name
+        assert value.wa_id or value.user_id, name
+        assert value.sent_at < NOW, name
+        assert value.origin.startswith("o:"), name
+
+
+def test_corpus_contacts_are_messages_unless_the_body_has_none(corpus):
+    kinds = Counter(type(value).__name__ for _, value in kinds_in(corpus, ["contacts"]))
+    assert kinds["Ignored"] == 1
+    assert kinds["InboundMessage"] >= 6
+    assert not kinds["Unusable"]
+
+
+def test_corpus_statuses_all_become_reports(corpus):
+    for name, value in kinds_in(corpus, STATUS_KINDS):
+        assert isinstance(value, StatusReport), (name, value)
+        assert value.status in {"sent", "delivered", "read", "played", "failed"}, name
+        assert (value.error is not None) == (value.status == "failed"), name
+
+
+def test_corpus_of_other_fields_is_ignored_by_name(corpus):
+    for name, value in kinds_in(corpus, IGNORED_KINDS):
+        assert isinstance(value, Ignored), (name, value)
+        assert value.what, name
+
+
+def test_corpus_items_of_a_batch_keep_their_places(corpus):
+    body = corpus.one("whatsapp/multi_change/piusalfred__webhooks-test-payload-2.json")
+    items = parse_webhook(body, NOW).items
+    assert [item.item for item in items] == ["0.0.m0", "0.0.m1", "0.1.m0", "0.1.m1", "0.2"]
+    assert [type(item.value).__name__ for item in items] == ["InboundMessage"] * 4 + ["Ignored"]
+    assert {item.phone_number_id for item in items} == {"1093849293"}
+    assert items[1].value.type == "location", "the type is missing there and is told by the object"
+
+
+def test_corpus_entries_of_two_numbers_are_routed_apart(corpus):
+    body = corpus.one("whatsapp/multi_entry/dogalyir__unified-test-payload.json")
+    assert [(item.phone_number_id, item.waba_id) for item in parse_webhook(body, NOW).items] == [
+        ("27681414235104944", "8856996819413533"),
+        ("27681414235104945", "8856996819413534"),
+    ]
+
+
+def test_text_message_carries_everything_the_pipeline_needs():
+    contacts = [{"profile": {"name": "Sheena"}, "wa_id": "16505551234", "user_id": BSUID, "parent_user_id": PARENT}]
+    context = {"from": "106", "id": "wamid.0"}
+    (item,) = items_of(envelope(message(context=context), contacts=contacts), origin="2026-11-20/7")
+    assert (item.item, item.phone_number_id, item.waba_id) == ("0.0.m0", "106", "102")
+    assert item.value == InboundMessage(
+        wamid="wamid.A",
+        phone_number_id="106",
+        display_phone_number="+1 555",
+        sent_at=SENT,
+        wa_id="16505551234",
+        user_id=BSUID,
+        parent_user_id=PARENT,
+        contact_name="Sheena",
+        type="text",
+        text="Hi",
+        content={"body": "Hi"},
+        metadata={"context": context},
+        origin="2026-11-20/7:0.0.m0",
+    )
+
+
+def test_bare_change_reads_like_the_first_change_of_an_envelope():
+    document = envelope(message())
+    bare = document["entry"][0]["changes"][0]
+    assert only(bare) == only(document)
+    assert [item.item for item in items_of(bare)] == ["0.0.m0"]
+
+
+LINES = [
+    ("text", {"body": "two\nlines"}, "two\nlines"),
+    ("text", {}, "[empty message]"),
+    ("image", {"id": "1"}, "[image]"),
+    ("image", {"id": "1", "caption": "Taj Mahal"}, "Taj Mahal"),
+    ("document", {"id": "1", "filename": "a.pdf"}, "[document: a.pdf]"),
+    ("audio", {"id": "1", "voice": True}, "[voice message]"),
+    ("audio", {"id": "1", "voice": False}, "[audio]"),
+    ("voice", {"id": "1"}, "[voice message]"),
+    ("sticker", {"id": "1"}, "[sticker]"),
+    ("location", {"latitude": 1.5, "longitude": -2, "name": "HQ", "address": "Way 1"}, "[location: HQ, Way 1 (1.5, -2)]"),
+    ("location", {"latitude": 1.5, "longitude": -2}, "[location: 1.5, -2]"),
+    ("contacts", [{"name": {"formatted_name": "Ann"}, "phones": [{"phone": "+1"}]}], "[contact: Ann, +1]"),
+    ("contacts", [{"name": {"formatted_name": "Ann"}}, {"phones": [{"wa_id": "2"}]}], "[contacts: Ann; 2]"),
+    ("contacts", [], "[contact]"),
+    ("interactive", {"type": "button_reply", "button_reply": {"id": "b", "title": "Yes"}}, "Yes"),
+    ("interactive", {"type": "list_reply", "list_reply": {"id": "b", "title": "Row", "description": "d"}}, "Row"),
+    (
+        "interactive",
+        {"type": "nfm_reply", "nfm_reply": {"response_json": '{"a":"x","b":2,"flow_token":"t"}'}},
+        "[form: a: x, b: 2]",
+    ),
+    ("interactive", {"type": "nfm_reply", "nfm_reply": {"response_json": "{", "body": "Sent"}}, "[form: Sent]"),
+    ("interactive", {"type": "new_reply"}, "[unsupported message]"),
+    ("button", {"text": "SIM", "payload": "P"}, "SIM"),
+    ("reaction", {"message_id": "w", "emoji": "👍"}, "[reaction 👍]"),
+    ("reaction", {"message_id": "w", "emoji": ""}, "[reaction removed]"),
+    ("reaction", {"message_id": "w"}, "[reaction removed]"),
+    ("order", {"product_items": [{}, {}]}, "[order: 2 items]"),
+    ("order", {"product_items": [{}], "text": "quick"}, "[order: 1 item] quick"),
+    ("system", {"body": "\u200eA changed", "type": "user_changed_number"}, "[system: A changed]"),
+    ("edit", {"original_message_id": "w", "message": {"type": "text", "text": {"body": "new"}}}, "[edited] new"),
+    ("edit", {"message": {"type": "edit", "edit": {}}}, "[edited]"),
+    ("revoke", {"original_message_id": "w"}, "[message deleted]"),
+    ("request_welcome", None, "[chat opened]"),
+    ("unsupported", {"type": "pin"}, "[unsupported message]"),
+    ("hologram", {"x": 1}, "[unsupported message]"),
+]
+
+
+@pytest.mark.parametrize(("kind", "content", "line"), LINES)
+def test_every_type_has_a_line_for_the_agent(kind, content, line):
+    value = only(envelope(message(type=kind, text=None) | ({kind: content} if content is not None else {})))
+    assert (value.type, value.text) == (kind, line)
+
+
+def test_content_is_the_platforms_object_whole():
+    order = {"catalog_id": "1", "product_items": [{"quantity": 2}], "new_field": {"deep": [1]}}
+    assert only(envelope(message(type="order", order=order))).content == order
+    contacts = [{"name": {"formatted_name": "Ann"}}]
+    assert only(envelope(message(type="contacts", contacts=contacts))).content == {"contacts": contacts}
+
+
+def test_unknown_type_without_its_object_keeps_what_came():
+    value = only(envelope(message(type="poll", text=None, question="?", referral={"ctwa_clid": "c"})))
+    assert (value.type, value.content, value.metadata) == ("poll", {"question": "?"}, {"referral": {"ctwa_clid": "c"}})
+
+
+def test_media_are_described_for_download():
+    audio = {"id": "5", "mime_type": "audio/ogg; codecs=opus", "sha256": "x=", "voice": True, "url": "https://example.test/5"}
+    value = only(envelope(message(type="audio", audio=audio, text=None)))
+    assert value.media == audio
+    assert only(envelope(message())).media is None
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [
+        ("1750091045", SENT),
+        (1750091045, SENT),
+        (1750091045.0, SENT),
+        ("1750091045000", SENT),
+        ("", NOW),
+        (None, NOW),
+        ("yesterday", NOW),
+        ("-5", NOW),
+        ("0", NOW),
+        (True, NOW),
+        ("9" * 30, NOW),
+        ("١٢٣", NOW),
+        ({}, NOW),
+        ("4102444800", NOW),  # the year 2100
+    ],
+)
+def test_garbage_timestamp_gives_way_to_the_time_of_receipt(timestamp, expected):
+    assert only(envelope(message(timestamp=timestamp))).sent_at == expected
+
+
+SENDERS = [
+    ({"from": ""}, [{"wa_id": "", "user_id": BSUID}], (None, BSUID, None)),
+    ({"from": None, "from_user_id": BSUID, "from_parent_user_id": PARENT}, None, (None, BSUID, PARENT)),
+    ({"from": BSUID}, None, (None, BSUID, None)),
+    ({"from": BSUID}, [{"wa_id": BSUID}], (None, BSUID, None)),
+    ({"from": PARENT}, None, (None, PARENT, PARENT)),
+    ({"from": "5511987654321"}, [{"wa_id": "551187654321"}], ("551187654321", None, None)),
+    ({"from": "1", "from_user_id": BSUID}, [{"wa_id": "1", "user_id": "US.2"}], ("1", BSUID, None)),
+    ({"from": "+1 234"}, None, ("+1 234", None, None)),
+    ({"from": 16505551234}, None, ("16505551234", None, None)),
+]
+
+
+@pytest.mark.parametrize(("fields", "contacts", "expected"), SENDERS)
+def test_sender_is_a_phone_or_a_user_id_or_both(fields, contacts, expected):
+    value = only(envelope(message(**fields), contacts=contacts))
+    assert (value.wa_id, value.user_id, value.parent_user_id) == expected
+
+
+def test_from_is_kept_where_the_contact_names_another_number():
+    value = only(envelope(message(**{"from": "5511987654321"}), contacts=[{"wa_id": "551187654321"}]))
+    assert value.metadata == {"from": "5511987654321"}
+
+
+def test_one_contact_is_not_lent_to_the_other_sender_of_a_batch():
+    contacts = [{"wa_id": "1", "profile": {"name": "Ann"}}]
+    items = items_of(envelope(message(**{"from": "1"}), message(**{"from": "2"}, id="wamid.B"), contacts=contacts))
+    assert [(item.value.wa_id, item.value.contact_name) for item in items] == [("1", "Ann"), ("2", None)]
+
+
+SYSTEM = [
+    ({"from": "1"}, {"wa_id": "2", "user_id": BSUID, "type": "user_changed_number"}, None, ("1", None)),
+    ({"from": "1"}, {"wa_id": "2", "type": "user_changed_number"}, [{"wa_id": "2"}], ("1", None)),
+    ({"from": None}, {"user_id": BSUID, "type": "user_changed_user_id"}, None, (None, BSUID)),
+    ({"from": None}, {"customer": "1", "wa_id": "2"}, None, ("1", None)),
+    ({"from": None}, {"new_wa_id": "2"}, None, ("2", None)),
+]
+
+
+@pytest.mark.parametrize(("fields", "system", "contacts", "expected"), SYSTEM)
+def test_system_message_belongs_to_the_person_it_speaks_of(fields, system, contacts, expected):
+    value = only(envelope(message(type="system", system=system, text=None, **fields), contacts=contacts))
+    assert (value.wa_id, value.user_id) == expected
+    assert value.content == system
+
+
+def test_username_stands_in_for_a_missing_name():
+    contacts = [{"profile": {"username": "@ann"}, "wa_id": "16505551234"}]
+    value = only(envelope(message(), contacts=contacts))
+    assert (value.contact_name, value.metadata) == ("@ann", {"username": "@ann"})
+
+
+@pytest.mark.parametrize("broken", [message(id=None), message(id=""), message(**{"from": None}), "text", None, [], 7])
+def test_unusable_message_stands_alone(broken):
+    first, second = items_of(envelope(broken, message()))
+    assert isinstance(first.value, Unusable)
+    assert first.value.payload == broken
+    assert (first.item, first.phone_number_id) == ("0.0.m0", "106")
+    assert isinstance(second.value, InboundMessage)
+
+
+def test_message_without_a_number_is_unusable_but_has_its_account():
+    (item,) = items_of(envelope(message(), metadata={}))
+    assert isinstance(item.value, Unusable)
+    assert (item.phone_number_id, item.waba_id) == (None, "102")
+
+
+def test_status_finds_our_message_by_the_echoed_id():
+    status = {"id": "wamid.A", "status": "failed", "timestamp": "1750091045", "errors": [{"code": 131047, "title": "t"}, {}]}
+    ours = UUID("0193446e-8e6f-7a2b-9c3d-000000000001")
+    value = only(envelope(statuses=[status | {"biz_opaque_callback_data": str(ours)}]), origin="o")
+    assert value == StatusReport(
+        wamid="wamid.A", status="failed", at=SENT, message_id=ours, error={"code": 131047, "title": "t"}, origin="o:0.0.s0"
+    )
+
+
+@pytest.mark.parametrize("data", ["some data", "", None, 5, {"id": 1}])
+def test_callback_data_of_another_sender_is_no_message_id(data):
+    status = {"id": "wamid.A", "status": "sent", "timestamp": "1750091045", "biz_opaque_callback_data": data}
+    assert only(envelope(statuses=[status])).message_id is None
+
+
+def test_unknown_status_word_is_passed_on():
+    assert only(envelope(statuses=[{"id": "w", "status": "warning", "timestamp": "1750091045"}])).status == "warning"
+
+
+def test_status_without_word_or_id_is_unusable():
+    items = items_of(envelope(statuses=[{"id": "w"}, {"status": "sent"}, None]))
+    assert [type(item.value) for item in items] == [Unusable] * 3
+
+
+def test_errors_of_a_change_are_ignored_with_their_text():
+    errors = [{"code": 130429, "title": "Rate limit hit", "error_data": {"details": "slow down"}}]
+    assert only(envelope(errors=errors)) == Ignored("0.0.e0", "errors", "130429: Rate limit hit: slow down")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b"7", b'"entry"', b"{}", b'{"entry": 5}', b"\xff", b'{"value": []}']
+)
+def test_what_is_no_webhook_is_unreadable_with_a_reason(body):
+    with pytest.raises(Unreadable, match=r"\w+ \w+"):
+        parse_webhook(body, NOW)
+
+
+def test_entry_without_changes_is_unusable_alone():
+    document = envelope(message())
+    document["entry"].insert(0, {"id": "9", "messaging": []})
+    first, second = items_of(document)
+    assert (first.item, type(first.value), first.waba_id) == ("0", Unusable, "9")
+    assert (second.item, type(second.value)) == ("1.0.m0", InboundMessage)
+
+
+@pytest.mark.parametrize("name", ["standby", "history", "smb_message_echoes", "brand_new"])
+def test_messages_under_another_field_are_not_a_customers(name):
+    document = envelope(message())
+    document["entry"][0]["changes"][0]["field"] = name
+    (item,) = items_of(document)
+    assert (item.item, item.phone_number_id, item.value.what) == ("0.0", "106", name)
+    assert isinstance(item.value, Ignored)
+
+
+def test_same_body_gives_the_same_items():
+    body = json.dumps(envelope(message(), message(id="wamid.B"), statuses=[{"id": "w", "status": "sent"}])).encode()
+    assert parse_webhook(body, NOW, "o") == parse_webhook(body, NOW, "o")
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"metadata":{"phone_number_id":"106540352242922"}}', b"106540352242922"),
+        (b'{ "phone_number_id" \n :\t "1" , "phone_number_id":"2"}', b"1"),
+        (b'{"phone_number_id":15}', b"15"),
+        (b'{"phone_number_id":""}', None),
+        (b'{"entry":[]}', None),
+        (b"\xff\x00", None),
+        (rb'{"body":"\"phone_number_id\":\"evil\"","metadata":{"phone_number_id":"1"}}', b"1"),
+    ],
+)
+def test_lane_key_is_the_first_number_in_the_bytes(body, key):
+    assert find_lane_key(body) == key
+
+
+def test_lane_key_agrees_with_the_parser_on_the_corpus(corpus):
+    for name, body in corpus.files("whatsapp/text", "whatsapp/image", "whatsapp/status_sent", "whatsapp/system"):
+        assert find_lane_key(body) == parse_webhook(body, NOW).items[0].phone_number_id.encode(), name
+
+
+def test_thousand_messages_parse_within_their_budget():
+    contacts = [{"profile": {"name": f"Name {n}"}, "wa_id": f"49170{n:07}"} for n in range(1000)]
+    messages = [
+        message(**{"from": f"49170{n:07}"}, id=f"wamid.{n}", text={"body": "A line of usual length " * 3}) for n in range(1000)
+    ]
+    body = json.dumps(envelope(*messages, contacts=contacts)).encode()
+    taken = []
+    for _ in range(7):
+        start = time.perf_counter()
+        items = parse_webhook(body, NOW).items
+        taken.append(time.perf_counter() - start)
+    assert len(items) == 1000
+    assert min(taken) < 0.030, "the budget is 15 ms on the reference machine; twice that here, for busy test machines"

@@ -1,0 +1,80 @@
+"""What calls to both platforms have in common: one POST, what kind of refusal came back, and when to come back."""
+
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+import httpx2
+
+from waystate.deliveries.model import AttemptResult, Outcome
+
+
+class Kind(StrEnum):
+    """Why an attempt did not succeed, as `error["kind"]`: what to do about it differs, whatever the platform's code.
+
+    `auth`: stop and tell an operator. `throttle`, `transient`, `transport`: again later. `window`: a template is needed.
+    `recipient`: this person cannot get it. `template`, `request`: the message itself must change.
+    """
+
+    AUTH = "auth"
+    THROTTLE = "throttle"
+    TRANSIENT = "transient"
+    TRANSPORT = "transport"
+    WINDOW = "window"
+    RECIPIENT = "recipient"
+    TEMPLATE = "template"
+    REQUEST = "request"
+
+
+_LONGEST_WAIT_S = 86_400.0  # after a day a delivery is given up anyway
+_NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
+_NEVER_SENDABLE = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
+
+
+async def post(http: httpx2.AsyncClient, url: str, **content: Any) -> httpx2.Response | AttemptResult:
+    """The answer, or what it means that there is none. `content` is what `build_request` takes (json, data, headers…)."""
+    try:
+        request = http.build_request("POST", url, **content)
+    except (httpx2.InvalidURL, ValueError, TypeError) as error:
+        return _not_sendable(error)
+    try:
+        return await http.send(request)
+    except _NEVER_SENDABLE as error:
+        return _not_sendable(error)
+    except httpx2.RequestError as error:
+        return _lost(error)
+
+
+def find_retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds, as `Retry-After` asks: written as such, or as a date that counts from the answer's own `Date`. A day at most."""
+    fields = {name.lower(): value for name, value in headers.items()}
+    asked = fields.get("retry-after", "").strip()
+    if asked.isascii() and asked.isdecimal():
+        return min(float(asked), _LONGEST_WAIT_S)
+    try:
+        wait = parsedate_to_datetime(asked) - parsedate_to_datetime(fields.get("date", ""))
+    except (ValueError, TypeError):
+        return None
+    return min(max(0.0, wait.total_seconds()), _LONGEST_WAIT_S)
+
+
+def _lost(error: httpx2.RequestError) -> AttemptResult:
+    """Only what failed before a connection stood is certainly not done; after that the far side may have acted."""
+    if isinstance(error, _NEVER_LEFT):
+        outcome, code = Outcome.RETRY, "not_connected"
+    else:
+        outcome, code = Outcome.UNKNOWN, "answer_lost"
+    return AttemptResult(outcome=outcome, error={"code": code, "message": _words(error), "kind": Kind.TRANSPORT.value})
+
+
+def _not_sendable(error: Exception) -> AttemptResult:
+    """The exception's own words may quote the access token, so they are left out."""
+    message = f"the request cannot be sent as it is ({type(error).__name__}): check address, access token and text"
+    return AttemptResult(
+        outcome=Outcome.FAILED, error={"code": "unsendable_request", "message": message, "kind": Kind.REQUEST.value}
+    )
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,67 @@
+"""Reading single fields of documents that may hold anything anywhere: what has the wrong type counts as absent."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from waystate.json import JsonObject
+
+_CLOCK_TOLERANCE = timedelta(days=1)
+_LATEST_SECOND = 32_503_680_000  # year 3000; what is larger is read as milliseconds
+_LONGEST_DIGITS = 16
+
+
+def find_text(source: Any, key: str) -> str | None:
+    """The non-empty string at `key`; numbers, which some senders use for ids, are written out."""
+    if not isinstance(source, dict):
+        return None
+    value = source.get(key)
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return None
+
+
+def find_object(source: Any, key: str) -> JsonObject | None:
+    value = source.get(key) if isinstance(source, dict) else None
+    return value if isinstance(value, dict) else None
+
+
+def find_list(source: Any, key: str) -> list[Any] | None:
+    value = source.get(key) if isinstance(source, dict) else None
+    return value if isinstance(value, list) else None
+
+
+def moment_of(value: Any, received_at: datetime) -> datetime:
+    """A timestamp as aware UTC: Unix seconds (number or digits, milliseconds told by their size) or ISO 8601.
+
+    `received_at` stands in for a missing, unreadable or impossible one (more than a day ahead of it): a message is never
+    lost for its timestamp, and one from the year 2500 must not stay the latest of its conversation.
+    """
+    moment = _find_moment(value)
+    if moment is None or moment > received_at + _CLOCK_TOLERANCE:
+        return received_at
+    return moment
+
+
+def _find_moment(value: Any) -> datetime | None:
+    if isinstance(value, str) and value.isascii():
+        if value.isdecimal() and len(value) <= _LONGEST_DIGITS:
+            return _find_unix_moment(int(value))
+        return _find_iso_moment(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _find_unix_moment(value)
+    return None
+
+
+def _find_unix_moment(number: float) -> datetime | None:
+    seconds = number / 1000 if number > _LATEST_SECOND else number
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds <= _LATEST_SECOND else None
+
+
+def _find_iso_moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

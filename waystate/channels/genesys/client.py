@@ -1,0 +1,145 @@
+"""Calls to Genesys Cloud Open Messaging with client-credentials tokens."""
+
+import asyncio
+import dataclasses
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import httpx2
+
+from waystate.channels.attempts import Kind, post
+from waystate.channels.fields import find_text
+from waystate.channels.genesys.errors import outcome_of
+from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.json import JsonObject, Unreadable, parse
+
+_LONGEST_EARLY_S = 60.0  # a token is renewed this long before it ends, or a tenth of its life if that is less
+_DEFAULT_LIFE_S = 300.0  # for an answer without `expires_in`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integration:
+    """An Open Messaging integration and the OAuth client that may use it. URLs are of the region, without a path."""
+
+    integration_id: str
+    api_url: str
+    login_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    value: str
+    good_until: float
+
+
+class GenesysClient:
+    """`http` brings time-outs and pool. Tokens are kept per OAuth client; however many wait, one request fetches one."""
+
+    def __init__(self, http: httpx2.AsyncClient, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._http = http
+        self._monotonic = monotonic
+        self._tokens: dict[tuple[str, str], _Token] = {}
+        self._fetches: dict[tuple[str, str], asyncio.Task[str | AttemptResult]] = {}
+
+    async def send_message(self, *, integration: Integration, body: JsonObject) -> AttemptResult:
+        """A customer's message. A lost answer is `unknown`; the same body may be sent again (same messageId and time)."""
+        return await self._post(integration, "message?prefetchConversationId=true", body)
+
+    async def send_receipt(self, *, integration: Integration, body: JsonObject) -> AttemptResult:
+        return await self._post(integration, "receipt", body)
+
+    async def _post(self, integration: Integration, what: str, body: JsonObject) -> AttemptResult:
+        token = await self._token(integration)
+        result = await self._post_with(token, integration, what, body)
+        if result.http_status == httpx2.codes.UNAUTHORIZED and isinstance(token, str):
+            self._forget(integration, token)
+            result = await self._post_with(await self._token(integration), integration, what, body)
+        return result
+
+    async def _post_with(
+        self, token: str | AttemptResult, integration: Integration, what: str, body: JsonObject
+    ) -> AttemptResult:
+        if isinstance(token, AttemptResult):
+            return token
+        place = quote(integration.integration_id, safe="")
+        url = f"{integration.api_url.rstrip('/')}/api/v2/conversations/messages/{place}/inbound/open/{what}"
+        answer = await post(self._http, url, json=body, headers={"Authorization": f"Bearer {token}"})
+        if isinstance(answer, AttemptResult):
+            return answer
+        return outcome_of(answer.status_code, answer.content, answer.headers)
+
+    async def _token(self, integration: Integration) -> str | AttemptResult:
+        """The token, or what it means for the delivery that there is none."""
+        key = (integration.login_url, integration.client_id)
+        token = self._tokens.get(key)
+        if token is not None and self._monotonic() < token.good_until:
+            return token.value
+        fetch = self._fetches.get(key)
+        if fetch is None:
+            fetch = self._fetches[key] = asyncio.create_task(self._fetch_token(integration))
+        return await asyncio.shield(fetch)  # one waiter's cancellation must not take the token from the others
+
+    async def _fetch_token(self, integration: Integration) -> str | AttemptResult:
+        key = (integration.login_url, integration.client_id)
+        try:
+            answer = await post(
+                self._http,
+                f"{integration.login_url.rstrip('/')}/oauth/token",
+                data={"grant_type": "client_credentials"},
+                headers={"Authorization": _basic(integration)},
+            )
+            if isinstance(answer, AttemptResult):
+                return _without_token(answer)
+            token = _find_token(answer, self._monotonic())
+            if token is None:
+                return _without_token(outcome_of(answer.status_code, answer.content, answer.headers))
+            self._tokens[key] = token
+            return token.value
+        finally:
+            self._fetches.pop(key, None)
+
+    def _forget(self, integration: Integration, token: str) -> None:
+        key = (integration.login_url, integration.client_id)
+        held = self._tokens.get(key)
+        if held is not None and held.value == token:
+            del self._tokens[key]
+
+
+def _basic(integration: Integration) -> str:
+    return "Basic " + b64encode(f"{integration.client_id}:{integration.client_secret}".encode()).decode()
+
+
+def _find_token(answer: httpx2.Response, now: float) -> _Token | None:
+    try:
+        document = parse(answer.content)
+    except Unreadable:
+        return None
+    value = find_text(document, "access_token")
+    if not answer.is_success or value is None:
+        return None
+    life = document.get("expires_in")
+    seconds = float(life) if isinstance(life, int | float) and life > 0 else _DEFAULT_LIFE_S
+    return _Token(value, now + seconds - min(_LONGEST_EARLY_S, seconds / 10))
+
+
+def _without_token(result: AttemptResult) -> AttemptResult:
+    """The delivery's result: nothing of it has left, so what is no refusal of the credentials can be tried again.
+
+    The status of the login server is not the message's, and is left out.
+    """
+    refused = result.outcome is Outcome.FAILED
+    error = {"code": "no_token", "message": "the login server gave no token", "kind": Kind.TRANSIENT.value}
+    error |= (result.error or {}) | ({"kind": Kind.AUTH.value} if refused else {})
+    return dataclasses.replace(
+        result,
+        outcome=Outcome.FAILED if refused else Outcome.RETRY,
+        http_status=None,
+        external_id=None,
+        conversation_id=None,
+        error=error,
+    )

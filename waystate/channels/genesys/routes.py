@@ -1,0 +1,62 @@
+"""Genesys' callback (outboundNotificationWebhookUrl): messages of agents and bots, durable before they are answered.
+
+https://developer.genesys.cloud/commdigital/digital/openmessaging/validate
+"""
+
+from collections.abc import Awaitable, Callable
+
+from waystate.channels.genesys.signature import verify
+from waystate.clock import Clock
+from waystate.errors import Unauthorized
+from waystate.ids import TenantId, new_id
+from waystate.ledger.model import Received, lane_of
+from waystate.tenants.model import GenesysIntegration
+from waystate.web.asgi import Request, Response, Route, json_response
+from waystate.web.metrics import Metrics
+
+Append = Callable[[Received], Awaitable[None]]
+
+
+class GenesysWebhook:
+    def __init__(
+        self,
+        find_integration: Callable[[str], Awaitable[tuple[TenantId, GenesysIntegration] | None]],
+        append: Append,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        lanes: int,
+        max_body: int,
+    ) -> None:
+        self._find_integration = find_integration
+        self._append = append
+        self._metrics = metrics
+        self._clock = clock
+        self._lanes = lanes
+        self._max_body = max_body
+
+    def routes(self) -> list[Route]:
+        return [("POST", "/webhooks/genesys/{integrationId}", self.receive)]
+
+    async def receive(self, request: Request) -> Response:
+        body = await request.body(self._max_body)
+        found = await self._find_integration(request.tail)
+        if found is None or not verify(found[1].webhook_secret.encode(), body, request.header(b"x-hub-signature-256")):
+            self._metrics.webhooks_total.labels("genesys", "refused").inc()
+            raise Unauthorized(
+                "invalid_signature",
+                "X-Hub-Signature-256 is missing or does not fit the body and this integration's secret. Genesys sends it in "
+                "base64; check the integration id in the path and outboundNotificationWebhookSignatureSecretToken.",
+            )
+        await self._append(
+            Received(
+                id=new_id(),
+                source="genesys",
+                origin=request.tail,
+                lane=lane_of(request.tail, self._lanes),
+                received_at=self._clock(),
+                body=body,
+            )
+        )
+        self._metrics.webhooks_total.labels("genesys", "accepted").inc()
+        return json_response(b"{}")

@@ -1,0 +1,48 @@
+"""What a webhook body turns into: its items, each with its position in the body and what it is routed by.
+
+A position ("0.1.m2": entry 0, change 1, message 2) depends on the body alone, so a replayed body names its items as before.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Legal, but nothing to do: `what` is the platform's own word for it (a field, an event type)."""
+
+    item: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """An item that cannot be used; it becomes a dead letter `invalid_payload`, alone. `payload` is the item as it came."""
+
+    item: str
+    why: str
+    payload: Any
+
+
+Value = InboundMessage | StatusReport | OutboundMessage | Ignored | Unusable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routed:
+    """One item. WhatsApp's tenant is found by `phone_number_id`, else by `waba_id`; Genesys' by `integration_id`."""
+
+    item: str
+    value: Value
+    phone_number_id: str | None = None
+    waba_id: str | None = None
+    integration_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """All items of one body, in the body's order."""
+
+    items: list[Routed] = field(default_factory=list)

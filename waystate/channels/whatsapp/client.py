@@ -1,0 +1,25 @@
+"""Sending through the Graph API of the WhatsApp Cloud API. There is no idempotency key: nothing here sends twice."""
+
+from urllib.parse import quote
+
+import httpx2
+
+from waystate.channels.attempts import post
+from waystate.channels.whatsapp.errors import outcome_of
+from waystate.deliveries.model import AttemptResult
+from waystate.json import JsonObject
+
+
+class GraphClient:
+    """`http` brings time-outs and pool; one instance serves all numbers."""
+
+    def __init__(self, http: httpx2.AsyncClient) -> None:
+        self._http = http
+
+    async def send(self, *, api_url: str, phone_number_id: str, access_token: str, body: JsonObject) -> AttemptResult:
+        """POST one message. `api_url` ends with the API's version: `https://graph.facebook.com/v24.0`."""
+        url = f"{api_url.rstrip('/')}/{quote(phone_number_id, safe='')}/messages"
+        answer = await post(self._http, url, json=body, headers={"Authorization": f"Bearer {access_token}"})
+        if isinstance(answer, AttemptResult):
+            return answer
+        return outcome_of(answer.status_code, answer.content, answer.headers)

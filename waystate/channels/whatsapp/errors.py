@@ -1,0 +1,89 @@
+"""What the Graph API's answer to a send means. Decided on `error.code`: titles change and HTTP statuses are inconsistent.
+
+https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from waystate.channels.attempts import Kind, find_retry_after
+from waystate.channels.fields import find_list, find_object, find_text
+from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.json import JsonObject, Unreadable, parse
+
+_CODES: dict[Kind, tuple[int, ...]] = {
+    Kind.AUTH: (0, 3, 10, 190, 368, *range(200, 300), 131005, 131031, 131042, 131045, 133010),
+    Kind.THROTTLE: (4, 80007, 130429, 131048, 131056, 131057),
+    Kind.TRANSIENT: (1, 2, 131000, 131016, 133004),
+    Kind.WINDOW: (131047,),
+    Kind.RECIPIENT: (130472, 130497, 131021, 131026, 131030, 131049, 131050, 131062),
+    Kind.TEMPLATE: (132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069),
+    Kind.REQUEST: (100, 131008, 131009, 131051, 131052, 131053, 135000),
+}
+_KINDS = {code: kind for kind, codes in _CODES.items() for code in codes}
+_AGAIN = frozenset({Kind.THROTTLE, Kind.TRANSIENT})
+_GATEWAY = frozenset({502, 504})
+
+
+def outcome_of(http_status: int, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
+    """What one answered send came to. A success that cannot be read may have been sent, so it is `unknown`."""
+    answer = _find_answer(body)
+    if 200 <= http_status < 300:
+        return _accepted(http_status, answer)
+    error = find_object(answer, "error")
+    kind = kind_of(error.get("code") if error is not None else None, http_status)
+    if kind is Kind.REQUEST and error is not None and error.get("is_transient") is True:
+        kind = Kind.TRANSIENT
+    outcome = Outcome.RETRY if kind in _AGAIN else Outcome.FAILED
+    if error is None and http_status in _GATEWAY:
+        outcome = Outcome.UNKNOWN  # a proxy lost the API's answer: it may have sent
+    return AttemptResult(
+        outcome=outcome,
+        http_status=http_status,
+        error=_error(error, http_status, kind),
+        retry_after=find_retry_after(headers) if outcome is Outcome.RETRY else None,
+    )
+
+
+def kind_of(code: Any, http_status: int = 400) -> Kind:
+    """The class of an error code, of an answer or of a `failed` status; unknown codes go by the HTTP status."""
+    if isinstance(code, int) and not isinstance(code, bool) and code in _KINDS:
+        return _KINDS[code]
+    match http_status:
+        case 401 | 403:
+            return Kind.AUTH
+        case 429:
+            return Kind.THROTTLE
+        case 408:
+            return Kind.TRANSIENT
+    return Kind.TRANSIENT if http_status >= 500 else Kind.REQUEST
+
+
+def _accepted(http_status: int, answer: Any) -> AttemptResult:
+    messages = find_list(answer, "messages")
+    wamid = find_text(messages[0], "id") if messages else None
+    if wamid is None:
+        error = {"code": "unreadable_answer", "message": "the API accepted the request but named no message"}
+        return AttemptResult(outcome=Outcome.UNKNOWN, http_status=http_status, error=error | {"kind": Kind.TRANSPORT.value})
+    return AttemptResult(outcome=Outcome.SENT, http_status=http_status, external_id=wamid)
+
+
+def _error(error: JsonObject | None, http_status: int, kind: Kind) -> JsonObject:
+    """`{code, title, message, details, kind}` without what is absent; `title` is the message without its `(#code)`."""
+    message = find_text(error, "message") or f"HTTP {http_status} without an explanation"
+    code = error.get("code") if error is not None else None
+    words = {
+        "code": code if isinstance(code, int | str) else http_status,
+        "title": find_text(error, "error_user_title") or message.removeprefix(f"(#{code})").strip(),
+        "message": message,
+        "details": find_text(find_object(error, "error_data"), "details") or find_text(error, "error_user_msg"),
+        "kind": kind.value,
+    }
+    return {key: value for key, value in words.items() if value is not None}
+
+
+def _find_answer(body: bytes) -> Any:
+    try:
+        return parse(body)
+    except Unreadable:
+        return None

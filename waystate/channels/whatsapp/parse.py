@@ -1,0 +1,173 @@
+"""Webhook bodies of the WhatsApp Cloud API as values. Whatever the bytes are, only `Unreadable` is ever raised.
+
+https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from waystate.channels.fields import find_list, find_object, find_text, moment_of
+from waystate.channels.parsed import Ignored, Parsed, Routed, Unusable
+from waystate.channels.whatsapp.content import about_of, content_of, find_media, line_of, type_of
+from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender
+from waystate.ids import find_uuid
+from waystate.json import JsonObject, Unreadable, parse
+from waystate.messages.model import InboundMessage, StatusReport
+
+_LANE_KEY = re.compile(rb'"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})')
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One `value` of field `messages`, with what its items share."""
+
+    item: str
+    value: JsonObject
+    waba_id: str | None
+    phone_number_id: str | None
+    display_phone_number: str | None
+    received_at: datetime
+    origin: str
+
+
+def parse_webhook(body: bytes, received_at: datetime, origin: str = "") -> Parsed:
+    """The items of an envelope, or of a bare change object (`{"field", "value"}`).
+
+    `received_at` stands in for timestamps that are missing or garbage. Each message's and status's `origin` is
+    `{origin}:{item}`. Raises `Unreadable` for what is no JSON object or has neither shape.
+    """
+    document = parse(body)
+    if not isinstance(document, dict):
+        raise Unreadable("the body is no JSON object; a webhook of WhatsApp is one with `entry`")
+    entries = find_list(document, "entry")
+    if entries is None:
+        if find_object(document, "value") is None:
+            raise Unreadable("the body has neither `entry` (an envelope) nor `value` (a change); is the sender WhatsApp?")
+        return Parsed(_parse_change("0.0", None, document, received_at, origin))
+    items: list[Routed] = []
+    for e, entry in enumerate(entries):
+        waba_id = find_text(entry, "id")
+        changes = find_list(entry, "changes")
+        if changes is None:
+            items.append(Routed(item=str(e), waba_id=waba_id, value=Unusable(str(e), "the entry has no `changes`", entry)))
+        for c, change in enumerate(changes or []):
+            items += _parse_change(f"{e}.{c}", waba_id, change, received_at, origin)
+    return Parsed(items)
+
+
+def find_lane_key(body: bytes) -> bytes | None:
+    """The value of the first `phone_number_id`, by a scan of the bytes; quotes inside texts are escaped and do not match."""
+    found = _LANE_KEY.search(body)
+    return found.group(1) if found is not None else None
+
+
+def _parse_change(item: str, waba_id: str | None, change: Any, received_at: datetime, origin: str) -> list[Routed]:
+    value = find_object(change, "value")
+    metadata = find_object(value, "metadata")
+    phone_number_id = find_text(metadata, "phone_number_id")
+    name = find_text(change, "field")
+    if name is not None and name != "messages":
+        ignored = Ignored(item, name, "Waystate does not use this field")
+        return [Routed(item=item, value=ignored, phone_number_id=phone_number_id, waba_id=waba_id)]
+    if value is None:
+        unusable = Unusable(item, "the change has no `value` object", change)
+        return [Routed(item=item, value=unusable, waba_id=waba_id)]
+    display = find_text(metadata, "display_phone_number")
+    return _parse_items(_Change(item, value, waba_id, phone_number_id, display, received_at, origin))
+
+
+def _parse_items(change: _Change) -> list[Routed]:
+    messages = find_list(change.value, "messages") or []
+    book = ContactBook(find_list(change.value, "contacts") or [], messages)
+    values: list[tuple[str, Any]] = []
+    for m, message in enumerate(messages):
+        item = f"{change.item}.m{m}"
+        values.append((item, _parse_message(change, item, message, book)))
+    for s, status in enumerate(find_list(change.value, "statuses") or []):
+        item = f"{change.item}.s{s}"
+        values.append((item, _parse_status(change, item, status)))
+    for e, error in enumerate(find_list(change.value, "errors") or []):
+        item = f"{change.item}.e{e}"
+        values.append((item, Ignored(item, "errors", _describe(error))))
+    if not values:
+        values.append((change.item, Ignored(change.item, "messages", "the change has no messages and no statuses")))
+    return [
+        Routed(item=item, value=value, phone_number_id=change.phone_number_id, waba_id=change.waba_id) for item, value in values
+    ]
+
+
+def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) -> InboundMessage | Unusable:
+    wamid = find_text(message, "id")
+    if wamid is None:
+        return Unusable(item, "the message has no id", message)
+    if change.phone_number_id is None:
+        return Unusable(item, "the change has no `metadata.phone_number_id`, so nobody can tell whose message it is", message)
+    sender = find_sender(message, book.find_contact(message))
+    if sender is None:
+        return Unusable(item, "the message names no sender: no phone number and no user id", message)
+    kind = type_of(message)
+    content = content_of(message, kind)
+    return InboundMessage(
+        wamid=wamid,
+        phone_number_id=change.phone_number_id,
+        display_phone_number=change.display_phone_number,
+        sent_at=moment_of(message.get("timestamp"), change.received_at),
+        wa_id=sender.wa_id,
+        user_id=sender.user_id,
+        parent_user_id=sender.parent_user_id,
+        contact_name=sender.name,
+        type=kind,
+        text=line_of(kind, content),
+        content=content,
+        media=find_media(kind, content),
+        metadata=about_of(message, kind) | _about_sender(message, sender),
+        origin=f"{change.origin}:{item}",
+    )
+
+
+def _about_sender(message: JsonObject, sender: Sender) -> JsonObject:
+    """What of the sender has no field of its own: the username, and `from` where it is not the id that was kept."""
+    about: JsonObject = {}
+    if sender.username is not None:
+        about["username"] = sender.username
+    origin = find_text(message, "from")
+    if origin is not None and origin not in (sender.wa_id, sender.user_id):
+        about["from"] = origin
+    return about
+
+
+def _parse_status(change: _Change, item: str, status: Any) -> StatusReport | Ignored | Unusable:
+    wamid, word = find_text(status, "id"), find_text(status, "status")
+    if wamid is None or word is None:
+        return Unusable(item, "the status lacks its message's id or the status itself", status)
+    if find_text(status, "type") == "call":
+        return Ignored(item, "call", "the status of a call, not of a message")
+    errors = find_list(status, "errors")
+    return StatusReport(
+        wamid=wamid,
+        status=word,
+        at=moment_of(status.get("timestamp"), change.received_at),
+        message_id=_find_message_id(status),
+        error=_error(errors[0]) if errors else None,
+        recipient=find_text(status, "recipient_participant_id") or "",
+        origin=f"{change.origin}:{item}",
+    )
+
+
+def _find_message_id(status: Any) -> UUID | None:
+    """Our own id, echoed; other senders on the same number put anything there."""
+    data = find_text(status, "biz_opaque_callback_data")
+    return find_uuid(data) if data is not None else None
+
+
+def _error(error: Any) -> JsonObject:
+    return error if isinstance(error, dict) else {"message": str(error)}
+
+
+def _describe(error: Any) -> str:
+    details = find_text(find_object(error, "error_data"), "details")
+    parts = [find_text(error, "code"), find_text(error, "title") or find_text(error, "message"), details]
+    return ": ".join(part for part in parts if part) or "an error without text"

@@ -1,0 +1,121 @@
+"""Bodies for the WhatsApp Cloud API. Every one carries our message id, which each of its statuses echoes.
+
+https://developers.facebook.com/docs/whatsapp/cloud-api/guides/send-messages
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from waystate.channels.fields import find_list, find_object, find_text
+from waystate.errors import Reason, Rejected
+from waystate.json import JsonObject
+
+BSUID_FIELD: Literal["recipient", "to"] = "recipient"  # Meta's own pages disagree; libraries that work send `recipient`
+
+MAX_TEXT = 4096
+_MAX_BODY = 1024
+_MAX_BUTTONS, _MAX_BUTTON_TITLE = 3, 20
+_MAX_ROWS, _MAX_ROW_TITLE, _MAX_ROW_DESCRIPTION, _MAX_ROW_ID = 10, 24, 72, 200
+_PROMPT = "Please choose:"
+_LIST_BUTTON = "Options"
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    id: str
+    title: str
+
+
+def render_text(
+    *, wa_id: str | None, user_id: str | None, text: str, message_id: UUID, reply_to: str | None = None
+) -> JsonObject:
+    """A text to a phone, or to a business-scoped user id where there is no phone. `reply_to` is the quoted wamid."""
+    if not text.strip():
+        raise Rejected(Reason.INVALID_PAYLOAD, "WhatsApp refuses an empty text; write something and send again.")
+    if len(text) > MAX_TEXT:
+        raise Rejected(
+            Reason.INVALID_PAYLOAD,
+            f"The text has {len(text)} characters and WhatsApp takes {MAX_TEXT}; shorten it or send it in parts.",
+        )
+    return _message(wa_id, user_id, message_id, reply_to, "text", {"body": text})
+
+
+def render_outbound(
+    *,
+    wa_id: str | None,
+    user_id: str | None,
+    message_id: UUID,
+    type: str,
+    text: str | None,
+    content: JsonObject,
+    media: JsonObject | None,
+    reply_to: str | None = None,
+) -> JsonObject:
+    """An agent's or bot's message (the fields of `OutboundMessage`).
+
+    Quick replies become buttons or a list where every title fits whole, else the numbered text. Media go as their URL.
+    """
+    options = _options_of(content) if type == "structured" else []
+    prompt = find_text(content, "text") or _PROMPT
+    if options and len(prompt) <= _MAX_BODY and len(options) == len(find_list(content, "content") or []):
+        interactive = _find_buttons(options) or _find_list(options)
+        if interactive is not None:
+            body = interactive | {"body": {"text": prompt}}
+            return _message(wa_id, user_id, message_id, reply_to, "interactive", body)
+    lines = [text] if text else []
+    url = find_text(media, "url")
+    if url is not None and url not in (text or ""):
+        lines.append(url)
+    return render_text(wa_id=wa_id, user_id=user_id, text="\n".join(lines), message_id=message_id, reply_to=reply_to)
+
+
+def _message(
+    wa_id: str | None, user_id: str | None, message_id: UUID, reply_to: str | None, type: str, content: JsonObject
+) -> JsonObject:
+    body: JsonObject = {"messaging_product": "whatsapp", "recipient_type": "individual"}
+    if wa_id:
+        body["to"] = wa_id
+    elif user_id:
+        body[BSUID_FIELD] = user_id
+    else:
+        raise Rejected(Reason.INVALID_PAYLOAD, "The message has no recipient: neither a phone number nor a user id is known.")
+    body |= {"type": type, type: content}
+    if reply_to:
+        body["context"] = {"message_id": reply_to}
+    return body | {"biz_opaque_callback_data": str(message_id)}
+
+
+def _options_of(content: JsonObject) -> list[_Option]:
+    """The quick replies that a customer can tell apart; none if one lacks a title or two are alike."""
+    found = [_find_option(item) for item in find_list(content, "content") or []]
+    options = [option for option in found if option is not None]
+    alike = len({option.title for option in options}) < len(options) or len({option.id for option in options}) < len(options)
+    return [] if alike else options
+
+
+def _find_option(item: Any) -> _Option | None:
+    reply = find_object(item, "quickReply")
+    title = (find_text(reply, "text") or "").strip()
+    identifier = (find_text(reply, "payload") or title).strip()
+    return _Option(identifier, title) if title and len(identifier) <= _MAX_ROW_ID else None
+
+
+def _find_buttons(options: list[_Option]) -> JsonObject | None:
+    if len(options) > _MAX_BUTTONS or any(len(option.title) > _MAX_BUTTON_TITLE for option in options):
+        return None
+    buttons = [{"type": "reply", "reply": {"id": option.id, "title": option.title}} for option in options]
+    return {"type": "button", "action": {"buttons": buttons}}
+
+
+def _find_list(options: list[_Option]) -> JsonObject | None:
+    if len(options) > _MAX_ROWS or any(len(option.title) > _MAX_ROW_DESCRIPTION for option in options):
+        return None
+    return {"type": "list", "action": {"button": _LIST_BUTTON, "sections": [{"rows": [_row(option) for option in options]}]}}
+
+
+def _row(option: _Option) -> JsonObject:
+    """A title too long for its place stands whole in the description."""
+    if len(option.title) <= _MAX_ROW_TITLE:
+        return {"id": option.id, "title": option.title}
+    return {"id": option.id, "title": option.title[: _MAX_ROW_TITLE - 1] + "…", "description": option.title}

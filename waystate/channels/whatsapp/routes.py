@@ -1,0 +1,86 @@
+"""Meta's callback: verification, and webhooks that are durable before they are answered.
+
+https://developers.facebook.com/docs/graph-api/webhooks/getting-started
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable
+
+from waystate.channels.whatsapp.parse import find_lane_key
+from waystate.channels.whatsapp.signature import verify
+from waystate.clock import Clock
+from waystate.errors import Forbidden, Unauthorized
+from waystate.ids import new_id
+from waystate.ledger.model import Received, lane_of
+from waystate.tenants.model import MetaApp
+from waystate.web.asgi import Request, Response, Route, json_response, text_response
+from waystate.web.metrics import Metrics
+
+Append = Callable[[Received], Awaitable[None]]
+"""Returns when the body is durable; raises `Unavailable` when it cannot be made so."""
+
+
+class WhatsAppWebhook:
+    """The path names the Meta app and so the secret, before a byte is parsed. Nothing else is on this path."""
+
+    def __init__(
+        self,
+        find_app: Callable[[str], Awaitable[MetaApp | None]],
+        append: Append,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        lanes: int,
+        max_body: int,
+    ) -> None:
+        self._find_app = find_app
+        self._append = append
+        self._metrics = metrics
+        self._clock = clock
+        self._lanes = lanes
+        self._max_body = max_body
+
+    def routes(self) -> list[Route]:
+        return [
+            ("GET", "/webhooks/whatsapp/{appId}", self.verify),
+            ("POST", "/webhooks/whatsapp/{appId}", self.receive),
+        ]
+
+    async def verify(self, request: Request) -> Response:
+        """Meta asks this when callback or token are edited: the challenge comes back verbatim."""
+        app = await self._find_app(request.tail)
+        given = request.query("hub.verify_token") or ""
+        if request.query("hub.mode") != "subscribe" or app is None or not _same(app.verify_token, given):
+            raise Forbidden(
+                "verification_refused",
+                "The app id in the path or hub.verify_token is not the configured one. Correct it in the app's settings.",
+            )
+        return text_response(request.query("hub.challenge") or "")
+
+    async def receive(self, request: Request) -> Response:
+        body = await request.body(self._max_body)
+        app = await self._find_app(request.tail)
+        if app is None or not verify(app.app_secret.encode(), body, request.header(b"x-hub-signature-256")):
+            self._metrics.webhooks_total.labels("whatsapp", "refused").inc()
+            raise Unauthorized(
+                "invalid_signature",
+                "X-Hub-Signature-256 is missing or does not fit the body and this app's secret. Check the app id in the path "
+                "and the app secret.",
+            )
+        key = find_lane_key(body) or request.tail.encode()
+        await self._append(
+            Received(
+                id=new_id(),
+                source="whatsapp",
+                origin=request.tail,
+                lane=lane_of(key, self._lanes),
+                received_at=self._clock(),
+                body=body,
+            )
+        )
+        self._metrics.webhooks_total.labels("whatsapp", "accepted").inc()
+        return json_response(b"{}")
+
+
+def _same(expected: str, given: str) -> bool:
+    return hmac.compare_digest(expected.encode(), given.encode())
