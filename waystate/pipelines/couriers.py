@@ -1,0 +1,211 @@
+"""Couriers: one a tenant carries what is due to the platforms, in order per customer."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from waystate.clock import Clock
+from waystate.db.pool import Database
+from waystate.deliveries import store as delivery_store
+from waystate.deliveries.model import AUTH_PAUSE, AttemptResult, Claimed, Outcome
+from waystate.deliveries.rate import TokenBucket
+from waystate.ids import TenantId
+from waystate.ledger import store as ledger_store
+from waystate.pipelines.batch import with_retries
+from waystate.pipelines.deliveries import Platforms, Settlement, recover, send, settle_many
+from waystate.pipelines.lanes import DELIVERIES, LeaseKeeper
+from waystate.pipelines.metering import Meter
+from waystate.pipelines.webhooks import Changed
+from waystate.pipelines.workers import SWEEP, Hint, Worker
+from waystate.tenants.routing import Directory, TenantView
+
+log = structlog.get_logger()
+
+Result = tuple[Claimed, AttemptResult, datetime]
+"""An attempt, its answer, and when it came."""
+
+
+class DeliveryWorker(Worker):
+    """One courier a tenant that has something due; couriers of different tenants run side by side."""
+
+    name = "deliveries"
+
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        platforms: Platforms,
+        leases: LeaseKeeper,
+        meter: Meter,
+        changed: Changed,
+        clock: Clock,
+        *,
+        concurrency: int,
+        hold: timedelta,
+    ) -> None:
+        super().__init__()
+        self.db = db
+        self.directory = directory
+        self.platforms = platforms
+        self.leases = leases
+        self.relay_hint = Hint()
+        self.meter = meter
+        self.changed = changed
+        self.clock = clock
+        self.concurrency = concurrency
+        self.hold = hold
+        self._couriers: dict[TenantId, tuple[Courier, asyncio.Task[None]]] = {}
+        leases.on_takeover(self._taken_over)
+
+    async def step(self, hinted: set[TenantId]) -> bool:
+        if not self.leases.lanes(DELIVERIES):
+            return False
+        for tenant in hinted or await self._due("deliveries"):
+            courier, task = self._couriers.get(tenant, (None, None))
+            if courier is None or task is None or task.done():
+                courier = Courier(self, tenant)
+                self._couriers[tenant] = (courier, asyncio.create_task(courier.run()))
+            else:
+                courier.wake.set()
+        return False
+
+    async def close(self) -> None:
+        """Let calls that are under way finish; nothing new is begun once the leases are released."""
+        tasks = [task for _, task in self._couriers.values()]
+        for courier, _ in self._couriers.values():
+            courier.stopping = True
+            courier.wake.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _due(self, kind: str) -> set[TenantId]:
+        async with self.db.work() as conn:
+            return {due.tenant for due in await ledger_store.due_work(conn, kind, self.clock())}
+
+    async def _taken_over(self, kind: str, lanes: Sequence[int]) -> None:
+        if kind != DELIVERIES:
+            return
+        for tenant in await self._due("unsettled"):
+            view = await self.directory.get_tenant(tenant)
+            unknown = await recover(tenant, view.settings, lanes, self.db, self.clock, hold=self.hold)
+            if unknown:
+                log.warning("Sends under way when their process ended are unknown until a status tells.", count=unknown)
+
+
+class Courier:
+    """Sends one tenant's deliveries: claims what is due, keeps a bounded number under way, writes answers down in batches."""
+
+    def __init__(self, worker: DeliveryWorker, tenant: TenantId) -> None:
+        self._worker = worker
+        self._tenant = tenant
+        self._buckets: dict[str, TokenBucket] = {}
+        self._paused: dict[str, datetime] = {}
+        self.wake = asyncio.Event()
+        self.stopping = False
+
+    async def run(self) -> None:
+        """Until nothing is due. Whatever fails in between, what is under way is waited for and written down."""
+        under_way: set[asyncio.Task[Result]] = set()
+        view = await self._worker.directory.get_tenant(self._tenant)
+        while True:
+            self.wake.clear()
+            if not self.stopping:
+                for claimed in await self._claim(view, self._worker.concurrency - len(under_way)):
+                    under_way.add(asyncio.create_task(self._send(claimed, view)))
+            if not under_way:
+                return
+            woken = asyncio.create_task(self.wake.wait())
+            await asyncio.wait({*under_way, woken}, return_when=asyncio.FIRST_COMPLETED)
+            woken.cancel()
+            finished = [task for task in under_way if task.done()]
+            under_way.difference_update(finished)
+            if finished:
+                await self._settle(view, [task.result() for task in finished])
+
+    async def _claim(self, view: TenantView, free: int) -> list[Claimed]:
+        lanes = self._worker.leases.lanes(DELIVERIES)
+        if free <= 0 or not lanes:
+            return []
+        now = self._worker.clock()
+        paused = self._paused_accounts(view, now)
+
+        async def claim() -> list[Claimed]:
+            async with self._worker.db.tenant(self._tenant) as conn:
+                return await delivery_store.claim_heads(
+                    conn,
+                    self._tenant,
+                    lanes=lanes,
+                    paused_accounts=paused,
+                    holder=self._worker.leases.holder,
+                    epoch=self._worker.leases.epoch(DELIVERIES),
+                    now=now,
+                    batch=free,
+                )
+
+        try:
+            return await with_retries(claim)
+        except Exception as error:
+            log.warning("Nothing could be claimed; the next sweep tries again.", operation="deliveries", error=str(error))
+            return []
+
+    async def _send(self, claimed: Claimed, view: TenantView) -> Result:
+        bucket = self._buckets.get(claimed.account)
+        if bucket is not None:
+            bucket.take(self._worker.clock())
+        try:
+            result = await send(claimed, view, self._worker.platforms)
+        except Exception as error:
+            log.error("A delivery attempt failed in our own code.", operation="deliveries", exc_info=error)
+            result = AttemptResult(outcome=Outcome.UNKNOWN, error={"code": "internal_error", "title": type(error).__name__})
+        return claimed, result, self._worker.clock()
+
+    async def _settle(self, view: TenantView, results: Sequence[Result]) -> None:
+        for claimed, result, ended_at in results:
+            pause = pause_of(result)
+            if pause is not None:
+                self._paused[claimed.account] = ended_at + pause
+        settled = await self._written(view, results)
+        self._worker.meter.attempts(results)
+        self._worker.meter.advanced(settled.advanced)
+        self._worker.meter.dead_letters(settled.dead_letters)
+        self._worker.changed(self._tenant, settled.correlated)
+        self._worker.relay_hint.give(self._tenant)
+
+    async def _written(self, view: TenantView, results: Sequence[Result]) -> Settlement:
+        """What a platform answered must not be forgotten: it is written down whenever the database takes it."""
+        while True:
+            try:
+                return await with_retries(
+                    lambda: settle_many(self._tenant, view.settings, results, self._worker.db, hold=self._worker.hold)
+                )
+            except Exception as error:
+                log.error(
+                    "Answers could not be written down; they are kept and tried again.", operation="deliveries", exc_info=error
+                )
+                await asyncio.sleep(SWEEP)
+
+    def _paused_accounts(self, view: TenantView, now: datetime) -> list[str]:
+        """Accounts that asked for a pause or used up their rate: theirs stay pending, so a crash leaves nothing unknown."""
+        self._paused = {account: until for account, until in self._paused.items() if until > now}
+        for account in view.accounts.values():
+            self._bucket(account.phone_number_id, account.limits.messages_per_second)
+        for integration in view.integrations.values():
+            self._bucket(integration.integration_id, integration.limits.requests_per_minute / 60)
+        exhausted = [account for account, bucket in self._buckets.items() if not bucket.has_any(now)]
+        return [*self._paused, *exhausted]
+
+    def _bucket(self, account: str, per_second: float) -> None:
+        known = self._buckets.get(account)
+        if known is None or known.per_second != per_second:
+            self._buckets[account] = TokenBucket(per_second, self._worker.clock())
+
+
+def pause_of(result: AttemptResult) -> timedelta | None:
+    """How long the whole account rests: as long as it asked for, or until somebody has mended its credentials."""
+    if (result.error or {}).get("kind") == "auth":
+        log.error("A platform refuses the account's credentials; its queue is held.", error=result.error)
+        return AUTH_PAUSE
+    if result.outcome is Outcome.RETRY and result.retry_after is not None:
+        return timedelta(seconds=result.retry_after)
+    return None

@@ -1,0 +1,89 @@
+"""The bodies of the data plane's operations (seeds 000 and 001), as models for validation and for the OpenAPI document."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+MAX_ID = 512
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
+Word = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+class TrackMessage(Body):
+    """What `POST /state/message` takes. Unknown fields are ignored, enumerations are accepted in either case."""
+
+    meta_message_id: Id | None = None
+    genesys_message_id: Id | None = None
+    conversation_id: Id
+    tenant_id: Word | None = None
+    direction: Annotated[Literal["inbound", "outbound"], BeforeValidator(_lower)]
+    status: Annotated[str, BeforeValidator(_lower), Field(max_length=20)]
+    message_type: Word | None = None
+    media_type: Word | None = None
+    media_url: Annotated[str, Field(max_length=4096)] | None = None
+    content: dict[str, Any] | str | None = None
+
+
+class MessageTracked(Body):
+    message: str
+    message_id: UUID
+    created: bool
+
+
+class ChangeStatus(Body):
+    """What `PATCH /state/message/{messageId}` takes."""
+
+    status: Annotated[str, Field(min_length=1, max_length=50)]
+    timestamp: datetime | None = None
+    error: dict[str, Any] | None = None
+    tenant_id: Word | None = None
+
+
+class StatusChanged(Body):
+    message: str
+    message_id: UUID
+    status: str
+
+
+class Correlate(BaseModel):
+    """ConversationCorrelation of seed 000; camelCase is accepted too."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    conversation_id: Annotated[Id, Field(validation_alias=AliasChoices("conversation_id", "conversationId"))]
+    communication_id: Annotated[Id | None, Field(validation_alias=AliasChoices("communication_id", "communicationId"))] = None
+    whatsapp_message_id: Annotated[Id, Field(validation_alias=AliasChoices("whatsapp_message_id", "whatsappMessageId"))]
+
+
+class Correlated(Body):
+    message: str
+    changed: bool
+
+
+class Mapping(Body):
+    """MappingResponse of seed 000, with the tenant of seed 001."""
+
+    wa_id: str | None
+    conversation_id: str | None
+    contact_name: str | None
+    phone_number_id: str
+    display_phone_number: str | None
+    communication_id: str | None
+    last_activity_at: datetime
+    status: str
+    is_new: bool
+    internal_id: UUID
+    tenant_id: str

@@ -1,0 +1,327 @@
+"""The `/state` operations over HTTP: the data plane's fast lane, without the framework."""
+
+import re
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from waystate import json
+from waystate.access.auth import Authenticator, facts_of
+from waystate.cache.process import ProcessCache
+from waystate.clock import Clock, iso
+from waystate.contacts.model import Identity, IdentityKind
+from waystate.conversations.model import Conversation, public_conversation_id
+from waystate.db.pool import Database
+from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, Retry, Unavailable, Unprocessable
+from waystate.events.model import Event
+from waystate.ids import TenantId
+from waystate.messages.model import Correlation, Direction
+from waystate.messages.status import parse_status
+from waystate.pipelines import correlation, dataplane
+from waystate.pipelines.batch import Batcher
+from waystate.pipelines.dataplane import Changed, Found, StatusChange, Tracked, Tracking
+from waystate.pipelines.metering import Meter
+from waystate.pipelines.payloads import ChangeStatus, Correlate, TrackMessage
+from waystate.pipelines.workers import Hint
+from waystate.tenants.routing import Directory, TenantView
+from waystate.web.asgi import Request, Response, Route, json_response
+from waystate.web.metrics import Metrics
+from waystate.web.problems import invalid_fields
+
+BATCH = 500
+_PHONE = re.compile(r"\+?[0-9]{5,20}")
+_BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class StateRoutes:
+    """Look-ups are answered from the process; what misses, and every write, is batched per tenant."""
+
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        authenticator: Authenticator,
+        metrics: Metrics,
+        meter: Meter,
+        relay_hint: Hint,
+        clock: Clock,
+        *,
+        cache_size: int,
+        cache_ttl: float,
+        max_body: int,
+    ) -> None:
+        self._db = db
+        self._directory = directory
+        self._authenticator = authenticator
+        self._metrics = metrics
+        self._meter = meter
+        self._relay_hint = relay_hint
+        self._clock = clock
+        self._max_body = max_body
+        self._hits, self._misses = metrics.cache_hits_total, metrics.cache_misses_total
+        self.cache: ProcessCache[bytes] = ProcessCache(size=cache_size, ttl=cache_ttl, monotonic=time.monotonic)
+        self._lookups = Batcher(self._flush_lookups, limit=BATCH)
+        self._finds = Batcher(self._flush_finds, limit=BATCH)
+        self._trackings = Batcher(self._flush_trackings, limit=BATCH)
+        self._changes = Batcher(self._flush_changes, limit=BATCH)
+        self._correlations = Batcher(self._flush_correlations, limit=BATCH)
+
+    def routes(self) -> list[Route]:
+        return [
+            ("GET", "/state/mapping/{waId}", self.get_mapping),
+            ("GET", "/state/conversation/{conversationId}", self.get_conversation),
+            ("POST", "/state/message", self.track_message),
+            ("PATCH", "/state/message/{messageId}", self.change_status),
+            ("POST", "/state/correlation", self.correlate),
+        ]
+
+    async def get_mapping(self, request: Request) -> Response:
+        tenant = await self._tenant(request)
+        number = request.query("phoneNumberId")
+        key = (tenant, "wa", request.tail, number)
+        cached = self.cache.find(key)
+        if cached is not None:
+            self._hits.inc()
+            return json_response(cached)
+        self._misses.inc()
+        identity = parse_identity(request.tail)
+        view = await self._directory.get_tenant(tenant)
+        number = _number_of(view, number)
+        stamp = self.cache.stamp()
+        found = await _answer(self._lookups.submit(tenant, (identity, number)))
+        body = render_mapping(found, request.tail, view)
+        if not found.is_new:
+            self._fill(key, tenant, found.conversation, body, stamp)
+        return json_response(body)
+
+    async def get_conversation(self, request: Request) -> Response:
+        tenant = await self._tenant(request)
+        key = (tenant, "conv", request.tail)
+        cached = self.cache.find(key)
+        if cached is not None:
+            self._hits.inc()
+            return json_response(cached)
+        self._misses.inc()
+        view = await self._directory.get_tenant(tenant)
+        stamp = self.cache.stamp()
+        conversation = await _answer(self._finds.submit(tenant, json.clean_text(request.tail)))
+        if conversation is None:
+            raise NotFound(
+                "conversation_not_found",
+                "No conversation has this id, neither Genesys' nor Waystate's. Look it up by the customer with "
+                "GET /state/mapping/{waId}.",
+            )
+        body = render_mapping(Found(conversation), conversation.wa_id, view, now=self._clock())
+        self._fill(key, tenant, conversation, body, stamp)
+        return json_response(body)
+
+    async def track_message(self, request: Request) -> Response:
+        body = _validated(TrackMessage, await request.body(self._max_body))
+        tenant = await self._tenant(request, body.tenant_id)
+        direction = Direction(body.direction)
+        status = parse_status(body.status, direction)
+        if status is None:
+            raise Unprocessable("state_violation", f"'{body.status}' is no status of an {direction} message.")
+        content = {"body": body.content} if isinstance(body.content, str) else body.content or {}
+        tracking = Tracking(
+            conversation_id=body.conversation_id,
+            direction=direction,
+            status=status,
+            type=body.message_type or "text",
+            wamid=body.meta_message_id,
+            genesys_message_id=body.genesys_message_id,
+            content=content,
+            text=body.content if isinstance(body.content, str) else None,
+            media=_media(body),
+        )
+        tracked = await _answer(self._trackings.submit(tenant, tracking))
+        said = "Message tracked successfully" if tracked.created else "Message was tracked before"
+        answer = b'{"message":"%s","messageId":"%s","created":%s}' % (
+            said.encode(),
+            str(tracked.message_id).encode(),
+            b"true" if tracked.created else b"false",
+        )
+        return json_response(answer, 201 if tracked.created else 200)
+
+    async def change_status(self, request: Request) -> Response:
+        body = _validated(ChangeStatus, await request.body(self._max_body))
+        tenant = await self._tenant(request, body.tenant_id)
+        change = StatusChange(
+            message_id=json.clean_text(request.tail),
+            status=body.status,
+            at=_moment(body.timestamp) or self._clock(),
+            error=body.error,
+        )
+        changed = await _answer(self._changes.submit(tenant, change))
+        answer = {"message": "Status updated successfully", "messageId": str(changed.message_id), "status": body.status.lower()}
+        return json_response(json.dump(answer).encode())
+
+    async def correlate(self, request: Request) -> Response:
+        body = _validated(Correlate, await request.body(self._max_body))
+        tenant = await self._tenant(request)
+        wanted = Correlation(
+            conversation_id=body.conversation_id,
+            communication_id=body.communication_id,
+            whatsapp_message_id=body.whatsapp_message_id,
+            origin="http",
+        )
+        events = await _answer(self._correlations.submit(tenant, wanted))
+        answer = {"message": "Conversation correlated", "changed": bool(events)}
+        return json_response(json.dump(answer).encode())
+
+    def forget(self, tenant: TenantId, events: Sequence[Event]) -> None:
+        """After a commit: what look-ups remember of these customers is out of date."""
+        for event in events:
+            self.cache.invalidate((tenant, event.contact_id))
+
+    async def _tenant(self, request: Request, named: str | None = None) -> TenantId:
+        facts = facts_of(request.scope)
+        if named is not None and facts.tenant is None:
+            facts = facts._replace(tenant=named.encode("utf-8"))
+        principal = self._authenticator.find_cached(facts) or await _answer(self._authenticator.authenticate(facts))
+        if named is not None and named != principal.tenant_id:
+            raise BadRequest(
+                "tenant_mismatch", "The body's tenantId is not the tenant of this call. Leave it out, or name the same one."
+            )
+        return principal.tenant_id
+
+    def _fill(self, key: object, tenant: TenantId, conversation: Conversation, body: bytes, stamp: int) -> None:
+        lifetime = (conversation.expires_at - self._clock()).total_seconds()
+        self.cache.fill(key, body, (tenant, conversation.contact_id), stamp, lifetime)
+
+    async def _flush_lookups(self, tenant: TenantId, wanted: Sequence[tuple[Identity, str]]) -> list[Found | Refused]:
+        view = await self._directory.get_tenant(tenant)
+        default = view.default_account.phone_number_id if view.default_account is not None else None
+        if default is not None or all(number for _, number in wanted):
+            return await self._get_or_open(tenant, view, wanted, default or "")
+        found = await dataplane.find_open_many(tenant, wanted, self._db, self._clock)
+        return [Found(each) if each is not None else _no_number() for each in found]
+
+    async def _get_or_open(
+        self, tenant: TenantId, view: TenantView, wanted: Sequence[tuple[Identity, str]], default: str
+    ) -> list[Found | Refused]:
+        answers = await dataplane.get_or_open_many(tenant, view.settings, wanted, default, self._db, self._clock)
+        opened = [each.conversation for each in answers if each.is_new]
+        for conversation in opened:
+            self.cache.invalidate((tenant, conversation.contact_id))
+        if opened:
+            self._relay_hint.give(tenant)
+        return list(answers)
+
+    async def _flush_finds(self, tenant: TenantId, ids: Sequence[str]) -> Sequence[Conversation | None]:
+        return await dataplane.find_conversations(tenant, ids, self._db)
+
+    async def _flush_trackings(self, tenant: TenantId, trackings: Sequence[Tracking]) -> Sequence[Tracked | Refused]:
+        view = await self._directory.get_tenant(tenant)
+        results = await dataplane.track_many(tenant, view.settings, trackings, self._db, self._clock)
+        for each in results:
+            if isinstance(each, Tracked) and each.created:
+                self.cache.invalidate((tenant, each.contact_id))
+        self._relay_hint.give(tenant)
+        return results
+
+    async def _flush_changes(self, tenant: TenantId, changes: Sequence[StatusChange]) -> Sequence[Changed | Refused]:
+        results, advanced = await dataplane.change_many(tenant, changes, self._db, self._clock)
+        self._meter.advanced(advanced)
+        self._relay_hint.give(tenant)
+        return results
+
+    async def _flush_correlations(
+        self, tenant: TenantId, correlations: Sequence[Correlation]
+    ) -> Sequence[list[Event] | Refused]:
+        results = await correlation.handle(tenant, correlations, self._db, self._clock)
+        for each in results:
+            if not isinstance(each, Rejected):
+                self.forget(tenant, each)
+        self._relay_hint.give(tenant)
+        return [NotFound("message_not_found", each.message) if isinstance(each, Rejected) else each for each in results]
+
+
+def parse_identity(text: str) -> Identity:
+    """`+919…`, `919…` or a business-scoped user id."""
+    if _PHONE.fullmatch(text):
+        return Identity(IdentityKind.WA_ID, text.removeprefix("+"))
+    if _BSUID.fullmatch(text):
+        return Identity(IdentityKind.BSUID, text)
+    raise BadRequest(
+        "invalid_wa_id",
+        "A waId is a phone number of 5 to 20 digits with its country code, with or without '+', or a business-scoped user id "
+        "such as US.13491208655302741918. Correct it and ask again.",
+    )
+
+
+def render_mapping(found: Found, wa_id: str | None, view: TenantView, now: datetime | None = None) -> bytes:
+    conversation = found.conversation
+    account = view.accounts.get(conversation.phone_number_id)
+    answer: dict[str, Any] = {
+        "waId": wa_id,
+        "conversationId": public_conversation_id(
+            view.settings.correlation, conversation.id, conversation.genesys_conversation_id
+        ),
+        "contactName": conversation.contact_name,
+        "phoneNumberId": conversation.phone_number_id,
+        "displayPhoneNumber": account.display_phone_number if account is not None else None,
+        "communicationId": conversation.communication_id,
+        "lastActivityAt": iso(conversation.last_activity_at),
+        "status": conversation.status if now is None else conversation.effective_status(now),
+        "isNew": found.is_new,
+        "internalId": str(conversation.id),
+        "tenantId": view.tenant.id,
+    }
+    return json.dump(answer).encode()
+
+
+async def _answer(future: Any) -> Any:
+    """A batch's result; refusals are values in a batch and errors for the caller."""
+    try:
+        result = await future
+    except Retry as error:
+        raise Unavailable(
+            "database_unavailable", "The database does not answer; send the same again.", retry_after=error.after
+        ) from error
+    except Rejected as error:
+        raise Conflict(error.reason, error.message) from error
+    if isinstance(result, Refused):
+        raise result
+    return result
+
+
+def _validated(model: type[Model], body: bytes) -> Model:
+    """Parsed at the one sanitising boundary, then checked: what is stored later is storable already."""
+    try:
+        return model.model_validate(json.parse(body))
+    except ValidationError as error:
+        raise invalid_fields(error.errors(include_url=False)) from None
+
+
+def _number_of(view: TenantView, number: str | None) -> str:
+    if number is None:
+        return ""
+    if number not in view.accounts:
+        raise NotFound("unknown_number", "No number of this tenant has that phoneNumberId. Leave it out for the default one.")
+    return number
+
+
+def _no_number() -> Refused:
+    return Conflict(
+        "no_default_number",
+        "This customer has no open conversation and the tenant has no default number to open one on. Say which with "
+        "?phoneNumberId=…, or mark a number as the default.",
+    )
+
+
+def _media(body: TrackMessage) -> dict[str, Any] | None:
+    if body.media_url is None and body.media_type is None:
+        return None
+    return {"url": body.media_url, "mime_type": body.media_type}
+
+
+def _moment(value: datetime | None) -> datetime | None:
+    if value is None or value.tzinfo is not None:
+        return value
+    raise Unprocessable("invalid_timestamp", "The timestamp needs a time zone, such as 2026-01-31T12:00:00Z.")

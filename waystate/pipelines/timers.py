@@ -1,0 +1,132 @@
+"""What happens because time passes: expiry, unknown sends given up, early statuses paired, partitions made, gauges read."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from waystate.clock import Clock
+from waystate.conversations import store as conversation_store
+from waystate.db import partitions
+from waystate.db.pool import Database
+from waystate.events import outbox
+from waystate.ids import TenantId
+from waystate.ledger import store as ledger_store
+from waystate.ledger.model import KEPT_DAYS
+from waystate.messages import store as message_store
+from waystate.pipelines.batch import with_retries
+from waystate.pipelines.deliveries import give_up_unknown
+from waystate.pipelines.inbound import expired
+from waystate.pipelines.status import advance
+from waystate.pipelines.webhooks import Changed
+from waystate.pipelines.workers import Hint
+from waystate.web.metrics import Metrics
+
+log = structlog.get_logger()
+
+EXPIRY_BATCH = 1000
+GAUGES_EVERY = 3
+"""Seconds: counting what is open reads an index, and a scrape is seldom more often than that."""
+
+
+class Timers:
+    """Each timer fires once however many processes run it: its row in `timers` decides."""
+
+    def __init__(self, db: Database, metrics: Metrics, relay_hint: Hint, changed: Changed, clock: Clock) -> None:
+        self._db = db
+        self._metrics = metrics
+        self._relay_hint = relay_hint
+        self._changed = changed
+        self._clock = clock
+        self._every: list[tuple[str, timedelta, Callable[[], Awaitable[None]]]] = [
+            ("early_statuses", timedelta(seconds=1), self.pair_early),
+            ("unknown_sends", timedelta(seconds=5), self.give_up_unknown),
+            ("expiry", timedelta(minutes=5), self.expire),
+            ("partitions", timedelta(hours=1), self.make_partitions),
+        ]
+
+    async def run(self) -> None:
+        turn = 0
+        while True:
+            for name, every, fire in self._every:
+                try:
+                    if await self._is_due(name, every):
+                        await fire()
+                except Exception as error:
+                    log.warning("A timer failed; it runs again at its next turn.", operation=name, error=str(error))
+            if turn % GAUGES_EVERY == 0:
+                await self._read_gauges()
+            turn += 1
+            await asyncio.sleep(1.0)
+
+    async def expire(self) -> None:
+        """Overdue conversations count as expired already; this writes it down."""
+        for tenant in await self._due("expiry"):
+            while await self._expire_batch(tenant) == EXPIRY_BATCH:
+                pass
+
+    async def give_up_unknown(self) -> None:
+        for tenant in await self._due("unsettled"):
+            await with_retries(partial(give_up_unknown, tenant, self._db, self._clock))
+            self._relay_hint.give(tenant)
+
+    async def pair_early(self) -> None:
+        """A status and the answer with its wamid can cross; whoever committed last did not see the other."""
+        for tenant in await self._due("early"):
+            await with_retries(partial(self._pair, tenant))
+
+    async def make_partitions(self) -> None:
+        async with self._db.owner() as conn:
+            made = await partitions.make_ahead(conn, self._clock())
+            rows = await partitions.count_in_default(conn)
+        self._metrics.default_partition_rows.set(rows)
+        if made:
+            log.info("Partitions made ahead", partitions=made)
+        if rows:
+            log.critical("Rows landed in a DEFAULT partition: partitions were not made ahead in time.", rows=rows)
+
+    async def _expire_batch(self, tenant: TenantId) -> int:
+        now = self._clock()
+        async with self._db.tenant(tenant) as conn:
+            ended = await conversation_store.expire_due(conn, tenant, now, EXPIRY_BATCH)
+            events = expired(ended, now)
+            await outbox.append_many(conn, tenant, events)
+        self._changed(tenant, events)
+        self._relay_hint.give(tenant)
+        return len(ended)
+
+    async def _pair(self, tenant: TenantId) -> None:
+        now = self._clock()
+        async with self._db.tenant(tenant) as conn:
+            reports = await message_store.take_early(conn, tenant, None)
+            if reports:
+                await advance(conn, tenant, reports, now)
+            await message_store.drop_aged_early(conn, tenant, now - timedelta(days=KEPT_DAYS))
+        if reports:
+            self._relay_hint.give(tenant)
+
+    async def _is_due(self, name: str, every: timedelta) -> bool:
+        async with self._db.work() as conn:
+            return await ledger_store.tick(conn, name, now=self._clock(), every=every)
+
+    async def _due(self, kind: str) -> list[TenantId]:
+        async with self._db.work() as conn:
+            return [due.tenant for due in await ledger_store.due_work(conn, kind, self._clock())]
+
+    async def _read_gauges(self) -> None:
+        try:
+            now = self._clock()
+            async with self._db.work() as conn:
+                pending = await ledger_store.count_pending(conn, now)
+                deliveries = await ledger_store.due_work(conn, "deliveries", now)
+                conversations = await ledger_store.due_work(conn, "open", now)
+        except Exception as error:
+            log.warning("The gauges could not be read.", error=str(error))
+            return
+        self._metrics.ledger_pending.set(pending)
+        self._metrics.open_conversations.set(sum(each.items for each in conversations))
+        self._metrics.deliveries_pending.set(sum(due.items for due in deliveries))
+        oldest = min((due.oldest for due in deliveries), default=now)
+        self._metrics.oldest_undelivered_seconds.set(max(0.0, (now - oldest).total_seconds()))

@@ -1,0 +1,193 @@
+"""The one call that answers "where is this message, and why": every hop, attempt and status, in order of time."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from waystate.clock import Clock, iso
+from waystate.conversations.model import CUSTOMER_WINDOW, public_conversation_id
+from waystate.db.pool import Database
+from waystate.deliveries import store as delivery_store
+from waystate.errors import NotFound
+from waystate.ids import TenantId, find_uuid, time_of
+from waystate.json import JsonObject
+from waystate.ledger import store as ledger_store
+from waystate.messages import store as message_store
+from waystate.tenants.model import TenantSettings
+
+
+async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Database, clock: Clock) -> JsonObject:
+    """`name` is a wamid, a Genesys message id or our own."""
+    async with db.tenant(tenant) as conn:
+        own = find_uuid(name)
+        message = await message_store.find_message(conn, tenant, own) if own is not None else None
+        if message is None:
+            known = (await message_store.find_ids(conn, tenant, [name])).get(name)
+            message = await message_store.find_message(conn, tenant, known) if known is not None else None
+        if message is None:
+            raise NotFound(
+                "message_not_found",
+                "No message of this tenant has that id. A webhook that could not be used is listed by GET /v1/dead-letters, "
+                "one of an unknown number by `waystate ledger list --rejected`.",
+            )
+        history = await message_store.get_history(conn, tenant, message["id"])
+        deliveries = await delivery_store.list_of_message(conn, tenant, message["id"])
+    ledger = await _ledger_row(message["origin"], db)
+    return render_trace(message, history, deliveries, ledger, settings, clock())
+
+
+def render_trace(
+    message: dict[str, Any],
+    history: list[dict[str, Any]],
+    deliveries: list[dict[str, Any]],
+    ledger: dict[str, Any] | None,
+    settings: TenantSettings,
+    now: datetime,
+) -> JsonObject:
+    return {
+        "messageId": str(message["id"]),
+        "wamid": message["wamid"],
+        "genesysMessageId": message["genesys_message_id"],
+        "direction": message["direction"],
+        "type": message["type"],
+        "text": message["text"],
+        "content": message["content"],
+        "media": message["media"],
+        "status": message["status"],
+        "why": explain(message, deliveries),
+        "error": message["error"],
+        "sentAt": _time(message["sent_at"]),
+        "deliveredAt": _time(message["delivered_at"]),
+        "readAt": _time(message["read_at"]),
+        "failedAt": _time(message["failed_at"]),
+        "contact": {"id": str(message["contact_id"]), "name": message["contact_name"], "waId": message["wa_id"]},
+        "conversation": _conversation(message, settings, now),
+        "origin": message["origin"],
+        "hops": hops_of(message, history, deliveries, ledger),
+        "deliveries": [_delivery(each) for each in deliveries],
+        "statuses": [_status(each) for each in history],
+    }
+
+
+def explain(message: dict[str, Any], deliveries: list[dict[str, Any]]) -> str:
+    """Why the message stands where it stands, in a sentence; only deliveries that carry it count, not receipts."""
+    carried = [each for each in deliveries if each["target"] in ("whatsapp", "genesys")]
+    last = carried[-1] if carried else None
+    error = message["error"] or {}
+    if message["status"] == "failed":
+        return f"It failed: {error.get('title') or error.get('message') or error.get('code') or 'no reason was given'}."
+    if last is None:
+        if message["origin"] == "http":
+            return f"It was recorded over HTTP and is {message['status']}; Waystate does not carry it."
+        return f"It is {message['status']}; its delivery has not been prepared yet, or somebody else sends for this number."
+    match last["state"]:
+        case "pending" if last["attempts"] == 0:
+            return "It waits for its turn: earlier messages of this customer go first."
+        case "pending":
+            return (
+                f"Attempt {last['attempts']} did not get through ({_reason(last)}); the next is due at "
+                f"{_time(last['next_attempt_at'])}."
+            )
+        case "sending":
+            return f"Attempt {last['attempts']} is under way."
+        case "unknown":
+            return (
+                "The answer to the send was lost, so it may or may not have arrived. It is not sent again; the next status "
+                f"tells, or it is failed at {_time(last['next_attempt_at'])}."
+            )
+    return f"It is {message['status']}: {last['target']} accepted it at {_time(last['finished_at'])}."
+
+
+def hops_of(
+    message: dict[str, Any], history: list[dict[str, Any]], deliveries: list[dict[str, Any]], ledger: dict[str, Any] | None
+) -> list[JsonObject]:
+    hops: list[tuple[datetime, str, str]] = [
+        (message["sent_at"], "written", "the time its sender's platform gave it"),
+        (time_of(message["id"]), "tracked", f"as {message['first_status']}"),
+    ]
+    if ledger is not None:
+        hops.append((ledger["received_at"], "received", f"webhook of {ledger['source']} {ledger['origin']}, durable"))
+    for delivery in deliveries:
+        hops.append((time_of(delivery["event_id"]), "queued", f"for {delivery['target']}"))
+        for attempt in delivery["attempts_made"]:
+            hops.append((attempt["started_at"], "attempt", f"{attempt['attempt']} to {delivery['target']}"))
+            if attempt["ended_at"] is not None:
+                hops.append((attempt["ended_at"], "answer", f"{attempt['outcome']} from {delivery['target']}"))
+    for status in history:
+        # When we learned of it: the platform's own times, which have whole seconds, are among the statuses.
+        hops.append((time_of(status["id"]), "status", f"{status['status']} by {status['source']}"))
+    return [{"at": _time(at), "hop": hop, "what": what} for at, hop, what in sorted(hops, key=lambda each: each[0])]
+
+
+def _conversation(message: dict[str, Any], settings: TenantSettings, now: datetime) -> JsonObject:
+    last = message["last_customer_message_at"]
+    closes = last + CUSTOMER_WINDOW if last is not None else None
+    conversation_id: UUID = message["conversation_id"]
+    return {
+        "internalId": str(conversation_id),
+        "conversationId": public_conversation_id(settings.correlation, conversation_id, message["genesys_conversation_id"]),
+        "genesysConversationId": message["genesys_conversation_id"],
+        "communicationId": message["communication_id"],
+        "phoneNumberId": message["phone_number_id"],
+        "status": message["conversation_status"],
+        "expiresAt": _time(message["expires_at"]),
+        "customerWindow": {"open": closes is not None and now < closes, "closesAt": _time(closes)},
+    }
+
+
+def _delivery(delivery: dict[str, Any]) -> JsonObject:
+    return {
+        "target": delivery["target"],
+        "account": delivery["account"],
+        "state": delivery["state"],
+        "externalId": delivery["external_id"],
+        "createdAt": _time(delivery["created_at"]),
+        "nextAttemptAt": _time(delivery["next_attempt_at"]) if delivery["state"] in ("pending", "unknown") else None,
+        "finishedAt": _time(delivery["finished_at"]),
+        "error": delivery["error"],
+        "attempts": [
+            {
+                "attempt": each["attempt"],
+                "startedAt": _time(each["started_at"]),
+                "endedAt": _time(each["ended_at"]),
+                "outcome": each["outcome"],
+                "httpStatus": each["http_status"],
+                "error": each["error"],
+                "holder": each["holder"],
+                "epoch": each["epoch"],
+            }
+            for each in delivery["attempts_made"]
+        ],
+    }
+
+
+def _status(status: dict[str, Any]) -> JsonObject:
+    return {
+        "status": status["status"],
+        "at": _time(status["at"]),
+        "source": status["source"],
+        "origin": status["origin"],
+        "applied": status["applied"],
+        "whyNot": status["why_not"],
+        "error": status["error"],
+    }
+
+
+def _reason(delivery: dict[str, Any]) -> str:
+    error = delivery["error"] or {}
+    return str(error.get("title") or error.get("message") or error.get("code") or "no reason was given")
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)
+
+
+async def _ledger_row(origin: str, db: Database) -> dict[str, Any] | None:
+    """The webhook that brought the message, while the ledger keeps it."""
+    kind, _, rest = origin.partition(":")
+    day, _, rest = rest.partition(":")
+    row_id = find_uuid(rest.partition(":")[0])
+    if kind != "ledger" or row_id is None:
+        return None
+    async with db.work() as conn:
+        return await ledger_store.find_row(conn, date.fromisoformat(day), row_id)

@@ -1,0 +1,301 @@
+"""From ledger rows to pipelines: parse, route to tenants, run each tenant's items, and say what became of every row."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import uuid5
+
+from pydantic import TypeAdapter
+
+from waystate import json
+from waystate.channels.genesys.parse import parse_webhook as parse_genesys
+from waystate.channels.parsed import Ignored, Parsed, Routed, Unusable, Value
+from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
+from waystate.clock import Clock
+from waystate.db.pool import Database
+from waystate.dead_letters import store as dead_letter_store
+from waystate.dead_letters.model import DeadLetter, Pipeline
+from waystate.errors import Reason, Rejected
+from waystate.events.model import Event
+from waystate.ids import TenantId
+from waystate.json import JsonObject
+from waystate.ledger import store as ledger_store
+from waystate.ledger.model import LedgerRow, Received, Settled, lane_of
+from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+from waystate.pipelines import inbound, outbound, status
+from waystate.pipelines.batch import in_halves, with_retries
+from waystate.pipelines.metering import Meter
+from waystate.tenants.model import RouteKind
+from waystate.tenants.routing import Directory, TenantView
+
+Changed = Callable[[TenantId, Sequence[Event]], None]
+"""Told after each commit, so that the process's look-ups do not answer with what was."""
+
+MAX_ATTEMPTS = 3
+"""A body that a process died on so often is set aside: it may be what kills it."""
+
+_as_json: TypeAdapter[Any] = TypeAdapter(InboundMessage | OutboundMessage | StatusReport)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Worked:
+    """One ledger row on its way: what its items came to."""
+
+    row: LedgerRow
+    items: int = 0
+    ignored: list[JsonObject] = field(default_factory=list)
+    rejected: list[JsonObject] = field(default_factory=list)
+    dead_letters: list[JsonObject] = field(default_factory=list)
+
+    def reject(self, reason: Reason, message: str, item: str | None = None) -> None:
+        self.rejected.append({"item": item, "reason": reason, "message": message})
+
+    def settled(self) -> Settled:
+        outcome: JsonObject = {"items": self.items}
+        for name in ("ignored", "rejected", "dead_letters"):
+            if listed := getattr(self, name):
+                outcome[name] = listed
+        if self.rejected:
+            outcome |= {"reason": self.rejected[0]["reason"], "message": self.rejected[0]["message"]}
+        return Settled(day=self.row.day, id=self.row.id, state="rejected" if self.rejected else "done", outcome=outcome)
+
+
+@dataclass(slots=True)
+class TenantItems:
+    """One tenant's share of a batch, in the order taken, each item with the row it came from."""
+
+    inbound: list[tuple[Worked, InboundMessage]] = field(default_factory=list)
+    outbound: list[tuple[Worked, OutboundMessage]] = field(default_factory=list)
+    statuses: list[tuple[Worked, StatusReport]] = field(default_factory=list)
+    unusable: list[tuple[Worked, Unusable]] = field(default_factory=list)
+
+    def add(self, worked: Worked, value: Value) -> None:
+        match value:
+            case InboundMessage():
+                self.inbound.append((worked, value))
+            case OutboundMessage():
+                self.outbound.append((worked, value))
+            case StatusReport():
+                self.statuses.append((worked, value))
+            case Unusable():
+                self.unusable.append((worked, value))
+
+
+class WebhookPipeline:
+    """`lanes` is the number of ledger lanes; items of a number of another lane are handed over to it."""
+
+    def __init__(self, db: Database, directory: Directory, meter: Meter, changed: Changed, clock: Clock, *, lanes: int) -> None:
+        self._db = db
+        self._directory = directory
+        self._meter = meter
+        self._changed = changed
+        self._clock = clock
+        self._lanes = lanes
+
+    async def work(self, rows: Sequence[LedgerRow]) -> set[TenantId]:
+        """Work a batch of rows in their order; the tenants that have something new to relay. `Retry` in an outage."""
+        batch = [Worked(row) for row in rows]
+        handed_over: list[Received] = []
+        routed = [(worked, item) for worked in batch for item in self._parse(worked, handed_over)]
+        by_tenant = await self._by_tenant(routed)
+        tenants = list(by_tenant)
+        await asyncio.gather(*(self._work_tenant(tenant, by_tenant[tenant]) for tenant in tenants))
+        settled = [worked.settled() for worked in batch]
+
+        async def settle() -> None:
+            async with self._db.work() as conn:
+                if handed_over:
+                    await ledger_store.hand_over_many(conn, handed_over)
+                await ledger_store.settle_many(conn, settled)
+
+        await with_retries(settle)
+        self._meter.ledger(settled)
+        return set(tenants)
+
+    def _parse(self, worked: Worked, handed_over: list[Received]) -> list[Routed]:
+        row = worked.row
+        if row.attempts > MAX_ATTEMPTS:
+            worked.reject(
+                Reason.INVALID_PAYLOAD, f"A process died {MAX_ATTEMPTS} times on this body; report it before replaying."
+            )
+            return []
+        try:
+            if row.source == "genesys":
+                parsed = parse_genesys(row.body, row.origin, row.received_at, row.name)
+            else:
+                parsed = parse_whatsapp(row.body, row.received_at, row.name)
+        except json.Unreadable as error:
+            worked.reject(Reason.INVALID_PAYLOAD, f"The body cannot be read: {error}.")
+            return []
+        worked.items = len(parsed.items)
+        return self._own_items(row, parsed, handed_over)
+
+    def _own_items(self, row: LedgerRow, parsed: Parsed, handed_over: list[Received]) -> list[Routed]:
+        """The items of this row's lane: one lane alone works a number, so another lane's become a ledger row of their own.
+
+        A child's id is made of its parent and its number, so a crash in between hands over the same child again.
+        """
+        if row.parent is not None:
+            parent = row.parent
+            return [item for item in parsed.items if item.phone_number_id and uuid5(parent, item.phone_number_id) == row.id]
+        others = {
+            item.phone_number_id
+            for item in parsed.items
+            if item.phone_number_id is not None and lane_of(item.phone_number_id, self._lanes) != row.lane
+        }
+        handed_over += [
+            Received(
+                id=uuid5(row.id, number),
+                source=row.source,
+                origin=row.origin,
+                lane=lane_of(number, self._lanes),
+                received_at=row.received_at,
+                body=row.body,
+                parent=row.id,
+            )
+            for number in sorted(others)
+        ]
+        return [item for item in parsed.items if item.phone_number_id not in others]
+
+    async def _by_tenant(self, routed: Sequence[tuple[Worked, Routed]]) -> dict[TenantId, TenantItems]:
+        numbers = await self._directory.routes_of(
+            RouteKind.PHONE_NUMBER_ID, {item.phone_number_id for _, item in routed if item.phone_number_id}
+        )
+        wabas = await self._directory.routes_of(RouteKind.WABA, {item.waba_id for _, item in routed if item.waba_id})
+        integrations = await self._directory.routes_of(
+            RouteKind.GENESYS_INTEGRATION, {item.integration_id for _, item in routed if item.integration_id}
+        )
+        by_tenant: dict[TenantId, TenantItems] = {}
+        for worked, item in routed:
+            if isinstance(item.value, Ignored):
+                worked.ignored.append({"item": item.item, "what": item.value.what, "why": item.value.why})
+                continue
+            route = (
+                integrations.get(item.integration_id or "")
+                or numbers.get(item.phone_number_id or "")
+                or (wabas.get(item.waba_id or "") if item.phone_number_id is None else None)
+            )
+            if route is None:
+                worked.reject(Reason.UNKNOWN_TENANT, _unknown(item), item.item)
+            elif not await self._is_allowed(route.tenant_id, worked.row, item):
+                worked.reject(Reason.UNKNOWN_TENANT, _foreign(item, worked.row), item.item)
+            else:
+                by_tenant.setdefault(route.tenant_id, TenantItems()).add(worked, item.value)
+        return by_tenant
+
+    async def _is_allowed(self, tenant: TenantId, row: LedgerRow, item: Routed) -> bool:
+        """A Meta app may speak only for the numbers that are configured under it."""
+        if row.source != "whatsapp" or item.phone_number_id is None:
+            return True
+        account = await self._directory.account_of(tenant, item.phone_number_id)
+        return account is not None and account.meta_app_id == row.origin
+
+    async def _work_tenant(self, tenant: TenantId, items: TenantItems) -> None:
+        """Messages before statuses: a status can only concern a message that is here already, or waits as an early one."""
+        view = await self._directory.get_tenant(tenant)
+        letters = [_letter_of_unusable(worked, value) for worked, value in items.unusable]
+        letters += await self._inbound(tenant, view, items.inbound)
+        letters += await self._outbound(tenant, view, items.outbound)
+        letters += await self._statuses(tenant, items.statuses)
+        if letters:
+            await with_retries(lambda: self._bury(tenant, letters))
+
+    async def _inbound(
+        self, tenant: TenantId, view: TenantView, items: Sequence[tuple[Worked, InboundMessage]]
+    ) -> list[DeadLetter]:
+        async def handle(batch: Sequence[tuple[Worked, InboundMessage]]) -> list[None]:
+            events = await inbound.handle(tenant, view.settings, [message for _, message in batch], self._db, self._clock)
+            self._changed(tenant, events)
+            self._meter.inbound(events, {message.wamid: worked.row.received_at for worked, message in batch})
+            return [None] * len(batch)
+
+        return await _run(items, handle, Pipeline.INBOUND)
+
+    async def _outbound(
+        self, tenant: TenantId, view: TenantView, items: Sequence[tuple[Worked, OutboundMessage]]
+    ) -> list[DeadLetter]:
+        numbers = outbound.numbers_of(view)
+
+        async def handle(batch: Sequence[tuple[Worked, OutboundMessage]]) -> list[outbound.Result]:
+            messages = [message for _, message in batch]
+            results = await outbound.handle(tenant, view.settings, messages, numbers, self._db, self._clock)
+            self._changed(tenant, [each for each in results if each is not None and not isinstance(each, Rejected)])
+            self._meter.outbound(results, [worked.row.received_at for worked, _ in batch])
+            return results
+
+        return await _run(items, handle, Pipeline.OUTBOUND)
+
+    async def _statuses(self, tenant: TenantId, items: Sequence[tuple[Worked, StatusReport]]) -> list[DeadLetter]:
+        async def handle(batch: Sequence[tuple[Worked, StatusReport]]) -> list[None]:
+            advanced = await status.handle(tenant, [report for _, report in batch], self._db, self._clock)
+            self._meter.advanced(advanced)
+            return [None] * len(batch)
+
+        return await _run(items, handle, Pipeline.STATUS)
+
+    async def _bury(self, tenant: TenantId, letters: Sequence[DeadLetter]) -> None:
+        async with self._db.tenant(tenant) as conn:
+            await dead_letter_store.insert_many(conn, tenant, letters)
+        self._meter.dead_letters(letters)
+
+
+async def _run(
+    items: Sequence[tuple[Worked, T]],
+    handle: Callable[[Sequence[tuple[Worked, T]]], Awaitable[Sequence[R]]],
+    pipeline: Pipeline,
+) -> list[DeadLetter]:
+    """Run a batch, halved where it fails; what cannot be used becomes a dead letter alone."""
+    results = await in_halves(items, handle)
+    return [
+        _letter(worked, message, pipeline, result)
+        for (worked, message), result in zip(items, results, strict=True)
+        if isinstance(result, Exception)
+    ]
+
+
+def _letter(worked: Worked, message: object, pipeline: Pipeline, error: Exception) -> DeadLetter:
+    reason = error.reason if isinstance(error, Rejected) else Reason.DATABASE_ERROR
+    text = error.message if isinstance(error, Rejected) else f"{type(error).__name__}: {error}"
+    origin = str(getattr(message, "origin", worked.row.name))
+    worked.dead_letters.append({"item": origin.removeprefix(worked.row.name + ":"), "reason": reason, "message": text})
+    return DeadLetter(pipeline=pipeline, reason=reason, error_message=text, original_payload=_payload(message), origin=origin)
+
+
+def _letter_of_unusable(worked: Worked, value: Unusable) -> DeadLetter:
+    worked.dead_letters.append({"item": value.item, "reason": Reason.INVALID_PAYLOAD, "message": value.why})
+    payload = value.payload if isinstance(value.payload, dict) else {"item": value.payload}
+    return DeadLetter(
+        pipeline=Pipeline.OUTBOUND if worked.row.source == "genesys" else Pipeline.INBOUND,
+        reason=Reason.INVALID_PAYLOAD,
+        error_message=f"The item cannot be used: {value.why}.",
+        original_payload=payload,
+        origin=f"{worked.row.name}:{value.item}",
+    )
+
+
+def _payload(message: object) -> JsonObject:
+    """The item's fields as JSON values, for people to read and mend."""
+    payload: JsonObject = _as_json.dump_python(message, mode="json")
+    return payload
+
+
+def _unknown(item: Routed) -> str:
+    what = (
+        f"number {item.phone_number_id}"
+        if item.phone_number_id
+        else f"business account {item.waba_id}"
+        if item.waba_id
+        else f"integration {item.integration_id}"
+    )
+    return f"No tenant is configured for {what}. Add the account and replay this row with `waystate ledger replay`."
+
+
+def _foreign(item: Routed, row: LedgerRow) -> str:
+    return (
+        f"Number {item.phone_number_id} is not configured under Meta app {row.origin}, whose signature this "
+        "body carries. Correct the account's app and replay this row with `waystate ledger replay`."
+    )
