@@ -1,0 +1,60 @@
+"""What the simulator is told at its start: where Waystate listens, the secrets both share, the pace of the far sides."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Seconds = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Secret = Annotated[str, Field(min_length=1, repr=False)]
+
+
+class SimulatorConfig(BaseModel):
+    """Frozen and checked. The first block has no defaults: it must agree with Waystate's own accounts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    whatsapp_webhook_url: str
+    app_secret: Secret
+    phone_number_id: str
+    display_phone_number: str
+    waba_id: str
+    genesys_webhook_url: str
+    integration_id: str
+    webhook_secret: Secret
+    access_token: Secret
+    client_id: str
+    client_secret: Secret
+
+    seed: int = 1
+    """Texts, faults and delays are drawn from it; the traffic itself is as reproducible as the network between the two."""
+
+    answer_delay: Seconds = 0.0
+    """Both APIs take at least this long."""
+    retry_after: Annotated[int, Field(ge=0)] = 1
+    """Seconds, in the Retry-After header of a 429."""
+
+    sent_delay: Seconds = 0.1
+    delivered_delay: Seconds = 0.3
+    read_delay: Seconds = 1.0
+    """Each is counted from the send and varies between half and one and a half of this."""
+    read_share: Share = 1.0
+
+    agent_reply_share: Share = 1.0
+    agent_typing_share: Share = 0.1
+    agent_reply_delay: Seconds = 1.0
+
+    webhook_timeout: Seconds = 10.0
+    meta_retry_first: Seconds = 0.5
+    meta_retry_longest: Seconds = 30.0
+    meta_retry_for: Seconds = 3600.0
+    """Meta's pauses double from the first to the longest until the sum reaches this (Meta: up to 7 days)."""
+    genesys_retry_interval: Seconds = 5.0
+    genesys_retries: Annotated[int, Field(ge=0)] = 5
+
+    bsuid_only_share: Share = 0.1
+    """Customers without a phone number: known by a business-scoped user id alone."""
+
+    connections: Annotated[int, Field(ge=1)] = 50
+    journal_limit: Annotated[int, Field(ge=1)] = 200_000
+    """Entries kept of each kind; the oldest go first, and an evicted entry is no longer recognised as a repeat."""

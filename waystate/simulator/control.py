@@ -1,0 +1,171 @@
+"""The control interface under `/simulator`: what a test or a person at the demo reads and switches."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from waystate.clock import iso
+from waystate.errors import BadRequest, NotFound, Refused, Unprocessable
+from waystate.json import JsonObject, Unreadable, parse
+from waystate.simulator.customers import Customer
+from waystate.simulator.journal import Journal
+from waystate.simulator.load import LoadRequest
+from waystate.simulator.world import World
+
+Shape = TypeVar("Shape")
+_BSUID = r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}"
+_IDENTITY = TypeAdapter(Annotated[str, Field(pattern=rf"^(\d{{7,15}}|{_BSUID})$")])
+_SWITCHES = TypeAdapter(dict[str, float])
+_HIDDEN = frozenset({"customer"})
+
+
+class AnyMessage(BaseModel):
+    """A WhatsApp message object without ids: `{"type": "location", "location": {…}}`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(min_length=1)
+
+
+class WriteRequest(BaseModel):
+    """Empty: the customer's next sentence. `text`: exactly that. `message`: of any type."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str | None = None
+    name: str | None = None
+    message: AnyMessage | None = None
+
+
+def control_routes() -> Mount:
+    return Mount(
+        "/simulator",
+        routes=[
+            Route("/state", get_state),
+            Route("/messages", get_messages),
+            Route("/faults", put_faults, methods=["PUT"]),
+            Route("/load", post_load, methods=["POST"]),
+            Route("/load", delete_load, methods=["DELETE"]),
+            Route("/reset", post_reset, methods=["POST"]),
+            Route("/customers/{identity}/messages", post_customer_message, methods=["POST"]),
+        ],
+    )
+
+
+async def get_state(request: Request) -> Response:
+    return JSONResponse(world_of(request).state())
+
+
+async def get_messages(request: Request) -> Response:
+    """The whole journal by customer, or that of one `?customer=`."""
+    world = world_of(request)
+    wanted = request.query_params.get("customer")
+    views = render_journal(world.journal, world.customers.all())
+    if wanted is not None:
+        views = [view for view in views if wanted in (view["id"], view["waId"], view["userId"])]
+        if not views:
+            raise NotFound("unknown_customer", "Nobody has this phone number or user id here. See GET /simulator/messages.")
+    return JSONResponse({"complete": world.journal.is_complete(), "customers": views})
+
+
+async def put_faults(request: Request) -> Response:
+    world = world_of(request)
+    world.faults.replace(await read(request, _SWITCHES))
+    return JSONResponse(world.faults.switches())
+
+
+async def post_load(request: Request) -> Response:
+    world = world_of(request)
+    world.load.start(await read(request, TypeAdapter(LoadRequest)))
+    return JSONResponse(world.load.state(), 202)
+
+
+async def delete_load(request: Request) -> Response:
+    """No more new messages; what is written still goes out."""
+    world = world_of(request)
+    world.load.stop()
+    return JSONResponse(world.load.state())
+
+
+async def post_reset(request: Request) -> Response:
+    ending = world_of(request)
+    request.app.state.world = ending.fresh()
+    await ending.end()
+    return Response(status_code=204)
+
+
+async def post_customer_message(request: Request) -> Response:
+    world = world_of(request)
+    identity = checked(_IDENTITY, request.path_params["identity"])
+    order = await read(request, TypeAdapter(WriteRequest))
+    customer = world.customers.get_or_add(identity, order.name)
+    message = order.message.model_dump() if order.message else None
+    entry = world.customers.write(customer, order.text, message)
+    return JSONResponse({"wamid": entry.wamid, "number": entry.number, "text": entry.text, "customer": customer.id}, 202)
+
+
+def world_of(request: Request) -> World:
+    world: World = request.app.state.world
+    return world
+
+
+async def read(request: Request, shape: TypeAdapter[Shape]) -> Shape:
+    """The body; none counts as an empty object."""
+    try:
+        return checked(shape, parse(await request.body() or b"{}"))
+    except Unreadable as error:
+        raise BadRequest("unreadable_body", f"Send a JSON object: the body is {error}.") from None
+
+
+def checked(shape: TypeAdapter[Shape], value: Any) -> Shape:
+    try:
+        return shape.validate_python(value)
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise Unprocessable("invalid_body", f"Correct it and send again. {found}") from None
+
+
+async def render_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    problem = {"type": "about:blank", "title": error.title, "status": error.status, "code": error.code, "detail": str(error)}
+    return JSONResponse(problem, error.status, media_type="application/problem+json")
+
+
+def render_journal(journal: Journal, customers: list[Customer]) -> list[JsonObject]:
+    """Each list in the order in which that side saw it. Who only Genesys has heard of comes last, without a name."""
+    views = {customer.id: render_customer(customer.id, customer) for customer in customers}
+    tables: dict[str, Mapping[Any, Any]] = {
+        "wrote": journal.written,
+        "genesysReceived": journal.received,
+        "agentReplied": journal.replies,
+        "whatsappGot": journal.sent,
+        "receipts": journal.receipts,
+    }
+    for name, table in tables.items():
+        for entry in table.values():
+            if entry.customer is not None:
+                view = views.setdefault(entry.customer, render_customer(entry.customer, None))
+                view[name].append(render_entry(entry))
+    return list(views.values())
+
+
+def render_customer(identity: str, customer: Customer | None) -> JsonObject:
+    view: JsonObject = {"id": identity, "waId": None, "userId": None, "name": None}
+    if customer is not None:
+        view |= {"waId": customer.wa_id, "userId": customer.user_id, "name": customer.name}
+    return view | {"wrote": [], "genesysReceived": [], "agentReplied": [], "whatsappGot": [], "receipts": []}
+
+
+def render_entry(entry: Any) -> JsonObject:
+    fields = {camel_case(name): value for name, value in asdict(entry).items() if name not in _HIDDEN}
+    return fields | {"at": iso(entry.at)}
+
+
+def camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

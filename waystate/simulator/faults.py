@@ -1,0 +1,84 @@
+"""Faults of the far sides and of the network between, switched at run time."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+import httpx2
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from waystate.errors import BadRequest
+
+RATES = (
+    "duplicates",  # a webhook is sent again, one to three copies, some at the same moment
+    "reordering",  # the statuses of a send arrive in any order
+    "early_statuses",  # statuses arrive before the answer to the send
+    "undeliverable",  # the send is accepted, then fails: status `failed`, 131026
+    "throttle",  # 429, nothing done
+    "server_errors",  # 500, nothing done
+    "lost_answers",  # done, but the connection is cut before the answer
+)
+OUTAGE = "outage"  # seconds from now in which both APIs answer 503
+
+
+class Faults:
+    """`struck` counts how often each fault hit."""
+
+    def __init__(self, random: Random, clock: Callable[[], float] = time.monotonic) -> None:
+        self._random = random
+        self._clock = clock
+        self._rates: dict[str, float] = {}
+        self._outage_ends = 0.0
+        self.struck: Counter[str] = Counter()
+
+    def replace(self, switches: dict[str, float]) -> None:
+        """Exactly these faults from now on; a switch that is not named is off."""
+        _check(switches)
+        self._rates = {name: rate for name, rate in switches.items() if name != OUTAGE and rate > 0}
+        self._outage_ends = self._clock() + switches.get(OUTAGE, 0.0)
+
+    def switches(self) -> dict[str, float]:
+        return {name: self._rates.get(name, 0.0) for name in RATES} | {OUTAGE: self._outage_left()}
+
+    def strikes(self, name: str) -> bool:
+        rate = self._rates.get(name, 0.0)
+        hit = rate > 0 and self._random.random() < rate
+        if hit:
+            self.struck[name] += 1
+        return hit
+
+    def is_out(self) -> bool:
+        out = self._clock() < self._outage_ends
+        if out:
+            self.struck[OUTAGE] += 1
+        return out
+
+    def _outage_left(self) -> float:
+        return round(max(0.0, self._outage_ends - self._clock()), 3)
+
+
+class CutOff(Response):
+    """The connection ends before the answer is complete: the caller sees a broken connection, not a status to rely on.
+
+    A server that misses promised bytes can only close. In a test without a server (`httpx2.ASGITransport`, which names no
+    ASGI `spec_version`) nobody closes, so the caller is given the error it would have seen.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(status_code=200, headers={"content-length": "4096"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if "spec_version" not in scope["asgi"]:
+            raise httpx2.RemoteProtocolError("peer closed connection without sending complete message body")
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+
+
+def _check(switches: dict[str, float]) -> None:
+    for name, value in switches.items():
+        if name not in RATES and name != OUTAGE:
+            raise BadRequest("unknown_fault", f"There is no fault '{name}'. Choose from: {', '.join((*RATES, OUTAGE))}.")
+        if value < 0 or (name != OUTAGE and value > 1):
+            raise BadRequest("invalid_fault", f"'{name}' is a rate from 0 to 1; only 'outage' is a number of seconds.")

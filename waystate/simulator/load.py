@@ -1,0 +1,63 @@
+"""Traffic: many customers who write at a steady rate."""
+
+import asyncio
+from random import Random
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from waystate.json import JsonObject
+from waystate.simulator.customers import MOST, Customers
+from waystate.simulator.lines import Tasks
+
+_SHORTEST_PAUSE = 0.005  # so that a high rate writes in small batches instead of waking up for each message
+
+
+class LoadRequest(BaseModel):
+    """`rate` is messages per second of all customers together; without `total` it runs until it is stopped."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    customers: int = Field(default=20, ge=1, le=MOST)
+    rate: float = Field(default=2.0, gt=0, le=5000)
+    total: int | None = Field(default=None, ge=1)
+
+
+class Load:
+    """At most one at a time. It pauses while `most_waiting` messages wait for Waystate, so memory stays bounded."""
+
+    def __init__(self, customers: Customers, tasks: Tasks, most_waiting: int, random: Random) -> None:
+        self._customers = customers
+        self._tasks = tasks
+        self._most_waiting = most_waiting
+        self._random = random
+        self._task: asyncio.Task[None] | None = None
+        self._request: LoadRequest | None = None
+        self._written = 0
+
+    def start(self, request: LoadRequest) -> None:
+        self.stop()
+        self._request, self._written = request, 0
+        self._task = self._tasks.start(self._run(request))
+
+    def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def state(self) -> JsonObject | None:
+        if self._request is None or self._task is None:
+            return None
+        return {**self._request.model_dump(), "written": self._written, "running": not self._task.done()}
+
+    async def _run(self, request: LoadRequest) -> None:
+        now = asyncio.get_running_loop().time
+        due_at = now()
+        while request.total is None or self._written < request.total:
+            if self._customers.waiting() >= self._most_waiting:
+                due_at = now()
+            elif now() >= due_at:
+                self._customers.write(self._customers.numbered(self._random.randrange(request.customers)))
+                self._written += 1
+                due_at += 1 / request.rate
+                await asyncio.sleep(0)
+                continue
+            await asyncio.sleep(max(_SHORTEST_PAUSE, due_at - now()))

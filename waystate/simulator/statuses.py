@@ -1,0 +1,103 @@
+"""What becomes of a send: the status webhooks that follow it.
+
+Source: developers.facebook.com, WhatsApp Cloud API, status messages webhook reference.
+"""
+
+import asyncio
+from random import Random
+from typing import Any
+
+from waystate.clock import Clock
+from waystate.json import JsonObject
+from waystate.simulator.config import SimulatorConfig
+from waystate.simulator.customers import Customer
+from waystate.simulator.envelope import render_envelope, without_none
+from waystate.simulator.faults import Faults
+from waystate.simulator.journal import Journal
+from waystate.simulator.lines import Tasks
+from waystate.simulator.webhooks import Webhooks, render_meta_body
+
+UNDELIVERABLE = {
+    "code": 131026,
+    "title": "Message undeliverable",
+    "message": "Message undeliverable",
+    "error_data": {"details": "Message Undeliverable."},
+    "href": "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/",
+}
+_LONGEST_EARLY_WAIT = 2.0  # seconds the answer to a send waits for its early statuses
+
+
+class Statuses:
+    def __init__(
+        self,
+        config: SimulatorConfig,
+        journal: Journal,
+        webhooks: Webhooks,
+        tasks: Tasks,
+        faults: Faults,
+        clock: Clock,
+        random: Random,
+    ) -> None:
+        self._config = config
+        self._journal = journal
+        self._webhooks = webhooks
+        self._tasks = tasks
+        self._faults = faults
+        self._clock = clock
+        self._random = random
+
+    async def report(self, customer: Customer, wamid: str, opaque: str | None) -> None:
+        """Start the statuses of a send. It returns at once, or, with `early_statuses`, when the early ones have arrived."""
+        schedule = self._schedule()
+        early = self._random.randint(1, len(schedule)) if self._faults.strikes("early_statuses") else 0
+        now = self._clock().timestamp()
+        tasks: list[asyncio.Task[Any]] = []
+        for place, (delay, at, status) in enumerate(schedule):
+            report = render_status(customer, wamid, opaque, status, int(now + at))
+            body = render_meta_body(render_envelope(self._config, report))
+            tasks.append(self._tasks.start(self._deliver(status, body, 0.0 if place < early else delay)))
+        if early:
+            await asyncio.wait(tasks[:early], timeout=_LONGEST_EARLY_WAIT)
+
+    def _schedule(self) -> list[tuple[float, float, str]]:
+        """(seconds until it leaves, seconds until it happens, status), in the order of leaving."""
+        steps = [(self._vary(delay), status) for delay, status in self._steps()]
+        leaving = sorted(delay for delay, _ in steps)
+        if self._faults.strikes("reordering"):
+            self._random.shuffle(leaving)
+        return sorted((leaves, happens, status) for leaves, (happens, status) in zip(leaving, steps, strict=True))
+
+    def _steps(self) -> list[tuple[float, str]]:
+        config = self._config
+        if self._faults.strikes("undeliverable"):
+            return [(config.sent_delay, "sent"), (config.delivered_delay, "failed")]
+        steps = [(config.sent_delay, "sent"), (config.delivered_delay, "delivered")]
+        if self._random.random() < config.read_share:
+            steps.append((config.read_delay, "read"))
+        return steps
+
+    def _vary(self, delay: float) -> float:
+        return delay * self._random.uniform(0.5, 1.5)
+
+    async def _deliver(self, status: str, body: bytes, delay: float) -> None:
+        await asyncio.sleep(delay)
+        self._journal.tally[f"status_{status}"] += 1
+        if not await self._webhooks.deliver(body):
+            self._journal.tally["statuses_lost"] += 1
+
+
+def render_status(customer: Customer, wamid: str, opaque: str | None, status: str, at: int) -> JsonObject:
+    report: JsonObject = {
+        "id": wamid,
+        "status": status,
+        "timestamp": str(at),
+        "recipient_id": customer.wa_id,
+        "recipient_user_id": customer.user_id,
+        "biz_opaque_callback_data": opaque,
+    }
+    if status in ("sent", "delivered"):
+        report["pricing"] = {"billable": False, "pricing_model": "PMP", "category": "service", "type": "free_customer_service"}
+    if status == "failed":
+        report["errors"] = [UNDELIVERABLE]
+    contact = without_none({"wa_id": customer.wa_id, "user_id": customer.user_id})
+    return {"contacts": [contact], "statuses": [without_none(report)]}

@@ -1,0 +1,135 @@
+"""Signed webhooks to Waystate, delivered and retried as the two platforms do it."""
+
+import base64
+import hashlib
+import hmac
+import json
+from asyncio import sleep
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from random import Random
+
+import httpx2
+
+from waystate.json import JsonObject
+from waystate.simulator.config import SimulatorConfig
+from waystate.simulator.faults import Faults
+from waystate.simulator.lines import Tasks
+
+OK = 200
+TOO_MANY = 429
+SERVER_ERROR = 500
+
+
+# The far side does its own arithmetic: with Waystate's functions a mistake there would agree with itself.
+def hex_signature(secret: bytes, body: bytes) -> str:
+    """Meta's, over the raw bytes."""
+    return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+
+
+def base64_signature(secret: bytes, body: bytes) -> str:
+    """Genesys': the same header, another encoding."""
+    return "sha256=" + base64.b64encode(hmac.new(secret, body, hashlib.sha256).digest()).decode()
+
+
+def render_meta_body(document: JsonObject) -> bytes:
+    r"""JSON as Meta writes it: `\u` escapes with lower-case digits, and `\/`."""
+    return json.dumps(document, separators=(",", ":")).replace("/", "\\/").encode()
+
+
+def render_genesys_body(document: JsonObject) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How a platform delivers: what counts as taken, what it tries again (None: no answer at all), and after which pauses."""
+
+    url: str
+    timeout: float
+    sign: Callable[[bytes], str]
+    is_taken: Callable[[int | None], bool]
+    is_retried: Callable[[int | None], bool]
+    pauses: Callable[[], Iterator[float]]
+
+
+def meta_delivery(config: SimulatorConfig) -> Delivery:
+    secret = config.app_secret.encode()
+    return Delivery(
+        url=config.whatsapp_webhook_url,
+        timeout=config.webhook_timeout,
+        sign=lambda body: hex_signature(secret, body),
+        is_taken=lambda status: status == OK,
+        is_retried=lambda _: True,
+        pauses=lambda: doubling(config.meta_retry_first, config.meta_retry_longest, config.meta_retry_for),
+    )
+
+
+def genesys_delivery(config: SimulatorConfig) -> Delivery:
+    secret = config.webhook_secret.encode()
+    return Delivery(
+        url=config.genesys_webhook_url,
+        timeout=config.webhook_timeout,
+        sign=lambda body: base64_signature(secret, body),
+        is_taken=lambda status: status is not None and OK <= status < OK + 100,
+        is_retried=lambda status: status is None or status == TOO_MANY or status >= SERVER_ERROR,
+        pauses=lambda: iter([config.genesys_retry_interval] * config.genesys_retries),
+    )
+
+
+def doubling(first: float, longest: float, total: float) -> Iterator[float]:
+    pause, waited = max(first, 0.001), 0.0
+    while waited < total:
+        yield pause
+        waited += pause
+        pause = min(2 * pause, longest)
+
+
+class Webhooks:
+    """`tally` counts `accepted`, `retried`, `copies` (by the fault `duplicates`), `refused` (an answer that is not retried)
+    and `given_up` (all retries used)."""
+
+    def __init__(self, delivery: Delivery, client: httpx2.AsyncClient, tasks: Tasks, faults: Faults, random: Random) -> None:
+        self._delivery = delivery
+        self._client = client
+        self._tasks = tasks
+        self._faults = faults
+        self._random = random
+        self.tally: Counter[str] = Counter()
+
+    async def deliver(self, body: bytes) -> bool:
+        """Until it is taken or the platform would give up; whether it was taken."""
+        self._start_copies(body)
+        for pause in self._delivery.pauses():
+            status = await self._post(body)
+            if self._delivery.is_taken(status) or not self._delivery.is_retried(status):
+                return self._settle(status)
+            self.tally["retried"] += 1
+            await sleep(pause)
+        return self._settle(await self._post(body))
+
+    def _settle(self, status: int | None) -> bool:
+        taken = self._delivery.is_taken(status)
+        self.tally["accepted" if taken else "given_up" if self._delivery.is_retried(status) else "refused"] += 1
+        return taken
+
+    def _start_copies(self, body: bytes) -> None:
+        if self._faults.strikes("duplicates"):
+            for _ in range(self._random.randint(1, 3)):
+                self.tally["copies"] += 1
+                self._tasks.start(self._copy(body, self._random.choice((0.0, 0.0, 0.05, 0.5))))
+
+    async def _copy(self, body: bytes, delay: float) -> None:
+        await sleep(delay)
+        await self._post(body)
+
+    async def _post(self, body: bytes) -> int | None:
+        headers = {"content-type": "application/json", "x-hub-signature-256": self._delivery.sign(body)}
+        try:
+            answer = await self._client.post(
+                self._delivery.url, content=body, headers=headers, timeout=httpx2.Timeout(self._delivery.timeout, pool=None)
+            )
+        except httpx2.TransportError:
+            return None
+        return answer.status_code

@@ -1,0 +1,145 @@
+"""Both far sides and the people on them, from one reset to the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+
+import httpx2
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from waystate.clock import Clock
+from waystate.json import JsonObject
+from waystate.simulator import genesys, graph
+from waystate.simulator.agents import Agents
+from waystate.simulator.config import SimulatorConfig
+from waystate.simulator.customers import Customers
+from waystate.simulator.faults import CutOff, Faults
+from waystate.simulator.genesys import GenesysApi
+from waystate.simulator.graph import GraphApi
+from waystate.simulator.journal import Journal
+from waystate.simulator.lines import Lines, Tasks
+from waystate.simulator.load import Load
+from waystate.simulator.statuses import Statuses
+from waystate.simulator.webhooks import Webhooks, genesys_delivery, meta_delivery
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Refusal = Callable[..., Response]
+
+_INBOUND = "/genesys/api/v2/conversations/messages/{integration_id}/inbound/open"
+
+
+class World:
+    """Each part draws from its own generator, so that one part's traffic does not change another's choices."""
+
+    def __init__(self, config: SimulatorConfig, client: httpx2.AsyncClient, clock: Clock) -> None:
+        def random(part: str) -> Random:
+            return Random(f"{config.seed}/{part}")
+
+        self.config = config
+        self.client = client
+        self.clock = clock
+        self.tasks = Tasks()
+        self.journal = journal = Journal(config.journal_limit)
+        self.faults = faults = Faults(random("faults"))
+        self.meta = Webhooks(meta_delivery(config), client, self.tasks, faults, random("meta"))
+        self.genesys_webhooks = Webhooks(genesys_delivery(config), client, self.tasks, faults, random("genesys webhooks"))
+        self.customers = Customers(config, journal, self.meta, Lines(self.tasks), clock, random("customers"))
+        self.load = Load(self.customers, self.tasks, config.journal_limit, random("load"))
+        self.agents = Agents(config, journal, self.genesys_webhooks, Lines(self.tasks), clock, random("agents"))
+        statuses = Statuses(config, journal, self.meta, self.tasks, faults, clock, random("statuses"))
+        self.graph = GraphApi(config, journal, self.customers, statuses, clock, random("graph"))
+        self.genesys = GenesysApi(config, journal, self.customers, self.agents, clock, random("genesys"))
+        self.router = Router(self._routes())
+
+    def fresh(self) -> "World":
+        return World(self.config, self.client, self.clock)
+
+    async def end(self) -> None:
+        await self.tasks.cancel()
+
+    def _routes(self) -> list[Route]:
+        def graph_route(path: str, endpoint: Endpoint) -> Route:
+            return Route(path, self._behind_faults(endpoint, graph.refusal, throttled=130429, broken=131000), methods=["POST"])
+
+        def genesys_route(path: str, endpoint: Endpoint, method: str = "POST") -> Route:
+            guarded = self._behind_faults(
+                endpoint, genesys.refusal, throttled="too.many.requests", broken="internal.server.error"
+            )
+            return Route(path, guarded, methods=[method])
+
+        return [
+            graph_route("/graph/{version}/{phone_number_id}/messages", self.graph.messages),
+            genesys_route("/genesys/login/oauth/token", self.genesys.token),
+            genesys_route(_INBOUND + "/message", self.genesys.message),
+            genesys_route(_INBOUND + "/receipt", self.genesys.receipt),
+            genesys_route(_INBOUND + "/event", self.genesys.event),
+            genesys_route("/genesys/api/v2/conversations/messages/{message_id}/details", self.genesys.details, "GET"),
+        ]
+
+    def _behind_faults(self, endpoint: Endpoint, refusal: Refusal, *, throttled: int | str, broken: int | str) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            await asyncio.sleep(self.config.answer_delay)
+            if self.faults.is_out():
+                return refusal(503, broken, "Service temporarily unavailable")
+            if self.faults.strikes("throttle"):
+                return refusal(429, throttled, "Rate limit hit", {"retry-after": str(self.config.retry_after)})
+            if self.faults.strikes("server_errors"):
+                return refusal(500, broken, "Something went wrong")
+            response = await endpoint(request)
+            if response.status_code < 400 and self.faults.strikes("lost_answers"):
+                return CutOff()
+            return response
+
+        return answer
+
+    def state(self) -> JsonObject:
+        tally, journal = self.journal.tally, self.journal
+        return {
+            "customers": {"count": len(self.customers.all()), "messagesWritten": tally["written"]},
+            "webhooks": {
+                "whatsapp": render_webhooks(self.meta),
+                "genesys": render_webhooks(self.genesys_webhooks),
+            },
+            "waiting": {"customerMessages": self.customers.waiting(), "agentWebhooks": self.agents.waiting()},
+            "genesys": {
+                "messages": tally["received"],
+                "repeats": tally["repeats"],
+                "conversations": self.genesys.conversations(),
+                "orderInversions": journal.genesys_order.inversions,
+                "events": tally["events"],
+                "tokens": tally["tokens"],
+                "receipts": self._receipts(),
+            },
+            "agents": {"replies": tally["replies"], "typing": tally["agent_typing"]},
+            "whatsapp": {
+                "sends": tally["sends"],
+                "doubled": tally["doubled"],
+                "withoutOpaque": tally["without_opaque"],
+                "orderInversions": journal.whatsapp_order.inversions,
+                "readMarks": tally["read_marks"],
+                "typingMarks": tally["typing_marks"],
+                "statuses": {name: tally[f"status_{name}"] for name in ("sent", "delivered", "read", "failed")},
+                "statusesLost": tally["statuses_lost"],
+            },
+            "faults": self.faults.switches(),
+            "struck": dict(self.faults.struck),
+            "load": self.load.state(),
+        }
+
+    def _receipts(self) -> dict[str, int]:
+        tally = self.journal.tally
+        counts = {name: tally[f"receipt_{name}"] for name in ("Delivered", "Failed", "Sent", "Published", "Removed")}
+        return counts | {"repeats": tally["receipt_repeats"], "unknown": tally["receipts_unknown"]}
+
+
+def render_webhooks(webhooks: Webhooks) -> dict[str, int]:
+    tally = webhooks.tally
+    return {
+        "accepted": tally["accepted"],
+        "retried": tally["retried"],
+        "copies": tally["copies"],
+        "refused": tally["refused"],
+        "givenUp": tally["given_up"],
+    }
