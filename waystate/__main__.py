@@ -1,0 +1,3 @@
+from waystate.cli import main
+
+main()

@@ -1,0 +1,195 @@
+"""The command line: `waystate --help`."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from waystate import __version__
+from waystate.errors import ConfigError, WaystateError
+
+app = typer.Typer(
+    help="Waystate, the state manager between WhatsApp Business and Genesys Cloud.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+migrate_app = typer.Typer(help="Bring the database's schema up, down, or say where it is.", invoke_without_command=True)
+ledger_app = typer.Typer(help="Webhook bodies as received: what nobody could use, and its replay.", no_args_is_help=True)
+db_app = typer.Typer(help="The embedded PostgreSQL.", no_args_is_help=True)
+app.add_typer(migrate_app, name="migrate")
+app.add_typer(ledger_app, name="ledger")
+app.add_typer(db_app, name="db")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """An error on purpose is one sentence, not a traceback."""
+    try:
+        yield
+    except WaystateError as error:
+        print(f"waystate: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def serve() -> None:
+    """Run everything on HOST:PORT. Settings are environment variables; see docs/reference/settings.md."""
+    from waystate.supervisor import run
+
+    with _explained():
+        raise typer.Exit(run())
+
+
+@app.command()
+def demo(
+    customers: Annotated[int, typer.Option(help="Simulated customers")] = 20,
+    rate: Annotated[float, typer.Option(help="Customer messages a second, in all")] = 5.0,
+    faults: Annotated[bool, typer.Option(help="Switch on every fault of the simulator")] = False,
+    seconds: Annotated[float | None, typer.Option(help="Stop by itself after so long")] = None,
+) -> None:
+    """Serve with the demo tenant, a simulated WhatsApp and Genesys, and live conversations between them."""
+    from waystate.demo import run
+
+    with _explained():
+        raise typer.Exit(run(customers=customers, rate=rate, faults=faults, seconds=seconds))
+
+
+@app.command()
+def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen, on 127.0.0.1")] = 3006) -> None:
+    """Run the fake Graph API and the fake Genesys alone; WAYSTATE_SIMULATOR holds their configuration as JSON."""
+    from waystate.supervisor import serve_simulator
+
+    with _explained():
+        serve_simulator(port)
+
+
+@app.command()
+def prepare() -> None:
+    """Check the database and bring an embedded one to the newest schema (serve does this by itself)."""
+    from waystate.preparation import prepare as run
+
+    with _explained():
+        run()
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+@migrate_app.callback()
+def migrate(
+    context: typer.Context,
+    print_roles: Annotated[bool, typer.Option("--print-roles", help="What a DBA runs where roles cannot be created")] = False,
+) -> None:
+    if print_roles:
+        from waystate.db.roles import print_roles as roles
+
+        print(roles())
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        _migrate("up", None)
+
+
+@migrate_app.command()
+def up() -> None:
+    """To the newest schema, with partitions made ahead."""
+    _migrate("up", None)
+
+
+@migrate_app.command()
+def down(target: Annotated[str, typer.Argument(help="A revision, a step such as -1, or base")]) -> None:
+    """Back to an older schema. What only the newer one can hold is lost: back up first."""
+    _migrate("down", target)
+
+
+@migrate_app.command()
+def status() -> None:
+    """Which revision the database is at, and what is pending."""
+    _migrate("status", None)
+
+
+def _migrate(action: str, target: str | None) -> None:
+    from waystate import preparation
+
+    with _explained():
+        preparation.migrate(action, target)
+
+
+@db_app.command()
+def stop() -> None:
+    """End the embedded PostgreSQL, which may outlive its owner."""
+    from waystate.config import load_config
+    from waystate.db.embedded import EmbeddedPostgres
+
+    with _explained():
+        postgres = EmbeddedPostgres(load_config().home)
+        running = postgres.is_running()
+        postgres.stop()
+        print("Stopped." if running else "It is not running.")
+
+
+@ledger_app.command("list")
+def list_ledger(
+    rejected: Annotated[bool, typer.Option("--rejected", help="Only what was rejected, with its reason")] = False,
+    limit: Annotated[int, typer.Option(help="Rows at the most")] = 50,
+) -> None:
+    """Webhook bodies, newest first."""
+    from waystate.preparation import list_rows
+
+    with _explained():
+        rows = list_rows(rejected=rejected, limit=limit)
+        _print_rows(rows)
+
+
+@ledger_app.command()
+def replay(
+    ids: Annotated[list[UUID] | None, typer.Argument(help="Ids from `waystate ledger list --rejected`")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Everything that was rejected")] = False,
+) -> None:
+    """Put rejected bodies back to work, at the end of their lane's order. What had its effect before has none again."""
+    from waystate.preparation import replay_rows
+
+    if not ids and not every:
+        raise typer.BadParameter("Name ids, or use --all.")
+    with _explained():
+        replayed = replay_rows(ids if ids else None)
+        print(f"{len(replayed)} of {len(ids) if ids else len(replayed)} put back to work.")
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("id", "received", "source", "from", "state", "reason", "body", title="Webhook ledger")
+    for row in rows:
+        outcome = row["outcome"] or {}
+        body = bytes(row["body"][:80]).decode("utf-8", "replace")
+        reason = f"{outcome.get('reason', '')}: {outcome.get('message', '')}" if outcome.get("reason") else ""
+        table.add_row(
+            str(row["id"]),
+            row["received_at"].isoformat(timespec="seconds"),
+            row["source"],
+            row["origin"],
+            row["state"],
+            reason,
+            body,
+        )
+    Console().print(table)
+
+
+def main() -> None:
+    try:
+        app()
+    except ConfigError as error:
+        print(f"waystate: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""JSON from outside: the one boundary where what PostgreSQL or a reader could choke on is made harmless.
+
+The standard parser raises ValueError on integers of 5,000 digits and RecursionError on deep nesting, and lets NaN and lone
+surrogates pass; PostgreSQL refuses `\\u0000` and NaN in jsonb. Here a readable document always comes out whole, with the
+smallest change that makes it storable, and an unreadable one raises `Unreadable` with a reason for people.
+"""
+
+import json
+import re
+from typing import Any
+
+import pydantic_core
+
+JsonObject = dict[str, Any]
+
+_LONG_INTEGER = 18
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89abAB])|[\[:,]\s*-?(?:\d{17}|\d[\d.]*[eE]\+?\d{3}|NaN|I)")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Unreadable(ValueError):
+    """The body is no JSON document; the message says why."""
+
+
+def parse(body: bytes) -> Any:
+    """The document, safe to store as jsonb.
+
+    NUL characters and lone surrogates become U+FFFD, NaN and infinities null, integers beyond 64 bits strings.
+    """
+    if _SUSPECT.search(body) is None:
+        try:
+            return pydantic_core.from_json(body, allow_inf_nan=False)
+        except ValueError as error:
+            raise Unreadable(f"not valid JSON: {error}") from None
+    return _parse_carefully(body)
+
+
+def dump(document: Any) -> str:
+    """Compact JSON text, for jsonb parameters."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+
+
+def clean_text(text: str) -> str:
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _parse_carefully(body: bytes) -> Any:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"not UTF-8: {error.reason} at byte {error.start}") from None
+    try:
+        return clean(json.loads(text, parse_int=_integer, parse_constant=lambda _: None, parse_float=_number))
+    except ValueError as error:
+        raise Unreadable(f"not valid JSON: {error}") from None
+    except RecursionError:
+        raise Unreadable("not usable JSON: it is nested too deeply") from None
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _LONG_INTEGER else digits
+
+
+def _number(digits: str) -> float | str | None:
+    value = float(digits)
+    return None if value in (float("inf"), float("-inf")) else value
+
+
+def clean(value: Any) -> Any:
+    """Every text of the document made storable."""
+    match value:
+        case str():
+            return clean_text(value)
+        case dict():
+            return {clean_text(key): clean(item) for key, item in value.items()}
+        case list():
+            return [clean(item) for item in value]
+    return value
