@@ -64,7 +64,7 @@ class Waystate:
         self.config = config
         self.db = db
         vault = vault_of(load_or_create_master_key(config))
-        self._clock = clock
+        self.clock = clock
         self.metrics = Metrics()
         self.directory = Directory(db, vault)
         self.http = http or httpx2.AsyncClient(
@@ -146,8 +146,8 @@ class Waystate:
 
     def _framework(self) -> FastAPI:
         app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
-        app.include_router(v1_routes(self.db, self.directory, self.authenticator, self.relay.hint, self._changed, self._clock))
-        app.include_router(health_routes({"database": self._check_database}, self._clock))
+        app.include_router(v1_routes(self.db, self.directory, self.authenticator, self.relay.hint, self._changed, self.clock))
+        app.include_router(health_routes({"database": self._check_database}, self.clock))
 
         @app.get("/metrics", tags=["Operations"], summary="Prometheus metrics", response_class=HttpResponse)
         async def get_metrics() -> HttpResponse:
@@ -198,8 +198,11 @@ class Service:
             pool_size=config.db_pool_size,
             statement_timeout=config.db_statement_timeout,
             connect_timeout=config.db_connect_timeout,
+            log_statements=config.db_logging,
         )
         await check_database(db, connections=config.db_pool_size)
+        for name in config.unused:
+            logger.warning("A setting is given that this version does not use.", setting=name)
         self._waystate = Waystate(config, db)
         self._lane = self._waystate.lane()
         self._waystate.start()

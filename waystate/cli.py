@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,6 +21,10 @@ app = typer.Typer(
 migrate_app = typer.Typer(help="Bring the database's schema up, down, or say where it is.", invoke_without_command=True)
 ledger_app = typer.Typer(help="Webhook bodies as received: what nobody could use, and its replay.", no_args_is_help=True)
 db_app = typer.Typer(help="The embedded PostgreSQL.", no_args_is_help=True)
+tenant_app = typer.Typer(help="Tenants and their accounts.", no_args_is_help=True)
+keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
+app.add_typer(tenant_app, name="tenant")
+app.add_typer(keys_app, name="keys")
 app.add_typer(migrate_app, name="migrate")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(db_app, name="db")
@@ -134,13 +139,48 @@ def stop() -> None:
         print("Stopped." if running else "It is not running.")
 
 
+@tenant_app.command()
+def apply(file: Annotated[Path, typer.Argument(help="JSON; docs/how-to/connect-a-number.md shows one")]) -> None:
+    """Create or update a tenant with its Meta apps, WhatsApp numbers and Genesys integrations."""
+    from waystate.operator import apply_tenant
+
+    with _explained():
+        print(apply_tenant(file))
+
+
+@keys_app.command("create")
+def create_key(
+    tenant: Annotated[str, typer.Argument(help="The tenant's id")],
+    name: Annotated[str, typer.Argument(help="Who or what will use it")],
+) -> None:
+    """Print a new API key of a tenant. It is shown this once."""
+    from waystate.operator import create_key as create
+
+    with _explained():
+        print(create(tenant, name))
+
+
+@app.command()
+def trace(
+    tenant: Annotated[str, typer.Argument(help="The tenant's id")],
+    message: Annotated[str, typer.Argument(help="A wamid, a Genesys message id or Waystate's own")],
+) -> None:
+    """Where a message is, and why, as JSON."""
+    from rich.console import Console
+
+    from waystate.operator import trace as trace_message
+
+    with _explained():
+        Console().print_json(data=trace_message(tenant, message))
+
+
 @ledger_app.command("list")
 def list_ledger(
     rejected: Annotated[bool, typer.Option("--rejected", help="Only what was rejected, with its reason")] = False,
     limit: Annotated[int, typer.Option(help="Rows at the most")] = 50,
 ) -> None:
     """Webhook bodies, newest first."""
-    from waystate.preparation import list_rows
+    from waystate.operator import list_rows
 
     with _explained():
         rows = list_rows(rejected=rejected, limit=limit)
@@ -153,7 +193,7 @@ def replay(
     every: Annotated[bool, typer.Option("--all", help="Everything that was rejected")] = False,
 ) -> None:
     """Put rejected bodies back to work, at the end of their lane's order. What had its effect before has none again."""
-    from waystate.preparation import replay_rows
+    from waystate.operator import replay_rows
 
     if not ids and not every:
         raise typer.BadParameter("Name ids, or use --all.")
@@ -163,24 +203,15 @@ def replay(
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("id", "received", "source", "from", "state", "reason", "body", title="Webhook ledger")
+    """Plain lines: ids stay whole in a narrow terminal, and can be piped."""
     for row in rows:
         outcome = row["outcome"] or {}
-        body = bytes(row["body"][:80]).decode("utf-8", "replace")
-        reason = f"{outcome.get('reason', '')}: {outcome.get('message', '')}" if outcome.get("reason") else ""
-        table.add_row(
-            str(row["id"]),
-            row["received_at"].isoformat(timespec="seconds"),
-            row["source"],
-            row["origin"],
-            row["state"],
-            reason,
-            body,
-        )
-    Console().print(table)
+        print(f"{row['id']}  {row['received_at'].isoformat(timespec='seconds')}  {row['source']} {row['origin']}  {row['state']}")
+        if "reason" in outcome:
+            print(f"    {outcome['reason']}: {outcome['message']}")
+        print(f"    {len(row['body'])} bytes: {bytes(row['body'][:100]).decode('utf-8', 'replace')}")
+    if not rows:
+        print("Nothing.")
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ class Config(BaseSettings):
     )
     host: str = _setting("HOST", "127.0.0.1", "an address to listen on", "Nothing is reachable from outside until asked for.")
     port: int = _port("PORT", 3005, "The port of the seeds' State Manager.")
-    webhook_port: int | None = _port("WEBHOOK_PORT", None, "Serves the webhooks alone, so that a tunnel opens nothing else.")
+    webhook_port: int | None = _port("WEBHOOK_PORT", None, "Not there yet: setting it is refused, so that nobody relies on it.")
     trusted_mode: TrustedMode = _setting(
         "TRUSTED_MODE", "off", "'off' or 'loopback'", "'loopback': X-Tenant-ID is enough on this machine."
     )
@@ -111,14 +111,16 @@ class Config(BaseSettings):
     )
 
     # --- what attaches by URL; unset, PostgreSQL, the process and a folder do their work
-    external_redis: SecretStr | None = _setting("REDIS_URL", None, "a URL like redis://host:6379/0", "Wins over REDIS_HOST.")
-    redis_host: str | None = _setting("REDIS_HOST", None, "a host or an address", "Attaches Redis.")
+    external_redis: SecretStr | None = _setting(
+        "REDIS_URL", None, "a URL like redis://host:6379/0", "Wins over REDIS_HOST; not used yet."
+    )
+    redis_host: str | None = _setting("REDIS_HOST", None, "a host or an address", "Accepted; Redis is not used yet.")
     redis_port: int = _port("REDIS_PORT", 6379, "Redis' own default.")
     external_broker: SecretStr | None = _setting(
-        "AMQP_URL", None, "a URL like amqp://user:password@host:5672/", "Attaches RabbitMQ."
+        "AMQP_URL", None, "a URL like amqp://user:password@host:5672/", "Accepted; RabbitMQ is not used yet."
     )
     external_objects: SecretStr | None = _setting(
-        "OBJECT_STORE_URL", None, "a URL like s3://bucket/prefix or file:///folder", "Unset, media go to the home folder."
+        "OBJECT_STORE_URL", None, "a URL like s3://bucket/prefix or file:///folder", "Accepted; media are not copied yet."
     )
 
     # --- work
@@ -131,9 +133,6 @@ class Config(BaseSettings):
     lease_ttl: float = _number(
         "LEASE_TTL", 5, "seconds", 1, 300, "How long the lanes of a dead worker rest; renewed at a third of it."
     )
-    sweep_interval: float = _number(
-        "SWEEP_INTERVAL", 1, "seconds", 0.05, 60, "The net below the hints: how late work is found whose hint was lost."
-    )
     unknown_hold: float = _number(
         "UNKNOWN_HOLD", 30, "seconds", 0, 600, "How long a lost answer holds a customer's queue; 'sent' comes in seconds."
     )
@@ -145,7 +144,7 @@ class Config(BaseSettings):
         "GRAPH_API_URL",
         "https://graph.facebook.com/v23.0",
         "a URL that ends with the API's version",
-        "Used for accounts that name none.",
+        "For accounts set up without one.",
         pattern=r"^https?://[^\s/]+",
     )
     send_timeout: float = _number(
@@ -194,9 +193,17 @@ class Config(BaseSettings):
                 f"{lonely[0]} is set but DB_HOST is not, so it is unclear which database is meant; "
                 f"set DB_HOST=localhost (or wherever it runs), or unset {lonely[0]} to use the embedded database."
             )
+        if self.webhook_port is not None:
+            raise ConfigError("WEBHOOK_PORT is not there yet; unset it, and let the proxy in front pass on /webhooks/ alone.")
         if self.external_database and self.db_ssl and "sslmode=" in self.external_database.get_secret_value():
             raise ConfigError("DB_SSL is set and DATABASE_URL has an sslmode as well; remove one of the two.")
         return self
+
+    @property
+    def unused(self) -> list[str]:
+        """Settings that are given and that this version does nothing with."""
+        given = {"REDIS_URL": self.redis_url, "AMQP_URL": self.amqp_url, "OBJECT_STORE_URL": self.object_store_url}
+        return [name for name, value in given.items() if value is not None]
 
     @property
     def database_url(self) -> str | None:

@@ -1,9 +1,8 @@
-"""What happens before serving, in a process of its own that is gone afterwards: migrations, partitions, operator's commands."""
+"""What happens before serving, in a process of its own that is gone afterwards: migrations, partitions, checks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
-from uuid import UUID
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from waystate.app import database_url
 from waystate.clock import utc_now
@@ -14,7 +13,6 @@ from waystate.db.checks import check_database, is_current
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
 from waystate.errors import ConfigError
-from waystate.ledger import store as ledger_store
 from waystate.vault import load_or_create_master_key
 
 R = TypeVar("R")
@@ -27,49 +25,27 @@ def prepare() -> None:
     url = database_url(config)
     if config.database_url is None and not asyncio.run(_is_current(url)):
         migrations.upgrade(url)
-    asyncio.run(_with(config, _make_ready))
+    asyncio.run(with_database(config, _make_ready))
 
 
 def migrate(action: str, target: str | None) -> None:
     config = load_config()
-    url = _started(config)
+    url = started_url(config)
     if action == "up":
         migrations.upgrade(url)
-        asyncio.run(_with(config, _make_partitions))
+        asyncio.run(with_database(config, _make_partitions))
     elif action == "down":
         migrations.downgrade(url, target or "-1")
     state = migrations.status(url)
     print(f"At revision {state.current or 'none'}; newest is {state.head}; pending: {', '.join(state.pending) or 'nothing'}.")
 
 
-def list_rows(*, rejected: bool, limit: int) -> list[dict[str, Any]]:
-    async def run(db: Database) -> list[dict[str, Any]]:
-        async with db.work() as conn:
-            return await ledger_store.list_rows(conn, state="rejected" if rejected else None, batch=limit)
-
-    return _operate(run)
-
-
-def replay_rows(ids: Sequence[UUID] | None) -> list[UUID]:
-    async def run(db: Database) -> list[UUID]:
-        async with db.work() as conn:
-            return await ledger_store.replay_many(conn, ids)
-
-    return _operate(run)
-
-
-def _operate(work: Callable[[Database], Awaitable[R]]) -> R:
-    config = load_config()
-    _started(config)
-    return asyncio.run(_with(config, work))
-
-
-def _started(config: Config) -> str:
-    """An operator's command works while nothing serves, too."""
+def started_url(config: Config) -> str:
+    """An operator's command works while nothing serves, too: it starts the embedded database if need be."""
     return config.database_url or EmbeddedPostgres(config.home).start()
 
 
-async def _with(config: Config, work: Callable[[Database], Awaitable[R]]) -> R:
+async def with_database(config: Config, work: Callable[[Database], Awaitable[R]]) -> R:
     try:
         db = await Database.open(database_url(config), pool_size=2, connect_timeout=config.db_connect_timeout)
     except OSError as error:

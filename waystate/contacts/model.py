@@ -42,24 +42,25 @@ def person_of(wa_id: str | None, user_id: str | None, name: str | None = None) -
     return Person(tuple(identities), name)
 
 
+@dataclass(slots=True)
+class _Group:
+    """Identities of one person; `named` is the last name given, with its place in the input."""
+
+    identities: list[Identity]
+    named: tuple[int, str]
+
+
 def joined(people: Iterable[Person]) -> list[Person]:
     """One person for all that share an identity, in a stable order; the last given name stands."""
-    by_identity: dict[Identity, list[Identity]] = {}
-    names: dict[int, str] = {}
-    for person in people:
-        group: list[Identity] = []
-        for identity in person.identities:
-            known = by_identity.get(identity)
-            if known is None:
-                group.append(identity)
-            elif known is not group:
-                known.extend(each for each in group if each not in known)
-                names.setdefault(id(known), names.get(id(group), ""))
-                group = known
-        for identity in group:
-            by_identity[identity] = group
-        if person.name:
-            names[id(group)] = person.name
-    groups = {id(group): group for group in by_identity.values()}
-    joined_people = [Person(tuple(group), names.get(key) or None) for key, group in groups.items()]
+    groups: dict[Identity, _Group] = {}
+    for place, person in enumerate(people):
+        group = _Group(list(person.identities), (place, person.name) if person.name else (-1, ""))
+        known = {id(each): each for identity in person.identities if (each := groups.get(identity)) is not None}
+        for other in reversed(known.values()):
+            group.identities = list(dict.fromkeys([*other.identities, *group.identities]))
+            group.named = max(group.named, other.named)
+        groups |= dict.fromkeys(group.identities, group)
+    joined_people = [
+        Person(tuple(group.identities), group.named[1] or None) for group in {id(each): each for each in groups.values()}.values()
+    ]
     return sorted(joined_people, key=lambda person: person.identities[0].external_id)

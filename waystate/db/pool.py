@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import aiosql
 import asyncpg
+import structlog
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 
 from waystate.db.failures import is_lost
@@ -19,6 +20,8 @@ from waystate.ids import TenantId, parse_tenant_id
 from waystate.json import dump
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+log = structlog.get_logger()
 
 _GIVE_BACK_TIMEOUT = 5.0
 """Seconds for ROLLBACK; a connection that does not manage is closed."""
@@ -43,6 +46,7 @@ class Database:
         acquire_timeout: float = 30.0,
         connect_timeout: float = 10.0,
         application_name: str = "waystate",
+        log_statements: bool = False,
     ) -> "Database":
         """Connects once, so that a wrong URL is told at start; times are seconds. `is_outage` tells an unreachable server."""
         try:
@@ -55,7 +59,7 @@ class Database:
                 timeout=connect_timeout,
                 # The server's own time-out comes first; this one ends the wait for a server that says nothing any more.
                 command_timeout=statement_timeout + _GIVE_BACK_TIMEOUT,
-                init=_prepare,
+                init=_prepare_and_log if log_statements else _prepare,
                 reset=_keep,
                 server_settings={
                     "application_name": application_name,
@@ -199,6 +203,16 @@ def _milliseconds(seconds: float) -> str:
 async def _prepare(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
     for name in ("json", "jsonb"):
         await connection.set_type_codec(name, schema="pg_catalog", encoder=dump, decoder=loads, format="text")
+
+
+async def _prepare_and_log(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await _prepare(connection)
+    connection.add_query_logger(_log_statement)
+
+
+def _log_statement(record: Any) -> None:
+    """Without its values: they are people's."""
+    log.debug("statement", operation="sql", statement=record.query, duration_ms=round(record.elapsed * 1000, 2))
 
 
 async def _keep(connection: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -84,7 +84,7 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path]
         tenant.write_demo_file(demo_file, base_url, kept)
         simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), agent_reply_delay=0.5)
         children.append(_child(["simulate", "--port", str(simulator_port)], WAYSTATE_SIMULATOR=simulation.model_dump_json()))
-        children.append(_child(["serve"], WAYSTATE_LOG_TO_FILE="1"))
+        children.append(_child(["serve"], WAYSTATE_LOG_TO_FILE="1", STOP_TIMEOUT="3"))
         for url in (f"{simulator_url}/simulator/state", f"{base_url}/health"):
             _wait_for(url, children, config)
         yield base_url, simulator_url, demo_file

@@ -53,6 +53,8 @@ def render_trace(
         "text": message["text"],
         "content": message["content"],
         "media": message["media"],
+        "metadata": message["metadata"],
+        "sender": message["sender"],
         "status": message["status"],
         "why": explain(message, deliveries),
         "error": message["error"],

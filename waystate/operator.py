@@ -1,0 +1,119 @@
+"""What an operator does from the command line: set a tenant up, make keys, look a message up, work on rejected webhooks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from waystate.access import store as access_store
+from waystate.clock import utc_now
+from waystate.config import load_config
+from waystate.db.pool import Database
+from waystate.errors import BadRequest
+from waystate.ids import new_id, parse_tenant_id
+from waystate.json import JsonObject
+from waystate.ledger import store as ledger_store
+from waystate.pipelines.trace import trace as trace_message
+from waystate.preparation import started_url, with_database
+from waystate.tenants import store as tenant_store
+from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
+from waystate.vault import load_or_create_master_key, vault_of
+
+R = TypeVar("R")
+
+
+class TenantFile(BaseModel):
+    """A tenant and its accounts. An account names its integration by Genesys' id; ours is found or made."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    tenant: Tenant
+    meta_apps: list[MetaApp] = []
+    genesys_integrations: list[GenesysIntegration] = []
+    whatsapp_accounts: list[Annotated[JsonObject, Field(description="WhatsAppAccount, with `genesys_integration`")]] = []
+
+
+def apply_tenant(path: Path) -> str:
+    """Create or update the tenant that the file describes; running it again changes nothing."""
+    try:
+        wanted = TenantFile.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise BadRequest("file_unreadable", f"{path} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        raise BadRequest("file_invalid", f"{path} is not usable: {'; '.join(sentences_of(error))}.") from error
+    config = load_config()
+    vault = vault_of(load_or_create_master_key(config))
+
+    async def run(db: Database) -> str:
+        async with db.work() as conn:
+            await tenant_store.upsert_many(conn, [wanted.tenant])
+            await tenant_store.upsert_meta_apps(conn, vault, wanted.meta_apps)
+        async with db.work(tenant_id=wanted.tenant.id) as conn:
+            integrations = await tenant_store.upsert_integrations(conn, vault, wanted.tenant.id, wanted.genesys_integrations)
+            ids = {each.integration_id: each.id for each in integrations}
+            accounts = [_account({"api_url": config.graph_api_url} | each, ids) for each in wanted.whatsapp_accounts]
+            known = await tenant_store.upsert_accounts(conn, vault, wanted.tenant.id, accounts)
+        return f"Tenant {wanted.tenant.id} has {len(known)} WhatsApp numbers and {len(integrations)} Genesys integrations."
+
+    return operate(run)
+
+
+def create_key(tenant: str, name: str) -> str:
+    """A new API key, shown this once; only its hash is kept."""
+    tenant_id = parse_tenant_id(tenant)
+
+    async def run(db: Database) -> str:
+        async with db.tenant(tenant_id) as conn:
+            await tenant_store.get(conn, tenant_id)
+            return (await access_store.create_key(conn, tenant_id, name, utc_now()))[1]
+
+    return operate(run)
+
+
+def trace(tenant: str, name: str) -> JsonObject:
+    tenant_id = parse_tenant_id(tenant)
+
+    async def run(db: Database) -> JsonObject:
+        async with db.tenant(tenant_id) as conn:
+            settings = (await tenant_store.get(conn, tenant_id)).settings
+        return await trace_message(tenant_id, settings, name, db, utc_now)
+
+    return operate(run)
+
+
+def list_rows(*, rejected: bool, limit: int) -> list[dict[str, Any]]:
+    async def run(db: Database) -> list[dict[str, Any]]:
+        async with db.work() as conn:
+            return await ledger_store.list_rows(conn, state="rejected" if rejected else None, batch=limit)
+
+    return operate(run)
+
+
+def replay_rows(ids: Sequence[UUID] | None) -> list[UUID]:
+    async def run(db: Database) -> list[UUID]:
+        async with db.work() as conn:
+            return await ledger_store.replay_many(conn, ids)
+
+    return operate(run)
+
+
+def operate(work: Callable[[Database], Awaitable[R]]) -> R:
+    config = load_config()
+    started_url(config)
+    return asyncio.run(with_database(config, work))
+
+
+def _account(document: JsonObject, integrations: dict[str, UUID]) -> WhatsAppAccount:
+    fields = dict(document)
+    named = fields.pop("genesys_integration", None)
+    if named is not None and named not in integrations:
+        raise BadRequest("unknown_integration", f"An account names integration {named}, which the file does not have.")
+    try:
+        return WhatsAppAccount.model_validate(
+            {"id": new_id(), **fields, "genesys_integration_id": integrations.get(str(named))}
+        )
+    except ValidationError as error:
+        raise BadRequest("file_invalid", f"A WhatsApp account is not usable: {'; '.join(sentences_of(error))}.") from error
