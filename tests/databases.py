@@ -21,7 +21,7 @@ _ROLES_LOCK = 0x726F6C6573
 """Roles belong to the whole server, so test processes that share one make them one after the other."""
 
 
-def _in_memory() -> Path | None:
+def find_memory() -> Path | None:
     """fsync stays on in tests; on a disk it would be most of their time (a fresh database: 400 ms instead of 60)."""
     has_room = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _MEMORY_NEEDED
     return _MEMORY if has_room else None
@@ -44,7 +44,7 @@ def server_url() -> Iterator[str]:
     if given := os.environ.get("WAYSTATE_TEST_DATABASE_URL"):
         yield given
         return
-    with temporary_home(_in_memory()) as home:
+    with temporary_home(find_memory()) as home:
         server = EmbeddedPostgres(home)
         try:
             yield server.start()

@@ -206,7 +206,8 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     """Plain lines: ids stay whole in a narrow terminal, and can be piped."""
     for row in rows:
         outcome = row["outcome"] or {}
-        print(f"{row['id']}  {row['received_at'].isoformat(timespec='seconds')}  {row['source']} {row['origin']}  {row['state']}")
+        received = row["received_at"].isoformat(timespec="seconds")
+        print(f"{row['id']}  {received}  {row['source']} {row['origin']}  {row['state']}")
         if "reason" in outcome:
             print(f"    {outcome['reason']}: {outcome['message']}")
         print(f"    {len(row['body'])} bytes: {bytes(row['body'][:100]).decode('utf-8', 'replace')}")

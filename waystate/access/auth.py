@@ -21,7 +21,7 @@ from waystate.web.asgi import Scope
 CHECK_TTL = 0.9
 """Seconds a key's check holds: a revocation counts within 1 s, and a tenth is left for the read itself."""
 
-_TRUSTED_PATH = re.compile(r"/state/.*|/v1/messages/[^/]+/trace")
+_TRUSTED_PATH = re.compile(r"/state/.*|/v1/messages/[^/]+/trace", re.DOTALL)
 
 _LONGEST_KEY = 200
 _TENANT = b"x-tenant-id"

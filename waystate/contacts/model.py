@@ -1,9 +1,11 @@
 """A customer, known by any of several WhatsApp identities."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
+
+from waystate.ids import new_id
 
 
 class IdentityKind(StrEnum):
@@ -60,7 +62,29 @@ def joined(people: Iterable[Person]) -> list[Person]:
             group.identities = list(dict.fromkeys([*other.identities, *group.identities]))
             group.named = max(group.named, other.named)
         groups |= dict.fromkeys(group.identities, group)
-    joined_people = [
-        Person(tuple(group.identities), group.named[1] or None) for group in {id(each): each for each in groups.values()}.values()
-    ]
-    return sorted(joined_people, key=lambda person: person.identities[0].external_id)
+    distinct = {id(group): group for group in groups.values()}
+    people_now = [Person(tuple(group.identities), group.named[1] or None) for group in distinct.values()]
+    return sorted(people_now, key=lambda person: person.identities[0].external_id)
+
+
+def proposed(people: Iterable[Person], known: Mapping[Identity, UUID]) -> tuple[dict[Identity, UUID], dict[UUID, Person]]:
+    """The contact each unknown identity shall belong to, and the people for whom that is a new one."""
+    wanted: dict[Identity, UUID] = {}
+    new: dict[UUID, Person] = {}
+    for person in people:
+        contact = next((known[identity] for identity in person.identities if identity in known), None)
+        if contact is None:
+            contact = new_id()
+            new[contact] = person
+        wanted |= {identity: contact for identity in person.identities if identity not in known}
+    return wanted, new
+
+
+def superseded(new: Mapping[UUID, Person], claimed: Mapping[Identity, UUID]) -> dict[UUID, UUID]:
+    """New contacts that are given up, and for whom: another batch had made the person under one of the identities."""
+    losers: dict[UUID, UUID] = {}
+    for contact, person in new.items():
+        others = [claimed[identity] for identity in person.identities if claimed[identity] != contact]
+        if others:
+            losers[contact] = others[0]
+    return losers

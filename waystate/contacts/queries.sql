@@ -15,8 +15,14 @@ ORDER BY v.kind, v.external_id
 ON CONFLICT (tenant_id, channel, kind, external_id) WHERE valid_to IS NULL DO UPDATE SET attested = true
 RETURNING kind, external_id, contact_id;
 
+-- name: move_identities!
+-- Of a person met under two identities at once, the batch that lost one gives up the contact it had begun under the other.
+UPDATE contact_identities i SET contact_id = v.new_contact_id
+FROM unnest(:contact_ids::uuid[], :new_contact_ids::uuid[]) AS v (contact_id, new_contact_id)
+WHERE i.tenant_id = :tenant_id AND i.contact_id = v.contact_id;
+
 -- name: insert_contacts!
--- Only the contacts whose identity won its claim.
+-- Only the contacts whose identities won their claims.
 INSERT INTO contacts (tenant_id, id, name, phone_number)
 SELECT :tenant_id, v.id, v.name, v.phone_number
 FROM unnest(:ids::uuid[], :names::text[], :phone_numbers::text[]) AS v (id, name, phone_number)

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import phonenumbers
 
-from waystate.contacts.model import Identity, IdentityKind, KnownIdentity, Person
+from waystate.contacts.model import Identity, IdentityKind, KnownIdentity, Person, proposed, superseded
 from waystate.db.pool import Connection, load_queries
-from waystate.ids import TenantId, new_id
+from waystate.ids import TenantId
 
 _queries = load_queries(__file__)
 
@@ -26,18 +26,17 @@ class Recipient:
 async def upsert_many(conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime) -> dict[Identity, UUID]:
     """The contact of every identity given; people not seen before become contacts. `people` are joined and sorted."""
     known = await find_many(conn, tenant, [identity for person in people for identity in person.identities])
-    contacts: dict[Identity, UUID] = {}
-    new: list[Person] = []
-    for person in people:
-        contact = next((known[identity] for identity in person.identities if identity in known), None)
-        if contact is None:
-            new.append(person)
-            continue
-        for identity in person.identities:
-            contacts[identity] = known[identity].contact_id if identity in known else contact.contact_id
-    if new:
-        contacts |= await _create_many(conn, tenant, new, now)
-    await _attach_many(conn, tenant, [identity for identity in contacts if identity not in known], contacts, now, new)
+    contacts = {identity: each.contact_id for identity, each in known.items()}
+    wanted, new = proposed(people, contacts)
+    if wanted:
+        claimed = await _claim(conn, tenant, wanted, now)
+        moved = superseded(new, claimed)
+        await _create_many(conn, tenant, {contact: person for contact, person in new.items() if contact not in moved})
+        if moved:
+            await _queries.move_identities(
+                conn, tenant_id=tenant, contact_ids=list(moved), new_contact_ids=list(moved.values())
+            )
+        contacts |= {identity: moved.get(contact, contact) for identity, contact in claimed.items()}
     await _rename_many(conn, tenant, people, known, contacts)
     return contacts
 
@@ -67,34 +66,15 @@ async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Seque
     return recipients
 
 
-async def _create_many(conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime) -> dict[Identity, UUID]:
-    proposed = {person.identities[0]: new_id() for person in people}
-    claimed = await _claim(conn, tenant, proposed, now)
-    won = [person for person in people if claimed[person.identities[0]] == proposed[person.identities[0]]]
-    if won:
+async def _create_many(conn: Connection, tenant: TenantId, people: dict[UUID, Person]) -> None:
+    if people:
         await _queries.insert_contacts(
             conn,
             tenant_id=tenant,
-            ids=[proposed[person.identities[0]] for person in won],
-            names=[person.name for person in won],
-            phone_numbers=[_e164(person) for person in won],
+            ids=list(people),
+            names=[person.name for person in people.values()],
+            phone_numbers=[_e164(person) for person in people.values()],
         )
-    return {identity: claimed[person.identities[0]] for person in people for identity in person.identities}
-
-
-async def _attach_many(
-    conn: Connection,
-    tenant: TenantId,
-    identities: Sequence[Identity],
-    contacts: dict[Identity, UUID],
-    now: datetime,
-    new: Sequence[Person],
-) -> None:
-    """Further identities of the people in the batch; the first of a new person is claimed already."""
-    claimed = {person.identities[0] for person in new}
-    missing = {identity: contacts[identity] for identity in identities if identity not in claimed}
-    if missing:
-        contacts |= await _claim(conn, tenant, missing, now)
 
 
 async def _claim(conn: Connection, tenant: TenantId, wanted: dict[Identity, UUID], now: datetime) -> dict[Identity, UUID]:

@@ -100,13 +100,16 @@ WHERE c.tenant_id = :tenant_id AND c.id = v.id
 RETURNING c.id, c.contact_id, c.phone_number_id, c.genesys_conversation_id, c.communication_id;
 
 -- name: expire_due
--- The tidying job: 1,000 a batch, rows somebody works on are left for the next run.
-UPDATE conversations c SET status = 'expired', closed_at = :now, close_reason = 'expired', version = version + 1
-WHERE c.tenant_id = :tenant_id AND c.status IN ('active', 'waiting', 'error') AND c.id IN (
+-- The tidying job: 1,000 a batch, rows somebody works on are left for the next run. Chosen once, in a CTE: as a sub-select the
+-- locked rows may be chosen again for each row that is updated, and the batch has no limit.
+WITH due AS MATERIALIZED (
     SELECT d.id FROM conversations d
     WHERE d.tenant_id = :tenant_id AND d.status IN ('active', 'waiting', 'error')
         AND d.expires_hour <= :now AND d.expires_at <= :now
-    ORDER BY d.phone_number_id, d.contact_id LIMIT :batch FOR UPDATE SKIP LOCKED)
+    ORDER BY d.phone_number_id, d.contact_id LIMIT :batch FOR UPDATE SKIP LOCKED
+)
+UPDATE conversations c SET status = 'expired', closed_at = :now, close_reason = 'expired', version = version + 1
+FROM due WHERE c.tenant_id = :tenant_id AND c.id = due.id
 RETURNING c.id, c.contact_id, c.phone_number_id;
 
 -- name: count_open$

@@ -1,4 +1,4 @@
-"""Which errors of the database pass by themselves. Retries and consumers decide by these two questions."""
+"""Which errors of the database pass by themselves, and which are an item's own fault: retries and consumers ask here."""
 
 import asyncio
 import socket
@@ -26,6 +26,8 @@ _CONTENTION_STATES = frozenset(
         "57014",  # statement time-out
     }
 )
+_UNSTORABLE_CLASSES = ("22", "54")
+"""Data exceptions; program limits exceeded."""
 _STALE_PLANS = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 """A migration changed a table under a prepared statement, which asyncpg has dropped by now."""
 
@@ -49,6 +51,11 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, _STALE_PLANS):
         return True
     return is_outage(error) or (isinstance(error, asyncpg.PostgresError) and error.sqlstate in _CONTENTION_STATES)
+
+
+def is_unstorable(error: BaseException) -> bool:
+    """The item's own values are to blame, and no retry will help: too long for an index, out of a type's range."""
+    return isinstance(error, asyncpg.PostgresError) and str(error.sqlstate or "")[:2] in _UNSTORABLE_CLASSES
 
 
 def is_lost(error: BaseException, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> bool:

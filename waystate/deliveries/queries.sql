@@ -11,16 +11,22 @@ ON CONFLICT (tenant_id, event_id, target) DO NOTHING;
 
 -- name: claim_heads
 -- The first unfinished delivery of each customer, if it is due: nothing overtakes it, unless it is `unknown` past its hold.
--- The attempt is committed before the call, so that whoever takes over knows that it may have been made.
-WITH heads AS (
-    SELECT DISTINCT ON (u.order_key) u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.account
+-- Only the oldest `window` are looked at: what stands before one of them is among them, so a long backlog costs no more than a
+-- short one; `seen` tells whether there are more. The attempt is committed before the call, so that whoever takes over knows
+-- that it may have been made.
+WITH oldest AS (
+    SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key
     FROM deliveries u
     WHERE u.tenant_id = :tenant_id AND u.lane = ANY(:lanes::smallint[]) AND u.state IN ('pending', 'sending', 'unknown')
-        AND (u.state <> 'unknown' OR u.hold_until > :now)
-    ORDER BY u.order_key, u.position
+        AND (u.state <> 'unknown' OR u.hold_until > :now) AND NOT (u.account = ANY(:paused_accounts::text[]))
+    ORDER BY u.position LIMIT :window
+), heads AS (
+    SELECT DISTINCT ON (o.order_key) o.event_id, o.target, o.state, o.next_attempt_at, o.position
+    FROM oldest o
+    ORDER BY o.order_key, o.position
 ), due AS (
     SELECT h.event_id, h.target FROM heads h
-    WHERE h.state = 'pending' AND h.next_attempt_at <= :now AND NOT (h.account = ANY(:paused_accounts::text[]))
+    WHERE h.state = 'pending' AND h.next_attempt_at <= :now
     ORDER BY h.position LIMIT :batch
 ), claimed AS (
     UPDATE deliveries d SET state = 'sending', attempts = d.attempts + 1
@@ -30,8 +36,8 @@ WITH heads AS (
     INSERT INTO delivery_attempts (tenant_id, event_id, target, attempt, holder, epoch, started_at)
     SELECT :tenant_id, c.event_id, c.target, c.attempts, :holder, :epoch, :now FROM claimed c
 )
-SELECT c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.attempts AS attempt, c.created_at, c.request
-FROM claimed c ORDER BY c.position;
+SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.attempts AS attempt, c.created_at, c.request
+FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true ORDER BY c.position;
 
 -- name: finish_many!
 -- Only the attempt that is under way may be settled: a take-over or a status may have done it already.
@@ -49,6 +55,13 @@ UPDATE deliveries d SET state = v.state, next_attempt_at = v.next_attempt_at, ho
     finished_at = CASE WHEN v.state IN ('sent', 'failed') THEN v.ended_at END
 FROM v WHERE d.tenant_id = :tenant_id AND d.event_id = v.event_id AND d.target = v.target AND d.attempts = v.attempt
     AND d.state IN ('sending', 'unknown');
+
+-- name: find_unsettled
+-- Whose conversations must be locked before their deliveries may change: the order of locks is the same everywhere.
+SELECT DISTINCT d.conversation_id FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.state IN ('sending', 'unknown') AND d.state = :state
+    AND (:lanes::smallint[] IS NULL OR d.lane = ANY(:lanes::smallint[]))
+    AND (:due_at::timestamptz IS NULL OR d.next_attempt_at <= :due_at);
 
 -- name: recover_interrupted
 -- After a take-over: what was under way at WhatsApp may or may not have left and is never sent again; elsewhere it is sent again.

@@ -6,11 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
-from waystate.deliveries.model import Claimed, Delivery, Finished, Outcome, Target
+from waystate.deliveries.model import Claimed, Delivery, Finished, Outcome, State, Target
 from waystate.ids import TenantId
 from waystate.json import dump
 
 _queries = load_queries(__file__)
+
+_WINDOW, _WIDER = 1000, 8
+"""Unfinished deliveries that a claim looks at first, and how many times more when these were not enough."""
 
 
 async def insert_many(conn: Connection, tenant: TenantId, deliveries: Sequence[Delivery]) -> None:
@@ -40,24 +43,30 @@ async def claim_heads(
     epoch: int,
     now: datetime,
     batch: int,
+    widen: bool = True,
 ) -> list[Claimed]:
-    """The next delivery of each customer that is due, its attempt begun; commit before making the call."""
-    rows = await _queries.claim_heads(
-        conn, tenant_id=tenant, lanes=lanes, paused_accounts=paused_accounts, holder=holder, epoch=epoch, now=now, batch=batch
-    )
-    return [
-        Claimed(
-            event_id=row["event_id"],
-            target=Target(row["target"]),
-            message_id=row["message_id"],
-            conversation_id=row["conversation_id"],
-            account=row["account"],
-            attempt=row["attempt"],
-            created_at=row["created_at"],
-            request=row["request"],
+    """The next delivery of each customer that is due, its attempt begun; commit before making the call.
+
+    `widen`: look through the whole backlog when the oldest are of customers who wait, which takes as long as the backlog is.
+    """
+    claimed: list[Claimed] = []
+    window = _WINDOW
+    while True:
+        rows = await _queries.claim_heads(
+            conn,
+            tenant_id=tenant,
+            lanes=lanes,
+            paused_accounts=paused_accounts,
+            holder=holder,
+            epoch=epoch,
+            now=now,
+            batch=batch - len(claimed),
+            window=window,
         )
-        for row in rows
-    ]
+        claimed += [_claimed(row) for row in rows if row["event_id"] is not None]
+        if not widen or len(claimed) == batch or rows[0]["seen"] < window:
+            return claimed
+        window *= _WIDER
 
 
 async def finish_many(conn: Connection, tenant: TenantId, finished: Sequence[Finished]) -> None:
@@ -76,6 +85,14 @@ async def finish_many(conn: Connection, tenant: TenantId, finished: Sequence[Fin
         http_statuses=[each.result.http_status for each in finished],
         errors=[None if each.result.error is None else dump(each.result.error) for each in finished],
     )
+
+
+async def find_unsettled(
+    conn: Connection, tenant: TenantId, state: State, *, lanes: Sequence[int] | None = None, due_at: datetime | None = None
+) -> list[UUID]:
+    """The conversations whose deliveries `recover_interrupted` (`sending`) or `give_up_unknown` (`unknown`) would change."""
+    rows = await _queries.find_unsettled(conn, tenant_id=tenant, state=state, lanes=lanes, due_at=due_at)
+    return [row["conversation_id"] for row in rows]
 
 
 async def recover_interrupted(
@@ -113,6 +130,19 @@ async def list_of_message(conn: Connection, tenant: TenantId, message_id: UUID) 
             dict(each) for each in attempts if (each["event_id"], each["target"]) == (row["event_id"], row["target"])
         ]
     return rows
+
+
+def _claimed(row: Any) -> Claimed:
+    return Claimed(
+        event_id=row["event_id"],
+        target=Target(row["target"]),
+        message_id=row["message_id"],
+        conversation_id=row["conversation_id"],
+        account=row["account"],
+        attempt=row["attempt"],
+        created_at=row["created_at"],
+        request=row["request"],
+    )
 
 
 def _outcome(finished: Finished) -> Outcome:

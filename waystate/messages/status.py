@@ -113,7 +113,7 @@ def _with_times(state: MessageState, status: Status, report: StatusReport) -> Me
                 error=None,
             )
         case Status.PROCESSED:
-            return replace(state, read_at=_earliest(state.read_at, report.at), failed_at=None, error=None)
+            return replace(state, failed_at=None, error=None)
         case Status.FAILED if state.status not in (Status.READ, Status.PROCESSED):
             earlier = state.failed_at is None or (report.at, dump(report.error)) < (state.failed_at, dump(state.error))
             return replace(state, failed_at=report.at, error=report.error) if earlier else state

@@ -56,28 +56,23 @@ class DeliveryWorker(Worker):
         self.clock = clock
         self.concurrency = concurrency
         self.hold = hold
-        self._couriers: dict[TenantId, tuple[Courier, asyncio.Task[None]]] = {}
+        self._couriers: dict[TenantId, Courier] = {}
         leases.on_takeover(self._taken_over)
 
-    async def step(self, hinted: set[TenantId]) -> bool:
+    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
         if not self.leases.lanes(DELIVERIES):
             return False
-        for tenant in hinted or await self._due("deliveries"):
-            courier, task = self._couriers.get(tenant, (None, None))
-            if courier is None or task is None or task.done():
-                courier = Courier(self, tenant)
-                self._couriers[tenant] = (courier, asyncio.create_task(courier.run()))
-            else:
-                courier.wake.set()
+        for tenant in hinted | (await self._due("deliveries") if sweep else set()):
+            courier = self._couriers.get(tenant)
+            if courier is None:
+                view = await self.directory.get_tenant(tenant)
+                courier = self._couriers[tenant] = Courier(self, tenant, view)
+            courier.go()
         return False
 
     async def close(self) -> None:
         """Let calls that are under way finish; nothing new is begun once the leases are released."""
-        tasks = [task for _, task in self._couriers.values()]
-        for courier, _ in self._couriers.values():
-            courier.stopping = True
-            courier.wake.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(courier.stop() for courier in self._couriers.values()), return_exceptions=True)
 
     async def _due(self, kind: str) -> set[TenantId]:
         async with self.db.work() as conn:
@@ -94,28 +89,49 @@ class DeliveryWorker(Worker):
 
 
 class Courier:
-    """Sends one tenant's deliveries: claims what is due, keeps a bounded number under way, writes answers down in batches."""
+    """Sends one tenant's deliveries: claims what is due, keeps a bounded number under way, writes answers down in batches.
 
-    def __init__(self, worker: DeliveryWorker, tenant: TenantId) -> None:
+    It remembers what each account has left of its rate, and who asked for a pause.
+    """
+
+    def __init__(self, worker: DeliveryWorker, tenant: TenantId, view: TenantView) -> None:
         self._worker = worker
         self._tenant = tenant
+        self._view = view
         self._buckets: dict[str, TokenBucket] = {}
         self._paused: dict[str, datetime] = {}
-        self.wake = asyncio.Event()
-        self.stopping = False
+        self._widen_at = worker.clock()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._run: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
+    def go(self) -> None:
+        """There may be something due."""
+        self._wake.set()
+        if self._run is None or self._run.done():
+            self._run = asyncio.create_task(self._carry())
+
+    async def stop(self) -> None:
+        """Wait for the calls under way; begin no more."""
+        self._stopping = True
+        self._wake.set()
+        if self._run is not None:
+            await self._run
+
+    async def _carry(self) -> None:
         """Until nothing is due. Whatever fails in between, what is under way is waited for and written down."""
         under_way: set[asyncio.Task[Result]] = set()
-        view = await self._worker.directory.get_tenant(self._tenant)
         while True:
-            self.wake.clear()
-            if not self.stopping:
-                for claimed in await self._claim(view, self._worker.concurrency - len(under_way)):
+            self._wake.clear()
+            view = await self._look_around()
+            if not self._stopping:
+                for claimed in await self._claim(view, len(under_way)):
                     under_way.add(asyncio.create_task(self._send(claimed, view)))
             if not under_way:
+                if self._wake.is_set() and not self._stopping:
+                    continue
                 return
-            woken = asyncio.create_task(self.wake.wait())
+            woken = asyncio.create_task(self._wake.wait())
             await asyncio.wait({*under_way, woken}, return_when=asyncio.FIRST_COMPLETED)
             woken.cancel()
             finished = [task for task in under_way if task.done()]
@@ -123,12 +139,24 @@ class Courier:
             if finished:
                 await self._settle(view, [task.result() for task in finished])
 
-    async def _claim(self, view: TenantView, free: int) -> list[Claimed]:
+    async def _look_around(self) -> TenantView:
+        """Accounts and tokens as they are now; the last known ones while the database is away."""
+        try:
+            self._view = await self._worker.directory.get_tenant(self._tenant)
+        except Exception as error:
+            log.warning("The tenant could not be read; its last known accounts hold.", operation="deliveries", error=str(error))
+        return self._view
+
+    async def _claim(self, view: TenantView, under_way: int) -> list[Claimed]:
         lanes = self._worker.leases.lanes(DELIVERIES)
+        free = self._worker.concurrency - under_way
         if free <= 0 or not lanes:
             return []
         now = self._worker.clock()
         paused = self._paused_accounts(view, now)
+        widen = under_way == 0 or now >= self._widen_at
+        if widen:
+            self._widen_at = now + timedelta(seconds=SWEEP)
 
         async def claim() -> list[Claimed]:
             async with self._worker.db.tenant(self._tenant) as conn:
@@ -141,6 +169,7 @@ class Courier:
                     epoch=self._worker.leases.epoch(DELIVERIES),
                     now=now,
                     batch=free,
+                    widen=widen,
                 )
 
         try:

@@ -135,10 +135,13 @@ async def track_many(
             results.append(Tracked(message_id, created, target.contact_id))
         if rows:
             conversations = {row.conversation_id for row in rows.values()}
-            await conversation_store.lock_many(conn, tenant, sorted(conversations))
+            locked = await conversation_store.lock_many(conn, tenant, sorted(conversations))
             await message_store.insert_many(conn, tenant, list(rows.values()))
-            copies = [(row, target) for index, row in rows.items() if (target := targets[index]) is not None]
-            await conversation_store.touch_many(conn, tenant, _activity(copies, now), ttl=settings.mapping_ttl)
+            copies = [(row, locked[row.conversation_id]) for row in rows.values()]
+            # Closed and expired are final: what is recorded late must not open a conversation again.
+            live = [(row, conversation) for row, conversation in copies if conversation.is_open(now)]
+            if live:
+                await conversation_store.touch_many(conn, tenant, _activity(live, now), ttl=settings.mapping_ttl)
             await outbox.append_many(conn, tenant, [_tracked_event(row, target, now) for row, target in copies])
     return results
 

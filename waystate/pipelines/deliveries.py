@@ -108,6 +108,8 @@ async def recover(
     """After taking lanes over: nothing that may have left is sent again; how many sends are `unknown` now."""
     now = clock()
     async with db.tenant(tenant) as conn:
+        interrupted = await delivery_store.find_unsettled(conn, tenant, State.SENDING, lanes=lanes)
+        await conversation_store.lock_many(conn, tenant, interrupted)
         unknown = await delivery_store.recover_interrupted(
             conn, tenant, lanes, now=now, hold_until=now + hold, unknown_until=now + settings.unknown_ttl
         )
@@ -123,6 +125,8 @@ async def give_up_unknown(tenant: TenantId, db: Database, clock: Clock) -> Advan
     """Messages whose send stayed `unknown` for `settings.unknown_ttl` are failed; a later status still wins."""
     now = clock()
     async with db.tenant(tenant) as conn:
+        overdue = await delivery_store.find_unsettled(conn, tenant, State.UNKNOWN, due_at=now)
+        await conversation_store.lock_many(conn, tenant, overdue)
         given_up = await delivery_store.give_up_unknown(conn, tenant, now)
         reports = [_report(message_id, Status.FAILED, now, error=OUTCOME_UNKNOWN) for message_id in given_up]
         return await advance(conn, tenant, reports, now) if reports else Advanced()

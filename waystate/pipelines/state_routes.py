@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +14,7 @@ from waystate.cache.process import ProcessCache
 from waystate.clock import Clock, iso
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.conversations.model import Conversation, public_conversation_id
+from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
 from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, Retry, Unavailable, Unprocessable
 from waystate.events.model import Event
@@ -32,6 +33,7 @@ from waystate.web.metrics import Metrics
 from waystate.web.problems import invalid_fields
 
 BATCH = 500
+_CLOCK_TOLERANCE = timedelta(days=1)
 _PHONE = re.compile(r"\+?[0-9]{5,20}")
 _BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 
@@ -154,7 +156,7 @@ class StateRoutes:
         change = StatusChange(
             message_id=json.clean_text(request.tail),
             status=body.status,
-            at=_moment(body.timestamp) or self._clock(),
+            at=_moment(body.timestamp, self._clock()),
             error=body.error,
         )
         changed = await _answer(self._changes.submit(tenant, change))
@@ -286,6 +288,13 @@ async def _answer(future: Any) -> Any:
         ) from error
     except Rejected as error:
         raise Conflict(error.reason, error.message) from error
+    except Exception as error:
+        if not is_unstorable(error):
+            raise
+        raise Unprocessable(
+            "value_unstorable",
+            "A value is too long or out of its range for the database. Shorten or correct it and send again.",
+        ) from error
     if isinstance(result, Refused):
         raise result
     return result
@@ -321,7 +330,17 @@ def _media(body: TrackMessage) -> dict[str, Any] | None:
     return {"url": body.media_url, "mime_type": body.media_type}
 
 
-def _moment(value: datetime | None) -> datetime | None:
-    if value is None or value.tzinfo is not None:
-        return value
-    raise Unprocessable("invalid_timestamp", "The timestamp needs a time zone, such as 2026-01-31T12:00:00Z.")
+def _moment(value: datetime | None, now: datetime) -> datetime:
+    """In UTC; nothing has happened a day from now, and a time like that would stay the latest for good."""
+    if value is None:
+        return now
+    if value.tzinfo is None:
+        raise Unprocessable("invalid_timestamp", "The timestamp needs a time zone, such as 2026-01-31T12:00:00Z.")
+    moment: datetime | None
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        moment = None
+    if moment is None or moment > now + _CLOCK_TOLERANCE:
+        raise Unprocessable("invalid_timestamp", "The timestamp is none of the past. Send when it happened, or leave it out.")
+    return moment

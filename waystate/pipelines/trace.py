@@ -10,14 +10,17 @@ from waystate.db.pool import Database
 from waystate.deliveries import store as delivery_store
 from waystate.errors import NotFound
 from waystate.ids import TenantId, find_uuid, time_of
-from waystate.json import JsonObject
+from waystate.json import JsonObject, clean_text
 from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
 from waystate.tenants.model import TenantSettings
 
+ANSWERS = {"sent": "accepted", "retry": "put off", "failed": "refused", "unknown": "not answered"}
+
 
 async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Database, clock: Clock) -> JsonObject:
     """`name` is a wamid, a Genesys message id or our own."""
+    name = clean_text(name)
     async with db.tenant(tenant) as conn:
         own = find_uuid(name)
         message = await message_store.find_message(conn, tenant, own) if own is not None else None
@@ -114,7 +117,7 @@ def hops_of(
         for attempt in delivery["attempts_made"]:
             hops.append((attempt["started_at"], "attempt", f"{attempt['attempt']} to {delivery['target']}"))
             if attempt["ended_at"] is not None:
-                hops.append((attempt["ended_at"], "answer", f"{attempt['outcome']} from {delivery['target']}"))
+                hops.append((attempt["ended_at"], "answer", f"{ANSWERS[attempt['outcome']]} by {delivery['target']}"))
     for status in history:
         # When we learned of it: the platform's own times, which have whole seconds, are among the statuses.
         hops.append((time_of(status["id"]), "status", f"{status['status']} by {status['source']}"))

@@ -11,6 +11,8 @@ from waystate.access.model import Principal
 from waystate.clock import Clock, iso
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
+from waystate.dead_letters.model import Pipeline
+from waystate.errors import Reason
 from waystate.pipelines import dead_letters
 from waystate.pipelines.trace import trace
 from waystate.pipelines.webhooks import Changed
@@ -69,8 +71,8 @@ def v1_routes(
     async def list_dead_letters(
         principal: Caller,
         status: Annotated[Literal["open", "replayed", "discarded"] | None, Query()] = None,
-        reason: Annotated[str | None, Query(max_length=50)] = None,
-        pipeline: Annotated[str | None, Query(max_length=50)] = None,
+        reason: Annotated[Reason | None, Query()] = None,
+        pipeline: Annotated[Pipeline | None, Query()] = None,
         before: Annotated[UUID | None, Query(description="The `next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> DeadLetterPage:

@@ -13,6 +13,7 @@ from waystate.channels.genesys.parse import parse_webhook as parse_genesys
 from waystate.channels.parsed import Ignored, Parsed, Routed, Unusable, Value
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
 from waystate.clock import Clock
+from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter, Pipeline
@@ -115,6 +116,14 @@ class WebhookPipeline:
         await with_retries(settle)
         self._meter.ledger(settled)
         return set(tenants)
+
+    async def set_aside(self, row: LedgerRow, error: Exception) -> None:
+        """A row that keeps failing in our own code must not stop its lane; it is kept, with the reason, for a later replay."""
+        worked = Worked(row)
+        worked.reject(Reason.DATABASE_ERROR, f"It keeps failing ({type(error).__name__}); report it, then replay it.")
+        async with self._db.work() as conn:
+            await ledger_store.settle_many(conn, [worked.settled()])
+        self._meter.ledger([worked.settled()])
 
     def _parse(self, worked: Worked, handed_over: list[Received]) -> list[Routed]:
         row = worked.row
@@ -258,8 +267,12 @@ async def _run(
 
 
 def _letter(worked: Worked, message: object, pipeline: Pipeline, error: Exception) -> DeadLetter:
-    reason = error.reason if isinstance(error, Rejected) else Reason.DATABASE_ERROR
-    text = error.message if isinstance(error, Rejected) else f"{type(error).__name__}: {error}"
+    if isinstance(error, Rejected):
+        reason, text = error.reason, error.message
+    elif is_unstorable(error):
+        reason, text = Reason.INVALID_PAYLOAD, f"The item cannot be stored: {error}."
+    else:
+        reason, text = Reason.DATABASE_ERROR, f"{type(error).__name__}: {error}"
     origin = str(getattr(message, "origin", worked.row.name))
     worked.dead_letters.append({"item": origin.removeprefix(worked.row.name + ":"), "reason": reason, "message": text})
     return DeadLetter(pipeline=pipeline, reason=reason, error_message=text, original_payload=_payload(message), origin=origin)

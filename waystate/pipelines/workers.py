@@ -1,6 +1,7 @@
 """The loops that keep work moving: each waits for a hint, sweeps once a second without one, and outlives every outage."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -12,6 +13,7 @@ from waystate.errors import Retry
 from waystate.events.relay import relay
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
+from waystate.ledger.model import LedgerRow
 from waystate.pipelines.batch import with_retries
 from waystate.pipelines.lanes import LEDGER, RELAY, LeaseKeeper
 from waystate.pipelines.relay import DeliverySink
@@ -22,6 +24,8 @@ log = structlog.get_logger()
 
 SWEEP = 1.0
 """Seconds between looks without a hint: the net under lost hints."""
+MAX_FAILURES = 5
+"""Steps that a single ledger row may fail, in our own code and not for the database, before it is set aside."""
 
 
 class Hint:
@@ -57,15 +61,20 @@ class Worker:
 
     async def run(self) -> None:
         more = True
+        swept_at = -SWEEP
         while True:
             hinted = set() if more else await self.hint.wait(SWEEP)
+            # Hints for one tenant must not keep the others from ever being swept.
+            sweep = time.monotonic() - swept_at >= SWEEP
+            if sweep:
+                swept_at = time.monotonic()
             try:
-                more = await self.step(hinted)
+                more = await self.step(hinted, sweep=sweep)
             except Exception as error:
                 more = False
                 await self._rest(error)
 
-    async def step(self, hinted: set[TenantId]) -> bool:
+    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
         raise NotImplementedError
 
     async def _rest(self, error: Exception) -> None:
@@ -91,29 +100,52 @@ class LedgerWorker(Worker):
         self._relay_hint = relay_hint
         self._clock = clock
         self._batch = batch
-        self._suspects = 0
+        self._one_by_one = False
+        self._in_hand: list[LedgerRow] = []
+        self._failures = 0
         leases.on_takeover(self._taken_over)
 
-    async def step(self, hinted: set[TenantId]) -> bool:
+    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
         lanes = self._leases.lanes(LEDGER)
         if not lanes:
             return False
-        # After a take-over what was under way is worked one row at a time, so that a row that kills its worker is alone.
-        batch = 1 if self._suspects else self._batch
+        if not self._in_hand:
+            await self._take(lanes)
+        # What failed stays in hand: taking it again would count as an attempt, and those tell what kills workers.
+        while self._in_hand:
+            size = 1 if self._one_by_one else self._batch
+            batch, rest = self._in_hand[:size], self._in_hand[size:]
+            await self._work(batch)
+            self._in_hand = rest
+            if not rest:
+                return True
+        return False
+
+    async def _take(self, lanes: Sequence[int]) -> None:
         async with self._db.work() as conn:
-            rows = await ledger_store.take_many(conn, lanes, self._clock(), batch)
-        if not rows:
-            self._suspects = 0
-            return False
-        if self._suspects and rows[0].attempts == 1:
-            self._suspects = 0
-        tenants = await self._pipeline.work(rows)
+            self._in_hand = await ledger_store.take_many(conn, lanes, self._clock(), self._batch)
+        # After a take-over what was under way is worked one row at a time, so that a row that kills its worker is alone.
+        self._one_by_one = any(row.attempts > 1 for row in self._in_hand)
+
+    async def _work(self, rows: Sequence[LedgerRow]) -> None:
+        try:
+            tenants = await self._pipeline.work(rows)
+        except Exception as error:
+            if isinstance(error, Retry) or is_outage(error):
+                raise
+            self._one_by_one = True
+            self._failures += 1
+            if len(rows) > 1 or self._failures < MAX_FAILURES:
+                raise
+            await self._pipeline.set_aside(rows[0], error)
+            tenants = set()
+        self._failures = 0
         self._relay_hint.give(*tenants)
-        return len(rows) == batch
 
     async def _taken_over(self, kind: str, lanes: Sequence[int]) -> None:
-        if kind == LEDGER and lanes:
-            self._suspects = 1
+        """The rows in hand may be somebody else's by now: they are taken anew."""
+        if kind == LEDGER:
+            self._in_hand = []
 
 
 class RelayWorker(Worker):
@@ -141,14 +173,18 @@ class RelayWorker(Worker):
         self._lanes = lanes
         self._batch = batch
 
-    async def step(self, hinted: set[TenantId]) -> bool:
+    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
         if not self._leases.lanes(RELAY):
             return False
-        tenants = hinted or await self._due()
-        full = await asyncio.gather(*(self._relay(tenant) for tenant in tenants))
-        return any(full)
+        tenants = hinted | (await self._due() if sweep else set())
+        results = await asyncio.gather(*(self._relay(tenant) for tenant in tenants), return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception):
+                # The others went on; this tenant's events are found again by the next sweep.
+                log.error("A tenant's events could not be relayed.", operation=self.name, exc_info=result)
+        return False
 
-    async def _relay(self, tenant: TenantId) -> bool:
+    async def _relay(self, tenant: TenantId) -> None:
         view = await self._directory.get_tenant(tenant)
         sink = DeliverySink(view, self._lanes)
         epoch = self._leases.epoch(RELAY)
@@ -157,7 +193,6 @@ class RelayWorker(Worker):
             self._delivery_hint.give(tenant)
         if len(stamped) == self._batch:
             self.hint.give(tenant)
-        return False
 
     async def _due(self) -> set[TenantId]:
         async with self._db.work() as conn:

@@ -296,7 +296,7 @@ CREATE TABLE deliveries (
     request jsonb NOT NULL,
     PRIMARY KEY (tenant_id, event_id, target)
 ) PARTITION BY RANGE (event_id);
-CREATE INDEX deliveries_unfinished ON deliveries (tenant_id, lane, order_key, position)
+CREATE INDEX deliveries_unfinished ON deliveries (tenant_id, position)
     WHERE state IN ('pending', 'sending', 'unknown');
 CREATE INDEX deliveries_message ON deliveries (tenant_id, message_id);
 

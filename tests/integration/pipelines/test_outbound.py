@@ -1,0 +1,148 @@
+"""Agents' messages: checked against their conversation, queued once, kept as failed where they cannot go out."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from tests.world import CUSTOMER, Business, World
+from waystate.errors import Reason, Rejected
+from waystate.events.model import ConversationCorrelated, OutboundProcessed, OutboundRefused
+from waystate.ids import new_id
+from waystate.messages.model import OutboundMessage
+
+GENESYS = "genesys-1"
+
+
+@pytest.fixture
+async def correlated(world: World, tenant: Business) -> Business:
+    await world.receive(tenant, tenant.message())
+    await world.execute(tenant, "UPDATE conversations SET genesys_conversation_id = $1", GENESYS)
+    return tenant
+
+
+async def refusal(world: World, tenant: Business, message: OutboundMessage) -> OutboundRefused:
+    (result,) = await world.answer(tenant, message)
+    assert isinstance(result, OutboundRefused)
+    return result
+
+
+async def test_a_reply_is_queued_for_the_customer(world: World, correlated: Business) -> None:
+    (result,) = await world.answer(correlated, correlated.reply("g.1", conversation_id=GENESYS))
+    assert isinstance(result, OutboundProcessed)
+    assert (result.wa_id, result.message_text, result.conversation_id) == (CUSTOMER, "Good morning", GENESYS)
+    row = await world.row(correlated, "SELECT id, status, genesys_message_id, wamid FROM messages WHERE direction = 'outbound'")
+    assert row == {"id": result.message_id, "status": "queued", "genesys_message_id": "g.1", "wamid": None}
+    assert await world.value(correlated, "SELECT last_message_id FROM conversations") == "g.1"
+
+
+async def test_our_own_conversation_id_is_accepted_too(world: World, correlated: Business) -> None:
+    own = await world.value(correlated, "SELECT id FROM conversations")
+    (result,) = await world.answer(correlated, correlated.reply(conversation_id=str(own)))
+    assert isinstance(result, OutboundProcessed)
+    assert result.conversation_id == GENESYS
+    assert await world.value(correlated, "SELECT genesys_conversation_id FROM conversations") == GENESYS
+
+
+async def test_a_reply_keeps_the_conversation_alive_but_not_the_customer_window(world: World, correlated: Business) -> None:
+    opened = world.clock.now
+    world.clock.forward(hours=20)
+    await world.answer(correlated, correlated.reply(conversation_id=GENESYS))
+    row = await world.row(correlated, "SELECT expires_at, last_customer_message_at FROM conversations")
+    assert list(row.values()) == [world.clock.now + timedelta(hours=72), opened]
+
+
+async def test_a_repeat_is_the_same_message(world: World, correlated: Business) -> None:
+    message = correlated.reply("g.1", conversation_id=GENESYS)
+    first = await world.answer(correlated, message, message)
+    again = await asyncio.gather(*(world.answer(correlated, message) for _ in range(20)))
+    assert [type(each) for each in first] == [OutboundProcessed, type(None)]
+    assert again == [[None]] * 20
+    assert await world.value(correlated, "SELECT count(*) FROM messages WHERE direction = 'outbound'") == 1
+    assert await world.value(correlated, "SELECT count(*) FROM events WHERE type = 'outbound.processed'") == 1
+
+
+async def test_an_unknown_conversation_is_rejected_alone(world: World, correlated: Business) -> None:
+    good, bad = correlated.reply(conversation_id=GENESYS), correlated.reply("g.bad", conversation_id="genesys-9")
+    results = await world.answer(correlated, bad, good)
+    assert isinstance(results[0], Rejected)
+    assert results[0].reason is Reason.MAPPING_NOT_FOUND
+    assert isinstance(results[1], OutboundProcessed)
+    assert await world.value(correlated, "SELECT count(*) FROM message_keys WHERE external_id = 'g.bad'") == 0, (
+        "it can be replayed once the conversation is known"
+    )
+
+
+async def test_a_message_to_a_closed_conversation_is_kept_as_failed(world: World, correlated: Business) -> None:
+    await world.close(correlated)
+    event = await refusal(world, correlated, correlated.reply("g.1", conversation_id=GENESYS))
+    assert event.code == Reason.MAPPING_STATUS_CLOSED
+    row = await world.row(correlated, "SELECT status, error, failed_at FROM messages WHERE direction = 'outbound'")
+    assert (row["status"], row["error"]["code"], row["failed_at"]) == ("failed", "mapping_status_closed", world.clock.now)
+    assert await world.value(correlated, "SELECT status FROM conversations") == "closed"
+
+
+async def test_a_message_to_an_overdue_conversation_is_kept_as_failed(world: World, correlated: Business) -> None:
+    world.clock.forward(hours=72)
+    assert (await refusal(world, correlated, correlated.reply(conversation_id=GENESYS))).code == Reason.MAPPING_STATUS_EXPIRED
+    assert await world.value(correlated, "SELECT expires_at FROM conversations") == world.clock.now, "it revives nothing"
+
+
+async def test_outside_the_customer_window_no_free_text_goes_out(world: World, correlated: Business) -> None:
+    world.clock.forward(hours=24)
+    assert (await refusal(world, correlated, correlated.reply(conversation_id=GENESYS))).code == Reason.WINDOW_CLOSED
+    await world.receive(correlated, correlated.message())
+    (result,) = await world.answer(correlated, correlated.reply(conversation_id=GENESYS))
+    assert isinstance(result, OutboundProcessed)
+
+
+async def test_a_text_that_whatsapp_would_refuse_is_refused_here(world: World, correlated: Business) -> None:
+    event = await refusal(world, correlated, correlated.reply(conversation_id=GENESYS, text="x" * 4097))
+    assert (event.code, event.reason) == (
+        Reason.INVALID_PAYLOAD,
+        "WhatsApp takes 4096 characters of text; send it in parts.",
+    )
+
+
+async def test_a_message_that_overtakes_our_deliverys_answer_finds_its_customer_and_correlates(
+    world: World, tenant: Business
+) -> None:
+    await world.receive(tenant, tenant.message())
+    contact = await world.value(tenant, "SELECT id FROM contacts")
+    (result,) = await world.answer(tenant, tenant.reply(conversation_id=GENESYS, recipient_id=str(contact)))
+    assert isinstance(result, OutboundProcessed)
+    assert result.conversation_id == GENESYS
+    assert await world.value(tenant, "SELECT genesys_conversation_id FROM conversations") == GENESYS
+    types = await world.rows(tenant, "SELECT type FROM events ORDER BY seq")
+    assert [row["type"] for row in types] == ["inbound.enriched", "outbound.processed", "conversation.correlated"]
+    assert (await world.relay(tenant))[-1].event.type == ConversationCorrelated.model_fields["type"].default
+
+
+async def test_the_customer_is_found_by_phone_where_genesys_knows_the_phone(world: World, tenant: Business) -> None:
+    await world.receive(tenant, tenant.message())
+    (result,) = await world.answer(tenant, tenant.reply(conversation_id=GENESYS, recipient_id=CUSTOMER))
+    assert isinstance(result, OutboundProcessed)
+
+
+@pytest.mark.parametrize("said", [{"recipient_id": str(new_id())}, {"recipient_id": "x"}, {"integration_id": "another"}])
+async def test_somebody_unknown_is_not_guessed(world: World, tenant: Business, said: dict[str, str]) -> None:
+    await world.receive(tenant, tenant.message())
+    contact = str(await world.value(tenant, "SELECT id FROM contacts"))
+    (result,) = await world.answer(tenant, tenant.reply(conversation_id=GENESYS, **({"recipient_id": contact} | said)))
+    assert isinstance(result, Rejected)
+
+
+async def test_a_batch_is_answered_in_order_and_queued_in_order(world: World, correlated: Business) -> None:
+    replies = [correlated.reply(f"g.{n}", conversation_id=GENESYS) for n in range(10)]
+    results = await world.answer(correlated, *replies)
+    assert [each.genesys_message_id for each in results if isinstance(each, OutboundProcessed)] == [f"g.{n}" for n in range(10)]
+    rows = await world.rows(
+        correlated, "SELECT data->>'genesys_message_id' AS id FROM events WHERE type LIKE 'outbound.%' ORDER BY seq"
+    )
+    assert [row["id"] for row in rows] == [f"g.{n}" for n in range(10)]
+
+
+async def test_replies_of_many_agents_at_once_are_all_kept(world: World, correlated: Business) -> None:
+    replies = [correlated.reply(conversation_id=GENESYS) for _ in range(60)]
+    results = await asyncio.gather(*(world.answer(correlated, *replies[n : n + 3]) for n in range(0, 60, 3)))
+    assert all(isinstance(each, OutboundProcessed) for got in results for each in got)
