@@ -80,7 +80,8 @@ class Business:
         return OutboundMessage(**(given | said))
 
     def report(self, wamid: str, word: str, **said: Any) -> StatusReport:
-        return StatusReport(**({"wamid": wamid, "status": word, "at": self.clock.now, "origin": "test"} | said))
+        given: dict[str, Any] = {"wamid": wamid, "status": word, "at": self.clock.now, "origin": "test"}
+        return StatusReport(**(given | said))
 
 
 class World:
@@ -199,12 +200,14 @@ class World:
 
 
 def accepted(external_id: str | None = None, **said: Any) -> AttemptResult:
-    return AttemptResult(**({"outcome": Outcome.SENT, "external_id": external_id, "http_status": 200} | said))
+    given: dict[str, Any] = {"outcome": Outcome.SENT, "external_id": external_id, "http_status": 200}
+    return AttemptResult(**(given | said))
 
 
 def refused(**said: Any) -> AttemptResult:
     error = {"code": 100, "title": "Invalid parameter"}
-    return AttemptResult(**({"outcome": Outcome.FAILED, "http_status": 400, "error": error} | said))
+    given: dict[str, Any] = {"outcome": Outcome.FAILED, "http_status": 400, "error": error}
+    return AttemptResult(**(given | said))
 
 
 def later(retry_after: float | None = None) -> AttemptResult:
@@ -218,6 +221,7 @@ def lost() -> AttemptResult:
 async def wait_for_lock(conn: Connection, *, waiting: int = 1) -> None:
     """Until so many sessions of this database wait for a lock."""
     for _ in range(500):
+        await conn.fetchval("SELECT pg_stat_clear_snapshot()")
         found = await conn.fetchval(
             "SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted"
             " AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"

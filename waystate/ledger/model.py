@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 from zlib import crc32
 
 from waystate.json import JsonObject
+
+IN_COMPANY = 2
+"""Deaths that a row can share with the rest of its batch before it is suspected."""
 
 KEPT_DAYS = 8
 """Meta retries a webhook for 7 days; a body must outlive its last retry."""
@@ -30,7 +33,10 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerRow:
-    """A pending row as its lane's holder takes it. `attempts` counts this take; `taken` orders the takes of a lane."""
+    """A pending row as its lane's holder takes it. `attempts` counts this take; `taken` orders the takes of a lane.
+
+    More than `IN_COMPANY` attempts: processes died on it so often, and it is taken alone since.
+    """
 
     day: date
     id: UUID
@@ -62,3 +68,9 @@ class Settled:
 def lane_of(key: str | bytes, lanes: int) -> int:
     """The lane of a number, an OAuth client or a tenant: the same in every process and after every restart."""
     return crc32(key.encode() if isinstance(key, str) else key) % lanes
+
+
+def child_id(parent: UUID, number: str) -> UUID:
+    """The id of what a row hands over to another number's lane: the same each time, and in order where its parent stands."""
+    time_and_version = parent.int >> 64 << 64
+    return UUID(int=time_and_version | uuid5(parent, number).int & (1 << 64) - 1)

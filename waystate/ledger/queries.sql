@@ -13,15 +13,22 @@ ON CONFLICT (day, id) DO NOTHING;
 
 -- name: take_many
 -- What a crash left half done comes first and in its old order; `taken` is the order that every later hop shows.
+-- A row that was under way at `in_company` deaths may be what killed, so from then on it is taken alone, and only takes alone
+-- count further: its neighbours are not to blame, however often a process dies.
 WITH next AS (
-    SELECT p.day, p.id, p.taken FROM webhook_ledger p
+    SELECT p.day, p.id, p.taken, p.attempts FROM webhook_ledger p
     WHERE p.state = 'pending' AND p.lane = ANY(:lanes::smallint[]) AND p.day >= :since
     ORDER BY p.taken NULLS LAST, p.id LIMIT :batch
+), placed AS (
+    SELECT n.day, n.id, n.taken, n.attempts >= :in_company AS is_suspect, row_number() OVER taking AS place,
+        bool_or(n.attempts >= :in_company) OVER taking AS is_behind_suspect
+    FROM next n WINDOW taking AS (ORDER BY n.taken NULLS LAST, n.id)
 ), ordered AS (
-    SELECT n.day, n.id, coalesce(n.taken, nextval('ledger_taken')) AS taken
-    FROM (SELECT * FROM next ORDER BY taken NULLS LAST, id) AS n
+    SELECT q.day, q.id, coalesce(q.taken, nextval('ledger_taken')) AS taken, q.is_suspect
+    FROM (SELECT * FROM placed WHERE place = 1 OR NOT is_behind_suspect ORDER BY place) AS q
 )
-UPDATE webhook_ledger l SET taken = o.taken, attempts = l.attempts + 1
+UPDATE webhook_ledger l SET taken = o.taken,
+    attempts = CASE WHEN o.is_suspect THEN l.attempts + 1 ELSE least(l.attempts + 1, :in_company) END
 FROM ordered o WHERE l.day = o.day AND l.id = o.id AND l.state = 'pending'
 RETURNING l.day, l.id, l.source, l.origin, l.lane, l.received_at, l.taken, l.attempts, l.body, l.parent;
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import TenantId
 from waystate.json import dump
-from waystate.ledger.model import KEPT_DAYS, LedgerRow, Received, Settled
+from waystate.ledger.model import IN_COMPANY, KEPT_DAYS, LedgerRow, Received, Settled
 
 _queries = load_queries(__file__)
 
@@ -30,7 +30,7 @@ async def hand_over_many(conn: Connection, rows: Sequence[Received]) -> None:
 
 
 async def take_many(conn: Connection, lanes: Sequence[int], now: datetime, batch: int) -> list[LedgerRow]:
-    rows = await _queries.take_many(conn, lanes=lanes, since=_oldest_day(now), batch=batch)
+    rows = await _queries.take_many(conn, lanes=lanes, since=_oldest_day(now), batch=batch, in_company=IN_COMPANY)
     return sorted((LedgerRow(**dict(row)) for row in rows), key=lambda row: row.taken)
 
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 from waystate import json
 from waystate.access.auth import Authenticator, facts_of
 from waystate.cache.process import ProcessCache
-from waystate.clock import Clock, iso
-from waystate.contacts.model import Identity, IdentityKind
-from waystate.conversations.model import Conversation, public_conversation_id
+from waystate.clock import Clock
+from waystate.contacts.model import Identity
+from waystate.conversations.model import Conversation
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
 from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, Retry, Unavailable, Unprocessable
@@ -21,11 +21,13 @@ from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.messages.model import Correlation, Direction
 from waystate.messages.status import parse_status
-from waystate.pipelines import correlation, dataplane
+from waystate.pipelines import correlation, dataplane, tracking
 from waystate.pipelines.batch import Batcher
-from waystate.pipelines.dataplane import Changed, Found, StatusChange, Tracked, Tracking
+from waystate.pipelines.dataplane import Changed, Found, StatusChange
+from waystate.pipelines.mappings import no_number, number_of, parse_identity, render_mapping
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.payloads import ChangeStatus, Correlate, TrackMessage
+from waystate.pipelines.tracking import Tracked, Tracking
 from waystate.pipelines.workers import Hint
 from waystate.tenants.routing import Directory, TenantView
 from waystate.web.asgi import Request, Response, Route, json_response
@@ -93,7 +95,7 @@ class StateRoutes:
         self._misses.inc()
         identity = parse_identity(request.tail)
         view = await self._directory.get_tenant(tenant)
-        number = _number_of(view, number)
+        number = number_of(view, number)
         stamp = self.cache.stamp()
         found = await _answer(self._lookups.submit(tenant, (identity, number)))
         body = render_mapping(found, request.tail, view)
@@ -202,7 +204,7 @@ class StateRoutes:
         if default is not None or all(number for _, number in wanted):
             return await self._get_or_open(tenant, view, wanted, default or "")
         found = await dataplane.find_open_many(tenant, wanted, self._db, self._clock)
-        return [Found(each) if each is not None else _no_number() for each in found]
+        return [Found(each) if each is not None else no_number() for each in found]
 
     async def _get_or_open(
         self, tenant: TenantId, view: TenantView, wanted: Sequence[tuple[Identity, str]], default: str
@@ -220,7 +222,7 @@ class StateRoutes:
 
     async def _flush_trackings(self, tenant: TenantId, trackings: Sequence[Tracking]) -> Sequence[Tracked | Refused]:
         view = await self._directory.get_tenant(tenant)
-        results = await dataplane.track_many(tenant, view.settings, trackings, self._db, self._clock)
+        results = await tracking.track_many(tenant, view.settings, trackings, self._db, self._clock)
         for each in results:
             if isinstance(each, Tracked) and each.created:
                 self.cache.invalidate((tenant, each.contact_id))
@@ -242,40 +244,6 @@ class StateRoutes:
                 self.forget(tenant, each)
         self._relay_hint.give(tenant)
         return [NotFound("message_not_found", each.message) if isinstance(each, Rejected) else each for each in results]
-
-
-def parse_identity(text: str) -> Identity:
-    """`+919…`, `919…` or a business-scoped user id."""
-    if _PHONE.fullmatch(text):
-        return Identity(IdentityKind.WA_ID, text.removeprefix("+"))
-    if _BSUID.fullmatch(text):
-        return Identity(IdentityKind.BSUID, text)
-    raise BadRequest(
-        "invalid_wa_id",
-        "A waId is a phone number of 5 to 20 digits with its country code, with or without '+', or a business-scoped user id "
-        "such as US.13491208655302741918. Correct it and ask again.",
-    )
-
-
-def render_mapping(found: Found, wa_id: str | None, view: TenantView, now: datetime | None = None) -> bytes:
-    conversation = found.conversation
-    account = view.accounts.get(conversation.phone_number_id)
-    answer: dict[str, Any] = {
-        "waId": wa_id,
-        "conversationId": public_conversation_id(
-            view.settings.correlation, conversation.id, conversation.genesys_conversation_id
-        ),
-        "contactName": conversation.contact_name,
-        "phoneNumberId": conversation.phone_number_id,
-        "displayPhoneNumber": account.display_phone_number if account is not None else None,
-        "communicationId": conversation.communication_id,
-        "lastActivityAt": iso(conversation.last_activity_at),
-        "status": conversation.status if now is None else conversation.effective_status(now),
-        "isNew": found.is_new,
-        "internalId": str(conversation.id),
-        "tenantId": view.tenant.id,
-    }
-    return json.dump(answer).encode()
 
 
 async def _answer(future: Any) -> Any:
@@ -306,22 +274,6 @@ def _validated(model: type[Model], body: bytes) -> Model:
         return model.model_validate(json.parse(body))
     except ValidationError as error:
         raise invalid_fields(error.errors(include_url=False)) from None
-
-
-def _number_of(view: TenantView, number: str | None) -> str:
-    if number is None:
-        return ""
-    if number not in view.accounts:
-        raise NotFound("unknown_number", "No number of this tenant has that phoneNumberId. Leave it out for the default one.")
-    return number
-
-
-def _no_number() -> Refused:
-    return Conflict(
-        "no_default_number",
-        "This customer has no open conversation and the tenant has no default number to open one on. Say which with "
-        "?phoneNumberId=…, or mark a number as the default.",
-    )
 
 
 def _media(body: TrackMessage) -> dict[str, Any] | None:

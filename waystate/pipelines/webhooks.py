@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from uuid import uuid5
 
 from pydantic import TypeAdapter
 
@@ -22,7 +21,7 @@ from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.json import JsonObject
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow, Received, Settled, lane_of
+from waystate.ledger.model import LedgerRow, Received, Settled, child_id, lane_of
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.pipelines import inbound, outbound, status
 from waystate.pipelines.batch import in_halves, with_retries
@@ -33,8 +32,8 @@ from waystate.tenants.routing import Directory, TenantView
 Changed = Callable[[TenantId, Sequence[Event]], None]
 """Told after each commit, so that the process's look-ups do not answer with what was."""
 
-MAX_ATTEMPTS = 3
-"""A body that a process died on so often is set aside: it may be what kills it."""
+MAX_ATTEMPTS = 4
+"""A body that processes died on so often, lately alone with it, is set aside: it is what kills them."""
 
 _as_json: TypeAdapter[Any] = TypeAdapter(InboundMessage | OutboundMessage | StatusReport)
 
@@ -129,7 +128,7 @@ class WebhookPipeline:
         row = worked.row
         if row.attempts > MAX_ATTEMPTS:
             worked.reject(
-                Reason.INVALID_PAYLOAD, f"A process died {MAX_ATTEMPTS} times on this body; report it before replaying."
+                Reason.INVALID_PAYLOAD, f"Processes died {MAX_ATTEMPTS} times on this body; report it before replaying."
             )
             return []
         try:
@@ -150,7 +149,7 @@ class WebhookPipeline:
         """
         if row.parent is not None:
             parent = row.parent
-            return [item for item in parsed.items if item.phone_number_id and uuid5(parent, item.phone_number_id) == row.id]
+            return [item for item in parsed.items if item.phone_number_id and child_id(parent, item.phone_number_id) == row.id]
         others = {
             item.phone_number_id
             for item in parsed.items
@@ -158,7 +157,7 @@ class WebhookPipeline:
         }
         handed_over += [
             Received(
-                id=uuid5(row.id, number),
+                id=child_id(row.id, number),
                 source=row.source,
                 origin=row.origin,
                 lane=lane_of(number, self._lanes),
@@ -197,9 +196,14 @@ class WebhookPipeline:
         return by_tenant
 
     async def _is_allowed(self, tenant: TenantId, row: LedgerRow, item: Routed) -> bool:
-        """A Meta app may speak only for the numbers that are configured under it."""
-        if row.source != "whatsapp" or item.phone_number_id is None:
+        """A Meta app may speak only for the numbers, and the business accounts, that are configured under it."""
+        if row.source != "whatsapp":
             return True
+        if item.phone_number_id is None:
+            view = await self._directory.get_tenant(tenant)
+            return any(
+                each.business_account_id == item.waba_id and each.meta_app_id == row.origin for each in view.accounts.values()
+            )
         account = await self._directory.account_of(tenant, item.phone_number_id)
         return account is not None and account.meta_app_id == row.origin
 
@@ -297,18 +301,17 @@ def _payload(message: object) -> JsonObject:
 
 
 def _unknown(item: Routed) -> str:
-    what = (
-        f"number {item.phone_number_id}"
-        if item.phone_number_id
-        else f"business account {item.waba_id}"
-        if item.waba_id
-        else f"integration {item.integration_id}"
-    )
-    return f"No tenant is configured for {what}. Add the account and replay this row with `waystate ledger replay`."
+    return f"No tenant is configured for {_named(item)}. Add the account and replay this row with `waystate ledger replay`."
 
 
 def _foreign(item: Routed, row: LedgerRow) -> str:
     return (
-        f"Number {item.phone_number_id} is not configured under Meta app {row.origin}, whose signature this "
-        "body carries. Correct the account's app and replay this row with `waystate ledger replay`."
+        f"The {_named(item)} is not configured under Meta app {row.origin}, whose signature this body carries. Correct the "
+        "account's app and replay this row with `waystate ledger replay`."
     )
+
+
+def _named(item: Routed) -> str:
+    if item.phone_number_id:
+        return f"number {item.phone_number_id}"
+    return f"business account {item.waba_id}" if item.waba_id else f"integration {item.integration_id}"

@@ -124,8 +124,7 @@ class LedgerWorker(Worker):
     async def _take(self, lanes: Sequence[int]) -> None:
         async with self._db.work() as conn:
             self._in_hand = await ledger_store.take_many(conn, lanes, self._clock(), self._batch)
-        # After a take-over what was under way is worked one row at a time, so that a row that kills its worker is alone.
-        self._one_by_one = any(row.attempts > 1 for row in self._in_hand)
+        self._one_by_one = False
 
     async def _work(self, rows: Sequence[LedgerRow]) -> None:
         try:

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 
-from waystate.errors import NotFound, Refused, TooLarge
+from waystate.errors import NotFound, TooLarge
 from waystate.ids import new_id
-from waystate.json import Unreadable, clean_text
+from waystate.json import clean_text
 from waystate.web.problems import (
     BODY_TOO_LARGE,
     UNMATCHED,
@@ -23,8 +23,8 @@ from waystate.web.problems import (
     MethodNotAllowed,
     OnError,
     TooSlow,
+    find_refusal,
     render_problem,
-    unreadable_body,
 )
 
 Scope = MutableMapping[str, Any]
@@ -210,13 +210,12 @@ class Lane:
         return found
 
     def _refuse(self, error: Exception, operation: str) -> Response:
-        if isinstance(error, Unreadable):
-            error = unreadable_body(error)
-        if not isinstance(error, Refused):
+        refused = find_refusal(error)
+        if refused is None:
             request_id = str(new_id())
             self._on_error(operation, error, request_id)
-            error = InternalError(request_id)
-        status, headers, body = render_problem(error)
+            refused = InternalError(request_id)
+        status, headers, body = render_problem(refused)
         return Response(status, body, headers)
 
 

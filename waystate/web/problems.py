@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from waystate import json
-from waystate.errors import BadRequest, Refused, Unprocessable
+from waystate.db.failures import is_transient
+from waystate.errors import BadRequest, Refused, Retry, Unavailable, Unprocessable
 from waystate.ids import new_id
 
 Headers = list[tuple[bytes, bytes]]
@@ -93,6 +94,17 @@ def unreadable_body(error: json.Unreadable) -> BadRequest:
     return BadRequest("unreadable_body", f"The body is {error}. Send one JSON document in UTF-8.")
 
 
+def find_refusal(error: Exception) -> Refused | None:
+    """What the caller is told of an error on purpose, or of a database that does not answer; None is a fault of ours."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, json.Unreadable):
+        return unreadable_body(error)
+    if isinstance(error, Retry) or is_transient(error):
+        return Unavailable("database_unavailable", "The database does not answer now. Send the same again.", retry_after=1.0)
+    return None
+
+
 def log_failure(operation: str, error: Exception, request_id: str) -> None:
     """One log entry with the way to the failure. Messages of exceptions stay out: they quote values, and so people."""
     _log.error("unhandled error", operation=operation, request_id=request_id, traceback=render_traceback(error))
@@ -144,9 +156,13 @@ class LastResort:
         except (ClientDisconnect, WebSocketDisconnect):
             return None
         except Exception as error:
-            request_id = str(new_id())
-            self._on_error(_operation(scope), error, request_id)
-            await _give_up(scope, watched, request_id, started=status != 0)
+            refused = find_refusal(error)
+            if refused is None or status != 0 or scope["type"] != "http":
+                request_id = str(new_id())
+                self._on_error(_operation(scope), error, request_id)
+                await _give_up(scope, watched, request_id, started=status != 0)
+            else:
+                await _response(*render_problem(refused))(scope, receive, watched)
         if scope["type"] == "http":
             key = (_operation(scope) if status != HTTPStatus.METHOD_NOT_ALLOWED else UNMATCHED, status)
             self._answers[key] = self._answers.get(key, 0) + 1

@@ -36,6 +36,10 @@ async def open_many(world: World, tenant: Business, *rows: Activity) -> tuple[di
         return await store.open_many(conn, tenant.tenant, rows, ttl=TTL, now=world.clock.now)
 
 
+def id_of(conversation: Conversation | None) -> UUID | None:
+    return None if conversation is None else conversation.id
+
+
 async def open_one(world: World, tenant: Business, row: Activity) -> Opened:
     (opened,) = (await open_many(world, tenant, row))[0].values()
     return opened
@@ -48,7 +52,7 @@ async def lock(world: World, tenant: Business, *ids: UUID) -> list[Conversation]
 
 async def find(world: World, tenant: Business, *ids: str) -> list[UUID | None]:
     async with world.db.tenant(tenant.tenant) as conn:
-        return [each and each.id for each in await store.find_many(conn, tenant.tenant, ids)]
+        return [id_of(each) for each in await store.find_many(conn, tenant.tenant, ids)]
 
 
 async def correlate(world: World, tenant: Business, conversation: UUID, genesys: str, communication: str | None = None) -> int:
@@ -162,7 +166,7 @@ async def test_an_open_conversation_is_found_by_identity_with_or_without_a_numbe
 
     async def found(now: datetime) -> list[UUID | None]:
         async with world.db.tenant(tenant.tenant) as conn:
-            return [each and each.id for each in await store.find_open_many(conn, tenant.tenant, wanted, now)]
+            return [id_of(each) for each in await store.find_open_many(conn, tenant.tenant, wanted, now)]
 
     assert await found(world.clock.now) == [latest.id, first.id, None, None, None]
     assert await found(world.clock.now + TTL) == [None] * 5, "overdue counts as expired at once"
@@ -201,7 +205,7 @@ async def test_the_open_conversation_of_a_contact_is_preferred_to_its_latest(wor
     async def found() -> list[UUID | None]:
         async with world.db.tenant(tenant.tenant) as conn:
             keys = [("1001", contact), ("1002", contact), ("1001", new_id())]
-            return [each and each.id for each in await store.find_latest_many(conn, tenant.tenant, keys)]
+            return [id_of(each) for each in await store.find_latest_many(conn, tenant.tenant, keys)]
 
     assert await found() == [latest.id, None, None]
     await world.close(tenant)

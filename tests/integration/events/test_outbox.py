@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from tests.world import Business, World
+from tests.world import START, Business, World
 from waystate.db.pool import Connection
 from waystate.events import outbox
 from waystate.events.model import ConversationOpened
@@ -14,9 +14,7 @@ from waystate.ids import TenantId, new_id
 
 
 def opened(conversation: UUID | None = None) -> ConversationOpened:
-    return ConversationOpened(
-        mapping_id=conversation or new_id(), contact_id=new_id(), phone_number_id="1001", at="2026-03-02T12:00Z"
-    )  # type: ignore[arg-type]
+    return ConversationOpened(mapping_id=conversation or new_id(), contact_id=new_id(), phone_number_id="1001", at=START)
 
 
 async def append(world: World, tenant: Business, *events: ConversationOpened) -> None:

@@ -1,4 +1,4 @@
-"""Three clocks that must not be confused: here the customer window and the expiry; Genesys' threading is a matter of look-ups."""
+"""Clocks that must not be confused: the customer window and the expiry. Genesys' threading is a matter of look-ups."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
