@@ -115,7 +115,7 @@ async def recover(
         )
         # A status may have overtaken the answer that the crash took with it.
         messages = await message_store.lock_many(conn, tenant, sorted(set(unknown)))
-        arrived = {each.id: each.wamid for each in messages.values() if each.state.status in ARRIVED and each.wamid}
+        arrived = {each.id: each.wamid for each in messages.values() if each.wamid}
         if arrived:
             await delivery_store.settle_unknown(conn, tenant, arrived, now)
     return len(unknown) - len(arrived)
@@ -173,11 +173,12 @@ def _report(
 
 
 def _settled_by_status(finished: Sequence[Finished], advanced: Advanced) -> list[Finished]:
-    """An unknown send whose message has arrived by its status is `sent`."""
+    """An unknown send of whose message a status has told already is `sent`, also if that status was `failed`."""
     settled: list[Finished] = []
     for each in finished:
         message = advanced.messages.get(each.claimed.message_id)
-        arrived = each.state is State.UNKNOWN and message is not None and message.state.status in ARRIVED
+        told = message is not None and (message.wamid is not None or message.state.status in ARRIVED)
+        arrived = each.state is State.UNKNOWN and told
         if arrived and message is not None:
             result = AttemptResult(outcome=Outcome.UNKNOWN, external_id=message.wamid, error=each.result.error)
             settled.append(

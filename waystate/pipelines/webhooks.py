@@ -2,30 +2,26 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
-
-from pydantic import TypeAdapter
+from typing import TypeVar
 
 from waystate import json
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
-from waystate.channels.parsed import Ignored, Parsed, Routed, Unusable, Value
+from waystate.channels.parsed import Ignored, Parsed, Routed
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
 from waystate.clock import Clock
-from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.errors import Reason, Rejected
 from waystate.events.model import Event
 from waystate.ids import TenantId
-from waystate.json import JsonObject
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow, Received, Settled, child_id, lane_of
+from waystate.ledger.model import LedgerRow, Received, child_id, lane_of
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.pipelines import inbound, outbound, status
 from waystate.pipelines.batch import in_halves, with_retries
 from waystate.pipelines.metering import Meter
+from waystate.pipelines.worked import TenantItems, Worked, letter_of, letter_of_unusable
 from waystate.tenants.model import RouteKind
 from waystate.tenants.routing import Directory, TenantView
 
@@ -35,54 +31,8 @@ Changed = Callable[[TenantId, Sequence[Event]], None]
 MAX_ATTEMPTS = 4
 """A body that processes died on so often, lately alone with it, is set aside: it is what kills them."""
 
-_as_json: TypeAdapter[Any] = TypeAdapter(InboundMessage | OutboundMessage | StatusReport)
-
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(slots=True)
-class Worked:
-    """One ledger row on its way: what its items came to."""
-
-    row: LedgerRow
-    items: int = 0
-    ignored: list[JsonObject] = field(default_factory=list)
-    rejected: list[JsonObject] = field(default_factory=list)
-    dead_letters: list[JsonObject] = field(default_factory=list)
-
-    def reject(self, reason: Reason, message: str, item: str | None = None) -> None:
-        self.rejected.append({"item": item, "reason": reason, "message": message})
-
-    def settled(self) -> Settled:
-        outcome: JsonObject = {"items": self.items}
-        for name in ("ignored", "rejected", "dead_letters"):
-            if listed := getattr(self, name):
-                outcome[name] = listed
-        if self.rejected:
-            outcome |= {"reason": self.rejected[0]["reason"], "message": self.rejected[0]["message"]}
-        return Settled(day=self.row.day, id=self.row.id, state="rejected" if self.rejected else "done", outcome=outcome)
-
-
-@dataclass(slots=True)
-class TenantItems:
-    """One tenant's share of a batch, in the order taken, each item with the row it came from."""
-
-    inbound: list[tuple[Worked, InboundMessage]] = field(default_factory=list)
-    outbound: list[tuple[Worked, OutboundMessage]] = field(default_factory=list)
-    statuses: list[tuple[Worked, StatusReport]] = field(default_factory=list)
-    unusable: list[tuple[Worked, Unusable]] = field(default_factory=list)
-
-    def add(self, worked: Worked, value: Value) -> None:
-        match value:
-            case InboundMessage():
-                self.inbound.append((worked, value))
-            case OutboundMessage():
-                self.outbound.append((worked, value))
-            case StatusReport():
-                self.statuses.append((worked, value))
-            case Unusable():
-                self.unusable.append((worked, value))
 
 
 class WebhookPipeline:
@@ -210,7 +160,7 @@ class WebhookPipeline:
     async def _work_tenant(self, tenant: TenantId, items: TenantItems) -> None:
         """Messages before statuses: a status can only concern a message that is here already, or waits as an early one."""
         view = await self._directory.get_tenant(tenant)
-        letters = [_letter_of_unusable(worked, value) for worked, value in items.unusable]
+        letters = [letter_of_unusable(worked, value) for worked, value in items.unusable]
         letters += await self._inbound(tenant, view, items.inbound)
         letters += await self._outbound(tenant, view, items.outbound)
         letters += await self._statuses(tenant, items.statuses)
@@ -264,40 +214,10 @@ async def _run(
     """Run a batch, halved where it fails; what cannot be used becomes a dead letter alone."""
     results = await in_halves(items, handle)
     return [
-        _letter(worked, message, pipeline, result)
+        letter_of(worked, message, pipeline, result)
         for (worked, message), result in zip(items, results, strict=True)
         if isinstance(result, Exception)
     ]
-
-
-def _letter(worked: Worked, message: object, pipeline: Pipeline, error: Exception) -> DeadLetter:
-    if isinstance(error, Rejected):
-        reason, text = error.reason, error.message
-    elif is_unstorable(error):
-        reason, text = Reason.INVALID_PAYLOAD, f"The item cannot be stored: {error}."
-    else:
-        reason, text = Reason.DATABASE_ERROR, f"{type(error).__name__}: {error}"
-    origin = str(getattr(message, "origin", worked.row.name))
-    worked.dead_letters.append({"item": origin.removeprefix(worked.row.name + ":"), "reason": reason, "message": text})
-    return DeadLetter(pipeline=pipeline, reason=reason, error_message=text, original_payload=_payload(message), origin=origin)
-
-
-def _letter_of_unusable(worked: Worked, value: Unusable) -> DeadLetter:
-    worked.dead_letters.append({"item": value.item, "reason": Reason.INVALID_PAYLOAD, "message": value.why})
-    payload = value.payload if isinstance(value.payload, dict) else {"item": value.payload}
-    return DeadLetter(
-        pipeline=Pipeline.OUTBOUND if worked.row.source == "genesys" else Pipeline.INBOUND,
-        reason=Reason.INVALID_PAYLOAD,
-        error_message=f"The item cannot be used: {value.why}.",
-        original_payload=payload,
-        origin=f"{worked.row.name}:{value.item}",
-    )
-
-
-def _payload(message: object) -> JsonObject:
-    """The item's fields as JSON values, for people to read and mend."""
-    payload: JsonObject = _as_json.dump_python(message, mode="json")
-    return payload
 
 
 def _unknown(item: Routed) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from tests.world import Business, World
+from tests.world import Business, World, wait_for_lock
 from waystate.contacts import store
 from waystate.contacts.model import Identity, IdentityKind, Person, joined, person_of
 from waystate.contacts.store import Recipient
@@ -80,13 +80,30 @@ async def test_a_new_person_met_by_phone_and_by_user_id_at_once_is_one_contact(w
 
 
 async def test_crowds_that_overlap_do_not_deadlock_and_make_each_person_once(world: World, tenant: Business) -> None:
-    def crowd(start: int) -> Sequence[Person]:
-        everybody = [person_of(f"49151{n:07}", f"DE.{(n * 7) % 60:03}", f"N{n}") for n in range(60)]
-        return everybody[start:] + everybody[:start]
+    """By phone in one batch and by user id in the next, so that the people themselves come in different orders."""
 
-    results = await asyncio.gather(*(upsert(world, tenant, *crowd(start)) for start in range(0, 60, 6)))
-    assert all(result == results[0] for result in results)
-    assert await world.value(tenant, "SELECT count(*) FROM contacts") == 60
+    def crowd(batch: int) -> Sequence[Person]:
+        user_ids = [None if batch % 2 else f"DE.{(n * 7) % 60:03}" for n in range(60)]
+        everybody = [person_of(f"49151{n:07}", user_id, f"N{n}") for n, user_id in enumerate(user_ids)]
+        return everybody[batch * 6 :] + everybody[: batch * 6]
+
+    for _ in range(5):
+        results = await asyncio.gather(*(upsert(world, tenant, *crowd(batch)) for batch in range(10)))
+        merged = {identity: contact for result in results for identity, contact in result.items()}
+        assert all(result.items() <= merged.items() for result in results)
+        assert await world.value(tenant, "SELECT count(*) FROM contacts") == 60
+        await world.execute(tenant, "DELETE FROM contacts")
+
+
+async def test_identities_are_claimed_in_one_order_whatever_the_order_of_the_people(world: World, tenant: Business) -> None:
+    """One batch is stopped between its first and its last identity, while another wants the same phones the other way round."""
+    async with world.db.tenant(tenant.tenant) as stop:
+        await store.upsert_many(stop, tenant.tenant, [person_of(None, "DE.2")], world.clock.now)
+        by_user = asyncio.create_task(upsert(world, tenant, person_of("49152", "DE.1"), person_of("49151", "DE.2")))
+        await wait_for_lock(stop)
+        by_phone = asyncio.create_task(upsert(world, tenant, person_of("49151", None), person_of("49152", None)))
+        await asyncio.wait({by_phone}, timeout=0.3)
+    await asyncio.gather(by_user, by_phone)
 
 
 async def test_an_identity_that_ended_belongs_to_nobody(world: World, tenant: Business) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from tests.world import HOLD, LANES, Business, World, accepted, later, lost, refused
+from tests.world import HOLD, LANES, Business, World, accepted, later, lost, refused, wait_for_lock
 from waystate.deliveries import store
 from waystate.deliveries.model import AttemptResult, Claimed, Delivery, Finished, State, Target, finish
 from waystate.ids import new_id
@@ -107,6 +107,16 @@ async def test_a_claim_has_a_limit_and_takes_the_oldest(world: World, tenant: Bu
     await insert(world, tenant, *(delivery(world, number, customer=str(number)) for number in range(5)))
     assert bodies(await world.claim(tenant, batch=2)) == [0, 1]
     assert bodies(await world.claim(tenant, batch=10)) == [2, 3, 4]
+
+
+async def test_of_two_that_claim_at_once_the_second_gets_nothing(world: World, tenant: Business) -> None:
+    await insert(world, tenant, delivery(world, 1))
+    async with world.db.tenant(tenant.tenant) as conn:
+        await conn.execute("UPDATE deliveries SET state = 'sending', attempts = 1")  # the first one, before its commit
+        second = asyncio.create_task(world.claim(tenant))
+        await wait_for_lock(conn)
+    assert await second == []
+    assert await world.value(tenant, "SELECT count(*) FROM delivery_attempts") == 0
 
 
 async def test_of_ten_that_claim_at_once_each_delivery_goes_to_one(world: World, tenant: Business) -> None:

@@ -68,6 +68,18 @@ async def test_what_was_taken_and_not_finished_comes_first_and_in_its_old_order(
     await append(db, rows[2], rows[3])
     first = await take(db, 0)
     await append(db, rows[0], rows[1])
+    assert [row.id for row in await take(db, 0, batch=2)] == [rows[2].id, rows[3].id]
+    second = await take(db, 0, batch=1)
+    assert (second[0].id, second[0].attempts) == (rows[2].id, 3), "what was there at two deaths is taken alone"
+    await settle(db, "done", *first)
+    assert [row.id for row in await take(db, 0)] == [rows[0].id, rows[1].id]
+
+
+async def test_a_second_take_keeps_the_order_of_the_first(db: Database) -> None:
+    rows = [received() for _ in range(4)]
+    await append(db, rows[2], rows[3])
+    first = await take(db, 0)
+    await append(db, rows[0], rows[1])
     second = await take(db, 0)
     assert [row.id for row in second] == [rows[index].id for index in (2, 3, 0, 1)]
     assert [row.taken for row in second[:2]] == [row.taken for row in first]

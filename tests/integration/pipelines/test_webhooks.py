@@ -78,15 +78,23 @@ async def test_a_body_with_many_numbers_and_tenants_reaches_each_in_its_order(wo
     assert (row["state"], row["outcome"]["items"]) == ("done", 50)
 
 
-async def test_items_of_another_lane_are_handed_over_as_a_row_of_their_own(world: World, pipeline: WebhookPipeline) -> None:
+async def test_items_of_other_lanes_are_handed_over_as_rows_of_their_own(world: World, pipeline: WebhookPipeline) -> None:
     first, second = await two_in_different_lanes(world)
-    parent = await append(world, envelope(change(first, first.message("wamid.1")), change(second, second.message("wamid.2"))))
+    lanes = {lane_of(each.number, LANES) for each in (first, second)}
+    third = await world.add("initech", number=next(n for n in map(str, range(3001, 3100)) if lane_of(n, LANES) not in lanes))
+    entries = [change(each, each.message(f"wamid.{each.number}")) for each in (first, second, third)]
+    parent = await append(world, envelope(*entries))
     await pipeline.work(await take(world))
-    assert (await wamids(world, first), await wamids(world, second)) == (["wamid.1"], [])
-    (child,) = await take(world)
-    assert (child.lane, child.parent) == (lane_of(second.number, LANES), parent)
-    await pipeline.work([child])
-    assert (await wamids(world, first), await wamids(world, second)) == (["wamid.1"], ["wamid.2"])
+    children = {row.lane: row for row in await take(world)}
+    assert {row.parent for row in children.values()} == {parent}
+    assert children.keys() == {lane_of(each.number, LANES) for each in (second, third)}
+    tracked = []
+    for each in (second, third):
+        tracked.append([await wamids(world, business) for business in (first, second, third)])
+        await pipeline.work([children[lane_of(each.number, LANES)]])
+    tracked.append([await wamids(world, business) for business in (first, second, third)])
+    own = [[f"wamid.{each.number}"] for each in (first, second, third)]
+    assert tracked == [[own[0], [], []], [own[0], own[1], []], own]
     assert await take(world) == []
 
 

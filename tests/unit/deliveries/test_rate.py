@@ -25,6 +25,15 @@ def test_a_second_worth_may_leave_at_once_and_then_the_rate_holds() -> None:
     assert bucket.has_any(after(0.21))
 
 
+def test_rest_saves_up_no_more_than_a_second_worth() -> None:
+    bucket = TokenBucket(5, NOW)
+    taken = 0
+    while bucket.has_any(after(3600)):
+        bucket.take(after(3600))
+        taken += 1
+    assert taken == 5
+
+
 def test_a_slow_account_still_gets_its_one() -> None:
     bucket = TokenBucket(0.5, NOW)
     assert bucket.has_any(NOW)

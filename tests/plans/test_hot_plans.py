@@ -1,0 +1,161 @@
+"""The statements that every message costs, on tables with a history: planned by their indexes, with no switch touched.
+
+`test_plans.py` asks whether an index could serve; this asks what PostgreSQL does with real numbers, under row-level security.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.databases import Databases
+from tests.plans.explain import PACKAGE, nodes
+from tests.plans.stock import BATCH, NUMBER, Stock, fill
+from waystate.db.pool import Database, load_queries
+from waystate.db.roles import WORK
+from waystate.ids import new_id
+
+BIG = (
+    "webhook_ledger", "contacts", "contact_identities", "conversations", "messages", "message_keys", "message_events", "events",
+    "deliveries", "delivery_attempts",
+)  # fmt: skip
+BROAD = {"tenant_id", "source", "channel", "kind", "target"}
+"""Columns of few values: an index that is entered by these alone is read for all of the tenant's rows."""
+COLUMN = re.compile(r"\(\(?(?:\w+\.)?(\w+)\)?(?:::\w+)? (?:=|<>|<=?|>=?|IS) ")
+
+
+@pytest.fixture(scope="module")
+async def stocked(databases: Databases) -> AsyncIterator[tuple[Any, Stock]]:
+    with databases.fresh() as url:
+        db = await Database.open(url, pool_size=1)
+        stock = await fill(db, url)
+        await db.close(grace=2)
+        connection = await asyncpg.connect(url, statement_cache_size=0)
+        yield connection, stock
+        await connection.close()
+
+
+def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
+    """What the stores would pass for a batch, by `domain.query`."""
+    now, ids = stock.now, [new_id() for _ in range(BATCH)]
+    numbers, times = [NUMBER] * BATCH, [stock.now] * BATCH
+    strings, nones = ["x"] * BATCH, [None] * BATCH
+    keys = list(range(BATCH))
+    since = (now - timedelta(days=9)).date()
+    return {
+        "messages.claim_many": {"source": "whatsapp", "external_ids": stock.wamids, "message_ids": ids},
+        "messages.find_keys": {"external_ids": stock.wamids},
+        "messages.find_conversations": {"ids": stock.messages},
+        "messages.lock_many": {"ids": stock.messages},
+        "messages.advance_many": {
+            "ids": stock.messages, "statuses": strings, "delivered_at": times, "read_at": times, "failed_at": times,
+            "errors": nones,
+        },
+        "messages.attach_wamids": {"ids": stock.messages, "wamids": stock.wamids},
+        "messages.take_early": {"external_ids": stock.wamids},
+        "messages.get_message": {"id": stock.messages[0]},
+        "messages.get_history": {"message_id": stock.messages[0]},
+        "contacts.find_identities": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
+        "contacts.find_recipients": {"contact_ids": stock.contacts},
+        "contacts.rename_contacts": {"ids": stock.contacts, "names": strings},
+        "conversations.expire_overdue_of": {"now": now, "phone_number_ids": numbers, "contact_ids": stock.contacts},
+        "conversations.lock_many": {"ids": stock.conversations},
+        "conversations.touch_many": {
+            "ids": stock.conversations, "activity_at": times, "expires_at": times, "customer_message_at": times,
+            "message_at": times, "message_ids": strings, "previews": strings,
+        },
+        "conversations.find_open_by_identity": {
+            "now": now, "keys": keys, "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "phone_number_ids": numbers,
+        },
+        "conversations.find_by_ids": {
+            "own_keys": keys, "own_ids": stock.conversations, "genesys_keys": keys,
+            "genesys_ids": [f"genesys-{number}-active" for number in keys],
+        },
+        "conversations.find_latest_of_contacts": {"keys": keys, "contact_ids": stock.contacts, "phone_number_ids": numbers},
+        "conversations.correlate_many": {
+            "ids": stock.conversations, "genesys_conversation_ids": strings, "communication_ids": nones,
+        },
+        "conversations.expire_due": {"now": now, "batch": 1000},
+        "deliveries.claim_heads": {
+            "lanes": list(range(64)), "now": now, "paused_accounts": ["1002"], "batch": 64, "holder": "h", "epoch": 1,
+            "window": 1000,
+        },
+        "deliveries.find_unsettled": {"state": "unknown", "lanes": None, "due_at": now},
+        "deliveries.recover_interrupted": {
+            "lanes": list(range(64)), "now": now, "hold_until": now, "unknown_until": now + timedelta(minutes=10),
+        },
+        "deliveries.settle_unknown": {"message_ids": stock.messages, "wamids": stock.wamids, "now": now},
+        "deliveries.give_up_unknown": {"now": now},
+        "deliveries.list_of_message": {"message_id": stock.messages[0]},
+        "events.stamp_many": {"position": 1, "batch": 500},
+        "events.list_after": {"position": 11_900, "batch": 100},
+        "ledger.take_many": {"lanes": list(range(64)), "since": since, "batch": 500, "in_company": 2},
+        "ledger.count_pending": {"since": since},
+    }  # fmt: skip
+
+
+HOT = sorted(parameters(Stock(messages=[new_id()])))
+
+
+async def plan_of(conn: Any, name: str, arguments: dict[str, Any], *, generic: bool) -> dict[str, Any]:
+    """As a tenant's transaction has it planned: for these values, or for any, as a prepared statement ends up with."""
+    domain, query = name.split(".")
+    queries = load_queries(str(PACKAGE / domain / "store.py"))
+    order = queries.driver_adapter.var_sorted[query]
+    sql = getattr(queries, query).sql.strip().rstrip(";")
+    await conn.execute(f"BEGIN; SET LOCAL ROLE {WORK}; SET LOCAL app.tenant_id = 'acme'")
+    try:
+        if generic:
+            await conn.execute(f"SET LOCAL plan_cache_mode = force_generic_plan; PREPARE hot AS {sql}")
+            row = await conn.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE hot({', '.join(['NULL'] * len(order))})")
+        else:
+            values = [({"tenant_id": "acme"} | arguments)[each] for each in order]
+            row = await conn.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *values)
+    finally:
+        await conn.execute("ROLLBACK; DEALLOCATE ALL")
+    plan: dict[str, Any] = json.loads(row)[0]["Plan"]
+    return plan
+
+
+def wide_reads(plan: dict[str, Any], partial: set[str]) -> set[str]:
+    """Big tables that are read from end to end, or through an index of all rows by nothing but the tenant.
+
+    Partitions that are empty do not count: reading them is free.
+    """
+    found = set()
+    for node in nodes(plan):
+        table, index = node.get("Relation Name", ""), node.get("Index Name", "")
+        if node["Node Type"] == "Seq Scan" and table.startswith(BIG) and node["Total Cost"] > 50:
+            found.add(table)
+        if index.startswith(BIG) and index not in partial and set(COLUMN.findall(node.get("Index Cond", ""))) <= BROAD:
+            found.add(index)
+    return found
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+@pytest.mark.parametrize("name", HOT)
+async def test_no_message_reads_a_big_table_from_end_to_end(stocked: tuple[Any, Stock], name: str, generic: bool) -> None:
+    conn, stock = stocked
+    plan = await plan_of(conn, name, parameters(stock)[name], generic=generic)
+    assert wide_reads(plan, await partial_indexes(conn)) == set()
+
+
+async def partial_indexes(conn: Any) -> set[str]:
+    rows = await conn.fetch("SELECT indexrelid::regclass::text AS name FROM pg_index WHERE indpred IS NOT NULL")
+    return {row["name"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT id FROM messages WHERE wamid = 'x'", "SELECT id FROM webhook_ledger WHERE origin = 'x'"]
+)
+@pytest.mark.parametrize("switch", ["enable_seqscan", "enable_bitmapscan", "enable_indexscan"])
+async def test_the_guard_sees_a_wide_read(stocked: tuple[Any, Stock], sql: str, switch: str) -> None:
+    conn, _ = stocked
+    await conn.execute(f"BEGIN; SET LOCAL ROLE {WORK}; SET LOCAL app.tenant_id = 'acme'; SET LOCAL {switch} = off")
+    plan = json.loads(await conn.fetchval(f"EXPLAIN (FORMAT JSON) {sql}"))[0]["Plan"]
+    await conn.execute("ROLLBACK")
+    assert wide_reads(plan, await partial_indexes(conn)) != set()

@@ -1,0 +1,90 @@
+"""One ledger row on its way through the pipelines: its items by tenant, what became of them, its dead letters. Pure."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from waystate.channels.parsed import Unusable, Value
+from waystate.db.failures import is_unstorable
+from waystate.dead_letters.model import DeadLetter, Pipeline
+from waystate.errors import Reason, Rejected
+from waystate.json import JsonObject
+from waystate.ledger.model import LedgerRow, Settled
+from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+
+_as_json: TypeAdapter[Any] = TypeAdapter(InboundMessage | OutboundMessage | StatusReport)
+
+
+@dataclass(slots=True)
+class Worked:
+    """One ledger row on its way: what its items came to."""
+
+    row: LedgerRow
+    items: int = 0
+    ignored: list[JsonObject] = field(default_factory=list)
+    rejected: list[JsonObject] = field(default_factory=list)
+    dead_letters: list[JsonObject] = field(default_factory=list)
+
+    def reject(self, reason: Reason, message: str, item: str | None = None) -> None:
+        self.rejected.append({"item": item, "reason": reason, "message": message})
+
+    def settled(self) -> Settled:
+        outcome: JsonObject = {"items": self.items}
+        for name in ("ignored", "rejected", "dead_letters"):
+            if listed := getattr(self, name):
+                outcome[name] = listed
+        if self.rejected:
+            outcome |= {"reason": self.rejected[0]["reason"], "message": self.rejected[0]["message"]}
+        return Settled(day=self.row.day, id=self.row.id, state="rejected" if self.rejected else "done", outcome=outcome)
+
+
+@dataclass(slots=True)
+class TenantItems:
+    """One tenant's share of a batch, in the order taken, each item with the row it came from."""
+
+    inbound: list[tuple[Worked, InboundMessage]] = field(default_factory=list)
+    outbound: list[tuple[Worked, OutboundMessage]] = field(default_factory=list)
+    statuses: list[tuple[Worked, StatusReport]] = field(default_factory=list)
+    unusable: list[tuple[Worked, Unusable]] = field(default_factory=list)
+
+    def add(self, worked: Worked, value: Value) -> None:
+        match value:
+            case InboundMessage():
+                self.inbound.append((worked, value))
+            case OutboundMessage():
+                self.outbound.append((worked, value))
+            case StatusReport():
+                self.statuses.append((worked, value))
+            case Unusable():
+                self.unusable.append((worked, value))
+
+
+def letter_of(worked: Worked, message: object, pipeline: Pipeline, error: Exception) -> DeadLetter:
+    if isinstance(error, Rejected):
+        reason, text = error.reason, error.message
+    elif is_unstorable(error):
+        reason, text = Reason.INVALID_PAYLOAD, f"The item cannot be stored: {error}."
+    else:
+        reason, text = Reason.DATABASE_ERROR, f"{type(error).__name__}: {error}"
+    origin = str(getattr(message, "origin", worked.row.name))
+    worked.dead_letters.append({"item": origin.removeprefix(worked.row.name + ":"), "reason": reason, "message": text})
+    return DeadLetter(pipeline=pipeline, reason=reason, error_message=text, original_payload=_payload(message), origin=origin)
+
+
+def letter_of_unusable(worked: Worked, value: Unusable) -> DeadLetter:
+    worked.dead_letters.append({"item": value.item, "reason": Reason.INVALID_PAYLOAD, "message": value.why})
+    payload = value.payload if isinstance(value.payload, dict) else {"item": value.payload}
+    return DeadLetter(
+        pipeline=Pipeline.OUTBOUND if worked.row.source == "genesys" else Pipeline.INBOUND,
+        reason=Reason.INVALID_PAYLOAD,
+        error_message=f"The item cannot be used: {value.why}.",
+        original_payload=payload,
+        origin=f"{worked.row.name}:{value.item}",
+    )
+
+
+def _payload(message: object) -> JsonObject:
+    """The item's fields as JSON values, for people to read and mend."""
+    payload: JsonObject = _as_json.dump_python(message, mode="json")
+    return payload
