@@ -13,6 +13,7 @@ import pydantic_core
 
 JsonObject = dict[str, Any]
 
+TOO_DEEP = "not usable JSON: it is nested more than 200 levels deep"
 _LONG_INTEGER = 18
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89abAB])|[\[:,]\s*-?(?:\d{17}|\d[\d.]*[eE]\+?\d{3}|NaN|I)")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -31,7 +32,7 @@ def parse(body: bytes) -> Any:
         try:
             return pydantic_core.from_json(body, allow_inf_nan=False)
         except ValueError as error:
-            raise Unreadable(f"not valid JSON: {error}") from None
+            raise Unreadable(TOO_DEEP if "recursion limit" in str(error) else f"not valid JSON: {error}") from None
     return _parse_carefully(body)
 
 
@@ -54,7 +55,7 @@ def _parse_carefully(body: bytes) -> Any:
     except ValueError as error:
         raise Unreadable(f"not valid JSON: {error}") from None
     except RecursionError:
-        raise Unreadable("not usable JSON: it is nested too deeply") from None
+        raise Unreadable(TOO_DEEP) from None
 
 
 def _integer(digits: str) -> int | str:

@@ -163,10 +163,10 @@ async def test_key_and_named_tenant_must_agree(tenants: Tenants) -> None:
     assert (await tenants.place.http.get(path, headers={"x-api-key": tenants.keys[A]})).status_code == 200
 
 
-async def test_revoked_and_expired_keys_stop_working_within_a_second(tenants: Tenants) -> None:
+async def test_revoked_and_expired_keys_stop_working_within_seconds(tenants: Tenants) -> None:
     path = f"/state/mapping/{PHONE}"
     key, plaintext = await make_key(tenants.place, A)
-    _, short = await make_key(tenants.place, A, expires_at=utc_now() + timedelta(seconds=0.4))
+    _, short = await make_key(tenants.place, A, expires_at=utc_now() + timedelta(seconds=1))
     assert (await tenants.call("GET", path, plaintext)).status_code == 200
     assert (await tenants.call("GET", path, short)).status_code == 200
     async with tenants.place.app.db.tenant(A) as conn:
@@ -175,7 +175,7 @@ async def test_revoked_and_expired_keys_stop_working_within_a_second(tenants: Te
     async def are_refused() -> bool:
         return {(await tenants.call("GET", path, each)).status_code for each in (plaintext, short)} == {401}
 
-    await until(are_refused, timeout=1.1)
+    await until(are_refused, timeout=2)
     assert (await tenants.call("GET", path, plaintext)).json()["code"] == "api_key_revoked"
     assert (await tenants.call("GET", path, short)).json()["code"] == "api_key_expired"
 
