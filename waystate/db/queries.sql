@@ -34,3 +34,9 @@ WHERE i.inhparent::regclass::text IN ('webhook_ledger', 'events', 'messages', 'm
 -- Row-level security hides tenants' rows from the owner, so the statistics are asked; above zero a partition was missing.
 SELECT coalesce(sum(s.n_tup_ins - s.n_tup_del), 0)::bigint FROM pg_stat_user_tables s
 WHERE s.schemaname = 'public' AND s.relname LIKE '%\_default';
+
+-- name: list_grown
+-- Names need no quotes: they are ours. A table never analysed has -1 tuples.
+SELECT c.oid::regclass::text AS name FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+WHERE s.schemaname = 'public' AND c.relkind = 'r' AND s.n_mod_since_analyze > greatest(500, c.reltuples)
+    AND pg_has_role(c.relowner, 'USAGE');

@@ -214,7 +214,7 @@ class StateRoutes:
         for conversation in opened:
             self.cache.invalidate((tenant, conversation.contact_id))
         if opened:
-            self._relay_hint.give(tenant)
+            self._relay_hint.give_later(tenant)
         return list(answers)
 
     async def _flush_finds(self, tenant: TenantId, ids: Sequence[str]) -> Sequence[Conversation | None]:
@@ -226,13 +226,13 @@ class StateRoutes:
         for each in results:
             if isinstance(each, Tracked) and each.created:
                 self.cache.invalidate((tenant, each.contact_id))
-        self._relay_hint.give(tenant)
+        self._relay_hint.give_later(tenant)
         return results
 
     async def _flush_changes(self, tenant: TenantId, changes: Sequence[StatusChange]) -> Sequence[Changed | Refused]:
         results, advanced = await dataplane.change_many(tenant, changes, self._db, self._clock)
         self._meter.advanced(advanced)
-        self._relay_hint.give(tenant)
+        self._relay_hint.give_later(tenant)
         return results
 
     async def _flush_correlations(
@@ -242,7 +242,7 @@ class StateRoutes:
         for each in results:
             if not isinstance(each, Rejected):
                 self.forget(tenant, each)
-        self._relay_hint.give(tenant)
+        self._relay_hint.give_later(tenant)
         return [NotFound("message_not_found", each.message) if isinstance(each, Rejected) else each for each in results]
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
-from waystate.db import partitions
+from waystate.db import partitions, statistics
 from waystate.db.pool import Database
 from waystate.events import outbox
 from waystate.ids import TenantId
@@ -45,6 +45,7 @@ class Timers:
             ("unknown_sends", timedelta(seconds=5), self.give_up_unknown),
             ("expiry", timedelta(minutes=5), self.expire),
             ("partitions", timedelta(hours=1), self.make_partitions),
+            ("statistics", timedelta(seconds=5), self.analyze_grown),
         ]
 
     async def run(self) -> None:
@@ -86,6 +87,10 @@ class Timers:
             log.info("Partitions made ahead", partitions=made)
         if rows:
             log.critical("Rows landed in a DEFAULT partition: partitions were not made ahead in time.", rows=rows)
+
+    async def analyze_grown(self) -> None:
+        async with self._db.owner() as conn:
+            await statistics.analyze_grown(conn)
 
     async def _expire_batch(self, tenant: TenantId) -> int:
         now = self._clock()

@@ -1,0 +1,251 @@
+"""What a run came to: the database's rows against the far sides' journals, hop by hop. A right run has no problem.
+
+Lost, doubled and out of order are decided here and nowhere else, so what planted bugs prove of the checks holds for every run.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import asyncpg
+
+from tests.faults.harness_backlog import Body, Message
+
+_SHOWN = 3
+"""Examples named in a problem."""
+_INTERRUPTED = "SELECT count(*) FROM delivery_attempts WHERE target = 'whatsapp' AND error->>'code' = 'interrupted'"
+
+Rows = Sequence[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Findings:
+    problems: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    """Messages whose send nobody can tell of: allowed, and told."""
+
+    def expect(self, what: str, wrong: Iterable[Any]) -> None:
+        found = list(wrong)
+        self.counts[what] = len(found)
+        if found:
+            self.problems.append(f"{what}: {len(found)}, such as {found[:_SHOWN]}")
+
+
+@dataclass(slots=True)
+class Seen:
+    """Everything that was written down, in order."""
+
+    ledger: Rows
+    messages: Rows
+    events: Rows
+    deliveries: Rows
+    others: dict[str, int]
+    """Tables that should be empty, by what a row in them would be."""
+    interrupted: int
+    """Sends to WhatsApp that were under way when their process died."""
+    written: dict[str, Message]
+    """By wamid: what customers wrote."""
+    views: Rows
+    """The simulator's journal, by customer."""
+    state: dict[str, Any]
+
+    def of(self, side: str) -> Rows:
+        return list(chain.from_iterable(view[side] for view in self.views))
+
+
+async def look(
+    connection: asyncpg.Connection, journal: dict[str, Any], state: dict[str, Any], bodies: Sequence[Body] = ()
+) -> Findings:
+    assert journal["complete"], "the simulator's journal overflowed"
+    seen = Seen(
+        ledger=await _rows(connection, "SELECT id, source, state, taken, outcome, body FROM webhook_ledger ORDER BY taken, id"),
+        messages=await _rows(
+            connection, "SELECT id, direction, status, wamid, genesys_message_id, error FROM messages ORDER BY id"
+        ),
+        events=await _rows(
+            connection,
+            "SELECT type, seq, position, message_id, data->>'wamid' AS wamid, data->>'genesys_message_id' AS genesys_message_id"
+            " FROM events ORDER BY seq",
+        ),
+        deliveries=await _rows(
+            connection, "SELECT target, state, position, attempts, message_id FROM deliveries ORDER BY position"
+        ),
+        others=await _others(connection),
+        interrupted=await connection.fetchval(_INTERRUPTED),
+        written=_written(bodies, journal["customers"]),
+        views=journal["customers"],
+        state=state,
+    )
+    findings = Findings()
+    for check in (_inbound, _genesys, _outbound, _statuses, _order, _at_rest):
+        check(seen, findings)
+    findings.counts |= _counts(seen)
+    return findings
+
+
+def _inbound(seen: Seen, findings: Findings) -> None:
+    """Every acknowledged message: one row, one event, one delivery."""
+    inbound = [each for each in seen.messages if each["direction"] == "inbound"]
+    rows = Counter(each["wamid"] for each in inbound)
+    events = Counter(each["wamid"] for each in seen.events if each["type"] == "inbound.enriched")
+    made = Counter(each["message_id"] for each in seen.deliveries if each["target"] == "genesys")
+    findings.expect("inbound lost: no message row", seen.written.keys() - rows.keys())
+    findings.expect("inbound from nowhere", rows.keys() - seen.written.keys())
+    findings.expect("inbound doubled: several message rows", _more_than_one(rows))
+    findings.expect("inbound without an event", rows.keys() - events.keys())
+    findings.expect("inbound event doubled", _more_than_one(events))
+    findings.expect("inbound without a delivery", {each["id"] for each in inbound} - made.keys())
+    findings.expect("inbound delivery doubled", _more_than_one(made))
+
+
+def _genesys(seen: Seen, findings: Findings) -> None:
+    """At least once, always with the same (messageId, time): the journal has one entry a pair and counts its repeats."""
+    received = Counter(each["messageId"] for each in seen.of("genesysReceived"))
+    findings.expect("never reached Genesys", seen.written.keys() - received.keys())
+    findings.expect("reached Genesys under another time", _more_than_one(received))
+    findings.expect("from nowhere at Genesys", received.keys() - seen.written.keys())
+
+
+def _outbound(seen: Seen, findings: Findings) -> None:
+    """Every acknowledged answer of an agent: one row, one event, one delivery; at WhatsApp once, or unknown and told."""
+    accepted = {each["id"] for each in seen.of("agentReplied") if each["accepted"]}
+    outbound = [each for each in seen.messages if each["direction"] == "outbound"]
+    rows = Counter(each["genesys_message_id"] for each in outbound)
+    events = Counter(each["genesys_message_id"] for each in seen.events if each["type"] == "outbound.processed")
+    states = {str(each["message_id"]): each["state"] for each in seen.deliveries if each["target"] == "whatsapp"}
+    got = {each["opaque"]: each for each in seen.of("whatsappGot")}
+    findings.expect("answers that the platform gave up", {each["id"] for each in seen.of("agentReplied")} - accepted)
+    findings.expect("answers lost: no message row", accepted - rows.keys())
+    findings.expect("answers doubled: several message rows", _more_than_one(rows))
+    findings.expect("answers without an event", accepted - events.keys())
+    findings.expect("answer's event doubled", _more_than_one(events))
+    findings.expect("answers without a delivery", {str(each["id"]) for each in outbound} - states.keys())
+    findings.expect("silently doubled at WhatsApp", [key for key, each in got.items() if len(each["wamids"]) > 1])
+    findings.expect("at WhatsApp without our id", [each for each in got if each not in states])
+    findings.expect("arrived and not known as sent", [key for key in got if states.get(key) != "sent"])
+    never = states.keys() - got.keys()
+    findings.expect("never arrived and not known as unknown", [key for key in never if states[key] != "unknown"])
+    findings.unknown = sorted(key for key, state in states.items() if state == "unknown")
+
+
+def _statuses(seen: Seen, findings: Findings) -> None:
+    """Final everywhere, and as the customers saw it; agents are told."""
+    final = {str(each["id"]): each for each in seen.messages if each["direction"] == "outbound"}
+    told = {each["id"]: each["status"] for each in seen.of("receipts")}
+    arrived = [final[each["opaque"]] for each in seen.of("whatsappGot") if each["opaque"] in final]
+    findings.expect(
+        "sends without a final status", [each["id"] for each in arrived if each["status"] not in ("read", "failed")]
+    )
+    findings.expect(
+        "sends whose agent was told nothing or something else",
+        [
+            (each["id"], each["status"], told.get(each["genesys_message_id"]))
+            for each in arrived
+            if told.get(each["genesys_message_id"]) != {"read": "Delivered", "failed": "Failed"}.get(each["status"])
+        ],
+    )
+    inbound = [each for each in seen.messages if each["direction"] == "inbound"]
+    findings.expect("customers' messages not processed", [each["wamid"] for each in inbound if each["status"] != "processed"])
+    undeliverable = seen.state["struck"].get("undeliverable", 0)
+    failed = sum(each["status"] == "failed" for each in arrived)
+    findings.expect("failed, but not because undeliverable", range(failed - undeliverable))
+    findings.expect("statuses that the platform gave up", range(seen.state["whatsapp"]["statusesLost"]))
+
+
+def _order(seen: Seen, findings: Findings) -> None:
+    """Per customer and at every hop, the order in which they wrote; to WhatsApp, the order in which agents answered."""
+    of_message = {each["id"]: each["wamid"] for each in seen.messages if each["direction"] == "inbound"}
+    relayed = sorted((each for each in seen.events if each["position"] is not None), key=lambda each: each["position"])
+    hops = {
+        "ledger": chain.from_iterable(_wamids(each["body"]) for each in seen.ledger if each["source"] == "whatsapp"),
+        "messages": of_message.values(),
+        "events": [each["wamid"] for each in seen.events if each["type"] == "inbound.enriched"],
+        "relay": [each["wamid"] for each in relayed if each["type"] == "inbound.enriched"],
+        "deliveries": [of_message.get(each["message_id"]) for each in seen.deliveries if each["target"] == "genesys"],
+        "Genesys": [each["messageId"] for each in seen.of("genesysReceived")],
+    }
+    for hop, wamids in hops.items():
+        findings.expect(f"order inverted: {hop}", inversions([seen.written[each] for each in wamids if each in seen.written]))
+    findings.expect("order inverted: WhatsApp", range(seen.state["whatsapp"]["orderInversions"]))
+    positions = [each["position"] for each in relayed]
+    findings.expect("gaps in the positions", set(range(1, len(positions) + 1)) ^ set(positions))
+
+
+def _at_rest(seen: Seen, findings: Findings) -> None:
+    findings.expect(
+        "webhooks rejected or left", [(each["id"], each["outcome"]) for each in seen.ledger if each["state"] != "done"]
+    )
+    findings.expect("events not relayed", [each["seq"] for each in seen.events if each["position"] is None])
+    findings.expect(
+        "deliveries not finished", [each["message_id"] for each in seen.deliveries if each["state"] not in ("sent", "unknown")]
+    )
+    for name, count in seen.others.items():
+        findings.expect(name, range(count))
+
+
+def inversions(messages: Iterable[Message]) -> list[Message]:
+    """Messages whose first appearance comes behind a later one of the same customer."""
+    highest: dict[str, int] = {}
+    met: set[str] = set()
+    found: list[Message] = []
+    for message in messages:
+        if message.wamid not in met and message.number < highest.get(message.customer, 0):
+            found.append(message)
+        met.add(message.wamid)
+        highest[message.customer] = max(highest.get(message.customer, 0), message.number)
+    return found
+
+
+def _written(bodies: Sequence[Body], views: Rows) -> dict[str, Message]:
+    """Of the simulator's own customers, what Waystate acknowledged; the rest is still on its way when it should not be."""
+    written = {message.wamid: message for body in bodies for message in body.messages}
+    for view in views:
+        for each in view["wrote"]:
+            written[each["wamid"]] = Message(view["id"], each["number"], each["wamid"])
+    return written
+
+
+def _wamids(body: bytes) -> list[str]:
+    value = json.loads(body)["entry"][0]["changes"][0]["value"]
+    return [each["id"] for each in value.get("messages", [])]
+
+
+def _counts(seen: Seen) -> dict[str, int]:
+    received = seen.of("genesysReceived")
+    return {
+        "customers": len({message.customer for message in seen.written.values()}),
+        "messages written": len(seen.written),
+        "webhooks in the ledger": len(seen.ledger),
+        "repeats at Genesys": sum(each["repeats"] for each in received),
+        "agents' answers": len(seen.of("agentReplied")),
+        "sends at WhatsApp": seen.state["whatsapp"]["sends"],
+        "sends under way when killed": seen.interrupted,
+        "sends unknown": sum(each["state"] == "unknown" for each in seen.deliveries),
+        "attempts": sum(each["attempts"] for each in seen.deliveries),
+    }
+
+
+def _more_than_one(counted: Counter[Any]) -> list[Any]:
+    return [key for key, count in counted.items() if count > 1]
+
+
+async def _others(connection: asyncpg.Connection) -> dict[str, int]:
+    default = [
+        f"SELECT count(*) AS n FROM {table}_default"
+        for table in ("webhook_ledger", "events", "messages", "message_events", "deliveries", "delivery_attempts")
+    ]
+    return {
+        "dead letters": await connection.fetchval("SELECT count(*) FROM dead_letters"),
+        "statuses that found no message": await connection.fetchval("SELECT count(*) FROM early_statuses"),
+        "rows without a partition": await connection.fetchval(
+            f"SELECT sum(n)::bigint FROM ({' UNION ALL '.join(default)}) AS d"
+        ),
+    }
+
+
+async def _rows(connection: asyncpg.Connection, query: str) -> Rows:
+    return [dict(row) for row in await connection.fetch(query)]

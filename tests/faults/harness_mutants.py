@@ -1,0 +1,82 @@
+"""Planted bugs: copies of the package with one change each, so that the harness is known to see what it is made for."""
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.faults.harness import ROOT
+from tests.faults.harness_processes import clean_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """`right` stands once in `module`, and becomes `wrong`."""
+
+    name: str
+    module: str
+    right: str
+    wrong: str
+
+    def plant(self, folder: Path) -> Path:
+        """A copy of the package in `folder`, with the bug in it; proven to be what a process started there runs."""
+        shutil.copytree(ROOT / "waystate", folder / "waystate", ignore=shutil.ignore_patterns("__pycache__"))
+        module = folder / "waystate" / self.module
+        source = module.read_text()
+        assert source.count(self.right) == 1, (
+            f"'{self.name}' cannot be planted: {self.module} has changed; change the mutant too"
+        )
+        module.write_text(source.replace(self.right, self.wrong))
+        assert _imported(folder) == folder / "waystate"
+        return folder
+
+
+NO_DEDUPE = Mutant(
+    name="no dedupe",
+    module="messages/store.py",
+    right='    return {row["external_id"] for row in rows}\n\n\nasync def insert_many',
+    wrong="    return set(keys)\n\n\nasync def insert_many",
+)
+"""The key is written, and nobody looks whether it was there."""
+
+SETTLED_FIRST = Mutant(
+    name="ack first: the ledger row is done before its messages are",
+    module="pipelines/webhooks.py",
+    right="        await asyncio.gather(*(self._work_tenant(",
+    wrong=(
+        "        async with self._db.work() as conn:\n"
+        "            await ledger_store.settle_many(conn, [worked.settled() for worked in batch])\n"
+        "        await asyncio.gather(*(self._work_tenant("
+    ),
+)
+
+ANSWERED_FIRST = Mutant(
+    name="ack first: the webhook is answered before it is durable",
+    module="pipelines/intake.py",
+    right="            await self._rows.submit(",
+    wrong="            self._rows.submit(",
+)
+
+SENT_AGAIN = Mutant(
+    name="a send whose answer was lost is sent again",
+    module="deliveries/model.py",
+    right="    if outcome is Outcome.UNKNOWN and claimed.target is not Target.WHATSAPP:",
+    wrong="    if outcome is Outcome.UNKNOWN:",
+)
+
+OVERTAKING = Mutant(
+    name="nobody waits for the customer's message before",
+    module="deliveries/queries.sql",
+    right="SELECT DISTINCT ON (o.order_key) ",
+    wrong="SELECT ",
+)
+
+
+def _imported(folder: Path) -> Path:
+    environment = clean_environment([("PYTHONPATH", str(folder))])
+    program = "import waystate; print(waystate.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=folder, capture_output=True, text=True, check=True
+    )
+    return Path(done.stdout.strip()).parent

@@ -1,0 +1,120 @@
+"""R0: the harness is shown bugs that it must see, before anybody believes what it does not see."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.faults.harness import Harness, harness
+from tests.faults.harness_findings import Findings
+from tests.faults.harness_mutants import ANSWERED_FIRST, NO_DEDUPE, OVERTAKING, SENT_AGAIN, SETTLED_FIRST
+from tests.faults.harness_record import Record
+
+TRIES = 5
+"""Kills at the most until a bug shows that only shows when a kill falls into it."""
+QUIET = {"agent_reply_share": 0.0, "answer_delay": 0.0}
+
+
+async def test_harness_sees_that_nothing_is_deduplicated(database_url: str, records: list[Record], tmp_path: Path) -> None:
+    package = NO_DEDUPE.plant(tmp_path)
+    async with harness("no-dedupe", 2, records, url=database_url, package=package, pace=QUIET, WORKER_BATCH="50") as run:
+        await run.fill(run.authors(count=50).bodies(400))
+        await run.serve.run()
+        await run.drained(60)
+        findings = await run.find()
+    assert findings.counts["inbound doubled: several message rows"] > 0
+    assert findings.counts["inbound event doubled"] > 0
+    assert findings.counts["inbound lost: no message row"] == 0
+
+
+async def test_harness_sees_that_ledger_rows_are_done_too_early(
+    database_url: str, records: list[Record], tmp_path: Path
+) -> None:
+    package = SETTLED_FIRST.plant(tmp_path)
+    async with harness("settled-first", 3, records, url=database_url, package=package, pace=QUIET) as run:
+        findings = await killed_at_the_first_step(run, tries=TRIES)
+    assert findings.counts["inbound lost: no message row"] > 0
+
+
+async def test_harness_sees_that_a_send_is_repeated(database_url: str, records: list[Record], tmp_path: Path) -> None:
+    package, pace = SENT_AGAIN.plant(tmp_path), {"agent_reply_share": 1.0, "agent_reply_delay": 0.0}
+    async with harness("sent-again", 8, records, url=database_url, package=package, pace=pace) as run:
+        await run.serve.run()
+        await run.control("PUT", "/faults", {"lost_answers": 0.3})
+        await run.control("POST", "/load", {"customers": 50, "rate": 50, "total": 100})
+        async with asyncio.timeout(30):
+            while not (await run.control("GET", "/state"))["whatsapp"]["doubled"]:  # noqa: ASYNC110 - it signals nobody
+                await asyncio.sleep(0.1)
+        findings = await run.find()
+    assert findings.counts["silently doubled at WhatsApp"] > 0
+
+
+async def test_harness_sees_that_messages_overtake_each_other(database_url: str, records: list[Record], tmp_path: Path) -> None:
+    package = OVERTAKING.plant(tmp_path)
+    async with harness("overtaking", 9, records, url=database_url, package=package, pace=QUIET) as run:
+        await run.fill(run.authors(count=10).bodies(200))
+        await run.control("PUT", "/faults", {"server_errors": 0.2})
+        await run.serve.run()
+        await run.drained(60)
+        findings = await run.find()
+    assert findings.counts["order inverted: Genesys"] > 0
+    assert findings.counts["order inverted: deliveries"] == 0
+
+
+@pytest.mark.faults
+async def test_the_same_kills_find_nothing_without_a_bug(database_url: str, records: list[Record]) -> None:
+    async with harness("no-mutant", 3, records, url=database_url, pace=QUIET) as run:
+        findings = await killed_at_the_first_step(run, tries=TRIES)
+        assert findings.problems == [], run.evidence()
+
+
+async def test_harness_sees_that_webhooks_are_answered_too_early(
+    database_url: str, records: list[Record], tmp_path: Path
+) -> None:
+    package = ANSWERED_FIRST.plant(tmp_path)
+    async with harness("answered-first", 4, records, url=database_url, package=package, pace=QUIET) as run:
+        findings = await killed_at_the_door(run)
+    assert findings.counts["inbound lost: no message row"] > 0
+
+
+async def test_what_was_acknowledged_at_the_door_is_there_whatever_was_killed(database_url: str, records: list[Record]) -> None:
+    async with harness("door", 4, records, url=database_url, pace=QUIET) as run:
+        findings = await killed_at_the_door(run)
+        assert findings.problems == [], run.evidence()
+
+
+async def killed_at_the_first_step(run: Harness, *, tries: int) -> Findings:
+    """The worker is killed as soon as the ledger says that something is done; again until that shows something."""
+    findings = Findings()
+    await run.serve.run()
+    for _ in range(tries):
+        async with run.database() as connection:
+            before = await run.progress(connection)
+            await run.fill(run.authors(count=50, first=len(run.bodies)).bodies(600))
+            while await run.progress(connection) == before:  # noqa: ASYNC110 - the database signals nobody
+                await asyncio.sleep(0.001)
+            progress = await run.progress(connection)
+        await run.kill("worker", progress)
+        await run.drained(60)
+        findings = await run.find()
+        if findings.problems:
+            break
+    return findings
+
+
+async def killed_at_the_door(run: Harness) -> Findings:
+    """The worker is killed while webhooks come and none can be made durable."""
+    lines = list(run.authors(count=24).of_each(25))
+    run.bodies += [body for line in lines for body in line]
+    await run.serve.run()
+    door = run.door()
+    posting = asyncio.create_task(door.post_all(lines))
+    while len(door.acknowledged) < 200:  # noqa: ASYNC110 - a plain list signals nobody
+        await asyncio.sleep(0.001)
+    async with run.database() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE webhook_ledger IN SHARE MODE")
+        await asyncio.sleep(0.3)
+        await run.serve.kill("worker")
+    await asyncio.wait_for(posting, 60)
+    await run.drained(60)
+    return await run.find()
