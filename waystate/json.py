@@ -14,6 +14,7 @@ import pydantic_core
 JsonObject = dict[str, Any]
 
 TOO_DEEP = "not usable JSON: it is nested more than 200 levels deep"
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
 _LONG_INTEGER = 18
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89abAB])|[\[:,]\s*-?(?:\d{17}|\d[\d.]*[eE]\+?\d{3}|NaN|I)")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -38,7 +39,10 @@ def parse(body: bytes) -> Any:
 
 def dump(document: Any) -> str:
     """Compact JSON text, for jsonb parameters."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
+    try:
+        return pydantic_core.to_json(document, inf_nan_mode="null", fallback=str).decode()
+    except ValueError:  # a lone surrogate, which is no UTF-8
+        return _encoder.encode(document)
 
 
 def clean_text(text: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from waystate.ids import new_id
@@ -13,9 +14,14 @@ class IdentityKind(StrEnum):
     BSUID = "bsuid"
     PARENT_BSUID = "parent_bsuid"
 
+    # An enumeration's own is Python code, and every message looks its sender up by it several times.
+    __hash__ = str.__hash__
 
-@dataclass(frozen=True, slots=True, order=True)
-class Identity:
+
+_WA_ID, _BSUID = IdentityKind.WA_ID, IdentityKind.BSUID
+
+
+class Identity(NamedTuple):
     kind: IdentityKind
     external_id: str
 
@@ -36,12 +42,10 @@ class KnownIdentity:
 
 def person_of(wa_id: str | None, user_id: str | None, name: str | None = None) -> Person:
     """The business-scoped user id leads: it outlives a phone number, and a phone can be missing (wire formats, BSUID)."""
-    identities = []
-    if user_id:
-        identities.append(Identity(IdentityKind.BSUID, user_id))
-    if wa_id:
-        identities.append(Identity(IdentityKind.WA_ID, wa_id))
-    return Person(tuple(identities), name)
+    if not user_id:
+        return Person((Identity(_WA_ID, wa_id),) if wa_id else (), name)
+    phone = (Identity(_WA_ID, wa_id),) if wa_id else ()
+    return Person((Identity(_BSUID, user_id), *phone), name)
 
 
 @dataclass(slots=True)
@@ -57,6 +61,9 @@ def joined(people: Iterable[Person]) -> list[Person]:
     groups: dict[Identity, _Group] = {}
     for place, person in enumerate(people):
         group = _Group(list(person.identities), (place, person.name) if person.name else (-1, ""))
+        if len(group.identities) == 1 and group.identities[0] not in groups:
+            groups[group.identities[0]] = group
+            continue
         known = {id(each): each for identity in person.identities if (each := groups.get(identity)) is not None}
         for other in reversed(known.values()):
             group.identities = list(dict.fromkeys([*other.identities, *group.identities]))

@@ -1,5 +1,5 @@
 -- name: expire_overdue_of
--- An overdue conversation must not take new traffic; it is expired here at once, the timer only tidies the rest.
+-- An overdue conversation must not take new traffic: it is expired here at once and a new one opened; the timer only tidies.
 UPDATE conversations c SET status = 'expired', closed_at = :now, close_reason = 'expired', version = version + 1
 FROM (
     SELECT o.id FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
@@ -11,6 +11,7 @@ RETURNING c.id, c.contact_id, c.phone_number_id;
 
 -- name: open_many
 -- The partial unique index makes two workers agree on the one open conversation; xmax = 0 marks the one that made it.
+-- An overdue one is locked and not returned.
 INSERT INTO conversations AS c (tenant_id, id, contact_id, phone_number_id, wa_id, expires_at, last_activity_at,
     last_customer_message_at, last_message_at, last_message_id, last_message)
 SELECT :tenant_id, v.* FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[],
@@ -25,6 +26,7 @@ ON CONFLICT (tenant_id, phone_number_id, contact_id) WHERE status IN ('active', 
                   last_message = coalesce(excluded.last_message, c.last_message),
                   wa_id = coalesce(c.wa_id, excluded.wa_id),
                   version = c.version + 1
+    WHERE c.expires_at > :now
 RETURNING id, contact_id, phone_number_id, genesys_conversation_id, (xmax = 0) AS is_new;
 
 -- name: lock_many

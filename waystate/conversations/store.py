@@ -37,13 +37,23 @@ async def open_many(
 ) -> tuple[dict[Key, Opened], list[Ended]]:
     """The open conversation of each (number, contact), made where there is none; and those that were overdue, now expired."""
     rows = sorted(activity, key=lambda each: (each.phone_number_id, each.contact_id))
+    opened = await _open_many(conn, tenant, rows, ttl, now)
+    stale = [row for row in rows if (row.phone_number_id, row.contact_id) not in opened]
+    if not stale:
+        return opened, []
     overdue = await _queries.expire_overdue_of(
         conn,
         tenant_id=tenant,
         now=now,
-        phone_number_ids=[row.phone_number_id for row in rows],
-        contact_ids=[row.contact_id for row in rows],
+        phone_number_ids=[row.phone_number_id for row in stale],
+        contact_ids=[row.contact_id for row in stale],
     )
+    return opened | await _open_many(conn, tenant, stale, ttl, now), [_ended(row) for row in overdue]
+
+
+async def _open_many(
+    conn: Connection, tenant: TenantId, rows: Sequence[Activity], ttl: timedelta, now: datetime
+) -> dict[Key, Opened]:
     opened = await _queries.open_many(
         conn,
         tenant_id=tenant,
@@ -57,13 +67,14 @@ async def open_many(
         message_at=[row.message_at for row in rows],
         message_ids=[row.message_id for row in rows],
         previews=[row.preview for row in rows],
+        now=now,
     )
     return {
         (row["phone_number_id"], row["contact_id"]): Opened(
             id=row["id"], genesys_conversation_id=row["genesys_conversation_id"], is_new=row["is_new"]
         )
         for row in opened
-    }, [_ended(row) for row in overdue]
+    }
 
 
 async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, Conversation]:

@@ -12,8 +12,8 @@ RETURNING external_id, message_id;
 INSERT INTO messages (tenant_id, id, conversation_id, direction, first_status, status, wamid, genesys_message_id, type, text,
     content, media, sender, origin, sent_at, delivered_at, read_at, failed_at, error, metadata)
 SELECT :tenant_id, v.id, v.conversation_id, v.direction, v.status, v.status, v.wamid, v.genesys_message_id, v.type, v.text,
-    v.content::jsonb, v.media::jsonb, v.sender, v.origin, v.sent_at, v.delivered_at, v.read_at, v.failed_at, v.error::jsonb,
-    v.metadata::jsonb
+    coalesce(v.content::jsonb, '{}'), v.media::jsonb, v.sender, v.origin, v.sent_at, v.delivered_at, v.read_at, v.failed_at,
+    v.error::jsonb, coalesce(v.metadata::jsonb, '{}')
 FROM unnest(:ids::uuid[], :conversation_ids::uuid[], :directions::text[], :statuses::text[], :wamids::text[],
     :genesys_message_ids::text[], :types::text[], :texts::text[], :contents::text[], :media::text[], :senders::text[],
     :origins::text[], :sent_at::timestamptz[], :delivered_at::timestamptz[], :read_at::timestamptz[], :failed_at::timestamptz[],
@@ -33,13 +33,14 @@ ORDER BY k.external_id, k.source DESC;
 SELECT m.id, m.conversation_id FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]);
 
 -- name: lock_many
--- In id order, after the conversations' locks.
+-- Events take their seq under the conversation's lock. Row by row it is taken before the message's, and conversations in the
+-- order that every writer keeps, so none can deadlock another.
 SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.delivered_at, m.read_at,
-    m.failed_at, m.error
-FROM messages m
+    m.failed_at, m.error, c.contact_id, c.phone_number_id, c.wa_id
+FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[])
-ORDER BY m.id
-FOR NO KEY UPDATE;
+ORDER BY c.phone_number_id, c.contact_id, m.id
+FOR NO KEY UPDATE OF c, m;
 
 -- name: advance_many!
 -- The merge happened under the row's lock; none of these columns is indexed, so the update can stay on its page.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
@@ -14,8 +14,10 @@ from waystate.messages.status import Merged, MessageState
 
 _queries = load_queries(__file__)
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)
 class MessageRow:
     """A message to be written. `sender` is the identity that wrote it, as its platform names it."""
 
@@ -39,10 +41,15 @@ class MessageRow:
     metadata: JsonObject = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LockedMessage:
+    """A message and whose it is, both rows locked."""
+
     id: UUID
     conversation_id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    wa_id: str | None
     wamid: str | None
     genesys_message_id: str | None
     type: str
@@ -66,19 +73,19 @@ async def insert_many(conn: Connection, tenant: TenantId, rows: Sequence[Message
         directions=[row.direction for row in rows],
         statuses=[row.status for row in rows],
         wamids=[row.wamid for row in rows],
-        genesys_message_ids=[row.genesys_message_id for row in rows],
+        genesys_message_ids=_column([row.genesys_message_id for row in rows]),
         types=[row.type for row in rows],
-        texts=[row.text for row in rows],
-        contents=[dump(row.content) for row in rows],
-        media=[_json(row.media) for row in rows],
-        senders=[row.sender for row in rows],
+        texts=_column([row.text for row in rows]),
+        contents=_column([_json(row.content or None) for row in rows]),
+        media=_column([_json(row.media) for row in rows]),
+        senders=_column([row.sender for row in rows]),
         origins=[row.origin for row in rows],
         sent_at=[row.sent_at for row in rows],
-        delivered_at=[row.delivered_at for row in rows],
-        read_at=[row.read_at for row in rows],
-        failed_at=[row.failed_at for row in rows],
-        errors=[_json(row.error) for row in rows],
-        metadata=[dump(row.metadata) for row in rows],
+        delivered_at=_column([row.delivered_at for row in rows]),
+        read_at=_column([row.read_at for row in rows]),
+        failed_at=_column([row.failed_at for row in rows]),
+        errors=_column([_json(row.error) for row in rows]),
+        metadata=_column([_json(row.metadata or None) for row in rows]),
     )
 
 
@@ -93,8 +100,9 @@ async def find_conversations(conn: Connection, tenant: TenantId, ids: Sequence[U
     return {row["id"]: row["conversation_id"] for row in rows}
 
 
-async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, LockedMessage]:
-    rows = await _queries.lock_many(conn, tenant_id=tenant, ids=ids)
+async def lock_many(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> dict[UUID, LockedMessage]:
+    """With their conversations."""
+    rows = await _queries.lock_many(conn, tenant_id=tenant, ids=list(ids))
     return {row["id"]: _locked(row) for row in rows}
 
 
@@ -106,10 +114,10 @@ async def advance_many(conn: Connection, tenant: TenantId, merged: dict[UUID, li
         tenant_id=tenant,
         ids=list(final),
         statuses=[state.status for state in final.values()],
-        delivered_at=[state.delivered_at for state in final.values()],
-        read_at=[state.read_at for state in final.values()],
-        failed_at=[state.failed_at for state in final.values()],
-        errors=[_json(state.error) for state in final.values()],
+        delivered_at=_column([state.delivered_at for state in final.values()]),
+        read_at=_column([state.read_at for state in final.values()]),
+        failed_at=_column([state.failed_at for state in final.values()]),
+        errors=_column([_json(state.error) for state in final.values()]),
     )
     steps = [(message_id, step) for message_id, each in merged.items() for step in each]
     await _queries.insert_events(
@@ -122,8 +130,8 @@ async def advance_many(conn: Connection, tenant: TenantId, merged: dict[UUID, li
         sources=[step.report.source for _, step in steps],
         recipients=[step.report.recipient for _, step in steps],
         origins=[step.report.origin for _, step in steps],
-        why_nots=[step.why_not for _, step in steps],
-        errors=[_json(step.report.error) for _, step in steps],
+        why_nots=_column([step.why_not for _, step in steps]),
+        errors=_column([_json(step.report.error) for _, step in steps]),
     )
 
 
@@ -184,6 +192,9 @@ def _locked(row: Any) -> LockedMessage:
     return LockedMessage(
         id=row["id"],
         conversation_id=row["conversation_id"],
+        contact_id=row["contact_id"],
+        phone_number_id=row["phone_number_id"],
+        wa_id=row["wa_id"],
         wamid=row["wamid"],
         genesys_message_id=row["genesys_message_id"],
         type=row["type"],
@@ -200,3 +211,8 @@ def _locked(row: Any) -> LockedMessage:
 
 def _json(value: JsonObject | None) -> str | None:
     return None if value is None else dump(value)
+
+
+def _column(values: list[T | None]) -> list[T | None] | None:
+    """`unnest` fills a column that is NULL as a whole with NULLs, which is far cheaper than an array of them."""
+    return None if values[0] is None and values.count(None) == len(values) else values

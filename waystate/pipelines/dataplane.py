@@ -98,10 +98,8 @@ async def change_many(
 ) -> tuple[list[Changed | Refused], Advanced]:
     """Advance messages by hand; unlike a webhook's, a status that goes backwards or means nothing is refused."""
     async with db.tenant(tenant) as conn:
-        own = [uuid for each in changes if (uuid := find_uuid(each.message_id)) is not None]
-        known = set(await message_store.find_conversations(conn, tenant, own)) if own else set()
         keys = await message_store.find_ids(conn, tenant, [each.message_id for each in changes])
-        targets = [_target(each.message_id, known, keys) for each in changes]
+        targets = [keys.get(each.message_id) or find_uuid(each.message_id) for each in changes]
         reports = [
             StatusReport(
                 wamid="", message_id=target, status=each.status, at=each.at, error=each.error, source="http", origin="http"
@@ -151,11 +149,6 @@ async def _open(
             )
     await outbox.append_many(conn, tenant, events)
     return {each.id for each in opened.values() if each.is_new}
-
-
-def _target(message_id: str, known: set[UUID], keys: dict[str, UUID]) -> UUID | None:
-    own = find_uuid(message_id)
-    return own if own in known else keys.get(message_id)
 
 
 def _outcome(message_id: UUID | None, step: Merged) -> Changed | Refused:

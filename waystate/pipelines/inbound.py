@@ -6,7 +6,7 @@ from uuid import UUID
 
 from waystate.clock import Clock
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity, Person, joined, person_of
+from waystate.contacts.model import joined, person_of
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Opened, preview_of, public_conversation_id
 from waystate.conversations.store import Ended, Key
@@ -18,6 +18,11 @@ from waystate.messages import store as message_store
 from waystate.messages.model import Direction, InboundMessage, Status
 from waystate.messages.store import MessageRow
 from waystate.tenants.model import TenantSettings
+
+Sent = tuple[InboundMessage, UUID]
+"""A message, and the contact who sent it."""
+
+_INBOUND, _RECEIVED = Direction.INBOUND, Status.RECEIVED
 
 
 async def handle(
@@ -38,11 +43,14 @@ async def track(
     new = [message for message in copies if message.wamid in claimed]
     if not new:
         return []
-    contacts = await contact_store.upsert_many(conn, tenant, joined(person(message) for message in new), now)
-    activity = activity_of(new, contacts, now)
-    opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=settings.mapping_ttl, now=now)
-    await message_store.insert_many(conn, tenant, rows_of(new, contacts, opened, ids))
-    events = [*expired(overdue, now), *received(new, contacts, opened, ids, settings, now)]
+    people = [person_of(message.wa_id, message.user_id, message.contact_name) for message in new]
+    contacts = await contact_store.upsert_many(conn, tenant, joined(people), now)
+    sent = [(message, contacts[each.identities[0]]) for message, each in zip(new, people, strict=True)]
+    opened, overdue = await conversation_store.open_many(
+        conn, tenant, activity_of(sent, now), ttl=settings.mapping_ttl, now=now
+    )
+    await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
+    events = [*expired(overdue, now), *received(sent, opened, ids, settings, now)]
     await outbox.append_many(conn, tenant, events)
     return events
 
@@ -55,23 +63,15 @@ def first_copies(messages: Sequence[InboundMessage]) -> list[InboundMessage]:
     return list(copies.values())
 
 
-def person(message: InboundMessage) -> Person:
-    return person_of(message.wa_id, message.user_id, message.contact_name)
-
-
-def contact_of(message: InboundMessage, contacts: dict[Identity, UUID]) -> UUID:
-    return contacts[person(message).identities[0]]
-
-
-def activity_of(messages: Sequence[InboundMessage], contacts: dict[Identity, UUID], now: datetime) -> list[Activity]:
+def activity_of(sent: Sequence[Sent], now: datetime) -> list[Activity]:
     """One row a conversation: activity is the receipt, the customer window counts from the customer's own latest time."""
     activity: dict[Key, Activity] = {}
-    for message in messages:
-        contact_id = contact_of(message, contacts)
-        row = activity.setdefault(
-            (message.phone_number_id, contact_id),
-            Activity(contact_id=contact_id, phone_number_id=message.phone_number_id, wa_id=message.wa_id, at=now),
-        )
+    for message, contact_id in sent:
+        key = (message.phone_number_id, contact_id)
+        row = activity.get(key)
+        if row is None:
+            row = Activity(contact_id=contact_id, phone_number_id=message.phone_number_id, wa_id=message.wa_id, at=now)
+            activity[key] = row
         row.wa_id = row.wa_id or message.wa_id
         if row.customer_message_at is None or message.sent_at >= row.customer_message_at:
             row.customer_message_at = row.message_at = message.sent_at
@@ -79,15 +79,13 @@ def activity_of(messages: Sequence[InboundMessage], contacts: dict[Identity, UUI
     return list(activity.values())
 
 
-def rows_of(
-    messages: Sequence[InboundMessage], contacts: dict[Identity, UUID], opened: dict[Key, Opened], ids: dict[str, UUID]
-) -> list[MessageRow]:
+def rows_of(sent: Sequence[Sent], opened: dict[Key, Opened], ids: dict[str, UUID]) -> list[MessageRow]:
     return [
         MessageRow(
             id=ids[message.wamid],
-            conversation_id=opened[message.phone_number_id, contact_of(message, contacts)].id,
-            direction=Direction.INBOUND,
-            status=Status.RECEIVED,
+            conversation_id=opened[message.phone_number_id, contact_id].id,
+            direction=_INBOUND,
+            status=_RECEIVED,
             wamid=message.wamid,
             type=message.type,
             text=message.text,
@@ -98,13 +96,12 @@ def rows_of(
             sent_at=message.sent_at,
             metadata=message.metadata,
         )
-        for message in messages
+        for message, contact_id in sent
     ]
 
 
 def received(
-    messages: Sequence[InboundMessage],
-    contacts: dict[Identity, UUID],
+    sent: Sequence[Sent],
     opened: dict[Key, Opened],
     ids: dict[str, UUID],
     settings: TenantSettings,
@@ -113,8 +110,7 @@ def received(
     """The enriched payloads; of a new conversation's messages only the first says so."""
     told: set[UUID] = set()
     events: list[Event] = []
-    for message in messages:
-        contact_id = contact_of(message, contacts)
+    for message, contact_id in sent:
         conversation = opened[message.phone_number_id, contact_id]
         events.append(
             InboundEnriched(

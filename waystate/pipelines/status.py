@@ -6,8 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 from waystate.clock import Clock
-from waystate.conversations import store as conversation_store
-from waystate.conversations.model import Conversation
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
 from waystate.events import outbox
@@ -43,37 +41,27 @@ async def handle(tenant: TenantId, reports: Sequence[StatusReport], db: Database
 
 async def advance(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport], now: datetime) -> Advanced:
     """Merge reports into their messages within the caller's transaction, and append the events of what changed."""
-    by_message, early = await _matched(conn, tenant, reports)
-    if not by_message:
-        return Advanced(early=early)
-    conversation_of = await message_store.find_conversations(conn, tenant, list(by_message))
-    conversations = await conversation_store.lock_many(conn, tenant, sorted(set(conversation_of.values())))
-    messages = await message_store.lock_many(conn, tenant, list(by_message))
+    messages, by_message, early = await _locked(conn, tenant, reports)
     merged = {message_id: merge(message.state, by_message[message_id]) for message_id, message in messages.items()}
     if not merged:
         return Advanced(early=early)
     await message_store.advance_many(conn, tenant, merged)
     await _learn_wamids(conn, tenant, messages, by_message)
     await _settle_unknown(conn, tenant, messages, merged, now)
-    events = [
-        event for message_id, steps in merged.items() for event in changes_of(messages[message_id], steps, conversations, now)
-    ]
+    events = [event for message_id, steps in merged.items() for event in changes_of(messages[message_id], steps, now)]
     await outbox.append_many(conn, tenant, events)
     return Advanced(events, messages, merged, early)
 
 
-def changes_of(
-    message: LockedMessage, steps: Sequence[Merged], conversations: dict[UUID, Conversation], now: datetime
-) -> list[Event]:
+def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime) -> list[Event]:
     """One event a step forward."""
-    conversation = conversations[message.conversation_id]
     return [
         MessageStatus(
-            mapping_id=conversation.id,
-            contact_id=conversation.contact_id,
-            phone_number_id=conversation.phone_number_id,
+            mapping_id=message.conversation_id,
+            contact_id=message.contact_id,
+            phone_number_id=message.phone_number_id,
             at=now,
-            wa_id=conversation.wa_id,
+            wa_id=message.wa_id,
             message_id=message.id,
             direction=step.state.direction.value,
             status=step.state.status,
@@ -88,23 +76,31 @@ def changes_of(
     ]
 
 
-async def _matched(
+async def _locked(
     conn: Connection, tenant: TenantId, reports: Sequence[StatusReport]
-) -> tuple[dict[UUID, list[StatusReport]], list[StatusReport]]:
-    """By our own id first (it is echoed before the wamid is known here), then by wamid."""
-    own = {report.message_id for report in reports if report.message_id is not None}
-    known = await message_store.find_conversations(conn, tenant, sorted(own)) if own else {}
-    wamids = {report.wamid for report in reports if report.wamid and report.message_id not in known}
+) -> tuple[dict[UUID, LockedMessage], dict[UUID, list[StatusReport]], list[StatusReport]]:
+    """The messages, what is reported of each, and what is reported of none.
+
+    By our own id first (it is echoed before the wamid is known here), then by wamid.
+    """
+    wamids = {report.wamid for report in reports if report.wamid and report.message_id is None}
     by_wamid = await message_store.find_ids(conn, tenant, sorted(wamids)) if wamids else {}
+    named = {report.message_id for report in reports if report.message_id is not None}
+    messages = await message_store.lock_many(conn, tenant, named | set(by_wamid.values()))
+    # An id that is none of ours: the echo of another system that sends on this number.
+    strange = {report.wamid for report in reports if report.wamid and report.message_id in named - messages.keys()}
+    if strange:
+        by_wamid |= await message_store.find_ids(conn, tenant, sorted(strange))
+        messages |= await message_store.lock_many(conn, tenant, set(by_wamid.values()) - messages.keys())
     matched: dict[UUID, list[StatusReport]] = {}
     early: list[StatusReport] = []
     for report in reports:
-        message_id = report.message_id if report.message_id in known else by_wamid.get(report.wamid)
+        message_id = report.message_id if report.message_id in messages else by_wamid.get(report.wamid)
         if message_id is None:
             early.append(report)
         else:
             matched.setdefault(message_id, []).append(report)
-    return matched, early
+    return messages, matched, early
 
 
 async def _learn_wamids(

@@ -12,7 +12,7 @@ from waystate.db.pool import Connection, Database
 from waystate.errors import NotFound, Refused
 from waystate.events import outbox
 from waystate.events.model import Event, MessageTracked
-from waystate.ids import TenantId, new_id
+from waystate.ids import TenantId, find_uuid, new_id
 from waystate.json import JsonObject
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status
@@ -48,29 +48,40 @@ async def track_many(
     """Record messages that somebody else carries; the same platform id again is the same message."""
     now = clock()
     async with db.tenant(tenant) as conn:
-        targets = await conversation_store.find_many(conn, tenant, [each.conversation_id for each in trackings])
-        ids = await _claim(conn, tenant, [t for t, target in zip(trackings, targets, strict=True) if target is not None])
-        rows: dict[int, MessageRow] = {}
+        targets = await _lock_targets(conn, tenant, settings, {each.conversation_id for each in trackings})
+        ids = await _claim(conn, tenant, [each for each in trackings if each.conversation_id in targets])
+        copies: list[tuple[MessageRow, Conversation]] = []
         results: list[Tracked | Refused] = []
-        for index, (tracking, target) in enumerate(zip(trackings, targets, strict=True)):
+        for tracking in trackings:
+            target = targets.get(tracking.conversation_id)
             if target is None:
                 results.append(_no_conversation(tracking.conversation_id))
                 continue
             message_id, created = ids.take(tracking)
             if created:
-                rows[index] = _row(tracking, target, message_id, now)
+                copies.append((_row(tracking, target, message_id, now), target))
             results.append(Tracked(message_id, created, target.contact_id))
-        if rows:
-            conversations = {row.conversation_id for row in rows.values()}
-            locked = await conversation_store.lock_many(conn, tenant, sorted(conversations))
-            await message_store.insert_many(conn, tenant, list(rows.values()))
-            copies = [(row, locked[row.conversation_id]) for row in rows.values()]
+        if copies:
+            await message_store.insert_many(conn, tenant, [row for row, _ in copies])
             # Closed and expired are final: what is recorded late must not open a conversation again.
             live = [(row, conversation) for row, conversation in copies if conversation.is_open(now)]
             if live:
                 await conversation_store.touch_many(conn, tenant, _activity(live, now), ttl=settings.mapping_ttl)
             await outbox.append_many(conn, tenant, [_tracked_event(row, target, now) for row, target in copies])
     return results
+
+
+async def _lock_targets(conn: Connection, tenant: TenantId, settings: TenantSettings, ids: set[str]) -> dict[str, Conversation]:
+    """By our id or Genesys'. Where ours is the public one, most are locked without being looked up."""
+    named = {each: uuid for each in ids if (uuid := find_uuid(each)) is not None} if settings.correlation == "local" else {}
+    locked = await conversation_store.lock_many(conn, tenant, sorted(named.values())) if named else {}
+    targets = {each: locked[uuid] for each, uuid in named.items() if uuid in locked}
+    if len(targets) < len(ids):
+        others = sorted(ids - targets.keys())
+        found = await conversation_store.find_many(conn, tenant, others)
+        locked = await conversation_store.lock_many(conn, tenant, sorted({each.id for each in found if each is not None}))
+        targets |= {name: locked[each.id] for name, each in zip(others, found, strict=True) if each is not None}
+    return targets
 
 
 class _Claims:

@@ -1,7 +1,6 @@
 """Conversations against PostgreSQL: the one open row, its clocks, and every way in which it is looked up."""
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -161,7 +160,7 @@ async def test_an_open_conversation_is_found_by_identity_with_or_without_a_numbe
         Wanted(PHONE, "1001"),
         Wanted(PHONE, "1003"),
         Wanted(Identity(IdentityKind.WA_ID, "nobody")),
-        Wanted(replace(PHONE, kind=IdentityKind.BSUID)),
+        Wanted(PHONE._replace(kind=IdentityKind.BSUID)),
     ]
 
     async def found(now: datetime) -> list[UUID | None]:
