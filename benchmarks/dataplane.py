@@ -1,0 +1,187 @@
+"""The data plane against the seeds' State Manager: the same loads, in turn, on the same PostgreSQL."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import psycopg
+import uvloop
+
+from benchmarks import wrk
+from benchmarks.figures import Figure, Findings, Target
+from benchmarks.machine import missing_programs
+from benchmarks.options import Options
+from benchmarks.peer import Peer, Unavailable
+from benchmarks.rig import Rig
+from benchmarks.server import Server
+from benchmarks.tenants import make_customers, make_ready, make_tenant, track
+from waystate.db.pool import Database
+from waystate.messages.model import Status
+
+CUSTOMERS = 10_000
+OTHER = "seeds' State Manager"
+QUIET_TIMEOUT = 20.0
+"""Seconds until what a run left behind in the background is worked off."""
+CHANGES_PER_SECOND = 16_000
+"""Room for status changes in one run; each message takes two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    topic: str
+    name: str
+    load: str
+    connections: int
+    target: Target | None = None
+    spread: bool = True
+    """Over all conversations, or all in one."""
+
+
+ROWS = (
+    Row("lookups", "GET /state/mapping", "mapping", 32, Target(8, 5)),
+    Row("lookups", "GET /state/conversation", "conversation", 32, Target(8, 5)),
+    Row("track", "POST /state/message, 10,000 conversations", "message", 32),
+    Row("track", "POST /state/message, one conversation", "message", 32, spread=False),
+    Row("track", "POST /state/message, 10,000 conversations", "message", 128, Target(5, 2.5)),
+    Row("track", "POST /state/message, one conversation", "message", 128, Target(5, 2.5), spread=False),
+    Row("status", "PATCH /state/message/{id}", "status", 128, Target(5, 2.5)),
+)
+TOPICS = tuple(dict.fromkeys(row.topic for row in ROWS))
+
+
+@dataclass(slots=True)
+class Side:
+    name: str
+    url: str
+    database_url: str
+    folder: Path
+    conversations: list[str]
+    track: Callable[[list[str], list[str]], None]
+    """(conversations, wamids): messages to be changed later."""
+    runs: list[wrk.Run] = field(default_factory=list)
+    _count: int = 0
+
+    def run(self, row: Row, seconds: float) -> wrk.Run:
+        self._count += 1
+        name = f"{row.load}{self._count}"
+        if row.load == "status":
+            ids = [f"wamid.{name}.{n}" for n in range(round(CHANGES_PER_SECOND / 2 * max(1, seconds)))]
+            self.track(self.conversations, ids)
+            self.settle()
+        else:
+            ids = self.conversations if row.spread else self.conversations[:1]
+        file = self.folder / f"{self.name}-{name}.ids"
+        file.write_text("\n".join(ids) + "\n")
+        environment = {"IDS": str(file), "RUN": name}
+        run = wrk.run(row.load, self.url, connections=row.connections, seconds=seconds, environment=environment)
+        file.unlink()
+        return run
+
+    def settle(self) -> None:
+        """Until the background of this side (write-behind, relay) has nothing to do, so that it does not burden the other."""
+        deadline = time.monotonic() + QUIET_TIMEOUT
+        quiet = 0
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            while quiet < 3 and time.monotonic() < deadline:
+                row = connection.execute(
+                    "SELECT count(*) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()"
+                ).fetchone()
+                quiet = quiet + 1 if row == (0,) else 0
+                time.sleep(0.1)
+
+
+def measure(rig: Rig, options: Options, findings: Findings) -> None:
+    rows = [row for row in ROWS if options.wants(row.topic)]
+    missing = missing_programs()
+    if not rows:
+        return
+    if "wrk" in missing:
+        findings.skipped.append("data plane: wrk is not installed")
+        return
+    sides = [_waystate(rig), *_peer(rig, missing, findings)]
+    for row in rows:
+        for side in sides:
+            # The first look-ups also fill the peer's cache, which takes it all customers once.
+            side.run(row, max(options.warm_up, 5.0 if row.load == "mapping" else 0.0))
+            side.settle()
+            side.runs = []
+        for _ in range(options.rounds):
+            for side in sides:
+                side.runs.append(side.run(row, options.seconds))
+                side.settle()
+        findings.add(*_figures(row, *(side.runs for side in sides)))
+
+
+def _waystate(rig: Rig) -> Side:
+    url = rig.make_waystate_database("dataplane")
+
+    async def prepare() -> list[str]:
+        db = await Database.open(url, pool_size=2)
+        await make_ready(db)
+        await make_tenant(db)
+        ids = await make_customers(db, CUSTOMERS)
+        await db.close()
+        return [str(each) for each in ids]
+
+    async def track_sent(conversations: list[str], wamids: list[str]) -> None:
+        db = await Database.open(url, pool_size=1)
+        await track(db, conversations, wamids, Status.SENT)
+        await db.close()
+
+    ids = uvloop.run(prepare())
+    server = Server(rig, rig.make_folder("dataplane"), url)
+    return Side("waystate", server.url, url, rig.folder, ids, lambda c, w: uvloop.run(track_sent(c, w)))
+
+
+def _peer(rig: Rig, missing: list[str], findings: Findings) -> list[Side]:
+    needed = [name for name in ("node", "npm", "redis-server") if name in missing]
+    if needed:
+        findings.skipped.append(f"{OTHER}: {', '.join(needed)} not installed")
+        return []
+    try:
+        peer = Peer(rig, CUSTOMERS)
+    except Unavailable as error:
+        findings.skipped.append(f"{OTHER}: {error}")
+        return []
+    return [Side("peer", peer.url, peer.database_url, rig.folder, peer.conversation_ids(), peer.track)]
+
+
+def _figures(row: Row, ours: list[wrk.Run], theirs: list[wrk.Run] | None = None) -> list[Figure]:
+    theirs = theirs or []
+    problems = [f"Waystate: {run.problem}" for run in ours if run.problem]
+    problems += [f"peer: {run.problem}" for run in theirs if run.problem]
+    name = f"{row.name}, {row.connections} connections"
+    rate = Figure(
+        topic=row.topic,
+        name=name,
+        unit="req/s",
+        ours=tuple(run.per_second for run in ours),
+        theirs=tuple(run.per_second for run in theirs),
+        other=OTHER,
+        target=row.target,
+        invalid="; ".join(problems[:2]),
+        notes=(_latency("Waystate", ours), *([_latency("peer", theirs)] if theirs else []), *_refusals(ours, theirs)),
+    )
+    p99 = Figure(
+        topic=row.topic,
+        name=f"{name}: p99",
+        unit="ms",
+        ours=tuple(run.p99 for run in ours),
+        theirs=tuple(run.p99 for run in theirs),
+        other=OTHER,
+        target=Target(0.1, less_is_better=True) if row.topic == "lookups" else None,
+        invalid=rate.invalid,
+    )
+    return [rate, p99]
+
+
+def _latency(side: str, runs: list[wrk.Run]) -> str:
+    return f"{side} p50 {median(run.p50 for run in runs):.1f} ms, p99 {median(run.p99 for run in runs):.1f} ms"
+
+
+def _refusals(ours: list[wrk.Run], theirs: list[wrk.Run]) -> list[str]:
+    refused = sum(run.refused for run in ours), sum(run.refused for run in theirs)
+    return [f"non-2xx {refused[0]} / {refused[1]}"]
