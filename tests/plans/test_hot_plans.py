@@ -91,7 +91,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "deliveries.settle_unknown": {"message_ids": stock.messages, "wamids": stock.wamids, "now": now},
         "deliveries.give_up_unknown": {"now": now},
         "deliveries.list_of_message": {"message_id": stock.messages[0]},
-        "events.stamp_many": {"position": 1, "batch": 500},
+        "events.stamp_many": {"position": 1, "batch": 500, "sink": "stamp"},
         "events.list_after": {"position": 11_900, "batch": 100},
         "ledger.take_many": {"lanes": list(range(64)), "since": since, "batch": 500, "in_company": 2},
         "ledger.count_pending": {"since": since},

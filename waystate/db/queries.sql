@@ -38,5 +38,5 @@ WHERE s.schemaname = 'public' AND s.relname LIKE '%\_default';
 -- name: list_grown
 -- Names need no quotes: they are ours. A table never analysed has -1 tuples.
 SELECT c.oid::regclass::text AS name FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
-WHERE s.schemaname = 'public' AND c.relkind = 'r' AND s.n_mod_since_analyze > greatest(500, c.reltuples)
+WHERE s.schemaname = 'public' AND c.relkind = 'r' AND s.n_mod_since_analyze > greatest(500, 2 * c.reltuples)
     AND pg_has_role(c.relowner, 'USAGE');

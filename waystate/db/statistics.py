@@ -7,7 +7,7 @@ _queries = load_queries(__file__)
 
 
 async def analyze_grown(conn: Connection) -> list[str]:
-    """Analyse the tables that changed by more than they held when that was last done (role owner); their names."""
+    """Analyse the tables that changed by more than twice what they held when that was last done (role owner); their names."""
     tables = [row["name"] for row in await _queries.list_grown(conn)]
     for table in tables:
         await conn.execute(f"ANALYZE {table}")

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
@@ -13,11 +15,18 @@ _queries = load_queries(__file__)
 STAMP = "stamp"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stamped:
+    """`data` is the event as JSON, read only when somebody asks for `event`: most are of no concern to a sink."""
+
     id: UUID
     position: int
-    event: Event
+    type: str
+    data: str
+
+    @cached_property
+    def event(self) -> Event:
+        return AnyEvent.validate_json(self.data)
 
 
 async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event]) -> None:
@@ -40,11 +49,8 @@ async def stamp_many(conn: Connection, tenant: TenantId, *, epoch: int, batch: i
     cursor = await _queries.lock_cursor(conn, tenant_id=tenant, sink=STAMP, epoch=epoch)
     if cursor is None:
         return []
-    rows = await _queries.stamp_many(conn, tenant_id=tenant, position=cursor["position"], batch=batch)
-    stamped = sorted((_stamped(row) for row in rows), key=lambda each: each.position)
-    if stamped:
-        await _queries.move_cursor(conn, tenant_id=tenant, sink=STAMP, position=stamped[-1].position)
-    return stamped
+    rows = await _queries.stamp_many(conn, tenant_id=tenant, sink=STAMP, position=cursor["position"], batch=batch)
+    return [_stamped(row) for row in rows]
 
 
 async def list_after(conn: Connection, tenant: TenantId, position: int, batch: int) -> list[Stamped]:
@@ -52,5 +58,5 @@ async def list_after(conn: Connection, tenant: TenantId, position: int, batch: i
     return [_stamped(row) for row in rows]
 
 
-def _stamped(row: object) -> Stamped:
-    return Stamped(row["id"], row["position"], AnyEvent.validate_python(row["data"], strict=False))  # type: ignore[index]
+def _stamped(row: Any) -> Stamped:
+    return Stamped(row["id"], row["position"], row["type"], row["data"])

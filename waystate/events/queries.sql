@@ -13,19 +13,20 @@ RETURNING position;
 
 -- name: stamp_many
 -- Public positions are given out in seq order, without gaps: a cursor on them never skips a row that committed late.
-UPDATE events e SET position = :position + v.rank
-FROM (
-    SELECT u.id, row_number() OVER (ORDER BY u.seq) AS rank
-    FROM (SELECT id, seq FROM events WHERE tenant_id = :tenant_id AND position IS NULL ORDER BY seq LIMIT :batch) AS u
-) AS v
-WHERE e.tenant_id = :tenant_id AND e.id = v.id
-RETURNING e.id, e.position, e.data, e.at;
-
--- name: move_cursor!
--- In the transaction of what the sink did with the events.
-UPDATE sink_cursors SET position = :position WHERE tenant_id = :tenant_id AND sink = :sink;
+WITH stamped AS (
+    UPDATE events e SET position = :position + v.rank
+    FROM (
+        SELECT u.id, row_number() OVER (ORDER BY u.seq) AS rank
+        FROM (SELECT id, seq FROM events WHERE tenant_id = :tenant_id AND position IS NULL ORDER BY seq LIMIT :batch) AS u
+    ) AS v
+    WHERE e.tenant_id = :tenant_id AND e.id = v.id
+    RETURNING e.id, e.position, e.type, e.data
+), moved AS (
+    UPDATE sink_cursors SET position = :position + (SELECT count(*) FROM stamped) WHERE tenant_id = :tenant_id AND sink = :sink
+)
+SELECT s.id, s.position, s.type, s.data::text AS data FROM stamped s ORDER BY s.position;
 
 -- name: list_after
 -- Replay for a sink: everything behind its cursor, in order.
-SELECT e.id, e.position, e.data, e.at FROM events e
+SELECT e.id, e.position, e.type, e.data::text AS data FROM events e
 WHERE e.tenant_id = :tenant_id AND e.position > :position ORDER BY e.position LIMIT :batch;

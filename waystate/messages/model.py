@@ -12,6 +12,9 @@ class Direction(StrEnum):
     INBOUND = "inbound"
     OUTBOUND = "outbound"
 
+    # An enumeration's own is Python code, and every message and status is looked up by it.
+    __hash__ = str.__hash__
+
 
 class Status(StrEnum):
     QUEUED = "queued"
@@ -21,6 +24,8 @@ class Status(StrEnum):
     RECEIVED = "received"
     PROCESSED = "processed"
     FAILED = "failed"
+
+    __hash__ = str.__hash__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ reported statuses by rank, which gives the same final state whatever the order i
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from waystate.json import JsonObject, dump
 from waystate.messages.model import Direction, Status, StatusReport
@@ -59,8 +59,7 @@ def parse_status(word: str, direction: Direction) -> Status | None:
     return words.get(word.lower())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageState:
+class MessageState(NamedTuple):
     direction: Direction
     status: Status
     delivered_at: datetime | None = None
@@ -69,8 +68,7 @@ class MessageState:
     error: JsonObject | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """One report after the merge: the state it left, and why it changed nothing, if it did not."""
 
     report: StatusReport
@@ -96,27 +94,26 @@ def _merge_one(state: MessageState, report: StatusReport) -> Merged:
     after = _with_times(state, status, report)
     if _RANK[status] <= _RANK[state.status]:
         return Merged(report, state.status, after, f"already {state.status}")
-    return Merged(report, state.status, replace(after, status=status), None)
+    return Merged(report, state.status, after._replace(status=status), None)
 
 
 def _with_times(state: MessageState, status: Status, report: StatusReport) -> MessageState:
     """Every status keeps the earliest time it was true: `read` also proves delivery, and clears a failure of another device."""
     match status:
         case Status.DELIVERED:
-            return replace(state, delivered_at=_earliest(state.delivered_at, report.at))
+            return state._replace(delivered_at=_earliest(state.delivered_at, report.at))
         case Status.READ:
-            return replace(
-                state,
+            return state._replace(
                 delivered_at=_earliest(state.delivered_at, report.at),
                 read_at=_earliest(state.read_at, report.at),
                 failed_at=None,
                 error=None,
             )
         case Status.PROCESSED:
-            return replace(state, failed_at=None, error=None)
+            return state._replace(failed_at=None, error=None)
         case Status.FAILED if state.status not in (Status.READ, Status.PROCESSED):
             earlier = state.failed_at is None or (report.at, dump(report.error)) < (state.failed_at, dump(state.error))
-            return replace(state, failed_at=report.at, error=report.error) if earlier else state
+            return state._replace(failed_at=report.at, error=report.error) if earlier else state
     return state
 
 

@@ -20,6 +20,9 @@ from waystate.pipelines.status import advance
 from waystate.tenants.model import GenesysIntegration, TenantSettings, WhatsAppAccount
 from waystate.tenants.routing import TenantView
 
+DELIVERED = frozenset({"inbound.enriched", "outbound.processed", "outbound.refused", "message.status"})
+"""Types of events that may call for a delivery."""
+
 
 class DeliverySink:
     """Turns one tenant's stamped events into deliveries, in the stamping transaction."""
@@ -27,11 +30,15 @@ class DeliverySink:
     def __init__(self, view: TenantView, lanes: int) -> None:
         self._view = view
         self._lanes = lanes
+        self.made = 0
+        """Deliveries that are new now."""
 
     async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> None:
         deliveries: list[Delivery] = []
         impossible: list[StatusReport] = []
         for each in stamped:
+            if each.type not in DELIVERED:
+                continue
             try:
                 delivery = self._delivery_of(each)
             except Rejected as error:
@@ -41,6 +48,7 @@ class DeliverySink:
                 deliveries.append(delivery)
         if deliveries:
             await delivery_store.insert_many(conn, tenant, deliveries)
+        self.made = len(deliveries)
         if impossible:
             await advance(conn, tenant, impossible, stamped[-1].event.at)
 

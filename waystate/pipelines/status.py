@@ -88,8 +88,8 @@ async def _locked(
     named = {report.message_id for report in reports if report.message_id is not None}
     messages = await message_store.lock_many(conn, tenant, named | set(by_wamid.values()))
     # An id that is none of ours: the echo of another system that sends on this number.
-    strange = {report.wamid for report in reports if report.wamid and report.message_id in named - messages.keys()}
-    if strange:
+    unknown = named - messages.keys()
+    if strange := {report.wamid for report in reports if report.wamid and report.message_id in unknown}:
         by_wamid |= await message_store.find_ids(conn, tenant, sorted(strange))
         messages |= await message_store.lock_many(conn, tenant, set(by_wamid.values()) - messages.keys())
     matched: dict[UUID, list[StatusReport]] = {}

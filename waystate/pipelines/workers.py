@@ -201,7 +201,7 @@ class RelayWorker(Worker):
         sink = DeliverySink(view, self._lanes)
         epoch = self._leases.epoch(RELAY)
         stamped = await with_retries(lambda: relay(self._db, tenant, [sink], epoch=epoch, batch=self._batch))
-        if stamped:
+        if sink.made:
             self._delivery_hint.give(tenant)
         if len(stamped) == self._batch:
             self.hint.give(tenant)

@@ -18,11 +18,11 @@ async def analyze(db: Database) -> list[str]:
         return await statistics.analyze_grown(conn)
 
 
-async def test_a_table_is_analysed_once_it_has_more_than_doubled(db: Database) -> None:
+async def test_a_table_is_analysed_once_it_has_more_than_tripled(db: Database) -> None:
     assert await analyze(db) == []
     await add_tenants(db, 0, 600)
     assert await analyze(db) == ["tenants"]
-    await add_tenants(db, 600, 1100)
+    await add_tenants(db, 600, 1700)
     assert await analyze(db) == [], "it changed by less than it held"
-    await add_tenants(db, 1100, 1300)
+    await add_tenants(db, 1700, 1900)
     assert await analyze(db) == ["tenants"]
