@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults lint bench lock clean
+.PHONY: help run test faults lint bench deps lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,7 +19,7 @@ test: $(READY) ## All tests but the long ones
 	@$(BIN)/python -m pytest
 
 faults: $(READY) ## The long tests: kills, outages, full disks
-	@WAYSTATE_LONG=1 $(BIN)/python -m pytest -m faults tests/faults
+	@WAYSTATE_LONG=1 $(BIN)/python -m pytest -m "faults or mutants" tests/faults
 
 lint: $(READY) ## Style, types and the layers
 	@$(BIN)/ruff check --quiet .
@@ -29,6 +29,9 @@ lint: $(READY) ## Style, types and the layers
 
 bench: $(READY) ## Measure against the peers; takes minutes
 	@$(BIN)/python -m benchmarks
+
+deps: ## RabbitMQ, Redis, PostgreSQL and wrk from Debian, for the tests and benchmarks that want them
+	@.ci/deps
 
 lock: $(READY) ## Write requirements.lock again, with the newest versions that fit
 	@$(BIN)/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \

@@ -8,13 +8,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import TOPICS, dataplane, footprint, pipelines, report, webhooks
+from benchmarks import TOPICS, dataplane, footprint, pipelines, queues, report, shared_cache, webhooks
 from benchmarks.figures import Findings
 from benchmarks.machine import facts
 from benchmarks.options import Options
 from benchmarks.rig import Rig
 
-MEASUREMENTS = (dataplane.measure, pipelines.measure, webhooks.measure, footprint.measure)
+MEASUREMENTS = (
+    dataplane.measure,
+    pipelines.measure,
+    webhooks.measure,
+    queues.measure,
+    shared_cache.measure,
+    footprint.measure,
+)
 
 
 def main(

@@ -23,10 +23,14 @@ _KEYS = {
     "message_keys": ("external_id", "message_id"),
     "messages": ("id",),
     "message_events": ("message_id", "id"),
-    "events": ("id",),
+    "events": ("id", "position"),
 }
 """What must be new in each copy of a row. In the order in which foreign keys want the tables."""
-_MADE_BY_THE_TABLE = {"expires_hour", "seq", "position"}
+_MADE_BY_THE_TABLE = {"expires_hour"}
+
+
+_BEYOND = 10**9
+"""Positions of copies begin behind those of the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +85,12 @@ class Copier:
     def _like(self, value: Any) -> Any:
         if isinstance(value, UUID):
             return new_id()
+        if isinstance(value, int):
+            return _BEYOND + next(self._numbers)
         number = f"c{next(self._numbers)}"
         return value[: max(0, len(value) - len(number))] + number
 
 
 def _renewed(value: Any, new: dict[Any, Any]) -> Any:
-    return new.get(value, value) if isinstance(value, UUID | str) else value
+    is_key = isinstance(value, UUID | str) or (isinstance(value, int) and not isinstance(value, bool))
+    return new.get(value, value) if is_key else value

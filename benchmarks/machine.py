@@ -38,7 +38,7 @@ def label() -> str:
 
 
 def missing_programs() -> list[str]:
-    return [name for name in ("wrk", "node", "npm", "redis-server") if shutil.which(name) is None]
+    return [name for name in ("wrk", "node", "npm", "redis-server", "rabbitmq-server") if shutil.which(name) is None]
 
 
 def _commit() -> str:

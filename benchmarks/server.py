@@ -4,6 +4,7 @@ import http.client
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.rig import Rig, free_port
@@ -15,9 +16,17 @@ START_TIMEOUT = 60.0
 class Server:
     """`url` is the database's; None lets it run the embedded one of `home`."""
 
-    def __init__(self, rig: Rig, home: Path, url: str | None, name: str = "waystate") -> None:
+    def __init__(
+        self,
+        rig: Rig,
+        home: Path,
+        url: str | None,
+        name: str = "waystate",
+        *,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.port = free_port()
-        environment = {
+        environment = dict(environment or {}) | {
             "WAYSTATE_HOME": str(home),
             "WAYSTATE_MASTER_KEY": MASTER_KEY.hex(),
             "TRUSTED_MODE": "loopback",

@@ -111,12 +111,12 @@ async def _enriched(server: Server, url: str, options: Options) -> Figure:
         100,
         runs,
         f"p50 {percentile(latencies[-1], 0.5) * 1000:.1f} ms, p99 {percentile(latencies[-1], 0.99) * 1000:.1f} ms; "
-        f"seen by asking for stamped events every {POLL * 1000:.0f} ms",
+        f"seen by asking for new events every {POLL * 1000:.0f} ms",
     )
 
 
 async def _watch(raw: Raw, wanted: set[str]) -> dict[str, float]:
-    """wamid → when its stamped event was first seen."""
+    """wamid → when its event was first seen."""
     position = await raw.fetchval("SELECT coalesce(max(position), 0) FROM events WHERE tenant_id = 'bench'")
     seen: dict[str, float] = {}
     deadline = time.perf_counter() + 60 + EVENT_TIMEOUT

@@ -1,10 +1,12 @@
 """Fixtures for everyone: `database_url` and `db` are a database of the test's own, with the schema and nothing in it."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from tests.databases import Databases, server_url
+from tests.servers.programs import list_missing
 from waystate.db.pool import Database
 
 
@@ -36,3 +38,20 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     db = await Database.open(database_url, pool_size=4, statement_timeout=10)
     yield db
     await db.close(grace=2)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What this run proves nothing about, and how to change that: a green run must not hide it."""
+    reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    if not reasons:
+        return
+    terminalreporter.section("not tested")
+    for reason, count in reasons.most_common():
+        terminalreporter.line(f"{count} test{'s' * (count > 1)}: {reason}")
+    for program, purpose in list_missing().items():
+        terminalreporter.line(f"{program} is missing ({purpose}): `make deps` installs it.")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")

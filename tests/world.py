@@ -10,6 +10,7 @@ from typing import Any
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import AttemptResult, Claimed, Outcome
+from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.events.outbox import Stamped
 from waystate.events.relay import relay
@@ -90,6 +91,7 @@ class World:
     def __init__(self, db: Database) -> None:
         self.db = db
         self.clock = SetClock()
+        self._relayed: dict[TenantId, int] = {}
         self.vault: Vault = vault_of(bytes(range(32)))
         self.directory = Directory(db, self.vault)
 
@@ -137,8 +139,14 @@ class World:
         return await status.handle(business.tenant, reports, self.db, self.clock)
 
     async def relay(self, business: Business, *, epoch: int = 1, batch: int = 1000) -> list[Stamped]:
+        """Make deliveries of new events; every event since the last time, whether it called for one or not."""
         sink = DeliverySink(await self.view(business), LANES)
-        return await relay(self.db, business.tenant, [sink], epoch=epoch, batch=batch)
+        await relay(self.db, business.tenant, sink, epoch=epoch, batch=batch)
+        async with self.db.tenant(business.tenant) as conn:
+            new = await outbox.list_after(conn, business.tenant, self._relayed.get(business.tenant, 0), batch)
+        if new:
+            self._relayed[business.tenant] = new[-1].position
+        return new
 
     async def claim(
         self, business: Business, *, lanes: Sequence[int] = range(LANES), paused: Sequence[str] = (), batch: int = 100
@@ -147,10 +155,9 @@ class World:
             return await delivery_store.claim_heads(
                 conn,
                 business.tenant,
-                lanes=list(lanes),
+                epochs=dict.fromkeys(lanes, 1),
                 paused_accounts=list(paused),
                 holder="tests",
-                epoch=1,
                 now=self.clock.now,
                 batch=batch,
             )

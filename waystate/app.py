@@ -1,80 +1,126 @@
-"""The composition root: opens pools, wires everything, serves, stops. The only module that knows everything."""
+"""The composition root: builds and wires everything one process needs, starts the loops of its roles, stops them."""
 
 import asyncio
 import gc
-import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.responses import Response as HttpResponse
 
 from waystate import __version__, log
 from waystate.access.auth import Authenticator
+from waystate.broker.connection import Broker
+from waystate.broker.publisher import Publisher
+from waystate.broker.topology import queue_names
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock, utc_now
-from waystate.config import Config, load_config
+from waystate.config import Config, Role
 from waystate.db.checks import check_database
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
-from waystate.errors import ConfigError
 from waystate.events.model import Event
 from waystate.ids import TenantId
-from waystate.parentage import die_with_parent
 from waystate.pipelines.couriers import DeliveryWorker
+from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_routes
 from waystate.pipelines.deliveries import Platforms
 from waystate.pipelines.intake import Intake
-from waystate.pipelines.lanes import LeaseKeeper
+from waystate.pipelines.lanes import DELIVERIES, LEDGER, PUBLISH, RELAY, LeaseKeeper
 from waystate.pipelines.metering import Meter
+from waystate.pipelines.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.pipelines.operations import OPERATIONS
+from waystate.pipelines.publishing import PublishSink, PublishWorker
+from waystate.pipelines.queue_consumers import QueueConsumers
+from waystate.pipelines.queues import QueuePipeline
+from waystate.pipelines.sharing import Sharing
 from waystate.pipelines.state_routes import StateRoutes
+from waystate.pipelines.tenant_limit import within_limit
 from waystate.pipelines.timers import Timers
 from waystate.pipelines.v1_routes import v1_routes
+from waystate.pipelines.warm_up import WarmUp
 from waystate.pipelines.webhooks import WebhookPipeline
-from waystate.pipelines.workers import Hint, LedgerWorker, RelayWorker
+from waystate.pipelines.workers import LedgerWorker, RelayWorker
 from waystate.tenants.routing import Directory
 from waystate.vault import derive_key, load_or_create_master_key, vault_of
-from waystate.web.asgi import BodyLimit, Lane, Receive, Scope, Send
-from waystate.web.health import health_routes
+from waystate.web.asgi import BodyLimit, Lane, Route
+from waystate.web.health import HealthCheck, health_routes
 from waystate.web.metrics import MEDIA_TYPE, Metrics
 from waystate.web.openapi import document_lane, install_docs
 from waystate.web.problems import install_problems, log_failure
+from waystate.web.webhook_port import webhook_lane
 
 logger = structlog.get_logger()
 
+ALL_ROLES = frozenset(Role)
+KINDS = {Role.WORK: (LEDGER, DELIVERIES), Role.RELAY: (RELAY, PUBLISH)}
+"""The kinds of lanes that a role takes its share of."""
+LISTENING = 1
+"""The connection on which a process hears the others, besides those that it works with."""
 DELIVERIES_UNDER_WAY = 64
 """Calls to the platforms at once, a tenant: at an answer time of 100 ms that is 640 messages a second."""
 
 
+class Loop(Protocol):
+    async def run(self) -> None: ...
+
+    def stop(self) -> None:
+        """Take nothing new; `run` returns when what is in hand is done."""
+
+
 class Waystate:
-    """Everything of one worker process, built and wired; `start` begins the work, `stop` drains it.
+    """Everything of one process, built and wired; `start` begins the work of its roles, `stop` drains it.
 
     `http` replaces the way to the platforms, for far sides that are in the same process.
     """
 
-    def __init__(self, config: Config, db: Database, *, http: httpx2.AsyncClient | None = None, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        config: Config,
+        db: Database,
+        *,
+        roles: Collection[Role] = ALL_ROLES,
+        http: httpx2.AsyncClient | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
         self.config = config
         self.db = db
-        vault = vault_of(load_or_create_master_key(config))
+        self.roles = frozenset(roles)
         self.clock = clock
         self.metrics = Metrics()
-        self.directory = Directory(db, vault)
+        self.directory = Directory(db, vault_of(load_or_create_master_key(config)))
         self.http = http or httpx2.AsyncClient(
             timeout=httpx2.Timeout(config.send_timeout, connect=5.0), limits=httpx2.Limits(max_connections=200)
         )
-        ledger_hint, self._lanes = Hint(), config.ledger_lanes
-        meter = Meter(self.metrics, clock)
-        self.leases = LeaseKeeper(db, clock, lanes=self._lanes, ttl=timedelta(seconds=config.lease_ttl))
-        pipeline = WebhookPipeline(db, self.directory, meter, self._changed, clock, lanes=self._lanes)
+        self.sharing = Sharing(db, self.metrics, clock, redis_url=config.redis_url, installation=installation_of(config))
+        self.checks: dict[str, HealthCheck] = {"database": self._check_database, **self.sharing.checks()}
+        self._lanes = config.ledger_lanes
+        self._meter = Meter(self.metrics, clock)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._warm_up: WarmUp | None = None
+        self._warming: asyncio.Task[None] | None = None
+        self.broker: Broker | None = None
+        # One for each loop that others wake; a process without that loop gives them all the same.
+        self.hints = {kind: self.sharing.hint(kind) for kind in (LEDGER, DELIVERIES, RELAY)}
+        self._optional: dict[Role, list[Loop]] = {role: [] for role in Role}
+        self._build_work()
+        self._build_api()
+        self._build_cache()
+        if config.amqp_url is not None:
+            self._build_broker(config.amqp_url)
+
+    def _build_work(self) -> None:
+        config, db, clock, meter = self.config, self.db, self.clock, self._meter
+        unused = {PUBLISH} if config.amqp_url is None else set()
+        kinds = [kind for role in Role if role in self.roles for kind in KINDS.get(role, ()) if kind not in unused]
+        self.leases = LeaseKeeper(db, clock, lanes=self._lanes, ttl=timedelta(seconds=config.lease_ttl), kinds=kinds)
         self.deliveries = DeliveryWorker(
             db,
             self.directory,
@@ -87,127 +133,179 @@ class Waystate:
             hold=timedelta(seconds=config.unknown_hold),
         )
         self.relay = RelayWorker(
-            db, self.directory, self.leases, self.deliveries.hint, lanes=self._lanes, batch=config.worker_batch, clock=clock
+            db, self.directory, self.leases, self.hints[DELIVERIES], lanes=self._lanes, batch=config.worker_batch, clock=clock
         )
-        self.deliveries.relay_hint = self.relay.hint
-        self.ledger = LedgerWorker(db, pipeline, self.leases, self.relay.hint, clock, batch=config.worker_batch)
-        self.ledger.hint = ledger_hint
-        self.timers = Timers(db, self.metrics, self.relay.hint, self._changed, clock)
+        self.deliveries.relay_hint = self.hints[RELAY]
+        pipeline = WebhookPipeline(db, self.directory, meter, self._changed, clock, lanes=self._lanes)
+        self.ledger = LedgerWorker(db, pipeline, self.leases, self.hints[RELAY], clock, batch=config.worker_batch)
+        self.timers = Timers(db, self.metrics, self.hints[RELAY], self._changed, clock)
+        self.ledger.hint, self.deliveries.hint, self.relay.hint = (self.hints[kind] for kind in (LEDGER, DELIVERIES, RELAY))
+
+    def _build_api(self) -> None:
+        config, db, clock = self.config, self.db, self.clock
         self.authenticator = Authenticator(db, self.directory, trusted=config.trusted_mode == "loopback", clock=clock)
         self.state = StateRoutes(
             db,
             self.directory,
             self.authenticator,
             self.metrics,
-            meter,
-            self.relay.hint,
+            self._meter,
+            self.hints[RELAY],
             clock,
             cache_size=config.cache_size,
             cache_ttl=config.cache_ttl,
             max_body=config.max_body,
+            shared=self.sharing.mappings,
+            limit=self.sharing.tenant_limit(config.tenant_rate_limit),
         )
-        self.intake = Intake(db, ledger_hint)
+        self.intake = Intake(db, self.hints[LEDGER])
         limits = {"lanes": self._lanes, "max_body": config.max_body}
         self._webhooks: tuple[WhatsAppWebhook, GenesysWebhook] = (
             WhatsAppWebhook(self.directory.find_meta_app, self.intake.append, self.metrics, clock, **limits),
             GenesysWebhook(self.directory.find_genesys_webhook, self.intake.append, self.metrics, clock, **limits),
         )
-        self._tasks: list[asyncio.Task[None]] = []
+
+    def _build_cache(self) -> None:
+        """What look-ups remember, here and in Redis, and how it is forgotten everywhere."""
+        config, db, clock = self.config, self.db, self.clock
+        self.invalidations = self.sharing.invalidations(self.state.cache if Role.API in self.roles else None)
+        self.state.forget_contacts = self.invalidations.forget
+        if self.sharing.second is None or self.sharing.mappings is None:
+            return
+        sink = InvalidationSink(db, self.sharing.second)
+        missed = InvalidationWorker(db, sink, self.leases, clock, lanes=self._lanes, batch=config.worker_batch)
+        self.hints[RELAY].also(missed.hint)
+        self._optional[Role.RELAY].append(missed)
+        if config.cache_warm:
+            self._warm_up = WarmUp(db, self.sharing.mappings, clock, each=config.cache_warm)
+
+    def _build_broker(self, url: str) -> None:
+        """RabbitMQ: what comes by its queues, and every event out."""
+        config, db, clock, names = self.config, self.db, self.clock, queue_names(self.config)
+        self.broker = broker = Broker(url, names)
+        self.publisher = publish = Publisher(broker)
+        pipeline = QueuePipeline(
+            db, self.directory, self._meter, self._changed, self.hints[RELAY].give, publish.publish_many, clock
+        )
+        ttl = timedelta(seconds=config.lease_ttl)
+        consumers = QueueConsumers(broker, names, pipeline, db, clock, batch=config.worker_batch, ttl=ttl)
+        self._optional[Role.WORK].append(consumers)
+        sink = PublishSink(db, publish.publish_many, names.events)
+        events = PublishWorker(db, sink, self.leases, clock, lanes=self._lanes, batch=config.worker_batch)
+        self.hints[RELAY].also(events.hint)
+        self._optional[Role.RELAY].append(events)
+        self.checks["rabbitmq"] = broker.check
+
+    def _loops(self) -> dict[Role, list[Loop]]:
+        """What each role runs; consumers belong to `work`, the publisher to `relay`."""
+        always: dict[Role, list[Loop]] = {
+            Role.API: [],
+            Role.WORK: [self.ledger, self.deliveries],
+            Role.RELAY: [self.relay],
+            Role.TIMERS: [self.timers],
+        }
+        return {role: [*loops, *self._optional[role]] for role, loops in always.items()}
+
+    def start(self) -> None:
+        self._running: list[Loop] = [loop for role in Role if role in self.roles for loop in self._loops()[role]]
+        self._tasks = [asyncio.create_task(loop.run()) for loop in self._running]
+        self._renewing = asyncio.create_task(self.leases.run()) if self.leases.kinds else None
+        self.sharing.start()
+        if self._warm_up is not None and Role.API in self.roles:
+            self._warming = asyncio.create_task(self._warm_up.run())
+
+    async def stop(self) -> None:
+        """Take no more work, finish what is in hand, hand the lanes back, close."""
+        for loop in self._running:
+            loop.stop()
+        # The leases are renewed to the end: what is in hand stays ours until it is done.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.config.stop_timeout):
+                await asyncio.gather(*self._tasks, self.intake.close(), self.deliveries.close(), return_exceptions=True)
+        for task in [*self._tasks, self._renewing, self._warming]:
+            if task is not None:
+                task.cancel()
+        with suppress(Exception):
+            async with asyncio.timeout(1.0):
+                if self.leases.kinds:
+                    await self.leases.release()
+        if self.broker is not None:
+            await self.publisher.close()
+            await self.broker.close()
+        await self.sharing.close()
+        await self.http.aclose()
+        await self.db.close(grace=1.0)
 
     def lane(self) -> Lane:
         """The ASGI application: the data plane's lane, and the framework behind it."""
-        routes = [*self.state.routes(), *(route for webhook in self._webhooks for route in webhook.routes())]
         return Lane(
-            routes,
+            [*self.state.routes(), *self._webhook_routes()],
             self._framework(),
             log_failure,
             read_timeout=self.config.body_timeout,
             answers=self.metrics.answers,
         )
 
-    def start(self) -> None:
-        for loop in (self.leases, self.ledger, self.relay, self.deliveries, self.timers):
-            self._tasks.append(asyncio.create_task(loop.run()))
+    def webhook_lane(self) -> Lane:
+        """The ASGI application of WEBHOOK_PORT. It knows no operation that a tenant's name or key could open."""
+        return webhook_lane(
+            self._webhook_routes(), log_failure, read_timeout=self.config.body_timeout, answers=self.metrics.answers
+        )
 
-    async def stop(self) -> None:
-        """Take no more work, finish the calls under way, hand the lanes back, close."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        with suppress(Exception):
-            async with asyncio.timeout(self.config.stop_timeout):
-                await self.intake.close()
-                await self.deliveries.close()
-                await self.leases.release()
-        await self.http.aclose()
-        await self.db.close(grace=1.0)
+    def health_app(self) -> FastAPI:
+        """The ASGI application of HEALTH_PORT."""
+        app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+        self._add_health(app)
+        return app
+
+    def _webhook_routes(self) -> list[Route]:
+        return [route for webhook in self._webhooks for route in webhook.routes()]
 
     def _changed(self, tenant: TenantId, events: Sequence[Event]) -> None:
-        self.state.forget(tenant, events)
+        self.invalidations.changed(tenant, events)
 
     def _framework(self) -> FastAPI:
         app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
-        app.include_router(v1_routes(self.db, self.directory, self.authenticator, self.relay.hint, self._changed, self.clock))
-        app.include_router(health_routes({"database": self._check_database}, self.clock))
-
-        @app.get("/metrics", tags=["Operations"], summary="Prometheus metrics", response_class=HttpResponse)
-        async def get_metrics() -> HttpResponse:
-            return HttpResponse(self.metrics.render(), media_type=MEDIA_TYPE)
-
+        db, directory, authenticator, clock = self.db, self.directory, self.authenticator, self.clock
+        limit = self.sharing.tenant_limit(self.config.tenant_rate_limit)
+        within = [] if limit is None else [Depends(within_limit(authenticator, limit))]
+        app.include_router(v1_routes(db, directory, authenticator, clock), dependencies=within)
+        letters = DeadLetterRoutes(db, directory, authenticator, self.relay.hint, self._changed, clock, lanes=self._lanes)
+        app.include_router(dead_letter_routes(letters), dependencies=within)
+        self._add_health(app)
         document_lane(app, OPERATIONS)
         install_docs(app)
         app.add_middleware(BodyLimit, limit=self.config.max_body)
         install_problems(app, answers=self.metrics.answers)
         return app
 
+    def _add_health(self, app: FastAPI) -> None:
+        app.include_router(health_routes(self.checks, self.clock))
+
+        @app.get("/metrics", tags=["Operations"], summary="Prometheus metrics", response_class=HttpResponse)
+        async def get_metrics() -> HttpResponse:
+            return HttpResponse(self.metrics.render(), media_type=MEDIA_TYPE)
+
     async def _check_database(self) -> dict[str, Any]:
         await self.db.ping()
         return {}
 
 
-class Service:
-    """One worker process as Granian runs it: opens everything on start-up, closes it on shutdown."""
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self._waystate: Waystate | None = None
-        self._lane: Lane | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._lane is not None and scope["type"] != "lifespan":
-            return await self._lane(scope, receive, send)
-        if scope["type"] != "lifespan":
-            raise RuntimeError("a request came before the start-up")
-        await receive()
-        try:
-            await self._start()
-        except Exception as error:
-            if not isinstance(error, ConfigError):
-                logger.critical("The worker could not start.", exc_info=error)
-            print(f"waystate: {error}", file=sys.stderr, flush=True)
-            return await send({"type": "lifespan.startup.failed", "message": str(error)})
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        if self._waystate is not None:
-            await self._waystate.stop()
-        return await send({"type": "lifespan.shutdown.complete"})
-
-    async def _start(self) -> None:
-        config = self._config
-        db = await Database.open(
-            database_url(config),
-            pool_size=config.db_pool_size,
-            statement_timeout=config.db_statement_timeout,
-            connect_timeout=config.db_connect_timeout,
-            log_statements=config.db_logging,
-        )
-        await check_database(db, connections=config.db_pool_size)
-        for name in config.unused:
-            logger.warning("A setting is given that this version does not use.", setting=name)
-        self._waystate = Waystate(config, db)
-        calm_collector()
-        self._lane = self._waystate.lane()
-        self._waystate.start()
+async def open_waystate(config: Config, roles: Collection[Role]) -> Waystate:
+    """Connected, checked and built, not yet started. `ConfigError` says what must be put right first."""
+    db = await Database.open(
+        database_url(config),
+        pool_size=config.db_pool_size + LISTENING,
+        statement_timeout=config.db_statement_timeout,
+        connect_timeout=config.db_connect_timeout,
+        log_statements=config.db_logging,
+    )
+    await check_database(db, connections=config.db_pool_size + LISTENING)
+    for name in config.unused:
+        logger.warning("A setting is given that this version does not use.", setting=name)
+    waystate = Waystate(config, db, roles=roles)
+    calm_collector()
+    return waystate
 
 
 def calm_collector() -> None:
@@ -221,6 +319,11 @@ def database_url(config: Config) -> str:
     return config.database_url or EmbeddedPostgres(config.home).url()
 
 
+def installation_of(config: Config) -> str:
+    """The same in all processes of an installation: they have its master key in common."""
+    return derive_key(load_or_create_master_key(config), "installation").hex()[:16]
+
+
 def log_file(config: Config, name: str) -> Path:
     return config.home / "log" / f"{name}.log"
 
@@ -228,11 +331,3 @@ def log_file(config: Config, name: str) -> Path:
 def configure_log(config: Config, name: str, *, to_file: bool) -> None:
     key = derive_key(load_or_create_master_key(config), "log pseudonyms")
     log.configure(config.log_level, path=log_file(config, name) if to_file else None, pseudonyms=log.Pseudonyms(key))
-
-
-def create() -> Service:
-    """What Granian's worker calls (factory)."""
-    die_with_parent()
-    config = load_config()
-    configure_log(config, "waystate", to_file=os.environ.get("WAYSTATE_LOG_TO_FILE") == "1")
-    return Service(config)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import typer
 
-from waystate import __version__
+from waystate import __version__, dlq
 from waystate.errors import ConfigError, WaystateError
 
 app = typer.Typer(
@@ -23,11 +23,14 @@ ledger_app = typer.Typer(help="Webhook bodies as received: what nobody could use
 db_app = typer.Typer(help="The embedded PostgreSQL.", no_args_is_help=True)
 tenant_app = typer.Typer(help="Tenants and their accounts.", no_args_is_help=True)
 keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
+broker_app = typer.Typer(help="RabbitMQ: its queues and exchanges.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
 app.add_typer(keys_app, name="keys")
 app.add_typer(migrate_app, name="migrate")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(db_app, name="db")
+app.add_typer(broker_app, name="broker")
 
 
 @contextmanager
@@ -50,6 +53,38 @@ def serve() -> None:
 
 
 @app.command()
+def api() -> None:
+    """Run the HTTP API and the webhooks alone. Run as many of each role as you like; docs/how-to/operate.md."""
+    _run_role("api")
+
+
+@app.command()
+def work() -> None:
+    """Run the pipelines and the calls to WhatsApp and Genesys alone."""
+    _run_role("work")
+
+
+@app.command()
+def relay() -> None:
+    """Hand events on to deliveries and to RabbitMQ, and nothing else."""
+    _run_role("relay")
+
+
+@app.command()
+def timers() -> None:
+    """Run what happens because time passes, and nothing else."""
+    _run_role("timers")
+
+
+def _run_role(name: str) -> None:
+    from waystate.config import Role
+    from waystate.supervisor import run
+
+    with _explained():
+        raise typer.Exit(run(Role(name)))
+
+
+@app.command()
 def demo(
     customers: Annotated[int, typer.Option(help="Simulated customers")] = 20,
     rate: Annotated[float, typer.Option(help="Customer messages a second, in all")] = 5.0,
@@ -69,7 +104,7 @@ def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen,
     from waystate.supervisor import serve_simulator
 
     with _explained():
-        serve_simulator(port)
+        raise typer.Exit(serve_simulator(port))
 
 
 @app.command()
@@ -137,6 +172,26 @@ def stop() -> None:
         running = postgres.is_running()
         postgres.stop()
         print("Stopped." if running else "It is not running.")
+
+
+@broker_app.command("declare")
+def declare_queues(
+    partitions: Annotated[int, typer.Option(min=1, max=64, help="Queues behind each named one, shared out by routing key")] = 1,
+) -> None:
+    """Make the queues and exchanges on AMQP_URL; what is there already stays as it is."""
+    from waystate.broker.administration import declare
+
+    with _explained():
+        print(declare(partitions))
+
+
+@broker_app.command("status")
+def show_queues() -> None:
+    """How many messages wait in each queue, and how many consumers it has."""
+    from waystate.broker.administration import status
+
+    with _explained():
+        print("\n".join(status()))
 
 
 @tenant_app.command()

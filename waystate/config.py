@@ -4,6 +4,7 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -17,11 +18,21 @@ LogLevel = Literal["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"]
 TrustedMode = Literal["off", "loopback"]
 DbSsl = Literal["off", "require", "verify-full"]
 
+
+class Role(StrEnum):
+    """What one process does; `serve` does all of it."""
+
+    API = "api"
+    WORK = "work"
+    RELAY = "relay"
+    TIMERS = "timers"
+
+
 _SSL_MODES: dict[DbSsl, str] = {"off": "disable", "require": "require", "verify-full": "verify-full"}
 _NEED_A_HOST = ("db_port", "db_name", "db_user", "db_password")
 _SCHEMES = {
     "external_database": ("postgresql", "postgres"),
-    "external_redis": ("redis", "rediss"),
+    "external_redis": ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
     "external_broker": ("amqp", "amqps"),
     "external_objects": ("file", "s3", "gs", "az", "abfs", "memory"),
 }
@@ -38,6 +49,10 @@ def _setting(name: str | AliasChoices, default: Any, must_be: str, why: str, **l
 
 def _number(name: str, default: float, unit: str, low: float, high: float, why: str) -> Any:
     return _setting(name, default, f"a number of {unit} from {low:g} to {high:.10g}", why, ge=low, le=high)
+
+
+def _queue(name: str, default: str, why: str) -> Any:
+    return _setting(name, default, "a name of 1 to 200 bytes", why, pattern=r"^[!-~]{1,200}$")
 
 
 def _port(name: str, default: int | None, why: str) -> Any:
@@ -58,7 +73,12 @@ class Config(BaseSettings):
     )
     host: str = _setting("HOST", "127.0.0.1", "an address to listen on", "Nothing is reachable from outside until asked for.")
     port: int = _port("PORT", 3005, "The port of the seeds' State Manager.")
-    webhook_port: int | None = _port("WEBHOOK_PORT", None, "Not there yet: setting it is refused, so that nobody relies on it.")
+    webhook_port: int | None = _port(
+        "WEBHOOK_PORT", None, "Answers /webhooks/* and /health/live alone: the port to hand to a tunnel or a public proxy."
+    )
+    health_port: int | None = _port(
+        "HEALTH_PORT", None, "/health, /health/live and /metrics of a role without an API; unset, it listens nowhere."
+    )
     trusted_mode: TrustedMode = _setting(
         "TRUSTED_MODE", "off", "'off' or 'loopback'", "'loopback': X-Tenant-ID is enough on this machine."
     )
@@ -101,7 +121,12 @@ class Config(BaseSettings):
     )
     db_logging: bool = _setting("DB_LOGGING", False, "'true' or 'false'", "Logs every statement, without its values, at DEBUG.")
     db_pool_size: int = _number(
-        "DB_POOL_SIZE", 10, "connections", 2, 500, "Per process: roles times this stay under max_connections."
+        "DB_POOL_SIZE",
+        10,
+        "connections",
+        2,
+        500,
+        "Per process, and one more to listen: all of them stay under max_connections.",
     )
     db_connect_timeout: float = _number(
         "DB_CONNECT_TIMEOUT", 5, "seconds", 0.1, 60, "A slower database counts as away; callers hear 503 and come again."
@@ -112,13 +137,22 @@ class Config(BaseSettings):
 
     # --- what attaches by URL; unset, PostgreSQL, the process and a folder do their work
     external_redis: SecretStr | None = _setting(
-        "REDIS_URL", None, "a URL like redis://host:6379/0", "Wins over REDIS_HOST; not used yet."
+        "REDIS_URL",
+        None,
+        "a URL like redis://host:6379/0, redis+sentinel://host,host/service/0 or redis+cluster://host,host",
+        "Shared look-ups, hints and limits; unset, PostgreSQL and each process do it. Wins over REDIS_HOST.",
     )
-    redis_host: str | None = _setting("REDIS_HOST", None, "a host or an address", "Accepted; Redis is not used yet.")
+    redis_host: str | None = _setting("REDIS_HOST", None, "a host or an address", "The seeds' way to say REDIS_URL.")
     redis_port: int = _port("REDIS_PORT", 6379, "Redis' own default.")
     external_broker: SecretStr | None = _setting(
-        "AMQP_URL", None, "a URL like amqp://user:password@host:5672/", "Accepted; RabbitMQ is not used yet."
+        "AMQP_URL", None, "a URL like amqp://user:password@host:5672/", "RabbitMQ: queues in, events out. Unset, there is none."
     )
+    queue_inbound: str = _queue("QUEUE_INBOUND", "inbound-whatsapp-messages", "Customers' messages (InboundMessage).")
+    queue_outbound: str = _queue("QUEUE_OUTBOUND", "outbound-genesys-messages", "Agents' messages (OutboundMessage).")
+    queue_status: str = _queue("QUEUE_STATUS", "whatsapp-status-updates", "Statuses of messages (StatusUpdate).")
+    queue_correlation: str = _queue("QUEUE_CORRELATION", "correlation-events", "Genesys' ids (ConversationCorrelation).")
+    queue_send_results: str = _queue("QUEUE_SEND_RESULTS", "send-results", "From whoever sends instead of Waystate.")
+    events_exchange: str = _queue("EVENTS_EXCHANGE", "waystate.events", "The topic exchange that every event goes to.")
     external_objects: SecretStr | None = _setting(
         "OBJECT_STORE_URL", None, "a URL like s3://bucket/prefix or file:///folder", "Accepted; media are not copied yet."
     )
@@ -137,6 +171,12 @@ class Config(BaseSettings):
         "UNKNOWN_HOLD", 30, "seconds", 0, 600, "How long a lost answer holds a customer's queue; 'sent' comes in seconds."
     )
     cache_ttl: float = _number("CACHE_TTL", 5, "seconds", 0, 5, "The longest that a missed invalidation can show an old row.")
+    cache_warm: int = _number(
+        "CACHE_WARM", 1000, "customers", 0, 1_000_000, "Of each tenant, the latest; read into Redis after a start."
+    )
+    tenant_rate_limit: float = _number(
+        "TENANT_RATE_LIMIT", 0, "requests/s", 0, 1_000_000, "Of each tenant, over /state and /v1 together; 0 is no limit."
+    )
     cache_size: int = _number("CACHE_SIZE", 50_000, "entries", 0, 10_000_000, "About 1 KiB each: 50 MiB when full.")
 
     # --- the platforms
@@ -193,8 +233,8 @@ class Config(BaseSettings):
                 f"{lonely[0]} is set but DB_HOST is not, so it is unclear which database is meant; "
                 f"set DB_HOST=localhost (or wherever it runs), or unset {lonely[0]} to use the embedded database."
             )
-        if self.webhook_port is not None:
-            raise ConfigError("WEBHOOK_PORT is not there yet; unset it, and let the proxy in front pass on /webhooks/ alone.")
+        if self.webhook_port == self.port:
+            raise ConfigError(f"WEBHOOK_PORT and PORT are both {self.port}; give the webhooks a port of their own.")
         if self.external_database and self.db_ssl and "sslmode=" in self.external_database.get_secret_value():
             raise ConfigError("DB_SSL is set and DATABASE_URL has an sslmode as well; remove one of the two.")
         return self
@@ -202,7 +242,7 @@ class Config(BaseSettings):
     @property
     def unused(self) -> list[str]:
         """Settings that are given and that this version does nothing with."""
-        given = {"REDIS_URL": self.redis_url, "AMQP_URL": self.amqp_url, "OBJECT_STORE_URL": self.object_store_url}
+        given = {"OBJECT_STORE_URL": self.object_store_url}
         return [name for name, value in given.items() if value is not None]
 
     @property

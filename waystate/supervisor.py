@@ -1,48 +1,85 @@
-"""The parent process of `serve`: prepares the database, runs Granian's worker, restarts it, stops everything clean.
+"""Starts what a command stands for: prepares the database, runs the roles, restarts what dies, stops everything clean.
 
-It imports as little as it can: it only waits, and its memory counts.
+The parent process imports as little as it can: it only waits, and its memory counts.
 """
 
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
+from typing import Any
 
-from waystate.config import Config, load_config
+from waystate.config import Config, Role, load_config
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.errors import ConfigError
 from waystate.parentage import die_with_parent
 
 RESPAWN = 0.1
-"""Seconds until a dead worker is replaced."""
+"""Seconds until a dead worker is replaced, doubled up to `LONGEST` while it dies again soon."""
+LONGEST = 1.0
+SOON = 5.0
+LOOK = 1.0
+"""Seconds between looks whether the embedded PostgreSQL still runs."""
 
 
-def run() -> int:
-    """Serve until told to stop; the exit code."""
+def run(role: Role | None = None) -> int:
+    """One role, or all of them in one (`serve`), until told to stop; the exit code."""
     config = load_config()
     if os.environ.get("WAYSTATE_CHILD") == "1":
         die_with_parent(signal.SIGTERM)
     postgres = None if config.database_url else EmbeddedPostgres(config.home)
     if postgres is not None:
-        print("waystate: starting the embedded PostgreSQL", flush=True)
-        postgres.start()
+        _bring_up(postgres, role)
     try:
         prepared = subprocess.run([sys.executable, "-m", "waystate", "prepare"], check=False)
-        if prepared.returncode != 0:
-            return prepared.returncode
-        print(f"waystate: serving on http://{config.host}:{config.port} (docs: /docs)", flush=True)
-        serve_worker("waystate.app:create", config.host, config.port, config)
+        return prepared.returncode or _run_prepared(config, role)
     finally:
-        if postgres is not None:
+        # Others may have attached to it; `serve` alone owns it.
+        if postgres is not None and role is None:
             postgres.stop()
-    return 0
 
 
-def serve_worker(target: str, host: str, port: int, config: Config | None = None) -> None:
-    from granian import Granian
+def _bring_up(postgres: EmbeddedPostgres, role: Role | None) -> None:
+    if role is None:
+        print("waystate: starting the embedded PostgreSQL", flush=True)
+    elif postgres.is_running():
+        print("waystate: using the embedded PostgreSQL that runs on this home", flush=True)
+    else:
+        print("waystate: starting the embedded PostgreSQL; it stays for other roles, `waystate db stop` ends it", flush=True)
+    postgres.start()
+    threading.Thread(target=_keep_running, args=(postgres,), name="postgres keeper", daemon=True).start()
+
+
+def _keep_running(postgres: EmbeddedPostgres) -> None:
+    """Its own restart after a crash of a backend is not meant: this is for a postmaster that is gone."""
+    while True:
+        time.sleep(LOOK)
+        with suppress(Exception):
+            if not postgres.is_running():
+                print("waystate: the embedded PostgreSQL is gone; it is started again", flush=True)
+                postgres.start()
+
+
+def _run_prepared(config: Config, role: Role | None) -> int:
+    if role is None or role is Role.API:
+        what = "serving" if role is None else "the API is"
+        print(f"waystate: {what} on http://{config.host}:{config.port} (docs: /docs)", flush=True)
+        if config.webhook_port is not None:
+            print(f"waystate: webhooks alone on http://{config.host}:{config.webhook_port}", flush=True)
+        return serve_worker(f"waystate.process:create{'' if role is None else '_api'}", config.host, config.port, config)
+    from waystate.process import run as run_role
+
+    return run_role(config, role)
+
+
+def serve_worker(target: str, host: str, port: int, config: Config | None = None) -> int:
+    """Until told to stop; the exit code."""
     from granian.constants import Interfaces, Loops
 
-    server = Granian(
+    server = _respawning()(
         target,
         factory=True,
         interface=Interfaces.ASGI,
@@ -52,14 +89,46 @@ def serve_worker(target: str, host: str, port: int, config: Config | None = None
         loop=Loops.uvloop,
         backlog=2048,
         respawn_failed_workers=True,
-        respawn_interval=RESPAWN,
         workers_kill_timeout=int(config.stop_timeout) + 1 if config is not None else 2,
         log_enabled=False,
     )
     server.serve()
+    return int(server.exit_code)
 
 
-def serve_simulator(port: int) -> None:
+def _respawning() -> Any:
+    """Granian's server gives up at the second death within 5.5 s; this one goes on, and rests a little in between."""
+    from granian.server.mp import MPServer
+
+    class Server(MPServer):
+        exit_code = 0
+        pause = RESPAWN
+        started_at = time.monotonic()
+        is_first = True
+
+        def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
+            code, lasted = self.wrks[workers[0]].inner.exitcode or 0, time.monotonic() - self.started_at
+            if self.is_first and code > 0 and lasted < SOON:
+                # It never came up: that is the settings' fault, and its own sentence has told which.
+                self.exit_code = code
+                self.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+                return
+            self.pause = RESPAWN if lasted > SOON else min(2 * self.pause, LONGEST)
+            print(f"waystate: the worker ended ({_end(code)}); it is started again", flush=True)
+            time.sleep(self.pause)
+            self.is_first, self.started_at = False, time.monotonic()
+            if not self.interrupt_signal:
+                super()._respawn_workers(workers, spawn_target, target_loader, delay)
+                self.respawned_wrks.clear()
+
+    return Server
+
+
+def _end(exit_code: int) -> str:
+    return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+
+
+def serve_simulator(port: int) -> int:
     if "WAYSTATE_SIMULATOR" not in os.environ:
         raise ConfigError(
             "WAYSTATE_SIMULATOR is not set; write the simulator's configuration as JSON into it (docs/reference/simulator.md), "
@@ -67,4 +136,4 @@ def serve_simulator(port: int) -> None:
         )
     if os.environ.get("WAYSTATE_CHILD") == "1":
         die_with_parent(signal.SIGTERM)
-    serve_worker("waystate.simulator.app:create_from_environment", "127.0.0.1", port)
+    return serve_worker("waystate.simulator.app:create_from_environment", "127.0.0.1", port)

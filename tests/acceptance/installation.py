@@ -58,7 +58,8 @@ SIMULATED: dict[str, Any] = {
 
 _UNFINISHED = """
 SELECT (SELECT count(*) FROM webhook_ledger WHERE state = 'pending')
-    + (SELECT count(*) FROM events WHERE position IS NULL)
+    + (SELECT coalesce(sum(h.position - coalesce(c.position, 0)), 0)::bigint FROM sink_cursors h
+        LEFT JOIN sink_cursors c ON c.tenant_id = h.tenant_id AND c.sink = 'deliveries' WHERE h.sink = 'head')
     + (SELECT count(*) FROM deliveries WHERE state IN ('pending', 'sending', 'unknown'))
 """
 
@@ -95,7 +96,9 @@ class Installation:
             "SELECT relname FROM pg_class "
             "WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace"
         )
-        names = sorted({row["relname"] for row in tables} - {"leases", "timers", "sink_cursors", "alembic_version"})
+        names = sorted(
+            {row["relname"] for row in tables} - {"leases", "lease_members", "timers", "sink_cursors", "alembic_version"}
+        )
         return {name: await self.value(f'SELECT count(*) FROM "{name}"') for name in names}
 
     async def post_meta(self, body: Any, *, app: MetaApp = APP, **headers: str) -> httpx2.Response:

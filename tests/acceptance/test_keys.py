@@ -66,7 +66,10 @@ def operations(*, message: str, wamid: str, conversation: str, genesys: str, let
         yield "GET", f"/state/conversation/{name}", None
         yield "POST", "/state/message", {"conversationId": name, "direction": "inbound", "status": "received"}
     yield "POST", "/state/correlation", {"conversation_id": "x", "whatsapp_message_id": wamid}
+    yield "GET", f"/v1/dead-letters/{letter}", None
+    yield "PATCH", f"/v1/dead-letters/{letter}", {"originalPayload": {}}
     yield "POST", f"/v1/dead-letters/{letter}/replay", None
+    yield "POST", f"/v1/dead-letters/{letter}/discard", None
     yield "GET", f"/state/mapping/{PHONE}?phoneNumberId={'2' if genesys == 'genesys-of-b' else '3'}", None
 
 
@@ -124,7 +127,12 @@ PRIVATE = (
     ("POST", "/state/correlation"),
     ("GET", "/v1/messages/wamid.of-b/trace"),
     ("GET", "/v1/dead-letters"),
+    ("GET", f"/v1/dead-letters/{UUID(int=1)}"),
+    ("PATCH", f"/v1/dead-letters/{UUID(int=1)}"),
     ("POST", f"/v1/dead-letters/{UUID(int=1)}/replay"),
+    ("POST", f"/v1/dead-letters/{UUID(int=1)}/discard"),
+    ("POST", "/v1/dead-letters/replay"),
+    ("POST", "/v1/dead-letters/discard"),
 )
 GOOD_BODIES = {
     "/state/message": {"conversationId": "genesys-of-b", "direction": "inbound", "status": "received"},

@@ -162,7 +162,7 @@ async def test_correlation_is_seen_by_every_look_up_at_once_and_repeating_it_cha
     assert (await mapping(place, customer))["conversationId"] == "genesys-10"
     assert (await place.state("GET", "/state/conversation/genesys-10")).json()["internalId"] == internal
     assert (await place.state("GET", "/state/conversation/genesys-9")).status_code == 404
-    events = await place.rows("SELECT type FROM events WHERE conversation_id = $1 ORDER BY seq", UUID(internal))
+    events = await place.rows("SELECT type FROM events WHERE conversation_id = $1 ORDER BY position", UUID(internal))
     assert [event["type"] for event in events].count("conversation.correlated") == 2
 
 

@@ -5,6 +5,7 @@ and record stays only when the run did not come to its end.
 """
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
@@ -29,6 +30,7 @@ from waystate.db import migrate, partitions
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
 from waystate.simulator.config import SimulatorConfig
+from waystate.tenants.model import Sender
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +39,8 @@ SELECT (SELECT count(*) FROM webhook_ledger WHERE state <> 'pending') + (SELECT 
 """
 _UNFINISHED = """
 SELECT (SELECT count(*) FROM webhook_ledger WHERE state = 'pending') AS ledger,
-    (SELECT count(*) FROM events WHERE position IS NULL) AS events,
+    (SELECT coalesce(sum(h.position - coalesce(c.position, 0)), 0)::bigint FROM sink_cursors h
+        LEFT JOIN sink_cursors c ON c.tenant_id = h.tenant_id AND c.sink = 'deliveries' WHERE h.sink = 'head') AS events,
     (SELECT count(*) FROM deliveries WHERE state IN ('pending', 'sending')) AS deliveries,
     (SELECT count(*) FROM deliveries WHERE target = 'whatsapp' AND state = 'sent') AS sends,
     (SELECT count(*) FROM messages m WHERE m.direction = 'outbound' AND m.status IN ('queued', 'sent', 'delivered')
@@ -46,24 +49,29 @@ SELECT (SELECT count(*) FROM webhook_ledger WHERE state = 'pending') AS ledger,
 """
 
 
-@dataclass
-class Harness:
+@dataclass(kw_only=True)
+class Run:
+    """What every run has, whatever processes it consists of."""
+
     home: Path
     url: str
     postgres: EmbeddedPostgres | None
-    serve: Serve
+    address: str
     far: httpx2.AsyncClient
     simulated: SimulatorConfig
     record: Record
     random: Random
     bodies: list[Body] = field(default_factory=list)
     """Everything that customers wrote outside the simulator."""
+    delivers: bool = True
+    """Whether Waystate calls the platforms, or others do (`sender: external`)."""
+    relays: bool = True
 
     def authors(self, *, count: int, first: int = 0) -> Authors:
         return Authors(self.simulated, self.random, count=count, first=first)
 
     def door(self) -> Door:
-        return Door(f"{self.serve.address}/webhooks/whatsapp/{APP.id}")
+        return Door(f"{self.address}/webhooks/whatsapp/{APP.id}")
 
     async def fill(self, bodies: Sequence[Body]) -> None:
         """Into the ledger, before anybody works it."""
@@ -85,31 +93,6 @@ class Harness:
             yield connection
         finally:
             await connection.close(timeout=5)
-
-    async def kill(self, what: What, progress: int) -> Kill:
-        """Kill, prove it, and wait until other processes are ready."""
-        at, postmaster = self.record.seconds(), self.find_postmaster()
-        before, died_in = await self.serve.kill(what)
-        died_at = time.monotonic()
-        after = await self._others(before, what)
-        kill = Kill(
-            what=what,
-            at=at,
-            progress=progress,
-            before=before,
-            after=after,
-            died_in=died_in,
-            ready_in=time.monotonic() - died_at,
-            postmaster=(postmaster, self.find_postmaster()),
-        )
-        self.record.kills.append(kill)
-        return kill
-
-    async def _others(self, before: Pids, what: What) -> Pids:
-        after = await self.serve.ready()
-        assert after.worker != before.worker, f"worker {before.worker} answers after its kill"
-        assert what == "worker" or after.parent != before.parent, f"parent {before.parent} answers after its kill"
-        return after
 
     def find_postmaster(self) -> int | None:
         return None if self.postgres is None else self.postgres.find_pid()
@@ -142,12 +125,13 @@ class Harness:
         """What the database and the far sides' journals say together."""
         journal = await self.control("GET", "/messages")
         async with self.database() as connection:
-            findings = await look(connection, journal, await self.control("GET", "/state"), self.bodies)
+            state = await self.control("GET", "/state")
+            findings = await look(connection, journal, state, self.bodies, delivers=self.delivers, relays=self.relays)
         self.record.note(findings)
         return findings
 
     async def trace(self, message_id: str) -> Any:
-        async with httpx2.AsyncClient(base_url=self.serve.address, trust_env=False) as client:
+        async with httpx2.AsyncClient(base_url=self.address, trust_env=False) as client:
             answer = await client.get(f"/v1/messages/{message_id}/trace")
         assert answer.status_code == 200, answer.text
         return answer.json()
@@ -156,10 +140,40 @@ class Harness:
         return f"seed {self.record.seed}; logs, record and database are in {self.home}"
 
 
+@dataclass(kw_only=True)
+class Harness(Run):
+    serve: Serve
+
+    async def kill(self, what: What, progress: int) -> Kill:
+        """Kill, prove it, and wait until other processes are ready."""
+        at, postmaster = self.record.seconds(), self.find_postmaster()
+        before, died_in = await self.serve.kill(what)
+        died_at = time.monotonic()
+        after = await self._others(before, what)
+        kill = Kill(
+            what=what,
+            at=at,
+            progress=progress,
+            before=before,
+            after=after,
+            died_in=died_in,
+            ready_in=time.monotonic() - died_at,
+            postmaster=(postmaster, self.find_postmaster()),
+        )
+        self.record.kills.append(kill)
+        return kill
+
+    async def _others(self, before: Pids, what: What) -> Pids:
+        after = await self.serve.ready()
+        assert after.worker != before.worker, f"worker {before.worker} answers after its kill"
+        assert what == "worker" or after.parent != before.parent, f"parent {before.parent} answers after its kill"
+        return after
+
+
 @asynccontextmanager
 async def harness(
     name: str,
-    seed: int,
+    planned_seed: int,
     records: list[Record],
     *,
     url: str | None = None,
@@ -171,8 +185,7 @@ async def harness(
 
     `url`: a migrated database; without it, Waystate has its embedded one. `package`: the folder whose `waystate` is run.
     """
-    home = Path(tempfile.mkdtemp(prefix=f"waystate-{name}-", dir=find_memory()))
-    home.chmod(0o711)
+    seed, home = chosen_seed(planned_seed), make_home(name)
     async with AsyncExitStack() as stack:
         postgres = None if url else EmbeddedPostgres(home)
         if postgres is not None:
@@ -182,17 +195,40 @@ async def harness(
         assert url is not None
         serve = _serve(home, url if postgres is None else None, package, settings)
         simulated = simulator_config(serve.address, seed, **pace or {})
-        far = await stack.enter_async_context(_far_sides(home, simulated))
-        await _prepare(url, str(far.base_url).rstrip("/"))
+        far = await stack.enter_async_context(far_sides(home, simulated))
+        await prepare(url, str(far.base_url).rstrip("/"))
         stack.push_async_callback(serve.stop)
         record = Record(name, seed)
         records.append(record)
         try:
-            yield Harness(home, url, postgres, serve, far, simulated, record, Random(f"{seed}/{name}"))
+            yield Harness(
+                home=home,
+                url=url,
+                postgres=postgres,
+                address=serve.address,
+                far=far,
+                simulated=simulated,
+                record=record,
+                random=Random(f"{seed}/{name}"),
+                serve=serve,
+            )
         finally:
             record.figures["seconds"] = record.seconds()
             record.write(home)
     shutil.rmtree(home, ignore_errors=True)
+
+
+def chosen_seed(planned: int) -> int:
+    """WAYSTATE_SEED replays a run, or makes it another one."""
+    seed = int(os.environ.get("WAYSTATE_SEED") or planned)
+    print(f"WAYSTATE_SEED={seed} runs this again")
+    return seed
+
+
+def make_home(name: str) -> Path:
+    home = Path(tempfile.mkdtemp(prefix=f"waystate-{name}-", dir=find_memory()))
+    home.chmod(0o711)
+    return home
 
 
 def _serve(home: Path, url: str | None, package: Path, settings: dict[str, str]) -> Serve:
@@ -203,7 +239,7 @@ def _serve(home: Path, url: str | None, package: Path, settings: dict[str, str])
 
 
 @asynccontextmanager
-async def _far_sides(home: Path, config: SimulatorConfig) -> AsyncIterator[httpx2.AsyncClient]:
+async def far_sides(home: Path, config: SimulatorConfig) -> AsyncIterator[httpx2.AsyncClient]:
     port = free_port()
     environment = clean_environment([("WAYSTATE_SIMULATOR", config.model_dump_json()), ("WAYSTATE_CHILD", "1")])
     program = Program(["simulate", "--port", str(port)], environment, home / "simulator.log", ROOT)
@@ -227,12 +263,12 @@ async def _listens(client: httpx2.AsyncClient) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _prepare(url: str, far: str) -> None:
+async def prepare(url: str, far: str, sender: Sender = "waystate", *, numbers: int = 1) -> None:
     db = await Database.open(url, pool_size=1)
     async with db.owner() as conn:
         await partitions.make_ahead(conn, utc_now())
-    await set_up(db, far)
+    await set_up(db, far, sender, numbers=numbers)
     await db.close()
 
 
-__all__ = ["Harness", "harness", "until"]
+__all__ = ["Harness", "Run", "harness", "until"]

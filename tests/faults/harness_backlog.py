@@ -114,6 +114,8 @@ class Door:
     acknowledged: list[Body] = field(default_factory=list)
     refused: dict[str, int] = field(default_factory=dict)
     """What came instead of a 200, and how often."""
+    is_stopping: bool = False
+    """Lines end with the webhook under way."""
 
     async def post_all(self, lines: Sequence[Sequence[Body]], *, pause: float = 0) -> None:
         """One line a customer, lines side by side, so many seconds between the messages of one."""
@@ -123,6 +125,8 @@ class Door:
 
     async def _post_line(self, client: httpx2.AsyncClient, line: Sequence[Body], pause: float) -> None:
         for body in line:
+            if self.is_stopping:
+                return
             while not await self.post(client, body):  # noqa: ASYNC110 - nobody signals that it may work now
                 await asyncio.sleep(_PAUSE)
             await asyncio.sleep(pause)

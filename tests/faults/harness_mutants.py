@@ -73,6 +73,67 @@ OVERTAKING = Mutant(
 )
 
 
+ACKNOWLEDGED_FIRST = Mutant(
+    name="ack first: a queue's batch is acknowledged before it is durable",
+    module="broker/consumer.py",
+    right="                await self._finish(self._work(batch, is_first=is_first), window)",
+    wrong=(
+        "                await window.acknowledge()\n"
+        "                await self._finish(self._work(batch, is_first=is_first), window)"
+    ),
+)
+
+REDIS_FIRST = Mutant(
+    name="Redis dedupe first: SETNX before the commit decides what is new",
+    module="pipelines/queues.py",
+    right="        usable = [each for each in numbered if isinstance(each, InboundMessage)]",
+    wrong=(
+        "        import os, redis.asyncio\n"
+        "        marks = redis.asyncio.from_url(os.environ['REDIS_URL'])\n"
+        "        usable = [\n"
+        "            each for each in numbered\n"
+        "            if isinstance(each, InboundMessage) and await marks.set('seen:' + each.wamid, 1, nx=True)\n"
+        "        ]\n"
+        "        await marks.aclose()"
+    ),
+)
+
+NOT_MANDATORY = Mutant(
+    name="no mandatory: what no queue takes is confirmed and gone",
+    module="broker/publisher.py",
+    right="mandatory=True",
+    wrong="mandatory=False",
+)
+
+CRASHING = "crashing-payload"
+"""What a message's id begins with that kills its process, where one of these two is planted."""
+
+CRASHES_ON_A_MESSAGE = Mutant(
+    name="a queue message kills its process",
+    module="pipelines/queues.py",
+    right="        decoded = [self._decode(kind, delivery) for delivery in deliveries]\n        try:",
+    wrong=(
+        "        decoded = [self._decode(kind, delivery) for delivery in deliveries]\n"
+        f"        if any(b'{CRASHING}' in delivery.body for delivery in deliveries):\n"
+        "            import os, signal\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        try:"
+    ),
+)
+
+CRASHES_ON_A_WEBHOOK = Mutant(
+    name="a webhook kills its process",
+    module="pipelines/webhooks.py",
+    right="        worked.items = len(parsed.items)",
+    wrong=(
+        f"        if b'{CRASHING}' in row.body:\n"
+        "            import os, signal\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        worked.items = len(parsed.items)"
+    ),
+)
+
+
 def _imported(folder: Path) -> Path:
     environment = clean_environment([("PYTHONPATH", str(folder))])
     program = "import waystate; print(waystate.__file__)"

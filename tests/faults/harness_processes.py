@@ -97,26 +97,22 @@ class Program:
         return process.returncode
 
 
-class Serve(Program):
-    """Started again whenever its parent process ends, until it is told to stop."""
+class Kept(Program):
+    """Started again whenever it ends, as by a service manager, until it is told to stop."""
 
-    def __init__(self, environment: dict[str, str], log: Path, cwd: Path, *, most_starts: int = 200) -> None:
-        super().__init__(["serve"], environment, log, cwd)
-        self.port = int(environment["PORT"])
+    def __init__(
+        self, arguments: list[str], environment: dict[str, str], log: Path, cwd: Path, *, most_starts: int = 1000
+    ) -> None:
+        super().__init__(arguments, environment, log, cwd)
         self.exits: list[int] = []
-        """Exit codes of parents that ended by themselves or were killed."""
+        """Exit codes of those that ended by themselves or were killed; the kernel told them to us, their parent."""
         self._most_starts = most_starts
         self._keeper: asyncio.Task[None] | None = None
 
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def run(self) -> Pids:
-        """Start and keep running; returns when it is ready."""
+    def keep(self) -> None:
+        """Start and keep running."""
         self.start()
         self._keeper = asyncio.create_task(self._keep())
-        return await self.ready()
 
     async def leave(self) -> None:
         """Nobody restarts it from here on."""
@@ -129,12 +125,37 @@ class Serve(Program):
         await self.leave()
         return await super().stop(limit)
 
+    async def _keep(self) -> None:
+        for _ in range(self._most_starts):
+            process = self.process
+            assert process is not None
+            while process.poll() is None:  # noqa: ASYNC110 - a process signals its end to its parent's main thread only
+                await asyncio.sleep(_LOOK)
+            self.exits.append(process.returncode)
+            await asyncio.sleep(RESTART)
+            self.start()
+
+
+class Serve(Kept):
+    def __init__(self, environment: dict[str, str], log: Path, cwd: Path) -> None:
+        super().__init__(["serve"], environment, log, cwd)
+        self.port = int(environment["PORT"])
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def run(self) -> Pids:
+        """Start and keep running; returns when it is ready."""
+        self.keep()
+        return await self.ready()
+
     async def ready(self, limit: float = READY) -> Pids:
         deadline = time.monotonic() + limit
         async with httpx2.AsyncClient(trust_env=False, timeout=3.0) as client:
             while time.monotonic() < deadline:
                 pids = self.find_pids()
-                if pids is not None and await _answers(client, f"{self.address}/health/ready") and self.find_pids() == pids:
+                if pids is not None and await answers(client, f"{self.address}/health/ready") and self.find_pids() == pids:
                     return pids
                 await asyncio.sleep(_LOOK)
         raise AssertionError(f"Waystate was not ready within {limit} s; its log is {self.log}")
@@ -160,16 +181,6 @@ class Serve(Program):
         if self.process is not None and what != "worker":
             self.process.wait(DEATH)
         return pids, died_in
-
-    async def _keep(self) -> None:
-        for _ in range(self._most_starts):
-            process = self.process
-            assert process is not None
-            while process.poll() is None:  # noqa: ASYNC110 - a process signals its end to its parent's main thread only
-                await asyncio.sleep(_LOOK)
-            self.exits.append(process.returncode)
-            await asyncio.sleep(RESTART)
-            self.start()
 
 
 def find_worker(parent: int) -> psutil.Process | None:
@@ -216,7 +227,7 @@ def clean_environment(settings: Iterable[tuple[str, str]]) -> dict[str, str]:
     return kept | {"PYTHONUNBUFFERED": "1"} | dict(settings)
 
 
-async def _answers(client: httpx2.AsyncClient, url: str) -> bool:
+async def answers(client: httpx2.AsyncClient, url: str) -> bool:
     try:
         return (await client.get(url)).status_code == 200
     except httpx2.TransportError:

@@ -12,6 +12,30 @@ from tests.faults.harness_processes import Kill
 NOTHING = "Nothing lost, nothing silently doubled, no order inverted, no dead letter"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strike:
+    """What was done to a process (`work 2`, `RabbitMQ`), and its proof: `before` is gone, with `status`; `after` is another.
+
+    What was only emptied or cut off keeps its pid. Times are seconds.
+    """
+
+    what: str
+    how: str
+    at: float
+    before: int
+    after: int
+    status: int | None = None
+    away: float = 0.0
+    back_in: float = 0.0
+
+    def line(self) -> str:
+        parts = [f"{self.at:8.2f} s  {self.what}: {self.how}"]
+        parts += [f"pid {_change(self.before, self.after)}"] * bool(self.before)
+        parts += [f"status {self.status}"] * (self.status is not None)
+        parts += [f"away {self.away:.2f} s"] * bool(self.away)
+        return ", ".join([*parts, f"back in {self.back_in:.2f} s"])
+
+
 @dataclass(slots=True)
 class Record:
     """`schedule` is what was meant to happen, drawn from `seed`; `kills` and `figures` are what did."""
@@ -20,6 +44,7 @@ class Record:
     seed: int
     schedule: list[Any] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
+    strikes: list[Strike] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
@@ -63,6 +88,8 @@ def _render_one(record: Record) -> list[str]:
                 f"| {_change(*kill.postmaster)} | {kill.died_in:.2f} | {kill.ready_in:.2f} |"
             )
         lines.append("")
+    if record.strikes:
+        lines += ["```", *(strike.line() for strike in record.strikes), "```", ""]
     return lines
 
 
@@ -74,4 +101,5 @@ def _change(before: int | None, after: int | None) -> str:
 
 def _is_told(name: str, count: int) -> bool:
     """Checks that found nothing are the verdict; what was counted along the way is a figure."""
-    return count > 0 or name in ("sends under way when killed", "sends unknown", "repeats at Genesys", "dead letters")
+    told = ("sends under way when killed", "sends unknown", "repeats at Genesys", "dead letters", "events published again")
+    return count > 0 or name in told

@@ -10,6 +10,7 @@ from waystate.tenants.model import (
     GenesysIntegration,
     GenesysLimits,
     MetaApp,
+    Sender,
     Tenant,
     TenantSettings,
     WhatsAppAccount,
@@ -74,8 +75,13 @@ def simulator_config(waystate: str, seed: int, **pace: Any) -> SimulatorConfig:
     )
 
 
-async def set_up(db: Database, far: str) -> None:
-    """The tenant, with its number and integration at the simulator's address `far`."""
+def number_of(index: int) -> str:
+    """The tenant's numbers, the default one first; only that one has an integration."""
+    return str(int(NUMBER) + index)
+
+
+async def set_up(db: Database, far: str, sender: Sender = "waystate", *, numbers: int = 1) -> None:
+    """The tenant, with its numbers and integration at the simulator's address `far`."""
     vault = vault_of(bytes.fromhex(MASTER_KEY))
     integration = GenesysIntegration(
         integration_id=INTEGRATION,
@@ -86,21 +92,26 @@ async def set_up(db: Database, far: str) -> None:
         client_secret=CLIENT_SECRET,
         webhook_secret=WEBHOOK_SECRET,
         limits=GenesysLimits(requests_per_minute=100_000),
+        sender=sender,
     )
-    account = WhatsAppAccount(
-        phone_number_id=NUMBER,
-        display_phone_number=DISPLAY_NUMBER,
-        business_account_id=WABA,
-        meta_app_id=APP.id,
-        api_url=f"{far}/graph/v23.0",
-        access_token=ACCESS_TOKEN,
-        limits=WhatsAppLimits(messages_per_second=10_000),
-        genesys_integration_id=integration.id,
-        is_default=True,
-    )
+    accounts = [
+        WhatsAppAccount(
+            phone_number_id=number_of(index),
+            display_phone_number=DISPLAY_NUMBER,
+            business_account_id=WABA,
+            meta_app_id=APP.id,
+            api_url=f"{far}/graph/v23.0",
+            access_token=ACCESS_TOKEN,
+            limits=WhatsAppLimits(messages_per_second=10_000),
+            genesys_integration_id=None if index else integration.id,
+            is_default=index == 0,
+            sender=sender,
+        )
+        for index in range(numbers)
+    ]
     async with db.work() as conn:
         await store.upsert_many(conn, [Tenant(id=TENANT, name="Faults", settings=TenantSettings())])
         await store.upsert_meta_apps(conn, vault, [APP])
     async with db.work(tenant_id=TENANT) as conn:
         await store.upsert_integrations(conn, vault, TENANT, [integration])
-        await store.upsert_accounts(conn, vault, TENANT, [account])
+        await store.upsert_accounts(conn, vault, TENANT, accounts)

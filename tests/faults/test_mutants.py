@@ -10,6 +10,8 @@ from tests.faults.harness_findings import Findings
 from tests.faults.harness_mutants import ANSWERED_FIRST, NO_DEDUPE, OVERTAKING, SENT_AGAIN, SETTLED_FIRST
 from tests.faults.harness_record import Record
 
+pytestmark = pytest.mark.mutants
+
 TRIES = 5
 """Kills at the most until a bug shows that only shows when a kill falls into it."""
 QUIET = {"agent_reply_share": 0.0, "answer_delay": 0.0}

@@ -95,12 +95,9 @@ async def _fill_work(conn: Any, tenant: str, messages: list[tuple[Any, ...]], no
     """An event and a delivery a message, all but the last fifty done with; a history of three statuses each."""
     done = len(messages) - 50
     events: list[tuple[Any, ...]] = [
-        (tenant, new_id(), "test", row[2], row[1], now, {}, number, number if number < done else None)
-        for number, row in enumerate(messages)
+        (tenant, new_id(), "test", row[2], row[1], now, {}, number) for number, row in enumerate(messages)
     ]
-    await _copy(
-        conn, "events", events, "tenant_id", "id", "type", "conversation_id", "message_id", "at", "data", "seq", "position"
-    )
+    await _copy(conn, "events", events, "tenant_id", "id", "type", "conversation_id", "message_id", "at", "data", "position")
     deliveries: list[tuple[Any, ...]] = [
         (tenant, event[1], "whatsapp", event[4], event[3], NUMBER, 1, f"w:{number % CUSTOMERS}", number,
          "sent" if number < done else "pending", 1, now, now, {})

@@ -25,7 +25,7 @@ BIG = (
 )  # fmt: skip
 BROAD = {"tenant_id", "source", "channel", "kind", "target"}
 """Columns of few values: an index that is entered by these alone is read for all of the tenant's rows."""
-COLUMN = re.compile(r"\(\(?(?:\w+\.)?(\w+)\)?(?:::\w+)? (?:=|<>|<=?|>=?|IS) ")
+COLUMN = re.compile(r"\(\(?(?:\w+\.)?\"?(\w+)\"?\)?(?:::\w+)? (?:=|<>|<=?|>=?|IS) ")
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +81,23 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         },
         "conversations.expire_due": {"now": now, "batch": 1000},
         "deliveries.claim_heads": {
-            "lanes": list(range(64)), "now": now, "paused_accounts": ["1002"], "batch": 64, "holder": "h", "epoch": 1,
-            "window": 1000,
+            "lanes": list(range(64)), "now": now, "paused_accounts": ["1002"], "batch": 64, "holder": "h",
+            "epochs": [1] * 64, "window": 1000,
         },
-        "deliveries.find_unsettled": {"state": "unknown", "lanes": None, "due_at": now},
+        "deliveries.find_unsettled": {"state": "unknown", "lanes": None, "due_at": now, "in_hand": []},
         "deliveries.recover_interrupted": {
             "lanes": list(range(64)), "now": now, "hold_until": now, "unknown_until": now + timedelta(minutes=10),
+            "in_hand": [], "begun_by": now,
         },
         "deliveries.settle_unknown": {"message_ids": stock.messages, "wamids": stock.wamids, "now": now},
         "deliveries.give_up_unknown": {"now": now},
         "deliveries.list_of_message": {"message_id": stock.messages[0]},
-        "events.stamp_many": {"position": 1, "batch": 500, "sink": "stamp"},
-        "events.list_after": {"position": 11_900, "batch": 100},
+        "events.append_many": {
+            "ids": [new_id()], "types": ["test"], "conversation_ids": nones, "message_ids": nones, "at": [now], "data": ["{}"],
+        },
+        "events.lock_sink": {"sink": "deliveries", "epoch": 1},
+        "events.move_sink": {"sink": "deliveries", "epoch": 1, "position": 12_000},
+        "events.list_after": {"position": 11_900, "batch": 100, "types": None},
         "ledger.take_many": {"lanes": list(range(64)), "since": since, "batch": 500, "in_company": 2},
         "ledger.count_pending": {"since": since},
     }  # fmt: skip

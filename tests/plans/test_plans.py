@@ -8,7 +8,6 @@ from tests.plans.explain import NamedQuery, all_queries, explain, nodes, scanned
 
 KNOWN_SCANS = {
     "ledger.list_rows": "an operator looks at one day, seldom",
-    "ledger.release_leases": "a few hundred rows, once at the end of a process",
 }
 """Queries that read a whole table, and why they may."""
 

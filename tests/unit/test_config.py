@@ -164,3 +164,9 @@ def test_a_key_is_read_from_hexadecimal_and_base64(text: str) -> None:
 def test_what_is_not_32_bytes_is_no_key(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_key(text)
+
+
+def test_webhooks_have_a_port_of_their_own_or_none() -> None:
+    assert load_config({}).webhook_port is None
+    assert load_config({"WEBHOOK_PORT": "3010"}).webhook_port == 3010
+    assert refusal(WEBHOOK_PORT="3005") == "WEBHOOK_PORT and PORT are both 3005; give the webhooks a port of their own."

@@ -30,7 +30,7 @@ ON CONFLICT (tenant_id, phone_number_id, contact_id) WHERE status IN ('active', 
 RETURNING id, contact_id, phone_number_id, genesys_conversation_id, (xmax = 0) AS is_new;
 
 -- name: lock_many
--- Events take their seq under this lock, and every writer takes the locks in this order, so none can deadlock another.
+-- Events follow one another under this lock, and every writer takes the locks in this order, so none can deadlock another.
 SELECT c.id, c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id, c.status, c.expires_at,
     c.last_activity_at, c.last_customer_message_at, c.version
 FROM conversations c
@@ -127,3 +127,9 @@ RETURNING c.id, c.contact_id, c.phone_number_id;
 -- name: count_open$
 -- For the gauge on the metrics page.
 SELECT count(*) FROM conversations WHERE tenant_id = :tenant_id AND status IN ('active', 'waiting', 'error');
+
+-- name: list_latest_open
+-- Whom a restart finds talking: the tidying index, read from its far end, is in the order of activity to the hour.
+SELECT c.wa_id FROM conversations c
+WHERE c.tenant_id = :tenant_id AND c.status IN ('active', 'waiting', 'error') AND c.expires_at > :now AND c.wa_id IS NOT NULL
+ORDER BY c.expires_hour DESC LIMIT :batch;

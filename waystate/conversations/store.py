@@ -157,6 +157,11 @@ async def expire_due(conn: Connection, tenant: TenantId, now: datetime, batch: i
     return [_ended(row) for row in rows]
 
 
+async def list_latest_open(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> list[str]:
+    """The wa_id of each, the latest first."""
+    return [row["wa_id"] for row in await _queries.list_latest_open(conn, tenant_id=tenant, now=now, batch=batch)]
+
+
 async def count_open(conn: Connection, tenant: TenantId) -> int:
     return int(await _queries.count_open(conn, tenant_id=tenant))
 

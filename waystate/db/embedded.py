@@ -101,6 +101,8 @@ class EmbeddedPostgres:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
+            # A child forked meanwhile shares the lock; closing alone would leave it with the child.
+            fcntl.flock(lock, fcntl.LOCK_UN)
             os.close(lock)
 
     def _bring_up(self) -> None:

@@ -54,6 +54,7 @@ async def make_ahead(conn: Connection, now: datetime) -> list[str]:
 
     Updates in place need room on the page, and hot tables are cleaned up early: both are settings of the partition.
     """
+    await _queries.lock_partitions(conn)
     existing = {row["name"] for row in await _queries.list_partitions(conn)}
     made: list[str] = []
     for table in PARTITIONED:

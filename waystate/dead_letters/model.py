@@ -1,10 +1,38 @@
 """What could not be used, why, and where it came from."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
 
 from waystate.errors import Reason
+from waystate.ids import id_floor
 from waystate.json import JsonObject
+
+MAX_BULK = 1000
+"""Dead letters a call: a few seconds' work, and an answer that can still be read."""
+NOTE_LENGTH = 1000
+_FIRST, _LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
+
+ADVICE: dict[Reason, str] = {
+    Reason.LOCK_TIMEOUT: "Rows stayed locked. Replay it; if it comes back, look for a long transaction in the database.",
+    Reason.MAPPING_NOT_FOUND: "It names a conversation or a message that is not known yet. Replay it when that was tracked.",
+    Reason.INVALID_PAYLOAD: "A field is missing or wrong; the error names it. Edit the payload and replay it, and have the "
+    "sender mended.",
+    Reason.STATE_VIOLATION: "The status does not fit the message. Edit it, or discard it: the message stands as it is.",
+    Reason.MAPPING_STATUS_EXPIRED: "The conversation had expired. The message is kept as failed; once the customer has written "
+    "again, give it a new genesys_message_id and replay it, or discard it.",
+    Reason.MAPPING_STATUS_CLOSED: "The conversation was closed. The message is kept as failed; once the customer has written "
+    "again, give it a new genesys_message_id and replay it, or discard it.",
+    Reason.DATABASE_ERROR: "It failed in the database or in our own code. Replay it; if it comes back, report it.",
+    Reason.INVALID_MEDIA_URL: "WhatsApp could not fetch the medium. Edit its address and replay it.",
+    Reason.UNKNOWN_TENANT: "The number is none of the tenant's. Add the account, or correct the number, then replay it.",
+    Reason.WINDOW_CLOSED: "The customer's last message was more than 24 hours old. The message is kept as failed; once the "
+    "customer has written again, give it a new genesys_message_id and replay it, or discard it.",
+    Reason.DELIVERY_FAILED: "Genesys refused a customer's message. Mend the cause or the request; a replay sends it again.",
+}
+"""What an operator does about each."""
 
 
 class Pipeline(StrEnum):
@@ -25,3 +53,39 @@ class DeadLetter:
     original_payload: JsonObject
     origin: str
     retry_count: int = 0
+
+
+class Actor(NamedTuple):
+    """Who did something to a dead letter: `key` and the key's id, `trusted`, or `operator` on the command line."""
+
+    kind: str
+    id: UUID | None = None
+
+
+class Bounds(NamedTuple):
+    """Ids from `since` to before `until`."""
+
+    since: UUID = _FIRST
+    until: UUID = _LAST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """`since` and `until` are by creation, the later one exclusive; what is None filters nothing."""
+
+    reason: Reason | None = None
+    pipeline: Pipeline | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def bounds(self, *, before: UUID | None = None, after: UUID | None = None) -> Bounds:
+        """As ids, which are made of the time; `before` and `after` are the cursors of a page, both exclusive."""
+        since = _FIRST if self.since is None else _floor(self.since)
+        until = _LAST if self.until is None else _floor(self.until)
+        if after is not None and after != _LAST:
+            since = max(since, UUID(int=after.int + 1))
+        return Bounds(since, until if before is None else min(until, before))
+
+
+def _floor(moment: datetime) -> UUID:
+    return _FIRST if moment.timestamp() < 0 else id_floor(moment)

@@ -65,13 +65,18 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A delivery whose attempt is committed as begun: from here on only its answer may settle it."""
+    """A delivery whose attempt is committed as begun: from here on only its answer may settle it, or who takes its lane over.
+
+    `epoch` is that of its lane's lease: it is sent only while that one lasts.
+    """
 
     event_id: UUID
     target: Target
     message_id: UUID
     conversation_id: UUID
     account: str
+    lane: int
+    epoch: int
     attempt: int
     created_at: datetime
     request: JsonObject

@@ -12,32 +12,36 @@ ON CONFLICT (tenant_id, event_id, target) DO NOTHING;
 -- name: claim_heads
 -- The first unfinished delivery of each customer, if it is due: nothing overtakes it, unless it is `unknown` past its hold.
 -- Only the oldest `window` are looked at: what stands before one of them is among them, so a long backlog costs no more than a
--- short one; `seen` tells whether there are more. The attempt is committed before the call, so that whoever takes over knows
+-- short one; `seen` tells whether there are more. A replay shares the position of the event that was newest then, and its own id
+-- puts it behind that one. The attempt is committed before the call, so that whoever takes over knows
 -- that it may have been made.
 WITH oldest AS (
     SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key
     FROM deliveries u
     WHERE u.tenant_id = :tenant_id AND u.lane = ANY(:lanes::smallint[]) AND u.state IN ('pending', 'sending', 'unknown')
         AND (u.state <> 'unknown' OR u.hold_until > :now) AND NOT (u.account = ANY(:paused_accounts::text[]))
-    ORDER BY u.position LIMIT :window
+    ORDER BY u.position, u.event_id LIMIT :window
 ), heads AS (
     SELECT DISTINCT ON (o.order_key) o.event_id, o.target, o.state, o.next_attempt_at, o.position
     FROM oldest o
-    ORDER BY o.order_key, o.position
+    ORDER BY o.order_key, o.position, o.event_id
 ), due AS (
     SELECT h.event_id, h.target FROM heads h
     WHERE h.state = 'pending' AND h.next_attempt_at <= :now
-    ORDER BY h.position LIMIT :batch
+    ORDER BY h.position, h.event_id LIMIT :batch
 ), claimed AS (
     UPDATE deliveries d SET state = 'sending', attempts = d.attempts + 1
     FROM due WHERE d.tenant_id = :tenant_id AND d.event_id = due.event_id AND d.target = due.target AND d.state = 'pending'
-    RETURNING d.event_id, d.target, d.message_id, d.conversation_id, d.account, d.attempts, d.created_at, d.request, d.position
+    RETURNING d.event_id, d.target, d.message_id, d.conversation_id, d.account, d.lane, d.attempts, d.created_at, d.request,
+        d.position
 ), begun AS (
     INSERT INTO delivery_attempts (tenant_id, event_id, target, attempt, holder, epoch, started_at)
-    SELECT :tenant_id, c.event_id, c.target, c.attempts, :holder, :epoch, :now FROM claimed c
+    SELECT :tenant_id, c.event_id, c.target, c.attempts, :holder, e.epoch, :now
+    FROM claimed c JOIN unnest(:lanes::smallint[], :epochs::bigint[]) AS e (lane, epoch) ON e.lane = c.lane
 )
-SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.attempts AS attempt, c.created_at, c.request
-FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true ORDER BY c.position;
+SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.lane, c.attempts AS attempt, c.created_at,
+    c.request
+FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true ORDER BY c.position, c.event_id;
 
 -- name: finish_many!
 -- Only the attempt that is under way may be settled: a take-over or a status may have done it already.
@@ -61,13 +65,25 @@ FROM v WHERE d.tenant_id = :tenant_id AND d.event_id = v.event_id AND d.target =
 SELECT DISTINCT d.conversation_id FROM deliveries d
 WHERE d.tenant_id = :tenant_id AND d.state IN ('sending', 'unknown') AND d.state = :state
     AND (:lanes::smallint[] IS NULL OR d.lane = ANY(:lanes::smallint[]))
+    AND NOT (d.event_id = ANY(:in_hand::uuid[]))
     AND (:due_at::timestamptz IS NULL OR d.next_attempt_at <= :due_at);
+
+-- name: find_current
+-- Which attempts nobody has taken over; the caller holds the conversations' locks, as whoever takes over does.
+SELECT d.event_id, d.target FROM deliveries d
+JOIN unnest(:event_ids::uuid[], :targets::text[], :attempts::smallint[]) AS v (event_id, target, attempt)
+    ON d.event_id = v.event_id AND d.target = v.target AND d.attempts = v.attempt
+WHERE d.tenant_id = :tenant_id AND d.state IN ('sending', 'unknown', 'failed');
 
 -- name: recover_interrupted
 -- After a take-over: what was under way at WhatsApp may or may not have left and is never sent again; elsewhere it is sent again.
+-- Not what this process itself has in hand: its answer is still to come.
 WITH found AS (
     SELECT d.event_id, d.target, d.attempts FROM deliveries d
     WHERE d.tenant_id = :tenant_id AND d.lane = ANY(:lanes::smallint[]) AND d.state = 'sending'
+        AND NOT (d.event_id = ANY(:in_hand::uuid[]))
+        AND NOT EXISTS (SELECT FROM delivery_attempts a WHERE a.tenant_id = :tenant_id AND a.event_id = d.event_id
+            AND a.target = d.target AND a.attempt = d.attempts AND a.started_at > :begun_by)
     FOR UPDATE
 ), ended AS (
     UPDATE delivery_attempts a SET ended_at = :now, outcome = CASE a.target WHEN 'whatsapp' THEN 'unknown' ELSE 'retry' END,
@@ -95,14 +111,10 @@ UPDATE deliveries SET state = 'failed', finished_at = :now,
 WHERE tenant_id = :tenant_id AND target = 'whatsapp' AND state = 'unknown' AND next_attempt_at <= :now
 RETURNING message_id;
 
--- name: retry_many
--- A replay of a failed delivery goes to the end of its customer's order.
-UPDATE deliveries SET state = 'pending', next_attempt_at = :now, finished_at = NULL, error = NULL,
-    position = (SELECT coalesce(max(o.position), 0) FROM deliveries o
-        WHERE o.tenant_id = deliveries.tenant_id AND o.order_key = deliveries.order_key
-            AND o.lane = deliveries.lane AND o.state IN ('pending', 'sending', 'unknown')) + deliveries.position
-WHERE tenant_id = :tenant_id AND event_id = :event_id AND target = :target AND state = 'failed'
-RETURNING event_id;
+-- name: find_of_messages
+-- Before a replay sends again: what became of each message's deliveries so far.
+SELECT d.message_id, d.target, d.state, d.external_id, d.error
+FROM deliveries d WHERE d.tenant_id = :tenant_id AND d.message_id = ANY(:message_ids::uuid[]);
 
 -- name: list_of_message
 -- Every delivery of one message, for the trace.

@@ -1,6 +1,6 @@
 """Deliveries and their attempts in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -37,16 +37,16 @@ async def claim_heads(
     conn: Connection,
     tenant: TenantId,
     *,
-    lanes: Sequence[int],
+    epochs: Mapping[int, int],
     paused_accounts: Sequence[str],
     holder: str,
-    epoch: int,
     now: datetime,
     batch: int,
     widen: bool = True,
 ) -> list[Claimed]:
     """The next delivery of each customer that is due, its attempt begun; commit before making the call.
 
+    `epochs`: the lanes to claim from, each with the epoch of its lease.
     `widen`: look through the whole backlog when the oldest are of customers who wait, which takes as long as the backlog is.
     """
     claimed: list[Claimed] = []
@@ -55,15 +55,15 @@ async def claim_heads(
         rows = await _queries.claim_heads(
             conn,
             tenant_id=tenant,
-            lanes=lanes,
+            lanes=list(epochs),
+            epochs=list(epochs.values()),
             paused_accounts=paused_accounts,
             holder=holder,
-            epoch=epoch,
             now=now,
             batch=batch - len(claimed),
             window=window,
         )
-        claimed += [_claimed(row) for row in rows if row["event_id"] is not None]
+        claimed += [_claimed(row, epochs) for row in rows if row["event_id"] is not None]
         if not widen or len(claimed) == batch or rows[0]["seen"] < window:
             return claimed
         window *= _WIDER
@@ -87,20 +87,56 @@ async def finish_many(conn: Connection, tenant: TenantId, finished: Sequence[Fin
     )
 
 
+async def find_current(conn: Connection, tenant: TenantId, claimed: Sequence[Claimed]) -> set[tuple[UUID, str]]:
+    """(event, target) of those attempts that are still theirs who claimed them."""
+    rows = await _queries.find_current(
+        conn,
+        tenant_id=tenant,
+        event_ids=[each.event_id for each in claimed],
+        targets=[each.target for each in claimed],
+        attempts=[each.attempt for each in claimed],
+    )
+    return {(row["event_id"], row["target"]) for row in rows}
+
+
 async def find_unsettled(
-    conn: Connection, tenant: TenantId, state: State, *, lanes: Sequence[int] | None = None, due_at: datetime | None = None
+    conn: Connection,
+    tenant: TenantId,
+    state: State,
+    *,
+    lanes: Sequence[int] | None = None,
+    due_at: datetime | None = None,
+    in_hand: Sequence[UUID] = (),
 ) -> list[UUID]:
     """The conversations whose deliveries `recover_interrupted` (`sending`) or `give_up_unknown` (`unknown`) would change."""
-    rows = await _queries.find_unsettled(conn, tenant_id=tenant, state=state, lanes=lanes, due_at=due_at)
+    rows = await _queries.find_unsettled(conn, tenant_id=tenant, state=state, lanes=lanes, due_at=due_at, in_hand=in_hand)
     return [row["conversation_id"] for row in rows]
 
 
 async def recover_interrupted(
-    conn: Connection, tenant: TenantId, lanes: Sequence[int], *, now: datetime, hold_until: datetime, unknown_until: datetime
+    conn: Connection,
+    tenant: TenantId,
+    lanes: Sequence[int],
+    *,
+    now: datetime,
+    hold_until: datetime,
+    unknown_until: datetime,
+    in_hand: Sequence[UUID] = (),
+    begun_by: datetime | None = None,
 ) -> list[UUID]:
-    """Take over what another holder had under way; the messages whose send is `unknown` now."""
+    """Take over what another holder had under way; the messages whose send is `unknown` now.
+
+    Not the events `in_hand`, whose calls are this process's own, nor attempts begun after `begun_by` (now).
+    """
     rows = await _queries.recover_interrupted(
-        conn, tenant_id=tenant, lanes=lanes, now=now, hold_until=hold_until, unknown_until=unknown_until
+        conn,
+        tenant_id=tenant,
+        lanes=lanes,
+        now=now,
+        hold_until=hold_until,
+        unknown_until=unknown_until,
+        in_hand=in_hand,
+        begun_by=begun_by or now,
     )
     return [row["message_id"] for row in rows if row["target"] == Target.WHATSAPP]
 
@@ -117,8 +153,8 @@ async def give_up_unknown(conn: Connection, tenant: TenantId, now: datetime) -> 
     return [row["message_id"] for row in await _queries.give_up_unknown(conn, tenant_id=tenant, now=now)]
 
 
-async def retry_many(conn: Connection, tenant: TenantId, event_id: UUID, target: str, now: datetime) -> bool:
-    return bool(await _queries.retry_many(conn, tenant_id=tenant, event_id=event_id, target=target, now=now))
+async def find_of_messages(conn: Connection, tenant: TenantId, message_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    return [dict(row) for row in await _queries.find_of_messages(conn, tenant_id=tenant, message_ids=message_ids)]
 
 
 async def list_of_message(conn: Connection, tenant: TenantId, message_id: UUID) -> list[dict[str, Any]]:
@@ -132,13 +168,15 @@ async def list_of_message(conn: Connection, tenant: TenantId, message_id: UUID) 
     return rows
 
 
-def _claimed(row: Any) -> Claimed:
+def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:
     return Claimed(
         event_id=row["event_id"],
         target=Target(row["target"]),
         message_id=row["message_id"],
         conversation_id=row["conversation_id"],
         account=row["account"],
+        lane=row["lane"],
+        epoch=epochs[row["lane"]],
         attempt=row["attempt"],
         created_at=row["created_at"],
         request=row["request"],

@@ -4,8 +4,6 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +19,7 @@ from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
 from waystate.demo import tenant
 from waystate.demo.display import Figures, Snapshot, Window, render_line, render_table
+from waystate.demo.processes import Child, Processes, Tally
 from waystate.errors import ConfigError, WaystateError
 from waystate.preparation import prepare
 from waystate.vault import load_or_create_master_key, vault_of
@@ -53,12 +52,12 @@ def run(*, customers: int, rate: float, faults: bool, seconds: float | None) -> 
     signal.signal(signal.SIGINT, _stop)
     console = Console()
     try:
-        with _running(config, console) as (base_url, simulator_url, demo_file):
+        with _running(config, console) as (base_url, simulator_url, demo_file, processes):
             load = {"customers": customers, "rate": rate}
             httpx2.post(f"{simulator_url}/simulator/load", json=load, timeout=10).raise_for_status()
             if faults:
                 httpx2.put(f"{simulator_url}/simulator/faults", json=FAULTS, timeout=10).raise_for_status()
-            _show(console, base_url, simulator_url, demo_file, seconds)
+            _show(console, processes, base_url, simulator_url, demo_file, seconds)
     except Stopped:
         pass
     console.print("waystate: stopped; the data stays, the next start goes on with it")
@@ -66,14 +65,17 @@ def run(*, customers: int, rate: float, faults: bool, seconds: float | None) -> 
 
 
 @contextmanager
-def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path]]:
+def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path, Processes]]:
     _check_port(config)
     base_url = f"http://127.0.0.1:{config.port}"
     simulator_port = _free_port(config.port + 1)
     simulator_url = f"http://127.0.0.1:{simulator_port}"
     demo_file = config.home / "demo.json"
     postgres = None if config.database_url else EmbeddedPostgres(config.home)
-    children: list[subprocess.Popen[bytes]] = []
+    simulator = Child("the simulator", ["simulate", "--port", str(simulator_port)], {})
+    # Its journal is in its memory: started anew it would know nothing of what it sent.
+    far_side = Processes([simulator], console.print)
+    processes = Processes(_children(config), console.print)
     try:
         if postgres is not None:
             console.print("waystate: starting the embedded PostgreSQL (the first start takes some seconds)")
@@ -83,28 +85,49 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path]
         asyncio.run(_set_up(config, postgres, simulator_url, kept))
         tenant.write_demo_file(demo_file, base_url, kept)
         simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), agent_reply_delay=0.5)
-        children.append(_child(["simulate", "--port", str(simulator_port)], WAYSTATE_SIMULATOR=simulation.model_dump_json()))
-        children.append(_child(["serve"], WAYSTATE_LOG_TO_FILE="1", STOP_TIMEOUT="3"))
+        simulator.environment["WAYSTATE_SIMULATOR"] = simulation.model_dump_json()
+        far_side.start()
+        processes.start()
         for url in (f"{simulator_url}/simulator/state", f"{base_url}/health"):
-            _wait_for(url, children, config)
-        yield base_url, simulator_url, demo_file
+            _wait_for(url, [*far_side.children, *processes.children], config)
+        yield base_url, simulator_url, demo_file, processes
     finally:
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, signal.SIG_IGN)
-        _end(children)
+        processes.end()
+        far_side.end()
         if postgres is not None:
             postgres.stop()
 
 
-def _show(console: Console, base_url: str, simulator_url: str, demo_file: Path, seconds: float | None) -> None:
-    window = Window()
+def _children(config: Config) -> list[Child]:
+    """With a RabbitMQ and a Redis of one's own it is an installation of several processes; else one process is all of it."""
+    shared = {"STOP_TIMEOUT": "3"}
+    metrics = f"http://127.0.0.1:{config.port}/metrics"
+    if config.amqp_url is None or config.redis_url is None:
+        return [Child("serve", ["serve"], shared | {"WAYSTATE_LOG_TO_FILE": "waystate"}, metrics)]
+    if "DB_POOL_SIZE" not in os.environ:
+        shared["DB_POOL_SIZE"] = "8"
+    children = [Child("api", ["api"], shared | {"WAYSTATE_LOG_TO_FILE": "api"}, metrics)]
+    for name, command in (("work-1", "work"), ("work-2", "work"), ("relay", "relay"), ("timers", "timers")):
+        port = _free_port(0)
+        environment = shared | {"WAYSTATE_LOG_TO_FILE": name, "HEALTH_PORT": str(port)}
+        children.append(Child(name, [command], environment, f"http://127.0.0.1:{port}/metrics"))
+    return children
+
+
+def _show(
+    console: Console, processes: Processes, base_url: str, simulator_url: str, demo_file: Path, seconds: float | None
+) -> None:
+    window, tally = Window(), Tally()
     started = time.monotonic()
     shown = str(demo_file)
     with httpx2.Client(timeout=5) as http, Live(console=console, auto_refresh=False, transient=False) as live:
         last_line = 0.0
         while True:
             elapsed = time.monotonic() - started
-            figures = _figures(http, window, base_url, simulator_url)
+            processes.look()
+            figures = _figures(http, window, tally, processes, simulator_url)
             if figures is not None and console.is_terminal:
                 live.update(render_table(figures, base_url, shown, elapsed), refresh=True)
             elif figures is not None and elapsed - last_line >= PLAIN_EVERY:
@@ -115,14 +138,17 @@ def _show(console: Console, base_url: str, simulator_url: str, demo_file: Path, 
             time.sleep(1)
 
 
-def _figures(http: httpx2.Client, window: Window, base_url: str, simulator_url: str) -> Figures | None:
-    """None while the server does not answer, as during a restart."""
+def _figures(http: httpx2.Client, window: Window, tally: Tally, processes: Processes, simulator_url: str) -> Figures | None:
+    """None while the far side does not answer; a process that is being restarted is shown as it last was."""
+    for child in processes.children:
+        if child.metrics_url is not None:
+            with suppress(httpx2.HTTPError):
+                tally.add(child.name, parse_metrics(http.get(child.metrics_url).text))
     try:
-        metrics = parse_metrics(http.get(f"{base_url}/metrics").text)
         state = http.get(f"{simulator_url}/simulator/state").json()
     except httpx2.HTTPError:
         return None
-    return window.add(Snapshot(time.monotonic(), metrics, state))
+    return window.add(Snapshot(time.monotonic(), tally.total(), state))
 
 
 async def _set_up(config: Config, postgres: EmbeddedPostgres | None, simulator_url: str, kept: dict[str, str]) -> None:
@@ -134,37 +160,17 @@ async def _set_up(config: Config, postgres: EmbeddedPostgres | None, simulator_u
         await db.close()
 
 
-def _child(arguments: list[str], **environment: str) -> subprocess.Popen[bytes]:
-    """In a session of its own: Ctrl-C reaches the demo alone, which then ends its children in order."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "waystate", *arguments],
-        env=os.environ | environment | {"WAYSTATE_CHILD": "1"},
-        stdout=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def _end(children: list[subprocess.Popen[bytes]]) -> None:
-    for child in children:
-        child.terminate()
-    for child in children:
-        try:
-            child.wait(timeout=4)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-
-
-def _wait_for(url: str, children: list[subprocess.Popen[bytes]], config: Config) -> None:
+def _wait_for(url: str, children: list[Child], config: Config) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        if any(child.poll() is not None for child in children):
-            raise ServerEnded(f"the server ended while it started; its reason is in {config.home / 'log' / 'waystate.log'}.")
+        dead = next((child for child in children if child.process is not None and child.process.poll() is not None), None)
+        if dead is not None:
+            raise ServerEnded(f"{dead.name} ended while it started; its reason is above, or in {config.home / 'log'}.")
         with suppress(httpx2.HTTPError):
             if httpx2.get(url, timeout=2).status_code == 200:
                 return
         time.sleep(0.05)
-    raise ServerEnded(f"{url} did not answer within 30 s; the log is {config.home / 'log' / 'waystate.log'}.")
+    raise ServerEnded(f"{url} did not answer within 30 s; the logs are in {config.home / 'log'}.")
 
 
 def _check_port(config: Config) -> None:

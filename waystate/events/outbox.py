@@ -1,6 +1,6 @@
-"""The outbox: events are appended in the transaction that makes them true, and stamped with public positions afterwards."""
+"""The outbox: events are appended, with their public positions, in the transaction that makes them true."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,8 +11,6 @@ from waystate.events.model import AnyEvent, Event
 from waystate.ids import TenantId, new_id
 
 _queries = load_queries(__file__)
-
-STAMP = "stamp"
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,17 @@ class Stamped:
         return AnyEvent.validate_json(self.data)
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a sink has before it: the events it wants, and where its cursor goes once they are dealt with (None: it stays)."""
+
+    stamped: list[Stamped]
+    position: int | None = None
+    is_full: bool = False
+
+
 async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event]) -> None:
+    """Once, as the last statement of a transaction: it takes the lock that orders all of a tenant's writers."""
     if not events:
         return
     await _queries.append_many(
@@ -44,18 +52,37 @@ async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event
     )
 
 
-async def stamp_many(conn: Connection, tenant: TenantId, *, epoch: int, batch: int) -> list[Stamped]:
-    """Give the tenant's next events their positions, oldest first; none when a newer lease epoch has been here."""
-    cursor = await _queries.lock_cursor(conn, tenant_id=tenant, sink=STAMP, epoch=epoch)
-    if cursor is None:
-        return []
-    rows = await _queries.stamp_many(conn, tenant_id=tenant, sink=STAMP, position=cursor["position"], batch=batch)
+async def read_after(
+    conn: Connection, tenant: TenantId, sink: str, *, epoch: int, batch: int, types: Collection[str] | None = None
+) -> Window:
+    """The sink's next events, oldest first, with its cursor locked; nothing when a newer lease epoch has been here.
+
+    What commits while this reads is beyond `head`, so passing over other types up to there skips nothing.
+    """
+    cursor = await _queries.lock_sink(conn, tenant_id=tenant, sink=sink, epoch=epoch)
+    if cursor is None or (cursor["head"] or 0) <= cursor["position"]:
+        return Window([])
+    stamped = await list_after(conn, tenant, cursor["position"], batch, types)
+    is_full = len(stamped) == batch
+    seen = stamped[-1].position if stamped else 0
+    return Window(stamped, seen if is_full else max(seen, cursor["head"]), is_full)
+
+
+async def move_cursor(conn: Connection, tenant: TenantId, sink: str, position: int, *, epoch: int) -> bool:
+    """Whether it moved; a stale holder's does not, nor does one that is there already."""
+    return await _queries.move_sink(conn, tenant_id=tenant, sink=sink, position=position, epoch=epoch) is not None
+
+
+async def list_after(
+    conn: Connection, tenant: TenantId, position: int, batch: int, types: Collection[str] | None = None
+) -> list[Stamped]:
+    wanted = None if types is None else sorted(types)
+    rows = await _queries.list_after(conn, tenant_id=tenant, position=position, batch=batch, types=wanted)
     return [_stamped(row) for row in rows]
 
 
-async def list_after(conn: Connection, tenant: TenantId, position: int, batch: int) -> list[Stamped]:
-    rows = await _queries.list_after(conn, tenant_id=tenant, position=position, batch=batch)
-    return [_stamped(row) for row in rows]
+async def get_head(conn: Connection, tenant: TenantId) -> int:
+    return int(await _queries.get_head(conn, tenant_id=tenant))
 
 
 def _stamped(row: Any) -> Stamped:

@@ -1,21 +1,36 @@
-"""The relay: stamps a tenant's new events with public positions and hands them to the sinks that share the transaction."""
+"""The relay: hands a tenant's new events to a sink that writes in the same transaction as its cursor."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from waystate.db.pool import Connection, Database
 from waystate.events import outbox
-from waystate.events.outbox import Stamped
+from waystate.events.model import Event
+from waystate.events.outbox import Stamped, Window
 from waystate.ids import TenantId
 
-Sink = Callable[[Connection, TenantId, Sequence[Stamped]], Awaitable[None]]
-"""What a sink writes, it writes on this connection: the stamp and its effect commit together, so no cursor can lag or skip."""
+
+class Sink(Protocol):
+    """What it writes, it writes on this connection: cursor and effect commit together, so none can lag or skip."""
+
+    @property
+    def name(self) -> str:
+        """Of its cursor."""
+
+    @property
+    def types(self) -> Collection[str] | None:
+        """Of the events it wants; None for all."""
+
+    async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> Sequence[Event]:
+        """Returns events of its own, to be appended last."""
 
 
-async def relay(db: Database, tenant: TenantId, sinks: Sequence[Sink], *, epoch: int, batch: int) -> list[Stamped]:
-    """Stamp the next `batch` events of a tenant; what was stamped, in order."""
+async def relay(db: Database, tenant: TenantId, sink: Sink, *, epoch: int, batch: int) -> Window:
+    """Hand the sink its next events of a tenant, `batch` at most."""
     async with db.tenant(tenant) as conn:
-        stamped = await outbox.stamp_many(conn, tenant, epoch=epoch, batch=batch)
-        if stamped:
-            for sink in sinks:
-                await sink(conn, tenant, stamped)
-    return stamped
+        window = await outbox.read_after(conn, tenant, sink.name, epoch=epoch, batch=batch, types=sink.types)
+        if window.position is not None:
+            follows = await sink(conn, tenant, window.stamped) if window.stamped else []
+            await outbox.move_cursor(conn, tenant, sink.name, window.position, epoch=epoch)
+            await outbox.append_many(conn, tenant, follows)
+    return window

@@ -36,6 +36,7 @@ class LedgerRow:
     """A pending row as its lane's holder takes it. `attempts` counts this take; `taken` orders the takes of a lane.
 
     More than `IN_COMPANY` attempts: processes died on it so often, and it is taken alone since.
+    `epoch` is that of its lane's lease when it was taken (None: by nobody who could lose it).
     """
 
     day: date
@@ -48,6 +49,7 @@ class LedgerRow:
     attempts: int
     body: bytes
     parent: UUID | None = None
+    epoch: int | None = None
 
     @property
     def name(self) -> str:
@@ -57,12 +59,17 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """What became of a ledger row: `done` with what was ignored, or `rejected` with why."""
+    """What became of a ledger row: `done` with what was ignored, or `rejected` with why.
+
+    With an `epoch` it counts only while the lease of its lane is still that one.
+    """
 
     day: date
     id: UUID
     state: str
     outcome: JsonObject
+    lane: int | None = None
+    epoch: int | None = None
 
 
 def lane_of(key: str | bytes, lanes: int) -> int:

@@ -41,6 +41,8 @@ async def settle_many(conn: Connection, settled: Sequence[Settled]) -> None:
         ids=[each.id for each in settled],
         states=[each.state for each in settled],
         outcomes=[dump(each.outcome) for each in settled],
+        lanes=[each.lane for each in settled],
+        epochs=[each.epoch for each in settled],
     )
 
 
@@ -77,8 +79,35 @@ async def acquire_leases(
     return {(row["kind"], row["lane"]): row["epoch"] for row in rows}
 
 
-async def release_leases(conn: Connection, holder: str, now: datetime) -> None:
-    await _queries.release_leases(conn, holder=holder, now=now)
+async def release_leases(conn: Connection, holder: str, lanes: Sequence[tuple[str, int]], now: datetime) -> None:
+    await _queries.release_leases(
+        conn, holder=holder, now=now, kinds=[kind for kind, _ in lanes], lanes=[lane for _, lane in lanes]
+    )
+
+
+async def list_leases(conn: Connection, kinds: Sequence[str], now: datetime) -> dict[tuple[str, int], str]:
+    """(kind, lane) → its holder."""
+    rows = await _queries.list_leases(conn, kinds=kinds, now=now)
+    return {(row["kind"], row["lane"]): row["holder"] for row in rows}
+
+
+async def meet_members(
+    conn: Connection, holder: str, kinds: Sequence[str], *, now: datetime, ttl: timedelta
+) -> dict[str, list[str]]:
+    """Kind → who shares its lanes, this holder among them, in an order that all agree on."""
+    rows = await _queries.meet_members(conn, holder=holder, kinds=kinds, now=now, expires_at=now + ttl)
+    members: dict[str, list[str]] = {kind: [] for kind in kinds}
+    for row in rows:
+        members[row["kind"]].append(row["holder"])
+    return {kind: sorted(holders) for kind, holders in members.items()}
+
+
+async def leave_members(conn: Connection, holder: str, kinds: Sequence[str]) -> None:
+    await _queries.leave_members(conn, holder=holder, kinds=kinds)
+
+
+async def drop_suspects(conn: Connection, before: datetime) -> None:
+    await _queries.drop_suspects(conn, before=before)
 
 
 async def tick(conn: Connection, name: str, *, now: datetime, every: timedelta) -> bool:

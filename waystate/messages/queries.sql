@@ -33,7 +33,7 @@ ORDER BY k.external_id, k.source DESC;
 SELECT m.id, m.conversation_id FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]);
 
 -- name: lock_many
--- Events take their seq under the conversation's lock. Row by row it is taken before the message's, and conversations in the
+-- Events follow one another under the conversation's lock. Row by row it is taken before the message's, and conversations in the
 -- order that every writer keeps, so none can deadlock another.
 SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.delivered_at, m.read_at,
     m.failed_at, m.error, c.contact_id, c.phone_number_id, c.wa_id

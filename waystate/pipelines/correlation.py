@@ -20,30 +20,41 @@ async def handle(
 ) -> list[list[Event] | Rejected]:
     """For each correlation the events it made (none when it said nothing new), or why it cannot be used."""
     async with db.tenant(tenant) as conn:
-        ids = await message_store.find_ids(conn, tenant, sorted({each.whatsapp_message_id for each in correlations}))
-        conversation_of = await message_store.find_conversations(conn, tenant, sorted(set(ids.values())))
-        targets = [conversation_of.get(ids.get(each.whatsapp_message_id, UUID(int=0))) for each in correlations]
-        wanted = {
-            target: (each.conversation_id, each.communication_id)
-            for target, each in zip(targets, correlations, strict=True)
-            if target is not None
-        }
-        events = {event.mapping_id: event for event in await correlate(conn, tenant, wanted, clock())}
-    return [
+        results, events = await process(conn, tenant, correlations, clock())
+        await outbox.append_many(conn, tenant, events)
+    return results
+
+
+async def process(
+    conn: Connection, tenant: TenantId, correlations: Sequence[Correlation], now: datetime
+) -> tuple[list[list[Event] | Rejected], list[Event]]:
+    """In the caller's transaction, which appends the events."""
+    ids = await message_store.find_ids(conn, tenant, sorted({each.whatsapp_message_id for each in correlations}))
+    conversation_of = await message_store.find_conversations(conn, tenant, sorted(set(ids.values())))
+    targets = [conversation_of.get(ids.get(each.whatsapp_message_id, UUID(int=0))) for each in correlations]
+    wanted = {
+        target: (each.conversation_id, each.communication_id)
+        for target, each in zip(targets, correlations, strict=True)
+        if target is not None
+    }
+    changed = await correlate(conn, tenant, wanted, now)
+    events = {event.mapping_id: event for event in changed}
+    results: list[list[Event] | Rejected] = [
         _unknown(each) if target is None else [events.pop(target)] if target in events else []
         for target, each in zip(targets, correlations, strict=True)
     ]
+    return results, changed
 
 
 async def correlate(
     conn: Connection, tenant: TenantId, wanted: dict[UUID, tuple[str, str | None]], now: datetime
 ) -> list[Event]:
-    """conversation id → (Genesys conversation id, communication id), in the caller's transaction; events of what changed."""
+    """conversation id → (Genesys conversation id, communication id); the events of what changed, for the caller to append."""
     if not wanted:
         return []
     await conversation_store.lock_many(conn, tenant, sorted(wanted))
     changed = await conversation_store.correlate_many(conn, tenant, wanted)
-    events: list[Event] = [
+    return [
         ConversationCorrelated(
             mapping_id=row["id"],
             contact_id=row["contact_id"],
@@ -54,8 +65,6 @@ async def correlate(
         )
         for row in changed
     ]
-    await outbox.append_many(conn, tenant, events)
-    return events
 
 
 def _unknown(correlation: Correlation) -> Rejected:

@@ -1,15 +1,16 @@
 """Couriers: one a tenant carries what is due to the platforms, in order per customer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.model import AUTH_PAUSE, AttemptResult, Claimed, Outcome
+from waystate.deliveries.model import AUTH_PAUSE, AttemptResult, Claimed, Outcome, Target
 from waystate.deliveries.rate import TokenBucket
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
@@ -22,6 +23,10 @@ from waystate.pipelines.workers import SWEEP, Hint, Worker
 from waystate.tenants.routing import Directory, TenantView
 
 log = structlog.get_logger()
+
+ORPHANS_EVERY = timedelta(seconds=5)
+"""How long an attempt that nobody has in hand may hold up its customer's queue."""
+LEASE_LOST = {"code": "lease_lost", "title": "Not sent: the process slept through its lease."}
 
 Result = tuple[Claimed, AttemptResult, datetime]
 """An attempt, its answer, and when it came."""
@@ -57,11 +62,17 @@ class DeliveryWorker(Worker):
         self.concurrency = concurrency
         self.hold = hold
         self._couriers: dict[TenantId, Courier] = {}
+        self._orphans_at = clock() + ORPHANS_EVERY
         leases.on_takeover(self._taken_over)
+        leases.ask_before_release(self._busy)
 
     async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
-        if not self.leases.lanes(DELIVERIES):
+        lanes = self.leases.lanes(DELIVERIES)
+        if not lanes:
             return False
+        if self.clock() >= self._orphans_at:
+            self._orphans_at = self.clock() + ORPHANS_EVERY
+            await self._recover(lanes, begun_by=self.clock() - ORPHANS_EVERY)
         for tenant in hinted | (await self._due("deliveries") if sweep else set()):
             courier = self._couriers.get(tenant)
             if courier is None:
@@ -79,11 +90,31 @@ class DeliveryWorker(Worker):
             return {due.tenant for due in await ledger_store.due_work(conn, kind, self.clock())}
 
     async def _taken_over(self, kind: str, lanes: Sequence[int]) -> None:
+        if kind == DELIVERIES:
+            await self._recover(lanes, begun_by=self.clock())
+
+    def _busy(self, kind: str) -> set[int]:
         if kind != DELIVERIES:
-            return
+            return set()
+        return {lane for courier in self._couriers.values() for lane in courier.lanes_in_hand()}
+
+    async def _recover(self, lanes: Sequence[int], *, begun_by: datetime) -> None:
+        """Attempts on our lanes that nobody has in hand: their process ended, was overtaken, or never heard of its COMMIT."""
         for tenant in await self._due("unsettled"):
             view = await self.directory.get_tenant(tenant)
-            unknown = await recover(tenant, view.settings, lanes, self.db, self.clock, hold=self.hold)
+            courier = self._couriers.get(tenant)
+            if courier is not None and courier.is_claiming:
+                continue  # what it is about to have in hand is not known yet; the next look finds the rest
+            unknown = await recover(
+                tenant,
+                view.settings,
+                lanes,
+                self.db,
+                self.clock,
+                hold=self.hold,
+                in_hand=[] if courier is None else courier.events_in_hand(),
+                begun_by=begun_by,
+            )
             if unknown:
                 log.warning("Sends under way when their process ended are unknown until a status tells.", count=unknown)
 
@@ -103,7 +134,19 @@ class Courier:
         self._widen_at = worker.clock()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._claiming: Collection[int] = ()
+        self._in_hand: dict[tuple[UUID, Target], Claimed] = {}
         self._run: asyncio.Task[None] | None = None
+
+    @property
+    def is_claiming(self) -> bool:
+        return bool(self._claiming)
+
+    def lanes_in_hand(self) -> set[int]:
+        return {*self._claiming, *(claimed.lane for claimed in self._in_hand.values())}
+
+    def events_in_hand(self) -> list[UUID]:
+        return [event_id for event_id, _ in self._in_hand]
 
     def go(self) -> None:
         """There may be something due."""
@@ -125,8 +168,9 @@ class Courier:
             self._wake.clear()
             view = await self._look_around()
             if not self._stopping:
-                for claimed in await self._claim(view, len(under_way)):
-                    under_way.add(asyncio.create_task(self._send(claimed, view)))
+                for claimed in await self.claim(view, len(under_way)):
+                    self._in_hand[claimed.event_id, claimed.target] = claimed
+                    under_way.add(asyncio.create_task(self.attempt(claimed, view)))
             if not under_way:
                 if self._wake.is_set() and not self._stopping:
                     continue
@@ -147,10 +191,10 @@ class Courier:
             log.warning("The tenant could not be read; its last known accounts hold.", operation="deliveries", error=str(error))
         return self._view
 
-    async def _claim(self, view: TenantView, under_way: int) -> list[Claimed]:
-        lanes = self._worker.leases.lanes(DELIVERIES)
+    async def claim(self, view: TenantView, under_way: int) -> list[Claimed]:
+        epochs = self._worker.leases.epochs(DELIVERIES)
         free = self._worker.concurrency - under_way
-        if free <= 0 or not lanes:
+        if free <= 0 or not epochs:
             return []
         now = self._worker.clock()
         paused = self._paused_accounts(view, now)
@@ -163,22 +207,27 @@ class Courier:
                 return await delivery_store.claim_heads(
                     conn,
                     self._tenant,
-                    lanes=lanes,
+                    epochs=epochs,
                     paused_accounts=paused,
                     holder=self._worker.leases.holder,
-                    epoch=self._worker.leases.epoch(DELIVERIES),
                     now=now,
                     batch=free,
                     widen=widen,
                 )
 
+        self._claiming = list(epochs)
         try:
             return await with_retries(claim)
         except Exception as error:
             log.warning("Nothing could be claimed; the next sweep tries again.", operation="deliveries", error=str(error))
             return []
+        finally:
+            self._claiming = ()
 
-    async def _send(self, claimed: Claimed, view: TenantView) -> Result:
+    async def attempt(self, claimed: Claimed, view: TenantView) -> Result:
+        if not self._worker.leases.holds(DELIVERIES, claimed.lane, claimed.epoch):
+            # This process slept through its lease. Certainly not sent, whatever the lane's next holder had to suppose.
+            return claimed, AttemptResult(outcome=Outcome.RETRY, error=LEASE_LOST), self._worker.clock()
         bucket = self._buckets.get(claimed.account)
         if bucket is not None:
             bucket.take(self._worker.clock())
@@ -195,6 +244,8 @@ class Courier:
             if pause is not None:
                 self._paused[claimed.account] = ended_at + pause
         settled = await self._written(view, results)
+        for claimed, _, _ in results:
+            self._in_hand.pop((claimed.event_id, claimed.target), None)
         self._worker.meter.attempts(results)
         self._worker.meter.advanced(settled.advanced)
         self._worker.meter.dead_letters(settled.dead_letters)

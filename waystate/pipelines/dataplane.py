@@ -69,10 +69,11 @@ async def get_or_open_many(
         new: set[UUID] = set()
         if missing:
             opening = sorted({(wanted[index][0], wanted[index][1] or default_number) for index in missing})
-            new = await _open(conn, tenant, settings, opening, now)
+            new, events = await _open(conn, tenant, settings, opening, now)
             opened = await _find_open(conn, tenant, [wanted[index] for index in missing], now)
             for index, conversation in zip(missing, opened, strict=True):
                 found[index] = conversation
+            await outbox.append_many(conn, tenant, events)
     answers: list[Found] = []
     for conversation in found:
         assert conversation is not None, "what was opened in this transaction is found in it"
@@ -108,6 +109,7 @@ async def change_many(
             if target is not None
         ]
         advanced = await advance(conn, tenant, reports, clock()) if reports else Advanced()
+        await outbox.append_many(conn, tenant, advanced.events)
     steps = {message_id: iter(merged) for message_id, merged in advanced.merged.items()}
     results = [
         _no_message(each.message_id) if target not in steps else _outcome(target, next(steps[target]))
@@ -126,7 +128,8 @@ async def _find_open(
 
 async def _open(
     conn: Connection, tenant: TenantId, settings: TenantSettings, missing: Sequence[tuple[Identity, str]], now: datetime
-) -> set[UUID]:
+) -> tuple[set[UUID], list[Event]]:
+    """The conversations that are new now, and the events of it."""
     people = joined(Person((identity,)) for identity, _ in missing)
     contacts = await contact_store.upsert_many(conn, tenant, people, now)
     # One row a conversation: a contact may be asked for by several identities at once.
@@ -147,8 +150,7 @@ async def _open(
             events.append(
                 ConversationOpened(mapping_id=each.id, contact_id=contact_id, phone_number_id=number, at=now, wa_id=wa_id)
             )
-    await outbox.append_many(conn, tenant, events)
-    return {each.id for each in opened.values() if each.is_new}
+    return {each.id for each in opened.values() if each.is_new}, events
 
 
 def _outcome(message_id: UUID | None, step: Merged) -> Changed | Refused:

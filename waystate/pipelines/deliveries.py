@@ -15,6 +15,7 @@ from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import AttemptResult, Claimed, Finished, Outcome, State, Target, finish
 from waystate.errors import Reason
+from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.json import JsonObject
@@ -91,6 +92,7 @@ async def settle_many(
     async with db.tenant(tenant) as conn:
         # The same order of locks as everywhere: conversations, then keys and messages.
         await conversation_store.lock_many(conn, tenant, sorted({each.claimed.conversation_id for each in finished}))
+        finished = await _without_overtaken(conn, tenant, finished)
         advanced = await _advance(conn, tenant, finished, now)
         correlated = await correlate(conn, tenant, _correlations(finished), now)
         await delivery_store.finish_many(conn, tenant, _settled_by_status(finished, advanced))
@@ -99,19 +101,40 @@ async def settle_many(
         ]
         if letters:
             await dead_letter_store.insert_many(conn, tenant, letters)
+        await outbox.append_many(conn, tenant, [*advanced.events, *correlated])
     return Settlement(advanced, correlated, letters)
 
 
 async def recover(
-    tenant: TenantId, settings: TenantSettings, lanes: Sequence[int], db: Database, clock: Clock, *, hold: timedelta
+    tenant: TenantId,
+    settings: TenantSettings,
+    lanes: Sequence[int],
+    db: Database,
+    clock: Clock,
+    *,
+    hold: timedelta,
+    in_hand: Sequence[UUID] = (),
+    begun_by: datetime | None = None,
 ) -> int:
-    """After taking lanes over: nothing that may have left is sent again; how many sends are `unknown` now."""
+    """After taking lanes over: nothing that may have left is sent again; how many sends are `unknown` now.
+
+    Not the events `in_hand`, whose calls are this process's own, nor attempts begun after `begun_by` (now).
+    """
     now = clock()
     async with db.tenant(tenant) as conn:
-        interrupted = await delivery_store.find_unsettled(conn, tenant, State.SENDING, lanes=lanes)
+        interrupted = await delivery_store.find_unsettled(conn, tenant, State.SENDING, lanes=lanes, in_hand=in_hand)
+        if not interrupted:
+            return 0
         await conversation_store.lock_many(conn, tenant, interrupted)
         unknown = await delivery_store.recover_interrupted(
-            conn, tenant, lanes, now=now, hold_until=now + hold, unknown_until=now + settings.unknown_ttl
+            conn,
+            tenant,
+            lanes,
+            now=now,
+            hold_until=now + hold,
+            unknown_until=now + settings.unknown_ttl,
+            in_hand=in_hand,
+            begun_by=begun_by,
         )
         # A status may have overtaken the answer that the crash took with it.
         messages = await message_store.lock_many(conn, tenant, sorted(set(unknown)))
@@ -129,7 +152,18 @@ async def give_up_unknown(tenant: TenantId, db: Database, clock: Clock) -> Advan
         await conversation_store.lock_many(conn, tenant, overdue)
         given_up = await delivery_store.give_up_unknown(conn, tenant, now)
         reports = [_report(message_id, Status.FAILED, now, error=OUTCOME_UNKNOWN) for message_id in given_up]
-        return await advance(conn, tenant, reports, now) if reports else Advanced()
+        advanced = await advance(conn, tenant, reports, now) if reports else Advanced()
+        await outbox.append_many(conn, tenant, advanced.events)
+    return advanced
+
+
+async def _without_overtaken(conn: Connection, tenant: TenantId, finished: Sequence[Finished]) -> list[Finished]:
+    """A refusal is the end of a message, unless somebody took the delivery over meanwhile and is trying again."""
+    refused = [each.claimed for each in finished if each.state is State.FAILED]
+    if not refused:
+        return list(finished)
+    ours = await delivery_store.find_current(conn, tenant, refused)
+    return [each for each in finished if each.state is not State.FAILED or (each.claimed.event_id, each.claimed.target) in ours]
 
 
 async def _advance(conn: Connection, tenant: TenantId, finished: Sequence[Finished], now: datetime) -> Advanced:
@@ -218,7 +252,8 @@ def _dead_letter(finished: Finished) -> DeadLetter:
             "error": error,
             "at": iso(finished.ended_at),
         },
-        origin=f"delivery:{claimed.event_id}:{claimed.target}",
+        # By the message, not the attempt: what is sent again and refused again is the same dead letter.
+        origin=f"delivery:{claimed.message_id}:{claimed.target}",
     )
 
 

@@ -30,12 +30,15 @@ async def handle(
 ) -> list[Event]:
     """Track a batch of one tenant's inbound messages; the events of those not seen before."""
     async with db.tenant(tenant) as conn:
-        return await track(conn, tenant, settings, messages, clock())
+        events = await track(conn, tenant, settings, messages, clock())
+        await outbox.append_many(conn, tenant, events)
+    return events
 
 
 async def track(
     conn: Connection, tenant: TenantId, settings: TenantSettings, messages: Sequence[InboundMessage], now: datetime
 ) -> list[Event]:
+    """In the caller's transaction, which appends the events."""
     copies = first_copies(messages)
     ids = {message.wamid: new_id() for message in copies}
     # The key first: a redelivery that races a close must not reopen a conversation.
@@ -50,9 +53,7 @@ async def track(
         conn, tenant, activity_of(sent, now), ttl=settings.mapping_ttl, now=now
     )
     await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
-    events = [*expired(overdue, now), *received(sent, opened, ids, settings, now)]
-    await outbox.append_many(conn, tenant, events)
-    return events
+    return [*expired(overdue, now), *received(sent, opened, ids, settings, now)]
 
 
 def first_copies(messages: Sequence[InboundMessage]) -> list[InboundMessage]:

@@ -1,49 +1,118 @@
-"""Who works which lane: leases taken and renewed, each with an epoch that fences a stale holder."""
+"""Who works which lane: leases shared evenly by all processes of a kind, each with an epoch that fences a stale holder."""
 
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
 from waystate.clock import Clock
 from waystate.db.pool import Database
-from waystate.ids import new_id
+from waystate.ids import TenantId, new_id
 from waystate.ledger import store as ledger_store
+from waystate.ledger.model import lane_of
 
 log = structlog.get_logger()
 
-LEDGER, DELIVERIES, RELAY = "ledger", "deliveries", "relay"
-KINDS = (LEDGER, DELIVERIES, RELAY)
+V = TypeVar("V")
+
+LEDGER, DELIVERIES, RELAY, PUBLISH = "ledger", "deliveries", "relay", "publish"
+KINDS = (LEDGER, DELIVERIES, RELAY, PUBLISH)
+
+HAND_OVER = 0.1
+"""Seconds between looks while lanes are to be handed over or are still missing."""
+MARGIN = 0.8
+"""The share of a lease that its holder believes in: the rest is for clocks that differ and for a write that is on its way."""
 
 Takeover = Callable[[str, Sequence[int]], Awaitable[None]]
 """Called with a kind and its lanes after they changed hands to us, before anything of them is worked."""
+Busy = Callable[[str], Collection[int]]
+"""The lanes of a kind of which a worker has something in hand; asked before they are handed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one member of a kind is to do about its lanes."""
+
+    keep: list[int]
+    surplus: list[int]
+    """Ours, and somebody else's as soon as nothing of them is in hand."""
+    take: list[int]
+    is_short: bool
+    """Others hold what is ours to have; they hand it over soon."""
+
+
+def share_out(lanes: int, members: Sequence[str], holder: str, holders: Mapping[int, str]) -> Share:
+    """An even share for each of the sorted `members`; `holders` is who holds which lane now."""
+    rank = members.index(holder)
+    size = lanes // len(members) + (rank < lanes % len(members))
+    ours = sorted(lane for lane, each in holders.items() if each == holder)
+    free = [lane for lane in range(lanes) if lane not in holders]
+    # Newcomers that come together begin at different places, so that they seldom ask for the same lane.
+    start = len(free) * rank // len(members)
+    missing = max(0, size - len(ours))
+    take = [*free[start:], *free[:start]][:missing]
+    return Share(ours[:size], ours[size:], take, is_short=len(take) < missing)
 
 
 class LeaseKeeper:
-    """Holds as many lanes as it can get; renews them at a third of `ttl`."""
+    """Holds its share of the lanes of each of its `kinds`; renews them at a third of `ttl`."""
 
-    def __init__(self, db: Database, clock: Clock, *, lanes: int, ttl: timedelta) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        *,
+        lanes: int,
+        ttl: timedelta,
+        kinds: Sequence[str] = KINDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
+        self.kinds = kinds
         self._db = db
         self._clock = clock
+        self._monotonic = monotonic
         self._ttl = ttl
-        self._wanted = [(kind, lane) for kind in KINDS for lane in range(lanes)]
+        self._lanes = lanes
         self._epochs: dict[tuple[str, int], int] = {}
         self._last_held: dict[tuple[str, int], int] = {}
+        self._surplus: set[tuple[str, int]] = set()
+        self._is_short = False
+        self._lapses_at: tuple[datetime, float] = (clock(), monotonic())
         self._taken_over: list[Takeover] = []
+        self._busy: list[Busy] = []
 
     def on_takeover(self, takeover: Takeover) -> None:
         self._taken_over.append(takeover)
 
-    def lanes(self, kind: str) -> list[int]:
-        return [lane for each, lane in self._epochs if each == kind]
+    def ask_before_release(self, busy: Busy) -> None:
+        self._busy.append(busy)
 
-    def epoch(self, kind: str) -> int:
-        """The newest epoch among our lanes of this kind: what a fenced write carries."""
-        return max((epoch for (each, _), epoch in self._epochs.items() if each == kind), default=0)
+    def lanes(self, kind: str) -> list[int]:
+        """Those of which work may be taken now."""
+        return list(self.epochs(kind))
+
+    def epochs(self, kind: str) -> dict[int, int]:
+        """The same, each with what a fenced write carries."""
+        if self.is_lapsed():
+            return {}
+        return {
+            lane: epoch for (each, lane), epoch in self._epochs.items() if each == kind and (kind, lane) not in self._surplus
+        }
+
+    def find_epoch(self, kind: str, tenant: TenantId) -> int | None:
+        """The epoch under which this process works the tenant; None when another one does."""
+        return self.epochs(kind).get(lane_of(tenant, self._lanes))
+
+    def holds(self, kind: str, lane: int, epoch: int) -> bool:
+        """Whether what was taken under this epoch is still ours to finish."""
+        return self._epochs.get((kind, lane)) == epoch and not self.is_lapsed()
 
     async def run(self) -> None:
         """Until cancelled. While the database is away the leases lapse, and lanes are held again once it answers."""
@@ -51,27 +120,71 @@ class LeaseKeeper:
             try:
                 await self.renew()
             except Exception as error:
-                self._epochs = {}
-                log.warning("The leases could not be renewed; nothing is worked until they are.", error=str(error))
-            await asyncio.sleep(self._ttl.total_seconds() / 3)
+                log.warning("The leases could not be renewed; nothing is worked once they lapse.", error=str(error))
+            in_motion = self._surplus or self._is_short
+            await asyncio.sleep(HAND_OVER if in_motion else self._ttl.total_seconds() / 3)
 
     async def renew(self) -> None:
-        now = self._clock()
+        """Keep what is ours, take what is missing to our share, hand over what is too much."""
+        now, started = self._clock(), self._monotonic()
         async with self._db.work() as conn:
-            epochs = await ledger_store.acquire_leases(conn, self.holder, self._wanted, now=now, ttl=self._ttl)
+            members = await ledger_store.meet_members(conn, self.holder, self.kinds, now=now, ttl=self._ttl)
+            holders = await ledger_store.list_leases(conn, self.kinds, now)
+            shares = {kind: share_out(self._lanes, members[kind], self.holder, _of(kind, holders)) for kind in self.kinds}
+            wanted = [(kind, lane) for kind, share in shares.items() for lane in [*share.keep, *share.surplus, *share.take]]
+            epochs = await ledger_store.acquire_leases(conn, self.holder, sorted(wanted), now=now, ttl=self._ttl)
+        slept = bool(self._epochs) and self.is_lapsed()
+        await self._take_over(epochs)
+        self._epochs = epochs
+        self._surplus = {(kind, lane) for kind, share in shares.items() for lane in share.surplus} & epochs.keys()
+        # Of several that asked for the same lane at once, all but one are short as well.
+        self._is_short = len(epochs) < len(wanted) or any(share.is_short for share in shares.values())
+        self._lapses_at = now + self._ttl * MARGIN, started + self._ttl.total_seconds() * MARGIN
+        if slept:
+            log.info("Leases are held again", lanes=len(epochs), holder=self.holder)
+        await self._hand_over(idle for idle in self._surplus if not self._is_busy(idle))
+
+    async def release(self) -> None:
+        """So that the next holder begins at once; when nothing is in hand any more."""
+        held, self._epochs, self._surplus = list(self._epochs), {}, set()
+        async with self._db.work() as conn:
+            await ledger_store.leave_members(conn, self.holder, self.kinds)
+            await ledger_store.release_leases(conn, self.holder, held, self._clock())
+
+    async def _take_over(self, epochs: Mapping[tuple[str, int], int]) -> None:
         # An unchanged epoch means that nobody else held the lane meanwhile, whatever became of our renewals.
         fresh = {key: epoch for key, epoch in epochs.items() if self._last_held.get(key) != epoch}
-        for kind in KINDS:
-            lanes = [lane for each, lane in fresh if each == kind]
+        for kind in self.kinds:
+            lanes = list(_of(kind, fresh))
             if lanes:
                 log.info("Lanes taken over", kind=kind, lanes=len(lanes), holder=self.holder)
                 for takeover in self._taken_over:
                     await takeover(kind, lanes)
         self._last_held |= epochs
-        self._epochs = epochs
 
-    async def release(self) -> None:
-        """So that the next holder begins at once."""
-        self._epochs = {}
+    async def _hand_over(self, idle: Iterable[tuple[str, int]]) -> None:
+        given = sorted(idle)
+        if not given:
+            return
+        # First here, then there: at no time do two believe that they hold a lane.
+        for key in given:
+            del self._epochs[key]
+            self._surplus.discard(key)
         async with self._db.work() as conn:
-            await ledger_store.release_leases(conn, self.holder, self._clock())
+            await ledger_store.release_leases(conn, self.holder, given, self._clock())
+        log.info("Lanes handed over", lanes=len(given), holder=self.holder)
+
+    def _is_busy(self, key: tuple[str, int]) -> bool:
+        kind, lane = key
+        return any(lane in busy(kind) for busy in self._busy)
+
+    def is_lapsed(self) -> bool:
+        """Whether nothing may be taken before the next renewal.
+
+        By both clocks: one stands still while the machine sleeps, the other may be set back."""
+        moment, reading = self._lapses_at
+        return self._clock() >= moment or self._monotonic() >= reading
+
+
+def _of(kind: str, keyed: Mapping[tuple[str, int], V]) -> dict[int, V]:
+    return {lane: value for (each, lane), value in keyed.items() if each == kind}

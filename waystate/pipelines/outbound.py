@@ -50,7 +50,9 @@ async def handle(
 ) -> list[Result]:
     """Track a batch of one tenant's outbound messages; a result for each, in order."""
     async with db.tenant(tenant) as conn:
-        return await process(conn, tenant, settings, messages, numbers, clock())
+        results, events = await process(conn, tenant, settings, messages, numbers, clock())
+        await outbox.append_many(conn, tenant, events)
+    return results
 
 
 async def process(
@@ -60,8 +62,11 @@ async def process(
     messages: Sequence[OutboundMessage],
     numbers: dict[str, str],
     now: datetime,
-) -> list[Result]:
-    """`numbers`: integration id → the phone_number_id it serves, for messages whose conversation is not correlated yet."""
+) -> tuple[list[Result], list[Event]]:
+    """In the caller's transaction, which appends the events: those of the results, and of what was correlated on the way.
+
+    `numbers`: integration id → the phone_number_id it serves, for messages whose conversation is not correlated yet.
+    """
     found = await _find_conversations(conn, tenant, messages, numbers)
     results: list[Result] = [
         None if each is not None else _unmatched(message) for message, each in zip(messages, found, strict=True)
@@ -73,11 +78,12 @@ async def process(
     ids = {genesys_id: new_id() for genesys_id in copies}
     claimed = await message_store.claim_many(conn, tenant, "genesys", ids)
     new = {genesys_id: copy for genesys_id, copy in copies.items() if genesys_id in claimed}
-    if new:
-        events = await _queue(conn, tenant, settings, new, ids, now)
-        for (index, _, _), event in zip(new.values(), events, strict=True):
-            results[index] = event
-    return results
+    if not new:
+        return results, []
+    events, correlated = await _queue(conn, tenant, settings, new, ids, now)
+    for (index, _, _), event in zip(new.values(), events, strict=True):
+        results[index] = event
+    return results, [*events, *correlated]
 
 
 def numbers_of(view: TenantView) -> dict[str, str]:
@@ -139,8 +145,8 @@ async def _queue(
     new: dict[str, tuple[int, OutboundMessage, UUID]],
     ids: dict[str, UUID],
     now: datetime,
-) -> list[Event]:
-    """Write the messages and their events; the conversations are locked first, so what was checked still holds."""
+) -> tuple[list[Event], list[Event]]:
+    """Write the messages; their events, and those of correlations. Locked first, so what was checked still holds."""
     conversations = await conversation_store.lock_many(
         conn, tenant, sorted({conversation for _, _, conversation in new.values()})
     )
@@ -153,9 +159,7 @@ async def _queue(
         _event(message, conversation, row.id, recipients.get(conversation.contact_id), settings, now)
         for (message, conversation), row in zip(copies, rows, strict=True)
     ]
-    await outbox.append_many(conn, tenant, events)
-    await correlate(conn, tenant, _learned(copies), now)
-    return events
+    return events, await correlate(conn, tenant, _learned(copies), now)
 
 
 def _row(message: OutboundMessage, conversation: Conversation, message_id: UUID, now: datetime) -> MessageRow:

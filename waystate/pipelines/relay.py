@@ -25,7 +25,10 @@ DELIVERED = frozenset({"inbound.enriched", "outbound.processed", "outbound.refus
 
 
 class DeliverySink:
-    """Turns one tenant's stamped events into deliveries, in the stamping transaction."""
+    """Turns one tenant's new events into deliveries, in the transaction that moves its cursor."""
+
+    name = "deliveries"
+    types = DELIVERED
 
     def __init__(self, view: TenantView, lanes: int) -> None:
         self._view = view
@@ -33,12 +36,10 @@ class DeliverySink:
         self.made = 0
         """Deliveries that are new now."""
 
-    async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> None:
+    async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> list[Event]:
         deliveries: list[Delivery] = []
         impossible: list[StatusReport] = []
         for each in stamped:
-            if each.type not in DELIVERED:
-                continue
             try:
                 delivery = self._delivery_of(each)
             except Rejected as error:
@@ -49,8 +50,9 @@ class DeliverySink:
         if deliveries:
             await delivery_store.insert_many(conn, tenant, deliveries)
         self.made = len(deliveries)
-        if impossible:
-            await advance(conn, tenant, impossible, stamped[-1].event.at)
+        if not impossible:
+            return []
+        return (await advance(conn, tenant, impossible, stamped[-1].event.at)).events
 
     def _delivery_of(self, stamped: Stamped) -> Delivery | None:
         account = self._view.accounts.get(stamped.event.phone_number_id)

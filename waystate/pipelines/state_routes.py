@@ -1,10 +1,10 @@
 """The `/state` operations over HTTP: the data plane's fast lane, without the framework."""
 
-import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,6 +27,8 @@ from waystate.pipelines.dataplane import Changed, Found, StatusChange
 from waystate.pipelines.mappings import no_number, number_of, parse_identity, render_mapping
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.payloads import ChangeStatus, Correlate, TrackMessage
+from waystate.pipelines.shared_mappings import SharedMappings, conversation_key, known, open_key
+from waystate.pipelines.tenant_limit import TenantLimit
 from waystate.pipelines.tracking import Tracked, Tracking
 from waystate.pipelines.workers import Hint
 from waystate.tenants.routing import Directory, TenantView
@@ -36,14 +38,15 @@ from waystate.web.problems import invalid_fields
 
 BATCH = 500
 _CLOCK_TOLERANCE = timedelta(days=1)
-_PHONE = re.compile(r"\+?[0-9]{5,20}")
-_BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 class StateRoutes:
-    """Look-ups are answered from the process; what misses, and every write, is batched per tenant."""
+    """Look-ups are answered from the process; what misses, and every write, is batched per tenant.
+
+    `forget_contacts` is told of every commit here, and may be replaced by one that tells the other processes too.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,8 @@ class StateRoutes:
         cache_size: int,
         cache_ttl: float,
         max_body: int,
+        shared: SharedMappings | None = None,
+        limit: TenantLimit | None = None,
     ) -> None:
         self._db = db
         self._directory = directory
@@ -67,8 +72,11 @@ class StateRoutes:
         self._relay_hint = relay_hint
         self._clock = clock
         self._max_body = max_body
+        self._shared = shared
+        self._limit = limit
         self._hits, self._misses = metrics.cache_hits_total, metrics.cache_misses_total
         self.cache: ProcessCache[bytes] = ProcessCache(size=cache_size, ttl=cache_ttl, monotonic=time.monotonic)
+        self.forget_contacts: Callable[[TenantId, Iterable[UUID]], None] = self._forget_here
         self._lookups = Batcher(self._flush_lookups, limit=BATCH)
         self._finds = Batcher(self._flush_finds, limit=BATCH)
         self._trackings = Batcher(self._flush_trackings, limit=BATCH)
@@ -180,8 +188,11 @@ class StateRoutes:
 
     def forget(self, tenant: TenantId, events: Sequence[Event]) -> None:
         """After a commit: what look-ups remember of these customers is out of date."""
-        for event in events:
-            self.cache.invalidate((tenant, event.contact_id))
+        self.forget_contacts(tenant, {event.contact_id for event in events})
+
+    def _forget_here(self, tenant: TenantId, contacts: Iterable[UUID]) -> None:
+        for contact in contacts:
+            self.cache.invalidate((tenant, contact))
 
     async def _tenant(self, request: Request, named: str | None = None) -> TenantId:
         facts = facts_of(request.scope)
@@ -192,13 +203,23 @@ class StateRoutes:
             raise BadRequest(
                 "tenant_mismatch", "The body's tenantId is not the tenant of this call. Leave it out, or name the same one."
             )
+        if self._limit is not None:
+            await self._limit.check(principal.tenant_id)
         return principal.tenant_id
 
     def _fill(self, key: object, tenant: TenantId, conversation: Conversation, body: bytes, stamp: int) -> None:
         lifetime = (conversation.expires_at - self._clock()).total_seconds()
         self.cache.fill(key, body, (tenant, conversation.contact_id), stamp, lifetime)
 
-    async def _flush_lookups(self, tenant: TenantId, wanted: Sequence[tuple[Identity, str]]) -> list[Found | Refused]:
+    async def _flush_lookups(self, tenant: TenantId, wanted: Sequence[tuple[Identity, str]]) -> Sequence[Found | Refused]:
+        if self._shared is None:
+            return await self._read_lookups(tenant, wanted)
+        keys = [open_key(identity, number) for identity, number in wanted]
+        return await self._shared.find_many(
+            tenant, keys, lambda places: self._read_lookups(tenant, [wanted[each] for each in places]), Found, known
+        )
+
+    async def _read_lookups(self, tenant: TenantId, wanted: Sequence[tuple[Identity, str]]) -> list[Found | Refused]:
         view = await self._directory.get_tenant(tenant)
         default = view.default_account.phone_number_id if view.default_account is not None else None
         if default is not None or all(number for _, number in wanted):
@@ -210,22 +231,25 @@ class StateRoutes:
         self, tenant: TenantId, view: TenantView, wanted: Sequence[tuple[Identity, str]], default: str
     ) -> list[Found | Refused]:
         answers = await dataplane.get_or_open_many(tenant, view.settings, wanted, default, self._db, self._clock)
-        opened = [each.conversation for each in answers if each.is_new]
-        for conversation in opened:
-            self.cache.invalidate((tenant, conversation.contact_id))
+        opened = {each.conversation.contact_id for each in answers if each.is_new}
         if opened:
+            self.forget_contacts(tenant, opened)
             self._relay_hint.give_later(tenant)
         return list(answers)
 
     async def _flush_finds(self, tenant: TenantId, ids: Sequence[str]) -> Sequence[Conversation | None]:
-        return await dataplane.find_conversations(tenant, ids, self._db)
+        if self._shared is None:
+            return await dataplane.find_conversations(tenant, ids, self._db)
+        keys = [conversation_key(each) for each in ids]
+        return await self._shared.find_many(
+            tenant, keys, lambda places: dataplane.find_conversations(tenant, [ids[each] for each in places], self._db)
+        )
 
     async def _flush_trackings(self, tenant: TenantId, trackings: Sequence[Tracking]) -> Sequence[Tracked | Refused]:
         view = await self._directory.get_tenant(tenant)
         results = await tracking.track_many(tenant, view.settings, trackings, self._db, self._clock)
-        for each in results:
-            if isinstance(each, Tracked) and each.created:
-                self.cache.invalidate((tenant, each.contact_id))
+        created = {each.contact_id for each in results if isinstance(each, Tracked) and each.created}
+        self.forget_contacts(tenant, (contact for contact in created if contact is not None))
         self._relay_hint.give_later(tenant)
         return results
 

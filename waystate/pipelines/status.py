@@ -36,11 +36,12 @@ async def handle(tenant: TenantId, reports: Sequence[StatusReport], db: Database
         advanced = await advance(conn, tenant, reports, now)
         if advanced.early:
             await message_store.park_early(conn, tenant, advanced.early, now)
+        await outbox.append_many(conn, tenant, advanced.events)
     return advanced
 
 
 async def advance(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport], now: datetime) -> Advanced:
-    """Merge reports into their messages within the caller's transaction, and append the events of what changed."""
+    """Merge reports into their messages within the caller's transaction, which appends the events of what changed."""
     messages, by_message, early = await _locked(conn, tenant, reports)
     merged = {message_id: merge(message.state, by_message[message_id]) for message_id, message in messages.items()}
     if not merged:
@@ -49,7 +50,6 @@ async def advance(conn: Connection, tenant: TenantId, reports: Sequence[StatusRe
     await _learn_wamids(conn, tenant, messages, by_message)
     await _settle_unknown(conn, tenant, messages, merged, now)
     events = [event for message_id, steps in merged.items() for event in changes_of(messages[message_id], steps, now)]
-    await outbox.append_many(conn, tenant, events)
     return Advanced(events, messages, merged, early)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -11,6 +12,8 @@ from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.db import partitions, statistics
 from waystate.db.pool import Database
+from waystate.dead_letters import store as dead_letter_store
+from waystate.errors import Reason
 from waystate.events import outbox
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
@@ -19,13 +22,15 @@ from waystate.messages import store as message_store
 from waystate.pipelines.batch import with_retries
 from waystate.pipelines.deliveries import give_up_unknown
 from waystate.pipelines.inbound import expired
-from waystate.pipelines.status import advance
+from waystate.pipelines.status import Advanced, advance
 from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import Hint
 from waystate.web.metrics import Metrics
 
 log = structlog.get_logger()
 
+TURN = 1.0
+"""Seconds between looks at what is due."""
 EXPIRY_BATCH = 1000
 GAUGES_EVERY = 3
 """Seconds: counting what is open reads an index, and a scrape is seldom more often than that."""
@@ -40,27 +45,42 @@ class Timers:
         self._relay_hint = relay_hint
         self._changed = changed
         self._clock = clock
+        self._stopping = asyncio.Event()
         self._every: list[tuple[str, timedelta, Callable[[], Awaitable[None]]]] = [
             ("early_statuses", timedelta(seconds=1), self.pair_early),
             ("unknown_sends", timedelta(seconds=5), self.give_up_unknown),
             ("expiry", timedelta(minutes=5), self.expire),
             ("partitions", timedelta(hours=1), self.make_partitions),
             ("statistics", timedelta(seconds=5), self.analyze_grown),
+            ("suspects", timedelta(hours=1), self.drop_suspects),
         ]
+
+    def stop(self) -> None:
+        """`run` returns after the timer that is firing."""
+        self._stopping.set()
 
     async def run(self) -> None:
         turn = 0
-        while True:
-            for name, every, fire in self._every:
-                try:
-                    if await self._is_due(name, every):
-                        await fire()
-                except Exception as error:
-                    log.warning("A timer failed; it runs again at its next turn.", operation=name, error=str(error))
+        while not self._stopping.is_set():
+            await self.fire_due()
             if turn % GAUGES_EVERY == 0:
                 await self._read_gauges()
             turn += 1
-            await asyncio.sleep(1.0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TURN):
+                    await self._stopping.wait()
+
+    async def fire_due(self) -> list[str]:
+        """The names of those that this process fired."""
+        fired: list[str] = []
+        for name, every, fire in self._every:
+            try:
+                if await self._is_due(name, every):
+                    fired.append(name)
+                    await fire()
+            except Exception as error:
+                log.warning("A timer failed; it runs again at its next turn.", operation=name, error=str(error))
+        return fired
 
     async def expire(self) -> None:
         """Overdue conversations count as expired already; this writes it down."""
@@ -92,6 +112,10 @@ class Timers:
         async with self._db.owner() as conn:
             await statistics.analyze_grown(conn)
 
+    async def drop_suspects(self) -> None:
+        async with self._db.work() as conn:
+            await ledger_store.drop_suspects(conn, self._clock() - timedelta(days=KEPT_DAYS))
+
     async def _expire_batch(self, tenant: TenantId) -> int:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
@@ -106,9 +130,9 @@ class Timers:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
             reports = await message_store.take_early(conn, tenant, None)
-            if reports:
-                await advance(conn, tenant, reports, now)
+            advanced = await advance(conn, tenant, reports, now) if reports else Advanced()
             await message_store.drop_aged_early(conn, tenant, now - timedelta(days=KEPT_DAYS))
+            await outbox.append_many(conn, tenant, advanced.events)
         if reports:
             self._relay_hint.give(tenant)
 
@@ -127,9 +151,12 @@ class Timers:
                 pending = await ledger_store.count_pending(conn, now)
                 deliveries = await ledger_store.due_work(conn, "deliveries", now)
                 conversations = await ledger_store.due_work(conn, "open", now)
+                letters = await dead_letter_store.count_by_reason(conn)
         except Exception as error:
             log.warning("The gauges could not be read.", error=str(error))
             return
+        for reason in Reason:
+            self._metrics.open_dead_letters.labels(reason).set(letters.get(reason, 0))
         self._metrics.ledger_pending.set(pending)
         self._metrics.open_conversations.set(sum(each.items for each in conversations))
         self._metrics.deliveries_pending.set(sum(due.items for due in deliveries))

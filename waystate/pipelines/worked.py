@@ -36,7 +36,14 @@ class Worked:
                 outcome[name] = listed
         if self.rejected:
             outcome |= {"reason": self.rejected[0]["reason"], "message": self.rejected[0]["message"]}
-        return Settled(day=self.row.day, id=self.row.id, state="rejected" if self.rejected else "done", outcome=outcome)
+        return Settled(
+            day=self.row.day,
+            id=self.row.id,
+            state="rejected" if self.rejected else "done",
+            outcome=outcome,
+            lane=self.row.lane,
+            epoch=self.row.epoch,
+        )
 
 
 @dataclass(slots=True)

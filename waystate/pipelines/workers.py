@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
@@ -13,7 +14,7 @@ from waystate.errors import Retry
 from waystate.events.relay import relay
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow
+from waystate.ledger.model import LedgerRow, lane_of
 from waystate.pipelines.batch import with_retries
 from waystate.pipelines.lanes import LEDGER, RELAY, LeaseKeeper
 from waystate.pipelines.relay import DeliverySink
@@ -37,9 +38,20 @@ class Hint:
         self._event = asyncio.Event()
         self._tenants: set[TenantId] = set()
         self._later: set[TenantId] = set()
+        self._others: list[Hint] = []
+
+    def also(self, other: "Hint") -> None:
+        """What this one hears, another loop of the same process is to hear too."""
+        self._others.append(other)
 
     def give(self, *tenants: TenantId) -> None:
         self._tenants.update(tenants)
+        self.wake()
+        for other in self._others:
+            other.give(*tenants)
+
+    def wake(self) -> None:
+        """This process's loop alone, for no tenant in particular."""
         self._event.set()
 
     def give_later(self, tenant: TenantId) -> None:
@@ -71,11 +83,17 @@ class Worker:
 
     def __init__(self) -> None:
         self.hint = Hint()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """`run` returns once the step under way is done."""
+        self._stopping = True
+        self.hint.wake()
 
     async def run(self) -> None:
         more = True
         swept_at = -SWEEP
-        while True:
+        while not self._stopping:
             hinted = set() if more else await self.hint.wait(SWEEP)
             # Hints for one tenant must not keep the others from ever being swept.
             sweep = time.monotonic() - swept_at >= SWEEP
@@ -115,29 +133,37 @@ class LedgerWorker(Worker):
         self._batch = batch
         self._one_by_one = False
         self._in_hand: list[LedgerRow] = []
+        self._taking: Collection[int] = ()
         self._failures = 0
-        leases.on_takeover(self._taken_over)
+        leases.ask_before_release(self._busy)
 
     async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
-        lanes = self._leases.lanes(LEDGER)
-        if not lanes:
-            return False
-        if not self._in_hand:
-            await self._take(lanes)
+        epochs = self._leases.epochs(LEDGER)
         # What failed stays in hand: taking it again would count as an attempt, and those tell what kills workers.
+        # But what was taken under a lease that is gone may be in somebody else's hands by now.
+        self._in_hand = [row for row in self._in_hand if self._leases.holds(LEDGER, row.lane, row.epoch or 0)]
+        if epochs and not self._in_hand:
+            await self._take(epochs)
+        if not self._in_hand:
+            return False
         while self._in_hand:
             size = 1 if self._one_by_one else self._batch
-            batch, rest = self._in_hand[:size], self._in_hand[size:]
-            await self._work(batch)
-            self._in_hand = rest
-            if not rest:
-                return True
-        return False
+            await self._work(self._in_hand[:size])
+            self._in_hand = self._in_hand[size:]
+        return True
 
-    async def _take(self, lanes: Sequence[int]) -> None:
-        async with self._db.work() as conn:
-            self._in_hand = await ledger_store.take_many(conn, lanes, self._clock(), self._batch)
+    async def _take(self, epochs: Mapping[int, int]) -> None:
+        self._taking = list(epochs)
+        try:
+            async with self._db.work() as conn:
+                rows = await ledger_store.take_many(conn, list(epochs), self._clock(), self._batch)
+            self._in_hand = [replace(row, epoch=epochs[row.lane]) for row in rows]
+        finally:
+            self._taking = ()
         self._one_by_one = False
+
+    def _busy(self, kind: str) -> set[int]:
+        return {*self._taking, *(row.lane for row in self._in_hand)} if kind == LEDGER else set()
 
     async def _work(self, rows: Sequence[LedgerRow]) -> None:
         try:
@@ -154,14 +180,9 @@ class LedgerWorker(Worker):
         self._failures = 0
         self._relay_hint.give(*tenants)
 
-    async def _taken_over(self, kind: str, lanes: Sequence[int]) -> None:
-        """The rows in hand may be somebody else's by now: they are taken anew."""
-        if kind == LEDGER:
-            self._in_hand = []
-
 
 class RelayWorker(Worker):
-    """Stamps new events and makes deliveries of them, tenant by tenant."""
+    """Makes deliveries of new events, tenant by tenant."""
 
     name = "relay"
 
@@ -184,26 +205,37 @@ class RelayWorker(Worker):
         self._clock = clock
         self._lanes = lanes
         self._batch = batch
+        self._in_hand: set[int] = set()
+        leases.ask_before_release(self._busy)
 
     async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
         if not self._leases.lanes(RELAY):
             return False
         tenants = hinted | (await self._due() if sweep else set())
-        results = await asyncio.gather(*(self._relay(tenant) for tenant in tenants), return_exceptions=True)
+        # Another relay's tenants are left to it: it sweeps, and is hinted at, as this one is.
+        ours = {tenant: epoch for tenant in tenants if (epoch := self._leases.find_epoch(RELAY, tenant)) is not None}
+        self._in_hand = {lane_of(tenant, self._lanes) for tenant in ours}
+        try:
+            work = (self._relay(tenant, epoch) for tenant, epoch in ours.items())
+            results = await asyncio.gather(*work, return_exceptions=True)
+        finally:
+            self._in_hand = set()
         for result in results:
             if isinstance(result, Exception):
                 # The others went on; this tenant's events are found again by the next sweep.
                 log.error("A tenant's events could not be relayed.", operation=self.name, exc_info=result)
         return False
 
-    async def _relay(self, tenant: TenantId) -> None:
+    def _busy(self, kind: str) -> set[int]:
+        return self._in_hand if kind == RELAY else set()
+
+    async def _relay(self, tenant: TenantId, epoch: int) -> None:
         view = await self._directory.get_tenant(tenant)
         sink = DeliverySink(view, self._lanes)
-        epoch = self._leases.epoch(RELAY)
-        stamped = await with_retries(lambda: relay(self._db, tenant, [sink], epoch=epoch, batch=self._batch))
+        window = await with_retries(lambda: relay(self._db, tenant, sink, epoch=epoch, batch=self._batch))
         if sink.made:
             self._delivery_hint.give(tenant)
-        if len(stamped) == self._batch:
+        if window.is_full:
             self.hint.give(tenant)
 
     async def _due(self) -> set[TenantId]:

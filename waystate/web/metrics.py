@@ -44,10 +44,16 @@ class Metrics:
         self.unknown_statuses_total = _counter(registry, "unknown_statuses", "Statuses with a word nobody knows")
         self.cache_hits_total = _counter(registry, "cache_hits", "Look-ups answered from the process")
         self.cache_misses_total = _counter(registry, "cache_misses", "Look-ups that asked Redis or the database")
+        self.redis_hits_total = _counter(registry, "redis_hits", "Look-ups answered from Redis")
+        self.redis_misses_total = _counter(registry, "redis_misses", "Look-ups that Redis was asked for and did not know")
+        self.redis_failures_total = _counter(registry, "redis_failures", "Calls to Redis that failed or took too long")
+        self.redis_up = _gauge(registry, "redis_up", "1 while Redis is asked, 0 while it is away or not configured")
+        self.feed_peers = _gauge(registry, "feed_peers", "Other processes heard of lately")
         self.hop_seconds = Histogram(
             "waystate_hop_seconds", "Time from one station to the next", ["hop"], buckets=_BUCKETS, registry=registry
         )
         self.open_conversations = _gauge(registry, "open_conversations", "Conversations that are open")
+        self.open_dead_letters = _gauge(registry, "open_dead_letters", "Dead letters that wait for an operator", "reason")
         self.ledger_pending = _gauge(registry, "ledger_pending", "Webhook bodies not yet worked")
         self.deliveries_pending = _gauge(registry, "deliveries_pending", "Deliveries not yet sent")
         self.oldest_undelivered_seconds = _gauge(registry, "oldest_undelivered_seconds", "Age of the oldest unsent delivery")
@@ -114,5 +120,5 @@ def _counter(registry: CollectorRegistry, name: str, help_text: str, *labels: st
     return Counter(f"waystate_{name}", help_text, labels, registry=registry)
 
 
-def _gauge(registry: CollectorRegistry, name: str, help_text: str) -> Gauge:
-    return Gauge(f"waystate_{name}", help_text, registry=registry)
+def _gauge(registry: CollectorRegistry, name: str, help_text: str, *labels: str) -> Gauge:
+    return Gauge(f"waystate_{name}", help_text, labels, registry=registry)

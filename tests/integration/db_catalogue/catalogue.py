@@ -15,18 +15,21 @@ GLOBAL_TABLES = {
     "users",
     "memberships",
     "leases",
+    "lease_members",
     "timers",
     "alembic_version",
 }
 """Without row-level security, on purpose (the model, "Tables")."""
-DEFINER_FUNCTIONS = {"due_work(text,timestamp with time zone)"}
+DEFINER_FUNCTIONS = {"due_work(text,timestamp with time zone)", "open_dead_letters()"}
 RUNTIME_ROLES = (APP, INGEST, WORK, SWEEPER)
 ISOLATION = "tenant_id=nullifcurrent_setting'app.tenant_id'true''"
 SWEPT = {
     "events": {"tenant_id", "position", "at"},
+    "sink_cursors": {"tenant_id", "sink", "position"},
     "deliveries": {"tenant_id", "state", "next_attempt_at", "hold_until", "created_at"},
     "conversations": {"tenant_id", "status", "expires_hour", "expires_at"},
     "early_statuses": {"tenant_id", "received_at"},
+    "dead_letters": {"tenant_id", "reason", "status"},
 }
 """What the sweeper may read across tenants: keys and due times."""
 

@@ -1,6 +1,7 @@
 """The order of deliveries per customer, and who may settle an attempt, against PostgreSQL."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -197,19 +198,26 @@ async def test_an_unknown_send_is_settled_by_a_status_or_given_up(world: World, 
     assert await world.value(tenant, "SELECT external_id FROM deliveries WHERE state = 'sent'") == "wamid.0"
 
 
-async def test_a_replayed_delivery_goes_behind_what_its_customer_waits_for(world: World, tenant: Business) -> None:
-    rows = [delivery(world, number) for number in (1, 2, 3)]
-    await insert(world, tenant, *rows)
-    (first,) = await world.claim(tenant)
-    await finish_many(world, tenant, (first, refused()))
-    for expected in (True, False):
-        async with world.db.tenant(tenant.tenant) as conn:
-            assert await store.retry_many(conn, tenant.tenant, rows[0].event_id, "whatsapp", world.clock.now) is expected
+async def test_a_delivery_that_shares_a_position_goes_behind_the_older_one(world: World, tenant: Business) -> None:
+    """So does a replay, which shares that of the newest event, and replays among themselves."""
+    rows = [delivery(world, number) for number in (1, 2, 3, 4)]
+    rows = [replace(row, position=min(row.position, 2)) for row in rows]
+    await insert(world, tenant, rows[3], rows[1], rows[2], rows[0])
     order = []
     while claimed := await world.claim(tenant):
         order += bodies(claimed)
         await finish_many(world, tenant, *((each, accepted()) for each in claimed))
-    assert order == [2, 3, 1]
+    assert order == [1, 2, 3, 4]
+
+
+async def test_what_became_of_messages_is_found_whatever_their_deliveries_state(world: World, tenant: Business) -> None:
+    rows = [delivery(world, number, customer=str(number)) for number in (1, 2)]
+    await insert(world, tenant, *rows)
+    (first, _) = await world.claim(tenant)
+    await finish_many(world, tenant, (first, refused()))
+    async with world.db.tenant(tenant.tenant) as conn:
+        found = await store.find_of_messages(conn, tenant.tenant, [each.message_id for each in rows])
+    assert sorted(each["state"] for each in found) == ["failed", "sending"]
 
 
 async def test_a_messages_deliveries_are_listed_with_every_attempt(world: World, tenant: Business) -> None:

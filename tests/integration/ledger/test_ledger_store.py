@@ -157,7 +157,7 @@ async def test_renewing_in_time_keeps_the_epoch_and_too_late_does_not(db: Databa
 async def test_a_released_lane_is_free_at_once_and_its_epoch_still_rises(db: Database) -> None:
     await acquire(db, "a", *LANE)
     async with db.work() as conn:
-        await store.release_leases(conn, "a", START)
+        await store.release_leases(conn, "a", LANE, START)
     assert await acquire(db, "b", *LANE) == {LANE[0]: 2}
 
 

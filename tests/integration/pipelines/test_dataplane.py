@@ -40,7 +40,7 @@ async def test_a_look_up_opens_once_and_then_finds(world: World, tenant: Busines
     assert (first.is_new, again.is_new, other.is_new) == (True, False, True)
     assert again.conversation.id == first.conversation.id
     assert (first.conversation.phone_number_id, other.conversation.phone_number_id) == ("1001", "1002")
-    types = await world.rows(tenant, "SELECT type FROM events ORDER BY seq")
+    types = await world.rows(tenant, "SELECT type FROM events ORDER BY position")
     assert [row["type"] for row in types] == ["conversation.opened"] * 2
 
 

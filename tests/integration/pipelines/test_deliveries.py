@@ -82,7 +82,7 @@ async def test_what_genesys_refuses_for_good_is_a_dead_letter_once(world: World,
     (claimed,) = await of_target(world, tenant, Target.GENESYS)
     for _ in range(2):
         (letter,) = (await world.settle(tenant, (claimed, refused()))).dead_letters
-    assert letter.origin == f"delivery:{claimed.event_id}:genesys"
+    assert letter.origin == f"delivery:{claimed.message_id}:genesys"
     assert await world.value(tenant, "SELECT status FROM messages") == "failed"
     row = await world.row(tenant, "SELECT pipeline, reason, original_payload->>'message_id' AS id FROM dead_letters")
     assert list(row.values()) == ["deliveries", "delivery_failed", str(claimed.message_id)]

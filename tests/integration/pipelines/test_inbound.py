@@ -134,7 +134,7 @@ async def test_an_expired_conversation_is_followed_by_a_new_one(world: World, te
     assert new.mapping_id != old.mapping_id
     statuses = await world.rows(tenant, "SELECT status FROM conversations ORDER BY id")
     assert [row["status"] for row in statuses] == ["expired", "active"]
-    types = await world.rows(tenant, "SELECT type FROM events ORDER BY seq")
+    types = await world.rows(tenant, "SELECT type FROM events ORDER BY position")
     assert [row["type"] for row in types] == ["inbound.enriched", "conversation.expired", "inbound.enriched"]
 
 

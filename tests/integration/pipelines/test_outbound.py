@@ -113,7 +113,7 @@ async def test_a_message_that_overtakes_our_deliverys_answer_finds_its_customer_
     assert isinstance(result, OutboundProcessed)
     assert result.conversation_id == GENESYS
     assert await world.value(tenant, "SELECT genesys_conversation_id FROM conversations") == GENESYS
-    types = await world.rows(tenant, "SELECT type FROM events ORDER BY seq")
+    types = await world.rows(tenant, "SELECT type FROM events ORDER BY position")
     assert [row["type"] for row in types] == ["inbound.enriched", "outbound.processed", "conversation.correlated"]
     assert (await world.relay(tenant))[-1].event.type == ConversationCorrelated.model_fields["type"].default
 
@@ -137,7 +137,7 @@ async def test_a_batch_is_answered_in_order_and_queued_in_order(world: World, co
     results = await world.answer(correlated, *replies)
     assert [each.genesys_message_id for each in results if isinstance(each, OutboundProcessed)] == [f"g.{n}" for n in range(10)]
     rows = await world.rows(
-        correlated, "SELECT data->>'genesys_message_id' AS id FROM events WHERE type LIKE 'outbound.%' ORDER BY seq"
+        correlated, "SELECT data->>'genesys_message_id' AS id FROM events WHERE type LIKE 'outbound.%' ORDER BY position"
     )
     assert [row["id"] for row in rows] == [f"g.{n}" for n in range(10)]
 

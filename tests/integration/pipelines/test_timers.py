@@ -1,5 +1,7 @@
 """What happens because time passes."""
 
+import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from tests.world import Business, World, accepted, lost
 from waystate.deliveries.model import Target
 from waystate.ids import TenantId
+from waystate.ledger import store as ledger_store
 from waystate.pipelines.timers import Timers
 from waystate.pipelines.workers import Hint
 from waystate.web.metrics import Metrics, parse_metrics
@@ -85,6 +88,18 @@ async def test_unknown_sends_are_given_up(world: World, tenant: Business, timers
     assert tenant.tenant in await told.relay.wait(0.01)
 
 
+async def test_three_replicas_fire_each_tick_once(world: World, tenant: Business, told: Told) -> None:
+    """R20: 100 ticks, each asked for by three at once."""
+    replicas = [Timers(world.db, told.metrics, told.relay, told.note, world.clock) for _ in range(3)]
+    fired: Counter[str] = Counter()
+    for _ in range(100):
+        for names in await asyncio.gather(*(replica.fire_due() for replica in replicas)):
+            fired.update(names)
+        world.clock.forward(seconds=1)
+    often = {"early_statuses": 100, "unknown_sends": 20, "statistics": 20}
+    assert fired == often | {"expiry": 1, "partitions": 1, "suspects": 1}
+
+
 async def test_partitions_are_made_ahead_and_rows_without_one_raise_an_alarm(
     world: World, tenant: Business, timers: Timers, told: Told
 ) -> None:
@@ -95,3 +110,17 @@ async def test_partitions_are_made_ahead_and_rows_without_one_raise_an_alarm(
     }
     await timers.make_partitions()
     assert parse_metrics(told.metrics.render().decode())["waystate_default_partition_rows", ()] == 0
+
+
+async def test_counts_of_suspects_are_dropped_when_nothing_can_come_of_them_any_more(world: World, timers: Timers) -> None:
+    async def suspect(name: str) -> int:
+        async with world.db.work() as conn:
+            key = (f"suspect:{name}", 0)
+            return (await ledger_store.acquire_leases(conn, "h", [key], now=world.clock(), ttl=timedelta(seconds=-1)))[key]
+
+    assert (await suspect("old"), await suspect("old")) == (1, 2)
+    world.clock.forward(days=7)
+    await suspect("young")
+    world.clock.forward(days=2)
+    await timers.drop_suspects()
+    assert (await suspect("old"), await suspect("young")) == (1, 2)

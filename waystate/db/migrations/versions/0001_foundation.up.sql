@@ -76,6 +76,14 @@ CREATE TABLE leases (
     PRIMARY KEY (kind, lane)
 );
 
+-- Who is there to share the lanes of a kind, with or without one of them yet.
+CREATE TABLE lease_members (
+    kind text NOT NULL,
+    holder text NOT NULL,
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (kind, holder)
+);
+
 CREATE TABLE timers (
     name text PRIMARY KEY,
     due_at timestamptz NOT NULL,
@@ -250,22 +258,18 @@ CREATE TABLE early_statuses (
     PRIMARY KEY (tenant_id, external_id, status, at, source, recipient)
 );
 
-CREATE SEQUENCE event_seq;
-
 CREATE TABLE events (
     tenant_id text NOT NULL,
+    position bigint NOT NULL,
     id uuid NOT NULL,
     type text NOT NULL,
     conversation_id uuid,
     message_id uuid,
     at timestamptz NOT NULL,
     data jsonb NOT NULL,
-    seq bigint NOT NULL DEFAULT nextval('event_seq'),
-    position bigint,
-    PRIMARY KEY (tenant_id, id)
+    -- Read by position only; the id is there because partitions need it.
+    PRIMARY KEY (tenant_id, position, id)
 ) PARTITION BY RANGE (id);
-CREATE INDEX events_unstamped ON events (tenant_id, seq) WHERE position IS NULL;
-CREATE INDEX events_position ON events (tenant_id, position) WHERE position IS NOT NULL;
 
 CREATE TABLE sink_cursors (
     tenant_id text NOT NULL REFERENCES tenants ON DELETE CASCADE,
@@ -273,7 +277,7 @@ CREATE TABLE sink_cursors (
     position bigint NOT NULL DEFAULT 0,
     epoch bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (tenant_id, sink)
-);
+) WITH (fillfactor = 50);
 
 CREATE TABLE deliveries (
     tenant_id text NOT NULL,
@@ -296,7 +300,7 @@ CREATE TABLE deliveries (
     request jsonb NOT NULL,
     PRIMARY KEY (tenant_id, event_id, target)
 ) PARTITION BY RANGE (event_id);
-CREATE INDEX deliveries_unfinished ON deliveries (tenant_id, position)
+CREATE INDEX deliveries_unfinished ON deliveries (tenant_id, position, event_id)
     WHERE state IN ('pending', 'sending', 'unknown');
 CREATE INDEX deliveries_message ON deliveries (tenant_id, message_id);
 
@@ -322,15 +326,31 @@ CREATE TABLE dead_letters (
     reason text NOT NULL,
     error_message text NOT NULL,
     original_payload jsonb NOT NULL,
+    -- What a replay runs once somebody mended it; the original stays readable.
+    edited_payload jsonb,
     origin text NOT NULL,
     retry_count integer NOT NULL DEFAULT 0,
+    last_reason text,
+    last_error text,
+    last_tried_at timestamptz,
     status text NOT NULL DEFAULT 'open' CHECK (status IN ('open', 'replayed', 'discarded')),
+    note text CHECK (length(note) <= 1000),
+    edited_at timestamptz,
+    replayed_at timestamptz,
+    discarded_at timestamptz,
+    -- Who acted last, for an audit: the kind of principal, and the key's id where there is one.
+    actor_kind text,
+    actor_id uuid,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, id),
-    UNIQUE (tenant_id, pipeline, origin)
+    UNIQUE (tenant_id, pipeline, origin),
+    CHECK ((status = 'replayed') = (replayed_at IS NOT NULL)),
+    CHECK ((status = 'discarded') = (discarded_at IS NOT NULL))
 );
-CREATE INDEX dead_letters_open ON dead_letters (tenant_id, status, id);
+CREATE INDEX dead_letters_of_status ON dead_letters (tenant_id, status, id);
+-- For the gauge, and for one reason's open ones in order.
+CREATE INDEX dead_letters_open ON dead_letters (tenant_id, reason, id) WHERE status = 'open';
 
 CREATE TABLE api_keys (
     tenant_id text NOT NULL REFERENCES tenants ON DELETE CASCADE,
@@ -363,30 +383,38 @@ END $$;
 REVOKE UPDATE ON message_events FROM waystate_app;
 
 GRANT SELECT ON tenants, routes TO waystate_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON tenants, routes, meta_apps, leases, timers TO waystate_work;
+GRANT SELECT, INSERT, UPDATE, DELETE ON tenants, routes, meta_apps, leases, lease_members, timers TO waystate_work;
 GRANT SELECT, INSERT, UPDATE ON webhook_ledger TO waystate_work;
 GRANT SELECT ON meta_apps, routes TO waystate_ingest;
 GRANT INSERT ON webhook_ledger TO waystate_ingest;
 GRANT USAGE ON SEQUENCE ledger_taken TO waystate_work;
-GRANT USAGE ON SEQUENCE event_seq TO waystate_app;
 
 -- ---------------------------------------------------------------------------------------------- finding work
 -- The sweeper sees keys and due times of every tenant, and nothing else of them.
 CREATE POLICY sweep ON events FOR SELECT TO waystate_sweeper USING (true);
+CREATE POLICY sweep ON sink_cursors FOR SELECT TO waystate_sweeper USING (true);
 CREATE POLICY sweep ON deliveries FOR SELECT TO waystate_sweeper USING (true);
 CREATE POLICY sweep ON conversations FOR SELECT TO waystate_sweeper USING (true);
 CREATE POLICY sweep ON early_statuses FOR SELECT TO waystate_sweeper USING (true);
+CREATE POLICY sweep ON dead_letters FOR SELECT TO waystate_sweeper USING (true);
 GRANT SELECT (tenant_id, position, at) ON events TO waystate_sweeper;
+GRANT SELECT (tenant_id, sink, position) ON sink_cursors TO waystate_sweeper;
 GRANT SELECT (tenant_id, state, next_attempt_at, hold_until, created_at) ON deliveries TO waystate_sweeper;
 GRANT SELECT (tenant_id, status, expires_hour, expires_at) ON conversations TO waystate_sweeper;
 GRANT SELECT (tenant_id, received_at) ON early_statuses TO waystate_sweeper;
+GRANT SELECT (tenant_id, reason, status) ON dead_letters TO waystate_sweeper;
 
 -- Which tenants have work of a kind due at a moment: the one audited look across tenants.
 CREATE FUNCTION due_work(kind text, moment timestamptz) RETURNS TABLE (tenant_id text, items bigint, oldest timestamptz)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
-    SELECT e.tenant_id, count(*), min(e.at) FROM public.events e
-        WHERE kind = 'relay' AND e.position IS NULL GROUP BY e.tenant_id
+    -- What a sink is behind the head of its tenant's events.
+    SELECT h.tenant_id, h.position - coalesce(c.position, 0),
+        (SELECT e.at FROM public.events e WHERE e.tenant_id = h.tenant_id AND e.position > coalesce(c.position, 0)
+            ORDER BY e.position LIMIT 1)
+        FROM public.sink_cursors h LEFT JOIN public.sink_cursors c ON c.tenant_id = h.tenant_id
+            AND c.sink = CASE kind WHEN 'relay' THEN 'deliveries' WHEN 'publish' THEN 'rabbitmq' ELSE 'redis' END
+        WHERE kind IN ('relay', 'publish', 'cache') AND h.sink = 'head' AND h.position > coalesce(c.position, 0)
     UNION ALL
     SELECT d.tenant_id, count(*), min(d.next_attempt_at) FROM public.deliveries d
         WHERE kind = 'deliveries' AND d.state = 'pending' AND d.next_attempt_at <= moment GROUP BY d.tenant_id
@@ -406,10 +434,20 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION due_work(text, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION due_work(text, timestamptz) TO waystate_work;
+
+-- How many dead letters are open for each reason, of all tenants together: an operator's alarm.
+CREATE FUNCTION open_dead_letters() RETURNS TABLE (reason text, items bigint)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
+AS $$
+    SELECT d.reason, count(*) FROM public.dead_letters d WHERE d.status = 'open' GROUP BY d.reason
+$$;
+REVOKE ALL ON FUNCTION open_dead_letters() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION open_dead_letters() TO waystate_work;
 -- A new owner needs CREATE on the schema at the moment of the hand-over only.
 RESET ROLE;
 GRANT CREATE ON SCHEMA public TO waystate_sweeper;
 ALTER FUNCTION due_work(text, timestamptz) OWNER TO waystate_sweeper;
+ALTER FUNCTION open_dead_letters() OWNER TO waystate_sweeper;
 REVOKE CREATE ON SCHEMA public FROM waystate_sweeper;
 SET LOCAL ROLE waystate_owner;
 

@@ -1,0 +1,136 @@
+"""What the parent of `serve` and the single roles do about what dies, and about a PostgreSQL that is shared."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from tests.acceptance.fleet import Fleet, fleet
+from tests.acceptance.installation import MASTER_KEY
+from tests.acceptance.served import free_port
+from tests.databases import Databases, find_memory, temporary_home
+from waystate.db.embedded import EmbeddedPostgres
+
+READY = 40
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with temporary_home(find_memory()) as home:
+        yield home
+        EmbeddedPostgres(home).stop("immediate")
+
+
+def embedded(home: Path, port: int) -> dict[str, str]:
+    return {"WAYSTATE_HOME": str(home), "PORT": str(port)}
+
+
+def worker_of(parent: int) -> psutil.Process | None:
+    """Granian's forked worker has its parent's command line."""
+    try:
+        process = psutil.Process(parent)
+        return next((each for each in process.children() if each.cmdline() == process.cmdline()), None)
+    except psutil.NoSuchProcess:
+        return None
+
+
+def wait_until_ready(url: str, processes: Fleet, *names: str) -> None:
+    deadline = time.monotonic() + READY
+    with httpx2.Client(trust_env=False, timeout=3) as client:
+        while time.monotonic() < deadline and all(processes.runs(name) for name in names):
+            try:
+                if client.get(url).status_code == 200:
+                    return
+            except httpx2.TransportError:
+                pass
+            time.sleep(0.05)
+    raise AssertionError(f"{url} is not ready: {[processes.log(name).read_text() for name in names]}")
+
+
+def wait_for_line(processes: Fleet, name: str, text: str) -> None:
+    deadline = time.monotonic() + READY
+    while text not in processes.log(name).read_text():
+        assert time.monotonic() < deadline, processes.log(name).read_text()
+        time.sleep(0.05)
+
+
+def test_a_worker_that_dies_again_and_again_is_started_again(databases: Databases, tmp_path: Path) -> None:
+    port = free_port()
+    with databases.fresh() as url:
+        environment = {
+            "WAYSTATE_HOME": str(tmp_path),
+            "WAYSTATE_MASTER_KEY": MASTER_KEY,
+            "DATABASE_URL": url,
+            "PORT": str(port),
+        }
+        with fleet(tmp_path, environment) as processes:
+            processes.start("serve", "serve")
+            wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "serve")
+            parent = processes.pid("serve")
+            files = psutil.Process(parent).num_fds()
+            killed: set[int] = set()
+            deadline = time.monotonic() + READY
+            while len(killed) < 5:
+                assert time.monotonic() < deadline
+                worker = worker_of(parent)
+                if worker is not None and worker.pid not in killed:
+                    worker.kill()
+                    killed.add(worker.pid)
+                time.sleep(0.02)
+            wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "serve")
+            assert processes.pid("serve") == parent
+            assert processes.log("serve").read_text().count("it is started again") == 5
+            assert psutil.Process(parent).num_fds() <= files + 2, "nothing is left behind by a restart"
+            assert processes.end("serve")[0] == 0
+
+
+def test_a_worker_that_cannot_start_at_all_ends_it(databases: Databases, tmp_path: Path) -> None:
+    port, taken = free_port(), free_port()
+    with databases.fresh() as url:
+        environment = {"WAYSTATE_HOME": str(tmp_path), "WAYSTATE_MASTER_KEY": MASTER_KEY, "DATABASE_URL": url}
+        with fleet(tmp_path, environment) as processes:
+            processes.start("first", "api", PORT=str(port), WEBHOOK_PORT=str(taken))
+            wait_until_ready(f"http://127.0.0.1:{taken}/health/live", processes, "first")
+            processes.start("second", "api", PORT=str(free_port()), WEBHOOK_PORT=str(taken))
+            deadline = time.monotonic() + READY
+            while processes.runs("second"):
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert f"WEBHOOK_PORT {taken} cannot be listened on" in processes.log("second").read_text()
+
+
+def test_serve_starts_its_postgresql_again_when_that_alone_dies(home: Path, tmp_path: Path) -> None:
+    port = free_port()
+    ready = f"http://127.0.0.1:{port}/health/ready"
+    with fleet(tmp_path, embedded(home, port)) as processes:
+        processes.start("serve", "serve")
+        wait_until_ready(ready, processes, "serve")
+        before = EmbeddedPostgres(home).find_pid()
+        assert before is not None
+        os.kill(before, signal.SIGKILL)
+        wait_for_line(processes, "serve", "it is started again")
+        wait_until_ready(ready, processes, "serve")
+        assert EmbeddedPostgres(home).find_pid() not in (None, before)
+        assert processes.end("serve")[0] == 0
+        assert not EmbeddedPostgres(home).is_running(), "it is serve's own"
+
+
+def test_roles_share_an_embedded_postgresql_that_outlives_each_of_them(home: Path, tmp_path: Path) -> None:
+    port = free_port()
+    with fleet(tmp_path, embedded(home, port)) as processes:
+        for name in ("timers", "work", "relay", "api"):
+            processes.start(name, name)
+        for name in ("timers", "work", "relay"):
+            wait_for_line(processes, name, f"waystate: {name} runs")
+        wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "api")
+        postmaster = EmbeddedPostgres(home).find_pid()
+        for name in ("timers", "work", "relay", "api"):
+            assert processes.end(name)[0] == 0
+        assert EmbeddedPostgres(home).find_pid() == postmaster
+        said = "".join(processes.log(name).read_text() for name in ("timers", "work", "relay", "api"))
+        assert "`waystate db stop` ends it" in said

@@ -1,0 +1,56 @@
+"""A process that consumes a run's queues, told by its environment, and dies of a message that asks for it."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Sequence
+from datetime import timedelta
+
+from waystate.broker.connection import Broker
+from waystate.broker.consumer import Delivery
+from waystate.broker.publisher import Publisher
+from waystate.broker.topology import QueueNames
+from waystate.clock import utc_now
+from waystate.db.pool import Database
+from waystate.pipelines.metering import Meter
+from waystate.pipelines.queue_consumers import QueueConsumers
+from waystate.pipelines.queues import QueuePipeline
+from waystate.tenants.routing import Directory
+from waystate.vault import vault_of
+from waystate.web.metrics import Metrics
+
+POISON = b"this kills"
+
+
+class Mortal(QueuePipeline):
+    async def work(self, kind: str, deliveries: Sequence[Delivery]) -> None:
+        if any(POISON in each.body for each in deliveries):
+            os.kill(os.getpid(), signal.SIGKILL)
+        await super().work(kind, deliveries)
+
+
+async def main() -> None:
+    names = QueueNames(**json.loads(os.environ["NAMES"]))
+    db = await Database.open(os.environ["DATABASE_URL"], pool_size=4, statement_timeout=10)
+    rabbit = Broker(os.environ["AMQP_URL"], names)
+    pipeline = Mortal(
+        db,
+        Directory(db, vault_of(bytes(range(32)))),
+        Meter(Metrics(), utc_now),
+        lambda *_: None,
+        lambda _: None,
+        Publisher(rabbit).publish_many,
+        utc_now,
+    )
+    consumers = QueueConsumers(
+        rabbit, names, pipeline, db, utc_now, batch=int(os.environ.get("BATCH", "500")), ttl=timedelta(seconds=2)
+    )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, consumers.stop)
+    await consumers.run()
+    await rabbit.close()
+    await db.close(grace=1)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,72 @@
+"""The very lines of docs/how-to/connect-your-services.md, against a RabbitMQ and the loops that a server runs."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.integration.broker.traffic import running
+from tests.servers.rabbitmq import RabbitMQ
+from tests.world import LANES, World
+from waystate.broker.connection import Broker
+from waystate.broker.publisher import Publisher
+from waystate.broker.topology import QueueNames, topology_of
+from waystate.clock import utc_now
+from waystate.db.pool import Database
+from waystate.pipelines.lanes import LeaseKeeper
+from waystate.pipelines.metering import Meter
+from waystate.pipelines.publishing import PublishSink, PublishWorker
+from waystate.pipelines.queue_consumers import QueueConsumers
+from waystate.pipelines.queues import QueuePipeline
+from waystate.web.metrics import Metrics
+
+HOW_TO = Path(__file__).parents[3] / "docs" / "how-to" / "connect-your-services.md"
+LINES = 10
+
+
+@pytest.fixture
+async def served(broker: RabbitMQ, db: Database) -> AsyncIterator[None]:
+    world = World(db)
+    await world.add("demo-tenant-001", number="106540352242922")
+    names = QueueNames()
+    rabbit = Broker(broker.url, names)
+    await rabbit.declare(topology_of(names))
+    publisher = Publisher(rabbit)
+    leases = LeaseKeeper(db, utc_now, lanes=LANES, ttl=timedelta(seconds=60))
+    await leases.renew()
+    worker = PublishWorker(db, PublishSink(db, publisher.publish_many, names.events), leases, utc_now, lanes=LANES, batch=100)
+    meter = Meter(Metrics(), utc_now)
+    pipeline = QueuePipeline(
+        db, world.directory, meter, lambda *_: None, lambda tenant: worker.hint.give(tenant), publisher.publish_many, utc_now
+    )
+    async with running(worker, QueueConsumers(rabbit, names, pipeline, db, utc_now, batch=500, ttl=timedelta(seconds=5))):
+        yield
+    await rabbit.close()
+
+
+async def start(code: str, url: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, env={**os.environ, "AMQP_URL": url}, stdout=asyncio.subprocess.PIPE
+    )
+
+
+async def test_what_is_said_in_ten_lines_is_heard_in_ten_lines(broker: RabbitMQ, served: None) -> None:
+    listen, say = re.findall(r"```python\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+    assert max(len(list(filter(None, code.splitlines()))) for code in (listen, say)) <= LINES
+    listener = await start(listen, broker.url)
+    assert listener.stdout is not None
+    try:
+        await asyncio.sleep(1)  # until its queue is bound
+        speaker = await start(say, broker.url)
+        assert await asyncio.wait_for(speaker.wait(), 10) == 0
+        heard = await asyncio.wait_for(listener.stdout.readline(), 10)
+    finally:
+        listener.kill()
+        await listener.wait()
+    assert heard.startswith(b"inbound.enriched ")
+    assert b"wamid.my-first" in heard
