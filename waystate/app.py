@@ -187,9 +187,7 @@ class Waystate:
         pipeline = QueuePipeline(
             db, self.directory, self._meter, self._changed, self.hints[RELAY].give, publish.publish_many, clock
         )
-        ttl = timedelta(seconds=config.lease_ttl)
-        consumers = QueueConsumers(broker, names, pipeline, db, clock, batch=config.worker_batch, ttl=ttl)
-        self._optional[Role.WORK].append(consumers)
+        self._optional[Role.WORK].append(QueueConsumers(broker, names, pipeline, db, clock, batch=config.worker_batch))
         sink = PublishSink(db, publish.publish_many, names.events)
         events = PublishWorker(db, sink, self.leases, clock, lanes=self._lanes, batch=config.worker_batch)
         self.hints[RELAY].also(events.hint)

@@ -1,6 +1,7 @@
 """What is done to a fleet and its servers while it works; whom, how and when comes from the seed, so a run can be replayed."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,11 +36,14 @@ def schedule(random: Random, kinds: Mapping[tuple[str, str], float], count: int,
     ]
 
 
-async def carry_out(run: FleetRun, blows: Sequence[Blow]) -> list[float]:
-    """While the run is watched. Seconds until things went on after each of them."""
-    run.record.schedule += [(blow.pause, blow.whom, blow.how, blow.away) for blow in blows]
+async def carry_out(run: FleetRun, blows: Sequence[Blow], *, seconds: float = math.inf) -> list[float]:
+    """While the run is watched, and for so many seconds. Seconds until things went on after each of them."""
     recoveries: list[float] = []
+    began = run.record.seconds()
     for blow in blows:
+        if run.record.seconds() - began > seconds:
+            break
+        run.record.schedule.append((blow.pause, blow.whom, blow.how, blow.away))
         await asyncio.sleep(blow.pause)
         strike = await land(run, blow)
         run.record.strikes.append(strike)

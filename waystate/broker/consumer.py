@@ -83,7 +83,11 @@ class Consumer:
         self._record_try = record_try
         self._batch = batch
         self._stopping = asyncio.Event()
+        self._is_giving_way = False
         self._window: Window | None = None
+        self.queue = queue
+        self.batches = 0
+        """Worked so far."""
 
     async def run(self) -> None:
         """Until `stop` or cancelled; both let the batch in hand end, unless it waits for an outage to end."""
@@ -106,7 +110,12 @@ class Consumer:
         if self._window is not None:
             self._window.wake()
 
+    def give_way(self) -> None:
+        """After the batch in hand, line up behind the others who wait for this queue."""
+        self._is_giving_way = True
+
     async def _consume(self) -> None:
+        self._is_giving_way = False
         await self._broker.ensure(self._topology)
         window = self._window = Window(await self._broker.channel(), self._queue)
         try:
@@ -117,6 +126,9 @@ class Consumer:
             while (batch := await window.next(self._batch, self._stopping)) is not None:
                 await self._finish(self._work(batch, is_first=is_first), window)
                 is_first = False
+                self.batches += 1
+                if self._is_giving_way:
+                    break
         finally:
             # What was not acknowledged goes back to the head of the queue, in order.
             await window.close()

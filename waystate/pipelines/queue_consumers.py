@@ -1,45 +1,57 @@
-"""The consumers of the five queues and of their partitions: each process works its share of them."""
+"""The consumers of the five queues and of their partitions, in one process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 import structlog
 
-from waystate.broker.connection import Broker
+from waystate.broker.connection import Broker, Depth
 from waystate.broker.consumer import Consumer
 from waystate.broker.topology import QueueNames, topology_of
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import ConfigError, Retry
-from waystate.pipelines.lanes import LeaseKeeper
+from waystate.ids import new_id
+from waystate.ledger import store as ledger_store
+from waystate.pipelines.lanes import share_out
 from waystate.pipelines.queue_payloads import MODELS
 from waystate.pipelines.queues import QueuePipeline
 
 log = structlog.get_logger()
 
 QUEUES = "queues"
-"""The kind of their leases; a queue's lane is its place in the list of all of them."""
-LOOK = 0.1
-"""Seconds between looks at which queues are this process's own."""
+"""The kind under which processes that start together meet."""
+MEETING = 1.0
+"""Seconds in which they do, and then until the others line up as stand-ins; processes of one deployment start within it."""
+SHARE = 5.0
+"""Seconds until a process with a backlog in several queues offers one of them to others, twice as long after each time."""
+LONGEST_SHARE = 300.0
 _REST = 1.0
 
-Kinds = Sequence[tuple[str, str]]
+Queues = Sequence[tuple[str, str]]
 """The kind of payload and the name of each queue."""
 
 
-def in_turn(queues: Sequence[Sequence[tuple[str, str]]]) -> Kinds:
+def in_turn(queues: Sequence[Queues]) -> Queues:
     """Of each kind one after another: the named queues, then partition by partition, so that shares are alike. Pure."""
     longest = max(map(len, queues), default=0)
     return [each[place] for place in range(longest) for each in queues if place < len(each)]
 
 
-class QueueConsumers:
-    """Any number of processes may run these.
+def surplus_of(active: Sequence[str], depths: Mapping[str, Depth | None]) -> str | None:
+    """Of the queues that this process works, one that another process could take off it: it has a backlog in several. Pure."""
+    loaded = [name for name in active if (depth := depths.get(name)) is not None and depth.messages]
+    return loaded[-1] if len(loaded) > 1 else None
 
-    The broker would give every queue to whoever came first; leases share them evenly. That one queue has one consumer at a
-    time, and so keeps its order, the broker sees to, whatever the leases say.
+
+class QueueConsumers:
+    """Any number of processes may run these: the broker gives a queue to whoever came first, and keeps the rest as stand-ins.
+
+    So each process comes first to its share of the queues, and a moment later to all others. When one dies, a stand-in goes on
+    at once; a lasting backlog is evened out by offering queues.
     """
 
     def __init__(
@@ -51,7 +63,8 @@ class QueueConsumers:
         clock: Clock,
         *,
         batch: int,
-        ttl: timedelta,
+        meeting: float = MEETING,
+        share_every: float = SHARE,
     ) -> None:
         self._broker = broker
         self._names = names
@@ -59,63 +72,70 @@ class QueueConsumers:
         self._db = db
         self._clock = clock
         self._batch = batch
-        self._ttl = ttl
-        self._running: dict[int, tuple[Consumer, asyncio.Task[None]]] = {}
+        self._meeting = meeting
+        self._share_every = share_every
+        self._consumers: list[Consumer] = []
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
         """Until `stop` or cancelled; either way each batch in hand is finished first."""
         queues = await self._find_queues()
+        ours = await self._find_share(queues)
+        self._consumers = [self._consumer(kind, queue) for kind, queue in queues]
         if self._stopping.is_set():
             return
-        leases = LeaseKeeper(self._db, self._clock, lanes=len(queues), ttl=self._ttl, kinds=[QUEUES])
-        leases.ask_before_release(self._busy)
-        keeping = asyncio.create_task(leases.run())
+        sharing = asyncio.create_task(self._share())
         try:
-            while not self._stopping.is_set():
-                self._match(queues, leases)
-                await self._pause(LOOK)
+            await asyncio.gather(*(self._consume(each, place in ours) for place, each in enumerate(self._consumers)))
         finally:
-            await self._end()
-            keeping.cancel()
-            await self._quietly(leases.release)
+            sharing.cancel()
 
     def stop(self) -> None:
         self._stopping.set()
-        for consumer, _ in self._running.values():
+        for consumer in self._consumers:
             consumer.stop()
 
-    def _match(self, queues: Kinds, leases: LeaseKeeper) -> None:
-        """Consume what is ours, and give up what is not. While leases lapse in an outage, what is in hand stays there."""
-        for lane in [lane for lane, (_, task) in self._running.items() if task.done()]:
-            del self._running[lane]
-        if leases.is_lapsed():
-            return
-        ours = set(leases.lanes(QUEUES))
-        for lane in self._running.keys() - ours:
-            self._running[lane][0].stop()
-        for lane in ours - self._running.keys():
-            consumer = self._consumer(*queues[lane])
-            self._running[lane] = consumer, asyncio.create_task(consumer.run())
+    async def _consume(self, consumer: Consumer, is_ours: bool) -> None:
+        if not is_ours:
+            await self._pause(self._meeting)
+        await consumer.run()
 
-    def _busy(self, _: str) -> Collection[int]:
-        return self._running.keys()
+    async def _find_share(self, queues: Queues) -> set[int]:
+        """The places of the queues to come first to. Nothing but speed depends on it: with the database away, all."""
+        holder, now = str(new_id()), self._clock()
+        try:
+            for pause in (self._meeting, 0.0):
+                async with self._db.work() as conn:
+                    ttl = timedelta(seconds=2 * self._meeting)
+                    met = await ledger_store.meet_members(conn, holder, [QUEUES], now=now, ttl=ttl)
+                await self._pause(pause)
+        except Exception as error:
+            log.warning("Queues are not shared at the start.", operation="consume", error=type(error).__name__)
+            return set(range(len(queues)))
+        return set(share_out(len(queues), met[QUEUES], holder, {}).take)
 
-    async def _end(self) -> None:
-        """A cancelled consumer finishes its batch; one that only waits for the broker ends at once."""
-        tasks = [task for _, task in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _share(self) -> None:
+        """The broker does not tell who waits: so one queue is offered now and then."""
+        queues = [consumer.queue for consumer in self._consumers]
+        before = [consumer.batches for consumer in self._consumers]
+        pause = self._share_every
+        while True:
+            await asyncio.sleep(pause)
+            with suppress(Retry):
+                active = [each.queue for each, count in zip(self._consumers, before, strict=True) if each.batches > count]
+                before = [consumer.batches for consumer in self._consumers]
+                surplus = surplus_of(active, await self._broker.depths(queues))
+                if surplus is not None:
+                    pause = min(2 * pause, LONGEST_SHARE)
+                    self._consumers[queues.index(surplus)].give_way()
 
-    async def _find_queues(self) -> Kinds:
+    async def _find_queues(self) -> Queues:
         """Partitions that are declared later are found by the next start."""
         while not self._stopping.is_set():
             try:
                 await self._broker.ensure(topology_of(self._names))
                 kinds = zip(MODELS, self._names.named, strict=True)
-                found = [[(kind, queue) for queue in await self._broker.partitions_of(name)] for kind, name in kinds]
-                return in_turn(found)
+                return in_turn([[(kind, queue) for queue in await self._broker.partitions_of(name)] for kind, name in kinds])
             except Retry:
                 await self._pause(_REST)
             except ConfigError as error:
@@ -124,18 +144,9 @@ class QueueConsumers:
         return []
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
-        except TimeoutError:
-            return
-
-    async def _quietly(self, work: Callable[[], Awaitable[None]]) -> None:
-        """A database that is away lets the leases lapse, which is the same, only later."""
-        try:
-            await work()
-        except Exception as error:
-            log.warning("The leases of the queues lapse by themselves.", operation="consume", error=type(error).__name__)
 
     def _consumer(self, kind: str, queue: str) -> Consumer:
         return Consumer(

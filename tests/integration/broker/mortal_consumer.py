@@ -5,7 +5,6 @@ import json
 import os
 import signal
 from collections.abc import Sequence
-from datetime import timedelta
 
 from waystate.broker.connection import Broker
 from waystate.broker.consumer import Delivery
@@ -43,9 +42,7 @@ async def main() -> None:
         Publisher(rabbit).publish_many,
         utc_now,
     )
-    consumers = QueueConsumers(
-        rabbit, names, pipeline, db, utc_now, batch=int(os.environ.get("BATCH", "500")), ttl=timedelta(seconds=2)
-    )
+    consumers = QueueConsumers(rabbit, names, pipeline, db, utc_now, batch=int(os.environ.get("BATCH", "500")), meeting=0.1)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, consumers.stop)
     await consumers.run()
     await rabbit.close()

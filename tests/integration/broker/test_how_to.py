@@ -44,7 +44,7 @@ async def served(broker: RabbitMQ, db: Database) -> AsyncIterator[None]:
     pipeline = QueuePipeline(
         db, world.directory, meter, lambda *_: None, lambda tenant: worker.hint.give(tenant), publisher.publish_many, utc_now
     )
-    async with running(worker, QueueConsumers(rabbit, names, pipeline, db, utc_now, batch=500, ttl=timedelta(seconds=5))):
+    async with running(worker, QueueConsumers(rabbit, names, pipeline, db, utc_now, batch=500, meeting=0.1)):
         yield
     await rabbit.close()
 

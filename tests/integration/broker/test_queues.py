@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from typing import Any
 
 import aio_pika
@@ -53,7 +52,7 @@ Feed = Callable[..., Any]
 def consumers_of(
     rabbit: Broker, names: QueueNames, pipeline: QueuePipeline, world: World, *, batch: int = 500
 ) -> QueueConsumers:
-    return QueueConsumers(rabbit, names, pipeline, world.db, utc_now, batch=batch, ttl=timedelta(seconds=5))
+    return QueueConsumers(rabbit, names, pipeline, world.db, utc_now, batch=batch, meeting=0.1, share_every=0.3)
 
 
 @pytest.fixture
