@@ -29,6 +29,7 @@ from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
 from waystate.events.model import Event
 from waystate.ids import TenantId
+from waystate.ledger import store as ledger_store
 from waystate.pipelines.couriers import DeliveryWorker
 from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_routes
 from waystate.pipelines.deliveries import Platforms
@@ -285,8 +286,18 @@ class Waystate:
             return HttpResponse(self.metrics.render(), media_type=MEDIA_TYPE)
 
     async def _check_database(self) -> dict[str, Any]:
-        await self.db.ping()
-        return {}
+        """Its answer's time, and what waits in it: for a sink, or to be sent to a platform."""
+        latency = await self.db.ping()
+        kinds = ["relay", "deliveries", *(["publish"] if self.broker is not None else [])]
+        now = self.clock()
+        async with self.db.work() as conn:
+            due = [each for kind in kinds for each in await ledger_store.due_work(conn, kind, now)]
+        oldest = min((each.oldest for each in due), default=now)
+        return {
+            "latency_ms": round(latency * 1000, 2),
+            "queue_depth": sum(each.items for each in due),
+            "oldest_undelivered_seconds": round(max(0.0, (now - oldest).total_seconds()), 1),
+        }
 
 
 async def open_waystate(config: Config, roles: Collection[Role]) -> Waystate:

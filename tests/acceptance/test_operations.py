@@ -124,6 +124,8 @@ async def test_health_tells_of_every_part(place: Installation) -> None:
     assert sorted(health["checks"]) == ["database", "rabbitmq", "redis"]
     assert health["checks"]["database"]["status"] == "ok"
     assert health["checks"]["database"]["latency_ms"] > 0
+    assert health["checks"]["database"]["queue_depth"] == 0
+    assert health["checks"]["database"]["oldest_undelivered_seconds"] == 0
     for part in ("redis", "rabbitmq"):
         assert (health["checks"][part]["status"], health["checks"][part]["mode"]) == ("ok", "none")
     assert (await place.http.get("/health/live")).json() == {"status": "ok"}

@@ -17,6 +17,7 @@ from tests.faults.harness_findings import Findings, Rows
 from waystate.broker.connection import AWAY, Broker
 from waystate.broker.topology import QueueNames, topology_of
 from waystate.clock import iso, utc_now
+from waystate.errors import Retry
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, make_customer
 from waystate.simulator.envelope import new_wamid
@@ -181,7 +182,13 @@ class Published:
 async def declare(url: str, names: QueueNames) -> None:
     """What `waystate broker declare` makes, and a queue that is bound to everything on the exchange."""
     broker = Broker(url, names)
-    await broker.declare(topology_of(names))
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await broker.declare(topology_of(names))
+                break
+            except Retry:  # a busy machine is no outage
+                await asyncio.sleep(_PAUSE)
     await broker.close()
     connection = await aio_pika.connect(url)
     async with connection, connection.channel() as channel:

@@ -37,7 +37,7 @@ FROM events e JOIN messages m ON m.tenant_id = e.tenant_id AND m.id = e.message_
 async def test_a_message_that_kills_its_process_ends_up_alone(
     records: list[Record], shared_broker: RabbitMQ, tmp_path: Path
 ) -> None:
-    await crashed(records, "crashing-message", tmp_path, shared=shared_broker, messages=500, rate=100, delay=15.0)
+    await crashed(records, "crashing-message", tmp_path, shared=shared_broker, messages=500, rate=100, delay=60.0)
 
 
 @pytest.mark.faults

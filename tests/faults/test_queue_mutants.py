@@ -21,28 +21,26 @@ pytestmark = pytest.mark.mutants
 
 LOST, DOUBLED, UNPUBLISHED = "inbound lost: no message row", "inbound doubled: several message rows", "events never published"
 
+_WAITS = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation IN ('message_keys'::regclass, 'messages'::regclass)"
+
 
 async def test_harness_sees_all_four_bugs_of_queues(records: list[Record], shared_broker: RabbitMQ, tmp_path: Path) -> None:
-    acknowledged, redis_first, doubled, unroutable = await asyncio.gather(
-        killed_in_mid_batch(records, shared_broker, ACKNOWLEDGED_FIRST, tmp_path / "1"),
-        killed_in_mid_batch(records, shared_broker, REDIS_FIRST, tmp_path / "2"),
-        sent_twice(records, shared_broker, NO_DEDUPE, tmp_path / "3"),
-        taken_by_nobody(records, shared_broker, NOT_MANDATORY, tmp_path / "4"),
-    )
-    assert acknowledged.counts[LOST] > 0
-    assert redis_first.counts[LOST] > 0
-    assert (doubled.counts[DOUBLED] > 0, doubled.counts[LOST]) == (True, 0)
-    assert unroutable.counts[UNPUBLISHED] > 0
+    async with asyncio.TaskGroup() as runs:
+        acknowledged = runs.create_task(killed_in_mid_batch(records, shared_broker, ACKNOWLEDGED_FIRST, tmp_path / "1"))
+        redis_first = runs.create_task(killed_in_mid_batch(records, shared_broker, REDIS_FIRST, tmp_path / "2"))
+        doubled = runs.create_task(sent_twice(records, shared_broker, NO_DEDUPE, tmp_path / "3"))
+        unroutable = runs.create_task(taken_by_nobody(records, shared_broker, NOT_MANDATORY, tmp_path / "4"))
+    assert acknowledged.result().counts[LOST] > 0
+    assert redis_first.result().counts[LOST] > 0
+    assert (doubled.result().counts[DOUBLED] > 0, doubled.result().counts[LOST]) == (True, 0)
+    assert unroutable.result().counts[UNPUBLISHED] > 0
 
 
 @pytest.mark.faults
 async def test_harness_sees_nothing_where_there_is_no_bug(records: list[Record], shared_broker: RabbitMQ) -> None:
-    for findings in await asyncio.gather(
-        killed_in_mid_batch(records, shared_broker),
-        sent_twice(records, shared_broker),
-        taken_by_nobody(records, shared_broker),
-    ):
-        assert findings.problems == []
+    async with asyncio.TaskGroup() as runs:
+        found = [runs.create_task(each(records, shared_broker)) for each in (killed_in_mid_batch, sent_twice, taken_by_nobody)]
+    assert [each.result().problems for each in found] == [[], [], []]
 
 
 async def killed_in_mid_batch(
@@ -57,7 +55,9 @@ async def killed_in_mid_batch(
         async with run.database() as connection, connection.transaction():
             await connection.execute("LOCK TABLE message_keys, messages IN SHARE MODE")
             await sender.send_all(lines)
-            await asyncio.sleep(0.5)
+            async with asyncio.timeout(30):
+                while not await connection.fetchval(_WAITS):  # noqa: ASYNC110 - a lock signals nobody
+                    await asyncio.sleep(0.05)
             (worker,) = run.fleet.of("work")
             before, status, _ = await worker.kill()
             run.record.figures["killed"] = f"{worker.name}, pid {before}, status {status}"
