@@ -104,6 +104,11 @@ class Database:
         connection = await self._acquire()
         try:
             yield connection
+        except BaseException:
+            # What it is doing at this moment nobody knows; the next borrower must not find it busy.
+            with suppress(asyncpg.InterfaceError):
+                connection.terminate()
+            raise
         finally:
             await self._pool.release(connection, timeout=_GIVE_BACK_TIMEOUT)
 

@@ -1,6 +1,5 @@
 """The net under invalidations: what a process that died right after its commit could not tell Redis, its events still tell."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
@@ -15,17 +14,14 @@ from waystate.events import outbox
 from waystate.events.model import Event, MessageStatus
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId
-from waystate.ledger import store as ledger_store
-from waystate.ledger.model import lane_of
 from waystate.pipelines.batch import with_retries
 from waystate.pipelines.lanes import RELAY, LeaseKeeper
-from waystate.pipelines.workers import Worker
+from waystate.pipelines.workers import SinkWorker
 
 log = structlog.get_logger()
 
 SINK = "redis"
 """The cursor's name."""
-DUE = "cache"
 TYPES = tuple(event.model_fields["type"].default for event in get_args(Event) if event is not MessageStatus)
 """A message's status is no part of what look-ups show."""
 
@@ -75,7 +71,7 @@ def contacts_of(stamped: Iterable[Stamped]) -> set[str]:
     return {str(json.parse(each.data.encode())["contact_id"]) for each in stamped}
 
 
-class InvalidationWorker(Worker):
+class InvalidationWorker(SinkWorker):
     """Of the tenants whose relay lanes this process holds."""
 
     name = "invalidations"
@@ -83,39 +79,12 @@ class InvalidationWorker(Worker):
     def __init__(
         self, db: Database, sink: InvalidationSink, leases: LeaseKeeper, clock: Clock, *, lanes: int, batch: int
     ) -> None:
-        super().__init__()
-        self._db = db
+        super().__init__(db, leases, clock, kind=RELAY, due="cache", lanes=lanes, batch=batch)
         self._sink = sink
-        self._leases = leases
-        self._clock = clock
-        self._lanes = lanes
-        self._batch = batch
-        self._in_hand: set[int] = set()
-        leases.ask_before_release(self._busy)
 
-    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
-        if not self._leases.lanes(RELAY):
-            return False
-        tenants = hinted | (await self._due() if sweep else set())
-        ours = {tenant: epoch for tenant in tenants if (epoch := self._leases.find_epoch(RELAY, tenant)) is not None}
-        self._in_hand = {lane_of(tenant, self._lanes) for tenant in ours}
-        try:
-            work = (self._relay(tenant, epoch) for tenant, epoch in ours.items())
-            results = await asyncio.gather(*work, return_exceptions=True)
-        finally:
-            self._in_hand = set()
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, Away):
-                log.error("A tenant's invalidations could not be gone through.", operation=self.name, exc_info=result)
-        return False
+    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
+        return await self._sink.relay(tenant, epoch=epoch, batch=self._batch)
 
-    def _busy(self, kind: str) -> set[int]:
-        return self._in_hand if kind == RELAY else set()
-
-    async def _relay(self, tenant: TenantId, epoch: int) -> None:
-        if await self._sink.relay(tenant, epoch=epoch, batch=self._batch):
-            self.hint.give(tenant)
-
-    async def _due(self) -> set[TenantId]:
-        async with self._db.work() as conn:
-            return {due.tenant for due in await ledger_store.due_work(conn, DUE, self._clock())}
+    async def _judge(self, failed: Sequence[Exception], tried: int) -> None:
+        """Redis away is the breaker's to say."""
+        await super()._judge([error for error in failed if not isinstance(error, Away)], tried)

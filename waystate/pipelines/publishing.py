@@ -13,11 +13,9 @@ from waystate.events import outbox
 from waystate.events.model import SCHEMA_VERSION
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId, time_of
-from waystate.ledger import store as ledger_store
-from waystate.ledger.model import lane_of
 from waystate.pipelines.batch import with_retries
 from waystate.pipelines.lanes import PUBLISH, LeaseKeeper
-from waystate.pipelines.workers import SWEEP, Worker
+from waystate.pipelines.workers import SWEEP, SinkWorker
 
 log = structlog.get_logger()
 
@@ -74,59 +72,27 @@ def outgoing_of(tenant: TenantId, stamped: Stamped, exchange: str) -> Outgoing:
     )
 
 
-class PublishWorker(Worker):
-    """Tenants side by side, each in its order. The broker away stops nothing but this."""
+class PublishWorker(SinkWorker):
+    """The broker away stops nothing but this."""
 
     name = "publish"
 
     def __init__(self, db: Database, sink: PublishSink, leases: LeaseKeeper, clock: Clock, *, lanes: int, batch: int) -> None:
-        super().__init__()
-        self._db = db
+        super().__init__(db, leases, clock, kind=PUBLISH, due="publish", lanes=lanes, batch=batch)
         self._sink = sink
-        self._leases = leases
-        self._clock = clock
-        self._lanes = lanes
-        self._batch = batch
-        self._in_hand: set[int] = set()
         self._is_waiting = False
-        leases.ask_before_release(self._busy)
 
-    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
-        if not self._leases.lanes(PUBLISH):
-            return False
-        tenants = hinted | (await self._due() if sweep else set())
-        ours = {tenant: epoch for tenant in tenants if (epoch := self._leases.find_epoch(PUBLISH, tenant)) is not None}
-        self._in_hand = {lane_of(tenant, self._lanes) for tenant in ours}
-        try:
-            work = (self._relay(tenant, epoch) for tenant, epoch in ours.items())
-            results = await asyncio.gather(*work, return_exceptions=True)
-        finally:
-            self._in_hand = set()
-        await self._judge(results)
-        return False
+    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
+        return await self._sink.relay(tenant, epoch=epoch, batch=self._batch)
 
-    async def _judge(self, results: Sequence[BaseException | None]) -> None:
-        """An outage is waited for; anything else is one tenant's, and the next sweep finds it again."""
-        failed = [result for result in results if isinstance(result, Exception)]
+    async def _judge(self, failed: Sequence[Exception], tried: int) -> None:
+        """An outage is waited for, and said once."""
         away = [error for error in failed if isinstance(error, Retry)]
         if away and not self._is_waiting:
             log.warning("Events wait to be published.", operation=self.name, error=str(away[0]))
-        if not away and self._is_waiting and results:
+        if not away and self._is_waiting and tried:
             log.info("Events are published again.", operation=self.name)
-        self._is_waiting = bool(away) if results else self._is_waiting
-        for error in failed:
-            if not isinstance(error, Retry):
-                log.error("A tenant's events could not be published.", operation=self.name, exc_info=error)
+        self._is_waiting = bool(away) if tried else self._is_waiting
+        await super()._judge([error for error in failed if not isinstance(error, Retry)], tried)
         if away:
             await asyncio.sleep(SWEEP)
-
-    async def _relay(self, tenant: TenantId, epoch: int) -> None:
-        if await self._sink.relay(tenant, epoch=epoch, batch=self._batch):
-            self.hint.give(tenant)
-
-    def _busy(self, kind: str) -> set[int]:
-        return self._in_hand if kind == PUBLISH else set()
-
-    async def _due(self) -> set[TenantId]:
-        async with self._db.work() as conn:
-            return {due.tenant for due in await ledger_store.due_work(conn, PUBLISH, self._clock())}

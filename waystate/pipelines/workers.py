@@ -181,8 +181,62 @@ class LedgerWorker(Worker):
         self._relay_hint.give(*tenants)
 
 
-class RelayWorker(Worker):
-    """Makes deliveries of new events, tenant by tenant."""
+class SinkWorker(Worker):
+    """Takes new events to a sink: of the tenants whose lanes this process holds, side by side and each in its order.
+
+    `due` is the kind of due work that names the tenants which the sink is behind.
+    """
+
+    def __init__(self, db: Database, leases: LeaseKeeper, clock: Clock, *, kind: str, due: str, lanes: int, batch: int) -> None:
+        super().__init__()
+        self._db = db
+        self._leases = leases
+        self._clock = clock
+        self._kind = kind
+        self._due_kind = due
+        self._lanes = lanes
+        self._batch = batch
+        self._in_hand: set[int] = set()
+        leases.ask_before_release(self._busy)
+
+    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
+        if not self._leases.lanes(self._kind):
+            return False
+        tenants = hinted | (await self._due() if sweep else set())
+        # Another process's tenants are left to it: it sweeps, and is hinted at, as this one is.
+        ours = {tenant: epoch for tenant in tenants if (epoch := self._leases.find_epoch(self._kind, tenant)) is not None}
+        self._in_hand = {lane_of(tenant, self._lanes) for tenant in ours}
+        try:
+            results = await asyncio.gather(
+                *(self._relay(tenant, epoch) for tenant, epoch in ours.items()), return_exceptions=True
+            )
+        finally:
+            self._in_hand = set()
+        for tenant, result in zip(ours, results, strict=True):
+            if result is True:
+                self.hint.give(tenant)
+        await self._judge([result for result in results if isinstance(result, Exception)], len(results))
+        return False
+
+    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
+        """Take the tenant's next events to the sink; whether more are waiting."""
+        raise NotImplementedError
+
+    async def _judge(self, failed: Sequence[Exception], _: int) -> None:
+        """The others went on; a tenant whose events failed is found again by the next sweep."""
+        for error in failed:
+            log.error("A tenant's events could not be passed on.", operation=self.name, exc_info=error)
+
+    def _busy(self, kind: str) -> set[int]:
+        return self._in_hand if kind == self._kind else set()
+
+    async def _due(self) -> set[TenantId]:
+        async with self._db.work() as conn:
+            return {due.tenant for due in await ledger_store.due_work(conn, self._due_kind, self._clock())}
+
+
+class RelayWorker(SinkWorker):
+    """Makes deliveries of new events."""
 
     name = "relay"
 
@@ -197,47 +251,14 @@ class RelayWorker(Worker):
         lanes: int,
         batch: int,
     ) -> None:
-        super().__init__()
-        self._db = db
+        super().__init__(db, leases, clock, kind=RELAY, due="relay", lanes=lanes, batch=batch)
         self._directory = directory
-        self._leases = leases
         self._delivery_hint = delivery_hint
-        self._clock = clock
-        self._lanes = lanes
-        self._batch = batch
-        self._in_hand: set[int] = set()
-        leases.ask_before_release(self._busy)
 
-    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
-        if not self._leases.lanes(RELAY):
-            return False
-        tenants = hinted | (await self._due() if sweep else set())
-        # Another relay's tenants are left to it: it sweeps, and is hinted at, as this one is.
-        ours = {tenant: epoch for tenant in tenants if (epoch := self._leases.find_epoch(RELAY, tenant)) is not None}
-        self._in_hand = {lane_of(tenant, self._lanes) for tenant in ours}
-        try:
-            work = (self._relay(tenant, epoch) for tenant, epoch in ours.items())
-            results = await asyncio.gather(*work, return_exceptions=True)
-        finally:
-            self._in_hand = set()
-        for result in results:
-            if isinstance(result, Exception):
-                # The others went on; this tenant's events are found again by the next sweep.
-                log.error("A tenant's events could not be relayed.", operation=self.name, exc_info=result)
-        return False
-
-    def _busy(self, kind: str) -> set[int]:
-        return self._in_hand if kind == RELAY else set()
-
-    async def _relay(self, tenant: TenantId, epoch: int) -> None:
+    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
         view = await self._directory.get_tenant(tenant)
         sink = DeliverySink(view, self._lanes)
         window = await with_retries(lambda: relay(self._db, tenant, sink, epoch=epoch, batch=self._batch))
         if sink.made:
             self._delivery_hint.give(tenant)
-        if window.is_full:
-            self.hint.give(tenant)
-
-    async def _due(self) -> set[TenantId]:
-        async with self._db.work() as conn:
-            return {due.tenant for due in await ledger_store.due_work(conn, "relay", self._clock())}
+        return window.is_full
