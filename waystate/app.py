@@ -121,7 +121,14 @@ class Waystate:
         config, db, clock, meter = self.config, self.db, self.clock, self._meter
         unused = {PUBLISH} if config.amqp_url is None else set()
         kinds = [kind for role in Role if role in self.roles for kind in KINDS.get(role, ()) if kind not in unused]
-        self.leases = LeaseKeeper(db, clock, lanes=self._lanes, ttl=timedelta(seconds=config.lease_ttl), kinds=kinds)
+        self.leases = LeaseKeeper(
+            db,
+            clock,
+            lanes=self._lanes,
+            ttl=timedelta(seconds=config.lease_ttl),
+            kinds=kinds,
+            processes=config.home / "processes" if kinds else None,
+        )
         self.deliveries = DeliveryWorker(
             db,
             self.directory,

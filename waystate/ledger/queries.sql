@@ -103,6 +103,13 @@ WITH mine AS (
 SELECT kind, holder FROM mine
 UNION SELECT o.kind, o.holder FROM lease_members o WHERE o.kind = ANY(:kinds::text[]) AND o.expires_at > :now;
 
+-- name: free_leases!
+-- Of holders that are known to be dead: the living need not wait until they lapse.
+WITH gone AS (
+    DELETE FROM lease_members WHERE kind = ANY(:kinds::text[]) AND holder = ANY(:holders::text[])
+)
+UPDATE leases SET holder = NULL, expires_at = :now WHERE kind = ANY(:kinds::text[]) AND holder = ANY(:holders::text[]);
+
 -- name: leave_members!
 -- The others need not wait until I lapse.
 DELETE FROM lease_members WHERE kind = ANY(:kinds::text[]) AND holder = :holder;

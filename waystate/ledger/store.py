@@ -102,6 +102,11 @@ async def meet_members(
     return {kind: sorted(holders) for kind, holders in members.items()}
 
 
+async def free_leases(conn: Connection, kinds: Sequence[str], holders: Sequence[str], now: datetime) -> None:
+    """All of these kinds that dead holders still have."""
+    await _queries.free_leases(conn, kinds=kinds, holders=holders, now=now)
+
+
 async def leave_members(conn: Connection, holder: str, kinds: Sequence[str]) -> None:
     await _queries.leave_members(conn, holder=holder, kinds=kinds)
 

@@ -5,8 +5,10 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -16,6 +18,7 @@ from waystate.db.pool import Database
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import lane_of
+from waystate.pipelines.presence import Presence
 
 log = structlog.get_logger()
 
@@ -24,6 +27,8 @@ V = TypeVar("V")
 LEDGER, DELIVERIES, RELAY, PUBLISH = "ledger", "deliveries", "relay", "publish"
 KINDS = (LEDGER, DELIVERIES, RELAY, PUBLISH)
 
+LOOK = 0.5
+"""Seconds between looks for processes of this machine that died."""
 HAND_OVER = 0.1
 """Seconds between looks while lanes are to be handed over or are still missing."""
 MARGIN = 0.8
@@ -71,8 +76,10 @@ class LeaseKeeper:
         lanes: int,
         ttl: timedelta,
         kinds: Sequence[str] = KINDS,
+        processes: Path | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`processes` is the folder in which the processes of this machine see one another's end."""
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
         self.kinds = kinds
         self._db = db
@@ -87,6 +94,7 @@ class LeaseKeeper:
         self._lapses_at: tuple[datetime, float] = (clock(), monotonic())
         self._taken_over: list[Takeover] = []
         self._busy: list[Busy] = []
+        self._presence = _present(processes, self.holder)
 
     def on_takeover(self, takeover: Takeover) -> None:
         self._taken_over.append(takeover)
@@ -122,7 +130,7 @@ class LeaseKeeper:
             except Exception as error:
                 log.warning("The leases could not be renewed; nothing is worked once they lapse.", error=str(error))
             in_motion = self._surplus or self._is_short
-            await asyncio.sleep(HAND_OVER if in_motion else self._ttl.total_seconds() / 3)
+            await self._rest(HAND_OVER if in_motion else self._ttl.total_seconds() / 3)
 
     async def renew(self) -> None:
         """Keep what is ours, take what is missing to our share, hand over what is too much."""
@@ -150,6 +158,28 @@ class LeaseKeeper:
         async with self._db.work() as conn:
             await ledger_store.leave_members(conn, self.holder, self.kinds)
             await ledger_store.release_leases(conn, self.holder, held, self._clock())
+        if self._presence is not None:
+            self._presence.leave()
+
+    async def free_the_dead(self) -> bool:
+        """Give back what processes of this machine held when they died; whether there were any."""
+        dead = self._presence.find_dead() if self._presence is not None else []
+        if not dead or self._presence is None:
+            return False
+        async with self._db.work() as conn:
+            await ledger_store.free_leases(conn, KINDS, dead, self._clock())
+        self._presence.bury(dead)
+        log.info("Leases of the dead are free", holders=dead)
+        return True
+
+    async def _rest(self, seconds: float) -> None:
+        """Until the next renewal, which comes early when somebody died."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, LOOK))
+            with suppress(Exception):  # the database away: the next look, or the next renewal, says so
+                if await self.free_the_dead():
+                    return
 
     async def _take_over(self, epochs: Mapping[tuple[str, int], int]) -> None:
         # An unchanged epoch means that nobody else held the lane meanwhile, whatever became of our renewals.
@@ -181,9 +211,20 @@ class LeaseKeeper:
     def is_lapsed(self) -> bool:
         """Whether nothing may be taken before the next renewal.
 
-        By both clocks: one stands still while the machine sleeps, the other may be set back."""
+        By both clocks: one stands still while the machine sleeps, the other may be set back.
+        """
         moment, reading = self._lapses_at
         return self._clock() >= moment or self._monotonic() >= reading
+
+
+def _present(folder: Path | None, holder: str) -> Presence | None:
+    if folder is None:
+        return None
+    try:
+        return Presence(folder, holder)
+    except OSError as error:
+        log.warning("A process that dies here is noticed only when its leases lapse.", folder=str(folder), error=error.strerror)
+        return None
 
 
 def _of(kind: str, keyed: Mapping[tuple[str, int], V]) -> dict[int, V]:

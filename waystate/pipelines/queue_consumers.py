@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 QUEUES = "queues"
 """The kind under which processes that start together meet."""
-MEETING = 1.0
+MEETING = 0.5
 """Seconds in which they do, and then until the others line up as stand-ins; processes of one deployment start within it."""
 SHARE = 5.0
 """Seconds until a process with a backlog in several queues offers one of them to others, twice as long after each time."""
