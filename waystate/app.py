@@ -101,6 +101,8 @@ class Waystate:
             timeout=httpx2.Timeout(config.send_timeout, connect=5.0), limits=httpx2.Limits(max_connections=200)
         )
         self.sharing = Sharing(db, self.metrics, clock, redis_url=config.redis_url, installation=installation_of(config))
+        # One for the lane and the framework together: without Redis its buckets are its own.
+        self.limit = self.sharing.tenant_limit(config.tenant_rate_limit)
         self.checks: dict[str, HealthCheck] = {"database": self._check_database, **self.sharing.checks()}
         self._lanes = config.ledger_lanes
         self._meter = Meter(self.metrics, clock)
@@ -164,7 +166,7 @@ class Waystate:
             cache_ttl=config.cache_ttl,
             max_body=config.max_body,
             shared=self.sharing.mappings,
-            limit=self.sharing.tenant_limit(config.tenant_rate_limit),
+            limit=self.limit,
         )
         self.intake = Intake(db, self.hints[LEDGER])
         limits = {"lanes": self._lanes, "max_body": config.max_body}
@@ -273,8 +275,7 @@ class Waystate:
     def _framework(self) -> FastAPI:
         app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
         db, directory, authenticator, clock = self.db, self.directory, self.authenticator, self.clock
-        limit = self.sharing.tenant_limit(self.config.tenant_rate_limit)
-        within = [] if limit is None else [Depends(within_limit(authenticator, limit))]
+        within = [] if self.limit is None else [Depends(within_limit(authenticator, self.limit))]
         app.include_router(v1_routes(db, directory, authenticator, clock), dependencies=within)
         letters = DeadLetterRoutes(db, directory, authenticator, self.relay.hint, self._changed, clock, lanes=self._lanes)
         app.include_router(dead_letter_routes(letters), dependencies=within)
