@@ -10,13 +10,11 @@ from waystate.cache.breaker import Away
 from waystate.cache.second_level import SecondLevel
 from waystate.clock import Clock
 from waystate.db.pool import Database
-from waystate.events import outbox
 from waystate.events.model import Event, MessageStatus
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId
-from waystate.pipelines.batch import with_retries
 from waystate.pipelines.lanes import RELAY, LeaseKeeper
-from waystate.pipelines.workers import SinkWorker
+from waystate.pipelines.workers import SinkWorker, pass_on
 
 log = structlog.get_logger()
 
@@ -37,22 +35,10 @@ class InvalidationSink:
     async def relay(self, tenant: TenantId, *, epoch: int, batch: int) -> bool:
         """Drop what the tenant's next events changed; whether more are waiting. `Away` leaves the cursor where it is."""
 
-        async def read() -> outbox.Window:
-            async with self._db.tenant(tenant) as conn:
-                return await outbox.read_after(conn, tenant, SINK, epoch=epoch, batch=batch, types=TYPES)
+        async def forget(stamped: Sequence[Stamped]) -> None:
+            await self._forget(tenant, stamped)
 
-        window = await with_retries(read)
-        position = window.position
-        if position is None:
-            return False
-        await self._forget(tenant, window.stamped)
-
-        async def move() -> None:
-            async with self._db.tenant(tenant) as conn:
-                await outbox.move_cursor(conn, tenant, SINK, position, epoch=epoch)
-
-        await with_retries(move)
-        return window.is_full
+        return await pass_on(self._db, tenant, SINK, forget, epoch=epoch, batch=batch, types=TYPES)
 
     async def _forget(self, tenant: TenantId, stamped: Sequence[Stamped]) -> None:
         """After an outage all of the tenant's is void at once: its events may take a while to be gone through."""

@@ -9,13 +9,11 @@ from waystate.broker.publisher import Outgoing
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import Retry
-from waystate.events import outbox
 from waystate.events.model import SCHEMA_VERSION
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId, time_of
-from waystate.pipelines.batch import with_retries
 from waystate.pipelines.lanes import PUBLISH, LeaseKeeper
-from waystate.pipelines.workers import SWEEP, SinkWorker
+from waystate.pipelines.workers import SWEEP, SinkWorker, pass_on
 
 log = structlog.get_logger()
 
@@ -35,24 +33,12 @@ class PublishSink:
         self._exchange = exchange
 
     async def relay(self, tenant: TenantId, *, epoch: int, batch: int) -> bool:
-        """Publish the tenant's next events; whether more are waiting. No transaction is open meanwhile."""
+        """Publish the tenant's next events; whether more are waiting."""
 
-        async def read() -> outbox.Window:
-            async with self._db.tenant(tenant) as conn:
-                return await outbox.read_after(conn, tenant, SINK, epoch=epoch, batch=batch)
+        async def publish(stamped: Sequence[Stamped]) -> None:
+            await self._publish([outgoing_of(tenant, each, self._exchange) for each in stamped])
 
-        window = await with_retries(read)
-        position = window.position
-        if position is None:
-            return False
-        await self._publish([outgoing_of(tenant, each, self._exchange) for each in window.stamped])
-
-        async def move() -> None:
-            async with self._db.tenant(tenant) as conn:
-                await outbox.move_cursor(conn, tenant, SINK, position, epoch=epoch)
-
-        await with_retries(move)
-        return window.is_full
+        return await pass_on(self._db, tenant, SINK, publish, epoch=epoch, batch=batch)
 
 
 def outgoing_of(tenant: TenantId, stamped: Stamped, exchange: str) -> Outgoing:

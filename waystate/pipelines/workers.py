@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import structlog
@@ -11,6 +11,8 @@ from waystate.clock import Clock
 from waystate.db.failures import is_outage, is_transient
 from waystate.db.pool import Database
 from waystate.errors import Retry
+from waystate.events import outbox
+from waystate.events.outbox import Stamped
 from waystate.events.relay import relay
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
@@ -233,6 +235,39 @@ class SinkWorker(Worker):
     async def _due(self) -> set[TenantId]:
         async with self._db.work() as conn:
             return {due.tenant for due in await ledger_store.due_work(conn, self._due_kind, self._clock())}
+
+
+async def pass_on(
+    db: Database,
+    tenant: TenantId,
+    sink: str,
+    act: Callable[[Sequence[Stamped]], Awaitable[None]],
+    *,
+    epoch: int,
+    batch: int,
+    types: Collection[str] | None = None,
+) -> bool:
+    """For a sink outside the database: act on the tenant's next events with no transaction open, then move its cursor.
+
+    Whether more are waiting. A death in between acts on the same events again; an error of `act` leaves the cursor.
+    """
+
+    async def read() -> outbox.Window:
+        async with db.tenant(tenant) as conn:
+            return await outbox.read_after(conn, tenant, sink, epoch=epoch, batch=batch, types=types)
+
+    window = await with_retries(read)
+    position = window.position
+    if position is None:
+        return False
+    await act(window.stamped)
+
+    async def move() -> None:
+        async with db.tenant(tenant) as conn:
+            await outbox.move_cursor(conn, tenant, sink, position, epoch=epoch)
+
+    await with_retries(move)
+    return window.is_full
 
 
 class RelayWorker(SinkWorker):
