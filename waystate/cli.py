@@ -1,8 +1,6 @@
 """The command line: `waystate --help`."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,7 +8,8 @@ from uuid import UUID
 import typer
 
 from waystate import __version__, dlq
-from waystate.errors import ConfigError, WaystateError
+from waystate.errors import ConfigError
+from waystate.explained import explained
 
 app = typer.Typer(
     help="Waystate, the state manager between WhatsApp Business and Genesys Cloud.",
@@ -33,22 +32,12 @@ app.add_typer(db_app, name="db")
 app.add_typer(broker_app, name="broker")
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """An error on purpose is one sentence, not a traceback."""
-    try:
-        yield
-    except WaystateError as error:
-        print(f"waystate: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-
-
 @app.command()
 def serve() -> None:
     """Run everything on HOST:PORT. Settings are environment variables; see docs/reference/settings.md."""
     from waystate.supervisor import run
 
-    with _explained():
+    with explained():
         raise typer.Exit(run())
 
 
@@ -80,7 +69,7 @@ def _run_role(name: str) -> None:
     from waystate.config import Role
     from waystate.supervisor import run
 
-    with _explained():
+    with explained():
         raise typer.Exit(run(Role(name)))
 
 
@@ -94,7 +83,7 @@ def demo(
     """Serve with the demo tenant, a simulated WhatsApp and Genesys, and live conversations between them."""
     from waystate.demo import run
 
-    with _explained():
+    with explained():
         raise typer.Exit(run(customers=customers, rate=rate, faults=faults, seconds=seconds))
 
 
@@ -103,7 +92,7 @@ def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen,
     """Run the fake Graph API and the fake Genesys alone; WAYSTATE_SIMULATOR holds their configuration as JSON."""
     from waystate.supervisor import serve_simulator
 
-    with _explained():
+    with explained():
         raise typer.Exit(serve_simulator(port))
 
 
@@ -112,7 +101,7 @@ def prepare() -> None:
     """Check the database and bring an embedded one to the newest schema (serve does this by itself)."""
     from waystate.preparation import prepare as run
 
-    with _explained():
+    with explained():
         run()
 
 
@@ -157,7 +146,7 @@ def status() -> None:
 def _migrate(action: str, target: str | None) -> None:
     from waystate import preparation
 
-    with _explained():
+    with explained():
         preparation.migrate(action, target)
 
 
@@ -167,7 +156,7 @@ def stop() -> None:
     from waystate.config import load_config
     from waystate.db.embedded import EmbeddedPostgres
 
-    with _explained():
+    with explained():
         postgres = EmbeddedPostgres(load_config().home)
         running = postgres.is_running()
         postgres.stop()
@@ -181,7 +170,7 @@ def declare_queues(
     """Make the queues and exchanges on AMQP_URL; what is there already stays as it is."""
     from waystate.broker.administration import declare
 
-    with _explained():
+    with explained():
         print(declare(partitions))
 
 
@@ -190,7 +179,7 @@ def show_queues() -> None:
     """How many messages wait in each queue, and how many consumers it has."""
     from waystate.broker.administration import status
 
-    with _explained():
+    with explained():
         print("\n".join(status()))
 
 
@@ -199,7 +188,7 @@ def apply(file: Annotated[Path, typer.Argument(help="JSON; docs/how-to/connect-a
     """Create or update a tenant with its Meta apps, WhatsApp numbers and Genesys integrations."""
     from waystate.operator import apply_tenant
 
-    with _explained():
+    with explained():
         print(apply_tenant(file))
 
 
@@ -211,7 +200,7 @@ def create_key(
     """Print a new API key of a tenant. It is shown this once."""
     from waystate.operator import create_key as create
 
-    with _explained():
+    with explained():
         print(create(tenant, name))
 
 
@@ -225,7 +214,7 @@ def trace(
 
     from waystate.operator import trace as trace_message
 
-    with _explained():
+    with explained():
         Console().print_json(data=trace_message(tenant, message))
 
 
@@ -237,7 +226,7 @@ def list_ledger(
     """Webhook bodies, newest first."""
     from waystate.operator import list_rows
 
-    with _explained():
+    with explained():
         rows = list_rows(rejected=rejected, limit=limit)
         _print_rows(rows)
 
@@ -252,7 +241,7 @@ def replay(
 
     if not ids and not every:
         raise typer.BadParameter("Name ids, or use --all.")
-    with _explained():
+    with explained():
         replayed = replay_rows(ids if ids else None)
         print(f"{len(replayed)} of {len(ids) if ids else len(replayed)} put back to work.")
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import typer
 
 from waystate.errors import Reason, WaystateError
+from waystate.explained import explained
 
 if TYPE_CHECKING:
     from waystate.dead_letters.model import Filter
@@ -33,16 +34,6 @@ Every = Annotated[bool, typer.Option("--all", help="Every open one that the filt
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for programs")]
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """An error on purpose is one sentence, not a traceback."""
-    try:
-        yield
-    except WaystateError as error:
-        print(f"waystate: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-
-
 @app.command("list")
 def list_letters(
     tenant: Tenant,
@@ -58,7 +49,7 @@ def list_letters(
     """Dead letters, newest first."""
     from waystate import letter_desk
 
-    with _explained():
+    with explained():
         wanted = _filter(reason, pipeline, since, until)
         of_status = None if status == "any" else status
         letters, total = letter_desk.list_letters(tenant, wanted, status=of_status, before=before, limit=limit)
@@ -78,7 +69,7 @@ def show(tenant: Tenant, letter: Letter) -> None:
     """One dead letter as JSON: its payloads, what happened to it so far, what to do."""
     from waystate import letter_desk
 
-    with _explained():
+    with explained():
         _print(letter_desk.show_letter(tenant, letter))
 
 
@@ -96,7 +87,7 @@ def edit(
 
     if file is None and not values:
         raise typer.BadParameter("Give --file, or --set path=value.")
-    with _explained():
+    with explained():
         document = None if file is None else _read(file)
         _print(letter_desk.edit_letter(tenant, letter, document=document, values=values or []))
 
@@ -119,7 +110,7 @@ def replay(
     from waystate import letter_desk
 
     chosen = _chosen(letters, every, reason, pipeline, since, until)
-    with _explained(), _progress("Replaying", as_json) as progress:
+    with explained(), _progress("Replaying", as_json) as progress:
         letter_desk.replay_letters(tenant, chosen, started=progress.started, told=progress.told)
     progress.finish()
 
@@ -140,7 +131,7 @@ def discard(
     from waystate import letter_desk
 
     chosen = _chosen(letters, every, reason, pipeline, since, until)
-    with _explained(), _progress("Discarding", as_json) as progress:
+    with explained(), _progress("Discarding", as_json) as progress:
         letter_desk.discard_letters(tenant, chosen, note, started=progress.started, told=progress.told)
     progress.finish()
 

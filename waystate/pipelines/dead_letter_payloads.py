@@ -14,10 +14,7 @@ from waystate.errors import Reason, Rejected
 from waystate.json import JsonObject
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.pipelines import queue_payloads
-from waystate.pipelines.queue_payloads import MAX_ID, SendResult
-
-FROM_QUEUE = "queue:"
-"""How the origin of a queue's message begins."""
+from waystate.pipelines.queue_payloads import FROM_QUEUE, MAX_ID, SendResult
 
 
 class RefusedDelivery(BaseModel):
@@ -90,10 +87,10 @@ def check_edit(pipeline: Pipeline, original: JsonObject, edited: JsonObject) -> 
 def _of_queue(pipeline: Pipeline, payload: JsonObject, origin: str, received_at: datetime) -> Item:
     kind = queue_payloads.kind_of(pipeline, payload)
     try:
-        queue_payloads.MODELS[kind].model_validate(payload)
+        parsed = queue_payloads.MODELS[kind].model_validate(payload)
     except ValidationError as error:
         raise PayloadUnusable(_problems(error)) from None
-    return queue_payloads.parse_payload(kind, payload, origin=origin, received_at=received_at)
+    return queue_payloads.item_of(parsed, origin=origin, received_at=received_at)
 
 
 def _shortcomings(pipeline: Pipeline, item: object) -> list[Problem]:

@@ -10,7 +10,7 @@ from waystate.dead_letters.model import DeadLetter
 from waystate.errors import Reason, Rejected
 from waystate.events.model import OutboundRefused
 from waystate.json import JsonObject, clean_text
-from waystate.pipelines.queue_payloads import PIPELINES, Item
+from waystate.pipelines.queue_payloads import FROM_QUEUE, PIPELINES, Item
 
 TENANT_HEADER = "x-tenant-id"
 _LONGEST_ID = 200
@@ -30,7 +30,7 @@ class Decoded:
 
 
 def origin_of(delivery: Delivery) -> str:
-    return f"queue:{delivery.queue}:{clean_text(delivery.id[:_LONGEST_ID])}"
+    return f"{FROM_QUEUE}{delivery.queue}:{clean_text(delivery.id[:_LONGEST_ID])}"
 
 
 def letter_of(kind: str, decoded: Decoded, error: Exception | OutboundRefused) -> DeadLetter:

@@ -20,6 +20,8 @@ from waystate.json import JsonObject
 from waystate.messages.model import Correlation, Direction, InboundMessage, OutboundMessage, Status, StatusReport
 from waystate.messages.status import parse_status
 
+FROM_QUEUE = "queue:"
+"""How the origin of a queue's message begins."""
 MAX_ID = 512
 """Characters; longer ones would not fit the index that finds them."""
 WITHOUT_EITHER = frozenset({"location", "contacts", "reaction", "order", "interactive", "button", "system", "unsupported"})
@@ -164,6 +166,11 @@ def parse_payload(kind: str, document: JsonObject, *, origin: str, received_at: 
         payload = MODELS[kind].model_validate(document)
     except ValidationError as error:
         raise Rejected(Reason.INVALID_PAYLOAD, f"The message cannot be used: {_sentences(error)}.") from None
+    return item_of(payload, origin=origin, received_at=received_at)
+
+
+def item_of(payload: Payload, *, origin: str, received_at: datetime) -> Item:
+    """What a pipeline takes of it; `Rejected` for a value that no message can have."""
     match payload:
         case InboundPayload():
             return _inbound(payload, origin, received_at)
@@ -180,7 +187,7 @@ def parse_payload(kind: str, document: JsonObject, *, origin: str, received_at: 
             )
         case SendResultPayload():
             return _send_result(payload, origin, received_at)
-    raise AssertionError(kind)
+    raise AssertionError(type(payload))
 
 
 def _inbound(payload: InboundPayload, origin: str, received_at: datetime) -> InboundMessage:

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from waystate.broker.consumer import Delivery
 from waystate.broker.publisher import Outgoing
 from waystate.clock import Clock
-from waystate.contacts.model import Identity, IdentityKind
 from waystate.db.failures import is_outage
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
@@ -21,15 +20,15 @@ from waystate.events.model import Event, OutboundRefused
 from waystate.ids import TenantId, new_id, parse_tenant_id
 from waystate.json import JsonObject, clean_text
 from waystate.ledger import store as ledger_store
-from waystate.messages import store as message_store
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.status import parse_status
-from waystate.pipelines import correlation, dataplane, inbound, outbound, status
+from waystate.pipelines import correlation, inbound, outbound, status
 from waystate.pipelines.batch import in_halves, with_retries
 from waystate.pipelines.metering import Meter
+from waystate.pipelines.numbers import numbers_of
 from waystate.pipelines.queue_letters import TENANT_HEADER, Decoded, letter_of, origin_of, parked
 from waystate.pipelines.queue_payloads import SendResult, parse_payload, read_body
-from waystate.pipelines.status import Advanced, advance
+from waystate.pipelines.status import Advanced, advance, advance_waiting
 from waystate.tenants.model import RouteKind
 from waystate.tenants.routing import Directory, TenantView
 
@@ -170,12 +169,26 @@ class QueuePipeline:
 
     async def _inbound(self, tenant: TenantId, view: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
         taken_at = self._clock()
-        numbered = await with_numbers(tenant, view, _items(batch, InboundMessage), self._db, self._clock)
+        numbered = await self._with_numbers(tenant, view, _items(batch, InboundMessage))
         usable = [each for each in numbered if isinstance(each, InboundMessage)]
         events = await inbound.handle(tenant, view.settings, usable, self._db, self._clock) if usable else []
         self._changed(tenant, events)
         self._meter.inbound(events, {message.wamid: taken_at for message in usable})
         return [each if isinstance(each, Rejected) else None for each in numbered]
+
+    async def _with_numbers(
+        self, tenant: TenantId, view: TenantView, messages: Sequence[InboundMessage]
+    ) -> list[InboundMessage | Rejected]:
+        if all(message.phone_number_id for message in messages):
+            return list(messages)
+        async with self._db.tenant(tenant) as conn:
+            numbers = await numbers_of(conn, tenant, view, messages, self._clock())
+        return [
+            replace(message, phone_number_id=number)
+            if number
+            else Rejected(Reason.INVALID_PAYLOAD, "No phone_number_id is named, and the tenant has no default number.")
+            for message, number in zip(messages, numbers, strict=True)
+        ]
 
     async def _outbound(self, tenant: TenantId, view: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
         """What is kept as failed is a dead letter too, in the same transaction: a repeat says nothing of it any more."""
@@ -208,9 +221,7 @@ class QueuePipeline:
         reports = [each.report for each in _items(batch, SendResult)]
         async with self._db.tenant(tenant) as conn:
             advanced = await advance(conn, tenant, reports, now)
-            wamids = sorted({each.wamid for each in reports if each.wamid})
-            waited = await message_store.take_early(conn, tenant, wamids) if wamids else []
-            late = await advance(conn, tenant, waited, now) if waited else Advanced()
+            late = await advance_waiting(conn, tenant, {each.wamid for each in reports if each.wamid}, now)
             await outbox.append_many(conn, tenant, [*advanced.events, *late.events])
         self._meter.advanced(late)
         unknown = {id(report) for report in advanced.early}
@@ -249,36 +260,8 @@ class QueuePipeline:
         self._meter.dead_letters(letters)
 
 
-async def with_numbers(
-    tenant: TenantId, view: TenantView, messages: Sequence[InboundMessage], db: Database, clock: Clock
-) -> list[InboundMessage | Rejected]:
-    """Who names no number means the customer's latest open conversation, else the tenant's default number."""
-    asked = {_identity(message) for message in messages if not message.phone_number_id}
-    if not asked:
-        return list(messages)
-    wanted = sorted(asked)
-    found = await dataplane.find_open_many(tenant, [(identity, "") for identity in wanted], db, clock)
-    numbers = {identity: each.phone_number_id for identity, each in zip(wanted, found, strict=True) if each is not None}
-    default = view.default_account.phone_number_id if view.default_account is not None else None
-    numbered: list[InboundMessage | Rejected] = []
-    for message in messages:
-        number = message.phone_number_id or numbers.get(_identity(message)) or default
-        numbered.append(
-            replace(message, phone_number_id=number)
-            if number
-            else Rejected(Reason.INVALID_PAYLOAD, "No phone_number_id is named, and the tenant has no default number.")
-        )
-    return numbered
-
-
 def _items(batch: Sequence[Decoded], kind: type[T]) -> list[T]:
     return [each.item for each in batch if isinstance(each.item, kind)]
-
-
-def _identity(message: InboundMessage) -> Identity:
-    if message.wa_id:
-        return Identity(IdentityKind.WA_ID, message.wa_id)
-    return Identity(IdentityKind.BSUID, message.user_id or "")
 
 
 def _number_of(decoded: Decoded) -> str | None:

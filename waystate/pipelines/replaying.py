@@ -7,9 +7,6 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from waystate.contacts.model import Identity, IdentityKind
-from waystate.conversations import store as conversation_store
-from waystate.conversations.store import Wanted
 from waystate.db.pool import Connection
 from waystate.dead_letters.model import Pipeline
 from waystate.errors import Reason, Rejected
@@ -19,10 +16,11 @@ from waystate.messages import store as message_store
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, Status, StatusReport
 from waystate.messages.status import parse_status
 from waystate.pipelines import correlation, inbound, outbound
-from waystate.pipelines.dead_letter_payloads import FROM_QUEUE, Item, RefusedDelivery
-from waystate.pipelines.queue_payloads import SendResult
+from waystate.pipelines.dead_letter_payloads import Item, RefusedDelivery
+from waystate.pipelines.numbers import numbers_of
+from waystate.pipelines.queue_payloads import FROM_QUEUE, SendResult
 from waystate.pipelines.resending import resend_many
-from waystate.pipelines.status import Advanced, advance
+from waystate.pipelines.status import advance, advance_waiting
 from waystate.tenants.routing import TenantView
 
 T = TypeVar("T")
@@ -100,9 +98,8 @@ async def _inbound(
 ) -> Run:
     run = Run()
     usable: dict[UUID, InboundMessage] = {}
-    numbers = await _numbers(conn, tenant, view, messages, now)
-    for key, message in messages.items():
-        number = numbers[key]
+    numbers = await numbers_of(conn, tenant, view, list(messages.values()), now)
+    for (key, message), number in zip(messages.items(), numbers, strict=True):
         if number in view.accounts:
             usable[key] = replace(message, phone_number_id=number)
         else:
@@ -114,20 +111,6 @@ async def _inbound(
         event = new.pop(message.wamid, None)
         run.verdicts[key] = DONE_BEFORE if event is None else done("It is tracked, at the end of its customer's order.", event)
     return run
-
-
-async def _numbers(
-    conn: Connection, tenant: TenantId, view: TenantView, messages: Mapping[UUID, InboundMessage], now: datetime
-) -> dict[UUID, str]:
-    """A queue's message may name no number: the customer's latest open conversation has it, else it is the default one."""
-    nameless = {key: _identity(message) for key, message in messages.items() if not message.phone_number_id}
-    default = view.default_account.phone_number_id if view.default_account is not None else ""
-    wanted = [Wanted(identity) for identity in nameless.values()]
-    found = await conversation_store.find_open_many(conn, tenant, wanted, now) if wanted else []
-    numbers = {key: message.phone_number_id for key, message in messages.items()}
-    for key, conversation in zip(nameless, found, strict=True):
-        numbers[key] = conversation.phone_number_id if conversation is not None else default
-    return numbers
 
 
 async def _outbound(
@@ -187,10 +170,8 @@ async def _statuses(
             run.verdicts[key] = done("The message is advanced.") if step.why_not is None else DONE_BEFORE
     if parked:
         await message_store.park_early(conn, tenant, parked, now)
-    wamids = sorted({report.wamid for key, report in sent.items() if report.wamid and isinstance(items[key], SendResult)})
-    waited = await message_store.take_early(conn, tenant, wamids) if wamids else []
-    late = await advance(conn, tenant, waited, now) if waited else Advanced()
-    run.events += late.events
+    wamids = {report.wamid for key, report in sent.items() if report.wamid and isinstance(items[key], SendResult)}
+    run.events += (await advance_waiting(conn, tenant, wamids, now)).events
     return run
 
 
@@ -217,12 +198,6 @@ async def _find_refusal(conn: Connection, tenant: TenantId, message: OutboundMes
         "The message is kept as failed and never sent under the same id. Once the customer has written again, give it a new "
         "genesys_message_id and replay it, or discard it.",
     )
-
-
-def _identity(message: InboundMessage) -> Identity:
-    if message.wa_id:
-        return Identity(IdentityKind.WA_ID, message.wa_id)
-    return Identity(IdentityKind.BSUID, message.user_id or "")
 
 
 def _of(items: Mapping[UUID, Item], kind: type[T]) -> dict[UUID, T]:

@@ -1,6 +1,6 @@
 """The status pipeline: reported statuses of one tenant, merged by rank under the messages' locks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -51,6 +51,12 @@ async def advance(conn: Connection, tenant: TenantId, reports: Sequence[StatusRe
     await _settle_unknown(conn, tenant, messages, merged, now)
     events = [event for message_id, steps in merged.items() for event in changes_of(messages[message_id], steps, now)]
     return Advanced(events, messages, merged, early)
+
+
+async def advance_waiting(conn: Connection, tenant: TenantId, wamids: Collection[str], now: datetime) -> Advanced:
+    """Let through the statuses that waited for these wamids, now that they are known."""
+    waited = await message_store.take_early(conn, tenant, sorted(wamids)) if wamids else []
+    return await advance(conn, tenant, waited, now) if waited else Advanced()
 
 
 def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime) -> list[Event]:
