@@ -1,6 +1,7 @@
 """From events to deliveries: what each event must make known to which platform."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
@@ -58,13 +59,15 @@ class DeliverySink:
         account = self._view.accounts.get(stamped.event.phone_number_id)
         if account is None or account.sender != "waystate":
             return None
-        return delivery_of(stamped, account, self._integration_of(account), self._view.settings, self._lanes)
+        return delivery_of(stamped, account, integration_of(self._view, account), self._view.settings, self._lanes)
 
-    def _integration_of(self, account: WhatsAppAccount) -> GenesysIntegration | None:
-        if account.genesys_integration_id is None:
-            return None
-        integration = self._view.integrations.get(account.genesys_integration_id)
-        return integration if integration is not None and integration.sender == "waystate" else None
+
+def integration_of(view: TenantView, account: WhatsAppAccount) -> GenesysIntegration | None:
+    """Of those that Waystate sends for; None when somebody else does, or nobody."""
+    if account.genesys_integration_id is None:
+        return None
+    integration = view.integrations.get(account.genesys_integration_id)
+    return integration if integration is not None and integration.sender == "waystate" else None
 
 
 def _failed(stamped: Stamped, error: Rejected) -> StatusReport:
@@ -86,9 +89,9 @@ def delivery_of(
     settings: TenantSettings,
     lanes: int,
 ) -> Delivery | None:
-    """The delivery an event calls for, or None. Lanes follow the number (WhatsApp) and the OAuth client (Genesys)."""
+    """The delivery an event calls for, or None."""
     event = stamped.event
-    customer = f"{event.phone_number_id}:{event.contact_id}"
+    target: Target
     match event:
         case OutboundProcessed():
             request = render_outbound(
@@ -100,9 +103,7 @@ def delivery_of(
                 content=event.content,
                 media=event.media,
             )
-            return _delivery(
-                stamped, Target.WHATSAPP, account.phone_number_id, account.phone_number_id, f"w:{customer}", request, lanes
-            )
+            target = Target.WHATSAPP
         case InboundEnriched() if integration is not None:
             request = render_inbound(
                 contact_id=genesys_identity(event, settings),
@@ -112,7 +113,7 @@ def delivery_of(
                 text=event.message_text or f"[{event.message_type}]",
                 attributes={"waystate_mapping_id": str(event.mapping_id), "whatsapp_phone_number_id": event.phone_number_id},
             )
-            target, order = Target.GENESYS, f"g:{customer}"
+            target = Target.GENESYS
         case MessageStatus() | OutboundRefused() if integration is not None and receipt_status(event) is not None:
             request = render_receipt(
                 genesys_message_id=event.genesys_message_id or "",
@@ -121,11 +122,45 @@ def delivery_of(
                 status=receipt_status(event) or "Failed",
                 error=_error(event),
             )
-            # Receipts of one message keep their order; they need not wait for the customer's other traffic.
-            target, order = Target.GENESYS_RECEIPT, f"r:{_message_id(event)}"
+            target = Target.GENESYS_RECEIPT
         case _:
             return None
-    return _delivery(stamped, target, integration.integration_id, integration.client_id, order, request, lanes)
+    way = way_of(target, account, integration, event.contact_id, _message_id(event))
+    return Delivery(
+        event_id=stamped.id,
+        target=target,
+        message_id=_message_id(event),
+        conversation_id=event.mapping_id,
+        account=way.account,
+        lane=lane_of(way.lane_key, lanes),
+        order_key=way.order_key,
+        position=stamped.position,
+        created_at=event.at,
+        request=request,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Through whose account, in which lane, and behind what a delivery goes."""
+
+    account: str
+    lane_key: str
+    order_key: str
+
+
+def way_of(
+    target: Target, account: WhatsAppAccount, integration: GenesysIntegration | None, contact_id: UUID, message_id: UUID
+) -> Way:
+    """Lanes follow the number (WhatsApp) and the OAuth client (Genesys); only WhatsApp is reached without an integration."""
+    customer = f"{account.phone_number_id}:{contact_id}"
+    if target is Target.WHATSAPP:
+        return Way(account.phone_number_id, account.phone_number_id, f"w:{customer}")
+    if integration is None:
+        raise ValueError(f"there is no integration to reach {target} through")
+    # Receipts of one message keep their order; they need not wait for the customer's other traffic.
+    order_key = f"g:{customer}" if target is Target.GENESYS else f"r:{message_id}"
+    return Way(integration.integration_id, integration.client_id, order_key)
 
 
 def receipt_status(event: Event) -> Literal["Delivered", "Failed"] | None:
@@ -142,24 +177,6 @@ def receipt_status(event: Event) -> Literal["Delivered", "Failed"] | None:
         ):
             return "Delivered"
     return None
-
-
-def _delivery(
-    stamped: Stamped, target: Target, account: str, lane_key: str, order_key: str, request: JsonObject, lanes: int
-) -> Delivery:
-    event = stamped.event
-    return Delivery(
-        event_id=stamped.id,
-        target=target,
-        message_id=_message_id(event),
-        conversation_id=event.mapping_id,
-        account=account,
-        lane=lane_of(lane_key, lanes),
-        order_key=order_key,
-        position=stamped.position,
-        created_at=event.at,
-        request=request,
-    )
 
 
 def genesys_identity(event: Event, settings: TenantSettings) -> str:

@@ -16,6 +16,7 @@ from waystate.ids import TenantId, new_id
 from waystate.ledger.model import lane_of
 from waystate.messages import store as message_store
 from waystate.pipelines.dead_letter_payloads import RefusedDelivery
+from waystate.pipelines.relay import integration_of, way_of
 from waystate.tenants.routing import TenantView
 
 Sends = Mapping[UUID, bool | Rejected]
@@ -69,28 +70,23 @@ def delivery_of(
     """By today's accounts, since a wrong account may be what was mended."""
     if conversation is None:
         raise Rejected(Reason.MAPPING_NOT_FOUND, "The message is not there any more. Discard this dead letter.")
-    customer = f"{conversation.phone_number_id}:{conversation.contact_id}"
     account = view.accounts.get(conversation.phone_number_id)
-    integration = None if account is None else view.integrations.get(account.genesys_integration_id or UUID(int=0))
     if account is None or account.sender != "waystate":
         raise Rejected(Reason.UNKNOWN_TENANT, f"Number {conversation.phone_number_id} is not sent for by Waystate any more.")
-    through, lane_key, order_key = account.phone_number_id, account.phone_number_id, f"w:{customer}"
-    if refused.target is not Target.WHATSAPP:
-        if integration is None or integration.sender != "waystate":
-            raise Rejected(
-                Reason.UNKNOWN_TENANT,
-                f"Number {conversation.phone_number_id} has no Genesys integration. Add one, then replay.",
-            )
-        order_key = f"g:{customer}" if refused.target is Target.GENESYS else f"r:{refused.message_id}"
-        through, lane_key = integration.integration_id, integration.client_id
+    integration = integration_of(view, account)
+    if integration is None and refused.target is not Target.WHATSAPP:
+        raise Rejected(
+            Reason.UNKNOWN_TENANT, f"Number {conversation.phone_number_id} has no Genesys integration. Add one, then replay."
+        )
+    way = way_of(refused.target, account, integration, conversation.contact_id, refused.message_id)
     return Delivery(
         event_id=new_id(),
         target=refused.target,
         message_id=refused.message_id,
         conversation_id=conversation.id,
-        account=through,
-        lane=lane_of(lane_key, lanes),
-        order_key=order_key,
+        account=way.account,
+        lane=lane_of(way.lane_key, lanes),
+        order_key=way.order_key,
         # Behind everything of today: of equal positions the newer id goes later.
         position=position,
         created_at=now,
