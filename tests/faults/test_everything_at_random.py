@@ -9,7 +9,7 @@ from tests.faults.harness_fleet import FleetRun, Server, fleet_run
 from tests.faults.harness_lookups import Lookups
 from tests.faults.harness_record import Record
 from tests.faults.harness_strikes import Blow, carry_out, schedule
-from tests.faults.harness_traffic import written_meanwhile
+from tests.faults.harness_traffic import figures_of, written_meanwhile
 
 ROLES = {"api": 1, "work": 2, "relay": 2, "timers": 1}
 SERVERS: tuple[Server, ...] = ("rabbitmq", "redis")
@@ -81,11 +81,7 @@ async def battered(run: FleetRun, blows: list[Blow], *, customers: int, rate: fl
     assert run.sender is not None
     run.record.figures |= {
         "blows": len(recoveries),
-        "messages confirmed by RabbitMQ": len(run.sender.confirmed),
-        "sends that brought no confirm": dict(run.sender.refused) or 0,
-        "webhooks that Meta sent again": state["webhooks"]["whatsapp"]["retried"],
-        "slowest recovery in seconds": round(max(recoveries), 2),
-        "longest standstill in seconds": run.standstill(),
+        **figures_of(run, state, recoveries),
         "seconds to drain": round(run.record.seconds() - stopped, 1),
     }
     ended = {name: codes for name, codes in run.fleet.exits.items() if any(code not in (0, -9) for code in codes)}

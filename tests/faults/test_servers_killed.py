@@ -13,7 +13,7 @@ from tests.faults.harness_processes import clean_environment, free_port
 from tests.faults.harness_record import Record
 from tests.faults.harness_strikes import RECOVERY, carry_out, schedule
 from tests.faults.harness_tenant import SETTINGS
-from tests.faults.harness_traffic import written_meanwhile
+from tests.faults.harness_traffic import figures_of, written_meanwhile
 from waystate.db import migrate
 from waystate.db.embedded import EmbeddedPostgres
 
@@ -62,11 +62,7 @@ async def struck(
     assert run.sender is not None
     run.record.figures |= {
         "times": times,
-        "messages confirmed by RabbitMQ": len(run.sender.confirmed),
-        "sends that brought no confirm": dict(run.sender.refused) or 0,
-        "webhooks that Meta sent again": state["webhooks"]["whatsapp"]["retried"],
-        "slowest recovery in seconds": round(max(recoveries), 2),
-        "longest standstill in seconds": run.standstill(),
+        **figures_of(run, state, recoveries),
         "seconds to drain": round(run.record.seconds() - stopped, 1),
     }
     assert run.fleet.pids == before, f"a process of ours ended: {run.fleet.exits}; {run.evidence()}"

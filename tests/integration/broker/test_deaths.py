@@ -19,22 +19,11 @@ from tests.servers.rabbitmq import RabbitMQ
 from tests.world import Business, World
 from waystate.broker.connection import Broker
 from waystate.broker.topology import QueueNames
-from waystate.db.pool import Database
 
 ROOT = Path(__file__).parents[3]
 CUSTOMERS = 20
 
 Start = Callable[[], Awaitable[asyncio.subprocess.Process]]
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
-
-
-@pytest.fixture
-async def tenant(world: World) -> Business:
-    return await world.add("acme", number="1001")
 
 
 @pytest.fixture

@@ -13,22 +13,11 @@ from tests.world import LANES, Business, World
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Outgoing, Publisher
 from waystate.broker.topology import QueueNames
-from waystate.db.pool import Database
 from waystate.errors import Retry
 from waystate.events.model import AnyEvent
 from waystate.ledger import store as ledger_store
 from waystate.pipelines.lanes import LeaseKeeper
 from waystate.pipelines.publishing import SINK, PublishSink, PublishWorker
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
-
-
-@pytest.fixture
-async def tenant(world: World) -> Business:
-    return await world.add("acme", number="1001")
 
 
 async def cursor(world: World, business: Business) -> int:

@@ -17,7 +17,6 @@ from waystate.broker.consumer import Delivery
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import DEAD_LETTERS, QueueNames, topology_of
 from waystate.clock import utc_now
-from waystate.db.pool import Database
 from waystate.ids import new_id
 from waystate.messages.model import StatusReport
 from waystate.pipelines.metering import Meter
@@ -27,16 +26,6 @@ from waystate.web.metrics import Metrics
 
 GENESYS = "genesys-conversation"
 PARTS = ("db", "directory", "meter", "changed", "worked", "park", "clock")
-
-
-@pytest.fixture
-def world(db: Database) -> World:
-    return World(db)
-
-
-@pytest.fixture
-async def tenant(world: World) -> Business:
-    return await world.add("acme", number="1001")
 
 
 class Counted(QueuePipeline):
