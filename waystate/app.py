@@ -112,7 +112,7 @@ class Waystate:
         self.broker: Broker | None = None
         # One for each loop that others wake; a process without that loop gives them all the same.
         self.hints = {kind: self.sharing.hint(kind) for kind in (LEDGER, DELIVERIES, RELAY)}
-        self._optional: dict[Role, list[Loop]] = {role: [] for role in Role}
+        self._loops: dict[Role, list[Loop]] = {role: [] for role in Role}
         self._build_work()
         self._build_api()
         self._build_cache()
@@ -150,6 +150,9 @@ class Waystate:
         self.ledger = LedgerWorker(db, pipeline, self.leases, self.hints[RELAY], clock, batch=config.worker_batch)
         self.timers = Timers(db, self.metrics, self.hints[RELAY], self._changed, clock)
         self.ledger.hint, self.deliveries.hint, self.relay.hint = (self.hints[kind] for kind in (LEDGER, DELIVERIES, RELAY))
+        self._loops[Role.WORK] += [self.ledger, self.deliveries]
+        self._loops[Role.RELAY] += [self.relay]
+        self._loops[Role.TIMERS] += [self.timers]
 
     def _build_api(self) -> None:
         config, db, clock = self.config, self.db, self.clock
@@ -185,7 +188,7 @@ class Waystate:
         sink = InvalidationSink(db, self.sharing.second)
         missed = InvalidationWorker(db, sink, self.leases, clock, lanes=self._lanes, batch=config.worker_batch)
         self.hints[RELAY].also(missed.hint)
-        self._optional[Role.RELAY].append(missed)
+        self._loops[Role.RELAY].append(missed)
         if config.cache_warm:
             self._warm_up = WarmUp(db, self.sharing.mappings, clock, each=config.cache_warm)
 
@@ -197,25 +200,15 @@ class Waystate:
         pipeline = QueuePipeline(
             db, self.directory, self._meter, self._changed, self.hints[RELAY].give, publish.publish_many, clock
         )
-        self._optional[Role.WORK].append(QueueConsumers(broker, names, pipeline, db, clock, batch=config.worker_batch))
+        self._loops[Role.WORK].append(QueueConsumers(broker, names, pipeline, db, clock, batch=config.worker_batch))
         sink = PublishSink(db, publish.publish_many, names.events)
         events = PublishWorker(db, sink, self.leases, clock, lanes=self._lanes, batch=config.worker_batch)
         self.hints[RELAY].also(events.hint)
-        self._optional[Role.RELAY].append(events)
+        self._loops[Role.RELAY].append(events)
         self.checks["rabbitmq"] = broker.check
 
-    def _loops(self) -> dict[Role, list[Loop]]:
-        """What each role runs; consumers belong to `work`, the publisher to `relay`."""
-        always: dict[Role, list[Loop]] = {
-            Role.API: [],
-            Role.WORK: [self.ledger, self.deliveries],
-            Role.RELAY: [self.relay],
-            Role.TIMERS: [self.timers],
-        }
-        return {role: [*loops, *self._optional[role]] for role, loops in always.items()}
-
     def start(self) -> None:
-        self._running: list[Loop] = [loop for role in Role if role in self.roles for loop in self._loops()[role]]
+        self._running: list[Loop] = [loop for role in Role if role in self.roles for loop in self._loops[role]]
         self._tasks = [asyncio.create_task(loop.run()) for loop in self._running]
         self._renewing = asyncio.create_task(self.leases.run()) if self.leases.kinds else None
         self.sharing.start()

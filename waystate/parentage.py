@@ -15,3 +15,8 @@ def die_with_parent(signum: signal.Signals = signal.SIGKILL) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signum)
     if os.getppid() != parent:
         os.kill(os.getpid(), signum)
+
+
+def ending_of(exit_code: int) -> str:
+    """How a process ended, in words."""
+    return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"

@@ -15,7 +15,7 @@ from typing import Any
 from waystate.config import Config, Role, load_config
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.errors import ConfigError
-from waystate.parentage import die_with_parent
+from waystate.parentage import die_with_parent, ending_of
 
 RESPAWN = 0.1
 """Seconds until a dead worker is replaced, doubled up to `LONGEST` while it dies again soon."""
@@ -114,7 +114,7 @@ def _respawning() -> Any:
                 self.signal_handler_interrupt()  # type: ignore[no-untyped-call]
                 return
             self.pause = RESPAWN if lasted > SOON else min(2 * self.pause, LONGEST)
-            print(f"waystate: the worker ended ({_end(code)}); it is started again", flush=True)
+            print(f"waystate: the worker ended ({ending_of(code)}); it is started again", flush=True)
             time.sleep(self.pause)
             self.is_first, self.started_at = False, time.monotonic()
             if not self.interrupt_signal:
@@ -122,10 +122,6 @@ def _respawning() -> Any:
                 self.respawned_wrks.clear()
 
     return Server
-
-
-def _end(exit_code: int) -> str:
-    return f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
 
 
 def serve_simulator(port: int) -> int:

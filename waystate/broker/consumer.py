@@ -77,7 +77,6 @@ class Consumer:
     ) -> None:
         self._broker = broker
         self._topology = topology
-        self._queue = queue
         self._handle = handle
         self._set_aside = set_aside
         self._record_try = record_try
@@ -95,13 +94,13 @@ class Consumer:
             try:
                 await self._consume()
             except (Retry, *AWAY) as error:
-                log.debug("A queue's consumer starts again.", operation="consume", queue=self._queue, error=str(error))
+                log.debug("A queue's consumer starts again.", operation="consume", queue=self.queue, error=str(error))
                 await self._pause(_REST)
             except ConfigError as error:
-                log.error(str(error), operation="consume", queue=self._queue)
+                log.error(str(error), operation="consume", queue=self.queue)
                 await self._pause(10 * _REST)
             except Exception as error:
-                log.error("A queue's consumer failed; it starts again.", operation="consume", queue=self._queue, exc_info=error)
+                log.error("A queue's consumer failed; it starts again.", operation="consume", queue=self.queue, exc_info=error)
                 await self._pause(_REST)
 
     def stop(self) -> None:
@@ -117,7 +116,7 @@ class Consumer:
     async def _consume(self) -> None:
         self._is_giving_way = False
         await self._broker.ensure(self._topology)
-        window = self._window = Window(await self._broker.channel(), self._queue)
+        window = self._window = Window(await self._broker.channel(), self.queue)
         try:
             # A queue that is still being recovered may keep its new consumer waiting for a minute, and then refuse.
             async with asyncio.timeout(_OPENING):
@@ -157,7 +156,7 @@ class Consumer:
             raise
         except Exception as error:
             log.error(
-                "A batch failed; its messages are tried one by one.", operation="consume", queue=self._queue, exc_info=error
+                "A batch failed; its messages are tried one by one.", operation="consume", queue=self.queue, exc_info=error
             )
             for delivery in batch:
                 await self._work_one(delivery)
@@ -183,7 +182,7 @@ class Consumer:
                 if self._stopping.is_set():
                     raise
                 if attempt == 0:
-                    log.warning("A queue waits for an outage to end.", operation="consume", queue=self._queue, error=str(error))
+                    log.warning("A queue waits for an outage to end.", operation="consume", queue=self.queue, error=str(error))
             await self._pause(_PAUSES[min(attempt, len(_PAUSES) - 1)])
         raise AssertionError("unreachable")
 

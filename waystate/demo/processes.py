@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from waystate.parentage import ending_of
 from waystate.web.metrics import Labels, Samples
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
@@ -28,6 +29,10 @@ class Child:
     started_at: float = 0.0
     restart_at: float | None = None
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+
+    @property
+    def ending(self) -> str:
+        return ending_of(self.process.returncode if self.process is not None else 0)
 
     def start(self) -> None:
         """In a session of its own: Ctrl-C reaches the demo alone, which then ends its children in order."""
@@ -61,7 +66,7 @@ class Processes:
             if child.restart_at is None:
                 child.pause = FIRST_PAUSE if now - child.started_at > SOON else min(2 * child.pause, LONGEST_PAUSE)
                 child.restart_at = now + child.pause
-                self._say(f"waystate: {child.name} ended ({_end(child)}); it is started again in {child.pause:g} s")
+                self._say(f"waystate: {child.name} ended ({child.ending}); it is started again in {child.pause:g} s")
             elif now >= child.restart_at:
                 child.start()
 
@@ -98,8 +103,3 @@ class Tally:
             for key, value in samples.items():
                 total[key] = total.get(key, 0.0) + value
         return total
-
-
-def _end(child: Child) -> str:
-    code = child.process.returncode if child.process is not None else 0
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NoReturn, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel
 
 from waystate import json
 from waystate.access.auth import Authenticator, facts_of
@@ -34,7 +34,7 @@ from waystate.pipelines.replaying import Outcome
 from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import Hint
 from waystate.tenants.routing import Directory
-from waystate.web.problems import invalid_fields
+from waystate.web.problems import parse_body
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -228,12 +228,8 @@ def _refuse(result: Result) -> NoReturn:
 
 
 async def _body(request: Request, model: type[B], *, default: bytes | None = None) -> B:
-    """Through the one boundary that makes any JSON storable, which the framework's own reading is not."""
     raw = await request.body()
-    try:
-        return model.model_validate(json.parse(default if default is not None and not raw.strip() else raw))
-    except ValidationError as error:
-        raise invalid_fields(error.errors()) from None
+    return parse_body(model, default if default is not None and not raw.strip() else raw)
 
 
 def _takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

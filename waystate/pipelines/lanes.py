@@ -163,8 +163,7 @@ class LeaseKeeper:
 
     async def free_the_dead(self) -> bool:
         """Give back what processes of this machine held when they died; whether there were any."""
-        dead = self._presence.find_dead() if self._presence is not None else []
-        if not dead or self._presence is None:
+        if self._presence is None or not (dead := self._presence.find_dead()):
             return False
         async with self._db.work() as conn:
             await ledger_store.free_leases(conn, KINDS, dead, self._clock())

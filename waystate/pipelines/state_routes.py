@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from waystate import json
 from waystate.access.auth import Authenticator, facts_of
@@ -34,7 +34,7 @@ from waystate.pipelines.workers import Hint
 from waystate.tenants.routing import Directory, TenantView
 from waystate.web.asgi import Request, Response, Route, json_response
 from waystate.web.metrics import Metrics
-from waystate.web.problems import invalid_fields
+from waystate.web.problems import parse_body
 
 BATCH = 500
 _CLOCK_TOLERANCE = timedelta(days=1)
@@ -133,7 +133,7 @@ class StateRoutes:
         return json_response(body)
 
     async def track_message(self, request: Request) -> Response:
-        body = _validated(TrackMessage, await request.body(self._max_body))
+        body = parse_body(TrackMessage, await request.body(self._max_body))
         tenant = await self._tenant(request, body.tenant_id)
         direction = Direction(body.direction)
         status = parse_status(body.status, direction)
@@ -161,7 +161,7 @@ class StateRoutes:
         return json_response(answer, 201 if tracked.created else 200)
 
     async def change_status(self, request: Request) -> Response:
-        body = _validated(ChangeStatus, await request.body(self._max_body))
+        body = parse_body(ChangeStatus, await request.body(self._max_body))
         tenant = await self._tenant(request, body.tenant_id)
         change = StatusChange(
             message_id=json.clean_text(request.tail),
@@ -174,7 +174,7 @@ class StateRoutes:
         return json_response(json.dump(answer).encode())
 
     async def correlate(self, request: Request) -> Response:
-        body = _validated(Correlate, await request.body(self._max_body))
+        body = parse_body(Correlate, await request.body(self._max_body))
         tenant = await self._tenant(request)
         wanted = Correlation(
             conversation_id=body.conversation_id,
@@ -290,14 +290,6 @@ async def _answer(future: Any) -> Any:
     if isinstance(result, Refused):
         raise result
     return result
-
-
-def _validated(model: type[Model], body: bytes) -> Model:
-    """Parsed at the one sanitising boundary, then checked: what is stored later is storable already."""
-    try:
-        return model.model_validate(json.parse(body))
-    except ValidationError as error:
-        raise invalid_fields(error.errors(include_url=False)) from None
 
 
 def _media(body: TrackMessage) -> dict[str, Any] | None:
