@@ -24,9 +24,11 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock, utc_now
 from waystate.config import Config, Role
+from waystate.db import partitions
 from waystate.db.checks import check_database
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
+from waystate.errors import ConfigError
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
@@ -303,19 +305,33 @@ class Waystate:
 
 async def open_waystate(config: Config, roles: Collection[Role]) -> Waystate:
     """Connected, checked and built, not yet started. `ConfigError` says what must be put right first."""
-    db = await Database.open(
-        database_url(config),
-        pool_size=config.db_pool_size + LISTENING,
-        statement_timeout=config.db_statement_timeout,
-        connect_timeout=config.db_connect_timeout,
-        log_statements=config.db_logging,
-    )
+    db = await open_database(config, pool_size=config.db_pool_size + LISTENING)
     await check_database(db, connections=config.db_pool_size + LISTENING)
+    if config.database_url is not None:
+        await make_partitions(db)
     for name in config.unused:
         logger.warning("A setting is given that this version does not use.", setting=name)
     waystate = Waystate(config, db, roles=roles)
     calm_collector()
     return waystate
+
+
+async def open_database(config: Config, *, pool_size: int) -> Database:
+    try:
+        return await Database.open(
+            database_url(config),
+            pool_size=pool_size,
+            statement_timeout=config.db_statement_timeout,
+            connect_timeout=config.db_connect_timeout,
+            log_statements=config.db_logging,
+        )
+    except OSError as error:
+        raise ConfigError(f"The database does not answer ({error}). Start it, or correct DATABASE_URL.") from error
+
+
+async def make_partitions(db: Database) -> None:
+    async with db.owner() as conn:
+        await partitions.make_ahead(conn, utc_now())
 
 
 def calm_collector() -> None:

@@ -4,22 +4,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from waystate.app import database_url
-from waystate.clock import utc_now
+from waystate.app import database_url, make_partitions, open_database
 from waystate.config import Config, load_config
 from waystate.db import migrate as migrations
-from waystate.db import partitions
 from waystate.db.checks import check_database, is_current
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
-from waystate.errors import ConfigError
 from waystate.vault import load_or_create_master_key
 
 R = TypeVar("R")
 
 
 def prepare() -> None:
-    """Bring the embedded database to the newest schema; of an external one demand it."""
+    """Bring the embedded database to the newest schema; of an external one only demand it, as every start does."""
     config = load_config()
     load_or_create_master_key(config)
     url = database_url(config)
@@ -33,7 +30,7 @@ def migrate(action: str, target: str | None) -> None:
     url = started_url(config)
     if action == "up":
         migrations.upgrade(url)
-        asyncio.run(with_database(config, _make_partitions))
+        asyncio.run(with_database(config, make_partitions))
     elif action == "down":
         migrations.downgrade(url, target or "-1")
     state = migrations.status(url)
@@ -46,10 +43,7 @@ def started_url(config: Config) -> str:
 
 
 async def with_database(config: Config, work: Callable[[Database], Awaitable[R]]) -> R:
-    try:
-        db = await Database.open(database_url(config), pool_size=2, connect_timeout=config.db_connect_timeout)
-    except OSError as error:
-        raise ConfigError(f"The database does not answer ({error}). Start it, or correct DATABASE_URL.") from error
+    db = await open_database(config, pool_size=2)
     try:
         return await work(db)
     finally:
@@ -58,12 +52,7 @@ async def with_database(config: Config, work: Callable[[Database], Awaitable[R]]
 
 async def _make_ready(db: Database) -> None:
     await check_database(db, connections=load_config().db_pool_size)
-    await _make_partitions(db)
-
-
-async def _make_partitions(db: Database) -> None:
-    async with db.owner() as conn:
-        await partitions.make_ahead(conn, utc_now())
+    await make_partitions(db)
 
 
 async def _is_current(url: str) -> bool:

@@ -78,12 +78,7 @@ class Service:
 def run(config: Config, role: Role) -> int:
     """A role without an API, until it is told to stop; the exit code."""
     _configure_log(config, role)
-    try:
-        uvloop.run(_work(config, role))
-    except ConfigError:
-        raise
-    except OSError as error:
-        raise ConfigError(f"The database does not answer ({error}). Start it, or correct DATABASE_URL.") from error
+    uvloop.run(_work(config, role))
     return 0
 
 
