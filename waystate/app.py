@@ -10,11 +10,12 @@ from typing import Any, Protocol
 
 import httpx2
 import structlog
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from starlette.responses import Response as HttpResponse
 
 from waystate import __version__, log
 from waystate.access.auth import Authenticator
+from waystate.access.guard import Guard
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import queue_names
@@ -45,7 +46,6 @@ from waystate.pipelines.queue_consumers import QueueConsumers
 from waystate.pipelines.queues import QueuePipeline
 from waystate.pipelines.sharing import Sharing
 from waystate.pipelines.state_routes import StateRoutes
-from waystate.pipelines.tenant_limit import within_limit
 from waystate.pipelines.timers import Timers
 from waystate.pipelines.v1_routes import v1_routes
 from waystate.pipelines.warm_up import WarmUp
@@ -103,8 +103,6 @@ class Waystate:
             timeout=httpx2.Timeout(config.send_timeout, connect=5.0), limits=httpx2.Limits(max_connections=200)
         )
         self.sharing = Sharing(db, self.metrics, clock, redis_url=config.redis_url, installation=installation_of(config))
-        # One for the lane and the framework together: without Redis its buckets are its own.
-        self.limit = self.sharing.tenant_limit(config.tenant_rate_limit)
         self.checks: dict[str, HealthCheck] = {"database": self._check_database, **self.sharing.checks()}
         self._lanes = config.ledger_lanes
         self._meter = Meter(self.metrics, clock)
@@ -159,10 +157,11 @@ class Waystate:
     def _build_api(self) -> None:
         config, db, clock = self.config, self.db, self.clock
         self.authenticator = Authenticator(db, self.directory, trusted=config.trusted_mode == "loopback", clock=clock)
+        self.guard = Guard(self.authenticator, limit=self.sharing.tenant_limit(config.tenant_rate_limit))
         self.state = StateRoutes(
             db,
             self.directory,
-            self.authenticator,
+            self.guard,
             self.metrics,
             self._meter,
             self.hints[RELAY],
@@ -171,7 +170,6 @@ class Waystate:
             cache_ttl=config.cache_ttl,
             max_body=config.max_body,
             shared=self.sharing.mappings,
-            limit=self.limit,
         )
         self.intake = Intake(db, self.hints[LEDGER])
         limits = {"lanes": self._lanes, "max_body": config.max_body}
@@ -269,11 +267,10 @@ class Waystate:
 
     def _framework(self) -> FastAPI:
         app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
-        db, directory, authenticator, clock = self.db, self.directory, self.authenticator, self.clock
-        within = [] if self.limit is None else [Depends(within_limit(authenticator, self.limit))]
-        app.include_router(v1_routes(db, directory, authenticator, clock), dependencies=within)
-        letters = DeadLetterRoutes(db, directory, authenticator, self.relay.hint, self._changed, clock, lanes=self._lanes)
-        app.include_router(dead_letter_routes(letters), dependencies=within)
+        db, directory, clock = self.db, self.directory, self.clock
+        app.include_router(v1_routes(db, directory, self.guard, clock))
+        letters = DeadLetterRoutes(db, directory, self.relay.hint, self._changed, clock, lanes=self._lanes)
+        app.include_router(dead_letter_routes(letters, self.guard))
         self._add_health(app)
         document_lane(app, OPERATIONS)
         install_docs(app)

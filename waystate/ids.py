@@ -11,6 +11,9 @@ from waystate.errors import BadRequest
 
 TenantId = NewType("TenantId", str)
 
+PLATFORM = TenantId("platform")
+"""Holds the platform's own keys, sessions and audit log. It has no customers and is listed nowhere."""
+
 TENANT_ID_PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _tenant_id = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _UNKNOWN = SafeUUID.unknown

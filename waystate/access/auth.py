@@ -1,4 +1,4 @@
-"""Who is calling: by an API key, or in trusted mode by a tenant's name alone."""
+"""Who is calling: by an API key or a session, or in trusted mode by a tenant's name alone."""
 
 import asyncio
 import re
@@ -8,33 +8,47 @@ from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
-from waystate.access import store
-from waystate.access.model import ApiKey, Principal, check_usable, matches, parse_key, unknown_key
+from waystate.access import sessions, store
+from waystate.access.model import ApiKey, Principal, check_usable, matches, unknown_key
+from waystate.access.sessions import COOKIE, Session
+from waystate.access.tokens import parse_token
 from waystate.clock import Clock, utc_now
 from waystate.db.pool import Database
 from waystate.errors import BadRequest, Forbidden, Unauthorized
-from waystate.ids import TenantId, parse_tenant_id
+from waystate.ids import PLATFORM, TenantId, parse_tenant_id
 from waystate.tenants.routing import Directory, Monotonic, ShortMemory
 from waystate.tenants.store import unknown_tenant
 from waystate.web.asgi import Scope
 
 CHECK_TTL = 0.9
-"""Seconds a key's check holds: a revocation counts within 1 s, and a tenth is left for the read itself."""
+"""Seconds a credential's check holds: a revocation counts within 1 s, and a tenth is left for the read itself."""
 
 _TRUSTED_PATH = re.compile(r"/state/.*|/v1/messages/[^/]+/trace", re.DOTALL)
 
 _LONGEST_KEY = 200
 _TENANT = b"x-tenant-id"
 _SINGLE = frozenset(
-    (b"authorization", b"x-api-key", _TENANT, b"host", b"content-type", b"content-length", b"transfer-encoding")
+    (
+        b"authorization",
+        b"x-api-key",
+        _TENANT,
+        b"host",
+        b"content-type",
+        b"content-length",
+        b"transfer-encoding",
+        b"origin",
+        b"sec-fetch-site",
+        b"x-csrf-token",
+    )
 )
 _BETRAYING = frozenset((b"forwarded", b"via", b"origin"))
+_SESSION = COOKIE.encode() + b"="
 _BETRAYING_PREFIXES = (b"x-forwarded-", b"sec-fetch-")
 _HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]+)?")
 
 
 class Facts(NamedTuple):
-    """All that is looked at. `betraying` is a header that only proxies and web pages send."""
+    """All that is looked at. `betraying` is a header that only proxies and web pages send; `cookie` the session's, if any."""
 
     path: str
     method: str = "GET"
@@ -46,10 +60,16 @@ class Facts(NamedTuple):
     content_type: bytes | None = None
     has_body: bool = False
     betraying: bytes | None = None
+    cookie: bytes | None = None
+    origin: bytes | None = None
+    fetch_site: bytes | None = None
+    csrf_token: bytes | None = None
 
 
-class KeyClaim(NamedTuple):
-    key: bytes
+class TokenClaim(NamedTuple):
+    """An API key or a session's token."""
+
+    token: bytes
     tenant: bytes | None
 
 
@@ -60,13 +80,14 @@ class TrustedClaim(NamedTuple):
 def facts_of(scope: Scope) -> Facts:
     """Header names are in lower case, as ASGI has them. Two different values of one header are refused, not chosen from."""
     single: dict[bytes, bytes] = {}
-    betraying: bytes | None = None
+    betraying = cookie = None
     for name, value in scope["headers"]:
-        if name in _SINGLE:
-            if single.setdefault(name, value) != value:
-                raise _repeated(name)
-        elif name in _BETRAYING or name.startswith(_BETRAYING_PREFIXES):
+        if name in _SINGLE and single.setdefault(name, value) != value:
+            raise _repeated(name)
+        if name in _BETRAYING or name.startswith(_BETRAYING_PREFIXES):
             betraying = name
+        elif name == b"cookie":
+            cookie = _session_cookie(value) or cookie
     client = scope.get("client")
     get = single.get
     return Facts(
@@ -80,18 +101,23 @@ def facts_of(scope: Scope) -> Facts:
         get(b"content-type"),
         get(b"content-length", b"0") != b"0" or b"transfer-encoding" in single,
         betraying,
+        cookie,
+        get(b"origin"),
+        get(b"sec-fetch-site"),
+        get(b"x-csrf-token"),
     )
 
 
-def decide(facts: Facts, *, trusted: bool) -> KeyClaim | TrustedClaim:
-    """What the caller claims to be, or why it is sent away before anything is looked up."""
-    key = _presented(facts)
-    if key is not None:
-        return KeyClaim(key, facts.tenant)
+def decide(facts: Facts, *, trusted: bool) -> TokenClaim | TrustedClaim:
+    """What the caller claims to be, or why it is sent away before anything is looked up. A header wins over a cookie."""
+    presented = _presented(facts)
+    token = facts.cookie if presented is None else presented
+    if token is not None:
+        return TokenClaim(token, facts.tenant)
     if not trusted:
         raise Unauthorized(
             "credentials_required",
-            "Send an API key of the tenant as 'Authorization: Bearer wsk.…' or 'X-API-Key: wsk.…'.",
+            "Send an API key of the tenant as 'Authorization: Bearer wsk.…' or 'X-API-Key: wsk.…', or log in.",
         )
     if doubt := why_not_trusted(facts):
         raise Unauthorized("trusted_mode_refused", f"{doubt} Send an API key as 'Authorization: Bearer wsk.…' instead.")
@@ -129,14 +155,14 @@ class Authenticator:
         self._directory = directory
         self._trusted = trusted
         self._clock = clock
-        self._keys = ShortMemory(self._load_keys, ttl=CHECK_TTL, absent_ttl=CHECK_TTL, monotonic=monotonic)
+        self._tokens = ShortMemory(self._load_many, ttl=CHECK_TTL, absent_ttl=CHECK_TTL, monotonic=monotonic)
 
     def find_cached(self, facts: Facts) -> Principal | None:
         """None means "ask `authenticate`"."""
         claim = decide(facts, trusted=self._trusted)
-        if isinstance(claim, KeyClaim):
-            key = self._keys.find_cached(claim.key)
-            return None if key is None else self._admit(key, claim)
+        if isinstance(claim, TokenClaim):
+            known = self._tokens.find_cached(claim.token)
+            return None if known is None else self._admit(known, claim)
         if claim.tenant is not None:
             view = self._directory.find_cached_tenant(TenantId(claim.tenant.decode("latin-1")))
             return None if view is None else _trusted(view.tenant.id)
@@ -148,46 +174,60 @@ class Authenticator:
         if principal is not None:
             return principal
         claim = decide(facts, trusted=self._trusted)
-        if isinstance(claim, KeyClaim):
-            parse_key(claim.key.decode("latin-1"))
-            key = await self._keys.find(claim.key)
-            if key is None:
-                raise unknown_key()
-            return self._admit(key, claim)
+        if isinstance(claim, TokenClaim):
+            presented = parse_token(claim.token.decode("latin-1"))
+            known = await self._tokens.find(claim.token)
+            if known is None:
+                raise unknown_key() if presented.prefix == "wsk" else _unknown_session()
+            return self._admit(known, claim)
         if claim.tenant is None:
             return _trusted(_only(await self._directory.first_tenants()))
         tenant_id = parse_tenant_id(claim.tenant.decode("latin-1"))
-        if await self._directory.find_tenant(tenant_id) is None:
+        if tenant_id == PLATFORM or await self._directory.find_tenant(tenant_id) is None:
             raise unknown_tenant(tenant_id)
         return _trusted(tenant_id)
 
-    def forget_keys(self) -> None:
+    def forget(self) -> None:
         """After a revocation in this process, so that it counts here at once."""
-        self._keys.clear()
+        self._tokens.clear()
 
-    def _admit(self, key: ApiKey, claim: KeyClaim) -> Principal:
-        check_usable(key, self._clock())
-        if claim.tenant is not None and claim.tenant != key.tenant_id.encode():
+    def _admit(self, known: "Known", claim: TokenClaim) -> Principal:
+        if isinstance(known.credential, ApiKey):
+            check_usable(known.credential, self._clock())
+        else:
+            sessions.check_usable(known.credential, self._clock())
+        if claim.tenant is not None and claim.tenant != known.principal.tenant_id.encode():
             raise Forbidden(
                 "tenant_mismatch",
-                "X-Tenant-ID names another tenant than the API key's. Leave the header out, or use a key of that tenant.",
+                "X-Tenant-ID names another tenant than the credential's. Leave the header out, or use one of that tenant.",
             )
-        return Principal(key.tenant_id, "key", key.id)
+        return known.principal
 
-    async def _load_keys(self, keys: Sequence[bytes]) -> dict[bytes, ApiKey]:
-        loaded = await asyncio.gather(*(self._load_key(key) for key in keys))
-        return {key: found for key, found in zip(keys, loaded, strict=True) if found is not None}
+    async def _load_many(self, tokens: Sequence[bytes]) -> dict[bytes, "Known"]:
+        loaded = await asyncio.gather(*(self._load(token) for token in tokens))
+        return {token: found for token, found in zip(tokens, loaded, strict=True) if found is not None}
 
-    async def _load_key(self, key: bytes) -> ApiKey | None:
-        presented = parse_key(key.decode("latin-1"))
+    async def _load(self, token: bytes) -> "Known | None":
+        presented = parse_token(token.decode("latin-1"))
         now = self._clock()
+        if presented.prefix == "wss":
+            async with self._db.work(tenant_id=presented.tenant_id) as conn:
+                session = await store.find_session(conn, presented, now)
+            return None if session is None else Known(session, session.principal)
         async with self._db.tenant(presented.tenant_id) as conn:
-            found = await store.find_key(conn, presented.tenant_id, presented.id)
-            if found is None or not matches(found, presented):
+            key = await store.find_key(conn, presented.tenant_id, presented.id)
+            if key is None or not matches(key, presented):
                 return None
-            if found.revoked_at is None and (found.last_used_at is None or found.last_used_at <= now - store.TOUCH_EVERY):
-                await store.touch_many(conn, presented.tenant_id, [found.id], now)
-        return found
+            if key.revoked_at is None and (key.last_used_at is None or key.last_used_at <= now - store.TOUCH_EVERY):
+                await store.touch_many(conn, presented.tenant_id, [key.id], now)
+        return Known(key, Principal(key.tenant_id, "key", key.id, key.scopes))
+
+
+class Known(NamedTuple):
+    """A credential that was found, and whom it lets in."""
+
+    credential: ApiKey | Session
+    principal: Principal
 
 
 def _presented(facts: Facts) -> bytes | None:
@@ -200,8 +240,20 @@ def _presented(facts: Facts) -> bytes | None:
                 raise BadRequest("two_keys", "Authorization and X-API-Key carry different keys. Send one of them.")
             key = bearer
         elif key is None:
-            raise Unauthorized("authorization_scheme", "Authorization must read 'Bearer wsk.…', with an API key of the tenant.")
+            raise Unauthorized("authorization_scheme", "Authorization must read 'Bearer …', with a key or a session token.")
     return None if key is None else key[:_LONGEST_KEY]
+
+
+def _session_cookie(value: bytes) -> bytes | None:
+    for part in value.split(b";"):
+        part = part.strip()
+        if part.startswith(_SESSION):
+            return part[len(_SESSION) :][:_LONGEST_KEY]
+    return None
+
+
+def _unknown_session() -> Unauthorized:
+    return Unauthorized("session_unknown", "There is no such session. Log in again.")
 
 
 def _only(tenants: Sequence[TenantId]) -> TenantId:

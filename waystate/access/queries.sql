@@ -1,18 +1,23 @@
 -- name: insert_keys
 -- A tenant that is not there gives no row, which is easier to explain than a broken foreign key.
-INSERT INTO api_keys (tenant_id, id, name, hash, created_at, expires_at)
-SELECT t.id, v.* FROM unnest(:ids::uuid[], :names::text[], :hashes::bytea[], :created_at::timestamptz[], :expires_at::timestamptz[]) AS v
+-- Scopes come as text with commas in between: arrays of one array must all have one length.
+INSERT INTO api_keys (tenant_id, id, name, hash, scopes, created_at, created_by, replaces, expires_at)
+SELECT t.id, v.id, v.name, v.hash, string_to_array(v.scopes, ','), v.created_at, v.created_by, v.replaces, v.expires_at
+FROM unnest(:ids::uuid[], :names::text[], :hashes::bytea[], :scopes::text[], :created_at::timestamptz[], :created_by::uuid[],
+    :replaces::uuid[], :expires_at::timestamptz[]) AS v (id, name, hash, scopes, created_at, created_by, replaces, expires_at)
 JOIN tenants t ON t.id = :tenant_id
 RETURNING id;
 
 -- name: find_key^
 -- The key names its tenant and its row; the hash is compared in the process, in constant time.
-SELECT k.id, k.tenant_id, k.name, k.hash, k.created_at, k.expires_at, k.revoked_at, k.last_used_at
+SELECT k.id, k.tenant_id, k.name, k.hash, k.scopes, k.created_at, k.created_by, k.replaces, k.expires_at, k.revoked_at,
+    k.last_used_at
 FROM api_keys k WHERE k.tenant_id = :tenant_id AND k.id = :id;
 
 -- name: list_keys
 -- Newest first: ids are in order of creation. With a moment, only keys usable then.
-SELECT k.id, k.tenant_id, k.name, k.hash, k.created_at, k.expires_at, k.revoked_at, k.last_used_at
+SELECT k.id, k.tenant_id, k.name, k.hash, k.scopes, k.created_at, k.created_by, k.replaces, k.expires_at, k.revoked_at,
+    k.last_used_at
 FROM api_keys k
 WHERE k.tenant_id = :tenant_id
     AND (:usable_at::timestamptz IS NULL
@@ -23,10 +28,46 @@ ORDER BY k.id DESC;
 -- Revoking again keeps the first moment, which is the one an investigation asks for.
 UPDATE api_keys k SET revoked_at = coalesce(k.revoked_at, :now)
 WHERE k.tenant_id = :tenant_id AND k.id = ANY(:ids::uuid[])
-RETURNING k.id, k.tenant_id, k.name, k.hash, k.created_at, k.expires_at, k.revoked_at, k.last_used_at;
+RETURNING k.id, k.tenant_id, k.name, k.hash, k.scopes, k.created_at, k.created_by, k.replaces, k.expires_at, k.revoked_at,
+    k.last_used_at;
 
 -- name: touch_many!
 -- The condition holds between processes too: a key in constant use is written once in so many seconds, not once a request.
 UPDATE api_keys k SET last_used_at = :now::timestamptz
 WHERE k.tenant_id = :tenant_id AND k.id = ANY(:ids::uuid[])
     AND (k.last_used_at IS NULL OR k.last_used_at <= :now::timestamptz - :at_most_every::interval);
+
+-- name: insert_session!
+INSERT INTO sessions (tenant_id, id, user_id, hash, created_at, expires_at, last_seen_at, user_agent, address)
+VALUES (:tenant_id, :id, :user_id, :hash, :now, :expires_at, :now, :user_agent, :address);
+
+-- name: find_session^
+-- With what its person is and may today: who was disabled, or given another role, is so at once.
+SELECT s.id, s.tenant_id, s.user_id, s.hash, s.created_at, s.expires_at, s.last_seen_at, s.revoked_at, s.user_agent, s.address,
+    m.role, u.status AS user_status
+FROM sessions s
+JOIN memberships m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id
+JOIN users u ON u.id = s.user_id
+WHERE s.tenant_id = :tenant_id AND s.id = :id;
+
+-- name: list_sessions
+-- Those usable at a moment, newest first.
+SELECT s.id, s.tenant_id, s.user_id, s.hash, s.created_at, s.expires_at, s.last_seen_at, s.revoked_at, s.user_agent, s.address,
+    m.role, u.status AS user_status
+FROM sessions s
+JOIN memberships m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id
+JOIN users u ON u.id = s.user_id
+WHERE s.tenant_id = :tenant_id AND s.user_id = :user_id AND s.revoked_at IS NULL AND s.expires_at > :now
+ORDER BY s.id DESC;
+
+-- name: touch_session!
+-- Between processes too: once in so many seconds, not once a request.
+UPDATE sessions s SET last_seen_at = :now::timestamptz
+WHERE s.tenant_id = :tenant_id AND s.id = :id AND s.last_seen_at <= :now::timestamptz - :at_most_every::interval;
+
+-- name: revoke_sessions
+-- One of a person's, or all of them; except the one that asks, if it is named.
+UPDATE sessions s SET revoked_at = :now
+WHERE s.tenant_id = :tenant_id AND s.user_id = :user_id AND s.revoked_at IS NULL
+    AND (:id::uuid IS NULL OR s.id = :id) AND (:keep::uuid IS NULL OR s.id <> :keep)
+RETURNING s.id;

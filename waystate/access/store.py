@@ -1,25 +1,44 @@
-"""API keys in PostgreSQL."""
+"""API keys and sessions in PostgreSQL.
 
-from collections.abc import Sequence
+Whatever reads sessions runs in a transaction of role `waystate_work` with `app.tenant_id` set: people are of no single tenant.
+"""
+
+import hmac
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from asyncpg import Record
+
 from waystate.access.model import ApiKey, make_key
+from waystate.access.permissions import DATA_PLANE, Role, Scope
+from waystate.access.sessions import TTL, Session, is_over
+from waystate.access.tokens import PresentedToken, make_token
 from waystate.db.pool import Connection, load_queries
 from waystate.errors import NotFound
-from waystate.ids import TenantId
+from waystate.ids import TenantId, new_id
 
 _queries = load_queries(__file__)
+_SCOPES = {each.value: each for each in Scope}
 
+_LONGEST_AGENT = 300
 TOUCH_EVERY = timedelta(minutes=1)
 """`last_used_at` says "still in use", for which a minute is close enough and a write a request is too much."""
 
 
 async def create_key(
-    conn: Connection, tenant_id: TenantId, name: str, now: datetime, expires_at: datetime | None = None
+    conn: Connection,
+    tenant_id: TenantId,
+    name: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+    *,
+    scopes: Iterable[Scope] = DATA_PLANE,
+    created_by: UUID | None = None,
+    replaces: UUID | None = None,
 ) -> tuple[ApiKey, str]:
     """The key and its plaintext, to be shown once: only its SHA-256 is stored."""
-    key, plaintext = make_key(tenant_id, name, now, expires_at)
+    key, plaintext = make_key(tenant_id, name, now, expires_at, scopes=scopes, created_by=created_by, replaces=replaces)
     await insert_many(conn, tenant_id, [key])
     return key, plaintext
 
@@ -31,7 +50,10 @@ async def insert_many(conn: Connection, tenant_id: TenantId, keys: Sequence[ApiK
         ids=[key.id for key in keys],
         names=[key.name for key in keys],
         hashes=[key.hash for key in keys],
+        scopes=[",".join(sorted(key.scopes)) for key in keys],
         created_at=[key.created_at for key in keys],
+        created_by=[key.created_by for key in keys],
+        replaces=[key.replaces for key in keys],
         expires_at=[key.expires_at for key in keys],
     )
     if len(written) < len(keys):
@@ -40,12 +62,12 @@ async def insert_many(conn: Connection, tenant_id: TenantId, keys: Sequence[ApiK
 
 async def find_key(conn: Connection, tenant_id: TenantId, key_id: UUID) -> ApiKey | None:
     row = await _queries.find_key(conn, tenant_id=tenant_id, id=key_id)
-    return None if row is None else ApiKey(**row)
+    return None if row is None else _key(row)
 
 
 async def list_keys(conn: Connection, tenant_id: TenantId, *, usable_at: datetime | None = None) -> list[ApiKey]:
     """Newest first; with `usable_at`, without those revoked or expired then."""
-    return [ApiKey(**row) for row in await _queries.list_keys(conn, tenant_id=tenant_id, usable_at=usable_at)]
+    return [_key(row) for row in await _queries.list_keys(conn, tenant_id=tenant_id, usable_at=usable_at)]
 
 
 async def revoke_key(conn: Connection, tenant_id: TenantId, key_id: UUID, now: datetime) -> ApiKey:
@@ -59,9 +81,70 @@ async def revoke_key(conn: Connection, tenant_id: TenantId, key_id: UUID, now: d
 async def revoke_many(conn: Connection, tenant_id: TenantId, key_ids: Sequence[UUID], now: datetime) -> list[ApiKey]:
     """Those that are the tenant's."""
     rows = await _queries.revoke_many(conn, tenant_id=tenant_id, ids=list(key_ids), now=now)
-    return [ApiKey(**row) for row in rows]
+    return [_key(row) for row in rows]
 
 
 async def touch_many(conn: Connection, tenant_id: TenantId, key_ids: Sequence[UUID], now: datetime) -> None:
     """At most once in `TOUCH_EVERY` for each key, whoever else does it."""
     await _queries.touch_many(conn, tenant_id=tenant_id, ids=list(key_ids), now=now, at_most_every=TOUCH_EVERY)
+
+
+async def create_session(
+    conn: Connection, tenant_id: TenantId, user_id: UUID, now: datetime, *, user_agent: str = "", address: str = ""
+) -> tuple[UUID, str]:
+    """The session's id, and its token in clear, which exists only here. The person must be a member of the tenant."""
+    session_id = new_id()
+    token, hashed = make_token("wss", tenant_id, session_id)
+    await _queries.insert_session(
+        conn,
+        tenant_id=tenant_id,
+        id=session_id,
+        user_id=user_id,
+        hash=hashed,
+        now=now,
+        expires_at=now + TTL,
+        user_agent=user_agent[:_LONGEST_AGENT],
+        address=address,
+    )
+    return session_id, token
+
+
+async def find_session(conn: Connection, presented: PresentedToken, now: datetime) -> Session | None:
+    """The session of the token, usable or not; its use is noted once a minute."""
+    row = await _queries.find_session(conn, tenant_id=presented.tenant_id, id=presented.id)
+    if row is None or not hmac.compare_digest(row["hash"], presented.hash):
+        return None
+    session = _session(row)
+    if session.revoked_at is None and session.last_seen_at <= now - TOUCH_EVERY and not is_over(session, now):
+        await _queries.touch_session(conn, tenant_id=presented.tenant_id, id=presented.id, now=now, at_most_every=TOUCH_EVERY)
+    return session
+
+
+async def list_sessions(conn: Connection, tenant_id: TenantId, user_id: UUID, now: datetime) -> list[Session]:
+    """A person's usable ones in this tenant, newest first."""
+    rows = await _queries.list_sessions(conn, tenant_id=tenant_id, user_id=user_id, now=now)
+    return [each for each in map(_session, rows) if not is_over(each, now)]
+
+
+async def revoke_sessions(
+    conn: Connection,
+    tenant_id: TenantId,
+    user_id: UUID,
+    now: datetime,
+    *,
+    session_id: UUID | None = None,
+    keep: UUID | None = None,
+) -> list[UUID]:
+    """One of a person's, or all but `keep`; those that were not revoked before. Refused everywhere within a second."""
+    rows = await _queries.revoke_sessions(conn, tenant_id=tenant_id, user_id=user_id, id=session_id, keep=keep, now=now)
+    return [row["id"] for row in rows]
+
+
+def _key(row: Record) -> ApiKey:
+    """A scope that a newer release gave means nothing to this one."""
+    known = frozenset(_SCOPES[each] for each in row["scopes"] if each in _SCOPES)
+    return ApiKey(**{**row, "scopes": known})
+
+
+def _session(row: Record) -> Session:
+    return Session(**{**row, "tenant_id": TenantId(row["tenant_id"]), "role": Role(row["role"])})

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from waystate.access import store as access_store
-from waystate.access.model import parse_key
+from waystate.access.tokens import parse_token
 from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.errors import WaystateError
@@ -129,7 +129,7 @@ async def set_up(db: Database, vault: Vault, simulator_url: str, kept: dict[str,
 
 async def _is_known(conn: Any, api_key: str) -> bool:
     try:
-        key_id: UUID = parse_key(api_key).id
+        key_id: UUID = parse_token(api_key).id
     except WaystateError:
         return False
     key = await access_store.find_key(conn, TENANT, key_id)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel
 
 from waystate import json
-from waystate.access.auth import Authenticator, facts_of
+from waystate.access.guard import Guard
 from waystate.access.model import Principal
 from waystate.clock import Clock
 from waystate.db.pool import Database
@@ -53,7 +53,6 @@ class DeadLetterRoutes:
         self,
         db: Database,
         directory: Directory,
-        authenticator: Authenticator,
         relay_hint: Hint,
         changed: Changed,
         clock: Clock,
@@ -62,14 +61,10 @@ class DeadLetterRoutes:
     ) -> None:
         self._db = db
         self._directory = directory
-        self._authenticator = authenticator
         self._relay_hint = relay_hint
         self._changed = changed
         self._clock = clock
         self._lanes = lanes
-
-    async def caller(self, request: Request) -> Principal:
-        return await self._authenticator.authenticate(facts_of(request.scope))
 
     async def page(
         self, principal: Principal, wanted: Filter, *, status: Status | None, before: UUID | None, limit: int
@@ -127,16 +122,16 @@ class DeadLetterRoutes:
             return render_bulk(results, following, await dead_letter_store.count_open(conn, principal.tenant_id))
 
 
-def dead_letter_routes(routes: DeadLetterRoutes) -> APIRouter:
+def dead_letter_routes(routes: DeadLetterRoutes, guard: Guard) -> APIRouter:
     router = APIRouter(prefix="/v1/dead-letters", tags=["Dead letters"])
-    _add_reading(router, routes)
-    _add_one(router, routes)
-    _add_many(router, routes)
+    _add_reading(router, routes, guard)
+    _add_one(router, routes, guard)
+    _add_many(router, routes, guard)
     return router
 
 
-def _add_reading(router: APIRouter, routes: DeadLetterRoutes) -> None:
-    Caller = Annotated[Principal, Depends(routes.caller)]
+def _add_reading(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
+    Caller = Annotated[Principal, Depends(guard)]
 
     @router.get("", summary="What could not be used, newest first")
     async def list_dead_letters(
@@ -158,8 +153,8 @@ def _add_reading(router: APIRouter, routes: DeadLetterRoutes) -> None:
         return await routes.read(principal, letter_id)
 
 
-def _add_one(router: APIRouter, routes: DeadLetterRoutes) -> None:
-    Caller = Annotated[Principal, Depends(routes.caller)]
+def _add_one(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
+    Caller = Annotated[Principal, Depends(guard)]
 
     @router.patch("/{letter_id}", summary="Mend the payload", responses=_REFUSED, openapi_extra=_takes(Edit))
     async def edit_dead_letter(letter_id: UUID, request: Request, principal: Caller) -> DeadLetterAnswer:
@@ -190,8 +185,8 @@ def _add_one(router: APIRouter, routes: DeadLetterRoutes) -> None:
         return Discarded(message=result.message)
 
 
-def _add_many(router: APIRouter, routes: DeadLetterRoutes) -> None:
-    Caller = Annotated[Principal, Depends(routes.caller)]
+def _add_many(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
+    Caller = Annotated[Principal, Depends(guard)]
 
     @router.post("/replay", summary=f"Replay many, {MAX_BULK:,} a call", openapi_extra=_takes(Selection))
     async def replay_dead_letters(request: Request, principal: Caller) -> BulkAnswer:
@@ -211,7 +206,7 @@ def _add_many(router: APIRouter, routes: DeadLetterRoutes) -> None:
 
 
 def actor_of(principal: Principal) -> Actor:
-    return Actor(principal.kind, principal.key_id)
+    return Actor(principal.kind, principal.id)
 
 
 def _refuse(result: Result) -> NoReturn:

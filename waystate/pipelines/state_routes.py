@@ -9,7 +9,9 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from waystate import json
-from waystate.access.auth import Authenticator, facts_of
+from waystate.access.auth import facts_of
+from waystate.access.guard import Guard
+from waystate.access.permissions import OPERATIONS, Operation
 from waystate.cache.process import ProcessCache
 from waystate.clock import Clock
 from waystate.contacts.model import Identity
@@ -28,7 +30,6 @@ from waystate.pipelines.mappings import no_number, number_of, parse_identity, re
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.payloads import ChangeStatus, Correlate, TrackMessage
 from waystate.pipelines.shared_mappings import SharedMappings, conversation_key, known, open_key
-from waystate.pipelines.tenant_limit import TenantLimit
 from waystate.pipelines.tracking import Tracked, Tracking
 from waystate.pipelines.workers import Hint
 from waystate.tenants.routing import Directory, TenantView
@@ -37,6 +38,11 @@ from waystate.web.metrics import Metrics
 from waystate.web.problems import parse_body
 
 BATCH = 500
+_GET_MAPPING = OPERATIONS["GET", "/state/mapping/{waId}"]
+_GET_CONVERSATION = OPERATIONS["GET", "/state/conversation/{conversationId}"]
+_TRACK = OPERATIONS["POST", "/state/message"]
+_CHANGE = OPERATIONS["PATCH", "/state/message/{messageId}"]
+_CORRELATE = OPERATIONS["POST", "/state/correlation"]
 _CLOCK_TOLERANCE = timedelta(days=1)
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -52,7 +58,7 @@ class StateRoutes:
         self,
         db: Database,
         directory: Directory,
-        authenticator: Authenticator,
+        guard: Guard,
         metrics: Metrics,
         meter: Meter,
         relay_hint: Hint,
@@ -62,18 +68,16 @@ class StateRoutes:
         cache_ttl: float,
         max_body: int,
         shared: SharedMappings | None = None,
-        limit: TenantLimit | None = None,
     ) -> None:
         self._db = db
         self._directory = directory
-        self._authenticator = authenticator
+        self._guard = guard
         self._metrics = metrics
         self._meter = meter
         self._relay_hint = relay_hint
         self._clock = clock
         self._max_body = max_body
         self._shared = shared
-        self._limit = limit
         self._hits, self._misses = metrics.cache_hits_total, metrics.cache_misses_total
         self.cache: ProcessCache[bytes] = ProcessCache(size=cache_size, ttl=cache_ttl, monotonic=time.monotonic)
         self.forget_contacts: Callable[[TenantId, Iterable[UUID]], None] = self._forget_here
@@ -85,15 +89,15 @@ class StateRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            ("GET", "/state/mapping/{waId}", self.get_mapping),
-            ("GET", "/state/conversation/{conversationId}", self.get_conversation),
-            ("POST", "/state/message", self.track_message),
-            ("PATCH", "/state/message/{messageId}", self.change_status),
-            ("POST", "/state/correlation", self.correlate),
+            (_GET_MAPPING.method, _GET_MAPPING.path, self.get_mapping),
+            (_GET_CONVERSATION.method, _GET_CONVERSATION.path, self.get_conversation),
+            (_TRACK.method, _TRACK.path, self.track_message),
+            (_CHANGE.method, _CHANGE.path, self.change_status),
+            (_CORRELATE.method, _CORRELATE.path, self.correlate),
         ]
 
     async def get_mapping(self, request: Request) -> Response:
-        tenant = await self._tenant(request)
+        tenant = await self._tenant(request, _GET_MAPPING)
         number = request.query("phoneNumberId")
         key = (tenant, "wa", request.tail, number)
         cached = self.cache.find(key)
@@ -112,7 +116,7 @@ class StateRoutes:
         return json_response(body)
 
     async def get_conversation(self, request: Request) -> Response:
-        tenant = await self._tenant(request)
+        tenant = await self._tenant(request, _GET_CONVERSATION)
         key = (tenant, "conv", request.tail)
         cached = self.cache.find(key)
         if cached is not None:
@@ -134,7 +138,7 @@ class StateRoutes:
 
     async def track_message(self, request: Request) -> Response:
         body = parse_body(TrackMessage, await request.body(self._max_body))
-        tenant = await self._tenant(request, body.tenant_id)
+        tenant = await self._tenant(request, _TRACK, body.tenant_id)
         direction = Direction(body.direction)
         status = parse_status(body.status, direction)
         if status is None:
@@ -162,7 +166,7 @@ class StateRoutes:
 
     async def change_status(self, request: Request) -> Response:
         body = parse_body(ChangeStatus, await request.body(self._max_body))
-        tenant = await self._tenant(request, body.tenant_id)
+        tenant = await self._tenant(request, _CHANGE, body.tenant_id)
         change = StatusChange(
             message_id=json.clean_text(request.tail),
             status=body.status,
@@ -175,7 +179,7 @@ class StateRoutes:
 
     async def correlate(self, request: Request) -> Response:
         body = parse_body(Correlate, await request.body(self._max_body))
-        tenant = await self._tenant(request)
+        tenant = await self._tenant(request, _CORRELATE)
         wanted = Correlation(
             conversation_id=body.conversation_id,
             communication_id=body.communication_id,
@@ -194,17 +198,18 @@ class StateRoutes:
         for contact in contacts:
             self.cache.invalidate((tenant, contact))
 
-    async def _tenant(self, request: Request, named: str | None = None) -> TenantId:
+    async def _tenant(self, request: Request, operation: Operation, named: str | None = None) -> TenantId:
         facts = facts_of(request.scope)
         if named is not None and facts.tenant is None:
             facts = facts._replace(tenant=named.encode("utf-8"))
-        principal = self._authenticator.find_cached(facts) or await _answer(self._authenticator.authenticate(facts))
+        guard = self._guard
+        principal = guard.find_admitted(facts, operation) if guard.limit is None else None
+        if principal is None:
+            principal = await _answer(guard.admit(facts, operation))
         if named is not None and named != principal.tenant_id:
             raise BadRequest(
                 "tenant_mismatch", "The body's tenantId is not the tenant of this call. Leave it out, or name the same one."
             )
-        if self._limit is not None:
-            await self._limit.check(principal.tenant_id)
         return principal.tenant_id
 
     def _fill(self, key: object, tenant: TenantId, conversation: Conversation, body: bytes, stamp: int) -> None:

@@ -1,13 +1,9 @@
 """How many requests a tenant may make in a second, over `/state` and `/v1` together."""
 
-from collections.abc import Awaitable, Callable
-
-from fastapi import Request
-
-from waystate.access.auth import Authenticator, facts_of
+from waystate.access.auth import Facts
+from waystate.access.model import Principal
 from waystate.cache.limits import Limits
 from waystate.errors import TooMany
-from waystate.ids import TenantId
 
 
 class TenantLimit:
@@ -18,21 +14,11 @@ class TenantLimit:
         self._per_second = per_second
         self._burst = max(1.0, per_second)
 
-    async def check(self, tenant: TenantId) -> None:
-        wait = await self._limits.take(f"t:{{{tenant}}}:rate:http", self._per_second, self._burst)
+    async def __call__(self, principal: Principal, _: Facts) -> None:
+        wait = await self._limits.take(f"t:{{{principal.tenant_id}}}:rate:http", self._per_second, self._burst)
         if wait is not None:
             raise TooMany(
                 "tenant_rate_limit",
                 f"This tenant may make {self._per_second:g} requests a second. Send the same again after Retry-After seconds.",
                 retry_after=wait,
             )
-
-
-def within_limit(authenticator: Authenticator, limit: TenantLimit) -> Callable[[Request], Awaitable[None]]:
-    """A dependency for a router of the framework; the lane checks by itself."""
-
-    async def check(request: Request) -> None:
-        principal = await authenticator.authenticate(facts_of(request.scope))
-        await limit.check(principal.tenant_id)
-
-    return check

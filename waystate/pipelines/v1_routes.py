@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
-from waystate.access.auth import Authenticator, facts_of
+from waystate.access.guard import Guard
 from waystate.access.model import Principal
 from waystate.clock import Clock
 from waystate.db.pool import Database
@@ -12,13 +12,10 @@ from waystate.pipelines.trace import trace
 from waystate.tenants.routing import Directory
 
 
-def v1_routes(db: Database, directory: Directory, authenticator: Authenticator, clock: Clock) -> APIRouter:
+def v1_routes(db: Database, directory: Directory, guard: Guard, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["Messages"])
 
-    async def caller(request: Request) -> Principal:
-        return await authenticator.authenticate(facts_of(request.scope))
-
-    Caller = Annotated[Principal, Depends(caller)]
+    Caller = Annotated[Principal, Depends(guard)]
 
     @router.get("/messages/{message_id}/trace", summary="Where a message is, and why")
     async def get_trace(message_id: str, principal: Caller) -> dict[str, Any]:

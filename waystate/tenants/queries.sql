@@ -11,8 +11,8 @@ RETURNING t.id;
 SELECT t.id, t.name, t.settings FROM tenants t WHERE t.id = ANY(:ids::text[]);
 
 -- name: list_tenants
--- Pages by id. Two rows also answer whether there is only one tenant.
-SELECT t.id, t.name, t.settings FROM tenants t WHERE (:after::text IS NULL OR t.id > :after) ORDER BY t.id LIMIT :page::int;
+-- Pages by id. Two rows also answer whether there is only one tenant. The platform's own has no customers.
+SELECT t.id, t.name, t.settings FROM tenants t WHERE t.id <> 'platform' AND (:after::text IS NULL OR t.id > :after) ORDER BY t.id LIMIT :page::int;
 
 -- name: lock_tenant^
 -- Two set-ups of one tenant take turns: each seals secrets under the row id it read, so nobody may choose that id meanwhile.

@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 
 from waystate.access import store
-from waystate.access.model import matches, parse_key
+from waystate.access.model import matches
+from waystate.access.tokens import parse_token
 from waystate.db.pool import Database
 from waystate.errors import NotFound
 from waystate.ids import TenantId, new_id
@@ -26,7 +27,7 @@ async def _tenants(db: Database) -> None:
 async def test_a_key_is_found_by_what_stands_in_it(db: Database) -> None:
     async with db.tenant(A) as conn:
         key, plaintext = await store.create_key(conn, A, "bridge", NOW, NOW + timedelta(days=1))
-    presented = parse_key(plaintext)
+    presented = parse_token(plaintext)
     async with db.tenant(presented.tenant_id) as conn:
         found = await store.find_key(conn, presented.tenant_id, presented.id)
     assert found == key

@@ -7,7 +7,8 @@ import pytest
 
 from waystate.access import store
 from waystate.access.auth import Authenticator, Facts
-from waystate.access.model import Principal, make_key, parse_key
+from waystate.access.model import Principal, make_key
+from waystate.access.tokens import parse_token
 from waystate.db.pool import Database
 from waystate.errors import Refused
 from waystate.ids import TenantId
@@ -68,7 +69,7 @@ async def key_of(db: Database, tenant: TenantId, time: Time, expires_in: float |
     async with db.tenant(tenant) as conn:
         expires_at = None if expires_in is None else time.now() + timedelta(seconds=expires_in)
         key, plaintext = await store.create_key(conn, tenant, "bridge", time.now(), expires_at)
-    return Principal(tenant, "key", key.id), plaintext.encode()
+    return Principal(tenant, "key", key.id, key.scopes), plaintext.encode()
 
 
 async def refused(authenticator: Authenticator, facts: Facts) -> tuple[int, str]:
@@ -99,9 +100,9 @@ async def test_a_revoked_key_is_refused_within_a_second(db: Database, by_key: Au
     principal, key = await key_of(db, A, time)
     facts = Facts("/state/message", api_key=key)
     await by_key.authenticate(facts)
-    assert principal.key_id is not None
+    assert principal.id is not None
     async with db.tenant(A) as conn:
-        await store.revoke_key(conn, A, principal.key_id, time.now())
+        await store.revoke_key(conn, A, principal.id, time.now())
     time.passed = 1.0
     assert await refused(by_key, facts) == (401, "api_key_revoked")
     with pytest.raises(Refused, match="revoked"):
@@ -112,10 +113,10 @@ async def test_a_revocation_in_this_process_counts_at_once(db: Database, by_key:
     principal, key = await key_of(db, A, time)
     facts = Facts("/state/message", api_key=key)
     await by_key.authenticate(facts)
-    assert principal.key_id is not None
+    assert principal.id is not None
     async with db.tenant(A) as conn:
-        await store.revoke_key(conn, A, principal.key_id, time.now())
-    by_key.forget_keys()
+        await store.revoke_key(conn, A, principal.id, time.now())
+    by_key.forget()
     assert await refused(by_key, facts) == (401, "api_key_revoked")
 
 
@@ -143,10 +144,10 @@ async def test_the_id_of_a_key_with_another_secret_is_unknown(db: Database, by_k
     _, invented = make_key(A, "invented", time.now())
     async with db.tenant(A) as conn:
         # The row of the real key, found under the id of the invented one.
-        await conn.execute("UPDATE api_keys SET id = $1", parse_key(invented).id)
+        await conn.execute("UPDATE api_keys SET id = $1", parse_token(invented).id)
     assert await refused(by_key, Facts("/state/message", api_key=invented.encode())) == (401, "api_key_unknown")
     assert await refused(by_key, Facts("/state/message", api_key=key)) == (401, "api_key_unknown")
-    assert principal.key_id is not None
+    assert principal.id is not None
 
 
 async def test_a_typo_is_called_a_typo(db: Database, by_key: Authenticator, time: Time) -> None:
@@ -176,13 +177,13 @@ async def test_a_bad_key_is_not_replaced_by_trust(db: Database, trusting: Authen
 
 async def test_use_of_a_key_is_noted_once_a_minute(db: Database, by_key: Authenticator, time: Time) -> None:
     principal, key = await key_of(db, A, time)
-    assert principal.key_id is not None
+    assert principal.id is not None
     noted = []
     for seconds in (0.0, 30.0, 60.0):
         time.passed = seconds
         await by_key.authenticate(Facts("/x", api_key=key))
         async with db.tenant(A) as conn:
-            found = await store.find_key(conn, A, principal.key_id)
+            found = await store.find_key(conn, A, principal.id)
         assert found is not None
         assert found.last_used_at is not None
         noted.append((found.last_used_at - datetime(2026, 11, 21, 12, 0, tzinfo=UTC)).total_seconds())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waystate.access.auth import Facts, KeyClaim, TrustedClaim, decide, facts_of, why_not_trusted
+from waystate.access.auth import Facts, TokenClaim, TrustedClaim, decide, facts_of, why_not_trusted
 from waystate.errors import BadRequest, Refused, Unauthorized
 
 LOCAL = Facts(path="/state/mapping/919876543210", client_host="127.0.0.1", host=b"localhost:3005", tenant=b"demo-tenant-001")
@@ -144,12 +144,12 @@ def test_a_get_needs_no_content_type() -> None:
 @pytest.mark.parametrize("trusted", [True, False])
 def test_a_key_is_read_from_either_header(trusted: bool) -> None:
     for header in [(b"authorization", b"Bearer wsk.a"), (b"authorization", b"bearer  wsk.a "), (b"x-api-key", b"wsk.a")]:
-        assert decide(facts_of(scope(header, (b"x-tenant-id", b"a"))), trusted=trusted) == KeyClaim(b"wsk.a", b"a")
+        assert decide(facts_of(scope(header, (b"x-tenant-id", b"a"))), trusted=trusted) == TokenClaim(b"wsk.a", b"a")
 
 
 def test_the_same_key_in_both_headers_is_one_key() -> None:
     facts = facts_of(scope((b"authorization", b"Bearer wsk.a"), (b"x-api-key", b"wsk.a")))
-    assert decide(facts, trusted=False) == KeyClaim(b"wsk.a", None)
+    assert decide(facts, trusted=False) == TokenClaim(b"wsk.a", None)
 
 
 def test_two_different_keys_are_refused() -> None:
@@ -166,12 +166,12 @@ def test_a_credential_of_another_kind_is_never_passed_over(value: bytes, trusted
 
 
 def test_an_api_key_beside_another_scheme_is_used() -> None:
-    assert decide(Facts("/", authorization=b"Basic eA==", api_key=b"wsk.a"), trusted=False) == KeyClaim(b"wsk.a", None)
+    assert decide(Facts("/", authorization=b"Basic eA==", api_key=b"wsk.a"), trusted=False) == TokenClaim(b"wsk.a", None)
 
 
 def test_an_empty_key_is_a_key_and_not_a_way_around_it() -> None:
-    assert decide(LOCAL._replace(api_key=b""), trusted=True) == KeyClaim(b"", b"demo-tenant-001")
-    assert decide(LOCAL._replace(authorization=b"Bearer "), trusted=True) == KeyClaim(b"", b"demo-tenant-001")
+    assert decide(LOCAL._replace(api_key=b""), trusted=True) == TokenClaim(b"", b"demo-tenant-001")
+    assert decide(LOCAL._replace(authorization=b"Bearer "), trusted=True) == TokenClaim(b"", b"demo-tenant-001")
 
 
 @pytest.mark.parametrize("name", [b"host", b"x-tenant-id", b"authorization", b"content-type", b"content-length"])

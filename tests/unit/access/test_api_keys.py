@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waystate.access.model import ApiKey, check_usable, make_key, matches, parse_key
+from waystate.access.model import ApiKey, check_usable, make_key, matches
+from waystate.access.tokens import parse_token
 from waystate.errors import BadRequest, Unauthorized
 from waystate.ids import TenantId
 
@@ -16,7 +17,7 @@ TENANT = TenantId("demo-tenant-001")
 
 def test_a_key_names_its_tenant_and_its_row_and_ends_in_a_secret() -> None:
     key, plaintext = make_key(TENANT, "bridge", NOW)
-    presented = parse_key(plaintext)
+    presented = parse_token(plaintext)
     assert plaintext.startswith("wsk.demo-tenant-001.")
     assert (presented.tenant_id, presented.id) == (TENANT, key.id)
     assert matches(key, presented)
@@ -32,7 +33,7 @@ def test_no_two_keys_are_alike() -> None:
 @given(tenant=st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True))
 def test_every_tenant_has_keys_that_can_be_read_back(tenant: str) -> None:
     key, plaintext = make_key(TenantId(tenant), "any", NOW)
-    assert parse_key(plaintext)[:2] == (tenant, key.id)
+    assert parse_token(plaintext)[:3] == ("wsk", tenant, key.id)
     assert len(plaintext) <= 140
 
 
@@ -41,7 +42,7 @@ def test_a_typo_anywhere_is_told_apart_from_an_unknown_key() -> None:
     for place in range(len(plaintext)):
         other = "B" if plaintext[place] == "A" else "A"
         with pytest.raises(Unauthorized) as caught:
-            parse_key(plaintext[:place] + other + plaintext[place + 1 :])
+            parse_token(plaintext[:place] + other + plaintext[place + 1 :])
         assert caught.value.code == "api_key_malformed"
 
 
@@ -49,7 +50,7 @@ def test_a_typo_anywhere_is_told_apart_from_an_unknown_key() -> None:
 @given(text=st.text(max_size=200))
 def test_any_other_text_is_no_key(text: str) -> None:
     with pytest.raises(Unauthorized, match="Copy it again"):
-        parse_key(text)
+        parse_token(text)
 
 
 @pytest.mark.parametrize("change", [lambda key: key[:-1], lambda key: key + "0", lambda key: " " + key, lambda key: key + "\n"])
@@ -57,13 +58,13 @@ def test_a_part_of_a_key_is_no_key(change: object) -> None:
     _, plaintext = make_key(TENANT, "bridge", NOW)
     assert callable(change)
     with pytest.raises(Unauthorized):
-        parse_key(change(plaintext))
+        parse_token(change(plaintext))
 
 
 def test_the_key_of_another_row_does_not_match() -> None:
     key, _ = make_key(TENANT, "bridge", NOW)
     _, other = make_key(TENANT, "bridge", NOW)
-    assert not matches(key, parse_key(other))
+    assert not matches(key, parse_token(other))
 
 
 def changed(key: ApiKey, *, revoked_at: datetime | None = None, expires_at: datetime | None = None) -> ApiKey:

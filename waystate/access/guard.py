@@ -1,0 +1,63 @@
+"""The door of every operation: who calls, whether it may, whether a browser was tricked into it, whether it is too often."""
+
+from collections.abc import Awaitable, Callable, Collection
+
+from starlette.requests import Request
+
+from waystate.access.auth import Authenticator, Facts, facts_of
+from waystate.access.browser import check_browser
+from waystate.access.model import Principal
+from waystate.access.permissions import OPERATIONS, Operation, roles_of
+from waystate.errors import Forbidden
+
+Limit = Callable[[Principal, Facts], Awaitable[None]]
+"""Raises `TooMany`."""
+
+
+class Guard:
+    """As a dependency of the framework (`Depends(guard)`) it finds the operation by the route; the lane names it.
+
+    `origins` are the pages that may act with a session's cookie beside our own.
+    """
+
+    def __init__(self, authenticator: Authenticator, *, origins: Collection[str] = (), limit: Limit | None = None) -> None:
+        self._authenticator = authenticator
+        self._origins = frozenset(origins)
+        self.limit = limit
+
+    async def __call__(self, request: Request) -> Principal:
+        return await self.admit(facts_of(request.scope), operation_of(request))
+
+    async def admit(self, facts: Facts, operation: Operation) -> Principal:
+        """The caller, who may do this; `Refused` else."""
+        principal = self.find_admitted(facts, operation)
+        if principal is None:
+            principal = self._checked(await self._authenticator.authenticate(facts), facts, operation)
+        if self.limit is not None:
+            await self.limit(principal, facts)
+        return principal
+
+    def find_admitted(self, facts: Facts, operation: Operation) -> Principal | None:
+        """From memory, `limit` not yet asked; None means "ask `admit`"."""
+        principal = self._authenticator.find_cached(facts)
+        return None if principal is None else self._checked(principal, facts, operation)
+
+    def _checked(self, principal: Principal, facts: Facts, operation: Operation) -> Principal:
+        if operation.scope not in principal.scopes:
+            raise _missing(operation, principal)
+        if facts.cookie is not None:
+            check_browser(facts, origins=self._origins)
+        return principal
+
+
+def operation_of(request: Request) -> Operation:
+    """A route without an entry in the table is nobody's: `test_permissions` finds it before anyone else does."""
+    return OPERATIONS[request.method, request.scope["route"].path]
+
+
+def _missing(operation: Operation, principal: Principal) -> Forbidden:
+    scope = str(operation.scope)
+    if principal.kind == "session":
+        roles = " or ".join(roles_of(operation.scope)) if operation.scope is not None else "nobody"
+        return Forbidden("role_insufficient", f"This takes the role {roles}. Ask an administrator of the tenant.", scope=scope)
+    return Forbidden("scope_missing", f"This credential does not have the scope {scope}. Use a key that has it.", scope=scope)
