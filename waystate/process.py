@@ -73,6 +73,10 @@ class Service:
             webhooks = self._waystate.webhook_lane()
             self._webhooks = Listener(webhooks, config.host, config.webhook_port, setting="WEBHOOK_PORT")
         self._waystate.start()
+        what = "the API is" if self._roles == [Role.API] else "serving"
+        print(f"waystate: {what} on http://{config.host}:{config.port} (docs: /docs)", flush=True)
+        if config.webhook_port is not None:
+            print(f"waystate: webhooks alone on http://{config.host}:{config.webhook_port}", flush=True)
 
 
 def run(config: Config, role: Role) -> int:

@@ -69,10 +69,6 @@ def _keep_running(postgres: EmbeddedPostgres) -> None:
 
 def _run_prepared(config: Config, role: Role | None) -> int:
     if role is None or role is Role.API:
-        what = "serving" if role is None else "the API is"
-        print(f"waystate: {what} on http://{config.host}:{config.port} (docs: /docs)", flush=True)
-        if config.webhook_port is not None:
-            print(f"waystate: webhooks alone on http://{config.host}:{config.webhook_port}", flush=True)
         return serve_worker(f"waystate.process:create{'' if role is None else '_api'}", config.host, config.port, config)
     from waystate.process import run as run_role
 
