@@ -105,6 +105,15 @@ def prepare() -> None:
         run()
 
 
+@app.command("try-message", hidden=True)
+def try_message() -> None:
+    """Work one suspected message of a queue, told on standard input. A consumer starts this by itself."""
+    from waystate.trial import run
+
+    with explained():
+        raise typer.Exit(run())
+
+
 @app.command()
 def version() -> None:
     """Print the version."""

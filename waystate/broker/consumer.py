@@ -2,7 +2,7 @@
 
 Nothing is ever handed back singly: one negative acknowledgement with more than one message out breaks the order. What cannot
 be worked now stays in hand; what was out when a process died comes back first and is worked in small batches, and after another
-death one message at a time, so that a message that kills is found alone.
+death one message at a time, so that a message that kills is found alone. That it does is shown in a process of its own.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from waystate.broker.connection import AWAY, Broker
 from waystate.broker.topology import Topology
-from waystate.errors import ConfigError, Retry
+from waystate.errors import ConfigError, Retry, WaystateError
 
 log = structlog.get_logger()
 
 R = TypeVar("R")
 
-MAX_TRIES = 2
-"""Times that a message may be begun first of all after a death, and not ended: the next time it is set aside."""
+MAX_TRIES = 1
+"""Times that a message may be begun here, alone and first of all after deaths, and not ended: then in a process of its own."""
 MAX_FAILURES = 5
 """Times that a single message may fail in our own code, and not for an outage, before it is set aside."""
 PREFETCH = 1000
@@ -61,6 +61,12 @@ SetAside = Callable[[Delivery, str], Awaitable[None]]
 """Keeps a message that cannot be worked, with the reason."""
 Try = Callable[[Delivery], Awaitable[int]]
 """Records durably that this message is begun, alone, after deaths; how often it has been, this time included."""
+TryApart = Callable[[Delivery], Awaitable[str | None]]
+"""Works it in a process of its own: None when it is done, else how that process died. `Untried` when it told nothing."""
+
+
+class Untried(WaystateError):
+    """What a trial could not settle is worked here."""
 
 
 class Consumer:
@@ -71,6 +77,7 @@ class Consumer:
         handle: Handle,
         set_aside: SetAside,
         record_try: Try,
+        try_apart: TryApart,
         *,
         topology: Topology,
         batch: int,
@@ -80,6 +87,7 @@ class Consumer:
         self._handle = handle
         self._set_aside = set_aside
         self._record_try = record_try
+        self._try_apart = try_apart
         self._batch = batch
         self._stopping = asyncio.Event()
         self._is_giving_way = False
@@ -147,8 +155,7 @@ class Consumer:
     async def _work(self, batch: Sequence[Delivery], *, is_first: bool) -> None:
         """The order of what is tried here is the queue's order; nothing is given up but what is set aside."""
         first = batch[0]
-        if is_first and first.returns >= _ALONE and await self._retrying(lambda: self._record_try(first)) > MAX_TRIES:
-            await self._retrying(lambda: self._set_aside(first, f"Processes died {MAX_TRIES + 1} times on it."))
+        if is_first and first.returns >= _ALONE and await self._is_settled_apart(first):
             return
         try:
             await self._retrying(lambda: self._handle(batch))
@@ -160,6 +167,20 @@ class Consumer:
             )
             for delivery in batch:
                 await self._work_one(delivery)
+
+    async def _is_settled_apart(self, suspect: Delivery) -> bool:
+        """A suspect that was begun here before is worked, or shown to kill, where it kills nobody else."""
+        if await self._retrying(lambda: self._record_try(suspect)) <= MAX_TRIES:
+            return False
+        try:
+            ending = await self._retrying(lambda: self._try_apart(suspect))
+        except Untried as error:
+            log.warning("A suspected message is worked here.", operation="consume", queue=self.queue, error=str(error))
+            return False
+        if ending is not None:
+            log.error("A message kills processes; it is set aside.", operation="consume", queue=self.queue, ending=ending)
+            await self._retrying(lambda: self._set_aside(suspect, f"A process of its own died on it: {ending}."))
+        return True
 
     async def _work_one(self, delivery: Delivery) -> None:
         for failures in range(1, MAX_FAILURES + 1):

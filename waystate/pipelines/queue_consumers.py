@@ -1,7 +1,7 @@
 """The consumers of the five queues and of their partitions, in one process."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from waystate.broker.connection import Broker, Depth
-from waystate.broker.consumer import Consumer
+from waystate.broker.consumer import Consumer, Delivery
 from waystate.broker.topology import QueueNames, topology_of
 from waystate.clock import Clock
 from waystate.db.pool import Database
@@ -19,6 +19,7 @@ from waystate.ledger import store as ledger_store
 from waystate.pipelines.lanes import share_out
 from waystate.pipelines.queue_payloads import MODELS
 from waystate.pipelines.queues import QueuePipeline
+from waystate.pipelines.trials import try_apart
 
 log = structlog.get_logger()
 
@@ -31,6 +32,7 @@ SHARE = 5.0
 LONGEST_SHARE = 300.0
 _REST = 1.0
 
+TryApart = Callable[[str, Delivery], Awaitable[str | None]]
 Queues = Sequence[tuple[str, str]]
 """The kind of payload and the name of each queue."""
 
@@ -65,6 +67,7 @@ class QueueConsumers:
         batch: int,
         meeting: float = MEETING,
         share_every: float = SHARE,
+        try_apart: TryApart = try_apart,
     ) -> None:
         self._broker = broker
         self._names = names
@@ -74,6 +77,7 @@ class QueueConsumers:
         self._batch = batch
         self._meeting = meeting
         self._share_every = share_every
+        self._try_apart = try_apart
         self._consumers: list[Consumer] = []
         self._stopping = asyncio.Event()
 
@@ -155,6 +159,7 @@ class QueueConsumers:
             partial(self._pipeline.work, kind),
             partial(self._pipeline.set_aside, kind),
             self._pipeline.record_try,
+            partial(self._try_apart, kind),
             topology=topology_of(self._names),
             batch=self._batch,
         )

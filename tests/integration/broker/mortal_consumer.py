@@ -1,10 +1,15 @@
-"""A process that consumes a run's queues, told by its environment, and dies of a message that asks for it."""
+"""A process that consumes a run's queues, told by its environment, and dies of a message that asks for it.
+
+With the argument `try` it works the one message on its standard input.
+"""
 
 import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Sequence
+from functools import partial
 
 from waystate.broker.connection import Broker
 from waystate.broker.consumer import Delivery
@@ -15,6 +20,7 @@ from waystate.db.pool import Database
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.queue_consumers import QueueConsumers
 from waystate.pipelines.queues import QueuePipeline
+from waystate.pipelines.trials import parse_trial, try_apart
 from waystate.tenants.routing import Directory
 from waystate.vault import vault_of
 from waystate.web.metrics import Metrics
@@ -29,7 +35,7 @@ class Mortal(QueuePipeline):
         await super().work(kind, deliveries)
 
 
-async def main() -> None:
+async def main(program: str) -> None:
     names = QueueNames(**json.loads(os.environ["NAMES"]))
     db = await Database.open(os.environ["DATABASE_URL"], pool_size=4, statement_timeout=10)
     rabbit = Broker(os.environ["AMQP_URL"], names)
@@ -42,12 +48,18 @@ async def main() -> None:
         Publisher(rabbit).publish_many,
         utc_now,
     )
-    consumers = QueueConsumers(rabbit, names, pipeline, db, utc_now, batch=int(os.environ.get("BATCH", "500")), meeting=0.1)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, consumers.stop)
-    await consumers.run()
+    if program == "try":
+        kind, delivery = parse_trial(sys.stdin.buffer.read())
+        await pipeline.work(kind, [delivery])
+    else:
+        apart = partial(try_apart, command=[sys.executable, "-m", __spec__.name, "try"])
+        batch = int(os.environ.get("BATCH", "500"))
+        consumers = QueueConsumers(rabbit, names, pipeline, db, utc_now, batch=batch, meeting=0.1, try_apart=apart)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, consumers.stop)
+        await consumers.run()
     await rabbit.close()
     await db.close(grace=1)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[-1]))

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.broker.traffic import depth, running, send, until, until_empty
 from tests.servers.rabbitmq import RabbitMQ
 from waystate.broker.connection import Broker
-from waystate.broker.consumer import MAX_FAILURES, MAX_TRIES, SMALL_BATCH, Consumer, Delivery
+from waystate.broker.consumer import MAX_FAILURES, MAX_TRIES, SMALL_BATCH, Consumer, Delivery, Untried
 from waystate.broker.topology import QueueNames, topology_of
 from waystate.errors import Retry
 
@@ -21,6 +21,8 @@ class Desk:
     batches: list[list[str]] = field(default_factory=list)
     aside: list[tuple[str, str]] = field(default_factory=list)
     tries: dict[str, int] = field(default_factory=dict)
+    dies: dict[str, str | Untried] = field(default_factory=dict)
+    apart: list[str] = field(default_factory=list)
     deny: Callable[[Sequence[Delivery]], None] = lambda _: None
     gate: asyncio.Event | None = None
 
@@ -41,6 +43,14 @@ class Desk:
         self.tries[delivery.id] = self.tries.get(delivery.id, 0) + 1
         return self.tries[delivery.id]
 
+    async def try_apart(self, delivery: Delivery) -> str | None:
+        ending = self.dies.get(delivery.id)
+        if isinstance(ending, Untried):
+            raise ending
+        if ending is None:
+            self.apart.append(delivery.body.decode())
+        return ending
+
 
 @pytest.fixture
 def desk() -> Desk:
@@ -59,6 +69,7 @@ def consumer(rabbit: Broker, names: QueueNames, desk: Desk) -> Make:
             work or desk.work,
             desk.set_aside,
             desk.record_try,
+            desk.try_apart,
             topology=topology_of(names),
             batch=batch,
         )
@@ -133,13 +144,41 @@ async def test_what_was_begun_first_after_every_death_is_set_aside_and_nothing_e
     await send(broker.url, names.inbound, *numbers(5))
     for _ in range(3):
         await hold_and_drop(rabbit, names.inbound, 5)
-    desk.tries["m0"] = MAX_TRIES
+    desk.tries["m0"], desk.dies["m0"] = MAX_TRIES, "signal 11"
     async with running(consumer()):
         await until(lambda: len(desk.done) == 4)
-    assert [body for body, _ in desk.aside] == ["0"]
-    assert "Processes died" in desk.aside[0][1]
+    assert desk.aside == [("0", "A process of its own died on it: signal 11.")]
+    assert desk.apart == []
     assert desk.done == ["1", "2", "3", "4"]
     await until_empty(rabbit, names.inbound)
+
+
+async def test_a_suspect_that_harms_nothing_is_worked_however_many_processes_died(
+    broker: RabbitMQ, rabbit: Broker, names: QueueNames, desk: Desk, consumer: Make
+) -> None:
+    await send(broker.url, names.inbound, *numbers(5))
+    for _ in range(3):
+        await hold_and_drop(rabbit, names.inbound, 5)
+    desk.tries["m0"] = 10
+    async with running(consumer()):
+        await until(lambda: len(desk.done) == 4)
+    assert desk.apart == ["0"]
+    assert desk.done == ["1", "2", "3", "4"]
+    assert desk.aside == []
+    await until_empty(rabbit, names.inbound)
+
+
+async def test_a_suspect_whose_trial_told_nothing_is_worked_here(
+    broker: RabbitMQ, rabbit: Broker, names: QueueNames, desk: Desk, consumer: Make
+) -> None:
+    await send(broker.url, names.inbound, *numbers(3))
+    for _ in range(2):
+        await hold_and_drop(rabbit, names.inbound, 3)
+    desk.tries["m0"], desk.dies["m0"] = MAX_TRIES, Untried("exit code 1")
+    async with running(consumer()):
+        await until(lambda: len(desk.done) == 3)
+    assert desk.done == ["0", "1", "2"]
+    assert (desk.apart, desk.aside) == ([], [])
 
 
 async def test_in_an_outage_the_batch_stays_in_hand_and_nothing_overtakes_it(
