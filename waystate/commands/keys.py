@@ -23,7 +23,7 @@ app = typer.Typer(help="API keys.", no_args_is_help=True)
 Tenant = Annotated[str, typer.Argument(help="The tenant's id; `platform` is the platform itself")]
 Key = Annotated[UUID, typer.Argument(help="An id from `waystate keys list`")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for programs")]
-_DURATION = re.compile(r"(\d{1,6})\s*(s|m|h|d|w)|0")
+_DURATION = re.compile(r"(\d{1,5})\s*(s|m|h|d|w)|0")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
