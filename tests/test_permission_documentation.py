@@ -29,8 +29,8 @@ def documented_permissions() -> str:
     never = ", ".join(f"`{each}`" for each in sorted(NEVER_OF_A_KEY))
     lines += [
         "",
-        "`new key` is what a key is given unless its maker says otherwise, `trusted mode` what a caller on the machine itself may",
-        f"that only names a tenant. No key is ever given {never}, and `platform` only in the tenant `platform`.",
+        "`new key` is what a key is given unless its maker says otherwise, `trusted mode` what a caller on the machine",
+        f"itself may that only names a tenant. No key is ever given {never}, and `platform` only in the tenant `platform`.",
         "",
         "## Operations",
         "",
