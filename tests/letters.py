@@ -6,8 +6,9 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from tests.world import LANES, Business, World
+from waystate.audit.model import Actor
 from waystate.dead_letters import store
-from waystate.dead_letters.model import Actor, DeadLetter, Pipeline
+from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.errors import Reason
 from waystate.ids import new_id
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport

@@ -16,6 +16,8 @@ from starlette.responses import Response as HttpResponse
 from waystate import __version__, log
 from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
+from waystate.administration.audit_routes import audit_routes
+from waystate.administration.key_routes import KeyRoutes, key_routes
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import queue_names
@@ -271,6 +273,8 @@ class Waystate:
         app.include_router(v1_routes(db, directory, self.guard, clock))
         letters = DeadLetterRoutes(db, directory, self.relay.hint, self._changed, clock, lanes=self._lanes)
         app.include_router(dead_letter_routes(letters, self.guard))
+        app.include_router(key_routes(KeyRoutes(db, self.authenticator.forget, clock), self.guard))
+        app.include_router(audit_routes(db, self.guard))
         self._add_health(app)
         document_lane(app, OPERATIONS)
         install_docs(app)

@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 
 from waystate import __version__, dlq
+from waystate.commands import audit, keys
 from waystate.errors import ConfigError
 from waystate.explained import explained
 
@@ -21,10 +22,10 @@ migrate_app = typer.Typer(help="Bring the database's schema up, down, or say whe
 ledger_app = typer.Typer(help="Webhook bodies as received: what nobody could use, and its replay.", no_args_is_help=True)
 db_app = typer.Typer(help="The embedded PostgreSQL.", no_args_is_help=True)
 tenant_app = typer.Typer(help="Tenants and their accounts.", no_args_is_help=True)
-keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
 broker_app = typer.Typer(help="RabbitMQ: its queues and exchanges.", no_args_is_help=True)
 app.add_typer(tenant_app, name="tenant")
-app.add_typer(keys_app, name="keys")
+app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.add_typer(migrate_app, name="migrate")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(dlq.app, name="dlq")
@@ -199,18 +200,6 @@ def apply(file: Annotated[Path, typer.Argument(help="JSON; docs/how-to/connect-a
 
     with explained():
         print(apply_tenant(file))
-
-
-@keys_app.command("create")
-def create_key(
-    tenant: Annotated[str, typer.Argument(help="The tenant's id")],
-    name: Annotated[str, typer.Argument(help="Who or what will use it")],
-) -> None:
-    """Print a new API key of a tenant. It is shown this once."""
-    from waystate.operator import create_key as create
-
-    with explained():
-        print(create(tenant, name))
 
 
 @app.command()

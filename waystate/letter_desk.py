@@ -5,11 +5,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from waystate import json
+from waystate.audit.model import OPERATOR
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import MAX_BULK, Actor, Filter
+from waystate.dead_letters.model import MAX_BULK, Filter
 from waystate.errors import BadRequest, Refused, WaystateError
 from waystate.ids import TenantId, parse_tenant_id
 from waystate.json import JsonObject
@@ -22,7 +23,6 @@ from waystate.vault import load_or_create_master_key, vault_of
 
 R = TypeVar("R")
 
-OPERATOR = Actor("operator")
 STEP = 100
 """Ids looked up at a time while everything that matches is worked on."""
 

@@ -1,4 +1,4 @@
-"""What an operator does from the command line: set a tenant up, make keys, look a message up, work on rejected webhooks."""
+"""What an operator does from the command line: set a tenant up, look a message up, work on rejected webhooks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,12 +8,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from waystate.access import store as access_store
+from waystate.audit import store as audit_store
+from waystate.audit.model import OPERATOR, Entry, named
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.pool import Database
 from waystate.errors import BadRequest
-from waystate.ids import new_id, parse_tenant_id
+from waystate.ids import PLATFORM, new_id, parse_tenant_id
 from waystate.json import JsonObject
 from waystate.ledger import store as ledger_store
 from waystate.pipelines.trace import trace as trace_message
@@ -61,18 +62,6 @@ def apply_tenant(path: Path) -> str:
     return operate(run)
 
 
-def create_key(tenant: str, name: str) -> str:
-    """A new API key, shown this once; only its hash is kept."""
-    tenant_id = parse_tenant_id(tenant)
-
-    async def run(db: Database) -> str:
-        async with db.tenant(tenant_id) as conn:
-            await tenant_store.get(conn, tenant_id)
-            return (await access_store.create_key(conn, tenant_id, name, utc_now()))[1]
-
-    return operate(run)
-
-
 def trace(tenant: str, name: str) -> JsonObject:
     tenant_id = parse_tenant_id(tenant)
 
@@ -94,8 +83,12 @@ def list_rows(*, rejected: bool, limit: int) -> list[dict[str, Any]]:
 
 def replay_rows(ids: Sequence[UUID] | None) -> list[UUID]:
     async def run(db: Database) -> list[UUID]:
-        async with db.work() as conn:
-            return await ledger_store.replay_many(conn, ids)
+        async with db.work(tenant_id=PLATFORM) as conn:
+            replayed = await ledger_store.replay_many(conn, ids)
+            if replayed:
+                entry = Entry(actor=OPERATOR, action="ledger.replayed", subject="ledger", at=utc_now(), details=named(replayed))
+                await audit_store.append_many(conn, PLATFORM, [entry])
+            return replayed
 
     return operate(run)
 

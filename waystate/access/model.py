@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from waystate.errors import BadRequest, Unauthorized
 from waystate.ids import PLATFORM, TenantId, new_id
 
 NAME_LENGTH = 100
+LONGEST_LIFE = timedelta(days=36_525)
+"""A hundred years: what is meant for longer has no end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,8 @@ def _check(tenant_id: TenantId, name: str, now: datetime, expires_at: datetime |
         raise BadRequest("invalid_key_name", f"A key's name has 1 to {NAME_LENGTH} characters. Say what the key is for.")
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
         raise BadRequest("invalid_expiry", "expires_at must be in the future and have a time zone. Send a later one, or none.")
+    if expires_at is not None and expires_at - now > LONGEST_LIFE:
+        raise BadRequest("invalid_expiry", "expires_at is more than a hundred years away. Send an earlier one, or none.")
     if not scopes:
         raise BadRequest("invalid_scopes", "A key without scopes opens nothing. Name at least one.")
     if people_only := sorted(scopes & NEVER_OF_A_KEY):

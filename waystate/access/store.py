@@ -4,8 +4,9 @@ Whatever reads sessions runs in a transaction of role `waystate_work` with `app.
 """
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -24,6 +25,14 @@ _SCOPES = {each.value: each for each in Scope}
 _LONGEST_AGENT = 300
 TOUCH_EVERY = timedelta(minutes=1)
 """`last_used_at` says "still in use", for which a minute is close enough and a write a request is too much."""
+
+
+class Listed(NamedTuple):
+    """A key, and who made it; `maker_name` is None where that is not known any more."""
+
+    key: ApiKey
+    maker_kind: Literal["operator", "user", "key"]
+    maker_name: str | None
 
 
 async def create_key(
@@ -70,11 +79,41 @@ async def list_keys(conn: Connection, tenant_id: TenantId, *, usable_at: datetim
     return [_key(row) for row in await _queries.list_keys(conn, tenant_id=tenant_id, usable_at=usable_at)]
 
 
+async def list_key_page(conn: Connection, tenant_id: TenantId, *, before: UUID | None = None, batch: int = 100) -> list[Listed]:
+    """Newest first, from before an id."""
+    rows = await _queries.list_key_page(conn, tenant_id=tenant_id, id=None, before=before, batch=batch)
+    return [_listed(row) for row in rows]
+
+
+async def get_listed(conn: Connection, tenant_id: TenantId, key_id: UUID) -> Listed:
+    rows = await _queries.list_key_page(conn, tenant_id=tenant_id, id=key_id, before=None, batch=1)
+    if not rows:
+        raise unknown_id(key_id)
+    return _listed(rows[0])
+
+
+async def lock_key(conn: Connection, tenant_id: TenantId, key_id: UUID) -> ApiKey:
+    row = await _queries.lock_key(conn, tenant_id=tenant_id, id=key_id)
+    if row is None:
+        raise unknown_id(key_id)
+    return _key(row)
+
+
+async def find_successor(conn: Connection, tenant_id: TenantId, key_id: UUID, now: datetime) -> UUID | None:
+    """The key that replaces this one and can be used."""
+    found: UUID | None = await _queries.find_successor(conn, tenant_id=tenant_id, id=key_id, now=now)
+    return found
+
+
+async def end_key(conn: Connection, tenant_id: TenantId, key_id: UUID, ends_at: datetime) -> None:
+    await _queries.end_key(conn, tenant_id=tenant_id, id=key_id, ends_at=ends_at)
+
+
 async def revoke_key(conn: Connection, tenant_id: TenantId, key_id: UUID, now: datetime) -> ApiKey:
     """Every process refuses the key within a second of the commit. Revoking twice is no error."""
     revoked = await revoke_many(conn, tenant_id, [key_id], now)
     if not revoked:
-        raise NotFound("unknown_key", f"This tenant has no API key with id {key_id}. List the keys to find the right id.")
+        raise unknown_id(key_id)
     return revoked[0]
 
 
@@ -140,7 +179,17 @@ async def revoke_sessions(
     return [row["id"] for row in rows]
 
 
-def _key(row: Record) -> ApiKey:
+def unknown_id(key_id: UUID) -> NotFound:
+    return NotFound("unknown_key", f"This tenant has no API key with id {key_id}. List the keys to find the right id.")
+
+
+def _listed(row: Record) -> Listed:
+    columns = dict(row)
+    kind, name = columns.pop("maker_kind"), columns.pop("maker_name")
+    return Listed(_key(columns), kind, name)
+
+
+def _key(row: Mapping[str, Any]) -> ApiKey:
     """A scope that a newer release gave means nothing to this one."""
     known = frozenset(_SCOPES[each] for each in row["scopes"] if each in _SCOPES)
     return ApiKey(**{**row, "scopes": known})

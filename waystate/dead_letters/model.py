@@ -55,13 +55,6 @@ class DeadLetter:
     retry_count: int = 0
 
 
-class Actor(NamedTuple):
-    """Who did something to a dead letter: `key` and the key's id, `trusted`, or `operator` on the command line."""
-
-    kind: str
-    id: UUID | None = None
-
-
 class Bounds(NamedTuple):
     """Ids from `since` to before `until`."""
 

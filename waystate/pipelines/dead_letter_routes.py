@@ -9,11 +9,11 @@ from pydantic import AwareDatetime, BaseModel
 
 from waystate import json
 from waystate.access.guard import Guard
-from waystate.access.model import Principal
+from waystate.access.model import Principal, actor_of
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import MAX_BULK, Actor, Filter, Pipeline
+from waystate.dead_letters.model import MAX_BULK, Filter, Pipeline
 from waystate.errors import Conflict, Reason, Unprocessable
 from waystate.pipelines import dead_letters
 from waystate.pipelines.dead_letter_answers import (
@@ -203,10 +203,6 @@ def _add_many(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None
         body = await _body(request, DiscardSelection)
         ids, following = await routes.select(principal, body)
         return await routes.bulk(principal, await routes.discard(principal, ids, body.note), following)
-
-
-def actor_of(principal: Principal) -> Actor:
-    return Actor(principal.kind, principal.id)
 
 
 def _refuse(result: Result) -> NoReturn:

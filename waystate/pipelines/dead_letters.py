@@ -6,11 +6,13 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
+from waystate.audit import store as audit_store
+from waystate.audit.model import Actor, Entry, named
 from waystate.clock import Clock
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import NOTE_LENGTH, Actor, Pipeline
+from waystate.dead_letters.model import NOTE_LENGTH, Pipeline
 from waystate.dead_letters.store import Row
 from waystate.errors import BadRequest, Reason, Rejected, Unprocessable
 from waystate.events import outbox
@@ -81,7 +83,9 @@ async def discard_many(
         async with db.tenant(tenant) as conn:
             letters = await dead_letter_store.lock_many(conn, tenant, ids)
             opened = [letter_id for letter_id, row in letters.items() if row["status"] == "open"]
-            await dead_letter_store.mark_discarded(conn, tenant, opened, note, actor, clock())
+            at = clock()
+            await dead_letter_store.mark_discarded(conn, tenant, opened, note, actor, at)
+            await audit_store.append_many(conn, tenant, _told("dead_letter.discarded", opened, actor, at))
         return [_discarded(each, letters.get(each)) for each in sorted(set(ids))]
 
     return await with_retries(discard)
@@ -96,8 +100,11 @@ async def edit(tenant: TenantId, letter_id: UUID, payload: JsonObject, actor: Ac
             _parsed({**letter, "edited_payload": payload})
         except Rejected as error:
             raise unusable(error) from error
-        await dead_letter_store.edit_one(conn, tenant, letter_id, payload, actor, clock())
-        return await dead_letter_store.get_one(conn, tenant, letter_id)
+        at = clock()
+        await dead_letter_store.edit_one(conn, tenant, letter_id, payload, actor, at)
+        edited = await dead_letter_store.get_one(conn, tenant, letter_id)
+        await audit_store.append_many(conn, tenant, _told("dead_letter.edited", [letter_id], actor, at))
+        return edited
 
 
 def runs_of(letters: Sequence[Row], size: int = BATCH) -> Iterator[tuple[Pipeline, list[UUID]]]:
@@ -153,6 +160,9 @@ async def _mark(
     if failed:
         failures = {key: (error.reason.value, error.message) for key, error in failed.items()}
         await dead_letter_store.mark_failed(conn, tenant, failures, actor, at)
+    ids = [*succeeded, *failed]
+    counts = {"replayed": len(succeeded), "failed": len(failed)}
+    await audit_store.append_many(conn, tenant, _told("dead_letter.replayed", ids, actor, at, **counts))
 
 
 async def _record_failure(
@@ -172,6 +182,14 @@ async def _record_failure(
             return _not_open(letter_id, letters.get(letter_id))
         await _mark(conn, tenant, [], {letter_id: rejected}, actor, clock())
     return _failed(letter_id, rejected)
+
+
+def _told(action: str, ids: Sequence[UUID], actor: Actor, at: datetime, **counts: int) -> list[Entry]:
+    """One entry a transaction; none where nothing was open."""
+    if not ids:
+        return []
+    subject = f"dead_letter:{ids[0]}" if len(ids) == 1 else "dead_letter"
+    return [Entry(actor=actor, action=action, subject=subject, at=at, details={**named(ids), **counts})]
 
 
 def _usable(letters: Sequence[Row]) -> tuple[dict[UUID, Item], dict[UUID, Rejected]]:

@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from waystate.administration.audit_heads import log_heads
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.db import partitions, statistics
@@ -53,6 +54,7 @@ class Timers:
             ("partitions", timedelta(hours=1), self.make_partitions),
             ("statistics", timedelta(seconds=5), self.analyze_grown),
             ("suspects", timedelta(hours=1), self.drop_suspects),
+            ("audit_heads", timedelta(days=1), partial(log_heads, db)),
         ]
 
     def stop(self) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.world import START, Business, World
+from waystate.audit.model import Actor
 from waystate.dead_letters import store
-from waystate.dead_letters.model import Actor, DeadLetter, Filter, Pipeline
+from waystate.dead_letters.model import DeadLetter, Filter, Pipeline
 from waystate.errors import Conflict, NotFound, Reason
 from waystate.ids import new_id, time_of
 
