@@ -215,7 +215,7 @@ def _not_accepted() -> Conflict:
 
 def _is_a_row(text: str) -> bool:
     steps = {ord(after) - ord(before) for before, after in pairwise(text)}
-    return len(steps) == 1
+    return len(steps) <= 2
 
 
 def _unusable(name: str, must_be: str) -> Unprocessable:
