@@ -18,6 +18,13 @@ from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
 from waystate.administration.audit_routes import audit_routes
 from waystate.administration.key_routes import KeyRoutes, key_routes
+from waystate.administration.login_limits import LoginLimits
+from waystate.administration.login_routes import login_routes
+from waystate.administration.logins import Logins
+from waystate.administration.me_routes import me_routes
+from waystate.administration.members import Members
+from waystate.administration.myself import Myself
+from waystate.administration.people_routes import people_routes
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import queue_names
@@ -35,6 +42,7 @@ from waystate.errors import ConfigError
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
+from waystate.people.passwords import Passwords
 from waystate.pipelines.couriers import DeliveryWorker
 from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_routes
 from waystate.pipelines.deliveries import Platforms
@@ -275,12 +283,21 @@ class Waystate:
         app.include_router(dead_letter_routes(letters, self.guard))
         app.include_router(key_routes(KeyRoutes(db, self.authenticator.forget, clock), self.guard))
         app.include_router(audit_routes(db, self.guard))
+        self._add_people(app)
         self._add_health(app)
         document_lane(app, OPERATIONS)
         install_docs(app)
         app.add_middleware(BodyLimit, limit=self.config.max_body)
         install_problems(app, answers=self.metrics.answers)
         return app
+
+    def _add_people(self, app: FastAPI) -> None:
+        forget, key = self.authenticator.forget, load_or_create_master_key(self.config)
+        limits = LoginLimits(self.sharing.limits(), derive_key(key, "login limits"))
+        logins = Logins(self.db, vault_of(key), Passwords(), limits, self.clock, forget)
+        app.include_router(people_routes(Members(self.db, self.clock, forget), self.guard))
+        app.include_router(login_routes(logins, self.guard))
+        app.include_router(me_routes(Myself(logins), self.guard))
 
     def _add_health(self, app: FastAPI) -> None:
         app.include_router(health_routes(self.checks, self.clock))

@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from waystate import __version__, dlq
-from waystate.commands import audit, keys
+from waystate.commands import audit, keys, users
 from waystate.errors import ConfigError
 from waystate.explained import explained
 
@@ -29,6 +29,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(migrate_app, name="migrate")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(users.app, name="user")
 app.add_typer(db_app, name="db")
 app.add_typer(broker_app, name="broker")
 

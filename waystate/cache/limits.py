@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from typing import Any
 
@@ -22,6 +23,18 @@ if wait > 0 then
     return math.ceil(wait)
 end
 redis.call('SET', KEYS[1], string.format('%.0f', full + step), 'PX', math.ceil((full + step - now) / 1000) + 1)
+return 0
+"""
+
+_GIVE_BACK = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local full = tonumber(redis.call('GET', KEYS[1]) or '0') - tonumber(ARGV[1])
+if full > now then
+    redis.call('SET', KEYS[1], string.format('%.0f', full), 'PX', math.ceil((full - now) / 1000) + 1)
+else
+    redis.call('DEL', KEYS[1])
+end
 return 0
 """
 
@@ -48,6 +61,15 @@ class Limits:
             except Away:
                 pass
         return self.take_here(key, limit_per_second, burst)
+
+    async def give_back(self, key: str, limit_per_second: float) -> None:
+        """What `take` took: it turned out not to count. With the same limit."""
+        if key in self._full_at:
+            self._full_at[key] -= 1 / limit_per_second
+        elif self._breaker is not None and self._breaker.is_closed:
+            with suppress(Away):
+                step = ceil(1_000_000 / limit_per_second)
+                await self._breaker.call(lambda: self._client.eval(_GIVE_BACK, 1, key, step))
 
     def take_here(self, key: str, limit_per_second: float, burst: float) -> float | None:
         now = self._monotonic()

@@ -56,7 +56,10 @@ class Sharing:
         return Invalidations(self.feed, cache=cache, second=self.second)
 
     def tenant_limit(self, per_second: float) -> TenantLimit | None:
-        return TenantLimit(Limits(self._client, self._breaker), per_second) if per_second > 0 else None
+        return TenantLimit(self.limits(), per_second) if per_second > 0 else None
+
+    def limits(self) -> Limits:
+        return Limits(self._client, self._breaker)
 
     def checks(self) -> dict[str, Any]:
         """For the health page; nothing where there is no Redis."""

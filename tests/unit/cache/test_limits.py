@@ -53,3 +53,12 @@ def test_in_no_time_more_pass_than_the_limit_and_its_burst(pauses: list[float], 
     for first, began in enumerate(passed):
         for last in range(first, len(passed)):
             assert last - first + 1 <= burst + limit * (passed[last] - began) + 1e-6
+
+
+async def test_what_is_given_back_was_not_taken() -> None:
+    limits = Limits(monotonic=Seconds())
+    for _ in range(20):
+        assert await limits.take("a", 1, 2) is None
+        await limits.give_back("a", 1)
+    await limits.give_back("never taken", 1)
+    assert [await limits.take("a", 1, 2) is None for _ in range(3)] == [True, True, False]

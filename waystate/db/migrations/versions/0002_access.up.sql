@@ -7,7 +7,7 @@ ALTER TABLE tenants ADD COLUMN status text NOT NULL DEFAULT 'active' CHECK (stat
 INSERT INTO tenants (id, name) VALUES ('platform', 'The platform');
 
 -- ---------------------------------------------------------------------------------------------- people (global)
--- Found by e-mail before a tenant is known. One pending invitation or reset a person: a newer one ends the older.
+-- Found by e-mail before a tenant is known. One pending reset a person: a newer one ends the older.
 CREATE TABLE users (
     id uuid PRIMARY KEY,
     email text NOT NULL UNIQUE CHECK (email = lower(email) AND length(email) BETWEEN 3 AND 254),
@@ -18,11 +18,10 @@ CREATE TABLE users (
     totp_confirmed_at timestamptz,
     -- The last time step a code was taken for, so that nobody can use a code twice.
     totp_step bigint NOT NULL DEFAULT 0,
-    token_kind text CHECK (token_kind IN ('invitation', 'reset')),
-    token_hash bytea UNIQUE CHECK (length(token_hash) = 32),
-    token_expires_at timestamptz,
+    reset_hash bytea UNIQUE CHECK (length(reset_hash) = 32),
+    reset_expires_at timestamptz,
     created_at timestamptz NOT NULL,
-    CHECK ((token_hash IS NULL) = (token_kind IS NULL) AND (token_hash IS NULL) = (token_expires_at IS NULL))
+    CHECK ((reset_hash IS NULL) = (reset_expires_at IS NULL))
 );
 
 CREATE TABLE memberships (
@@ -31,7 +30,14 @@ CREATE TABLE memberships (
     role text NOT NULL CHECK (role IN ('owner', 'admin', 'supervisor', 'agent', 'viewer', 'platform')),
     -- Whom the tenant's own identity provider means by this person.
     oidc_subject text,
+    -- While it stands the person has not accepted, and is nobody here. It is the tenant's own, so that no tenant gets a token
+    -- for an account that is another's as well.
+    invitation_hash bytea UNIQUE CHECK (length(invitation_hash) = 32),
+    invitation_expires_at timestamptz,
+    -- What the inviting tenant calls a person whose own name it is not shown yet.
+    invited_as text CHECK (length(invited_as) BETWEEN 1 AND 200),
     created_at timestamptz NOT NULL,
+    CHECK ((invitation_hash IS NULL) = (invitation_expires_at IS NULL)),
     PRIMARY KEY (tenant_id, user_id),
     UNIQUE (tenant_id, oidc_subject),
     CHECK ((role = 'platform') = (tenant_id = 'platform'))
