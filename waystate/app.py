@@ -10,12 +10,16 @@ from typing import Any, Protocol
 
 import httpx2
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.responses import Response as HttpResponse
 
 from waystate import __version__, log
 from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
+from waystate.administration.erasure import Eraser
+from waystate.administration.platform_routes import platform_routes
+from waystate.administration.tenant_routes import tenant_routes
+from waystate.administration.tenants import Tenants
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import queue_names
@@ -271,12 +275,27 @@ class Waystate:
         app.include_router(v1_routes(db, directory, self.guard, clock))
         letters = DeadLetterRoutes(db, directory, self.relay.hint, self._changed, clock, lanes=self._lanes)
         app.include_router(dead_letter_routes(letters, self.guard))
+        for router in self._administration():
+            app.include_router(router)
         self._add_health(app)
         document_lane(app, OPERATIONS)
         install_docs(app)
         app.add_middleware(BodyLimit, limit=self.config.max_body)
         install_problems(app, answers=self.metrics.answers)
         return app
+
+    def _administration(self) -> list[APIRouter]:
+        graph, genesys = GraphClient(self.http), GenesysClient(self.http)
+        vault = vault_of(load_or_create_master_key(self.config))
+        tenants = Tenants(self.db, vault, self.clock, self._tenant_changed)
+        return [
+            tenant_routes(tenants, self.guard, graph, genesys, graph_api_url=self.config.graph_api_url),
+            platform_routes(tenants, Eraser(self.db, self.clock), self.guard),
+        ]
+
+    def _tenant_changed(self, _: TenantId | None) -> None:
+        self.directory.clear()
+        self.authenticator.forget()
 
     def _add_health(self, app: FastAPI) -> None:
         app.include_router(health_routes(self.checks, self.clock))

@@ -61,7 +61,9 @@ async def counts(url: str) -> dict[tuple[str, str], int]:
 async def audited(url: str) -> list[dict[str, Any]]:
     conn = await asyncpg.connect(url)
     try:
-        rows = await conn.fetch("SELECT action, subject, details::text FROM audit_log WHERE tenant_id = $1 ORDER BY position", PLATFORM)
+        rows = await conn.fetch(
+            "SELECT action, subject, details::text FROM audit_log WHERE tenant_id = $1 ORDER BY position", PLATFORM
+        )
         return [dict(row) for row in rows]
     finally:
         await conn.close()
@@ -184,10 +186,14 @@ async def test_people_of_this_tenant_alone_go_with_it(world: World, database_url
     try:
         for name, tenants in (("only-a", [A]), ("both", [A, B]), ("only-b", [B])):
             user = new_id()
-            await conn.execute("INSERT INTO users (id, email, name, created_at) VALUES ($1, $2, $3, now())", user, f"{name}@x.test", name)
+            await conn.execute(
+                "INSERT INTO users (id, email, name, created_at) VALUES ($1, $2, $3, now())", user, f"{name}@x.test", name
+            )
             for tenant in tenants:
                 await conn.execute(
-                    "INSERT INTO memberships (tenant_id, user_id, role, created_at) VALUES ($1, $2, 'viewer', now())", tenant, user
+                    "INSERT INTO memberships (tenant_id, user_id, role, created_at) VALUES ($1, $2, 'viewer', now())",
+                    tenant,
+                    user,
                 )
         await suspend(world.db, A)
         erased = await Eraser(world.db, world.clock).run(A, OPERATOR)
