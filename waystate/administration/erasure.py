@@ -41,6 +41,8 @@ class Eraser:
         self, tenant_id: TenantId, actor: Actor, *, seconds: float = float("inf"), told: Told = lambda *_: None
     ) -> Erased:
         """Until all is gone, or for about so many `seconds`. The tenant must be suspended."""
+        if tenant_id == PLATFORM:
+            raise unknown_tenant(tenant_id)
         ends_at = time.monotonic() + seconds
         if not await self._begin(tenant_id, actor):
             return await self._without_owner(tenant_id)

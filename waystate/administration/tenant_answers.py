@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from waystate.administration.checks import Checked, Verdict
 from waystate.administration.erasure import Erased
@@ -17,7 +17,6 @@ from waystate.tenants.model import (
     PathId,
     Quotas,
     Region,
-    Secret,
     Sender,
     Tenant,
     TenantSettings,
@@ -29,6 +28,9 @@ from waystate.tenants.model import (
 from waystate.web.problems import invalid_fields
 
 M = TypeVar("M", bound=BaseModel)
+
+WrittenOnly = Annotated[Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None, Field(repr=False)]
+"""A secret: None, where it is left out, keeps the one that is stored. No answer has it."""
 
 
 class Body(BaseModel):
@@ -90,7 +92,7 @@ class WhatsAppAccountBody(Body):
     display_phone_number: Word
     business_account_id: PathId
     meta_app_id: PathId
-    access_token: Secret | None = None
+    access_token: WrittenOnly = None
     """Left out, the one that is stored stays. It is shown to nobody."""
     limits: WhatsAppLimits = WhatsAppLimits()
     genesys_integration: PathId | None = None
@@ -121,9 +123,9 @@ class WhatsAppAccountBody(Body):
 class GenesysIntegrationBody(Body):
     region: Region
     client_id: Word
-    client_secret: Secret | None = None
+    client_secret: WrittenOnly = None
     """Left out, the one that is stored stays; a new region takes it anew. It is shown to nobody."""
-    webhook_secret: Secret | None = None
+    webhook_secret: WrittenOnly = None
     """At least 16 characters, the same as in Genesys. Left out, the one that is stored stays. It is shown to nobody."""
     limits: GenesysLimits = GenesysLimits()
     sender: Sender = "waystate"
@@ -146,9 +148,9 @@ class GenesysIntegrationBody(Body):
 
 
 class MetaAppBody(Body):
-    app_secret: Secret | None = None
+    app_secret: WrittenOnly = None
     """Left out, the one that is stored stays. It is shown to nobody."""
-    verify_token: Secret | None = None
+    verify_token: WrittenOnly = None
     """Left out, the one that is stored stays. It is shown to nobody."""
 
     def app(self, app_id: str, known: MetaApp | None) -> MetaApp:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.db_catalogue.catalogue import tenant_tables
 from tests.world import World, accepted
+from waystate.access import store as access_store
 from waystate.administration.erasure import Eraser
 from waystate.audit.model import OPERATOR
 from waystate.db.pool import Database
@@ -164,8 +165,12 @@ async def test_only_a_suspended_tenant_can_be_deleted_and_the_platform_never(wor
     eraser = Eraser(world.db, world.clock)
     with pytest.raises(Conflict, match="Suspend it first"):
         await eraser.run(A, OPERATOR)
+    async with world.db.tenant(PLATFORM) as conn:
+        await access_store.create_key(conn, PLATFORM, "the platform's own", world.clock.now)
     with pytest.raises(NotFound):
         await eraser.run(PLATFORM, OPERATOR)
+    async with world.db.tenant(PLATFORM) as conn:
+        assert len(await access_store.list_keys(conn, PLATFORM)) == 1
 
 
 async def test_from_its_first_moment_a_deletion_frees_the_routes_and_hides_the_tenant(world: World) -> None:

@@ -1,10 +1,10 @@
 -- name: lock_tenant^
 -- Whether it may be deleted is decided under the lock that resuming waits for.
-SELECT t.status, t.deletion FROM tenants t WHERE t.id = :tenant_id AND t.id <> 'platform' FOR NO KEY UPDATE;
+SELECT t.status, t.deletion FROM tenants t WHERE t.id = :tenant_id FOR NO KEY UPDATE;
 
 -- name: begin_deletion!
 -- From now on it is no tenant to anybody.
-UPDATE tenants t SET deletion = :deletion WHERE t.id = :tenant_id AND t.deletion IS NULL;
+UPDATE tenants t SET deletion = :deletion WHERE t.id = :tenant_id AND t.id <> 'platform' AND t.deletion IS NULL;
 
 -- name: free_routes!
 -- Its numbers and integrations are free for another tenant at once, however long the rest takes.
@@ -16,7 +16,7 @@ UPDATE tenants t SET deletion = jsonb_set(t.deletion, '{rows}', :rows::jsonb) WH
 
 -- name: delete_tenant!
 -- What was written meanwhile goes with it by the foreign keys, and so does its audit log, which the application may not touch.
-DELETE FROM tenants t WHERE t.id = :tenant_id AND t.deletion IS NOT NULL;
+DELETE FROM tenants t WHERE t.id = :tenant_id AND t.id <> 'platform' AND t.deletion IS NOT NULL;
 
 -- name: erase_sink_cursors!
 -- First: nobody is told of events that are about to go.
