@@ -36,5 +36,7 @@ class GraphClient:
             document = None
         if answer.is_success and isinstance(document, dict):
             return document
+        if answer.is_success:
+            return AttemptResult(outcome=Outcome.FAILED, http_status=answer.status_code, error={"code": "unreadable_answer"})
         result = outcome_of(answer.status_code, answer.content, answer.headers)
         return AttemptResult(outcome=Outcome.FAILED, http_status=result.http_status, error=result.error)
