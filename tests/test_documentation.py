@@ -48,8 +48,8 @@ def documented_tenant_settings() -> str:
     lines = [
         "# A tenant's settings, quotas and limits",
         "",
-        "How to change them: [work with tenants](../how-to/tenants.md). Durations are ISO 8601, such as `PT10M` or `P7D`. A wrong value is",
-        "refused with the field's name; null sets one back to its default.",
+        "How to change them: [work with tenants](../how-to/tenants.md). Durations are ISO 8601, such as `PT10M` or `P7D`.",
+        "A wrong value is refused with the field's name; null sets one back to its default.",
     ]
     for title, intro, model in _OF_A_TENANT:
         lines += [
@@ -76,7 +76,7 @@ def _must_be(shape: dict[str, Any]) -> str:
         return "a duration longer than zero"
     words = {"integer": "a whole number", "number": "a number"}[said["type"]]
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    return ", ".join([words, *(f"{bound} {said[key]:,g}" for key, bound in bounds.items() if key in said)])
+    return ", ".join([words, *(f"{bound} {said[key]:,.15g}" for key, bound in bounds.items() if key in said)])
 
 
 def test_the_tenant_settings_page_lists_every_setting_quota_and_limit() -> None:
