@@ -10,13 +10,14 @@ from typing import Any, Protocol
 
 import httpx2
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.responses import Response as HttpResponse
 
 from waystate import __version__, log
 from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
 from waystate.administration.audit_routes import audit_routes
+from waystate.administration.erasure import Eraser
 from waystate.administration.key_routes import KeyRoutes, key_routes
 from waystate.administration.login_limits import LoginLimits
 from waystate.administration.login_routes import login_routes
@@ -25,6 +26,9 @@ from waystate.administration.me_routes import me_routes
 from waystate.administration.members import Members
 from waystate.administration.myself import Myself
 from waystate.administration.people_routes import people_routes
+from waystate.administration.platform_routes import platform_routes
+from waystate.administration.tenant_routes import tenant_routes
+from waystate.administration.tenants import Tenants
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import queue_names
@@ -284,6 +288,8 @@ class Waystate:
         app.include_router(key_routes(KeyRoutes(db, self.authenticator.forget, clock), self.guard))
         app.include_router(audit_routes(db, self.guard))
         self._add_people(app)
+        for router in self._administration():
+            app.include_router(router)
         self._add_health(app)
         document_lane(app, OPERATIONS)
         install_docs(app)
@@ -298,6 +304,19 @@ class Waystate:
         app.include_router(people_routes(Members(self.db, self.clock, forget), self.guard))
         app.include_router(login_routes(logins, self.guard))
         app.include_router(me_routes(Myself(logins), self.guard))
+
+    def _administration(self) -> list[APIRouter]:
+        graph, genesys = GraphClient(self.http), GenesysClient(self.http)
+        vault = vault_of(load_or_create_master_key(self.config))
+        tenants = Tenants(self.db, vault, self.clock, self._tenant_changed)
+        return [
+            tenant_routes(tenants, self.guard, graph, genesys, graph_api_url=self.config.graph_api_url),
+            platform_routes(tenants, Eraser(self.db, self.clock), self.guard),
+        ]
+
+    def _tenant_changed(self, _: TenantId | None) -> None:
+        self.directory.clear()
+        self.authenticator.forget()
 
     def _add_health(self, app: FastAPI) -> None:
         app.include_router(health_routes(self.checks, self.clock))

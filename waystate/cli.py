@@ -1,14 +1,13 @@
 """The command line: `waystate --help`."""
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
 from waystate import __version__, dlq
-from waystate.commands import audit, keys, users
+from waystate.commands import audit, keys, tenants, users
 from waystate.errors import ConfigError
 from waystate.explained import explained
 
@@ -21,9 +20,8 @@ app = typer.Typer(
 migrate_app = typer.Typer(help="Bring the database's schema up, down, or say where it is.", invoke_without_command=True)
 ledger_app = typer.Typer(help="Webhook bodies as received: what nobody could use, and its replay.", no_args_is_help=True)
 db_app = typer.Typer(help="The embedded PostgreSQL.", no_args_is_help=True)
-tenant_app = typer.Typer(help="Tenants and their accounts.", no_args_is_help=True)
 broker_app = typer.Typer(help="RabbitMQ: its queues and exchanges.", no_args_is_help=True)
-app.add_typer(tenant_app, name="tenant")
+app.add_typer(tenants.app, name="tenant")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(migrate_app, name="migrate")
@@ -192,15 +190,6 @@ def show_queues() -> None:
 
     with explained():
         print("\n".join(status()))
-
-
-@tenant_app.command()
-def apply(file: Annotated[Path, typer.Argument(help="JSON; docs/how-to/connect-a-number.md shows one")]) -> None:
-    """Create or update a tenant with its Meta apps, WhatsApp numbers and Genesys integrations."""
-    from waystate.operator import apply_tenant
-
-    with explained():
-        print(apply_tenant(file))
 
 
 @app.command()

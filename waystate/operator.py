@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from waystate.administration.tenants import Account, Tenants
 from waystate.audit import store as audit_store
 from waystate.audit.model import OPERATOR, Entry, named
 from waystate.clock import utc_now
@@ -49,14 +50,18 @@ def apply_tenant(path: Path) -> str:
     vault = vault_of(load_or_create_master_key(config))
 
     async def run(db: Database) -> str:
-        async with db.work() as conn:
-            await tenant_store.upsert_many(conn, [wanted.tenant])
-            await tenant_store.upsert_meta_apps(conn, vault, wanted.meta_apps)
+        tenants = Tenants(db, vault, utc_now)
+        await tenants.apply(OPERATOR, wanted.tenant, wanted.meta_apps)
         async with db.work(tenant_id=wanted.tenant.id) as conn:
+            before: list[Account] = [
+                *await tenant_store.integrations_of(conn, vault, wanted.tenant.id),
+                *await tenant_store.accounts_of(conn, vault, wanted.tenant.id),
+            ]
             integrations = await tenant_store.upsert_integrations(conn, vault, wanted.tenant.id, wanted.genesys_integrations)
             ids = {each.integration_id: each.id for each in integrations}
             accounts = [_account({"api_url": config.graph_api_url} | each, ids) for each in wanted.whatsapp_accounts]
             known = await tenant_store.upsert_accounts(conn, vault, wanted.tenant.id, accounts)
+            await tenants.note_accounts(conn, wanted.tenant.id, OPERATOR, before, [*integrations, *known])
         return f"Tenant {wanted.tenant.id} has {len(known)} WhatsApp numbers and {len(integrations)} Genesys integrations."
 
     return operate(run)

@@ -15,9 +15,10 @@ from waystate.access.tokens import parse_token
 from waystate.clock import Clock, utc_now
 from waystate.db.pool import Database
 from waystate.errors import BadRequest, Forbidden, Unauthorized
-from waystate.ids import PLATFORM, TenantId, parse_tenant_id
+from waystate.ids import TenantId, parse_tenant_id
+from waystate.tenants.model import TenantStatus, check_active
 from waystate.tenants.routing import Directory, Monotonic, ShortMemory
-from waystate.tenants.store import unknown_tenant
+from waystate.tenants.store import find_statuses, unknown_tenant
 from waystate.web.asgi import Scope
 
 CHECK_TTL = 0.9
@@ -164,10 +165,14 @@ class Authenticator:
             known = self._tokens.find_cached(claim.token)
             return None if known is None else self._admit(known, claim)
         if claim.tenant is not None:
-            view = self._directory.find_cached_tenant(TenantId(claim.tenant.decode("latin-1")))
-            return None if view is None else _trusted(view.tenant.id)
-        tenants = self._directory.find_cached_first_tenants()
-        return None if tenants is None else _trusted(_only(tenants))
+            tenant_id = TenantId(claim.tenant.decode("latin-1"))
+        else:
+            tenants = self._directory.find_cached_first_tenants()
+            if tenants is None:
+                return None
+            tenant_id = _only(tenants)
+        status = self._directory.find_cached_status(tenant_id)
+        return None if status is None else _trusted(tenant_id, status)
 
     async def authenticate(self, facts: Facts) -> Principal:
         principal = self.find_cached(facts)
@@ -181,11 +186,13 @@ class Authenticator:
                 raise unknown_key() if presented.prefix == "wsk" else _unknown_session()
             return self._admit(known, claim)
         if claim.tenant is None:
-            return _trusted(_only(await self._directory.first_tenants()))
-        tenant_id = parse_tenant_id(claim.tenant.decode("latin-1"))
-        if tenant_id == PLATFORM or await self._directory.find_tenant(tenant_id) is None:
+            tenant_id = _only(await self._directory.first_tenants())
+        else:
+            tenant_id = parse_tenant_id(claim.tenant.decode("latin-1"))
+        status = await self._directory.find_status(tenant_id)
+        if status is None:
             raise unknown_tenant(tenant_id)
-        return _trusted(tenant_id)
+        return _trusted(tenant_id, status)
 
     def forget(self) -> None:
         """After a revocation in this process, so that it counts here at once."""
@@ -196,6 +203,7 @@ class Authenticator:
             check_usable(known.credential, self._clock())
         else:
             sessions.check_usable(known.credential, self._clock())
+        check_active(known.status)
         if claim.tenant is not None and claim.tenant != known.principal.tenant_id.encode():
             raise Forbidden(
                 "tenant_mismatch",
@@ -213,14 +221,16 @@ class Authenticator:
         if presented.prefix == "wss":
             async with self._db.work(tenant_id=presented.tenant_id) as conn:
                 session = await store.find_session(conn, presented, now)
-            return None if session is None else Known(session, session.principal)
+                status = (await find_statuses(conn, [presented.tenant_id])).get(presented.tenant_id)
+            return None if session is None or status is None else Known(session, session.principal, status)
         async with self._db.tenant(presented.tenant_id) as conn:
             key = await store.find_key(conn, presented.tenant_id, presented.id)
-            if key is None or not matches(key, presented):
+            status = (await find_statuses(conn, [presented.tenant_id])).get(presented.tenant_id)
+            if key is None or not matches(key, presented) or status is None:
                 return None
             if key.revoked_at is None and (key.last_used_at is None or key.last_used_at <= now - store.TOUCH_EVERY):
                 await store.touch_many(conn, presented.tenant_id, [key.id], now)
-        return Known(key, Principal(key.tenant_id, "key", key.id, key.scopes))
+        return Known(key, Principal(key.tenant_id, "key", key.id, key.scopes), status)
 
 
 class Known(NamedTuple):
@@ -228,6 +238,7 @@ class Known(NamedTuple):
 
     credential: ApiKey | Session
     principal: Principal
+    status: TenantStatus
 
 
 def _presented(facts: Facts) -> bytes | None:
@@ -265,7 +276,8 @@ def _only(tenants: Sequence[TenantId]) -> TenantId:
 
 
 @lru_cache(maxsize=4096)
-def _trusted(tenant_id: TenantId) -> Principal:
+def _trusted(tenant_id: TenantId, status: TenantStatus) -> Principal:
+    check_active(status)
     return Principal(tenant_id, "trusted")
 
 

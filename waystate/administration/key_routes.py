@@ -15,10 +15,10 @@ from waystate.access.permissions import DATA_PLANE, Scope
 from waystate.access.rotation import LONGEST_OVERLAP, OVERLAP
 from waystate.access.store import Listed
 from waystate.administration import keys
+from waystate.administration.bodies import read_body, takes
 from waystate.administration.keys import Giver
 from waystate.clock import Clock, iso
 from waystate.db.pool import Database
-from waystate.web.problems import parse_body
 
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
 _MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "The tenant has no key with this id"}}
@@ -152,23 +152,23 @@ def _add_reading(router: APIRouter, routes: KeyRoutes, guard: Guard) -> None:
 def _add_acting(router: APIRouter, routes: KeyRoutes, guard: Guard) -> None:
     Caller = Annotated[Principal, Depends(guard)]
 
-    @router.post("", summary="Make an API key", status_code=201, responses=_NOT_HELD, openapi_extra=_takes(NewKey))
+    @router.post("", summary="Make an API key", status_code=201, responses=_NOT_HELD, openapi_extra=takes(NewKey))
     async def create_key(request: Request, response: Response, principal: Caller) -> MadeKey:
         """`key` in the answer is the key in clear: keep it now, it is kept nowhere else."""
         response.headers["cache-control"] = "no-store"
-        return await routes.create(principal, parse_body(NewKey, await request.body()))
+        return await routes.create(principal, await read_body(request, NewKey))
 
     @router.post(
         "/{key_id}/rotate",
         summary="Put another key in its place",
         status_code=201,
         responses={**_NOT_HELD, **_MISSING, **_OVER},
-        openapi_extra=_takes(Overlap, required=False),
+        openapi_extra=takes(Overlap, required=False),
     )
     async def rotate_key(key_id: UUID, request: Request, response: Response, principal: Caller) -> MadeKey:
         """A new key of the same name, scopes and length of life. The old one ends after the overlap, at the latest."""
         response.headers["cache-control"] = "no-store"
-        return await routes.rotate(principal, key_id, parse_body(Overlap, await request.body() or b"{}"))
+        return await routes.rotate(principal, key_id, await read_body(request, Overlap, default=b"{}"))
 
     @router.delete("/{key_id}", summary="Revoke an API key", responses=_MISSING)
     async def revoke_key(key_id: UUID, principal: Caller) -> KeyAnswer:
@@ -200,14 +200,6 @@ def status_of(key: ApiKey, now: datetime) -> Literal["active", "expired", "revok
     if key.revoked_at is not None:
         return "revoked"
     return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
-
-
-def _takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    schema = model.model_json_schema()
-    scopes = schema.pop("$defs", {}).get("Scope")
-    if scopes is not None:
-        schema["properties"]["scopes"]["items"] = scopes
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}, "required": required}}
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -34,8 +34,17 @@ _NEVER_SENDABLE = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalPr
 
 async def post(http: httpx2.AsyncClient, url: str, **content: Any) -> httpx2.Response | AttemptResult:
     """The answer, or what it means that there is none. `content` is what `build_request` takes (json, data, headers…)."""
+    return await _call(http, "POST", url, **content)
+
+
+async def get(http: httpx2.AsyncClient, url: str, **content: Any) -> httpx2.Response | AttemptResult:
+    """As `post`; nothing is changed over there, so a lost answer may be asked for again."""
+    return await _call(http, "GET", url, **content)
+
+
+async def _call(http: httpx2.AsyncClient, method: str, url: str, **content: Any) -> httpx2.Response | AttemptResult:
     try:
-        request = http.build_request("POST", url, **content)
+        request = http.build_request(method, url, **content)
     except (httpx2.InvalidURL, ValueError, TypeError) as error:
         return _not_sendable(error)
     try:

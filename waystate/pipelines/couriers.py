@@ -20,6 +20,7 @@ from waystate.pipelines.lanes import DELIVERIES, LeaseKeeper
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import SWEEP, Hint, Worker
+from waystate.tenants.model import TenantStatus
 from waystate.tenants.routing import Directory, TenantView
 
 log = structlog.get_logger()
@@ -76,7 +77,9 @@ class DeliveryWorker(Worker):
         for tenant in hinted | (await self._due("deliveries") if sweep else set()):
             courier = self._couriers.get(tenant)
             if courier is None:
-                view = await self.directory.get_tenant(tenant)
+                view = await self.directory.find_tenant(tenant)
+                if view is None:
+                    continue  # it is being deleted
                 courier = self._couriers[tenant] = Courier(self, tenant, view)
             courier.go()
         return False
@@ -101,9 +104,9 @@ class DeliveryWorker(Worker):
     async def _recover(self, lanes: Sequence[int], *, begun_by: datetime) -> None:
         """Attempts on our lanes that nobody has in hand: their process ended, was overtaken, or never heard of its COMMIT."""
         for tenant in await self._due("unsettled"):
-            view = await self.directory.get_tenant(tenant)
+            view = await self.directory.find_tenant(tenant)
             courier = self._couriers.get(tenant)
-            if courier is not None and courier.is_claiming:
+            if view is None or (courier is not None and courier.is_claiming):
                 continue  # what it is about to have in hand is not known yet; the next look finds the rest
             unknown = await recover(
                 tenant,
@@ -203,6 +206,9 @@ class Courier:
             self._widen_at = now + timedelta(seconds=SWEEP)
 
         async def claim() -> list[Claimed]:
+            # A suspended tenant's wait, in their order; the sweep asks again every second.
+            if await self._worker.directory.find_status(self._tenant) is not TenantStatus.ACTIVE:
+                return []
             async with self._worker.db.tenant(self._tenant) as conn:
                 return await delivery_store.claim_heads(
                     conn,

@@ -1,15 +1,16 @@
 """`/v1/dead-letters`: what could not be used, to find, read, mend, replay and discard."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime
 
 from waystate import json
 from waystate.access.guard import Guard
 from waystate.access.model import Principal, actor_of
+from waystate.administration.bodies import read_body, takes
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
@@ -34,9 +35,6 @@ from waystate.pipelines.replaying import Outcome
 from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import Hint
 from waystate.tenants.routing import Directory
-from waystate.web.problems import parse_body
-
-B = TypeVar("B", bound=BaseModel)
 
 Status = Literal["open", "replayed", "discarded"]
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -156,10 +154,10 @@ def _add_reading(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> N
 def _add_one(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
     Caller = Annotated[Principal, Depends(guard)]
 
-    @router.patch("/{letter_id}", summary="Mend the payload", responses=_REFUSED, openapi_extra=_takes(Edit))
+    @router.patch("/{letter_id}", summary="Mend the payload", responses=_REFUSED, openapi_extra=takes(Edit))
     async def edit_dead_letter(letter_id: UUID, request: Request, principal: Caller) -> DeadLetterAnswer:
         """Only while it is open, and into something its pipeline can take. The original stays readable beside it."""
-        return await routes.edit(principal, letter_id, await _body(request, Edit))
+        return await routes.edit(principal, letter_id, await read_body(request, Edit))
 
     @router.post("/{letter_id}/replay", summary="Run it through its pipeline again", responses=_REFUSED)
     async def replay_dead_letter(letter_id: UUID, principal: Caller) -> Replayed:
@@ -174,11 +172,11 @@ def _add_one(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
         "/{letter_id}/discard",
         summary="Decide that it shall have no effect",
         responses={code: _REFUSED[code] for code in (404, 409)},
-        openapi_extra=_takes(Discard, required=False),
+        openapi_extra=takes(Discard, required=False),
     )
     async def discard_dead_letter(letter_id: UUID, request: Request, principal: Caller) -> Discarded:
         """It stays as a record, with the note."""
-        body = await _body(request, Discard, default=b"{}")
+        body = await read_body(request, Discard, default=b"{}")
         (result,) = await routes.discard(principal, [letter_id], body.note)
         if result.outcome is not Outcome.DISCARDED:
             _refuse(result)
@@ -188,19 +186,19 @@ def _add_one(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
 def _add_many(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
     Caller = Annotated[Principal, Depends(guard)]
 
-    @router.post("/replay", summary=f"Replay many, {MAX_BULK:,} a call", openapi_extra=_takes(Selection))
+    @router.post("/replay", summary=f"Replay many, {MAX_BULK:,} a call", openapi_extra=takes(Selection))
     async def replay_dead_letters(request: Request, principal: Caller) -> BulkAnswer:
         """By `ids`, or by `filter`; oldest first, each with an outcome of its own. A failed one keeps no other back.
 
         After an answer that was lost, ask the same again: what was done is not done twice.
         """
-        ids, following = await routes.select(principal, await _body(request, Selection))
+        ids, following = await routes.select(principal, await read_body(request, Selection))
         return await routes.bulk(principal, await routes.replay(principal, ids), following)
 
-    @router.post("/discard", summary=f"Discard many, {MAX_BULK:,} a call", openapi_extra=_takes(DiscardSelection))
+    @router.post("/discard", summary=f"Discard many, {MAX_BULK:,} a call", openapi_extra=takes(DiscardSelection))
     async def discard_dead_letters(request: Request, principal: Caller) -> BulkAnswer:
         """By `ids`, or by `filter`; they stay as a record, with the note."""
-        body = await _body(request, DiscardSelection)
+        body = await read_body(request, DiscardSelection)
         ids, following = await routes.select(principal, body)
         return await routes.bulk(principal, await routes.discard(principal, ids, body.note), following)
 
@@ -216,25 +214,3 @@ def _refuse(result: Result) -> NoReturn:
         )
     reason = result.reason or Reason.DATABASE_ERROR
     raise Conflict(reason, f"It would be a dead letter again: {result.message} Mend the cause, then replay it.")
-
-
-async def _body(request: Request, model: type[B], *, default: bytes | None = None) -> B:
-    raw = await request.body()
-    return parse_body(model, default if default is not None and not raw.strip() else raw)
-
-
-def _takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    definitions = schema.pop("$defs", {})
-    return {"requestBody": {"content": {"application/json": {"schema": _inlined(schema, definitions)}}, "required": required}}
-
-
-def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
-    """The document's list of schemas is the framework's own, so what a body refers to is written out in place."""
-    if isinstance(schema, list):
-        return [_inlined(each, definitions) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rsplit("/", 1)[-1]], definitions)
-    return {key: _inlined(each, definitions) for key, each in schema.items()}

@@ -291,7 +291,9 @@ class RelayWorker(SinkWorker):
         self._delivery_hint = delivery_hint
 
     async def _relay(self, tenant: TenantId, epoch: int) -> bool:
-        view = await self._directory.get_tenant(tenant)
+        view = await self._directory.find_tenant(tenant)
+        if view is None:
+            return False  # it is being deleted
         sink = DeliverySink(view, self._lanes)
         window = await with_retries(lambda: relay(self._db, tenant, sink, epoch=epoch, batch=self._batch))
         if sink.made:

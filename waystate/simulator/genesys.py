@@ -72,6 +72,22 @@ class GenesysApi:
     async def event(self, request: Request) -> Response:
         return await self._answer(request, EventBody, self._take_event)
 
+    async def integration(self, request: Request) -> Response:
+        """The integration as an administrator sees it; its secret is not shown."""
+        try:
+            self._authorise(request)
+        except GenesysRefusal as error:
+            return refusal(error.status, error.code, error.message)
+        return JSONResponse(
+            {
+                "id": self._config.integration_id,
+                "name": "Simulated integration",
+                "outboundNotificationWebhookUrl": self._config.genesys_webhook_url,
+                "status": "Active",
+                "createStatus": "Completed",
+            }
+        )
+
     async def details(self, request: Request) -> Response:
         """A message by the id that Genesys gave it, with its conversation."""
         try:

@@ -50,6 +50,17 @@ class GraphApi:
             return JSONResponse({"success": True})
         return JSONResponse(await self._send(body))
 
+    async def number(self, request: Request) -> Response:
+        """What the number is called, for whoever holds its token."""
+        if request.headers.get("authorization") != f"Bearer {self._config.access_token}":
+            return refusal(401, 190, "Invalid OAuth access token - Cannot parse access token")
+        number = request.path_params["phone_number_id"]
+        if number != self._config.phone_number_id:
+            return refusal(400, 100, f"Unsupported get request. Object with ID '{number}' does not exist")
+        return JSONResponse(
+            {"id": number, "display_phone_number": self._config.display_phone_number, "verified_name": "Simulated business"}
+        )
+
     async def _send(self, body: JsonObject) -> JsonObject:
         address = str(body.get("to") or body.get("recipient"))
         customer = self._customers.get_or_add(address.removeprefix("+"), None)

@@ -60,8 +60,9 @@ class World:
         await self.tasks.cancel()
 
     def _routes(self) -> list[Route]:
-        def graph_route(path: str, endpoint: Endpoint) -> Route:
-            return Route(path, self._behind_faults(endpoint, graph.refusal, throttled=130429, broken=131000), methods=["POST"])
+        def graph_route(path: str, endpoint: Endpoint, method: str = "POST") -> Route:
+            guarded = self._behind_faults(endpoint, graph.refusal, throttled=130429, broken=131000)
+            return Route(path, guarded, methods=[method])
 
         def genesys_route(path: str, endpoint: Endpoint, method: str = "POST") -> Route:
             guarded = self._behind_faults(
@@ -71,11 +72,15 @@ class World:
 
         return [
             graph_route("/graph/{version}/{phone_number_id}/messages", self.graph.messages),
+            graph_route("/graph/{version}/{phone_number_id}", self.graph.number, "GET"),
             genesys_route("/genesys/login/oauth/token", self.genesys.token),
             genesys_route(_INBOUND + "/message", self.genesys.message),
             genesys_route(_INBOUND + "/receipt", self.genesys.receipt),
             genesys_route(_INBOUND + "/event", self.genesys.event),
             genesys_route("/genesys/api/v2/conversations/messages/{message_id}/details", self.genesys.details, "GET"),
+            genesys_route(
+                "/genesys/api/v2/conversations/messaging/integrations/open/{integration_id}", self.genesys.integration, "GET"
+            ),
         ]
 
     def _behind_faults(self, endpoint: Endpoint, refusal: Refusal, *, throttled: int | str, broken: int | str) -> Endpoint:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from waystate.errors import BadRequest, Conflict
-from waystate.ids import TENANT_ID_PATTERN, TenantId, new_id
+from waystate.errors import BadRequest, Conflict, Forbidden
+from waystate.ids import PLATFORM, TENANT_ID_PATTERN, TenantId, new_id
 from waystate.json import JsonObject
 
 Sender = Literal["waystate", "external"]
@@ -92,10 +92,36 @@ class TenantSettings(_Value):
     """What the customer is called towards Genesys: our contact id, which survives a change of number, or the `wa_id`."""
 
 
+class Quotas(_Value):
+    """What a tenant may use at the most, set by the platform. Unset, the installation's default holds, or no limit."""
+
+    messages_per_second: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    """Messages a second, in and out together: one tenant's campaign must not fill the lanes that it shares with others."""
+
+    api_calls_per_second: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """HTTP calls a second of all its keys, people and trusted callers. Unset, `TENANT_RATE_LIMIT` holds."""
+
+    storage_bytes: Annotated[int, Field(ge=1_000_000, le=1_000_000_000_000_000)] | None = None
+    """Bytes of stored conversations, messages and media: what a tenant may cost in disk space."""
+
+    websocket_connections: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """Live connections at once, each of which holds memory in a process. 0: none."""
+
+
+class TenantStatus(StrEnum):
+    """`suspended`: it receives and keeps, but sends nothing and lets nobody in. `deleting`: it is gone, its rows not yet."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DELETING = "deleting"
+
+
 class Tenant(_Value):
     id: Annotated[TenantId, AfterValidator(_check_tenant_id)]
     name: Word
     settings: TenantSettings = TenantSettings()
+    quotas: Quotas = Quotas()
+    status: TenantStatus = TenantStatus.ACTIVE
 
 
 class MetaApp(_Value):
@@ -192,7 +218,27 @@ def read_settings(stored: JsonObject) -> TenantSettings:
     return TenantSettings.model_validate(stored, extra="ignore")
 
 
-def dump_stored(value: TenantSettings | WhatsAppLimits | GenesysLimits) -> JsonObject:
+def read_quotas(stored: JsonObject) -> Quotas:
+    return Quotas.model_validate(stored, extra="ignore")
+
+
+def check_ordinary(tenant_id: TenantId) -> None:
+    """The platform's own tenant holds its keys and log; it has no name to choose and no numbers."""
+    if tenant_id == PLATFORM:
+        raise Conflict("tenant_reserved", f"The tenant '{PLATFORM}' is the platform itself. Choose another id.")
+
+
+def check_active(status: TenantStatus) -> None:
+    """Before a login, a key or a trusted caller is let in."""
+    if status is not TenantStatus.ACTIVE:
+        raise Forbidden(
+            "tenant_suspended",
+            "This tenant is suspended: nobody is let in, and what it receives is kept. "
+            "An administrator of the platform can resume it; ask the operator of this installation.",
+        )
+
+
+def dump_stored(value: TenantSettings | Quotas | WhatsAppLimits | GenesysLimits) -> JsonObject:
     """Only what was said, so that what was not follows the default of the running release."""
     return value.model_dump(mode="json", exclude_unset=True)
 

@@ -1,26 +1,52 @@
 -- name: upsert_tenants
 -- Set-up runs again and again: a row that says the same already is left alone, so it makes no dead tuples and no noise.
-INSERT INTO tenants AS t (id, name, settings)
-SELECT v.id, v.name, v.settings FROM unnest(:ids::text[], :names::text[], :settings::jsonb[]) AS v (id, name, settings)
-ON CONFLICT (id) DO UPDATE SET name = excluded.name, settings = excluded.settings
-    WHERE (t.name, t.settings) IS DISTINCT FROM (excluded.name, excluded.settings)
+INSERT INTO tenants AS t (id, name, settings, quotas)
+SELECT v.* FROM unnest(:ids::text[], :names::text[], :settings::jsonb[], :quotas::jsonb[]) AS v
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, settings = excluded.settings, quotas = excluded.quotas
+    WHERE (t.name, t.settings, t.quotas) IS DISTINCT FROM (excluded.name, excluded.settings, excluded.quotas)
+        AND t.deletion IS NULL
 RETURNING t.id;
+
+-- name: insert_tenants
+-- Those whose id was free; the primary key decides between two that choose one at once.
+INSERT INTO tenants (id, name, settings, quotas)
+SELECT v.* FROM unnest(:ids::text[], :names::text[], :settings::jsonb[], :quotas::jsonb[]) AS v
+ON CONFLICT (id) DO NOTHING
+RETURNING id;
+
+-- name: change_status
+-- Only what is in another status: of two that do the same at once, one has done it. What is being deleted stays as it is.
+UPDATE tenants t SET status = :status
+WHERE t.id = ANY(:ids::text[]) AND t.id <> 'platform' AND t.status <> :status AND t.deletion IS NULL
+RETURNING t.id;
+
+-- name: find_statuses
+-- Asked once a second for each tenant that somebody calls or delivers for. What is being deleted is no tenant any more.
+SELECT t.id, t.status FROM tenants t WHERE t.id = ANY(:ids::text[]) AND t.deletion IS NULL;
 
 -- name: find_tenants
 -- Settings of the named tenants; a name that is missing from the answer is no tenant.
-SELECT t.id, t.name, t.settings FROM tenants t WHERE t.id = ANY(:ids::text[]);
+SELECT t.id, t.name, t.settings, t.quotas, CASE WHEN t.deletion IS NULL THEN t.status ELSE 'deleting' END AS status
+FROM tenants t WHERE t.id = ANY(:ids::text[]);
 
 -- name: list_tenants
 -- Pages by id. Two rows also answer whether there is only one tenant. The platform's own has no customers.
-SELECT t.id, t.name, t.settings FROM tenants t WHERE t.id <> 'platform' AND (:after::text IS NULL OR t.id > :after) ORDER BY t.id LIMIT :page::int;
+SELECT t.id, t.name, t.settings, t.quotas, CASE WHEN t.deletion IS NULL THEN t.status ELSE 'deleting' END AS status
+FROM tenants t
+WHERE t.id <> 'platform' AND (:after::text IS NULL OR t.id > :after) AND (:with_deleting::boolean OR t.deletion IS NULL)
+ORDER BY t.id LIMIT :page::int;
 
 -- name: lock_tenant^
 -- Two set-ups of one tenant take turns: each seals secrets under the row id it read, so nobody may choose that id meanwhile.
-SELECT t.id FROM tenants t WHERE t.id = :tenant_id FOR NO KEY UPDATE;
+SELECT t.id FROM tenants t WHERE t.id = :tenant_id AND t.deletion IS NULL FOR NO KEY UPDATE;
 
 -- name: find_meta_apps
 -- The callback's path names the app and so picks its secret, before a byte of the body is read.
 SELECT m.id, m.app_secret, m.verify_token FROM meta_apps m WHERE m.id = ANY(:ids::text[]);
+
+-- name: list_meta_apps
+-- There are few: an app serves many numbers and tenants.
+SELECT m.id FROM meta_apps m ORDER BY m.id;
 
 -- name: upsert_meta_apps!
 -- Only changed apps come here: a sealed secret differs each time, so SQL could not tell.

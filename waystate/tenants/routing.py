@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from waystate.db.pool import Database
-from waystate.ids import TenantId
+from waystate.ids import PLATFORM, TenantId
 from waystate.tenants import store
 from waystate.tenants.model import (
     GenesysIntegration,
@@ -17,6 +17,7 @@ from waystate.tenants.model import (
     RouteKind,
     Tenant,
     TenantSettings,
+    TenantStatus,
     WhatsAppAccount,
     default_of,
 )
@@ -26,6 +27,8 @@ TTL = 5.0
 """Seconds until another process's change is seen at the latest: what a look-up may be behind (domain.md, cache keys)."""
 ABSENT_TTL = 1.0
 """Seconds: who was just created is soon found."""
+STATUS_TTL = 0.9
+"""Seconds: who is suspended is refused, and sent nothing for, within a second; a tenth is left for the read itself."""
 SIZE = 10_000
 """Entries of each kind; the oldest goes first."""
 
@@ -145,6 +148,7 @@ class Directory:
         self._routes = ShortMemory(self._load_routes, monotonic=monotonic)
         self._apps = ShortMemory(self._load_apps, monotonic=monotonic)
         self._tenants = ShortMemory(self._load_tenants, monotonic=monotonic)
+        self._statuses = ShortMemory(self._load_statuses, ttl=STATUS_TTL, absent_ttl=STATUS_TTL, monotonic=monotonic)
         # A second tenant makes calls that name none ambiguous, so it is noticed as soon as a new tenant is.
         self._first = ShortMemory(self._load_first, ttl=ABSENT_TTL, monotonic=monotonic)
 
@@ -180,6 +184,13 @@ class Directory:
             raise store.unknown_tenant(tenant_id)
         return view
 
+    def find_cached_status(self, tenant_id: TenantId) -> TenantStatus | None:
+        """None means "ask `find_status`"."""
+        return self._statuses.find_cached(tenant_id)
+
+    async def find_status(self, tenant_id: TenantId) -> TenantStatus | None:
+        return await self._statuses.find(tenant_id)
+
     async def settings_of(self, tenant_id: TenantId) -> TenantSettings:
         return (await self.get_tenant(tenant_id)).settings
 
@@ -208,6 +219,7 @@ class Directory:
     def invalidate(self, *, tenant_id: TenantId | None = None, meta_app_id: str | None = None) -> None:
         if tenant_id is not None:
             self._tenants.forget(tenant_id)
+            self._statuses.forget(tenant_id)
             # Routes do not list their tenant's others, and an absence names no tenant at all.
             self._routes.clear()
             self._first.clear()
@@ -215,7 +227,7 @@ class Directory:
             self._apps.forget(meta_app_id)
 
     def clear(self) -> None:
-        for memory in (self._routes, self._apps, self._tenants, self._first):
+        for memory in (self._routes, self._apps, self._tenants, self._statuses, self._first):
             memory.clear()
 
     async def _load_routes(self, keys: Sequence[tuple[RouteKind, str]]) -> dict[tuple[RouteKind, str], Route]:
@@ -238,7 +250,7 @@ class Directory:
     async def _load_tenant(self, tenant_id: TenantId) -> TenantView | None:
         async with self._db.tenant(tenant_id) as conn:
             tenant = (await store.find_many(conn, [tenant_id])).get(tenant_id)
-            if tenant is None:
+            if tenant is None or tenant.status is TenantStatus.DELETING:
                 return None
             accounts = await store.accounts_of(conn, self._vault, tenant_id)
             integrations = await store.integrations_of(conn, self._vault, tenant_id)
@@ -248,6 +260,10 @@ class Directory:
             integrations={each.id: each for each in integrations},
             default_account=default_of(accounts),
         )
+
+    async def _load_statuses(self, ids: Sequence[TenantId]) -> dict[TenantId, TenantStatus]:
+        async with self._db.work() as conn:
+            return await store.find_statuses(conn, [each for each in ids if each != PLATFORM])
 
     async def _load_first(self, keys: Sequence[int]) -> dict[int, tuple[TenantId, ...]]:
         async with self._db.work() as conn:

@@ -18,11 +18,15 @@ from waystate.tenants.model import (
     Route,
     RouteKind,
     Tenant,
+    TenantStatus,
     WhatsAppAccount,
     WhatsAppLimits,
     changed_accounts,
     changed_integrations,
+    check_active,
+    check_ordinary,
     dump_stored,
+    read_quotas,
     read_settings,
 )
 from waystate.vault import Vault, aad
@@ -45,15 +49,32 @@ _CLAIMED = {
 
 
 async def upsert_many(conn: Connection, tenants: Iterable[Tenant]) -> list[TenantId]:
-    """The ids of those that are new or changed."""
-    rows = [row for _, row in sorted({each.id: each for each in tenants}.items())]
-    written = await _queries.upsert_tenants(
-        conn,
-        ids=[row.id for row in rows],
-        names=[row.name for row in rows],
-        settings=[dump_stored(row.settings) for row in rows],
-    )
-    return [TenantId(row["id"]) for row in written]
+    """The ids of those that are new or changed. Their status stays."""
+    return [TenantId(row["id"]) for row in await _queries.upsert_tenants(conn, **_columns(tenants))]
+
+
+async def insert_many(conn: Connection, tenants: Iterable[Tenant]) -> list[TenantId]:
+    """The ids of those that are new."""
+    return [TenantId(row["id"]) for row in await _queries.insert_tenants(conn, **_columns(tenants))]
+
+
+async def change_status(conn: Connection, ids: Sequence[TenantId], status: TenantStatus) -> list[TenantId]:
+    """Those that had another status; every process knows within a second of the commit."""
+    return [TenantId(row["id"]) for row in await _queries.change_status(conn, ids=sorted(ids), status=status)]
+
+
+async def find_statuses(conn: Connection, ids: Sequence[TenantId]) -> dict[TenantId, TenantStatus]:
+    """Without those that are being deleted."""
+    rows = await _queries.find_statuses(conn, ids=list(ids))
+    return {TenantId(row["id"]): TenantStatus(row["status"]) for row in rows}
+
+
+async def check_open(conn: Connection, tenant_id: TenantId) -> None:
+    """For a login: `Forbidden` when the tenant is suspended, `NotFound` when there is none."""
+    status = (await find_statuses(conn, [tenant_id])).get(tenant_id)
+    if status is None:
+        raise unknown_tenant(tenant_id)
+    check_active(status)
 
 
 async def find_many(conn: Connection, ids: Sequence[TenantId]) -> dict[TenantId, Tenant]:
@@ -62,15 +83,24 @@ async def find_many(conn: Connection, ids: Sequence[TenantId]) -> dict[TenantId,
 
 
 async def get(conn: Connection, tenant_id: TenantId) -> Tenant:
-    found = await find_many(conn, [tenant_id])
-    if tenant_id not in found:
+    tenant = (await find_many(conn, [tenant_id])).get(tenant_id)
+    if tenant is None or tenant.status is TenantStatus.DELETING:
         raise unknown_tenant(tenant_id)
-    return found[tenant_id]
+    return tenant
 
 
-async def list_page(conn: Connection, *, after: TenantId | None = None, page: int = 100) -> list[Tenant]:
+async def get_locked(conn: Connection, tenant_id: TenantId) -> Tenant:
+    """To change what it says: two that do so at once take turns."""
+    await _lock(conn, tenant_id)
+    return await get(conn, tenant_id)
+
+
+async def list_page(
+    conn: Connection, *, after: TenantId | None = None, page: int = 100, with_deleting: bool = False
+) -> list[Tenant]:
     """By id, from the one behind `after`."""
-    return [_tenant(row) for row in await _queries.list_tenants(conn, after=after, page=page)]
+    rows = await _queries.list_tenants(conn, after=after, page=page, with_deleting=with_deleting)
+    return [_tenant(row) for row in rows]
 
 
 def unknown_tenant(tenant_id: TenantId) -> NotFound:
@@ -80,6 +110,11 @@ def unknown_tenant(tenant_id: TenantId) -> NotFound:
 async def find_meta_apps(conn: Connection, vault: Vault, ids: Sequence[str]) -> dict[str, MetaApp]:
     rows = await _queries.find_meta_apps(conn, ids=list(ids))
     return {row["id"]: _meta_app(vault, row) for row in rows}
+
+
+async def list_meta_apps(conn: Connection) -> list[str]:
+    """Their ids."""
+    return [row["id"] for row in await _queries.list_meta_apps(conn)]
 
 
 async def upsert_meta_apps(conn: Connection, vault: Vault, apps: Iterable[MetaApp]) -> list[str]:
@@ -153,6 +188,7 @@ async def routes_of(conn: Connection, kind: RouteKind, external_ids: Sequence[st
 
 
 async def _lock(conn: Connection, tenant_id: TenantId) -> None:
+    check_ordinary(tenant_id)
     if await _queries.lock_tenant(conn, tenant_id=tenant_id) is None:
         raise unknown_tenant(tenant_id)
 
@@ -217,8 +253,21 @@ async def _write_accounts(conn: Connection, vault: Vault, tenant_id: TenantId, r
     )
 
 
+def _columns(tenants: Iterable[Tenant]) -> dict[str, list[Any]]:
+    rows = [row for _, row in sorted({each.id: each for each in tenants}.items())]
+    for row in rows:
+        check_ordinary(row.id)
+    return {
+        "ids": [row.id for row in rows],
+        "names": [row.name for row in rows],
+        "settings": [dump_stored(row.settings) for row in rows],
+        "quotas": [dump_stored(row.quotas) for row in rows],
+    }
+
+
 def _tenant(row: Record) -> Tenant:
-    return Tenant(id=row["id"], name=row["name"], settings=read_settings(row["settings"]))
+    said = {"settings": read_settings(row["settings"]), "quotas": read_quotas(row["quotas"])}
+    return Tenant.model_validate({"id": row["id"], "name": row["name"], "status": row["status"], **said})
 
 
 def _meta_app(vault: Vault, row: Record) -> MetaApp:

@@ -151,7 +151,7 @@ async def test_set_up_twice_is_set_up_once(db: Database, database_url: str, vaul
     await set_up_everything(db, vault)
     assert await snapshot(database_url) == before
     assert {table: len(rows) for table, rows in before.items()} == {
-        "tenants": 1,
+        "tenants": 2,
         "meta_apps": 1,
         "routes": 4,
         "whatsapp_accounts": 2,

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from waystate.channels.attempts import Kind, post
+from waystate.channels.attempts import Kind, get, post
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.errors import outcome_of
 from waystate.deliveries.model import AttemptResult, Outcome
@@ -52,6 +52,25 @@ class GenesysClient:
 
     async def send_receipt(self, *, integration: Integration, body: JsonObject) -> AttemptResult:
         return await self._post(integration, "receipt", body)
+
+    async def find_integration(self, integration: Integration) -> JsonObject | AttemptResult:
+        """What Genesys says of it, or why nothing. With a new token: a kept one would hide a secret that is wrong now."""
+        token = await self._fetch_token(integration)
+        if isinstance(token, AttemptResult):
+            return token
+        place = quote(integration.integration_id, safe="")
+        url = f"{integration.api_url.rstrip('/')}/api/v2/conversations/messaging/integrations/open/{place}"
+        answer = await get(self._http, url, headers={"Authorization": f"Bearer {token}"})
+        if isinstance(answer, AttemptResult):
+            return answer
+        try:
+            document = parse(answer.content)
+        except Unreadable:
+            document = None
+        if answer.is_success and isinstance(document, dict):
+            return document
+        result = outcome_of(answer.status_code, answer.content, answer.headers)
+        return dataclasses.replace(result, outcome=Outcome.FAILED, retry_after=None)
 
     async def _post(self, integration: Integration, what: str, body: JsonObject) -> AttemptResult:
         token = await self._token(integration)

@@ -1,13 +1,13 @@
-"""Sending through the Graph API of the WhatsApp Cloud API. There is no idempotency key: nothing here sends twice."""
+"""The Graph API of the WhatsApp Cloud API. There is no idempotency key: nothing here sends twice."""
 
 from urllib.parse import quote
 
 import httpx2
 
-from waystate.channels.attempts import post
+from waystate.channels.attempts import get, post
 from waystate.channels.whatsapp.errors import outcome_of
-from waystate.deliveries.model import AttemptResult
-from waystate.json import JsonObject
+from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.json import JsonObject, Unreadable, parse
 
 
 class GraphClient:
@@ -23,3 +23,20 @@ class GraphClient:
         if isinstance(answer, AttemptResult):
             return answer
         return outcome_of(answer.status_code, answer.content, answer.headers)
+
+    async def find_number(self, *, api_url: str, phone_number_id: str, access_token: str) -> JsonObject | AttemptResult:
+        """What the platform says of the number that it knows by this id, or why it says nothing."""
+        url = f"{api_url.rstrip('/')}/{quote(phone_number_id, safe='')}?fields=display_phone_number,verified_name"
+        answer = await get(self._http, url, headers={"Authorization": f"Bearer {access_token}"})
+        if isinstance(answer, AttemptResult):
+            return answer
+        try:
+            document = parse(answer.content)
+        except Unreadable:
+            document = None
+        if answer.is_success and isinstance(document, dict):
+            return document
+        if answer.is_success:
+            return AttemptResult(outcome=Outcome.FAILED, http_status=answer.status_code, error={"code": "unreadable_answer"})
+        result = outcome_of(answer.status_code, answer.content, answer.headers)
+        return AttemptResult(outcome=Outcome.FAILED, http_status=result.http_status, error=result.error)

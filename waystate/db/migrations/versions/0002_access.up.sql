@@ -2,6 +2,8 @@ SET LOCAL ROLE waystate_owner;
 
 -- ---------------------------------------------------------------------------------------------- tenants
 ALTER TABLE tenants ADD COLUMN status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended'));
+-- Set when its deletion begins, which nothing takes back: since when, and the rows that went so far.
+ALTER TABLE tenants ADD COLUMN deletion jsonb CHECK (deletion IS NULL OR status = 'suspended');
 
 -- The platform's own keys, sessions and audit log are rows of a tenant like any other's. It has no customers.
 INSERT INTO tenants (id, name) VALUES ('platform', 'The platform');

@@ -1,0 +1,173 @@
+"""`waystate tenant`, beside a server that knows nothing of it."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.installation import MASTER_KEY, NUMBER, TENANT, WEBHOOK_SECRET, Installation, installed
+from tests.databases import Databases
+from waystate.ids import PLATFORM
+
+FILE: dict[str, Any] = {
+    "tenant": {"id": "initech", "name": "Initech", "settings": {"correlation": "local"}},
+    "meta_apps": [{"id": "3001", "app_secret": "an-app-secret", "verify_token": "a-verify-token"}],
+    "genesys_integrations": [
+        {
+            "integration_id": "4001",
+            "region": "mypurecloud.de",
+            "api_url": "http://127.0.0.1:9",
+            "login_url": "http://127.0.0.1:9",
+            "client_id": "c",
+            "client_secret": "a-client-secret",
+            "webhook_secret": WEBHOOK_SECRET,
+        }
+    ],
+    "whatsapp_accounts": [
+        {
+            "phone_number_id": "1001",
+            "display_phone_number": "+1 555 0100",
+            "business_account_id": "2001",
+            "meta_app_id": "3001",
+            "api_url": "http://127.0.0.1:9",
+            "access_token": "an-access-token",
+            "genesys_integration": "4001",
+        }
+    ],
+}
+
+
+@dataclass
+class Terminal:
+    place: Installation
+    environment: dict[str, str]
+
+    async def run(self, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+        """Exit code, output, and what went to the terminal."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "waystate", "tenant", *arguments),
+            env=self.environment,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        output, errors = await process.communicate(stdin)
+        return process.returncode or 0, output.decode(), errors.decode()
+
+    async def json(self, *arguments: str) -> Any:
+        code, output, errors = await self.run(*arguments, "--json")
+        assert code == 0, errors
+        return json.loads(output)
+
+    async def audited(self, tenant: str) -> list[tuple[str, Any]]:
+        rows = await self.place.rows(
+            "SELECT action, details->'fields' AS fields, actor FROM audit_log WHERE tenant_id = $1 ORDER BY position", tenant
+        )
+        assert all(row["actor"] == {"kind": "operator", "id": None} for row in rows)
+        return [(row["action"], row["fields"]) for row in rows]
+
+
+@pytest.fixture
+async def terminal(databases: Databases, tmp_path: Path) -> AsyncIterator[Terminal]:
+    with databases.fresh() as url:
+        async with installed(url, tmp_path) as place:
+            await place.add_tenant()
+            settings = {"WAYSTATE_HOME": str(tmp_path), "DATABASE_URL": url, "WAYSTATE_MASTER_KEY": MASTER_KEY}
+            yield Terminal(place, {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings})
+
+
+async def test_a_tenant_from_its_first_to_its_last_day(terminal: Terminal) -> None:
+    made = await terminal.json("create", "globex", "--name", "Globex", "--quota", "messages_per_second=20")
+    assert (made["status"], made["quotas"]["messages_per_second"]) == ("active", 20)
+    listed = await terminal.json("list")
+    assert [each["id"] for each in listed["items"]] == [TENANT, "globex"]
+    changed = await terminal.json("set", "globex", "--setting", "mapping_ttl=PT1H", "--quota", "messages_per_second=")
+    assert (changed["settings"]["mapping_ttl"], changed["quotas"]["messages_per_second"]) == ("PT1H", None)
+    code, _, errors = await terminal.run("delete", "globex", "--yes")
+    assert (code, "Suspend it first" in errors) == (2, True)
+    assert (await terminal.json("suspend", "globex"))["status"] == "suspended"
+    assert (await terminal.json("resume", "globex"))["status"] == "active"
+    await terminal.json("suspend", "globex")
+    code, output, _ = await terminal.run("delete", "globex", stdin=b"n\n")
+    assert (code, "for good?" in output) == (1, True)
+    assert await terminal.json("delete", "globex", "--yes") == {"id": "globex", "done": True, "deleted": {}}
+    code, _, errors = await terminal.run("show", "globex")
+    assert (code, "There is no tenant 'globex'" in errors) == (2, True)
+    assert await terminal.audited(PLATFORM) == [
+        ("tenant.created", None),
+        ("tenant.changed", ["settings.mapping_ttl", "quotas.messages_per_second"]),
+        ("tenant.suspended", None),
+        ("tenant.resumed", None),
+        ("tenant.suspended", None),
+        ("tenant.deletion_begun", None),
+        ("tenant.deleted", None),
+    ]
+
+
+async def test_applying_a_file_is_on_record_once_and_keeps_quotas_and_status(terminal: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "initech.json"
+    file.write_text(json.dumps(FILE))
+    for _ in range(2):
+        code, output, errors = await terminal.run("apply", str(file))
+        assert code == 0, errors
+        assert output == "Tenant initech has 1 WhatsApp numbers and 1 Genesys integrations.\n"
+    assert await terminal.audited(PLATFORM) == [("tenant.created", None), ("meta_app.created", None)]
+    assert await terminal.audited("initech") == [("integration.created", None), ("account.created", None)]
+    await terminal.json("set", "initech", "--quota", "websocket_connections=7")
+    await terminal.json("suspend", "initech")
+    account = FILE["whatsapp_accounts"][0] | {"access_token": "another-token"}
+    file.write_text(json.dumps(FILE | {"tenant": FILE["tenant"] | {"name": "Inc"}, "whatsapp_accounts": [account]}))
+    assert (await terminal.run("apply", str(file)))[0] == 0
+    shown = await terminal.json("show", "initech")
+    assert (shown["name"], shown["status"], shown["quotas"]["websocket_connections"]) == ("Inc", "suspended", 7)
+    assert (await terminal.audited("initech"))[2:] == [("account.changed", ["access_token"])]
+    assert (await terminal.audited(PLATFORM))[-1] == ("tenant.changed", ["name"])
+    file.write_text(json.dumps(FILE | {"tenant": FILE["tenant"] | {"status": "active"}}))
+    code, _, errors = await terminal.run("apply", str(file))
+    assert (code, "A file sets no status" in errors) == (2, True)
+
+
+async def test_what_is_shown_holds_no_secret_and_a_check_fails_loudly(terminal: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "initech.json"
+    file.write_text(json.dumps(FILE))
+    assert (await terminal.run("apply", str(file)))[0] == 0
+    code, output, _ = await terminal.run("show", "initech")
+    assert code == 0
+    assert "1001" in output
+    code, checked, errors = await terminal.run("check", "initech")
+    assert (code, errors) == (1, "")
+    assert checked.count("cannot be reached") == 2
+    code, as_json, _ = await terminal.run("check", "initech", "--json")
+    assert (code, [each["ok"] for each in json.loads(as_json)["items"]]) == (1, [False, False])
+    for secret in ("an-app-secret", "a-verify-token", "a-client-secret", WEBHOOK_SECRET, "an-access-token"):
+        assert secret not in output + checked + as_json
+
+
+WRONG: list[tuple[tuple[str, ...], str]] = [
+    (("create", PLATFORM), "is the platform itself"),
+    (("create", TENANT), "already"),
+    (("create", "Not A Slug"), "id: must be 1 to 63 characters"),
+    (("create", "x", "--quota", "messages_per_second=many"), "quotas.messages_per_second"),
+    (("create", "x", "--setting", "colour=red"), "settings.colour"),
+    (("set", TENANT, "--setting", "mapping_ttl"), "must read name=value"),
+    (("set", TENANT, "--setting", "mapping_ttl=soon"), "settings.mapping_ttl"),
+    (("suspend", "nobody"), "There is no tenant 'nobody'"),
+    (("suspend", PLATFORM), "There is no tenant"),
+    (("delete", PLATFORM, "--yes"), "There is no tenant"),
+    (("check", "nobody"), "There is no tenant 'nobody'"),
+    (("show", "Not A Slug"), "A tenant id is 1 to 63 characters"),
+]
+
+
+async def test_a_wrong_command_is_explained_and_changes_nothing(terminal: Terminal) -> None:
+    for arguments, said in WRONG:
+        code, output, errors = await terminal.run(*arguments)
+        assert (code, output, said in errors, "Traceback" in errors) == (2, "", True, False), (arguments, errors)
+    assert await terminal.audited(PLATFORM) == []
+    assert NUMBER in json.dumps(await terminal.json("show", TENANT))

@@ -1,0 +1,114 @@
+-- name: lock_tenant^
+-- Whether it may be deleted is decided under the lock that resuming waits for.
+SELECT t.status, t.deletion FROM tenants t WHERE t.id = :tenant_id FOR NO KEY UPDATE;
+
+-- name: begin_deletion!
+-- From now on it is no tenant to anybody.
+UPDATE tenants t SET deletion = :deletion WHERE t.id = :tenant_id AND t.id <> 'platform' AND t.deletion IS NULL;
+
+-- name: free_routes!
+-- Its numbers and integrations are free for another tenant at once, however long the rest takes.
+DELETE FROM routes r WHERE r.tenant_id = :tenant_id;
+
+-- name: note_progress!
+-- In the transaction of the rows that went, so that the counts are right after any crash.
+UPDATE tenants t SET deletion = jsonb_set(t.deletion, '{rows}', :rows::jsonb) WHERE t.id = :tenant_id;
+
+-- name: delete_tenant!
+-- What was written meanwhile goes with it by the foreign keys, and so does its audit log, which the application may not touch.
+DELETE FROM tenants t WHERE t.id = :tenant_id AND t.id <> 'platform' AND t.deletion IS NOT NULL;
+
+-- name: erase_sink_cursors!
+-- First: nobody is told of events that are about to go.
+DELETE FROM sink_cursors x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM sink_cursors n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_delivery_attempts!
+-- Partitioned tables go by their key, in its order: a row's place is unique within a partition only. A batch may be larger by the
+-- other attempts of its last delivery.
+DELETE FROM delivery_attempts x WHERE x.tenant_id = :tenant_id AND x.event_id <= coalesce((
+    SELECT n.event_id FROM delivery_attempts n WHERE n.tenant_id = :tenant_id ORDER BY n.event_id OFFSET :batch::int - 1 LIMIT 1),
+    'ffffffff-ffff-ffff-ffff-ffffffffffff');
+
+-- name: erase_deliveries!
+DELETE FROM deliveries x WHERE x.tenant_id = :tenant_id AND x.event_id <= coalesce((
+    SELECT n.event_id FROM deliveries n WHERE n.tenant_id = :tenant_id ORDER BY n.event_id OFFSET :batch::int - 1 LIMIT 1),
+    'ffffffff-ffff-ffff-ffff-ffffffffffff');
+
+-- name: erase_events!
+DELETE FROM events x WHERE x.tenant_id = :tenant_id AND x.position <= coalesce((
+    SELECT n.position FROM events n WHERE n.tenant_id = :tenant_id ORDER BY n.position OFFSET :batch::int - 1 LIMIT 1),
+    9223372036854775807);
+
+-- name: erase_message_events!
+DELETE FROM message_events x WHERE x.tenant_id = :tenant_id AND x.message_id <= coalesce((
+    SELECT n.message_id FROM message_events n WHERE n.tenant_id = :tenant_id ORDER BY n.message_id OFFSET :batch::int - 1 LIMIT 1),
+    'ffffffff-ffff-ffff-ffff-ffffffffffff');
+
+-- name: erase_messages!
+DELETE FROM messages x WHERE x.tenant_id = :tenant_id AND x.id <= coalesce((
+    SELECT n.id FROM messages n WHERE n.tenant_id = :tenant_id ORDER BY n.id OFFSET :batch::int - 1 LIMIT 1),
+    'ffffffff-ffff-ffff-ffff-ffffffffffff');
+
+-- name: erase_message_keys!
+DELETE FROM message_keys x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM message_keys n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_early_statuses!
+DELETE FROM early_statuses x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM early_statuses n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_dead_letters!
+DELETE FROM dead_letters x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM dead_letters n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_conversations!
+-- Their messages went before them, or this would take them along unbounded.
+DELETE FROM conversations x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM conversations n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_contact_identities!
+DELETE FROM contact_identities x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM contact_identities n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_contacts!
+DELETE FROM contacts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM contacts n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_idempotency_keys!
+DELETE FROM idempotency_keys x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM idempotency_keys n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_whatsapp_accounts!
+DELETE FROM whatsapp_accounts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM whatsapp_accounts n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_genesys_integrations!
+DELETE FROM genesys_integrations x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM genesys_integrations n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_identity_providers!
+DELETE FROM identity_providers x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM identity_providers n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_api_keys!
+DELETE FROM api_keys x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM api_keys n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_sessions!
+DELETE FROM sessions x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM sessions n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: lock_people
+-- Whoever makes one of them a member elsewhere at this moment comes first or waits, so that nobody loses a new membership.
+SELECT u.id FROM users u WHERE u.id IN (
+    SELECT n.user_id FROM memberships n WHERE n.tenant_id = :tenant_id ORDER BY n.user_id LIMIT :batch::int
+) ORDER BY u.id FOR UPDATE;
+
+-- name: erase_memberships!
+-- Of those people alone whose rows are locked.
+DELETE FROM memberships x WHERE x.tenant_id = :tenant_id AND x.user_id = ANY(:user_ids::uuid[]);
+
+-- name: erase_users!
+-- Who belonged to this tenant alone has nowhere to log in to any more.
+DELETE FROM users u WHERE u.id = ANY(:user_ids::uuid[]) AND NOT EXISTS (SELECT FROM memberships m WHERE m.user_id = u.id);
