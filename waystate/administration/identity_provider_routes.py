@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from waystate.access.guard import Guard
@@ -17,7 +17,7 @@ from waystate.db.pool import Database
 from waystate.errors import NotFound, Unprocessable
 from waystate.identity_providers import store
 from waystate.identity_providers.model import IdentityProvider, Issuer, ProviderSettings
-from waystate.tenants.model import Secret, Word
+from waystate.tenants.model import Word
 from waystate.vault import Vault
 from waystate.web.bodies import body_of, takes
 
@@ -32,7 +32,7 @@ class ProviderBody(BaseModel):
 
     issuer: Issuer
     client_id: Word
-    client_secret: Secret | None = None
+    client_secret: str | None = Field(None, min_length=1, max_length=4096, repr=False)
     settings: ProviderSettings = ProviderSettings()
 
 
