@@ -46,9 +46,7 @@ async def test_an_owner_sets_reads_and_removes_it_and_the_log_has_it(place: Inst
     for method in ("GET", "DELETE"):
         gone = await place.http.request(method, SETTINGS, headers=owner)
         assert (gone.status_code, gone.json()["code"]) == (404, "no_identity_provider")
-    entries = await place.rows(
-        "SELECT action, subject, actor, details FROM audit_log ORDER BY position"
-    )
+    entries = await place.rows("SELECT action, subject, actor, details FROM audit_log ORDER BY position")
     assert [(each["action"], each["subject"]) for each in entries] == [
         ("identity_provider.set", "tenant:acme"),
         ("identity_provider.removed", "tenant:acme"),
