@@ -18,6 +18,7 @@ from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
 from waystate.administration.audit_routes import audit_routes
 from waystate.administration.erasure import Eraser
+from waystate.administration.identity_provider_routes import ProviderRoutes, identity_provider_routes
 from waystate.administration.key_routes import KeyRoutes, key_routes
 from waystate.administration.login_limits import LoginLimits
 from waystate.administration.login_routes import login_routes
@@ -27,6 +28,8 @@ from waystate.administration.members import Members
 from waystate.administration.myself import Myself
 from waystate.administration.people_routes import people_routes
 from waystate.administration.platform_routes import platform_routes
+from waystate.administration.sign_on import SignOn, SignOnAddress
+from waystate.administration.sign_on_routes import sign_on_routes
 from waystate.administration.tenant_routes import tenant_routes
 from waystate.administration.tenants import Tenants
 from waystate.broker.connection import Broker
@@ -44,6 +47,7 @@ from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
 from waystate.errors import ConfigError
 from waystate.events.model import Event
+from waystate.identity_providers.discovery import Discovery
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.people.passwords import Passwords
@@ -68,6 +72,7 @@ from waystate.pipelines.workers import LedgerWorker, RelayWorker
 from waystate.tenants.routing import Directory
 from waystate.vault import derive_key, load_or_create_master_key, vault_of
 from waystate.web.asgi import BodyLimit, Lane, Route
+from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
 from waystate.web.health import HealthCheck, health_routes
 from waystate.web.metrics import MEDIA_TYPE, Metrics
 from waystate.web.openapi import document_lane, install_docs
@@ -112,7 +117,9 @@ class Waystate:
         self.roles = frozenset(roles)
         self.clock = clock
         self.metrics = Metrics()
-        self.directory = Directory(db, vault_of(load_or_create_master_key(config)))
+        self.vault = vault_of(load_or_create_master_key(config))
+        self.directory = Directory(db, self.vault)
+        self.discovery = Discovery()
         self.http = http or httpx2.AsyncClient(
             timeout=httpx2.Timeout(config.send_timeout, connect=5.0), limits=httpx2.Limits(max_connections=200)
         )
@@ -171,7 +178,9 @@ class Waystate:
     def _build_api(self) -> None:
         config, db, clock = self.config, self.db, self.clock
         self.authenticator = Authenticator(db, self.directory, trusted=config.trusted_mode == "loopback", clock=clock)
-        self.guard = Guard(self.authenticator, limit=self.sharing.tenant_limit(config.tenant_rate_limit))
+        self.guard = Guard(
+            self.authenticator, origins=config.own_origins, limit=self.sharing.tenant_limit(config.tenant_rate_limit)
+        )
         self.state = StateRoutes(
             db,
             self.directory,
@@ -249,17 +258,16 @@ class Waystate:
             await self.broker.close()
         await self.sharing.close()
         await self.http.aclose()
+        await self.discovery.close()
         await self.db.close(grace=1.0)
 
     def lane(self) -> Lane:
         """The ASGI application: the data plane's lane, and the framework behind it."""
-        return Lane(
-            [*self.state.routes(), *self._webhook_routes()],
-            self._framework(),
-            log_failure,
-            read_timeout=self.config.body_timeout,
-            answers=self.metrics.answers,
-        )
+        routes, framework = [*self.state.routes(), *self._webhook_routes()], self._framework()
+        timeout, answers, origins = self.config.body_timeout, self.metrics.answers, self.config.listed_origins
+        if origins:
+            return CrossOriginLane(routes, framework, log_failure, read_timeout=timeout, answers=answers, origins=origins)
+        return Lane(routes, framework, log_failure, read_timeout=timeout, answers=answers)
 
     def webhook_lane(self) -> Lane:
         """The ASGI application of WEBHOOK_PORT. It knows no operation that a tenant's name or key could open."""
@@ -290,11 +298,16 @@ class Waystate:
         self._add_people(app)
         for router in self._administration():
             app.include_router(router)
+        address = SignOnAddress(self.config.public_url)
+        app.include_router(sign_on_routes(SignOn(db, self.vault, self.discovery, address, clock)))
+        app.include_router(identity_provider_routes(ProviderRoutes(db, self.vault, address, clock), self.guard))
         self._add_health(app)
         document_lane(app, OPERATIONS)
         install_docs(app)
         app.add_middleware(BodyLimit, limit=self.config.max_body)
+        app.add_middleware(OriginCheck, origins=self.config.own_origins)
         install_problems(app, answers=self.metrics.answers)
+        app.add_middleware(SecurityHeaders)
         return app
 
     def _add_people(self, app: FastAPI) -> None:

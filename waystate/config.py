@@ -29,6 +29,8 @@ class Role(StrEnum):
 
 
 _SSL_MODES: dict[DbSsl, str] = {"off": "disable", "require": "require", "verify-full": "verify-full"}
+_ORIGIN = r"(?:https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|http://(?:localhost|127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?"
+"""As a browser writes it in its Origin header."""
 _NEED_A_HOST = ("db_port", "db_name", "db_user", "db_password")
 _SCHEMES = {
     "external_database": ("postgresql", "postgres"),
@@ -81,6 +83,20 @@ class Config(BaseSettings):
     )
     trusted_mode: TrustedMode = _setting(
         "TRUSTED_MODE", "off", "'off' or 'loopback'", "'loopback': X-Tenant-ID is enough on this machine."
+    )
+    public_url: str | None = _setting(
+        "PUBLIC_URL",
+        None,
+        "the origin that browsers reach it under, like https://waystate.example.com",
+        "Where an identity provider sends people back to. Unset, single sign-on works on this machine only.",
+        pattern=f"^{_ORIGIN}$",
+    )
+    cors_origins: str | None = _setting(
+        "CORS_ORIGINS",
+        None,
+        "origins like https://console.example.com, with commas between; no path, no '*', http:// for this machine only",
+        "Pages that may call the API from a browser, with a session too if they are of the same site.",
+        pattern=rf"^{_ORIGIN}(\s*,\s*{_ORIGIN})*$",
     )
     log_level: LogLevel = _setting(
         "LOG_LEVEL", "INFO", "one of DEBUG, INFO, WARN, ERROR, CRITICAL", "The floor: nothing below it is written."
@@ -252,6 +268,16 @@ class Config(BaseSettings):
             url = self.external_database.get_secret_value()
             return url if self.db_ssl is None else f"{url}{'&' if '?' in url else '?'}sslmode={_SSL_MODES[self.db_ssl]}"
         return None if self.db_host is None else _postgres_url(self)
+
+    @property
+    def listed_origins(self) -> tuple[str, ...]:
+        """Those of CORS_ORIGINS."""
+        return tuple(each.strip() for each in (self.cors_origins or "").split(",") if each.strip())
+
+    @property
+    def own_origins(self) -> tuple[str, ...]:
+        """Whose pages may act with a session: the listed ones, and our own, which a proxy may hide in the Host header."""
+        return self.listed_origins if self.public_url is None else (*self.listed_origins, self.public_url)
 
     @property
     def redis_url(self) -> str | None:

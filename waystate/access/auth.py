@@ -131,7 +131,7 @@ def why_not_trusted(facts: Facts) -> str | None:
         return "Trusted mode answers only /state/* and /v1/messages/{id}/trace."
     if not _is_loopback(facts.client_host):
         return "Trusted mode answers only callers on this machine, and this connection comes from elsewhere."
-    if not _names_loopback(facts.host):
+    if not names_loopback(facts.host):
         return "Trusted mode answers only calls to localhost, 127.0.0.1 or [::1], and the Host header names another."
     if facts.betraying is not None:
         return f"Trusted mode answers no proxy and no web page, and the header {_shown(facts.betraying)} is of one."
@@ -292,7 +292,7 @@ def _is_loopback(address: str | None) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _names_loopback(host: bytes | None) -> bool:
+def names_loopback(host: bytes | None) -> bool:
     """Exactly, or a page of evil.example whose name resolves to 127.0.0.1 would come in."""
     found = _HOST.fullmatch((host or b"").decode("latin-1").lower())
     return found is not None and (found["name"] == "localhost" or _is_loopback(found["name"] or found["ipv6"]))

@@ -6,29 +6,20 @@ page that could read it has, and must not come from a foreign origin (OWASP, Cro
 
 import hmac
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from waystate.access.auth import Facts
 from waystate.access.sessions import csrf_token
 from waystate.access.tokens import parse_token
 from waystate.errors import Forbidden
-
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+from waystate.web.browser import SAFE, foreign_origin, is_foreign
 
 
 def check_browser(facts: Facts, *, origins: Collection[str]) -> None:
     """`origins` may act with a cookie beside our own, such as `https://console.example.com`."""
     if facts.cookie is None or facts.method in SAFE or facts.authorization is not None or facts.api_key is not None:
         return
-    origin = None if facts.origin is None else facts.origin.decode("latin-1")
-    if origin is None:
-        is_foreign = facts.fetch_site not in (None, b"same-origin", b"none")
-    else:
-        is_foreign = origin not in origins and urlsplit(origin).netloc.encode("latin-1") != (facts.host or b"-")
-    if is_foreign:
-        raise Forbidden(
-            "origin_not_allowed", "A page of another origin sent this. Open Waystate itself, or add the origin to CORS_ORIGINS."
-        )
+    if is_foreign(origin=facts.origin, fetch_site=facts.fetch_site, host=facts.host, origins=origins):
+        raise foreign_origin()
     expected = csrf_token(parse_token(facts.cookie.decode("latin-1")).hash)
     if not hmac.compare_digest(expected.encode(), facts.csrf_token or b""):
         raise Forbidden(

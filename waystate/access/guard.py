@@ -7,7 +7,7 @@ from starlette.requests import Request
 from waystate.access.auth import Authenticator, Facts, facts_of
 from waystate.access.browser import check_browser
 from waystate.access.model import Principal
-from waystate.access.permissions import OPERATIONS, Operation, roles_of
+from waystate.access.permissions import OPERATIONS, ROLE_SCOPES, Operation, roles_of
 from waystate.errors import Forbidden
 
 Limit = Callable[[Principal, Facts], Awaitable[None]]
@@ -57,6 +57,13 @@ def operation_of(request: Request) -> Operation:
 
 def _missing(operation: Operation, principal: Principal) -> Forbidden:
     scope = str(operation.scope)
+    if principal.role is not None and operation.scope in ROLE_SCOPES[principal.role]:
+        return Forbidden(
+            "password_login_required",
+            "You came in by your organisation's identity provider, which has no say in your password and codes. Log in "
+            "with your password for this.",
+            scope=scope,
+        )
     if principal.kind == "session":
         roles = " or ".join(roles_of(operation.scope)) if operation.scope is not None else "nobody"
         return Forbidden("role_insufficient", f"This takes the role {roles}. Ask an administrator of the tenant.", scope=scope)

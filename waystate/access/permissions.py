@@ -19,7 +19,9 @@ class Scope(StrEnum):
     KEYS_READ = "keys:read"
     KEYS_WRITE = "keys:write"
     AUDIT_READ = "audit:read"
+    SIGN_ON_WRITE = "sign_on:write"
     SELF = "self"
+    CREDENTIALS = "credentials"
     PLATFORM = "platform"
 
 
@@ -39,7 +41,7 @@ DATA_PLANE = frozenset(
 TRUSTED = frozenset({Scope.STATE_READ, Scope.STATE_WRITE, Scope.MESSAGES_READ})
 """What a neighbour may that only named a tenant."""
 
-_VIEWER = frozenset({Scope.SELF, Scope.STATE_READ, Scope.MESSAGES_READ})
+_VIEWER = frozenset({Scope.SELF, Scope.CREDENTIALS, Scope.STATE_READ, Scope.MESSAGES_READ})
 _AGENT = _VIEWER | {Scope.STATE_WRITE}
 _SUPERVISOR = _AGENT | {Scope.DEAD_LETTERS_READ, Scope.DEAD_LETTERS_WRITE, Scope.USERS_READ, Scope.TENANT_READ}
 _ADMIN = _SUPERVISOR | {Scope.TENANT_WRITE, Scope.USERS_WRITE, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.AUDIT_READ}
@@ -49,10 +51,11 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.AGENT: _AGENT,
     Role.SUPERVISOR: _SUPERVISOR,
     Role.ADMIN: _ADMIN,
-    Role.OWNER: _ADMIN,
+    Role.OWNER: _ADMIN | {Scope.SIGN_ON_WRITE},
     Role.PLATFORM: frozenset(
         {
             Scope.SELF,
+            Scope.CREDENTIALS,
             Scope.PLATFORM,
             Scope.USERS_READ,
             Scope.USERS_WRITE,
@@ -62,9 +65,12 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         }
     ),
 }
-"""An owner holds what an admin holds; that only owners make and unmake owners is a rule of the membership."""
-NEVER_OF_A_KEY = frozenset({Scope.SELF})
+"""Who sets the identity provider decides who anybody is, owners too: so an owner alone does. That only owners make and unmake
+owners is a rule of the membership."""
+NEVER_OF_A_KEY = frozenset({Scope.SELF, Scope.CREDENTIALS, Scope.SIGN_ON_WRITE})
 """Of people alone: their password, their sessions."""
+NEVER_BY_SIGN_ON = frozenset({Scope.CREDENTIALS})
+"""Not of a session that a tenant's identity provider vouched for: a person's password and codes open other tenants too."""
 
 
 class Operation(NamedTuple):
@@ -108,10 +114,10 @@ _TABLE = (
     ("GET", "/v1/auth/oidc/{tenant}", None),
     ("GET", "/v1/auth/oidc/{tenant}/callback", None),
     ("GET", "/v1/me", Scope.SELF),
-    ("POST", "/v1/me/password", Scope.SELF),
-    ("POST", "/v1/me/totp", Scope.SELF),
-    ("POST", "/v1/me/totp/confirm", Scope.SELF),
-    ("DELETE", "/v1/me/totp", Scope.SELF),
+    ("POST", "/v1/me/password", Scope.CREDENTIALS),
+    ("POST", "/v1/me/totp", Scope.CREDENTIALS),
+    ("POST", "/v1/me/totp/confirm", Scope.CREDENTIALS),
+    ("DELETE", "/v1/me/totp", Scope.CREDENTIALS),
     ("GET", "/v1/me/sessions", Scope.SELF),
     ("DELETE", "/v1/me/sessions/{session_id}", Scope.SELF),
     ("GET", "/v1/users", Scope.USERS_READ),
@@ -142,8 +148,8 @@ _TABLE = (
     ("DELETE", "/v1/tenant/genesys-integrations/{integration_id}", Scope.TENANT_WRITE),
     ("POST", "/v1/tenant/genesys-integrations/{integration_id}/check", Scope.TENANT_WRITE),
     ("GET", "/v1/tenant/identity-provider", Scope.TENANT_READ),
-    ("PUT", "/v1/tenant/identity-provider", Scope.TENANT_WRITE),
-    ("DELETE", "/v1/tenant/identity-provider", Scope.TENANT_WRITE),
+    ("PUT", "/v1/tenant/identity-provider", Scope.SIGN_ON_WRITE),
+    ("DELETE", "/v1/tenant/identity-provider", Scope.SIGN_ON_WRITE),
     # All tenants, by the platform's people.
     ("GET", "/v1/platform/tenants", Scope.PLATFORM),
     ("POST", "/v1/platform/tenants", Scope.PLATFORM),

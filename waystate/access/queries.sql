@@ -65,13 +65,13 @@ WHERE k.tenant_id = :tenant_id AND k.id = ANY(:ids::uuid[])
     AND (k.last_used_at IS NULL OR k.last_used_at <= :now::timestamptz - :at_most_every::interval);
 
 -- name: insert_session!
-INSERT INTO sessions (tenant_id, id, user_id, hash, created_at, expires_at, last_seen_at, user_agent, address)
-VALUES (:tenant_id, :id, :user_id, :hash, :now, :expires_at, :now, :user_agent, :address);
+INSERT INTO sessions (tenant_id, id, user_id, hash, created_at, expires_at, last_seen_at, user_agent, address, method)
+VALUES (:tenant_id, :id, :user_id, :hash, :now, :expires_at, :now, :user_agent, :address, :method);
 
 -- name: find_session^
 -- With what its person is and may today: who was disabled, or given another role, is so at once.
 SELECT s.id, s.tenant_id, s.user_id, s.hash, s.created_at, s.expires_at, s.last_seen_at, s.revoked_at, s.user_agent, s.address,
-    m.role, u.status AS user_status
+    s.method, m.role, u.status AS user_status
 FROM sessions s
 JOIN memberships m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id
 JOIN users u ON u.id = s.user_id
@@ -80,7 +80,7 @@ WHERE s.tenant_id = :tenant_id AND s.id = :id;
 -- name: list_sessions
 -- Those usable at a moment, newest first.
 SELECT s.id, s.tenant_id, s.user_id, s.hash, s.created_at, s.expires_at, s.last_seen_at, s.revoked_at, s.user_agent, s.address,
-    m.role, u.status AS user_status
+    s.method, m.role, u.status AS user_status
 FROM sessions s
 JOIN memberships m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id
 JOIN users u ON u.id = s.user_id

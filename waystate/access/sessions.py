@@ -8,9 +8,12 @@ from typing import Literal
 from uuid import UUID
 
 from waystate.access.model import Principal
-from waystate.access.permissions import ROLE_SCOPES, Role
+from waystate.access.permissions import NEVER_BY_SIGN_ON, ROLE_SCOPES, Role
 from waystate.errors import Unauthorized
 from waystate.ids import TenantId
+
+Method = Literal["password", "sign_on"]
+"""How the person proved who they are: to us, or to the tenant's identity provider."""
 
 COOKIE = "__Host-waystate"
 TTL = timedelta(hours=12)
@@ -33,12 +36,16 @@ class Session:
     expires_at: datetime
     last_seen_at: datetime
     revoked_at: datetime | None = None
+    method: Method = "password"
     user_agent: str = ""
     address: str = ""
 
     @property
     def principal(self) -> Principal:
-        return Principal(self.tenant_id, "session", self.id, ROLE_SCOPES[self.role], self.user_id, self.role)
+        scopes = ROLE_SCOPES[self.role]
+        if self.method == "sign_on":
+            scopes -= NEVER_BY_SIGN_ON
+        return Principal(self.tenant_id, "session", self.id, scopes, self.user_id, self.role)
 
 
 def is_over(session: Session, now: datetime) -> bool:

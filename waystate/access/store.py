@@ -13,7 +13,7 @@ from asyncpg import Record
 
 from waystate.access.model import ApiKey, make_key
 from waystate.access.permissions import DATA_PLANE, Role, Scope
-from waystate.access.sessions import TTL, Session, is_over
+from waystate.access.sessions import TTL, Method, Session, is_over
 from waystate.access.tokens import PresentedToken, make_token
 from waystate.db.pool import Connection, load_queries
 from waystate.errors import NotFound
@@ -129,7 +129,14 @@ async def touch_many(conn: Connection, tenant_id: TenantId, key_ids: Sequence[UU
 
 
 async def create_session(
-    conn: Connection, tenant_id: TenantId, user_id: UUID, now: datetime, *, user_agent: str = "", address: str = ""
+    conn: Connection,
+    tenant_id: TenantId,
+    user_id: UUID,
+    now: datetime,
+    *,
+    user_agent: str = "",
+    address: str = "",
+    method: Method = "password",
 ) -> tuple[UUID, str]:
     """The session's id, and its token in clear, which exists only here. The person must be a member of the tenant."""
     session_id = new_id()
@@ -144,6 +151,7 @@ async def create_session(
         expires_at=now + TTL,
         user_agent=user_agent[:_LONGEST_AGENT],
         address=address,
+        method=method,
     )
     return session_id, token
 

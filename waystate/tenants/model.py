@@ -24,7 +24,7 @@ _REGION = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _LOOPBACK_URL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/.*)?", re.DOTALL)
 
 
-def _check_url(value: str) -> str:
+def check_url(value: str) -> str:
     """Bearer tokens go there, so it is TLS; plain HTTP only to this machine (the simulator)."""
     if value.startswith("https://") or _LOOPBACK_URL.fullmatch(value):
         return value.rstrip("/")
@@ -65,7 +65,7 @@ Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 PathId = Annotated[str, AfterValidator(_check_path_id)]
 """An id that stands in a path (a webhook callback of ours, a call to the platform) as it is."""
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=4096), Field(repr=False)]
-Url = Annotated[str, AfterValidator(_check_url)]
+Url = Annotated[str, AfterValidator(check_url)]
 Region = Annotated[str, AfterValidator(_check_region)]
 Duration = Annotated[timedelta, AfterValidator(_check_positive)]
 

@@ -58,6 +58,8 @@ CREATE TABLE sessions (
     revoked_at timestamptz,
     user_agent text NOT NULL DEFAULT '',
     address text NOT NULL DEFAULT '',
+    -- Whom the tenant's identity provider vouched for must not touch what opens other tenants: the person's password and codes.
+    method text NOT NULL DEFAULT 'password' CHECK (method IN ('password', 'sign_on')),
     PRIMARY KEY (tenant_id, id),
     -- Who is no member any more has no session any more.
     FOREIGN KEY (tenant_id, user_id) REFERENCES memberships ON DELETE CASCADE
