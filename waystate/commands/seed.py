@@ -73,17 +73,24 @@ def _seed(tenant: "TenantId", plan: "Plan", *, force: bool) -> None:
 
 def _remove(tenant: "TenantId", seed: int) -> None:
     from waystate.clock import utc_now
+    from waystate.config import load_config
     from waystate.db.pool import Database
     from waystate.operator import operate
     from waystate.seeding import writing
+    from waystate.seeding.forgetting import forget
 
-    async def run(db: Database) -> "Seeded":
-        return await writing.remove(db, tenant, seed, utc_now(), told=lambda done, total: None)
+    config = load_config()
 
-    removed = operate(run)
+    async def run(db: Database) -> tuple["Seeded", bool]:
+        removed = await writing.remove(db, tenant, seed, utc_now())
+        return removed, config.redis_url is None or await forget(config.redis_url, tenant)
+
+    removed, is_forgotten = operate(run)
     print(f"Removed from {tenant}: {_counts(removed)}.")
     if removed.kept:
         print(f"{removed.kept} contacts stay: they have had messages or conversations of their own since.")
+    if not is_forgotten:
+        print("Redis does not answer, so look-ups may know those who were removed for up to an hour.", file=sys.stderr)
 
 
 def report_lines(tenant: str, plan: "Plan", seeded: "Seeded", seconds: float, port: int) -> Iterator[str]:

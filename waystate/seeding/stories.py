@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import NamedTuple
 from uuid import UUID
@@ -16,8 +17,8 @@ from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.store import MessageRow
 from waystate.seeding.contents import said
 from waystate.seeding.customers import Customer, customer
-from waystate.seeding.dialogues import Dialogue, dialogues, filled
-from waystate.seeding.fates import becoming_of
+from waystate.seeding.dialogues import Dialogue, Turn, dialogues, filled
+from waystate.seeding.fates import Fate, becoming_of
 from waystate.seeding.schedule import Ending, Span, Timed, ending_of, time_all
 from waystate.seeding.staff import agents_of
 from waystate.simulator.envelope import new_wamid
@@ -27,10 +28,18 @@ ORIGIN = "seed:"
 
 _LAG = timedelta(milliseconds=400)
 """From a platform's own time of a message to its receipt."""
-_ENDED = {Ending.CLOSED: ConversationStatus.CLOSED, Ending.EXPIRED: ConversationStatus.EXPIRED}
-_OPEN = {Ending.WAITING: ConversationStatus.WAITING, Ending.ERROR: ConversationStatus.ERROR}
+_OPEN: dict[Ending | None, ConversationStatus] = {
+    Ending.ACTIVE: ConversationStatus.ACTIVE,
+    Ending.LATE: ConversationStatus.ACTIVE,
+    Ending.WAITING: ConversationStatus.WAITING,
+    Ending.ERROR: ConversationStatus.ERROR,
+}
+_LEFT = 0.3
+"""Of earlier conversations, how many nobody closed."""
+_MANY = 40
+"""Turns, from which on a conversation is more than one dialogue."""
 _FEW = 2
-"""Dialogues of a language; whoever has no more of them also writes in English."""
+"""Dialogues of a language; whose has fewer writes half of them in English."""
 
 
 class Plan(NamedTuple):
@@ -73,8 +82,15 @@ def story_of(tenant: TenantId, plan: Plan, number: int, lines: Sequence[Line], s
     spoken = list(_spoken(who, max(1, round(plan.messages * random.uniform(0.5, 1.5))), random))
     ending = ending_of(number, spoken[-1], span)
     timed = time_all(spoken, ending, span, random)
-    met = timed[0].at[0]
-    contact = NewContact(
+    teller = _Teller(_contact(who, timed[0].at[0], plan.seed, random), who, lines[number % len(lines)], plan.seed, span, random)
+    for each, following in pairwise(timed):
+        teller.tell(each, None, until=following.at[0])
+    teller.tell(timed[-1], ending, until=span.now)
+    return teller.story
+
+
+def _contact(who: Customer, met: datetime, seed: int, random: Random) -> NewContact:
+    return NewContact(
         id=id_at(met, random.getrandbits(74)),
         identities=who.identities,
         created_at=met,
@@ -82,22 +98,16 @@ def story_of(tenant: TenantId, plan: Plan, number: int, lines: Sequence[Line], s
         email=who.email,
         tags=who.tags,
         preferences=who.preferences,
-        metadata=mark_of(plan.seed),
+        metadata=mark_of(seed),
     )
-    story = Story(contact)
-    line = lines[number % len(lines)]
-    for place, each in enumerate(timed):
-        is_last = place == len(timed) - 1
-        until = span.now if is_last else timed[place + 1].at[0]
-        _tell(story, who, line, each, ending if is_last else None, until, plan.seed, span, random)
-    return story
 
 
 def _spoken(who: Customer, total: int, random: Random) -> Iterator[Dialogue]:
     """Conversations of `total` turns in all; of many turns, several dialogues make up a conversation."""
     known = dialogues()[who.language]
     if len(known) < _FEW:
-        known += dialogues()["en"]
+        english = dialogues()["en"]
+        known = known * len(english) + english
     words = {
         "name": who.name.split()[0],
         "agent": random.choice(agents_of()),
@@ -105,120 +115,113 @@ def _spoken(who: Customer, total: int, random: Random) -> Iterator[Dialogue]:
         "amount": f"{random.randrange(5, 200)},{random.randrange(10, 99)} €",
     }
     while total > 0:
-        count = 1 if total <= 40 else random.randint(1, 4)
+        count = 1 if total <= _MANY else random.randint(1, 4)
         turns = tuple(filled(turn, words) for _ in range(count) for turn in random.choice(known))[:total]
         total -= len(turns)
         yield turns
 
 
-def _tell(
-    story: Story,
-    who: Customer,
-    line: Line,
-    timed: Timed,
-    ending: Ending | None,
-    until: datetime,
-    seed: int,
-    span: Span,
-    random: Random,
-) -> None:
-    """One conversation with its messages; `ending` is None where a later one follows, which begins at `until`."""
-    conversation_id = id_at(timed.at[0] + _LAG, random.getrandbits(74))
-    fates = becoming_of(timed, ending, random)
-    written: list[MessageRow] = []
-    for turn, at, fate in zip(timed.turns, timed.at, fates, strict=True):
-        message = said(turn, random)
-        sender = who.wa_id or who.user_id or ""
-        by_customer = turn.by_customer
-        row = MessageRow(
-            id=id_at(at + _LAG, random.getrandbits(74)),
+class _Teller:
+    """Adds to one customer's story conversation by conversation, in the order of time."""
+
+    def __init__(self, contact: NewContact, who: Customer, line: Line, seed: int, span: Span, random: Random) -> None:
+        self.story = Story(contact)
+        self._who = who
+        self._line = line
+        self._seed = seed
+        self._span = span
+        self._random = random
+
+    def tell(self, timed: Timed, ending: Ending | None, *, until: datetime) -> None:
+        """`ending` is None where a later conversation follows, which begins at `until`."""
+        conversation_id = self._id_at(timed.at[0] + _LAG)
+        fates = becoming_of(timed, ending, self._random)
+        written = [self._row(conversation_id, *each) for each in zip(timed.turns, timed.at, fates, strict=True)]
+        for row, at, fate in zip(written, timed.at, fates, strict=True):
+            if reports := list(self._reports(row, at + _LAG, fate)):
+                self.story.reports[row.id] = reports
+        self.story.messages += written
+        self.story.conversations.append(self._conversation(conversation_id, written, ending, until))
+
+    def _row(self, conversation_id: UUID, turn: Turn, at: datetime, fate: Fate) -> MessageRow:
+        message = said(turn, self._random)
+        customer_id = self._who.wa_id or self._who.user_id or ""
+        is_inbound = turn.by_customer
+        has_wamid = is_inbound or fate.was_sent
+        return MessageRow(
+            id=self._id_at(at + _LAG),
             conversation_id=conversation_id,
-            direction=Direction.INBOUND if by_customer else Direction.OUTBOUND,
-            status=Status.RECEIVED if by_customer else Status.QUEUED,
+            direction=Direction.INBOUND if is_inbound else Direction.OUTBOUND,
+            status=Status.RECEIVED if is_inbound else Status.QUEUED,
             type=message.type,
             # WhatsApp's times have whole seconds.
-            sent_at=at.replace(microsecond=0) if by_customer else at,
-            origin=origin_of(seed),
-            wamid=new_wamid(sender, random, outbound=not by_customer) if by_customer or fate.was_sent else None,
-            genesys_message_id=None if by_customer else _uuid(random),
+            sent_at=at.replace(microsecond=0) if is_inbound else at,
+            origin=origin_of(self._seed),
+            wamid=new_wamid(customer_id, self._random, outbound=not is_inbound) if has_wamid else None,
+            genesys_message_id=None if is_inbound else self._uuid(),
             text=message.text,
             content=message.content,
             media=message.media,
-            sender=sender if by_customer else line.integration,
+            sender=customer_id if is_inbound else self._line.integration,
         )
-        written.append(row)
-        reports = [
-            StatusReport(
-                wamid=row.wamid or "",
-                status=step.status,
-                at=at + _LAG + step.after,
-                message_id=row.id,
-                error=step.error,
-                source=step.source,
-                origin=origin_of(seed),
-            )
-            for step in fate.steps
-            if at + _LAG + step.after <= span.now
-        ]
-        if reports:
-            story.reports[row.id] = reports
-    story.messages += written
-    story.conversations.append(
-        _conversation(story.contact.id, conversation_id, who, line, written, ending, until, seed, span, random)
-    )
 
+    def _reports(self, row: MessageRow, received_at: datetime, fate: Fate) -> Iterator[StatusReport]:
+        """What is known of it by now."""
+        for step in fate.steps:
+            if received_at + step.after <= self._span.now:
+                yield StatusReport(
+                    wamid=row.wamid or "",
+                    status=step.status,
+                    at=received_at + step.after,
+                    message_id=row.id,
+                    error=step.error,
+                    source=step.source,
+                    origin=row.origin,
+                )
 
-def _conversation(
-    contact_id: UUID,
-    conversation_id: UUID,
-    who: Customer,
-    line: Line,
-    written: Sequence[MessageRow],
-    ending: Ending | None,
-    until: datetime,
-    seed: int,
-    span: Span,
-    random: Random,
-) -> PastConversation:
-    last, first = written[-1], written[0]
-    active_at = last.sent_at + _LAG
-    by_customer = [row.sent_at for row in written if row.direction is Direction.INBOUND]
-    has_agent = len(by_customer) < len(written)
-    status, closed_at = _state(ending, active_at, until, span, random)
-    return PastConversation(
-        id=conversation_id,
-        contact_id=contact_id,
-        phone_number_id=line.phone_number_id,
-        wa_id=who.wa_id,
-        genesys_conversation_id=_uuid(random) if has_agent else None,
-        communication_id=_uuid(random) if has_agent else None,
-        last_message_id=last.wamid if last.direction is Direction.INBOUND else last.genesys_message_id,
-        status=status,
-        controller="agent" if has_agent and closed_at is None and status is not ConversationStatus.WAITING else "none",
-        expires_at=active_at + span.ttl,
-        last_activity_at=active_at,
-        last_customer_message_at=by_customer[-1] if by_customer else None,
-        last_message_at=last.sent_at,
-        last_message=preview_of(last.text),
-        closed_at=closed_at,
-        close_reason=None if closed_at is None else "expired" if status is ConversationStatus.EXPIRED else "agent",
-        version=len(written),
-        metadata=mark_of(seed),
-        created_at=first.sent_at + _LAG,
-    )
+    def _conversation(
+        self, conversation_id: UUID, written: Sequence[MessageRow], ending: Ending | None, until: datetime
+    ) -> PastConversation:
+        first, last = written[0], written[-1]
+        active_at = last.sent_at + _LAG
+        by_customer = [row.sent_at for row in written if row.direction is Direction.INBOUND]
+        has_agent = len(by_customer) < len(written)
+        status, closed_at = self._state(ending, active_at, until)
+        is_led = has_agent and closed_at is None and status is not ConversationStatus.WAITING
+        return PastConversation(
+            id=conversation_id,
+            contact_id=self.story.contact.id,
+            phone_number_id=self._line.phone_number_id,
+            wa_id=self._who.wa_id,
+            genesys_conversation_id=self._uuid() if has_agent else None,
+            communication_id=self._uuid() if has_agent else None,
+            last_message_id=last.wamid if last.direction is Direction.INBOUND else last.genesys_message_id,
+            status=status,
+            controller="agent" if is_led else "none",
+            expires_at=active_at + self._span.ttl,
+            last_activity_at=active_at,
+            last_customer_message_at=by_customer[-1] if by_customer else None,
+            last_message_at=last.sent_at,
+            last_message=preview_of(last.text),
+            closed_at=closed_at,
+            close_reason=None if closed_at is None else "expired" if status is ConversationStatus.EXPIRED else "agent",
+            version=len(written),
+            metadata=mark_of(self._seed),
+            created_at=first.sent_at + _LAG,
+        )
 
+    def _state(self, ending: Ending | None, active_at: datetime, until: datetime) -> tuple[ConversationStatus, datetime | None]:
+        if ending in _OPEN:
+            return _OPEN[ending], None
+        expires_at = active_at + self._span.ttl
+        is_left = ending is Ending.EXPIRED or (ending is None and self._random.random() < _LEFT)
+        if is_left and expires_at <= until:
+            return ConversationStatus.EXPIRED, expires_at
+        closed_at = active_at + timedelta(minutes=self._random.uniform(1, 20))
+        return ConversationStatus.CLOSED, min(closed_at, max(until, active_at))
 
-def _state(
-    ending: Ending | None, active_at: datetime, until: datetime, span: Span, random: Random
-) -> tuple[ConversationStatus, datetime | None]:
-    if ending is not None and ending not in _ENDED:
-        return _OPEN.get(ending, ConversationStatus.ACTIVE), None
-    expires_at = active_at + span.ttl
-    if expires_at <= until and (ending is Ending.EXPIRED or (ending is None and random.random() < 0.3)):
-        return ConversationStatus.EXPIRED, expires_at
-    closed_at = active_at + timedelta(minutes=random.uniform(1, 20))
-    return ConversationStatus.CLOSED, min(closed_at, max(until, active_at))
+    def _id_at(self, moment: datetime) -> UUID:
+        return id_at(moment, self._random.getrandbits(74))
 
-
-def _uuid(random: Random) -> str:
-    return str(UUID(int=random.getrandbits(128), version=4))
+    def _uuid(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))

@@ -48,7 +48,14 @@ class Seeded:
 
 
 async def seed(
-    db: Database, tenant: TenantId, plan: Plan, lines: Sequence[Line], now: datetime, *, force: bool = False, told: Told
+    db: Database,
+    tenant: TenantId,
+    plan: Plan,
+    lines: Sequence[Line],
+    now: datetime,
+    *,
+    force: bool = False,
+    told: Told = lambda done, total: None,
 ) -> Seeded:
     """Who is there already, by the same seed or by themselves, is left as they are."""
     settings = await _check(db, tenant, force=force)
@@ -63,30 +70,30 @@ async def seed(
         numbers = range(start, min(start + size, plan.contacts))
         stories = [story_of(tenant, plan, number, lines or (MADE_UP,), span) for number in numbers]
         async with db.tenant(tenant) as conn:
+            before = seeded.contacts
             await _write(conn, tenant, stories, seeded)
-            await _note(conn, tenant, "sample_data.added", plan.seed, now, is_first=start == 0)
+            if before == 0 and seeded.contacts:
+                await _note(conn, tenant, "sample_data.added", plan.seed, now)
         told(numbers.stop, plan.contacts)
     return seeded
 
 
-async def remove(db: Database, tenant: TenantId, seed: int, now: datetime, *, told: Told) -> Seeded:
+async def remove(db: Database, tenant: TenantId, seed: int, now: datetime) -> Seeded:
     """What `seed` made, and only that: what came since, and whoever has some of it, stays."""
     removed = Seeded()
     async with db.tenant(tenant) as conn:
         await tenant_store.get(conn, tenant)
     removed.people = await _remove_people(db, tenant, staff_of(tenant, seed))
     after: UUID | None = None
-    done = 0
     while True:
         async with db.tenant(tenant) as conn:
             contacts = await contact_store.list_marked(conn, tenant, mark_of(seed), after=after, page=_PAGE)
             if not contacts:
                 return removed
             await _take_away(conn, tenant, contacts, seed, removed)
-            await _note(conn, tenant, "sample_data.removed", seed, now, is_first=after is None)
+            if after is None:
+                await _note(conn, tenant, "sample_data.removed", seed, now)
         after = contacts[-1]
-        done += len(contacts)
-        told(done, done)
 
 
 def lines_of(view: TenantView) -> list[Line]:
@@ -162,10 +169,10 @@ async def _take_away(conn: Connection, tenant: TenantId, contacts: Sequence[UUID
     removed.kept += len(busy)
 
 
-async def _note(conn: Connection, tenant: TenantId, action: str, seed: int, now: datetime, *, is_first: bool) -> None:
-    if is_first:
-        entry = Entry(actor=OPERATOR, action=action, subject=f"tenant:{tenant}", at=now, details={"seed": seed})
-        await audit_store.append_many(conn, tenant, [entry])
+async def _note(conn: Connection, tenant: TenantId, action: str, seed: int, now: datetime) -> None:
+    """Once a run, with the first of it."""
+    entry = Entry(actor=OPERATOR, action=action, subject=f"tenant:{tenant}", at=now, details={"seed": seed})
+    await audit_store.append_many(conn, tenant, [entry])
 
 
 async def _write_people(db: Database, tenant: TenantId, staff: Sequence[Member], now: datetime) -> int:
