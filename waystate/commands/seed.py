@@ -88,7 +88,7 @@ def _remove(tenant: "TenantId", seed: int) -> None:
     removed, is_forgotten = operate(run)
     print(f"Removed from {tenant}: {_counts(removed)}.")
     if removed.kept:
-        print(f"{removed.kept} contacts stay: they have had messages or conversations of their own since.")
+        print(f"Contacts that stay, for they have had messages or conversations of their own since: {removed.kept}.")
     if not is_forgotten:
         print("Redis does not answer, so look-ups may know those who were removed for up to an hour.", file=sys.stderr)
 
@@ -105,6 +105,8 @@ def report_lines(tenant: str, plan: "Plan", seeded: "Seeded", seconds: float, po
     yield "Try next:"
     yield f"  waystate keys create {tenant} trying        # an API key, for the KEY below"
     yield f"  curl -s http://127.0.0.1:{port}/state/mapping/+{known.wa_id} -H 'Authorization: Bearer KEY'   # {known.name}"
+    if seeded.example:
+        yield f"  waystate trace {tenant} {seeded.example}   # what became of a message"
     yield f"  waystate seed {tenant} --seed {plan.seed} --remove   # take it all away again"
 
 

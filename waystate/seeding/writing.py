@@ -45,6 +45,8 @@ class Seeded:
     kept: int = 0
     """Contacts that stay, because they have had traffic of their own since."""
     partitions: int = 0
+    example: str = ""
+    """The id of one of the messages."""
 
 
 async def seed(
@@ -142,6 +144,7 @@ async def _write(conn: Connection, tenant: TenantId, stories: Sequence[Story], s
     seeded.contacts += len(new)
     seeded.conversations += len(conversations)
     seeded.messages += len(messages)
+    seeded.example = str(messages[-1].id)
 
 
 def merged_of(messages: Iterable[MessageRow], reports: dict[UUID, list[StatusReport]]) -> dict[UUID, list[Merged]]:
