@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import TOPICS, dataplane, footprint, pipelines, queues, report, shared_cache, webhooks
+from benchmarks import TOPICS, access, dataplane, footprint, pipelines, queues, report, shared_cache, webhooks
 from benchmarks.figures import Findings
 from benchmarks.machine import facts
 from benchmarks.options import Options
@@ -20,6 +20,7 @@ MEASUREMENTS = (
     webhooks.measure,
     queues.measure,
     shared_cache.measure,
+    access.measure,
     footprint.measure,
 )
 

@@ -55,6 +55,12 @@ def id_floor(moment: datetime) -> UUID:
     return UUID(int=(milliseconds << 80))
 
 
+def id_at(moment: datetime, randomness: int) -> UUID:
+    """A UUIDv7 of that millisecond, for what is recorded later than it happened; of `randomness` 74 bits are taken."""
+    bits = id_floor(moment).int | randomness & (1 << 62) - 1 | (randomness >> 62 & 0xFFF) << 64
+    return UUID(int=bits | 0x7 << 76 | 0b10 << 62)
+
+
 def time_of(identifier: UUID) -> datetime:
     """When the application made this UUIDv7, to the millisecond."""
     return _EPOCH + timedelta(milliseconds=identifier.int >> 80)

@@ -41,3 +41,33 @@ FROM contact_identities i
 JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id
 WHERE i.tenant_id = :tenant_id AND i.contact_id = ANY(:contact_ids::uuid[]) AND i.channel = 'whatsapp' AND i.valid_to IS NULL
 ORDER BY i.contact_id, i.valid_from;
+
+-- name: add_identities
+-- The partial unique index decides: who is here already is not touched.
+INSERT INTO contact_identities AS i (tenant_id, channel, kind, external_id, valid_from, contact_id)
+SELECT :tenant_id, 'whatsapp', v.kind, v.external_id, v.valid_from, v.contact_id
+FROM unnest(:kinds::text[], :external_ids::text[], :valid_from::timestamptz[], :contact_ids::uuid[])
+    AS v (kind, external_id, valid_from, contact_id)
+ORDER BY v.kind, v.external_id
+ON CONFLICT (tenant_id, channel, kind, external_id) WHERE valid_to IS NULL DO NOTHING
+RETURNING contact_id;
+
+-- name: add_contacts!
+-- Tags come as JSON, since arrays of arrays must be of one length.
+INSERT INTO contacts (tenant_id, id, name, email, phone_number, tags, preferences, metadata, created_at)
+SELECT :tenant_id, v.id, v.name, v.email, v.phone_number, ARRAY(SELECT jsonb_array_elements_text(v.tags::jsonb)),
+    v.preferences::jsonb, v.metadata::jsonb, v.created_at
+FROM unnest(:ids::uuid[], :names::text[], :emails::text[], :phone_numbers::text[], :tags::text[], :preferences::text[],
+    :metadata::text[], :created_at::timestamptz[])
+    AS v (id, name, email, phone_number, tags, preferences, metadata, created_at)
+ORDER BY v.id;
+
+-- name: list_marked
+-- By the key, a page at a time: the mark itself has no index, and is asked for seldom.
+SELECT c.id FROM contacts c
+WHERE c.tenant_id = :tenant_id AND (:after::uuid IS NULL OR c.id > :after::uuid) AND c.metadata @> :mark::jsonb
+ORDER BY c.id LIMIT :page;
+
+-- name: remove_contacts
+-- Identities, conversations and messages go with them.
+DELETE FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) RETURNING c.id;

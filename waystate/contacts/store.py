@@ -1,7 +1,7 @@
 """Contacts and their identities in PostgreSQL."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +10,7 @@ import phonenumbers
 from waystate.contacts.model import Identity, IdentityKind, KnownIdentity, Person, proposed, superseded
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import TenantId
+from waystate.json import JsonObject, dump
 
 _queries = load_queries(__file__)
 
@@ -21,6 +22,20 @@ class Recipient:
     name: str | None
     wa_id: str | None
     user_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewContact:
+    """`identities` has one at the least; the first is the one that must be new."""
+
+    id: UUID
+    identities: tuple[Identity, ...]
+    created_at: datetime
+    name: str | None = None
+    email: str | None = None
+    tags: tuple[str, ...] = ()
+    preferences: JsonObject = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
 
 
 async def upsert_many(conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime) -> dict[Identity, UUID]:
@@ -39,6 +54,44 @@ async def upsert_many(conn: Connection, tenant: TenantId, people: Sequence[Perso
         contacts |= {identity: moved.get(contact, contact) for identity, contact in claimed.items()}
     await _rename_many(conn, tenant, people, known, contacts)
     return contacts
+
+
+async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[NewContact]) -> set[UUID]:
+    """Contacts known from elsewhere, with what is known of them; the ids of those whose first identity nobody had.
+
+    The others are left out whole: they are here already.
+    """
+    first = {row.id: (row.identities[0], row.created_at) for row in rows}
+    added = await _add_identities(conn, tenant, [(contact, *each) for contact, each in first.items()])
+    others = [(row.id, each, row.created_at) for row in rows if row.id in added for each in row.identities[1:]]
+    await _add_identities(conn, tenant, others)
+    new = [row for row in rows if row.id in added]
+    await _queries.add_contacts(
+        conn,
+        tenant_id=tenant,
+        ids=[row.id for row in new],
+        names=[row.name for row in new],
+        emails=[row.email for row in new],
+        phone_numbers=[_e164(Person(row.identities)) for row in new],
+        tags=[dump(row.tags) for row in new],
+        preferences=[dump(row.preferences) for row in new],
+        metadata=[dump(row.metadata) for row in new],
+        created_at=[row.created_at for row in new],
+    )
+    return added
+
+
+async def list_marked(
+    conn: Connection, tenant: TenantId, mark: JsonObject, *, after: UUID | None = None, page: int = 500
+) -> list[UUID]:
+    """Contacts whose metadata contain `mark`, by id, from the one behind `after`."""
+    rows = await _queries.list_marked(conn, tenant_id=tenant, mark=mark, after=after, page=page)
+    return [row["id"] for row in rows]
+
+
+async def remove_many(conn: Connection, tenant: TenantId, contact_ids: Sequence[UUID]) -> int:
+    """With their identities, and with whatever conversations and messages they have."""
+    return len(await _queries.remove_contacts(conn, tenant_id=tenant, ids=list(contact_ids)))
 
 
 async def find_many(conn: Connection, tenant: TenantId, identities: Sequence[Identity]) -> dict[Identity, KnownIdentity]:
@@ -64,6 +117,18 @@ async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Seque
             row["name"], row["external_id"] if is_phone else before.wa_id, row["external_id"] if is_user else before.user_id
         )
     return recipients
+
+
+async def _add_identities(conn: Connection, tenant: TenantId, rows: Sequence[tuple[UUID, Identity, datetime]]) -> set[UUID]:
+    added = await _queries.add_identities(
+        conn,
+        tenant_id=tenant,
+        kinds=[identity.kind for _, identity, _ in rows],
+        external_ids=[identity.external_id for _, identity, _ in rows],
+        valid_from=[since for _, _, since in rows],
+        contact_ids=[contact for contact, _, _ in rows],
+    )
+    return {row["contact_id"] for row in added}
 
 
 async def _create_many(conn: Connection, tenant: TenantId, people: dict[UUID, Person]) -> None:

@@ -10,6 +10,7 @@ from waystate.contacts.model import Identity
 from waystate.conversations.model import Activity, Conversation, ConversationStatus, Opened
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import TenantId, find_uuid, new_id
+from waystate.json import JsonObject, dump
 
 _queries = load_queries(__file__)
 
@@ -30,6 +31,31 @@ class Wanted:
 
     identity: Identity
     phone_number_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastConversation:
+    """A conversation as a whole row, for one that was not led here."""
+
+    id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    wa_id: str | None
+    genesys_conversation_id: str | None
+    communication_id: str | None
+    last_message_id: str | None
+    status: ConversationStatus
+    controller: str
+    expires_at: datetime
+    last_activity_at: datetime
+    last_customer_message_at: datetime | None
+    last_message_at: datetime | None
+    last_message: str | None
+    closed_at: datetime | None
+    close_reason: str | None
+    version: int
+    metadata: JsonObject
+    created_at: datetime
 
 
 async def open_many(
@@ -75,6 +101,44 @@ async def _open_many(
         )
         for row in opened
     }
+
+
+async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[PastConversation]) -> None:
+    """Conversations as they are known from elsewhere, with the times and the state they had there."""
+    await _queries.add_many(
+        conn,
+        tenant_id=tenant,
+        ids=[row.id for row in rows],
+        contact_ids=[row.contact_id for row in rows],
+        phone_number_ids=[row.phone_number_id for row in rows],
+        wa_ids=[row.wa_id for row in rows],
+        genesys_conversation_ids=[row.genesys_conversation_id for row in rows],
+        communication_ids=[row.communication_id for row in rows],
+        message_ids=[row.last_message_id for row in rows],
+        statuses=[row.status for row in rows],
+        controllers=[row.controller for row in rows],
+        expires_at=[row.expires_at for row in rows],
+        activity_at=[row.last_activity_at for row in rows],
+        customer_message_at=[row.last_customer_message_at for row in rows],
+        message_at=[row.last_message_at for row in rows],
+        previews=[row.last_message for row in rows],
+        closed_at=[row.closed_at for row in rows],
+        close_reasons=[row.close_reason for row in rows],
+        versions=[row.version for row in rows],
+        metadata=[dump(row.metadata) for row in rows],
+        created_at=[row.created_at for row in rows],
+    )
+
+
+async def list_of_contacts(conn: Connection, tenant: TenantId, contact_ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+    """Every conversation of these contacts, as (conversation id, contact id)."""
+    rows = await _queries.list_of_contacts(conn, tenant_id=tenant, contact_ids=list(contact_ids))
+    return [(row["id"], row["contact_id"]) for row in rows]
+
+
+async def remove_marked(conn: Connection, tenant: TenantId, ids: Sequence[UUID], mark: JsonObject) -> int:
+    """Those of them whose metadata contain `mark`, with whatever messages they have."""
+    return len(await _queries.remove_marked(conn, tenant_id=tenant, ids=list(ids), mark=mark))
 
 
 async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, Conversation]:

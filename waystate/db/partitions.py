@@ -1,8 +1,8 @@
 """Partitions made ahead of time, so that no row ever waits for one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 from waystate.db.pool import Connection, load_queries
@@ -54,15 +54,26 @@ async def make_ahead(conn: Connection, now: datetime) -> list[str]:
 
     Updates in place need room on the page, and hot tables are cleaned up early: both are settings of the partition.
     """
+    return await _make_missing(conn, [each for table in PARTITIONED for each in partitions_of(table, now)])
+
+
+async def make_since(conn: Connection, tables: Iterable[str], since: datetime, now: datetime) -> list[str]:
+    """For rows that are older than the installation (role owner): the months of these tables from `since` until now."""
+    wanted: dict[str, Partition] = {}
+    month = since
+    while month <= now:
+        wanted |= {each.name: each for table in tables for each in partitions_of(table, month)}
+        month = datetime.combine(_next(month.astimezone(UTC).date(), "month"), time(), UTC)
+    return await _make_missing(conn, wanted.values())
+
+
+async def _make_missing(conn: Connection, wanted: Iterable[Partition]) -> list[str]:
     await _queries.lock_partitions(conn)
     existing = {row["name"] for row in await _queries.list_partitions(conn)}
-    made: list[str] = []
-    for table in PARTITIONED:
-        for partition in partitions_of(table, now):
-            if partition.name not in existing:
-                await conn.execute(_ddl(partition))
-                made.append(partition.name)
-    return made
+    missing = [each for each in wanted if each.name not in existing]
+    for partition in missing:
+        await conn.execute(_ddl(partition))
+    return [each.name for each in missing]
 
 
 async def count_in_default(conn: Connection) -> int:

@@ -99,3 +99,28 @@ WHERE m.tenant_id = :tenant_id AND m.id = :id;
 -- Every status reported for one message, in the order it was written.
 SELECT e.id, e.status, e.at, e.source, e.recipient, e.origin, e.applied, e.why_not, e.error
 FROM message_events e WHERE e.tenant_id = :tenant_id AND e.message_id = :message_id ORDER BY e.id;
+
+-- name: has_others$
+-- Ends at the first one found.
+SELECT EXISTS (SELECT FROM messages m WHERE m.tenant_id = :tenant_id AND NOT starts_with(m.origin, :origin));
+
+-- name: list_occupied
+-- One probe a conversation.
+SELECT v.id FROM unnest(:conversation_ids::uuid[]) AS v (id)
+WHERE EXISTS (SELECT FROM messages m WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id);
+
+-- name: remove_many$
+-- Keys and history have no foreign key to a partitioned table, so they are named here.
+WITH gone AS (
+    DELETE FROM messages m
+    WHERE m.tenant_id = :tenant_id AND m.conversation_id = ANY(:conversation_ids::uuid[]) AND m.origin = :origin
+    RETURNING m.id, m.wamid, m.genesys_message_id
+), keys AS (
+    DELETE FROM message_keys k
+    USING (SELECT id, 'whatsapp' AS source, wamid AS external_id FROM gone
+        UNION ALL SELECT id, 'genesys', genesys_message_id FROM gone) AS g
+    WHERE k.tenant_id = :tenant_id AND k.source = g.source AND k.external_id = g.external_id AND k.message_id = g.id
+), history AS (
+    DELETE FROM message_events e USING gone g WHERE e.tenant_id = :tenant_id AND e.message_id = g.id
+)
+SELECT count(*) FROM gone;

@@ -1,6 +1,6 @@
 """Messages, their keys and their history in PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -106,8 +106,17 @@ async def lock_many(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> 
     return {row["id"]: _locked(row) for row in rows}
 
 
-async def advance_many(conn: Connection, tenant: TenantId, merged: dict[UUID, list[Merged]]) -> None:
-    """Write the state that a merge left, and every report of it to the history. The rows are locked."""
+async def advance_many(
+    conn: Connection,
+    tenant: TenantId,
+    merged: dict[UUID, list[Merged]],
+    *,
+    id_of: Callable[[StatusReport], UUID] = lambda _: new_id(),
+) -> None:
+    """Write the state that a merge left, and every report of it to the history. The rows are locked.
+
+    The time in a report's id is when it was learned: now, unless `id_of` knows better.
+    """
     final = {message_id: steps[-1].state for message_id, steps in merged.items()}
     await _queries.advance_many(
         conn,
@@ -124,7 +133,7 @@ async def advance_many(conn: Connection, tenant: TenantId, merged: dict[UUID, li
         conn,
         tenant_id=tenant,
         message_ids=[message_id for message_id, _ in steps],
-        ids=[new_id() for _ in steps],
+        ids=[id_of(step.report) for _, step in steps],
         statuses=[step.report.status for _, step in steps],
         at=[step.report.at for _, step in steps],
         sources=[step.report.source for _, step in steps],
@@ -186,6 +195,22 @@ async def find_message(conn: Connection, tenant: TenantId, message_id: UUID) -> 
 
 async def get_history(conn: Connection, tenant: TenantId, message_id: UUID) -> list[dict[str, Any]]:
     return [dict(row) for row in await _queries.get_history(conn, tenant_id=tenant, message_id=message_id)]
+
+
+async def has_others(conn: Connection, tenant: TenantId, origin: str) -> bool:
+    """Whether there is a message whose origin does not begin so."""
+    return bool(await _queries.has_others(conn, tenant_id=tenant, origin=origin))
+
+
+async def list_occupied(conn: Connection, tenant: TenantId, conversation_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the conversations that have messages."""
+    rows = await _queries.list_occupied(conn, tenant_id=tenant, conversation_ids=list(conversation_ids))
+    return {row["id"] for row in rows}
+
+
+async def remove_many(conn: Connection, tenant: TenantId, conversation_ids: Sequence[UUID], *, origin: str) -> int:
+    """The messages of this origin in these conversations, with their keys and their history."""
+    return int(await _queries.remove_many(conn, tenant_id=tenant, conversation_ids=list(conversation_ids), origin=origin))
 
 
 def _locked(row: Any) -> LockedMessage:

@@ -82,6 +82,8 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]]) -> str:
     if message["status"] == "failed":
         return f"It failed: {error.get('title') or error.get('message') or error.get('code') or 'no reason was given'}."
     if last is None:
+        if message["origin"].startswith("seed:"):
+            return f"It is {message['status']}, and sample data: nobody wrote it and nobody was sent it."
         if message["origin"] == "http":
             return f"It was recorded over HTTP and is {message['status']}; Waystate does not carry it."
         return f"It is {message['status']}; its delivery has not been prepared yet, or somebody else sends for this number."

@@ -1,0 +1,169 @@
+"""What authentication and row-level security cost a look-up: with both and without, in turn, on the same server."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from itertools import cycle
+
+import psycopg
+import uvloop
+
+from benchmarks import wrk
+from benchmarks.dataplane import CUSTOMERS
+from benchmarks.figures import Figure, Findings, Target
+from benchmarks.machine import missing_programs
+from benchmarks.options import Options
+from benchmarks.rig import Rig
+from benchmarks.server import Server
+from benchmarks.tenants import BENCH, make_customers, make_ready, make_tenant, wa_id
+from waystate.access import store as access_store
+from waystate.clock import utc_now
+from waystate.contacts.model import Identity, IdentityKind
+from waystate.conversations import store as conversation_store
+from waystate.conversations.store import Wanted
+from waystate.db.pool import Connection, Database
+
+CONNECTIONS = 32
+GOAL = Target(0.9)
+SLICE = 0.25
+"""Seconds that one side of the statement runs before the other has its turn."""
+
+Transaction = Callable[[], AbstractAsyncContextManager[Connection]]
+
+
+@dataclass(slots=True)
+class Way:
+    """To the same look-ups: where, and as whom."""
+
+    name: str
+    url: str
+    key: str | None
+    runs: list[wrk.Run] = field(default_factory=list)
+
+    def run(self, seconds: float) -> wrk.Run:
+        environment = {} if self.key is None else {"KEY": self.key}
+        return wrk.run("mapping", self.url, connections=CONNECTIONS, seconds=seconds, environment=environment)
+
+
+def measure(rig: Rig, options: Options, findings: Findings) -> None:
+    if not options.wants("access"):
+        return
+    guarded = rig.make_waystate_database("access")
+    key = uvloop.run(_prepare(guarded))
+    _analyse(guarded)
+    findings.add(*uvloop.run(_statements(guarded, options)))
+    if "wrk" in missing_programs():
+        findings.skipped.append("access over HTTP: wrk is not installed (`make deps`)")
+        return
+    open_ = rig.make_waystate_database("access-open")
+    uvloop.run(_prepare(open_))
+    _analyse(open_)
+    _take_security_off(open_)
+    findings.add(*_look_ups(rig, guarded, open_, key, options))
+
+
+def _look_ups(rig: Rig, guarded: str, open_: str, key: str, options: Options) -> list[Figure]:
+    """As callers have them: most from the process's memory, and each customer read again every few seconds."""
+    with_security = Server(rig, rig.make_folder("access"), guarded, "access").url
+    without = Server(rig, rig.make_folder("access-open"), open_, "access-open").url
+    ours = Way("an API key, under row-level security", with_security, key)
+    trusted = Way("trusted mode", with_security, None)
+    neither = Way("trusted mode, no row-level security", without, None)
+    ways = (ours, trusted, neither)
+    for way in ways:
+        way.run(options.warm_up)
+    for _ in range(options.rounds):
+        for way in ways:
+            way.runs.append(way.run(options.seconds))
+    return [_figure(ours, neither), _figure(ours, trusted)]
+
+
+def _figure(ours: Way, theirs: Way) -> Figure:
+    problems = [f"{way.name}: {run.problem}" for way in (ours, theirs) for run in way.runs if run.problem]
+    return Figure(
+        topic="access",
+        name=f"GET /state/mapping with {ours.name}, {CONNECTIONS} connections",
+        unit="req/s",
+        ours=tuple(run.per_second for run in ours.runs),
+        theirs=tuple(run.per_second for run in theirs.runs),
+        other=theirs.name,
+        target=GOAL,
+        invalid="; ".join(problems[:2]),
+    )
+
+
+async def _statements(url: str, options: Options) -> list[Figure]:
+    """A pool for each side: a prepared statement is planned anew when the role changes."""
+    ours, theirs = [await Database.open(url, pool_size=1) for _ in range(2)]
+    try:
+        return [await _statement(lambda: ours.tenant(BENCH), theirs.login, size, options) for size in (1, CONNECTIONS)]
+    finally:
+        await ours.close()
+        await theirs.close()
+
+
+async def _statement(ours: Transaction, theirs: Transaction, size: int, options: Options) -> Figure:
+    """The statement behind a look-up that the process does not remember, in a transaction of its own."""
+    everyone = [Wanted(Identity(IdentityKind.WA_ID, wa_id(n))) for n in range(CUSTOMERS)]
+    batches = cycle([everyone[start : start + size] for start in range(0, CUSTOMERS - size, size)])
+    rates: dict[Transaction, list[float]] = {ours: [], theirs: []}
+    for round_ in range(-1, options.rounds):
+        seconds = options.seconds if round_ >= 0 else options.warm_up
+        found = await _in_turn(tuple(rates), batches.__next__, seconds)
+        if round_ >= 0:
+            for side, rate in found.items():
+                rates[side].append(rate)
+    return Figure(
+        topic="access",
+        name=f"reading {size} customers as the tenant's role, under row-level security",
+        unit="reads/s",
+        ours=tuple(rates[ours]),
+        theirs=tuple(rates[theirs]),
+        other="as the superuser",
+        target=GOAL,
+    )
+
+
+async def _in_turn(
+    sides: Sequence[Transaction], next_batch: Callable[[], Sequence[Wanted]], seconds: float
+) -> dict[Transaction, float]:
+    """Transactions a second of each side."""
+    done, spent = dict.fromkeys(sides, 0), dict.fromkeys(sides, 0.0)
+    while sum(spent.values()) < seconds * len(sides):
+        for side in sides:
+            started = time.perf_counter()
+            while time.perf_counter() - started < SLICE:
+                async with side() as conn:
+                    found = await conversation_store.find_open_many(conn, BENCH, next_batch(), utc_now())
+                assert None not in found
+                done[side] += 1
+            spent[side] += time.perf_counter() - started
+            await asyncio.sleep(0)
+    return {side: done[side] / spent[side] for side in sides}
+
+
+async def _prepare(url: str) -> str:
+    """An API key."""
+    db = await Database.open(url, pool_size=2)
+    await make_ready(db)
+    await make_tenant(db)
+    await make_customers(db, CUSTOMERS)
+    async with db.tenant(BENCH) as conn:
+        _, key = await access_store.create_key(conn, BENCH, "bench", utc_now())
+    await db.close()
+    return key
+
+
+def _analyse(url: str) -> None:
+    """A running server does it within seconds; before, the two sides would be planned by guesses that differ."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+
+
+def _take_security_off(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        rows = connection.execute("SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity").fetchall()
+        for (table,) in rows:
+            connection.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY".encode())
