@@ -361,6 +361,8 @@ async def open_waystate(config: Config, roles: Collection[Role]) -> Waystate:
         await make_partitions(db)
     for name in config.unused:
         logger.warning("A setting is given that this version does not use.", setting=name)
+    if config.trusted_mode == "loopback" and Role.API in roles:
+        logger.warning("TRUSTED_MODE=loopback: whoever is on this machine reads and writes any tenant's /state without a key.")
     waystate = Waystate(config, db, roles=roles)
     calm_collector()
     return waystate

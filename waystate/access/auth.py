@@ -154,13 +154,13 @@ class Authenticator:
     ) -> None:
         self._db = db
         self._directory = directory
-        self._trusted = trusted
+        self.trusted = trusted
         self._clock = clock
         self._tokens = ShortMemory(self._load_many, ttl=CHECK_TTL, absent_ttl=CHECK_TTL, monotonic=monotonic)
 
     def find_cached(self, facts: Facts) -> Principal | None:
         """None means "ask `authenticate`"."""
-        claim = decide(facts, trusted=self._trusted)
+        claim = decide(facts, trusted=self.trusted)
         if isinstance(claim, TokenClaim):
             known = self._tokens.find_cached(claim.token)
             return None if known is None else self._admit(known, claim)
@@ -178,7 +178,7 @@ class Authenticator:
         principal = self.find_cached(facts)
         if principal is not None:
             return principal
-        claim = decide(facts, trusted=self._trusted)
+        claim = decide(facts, trusted=self.trusted)
         if isinstance(claim, TokenClaim):
             presented = parse_token(claim.token.decode("latin-1"))
             known = await self._tokens.find(claim.token)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 from starlette.requests import Request
 
-from waystate.access.auth import Authenticator, Facts, facts_of
+from waystate.access.auth import Authenticator, Facts, TrustedClaim, decide, facts_of
 from waystate.access.browser import check_browser
 from waystate.access.model import Principal
 from waystate.access.permissions import OPERATIONS, ROLE_SCOPES, Operation, roles_of
@@ -41,6 +41,10 @@ class Guard:
         """From memory, `limit` not yet asked; None means "ask `admit`"."""
         principal = self._authenticator.find_cached(facts)
         return None if principal is None else self._checked(principal, facts, operation)
+
+    def waits_for_a_name(self, facts: Facts) -> bool:
+        """A neighbour in trusted mode that has named no tenant yet: the body may. Raises where nobody could come in."""
+        return decide(facts, trusted=self._authenticator.trusted) == TrustedClaim(None)
 
     def _checked(self, principal: Principal, facts: Facts, operation: Operation) -> Principal:
         if operation.scope not in principal.scopes:

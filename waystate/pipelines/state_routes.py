@@ -137,8 +137,7 @@ class StateRoutes:
         return json_response(body)
 
     async def track_message(self, request: Request) -> Response:
-        body = parse_body(TrackMessage, await request.body(self._max_body))
-        tenant = await self._tenant(request, _TRACK, body.tenant_id)
+        body, tenant = await self._read(request, _TRACK, TrackMessage)
         direction = Direction(body.direction)
         status = parse_status(body.status, direction)
         if status is None:
@@ -165,8 +164,7 @@ class StateRoutes:
         return json_response(answer, 201 if tracked.created else 200)
 
     async def change_status(self, request: Request) -> Response:
-        body = parse_body(ChangeStatus, await request.body(self._max_body))
-        tenant = await self._tenant(request, _CHANGE, body.tenant_id)
+        body, tenant = await self._read(request, _CHANGE, ChangeStatus)
         change = StatusChange(
             message_id=json.clean_text(request.tail),
             status=body.status,
@@ -178,8 +176,7 @@ class StateRoutes:
         return json_response(json.dump(answer).encode())
 
     async def correlate(self, request: Request) -> Response:
-        body = parse_body(Correlate, await request.body(self._max_body))
-        tenant = await self._tenant(request, _CORRELATE)
+        body, tenant = await self._read(request, _CORRELATE, Correlate)
         wanted = Correlation(
             conversation_id=body.conversation_id,
             communication_id=body.communication_id,
@@ -198,18 +195,28 @@ class StateRoutes:
         for contact in contacts:
             self.cache.invalidate((tenant, contact))
 
+    async def _read(self, request: Request, operation: Operation, model: type[Model]) -> tuple[Model, TenantId]:
+        """Whoever may not is sent away before the body is read, which costs memory."""
+        waits = self._guard.waits_for_a_name(facts_of(request.scope))
+        tenant = None if waits else await self._tenant(request, operation)
+        body = parse_body(model, await request.body(self._max_body))
+        named: str | None = getattr(body, "tenant_id", None)
+        if tenant is None:
+            tenant = await self._tenant(request, operation, named)
+        if named is not None and named != tenant:
+            raise BadRequest(
+                "tenant_mismatch", "The body's tenantId is not the tenant of this call. Leave it out, or name the same one."
+            )
+        return body, tenant
+
     async def _tenant(self, request: Request, operation: Operation, named: str | None = None) -> TenantId:
         facts = facts_of(request.scope)
-        if named is not None and facts.tenant is None:
+        if named is not None:
             facts = facts._replace(tenant=named.encode("utf-8"))
         guard = self._guard
         principal = guard.find_admitted(facts, operation) if guard.limit is None else None
         if principal is None:
             principal = await _answer(guard.admit(facts, operation))
-        if named is not None and named != principal.tenant_id:
-            raise BadRequest(
-                "tenant_mismatch", "The body's tenantId is not the tenant of this call. Leave it out, or name the same one."
-            )
         return principal.tenant_id
 
     def _fill(self, key: object, tenant: TenantId, conversation: Conversation, body: bytes, stamp: int) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 
-from waystate.errors import NotFound, TooLarge
+from waystate.errors import NotFound, TooLarge, Unavailable
 from waystate.ids import new_id
 from waystate.json import clean_text
 from waystate.web.problems import (
@@ -36,23 +36,37 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 JSON_HEADERS: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 TEXT_HEADERS: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 _LONGEST_LENGTH = 18
+HELD = 64 * 2**20
+"""Bytes of all bodies together that are still arriving; callers without a credential must not fill the memory with them."""
 
 
 class ClientGone(Exception):
     """The client hung up in the middle of its body: nobody is left to answer."""
 
 
+class Held:
+    """Of all requests of a lane."""
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        self.size = 0
+
+
 class Request:
     """`tail` is the path's last parameter, percent-decoded; a `+` in a path is a plus."""
 
-    __slots__ = ("_body", "_read_timeout", "_receive", "scope", "tail")
+    __slots__ = ("_body", "_held", "_read_timeout", "_receive", "scope", "tail")
 
-    def __init__(self, scope: Scope, receive: Receive, tail: str = "", read_timeout: float | None = None) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, tail: str = "", read_timeout: float | None = None, held: Held | None = None
+    ) -> None:
         self.scope = scope
         self.tail = tail
         self._receive = receive
         self._read_timeout = read_timeout
         self._body: bytes | None = None
+        self._held = held or Held()
 
     @property
     def method(self) -> str:
@@ -98,19 +112,32 @@ class Request:
         return self._body
 
     async def _read(self, limit: int) -> bytes:
+        message = await self._receive()
+        chunk: bytes = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body", False) and len(chunk) <= limit:
+            return bytes(chunk)
+        return await self._read_on(message, limit)
+
+    async def _read_on(self, message: Message, limit: int) -> bytes:
         chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self._receive()
-            if message["type"] != "http.request":
-                raise ClientGone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise _too_large(limit)
-            if not message.get("more_body", False):
-                return b"".join([*chunks, chunk]) if chunks else bytes(chunk)
-            chunks.append(chunk)
+        size, held = 0, self._held
+        try:
+            while True:
+                if message["type"] != "http.request":
+                    raise ClientGone
+                chunk = message.get("body", b"")
+                chunks.append(chunk)
+                size += len(chunk)
+                held.size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                if held.size > max(HELD, limit):
+                    raise Unavailable("too_many_bodies", "Too much is arriving at once. Send the same again.", retry_after=1.0)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+                message = await self._receive()
+        finally:
+            held.size -= size
 
 
 class Response:
@@ -144,7 +171,7 @@ class Lane:
     A path with more parts than the lane's own (`/state/mapping/a/b`) is the fallback's.
     """
 
-    __slots__ = ("_answers", "_exact", "_fallback", "_on_error", "_prefixed", "_read_timeout", "operations")
+    __slots__ = ("_answers", "_exact", "_fallback", "_held", "_on_error", "_prefixed", "_read_timeout", "operations")
 
     def __init__(
         self, routes: Iterable[Route], fallback: Asgi, on_error: OnError, *, read_timeout: float, answers: Answers | None = None
@@ -153,6 +180,7 @@ class Lane:
         self._on_error = on_error
         self._read_timeout = read_timeout
         self._answers = {} if answers is None else answers
+        self._held = Held()
         self._exact: dict[str, dict[str, tuple[Handler, str]]] = {}
         self._prefixed: dict[str, dict[str, tuple[Handler, str]]] = {}
         self.operations: list[tuple[str, str]] = []
@@ -184,7 +212,7 @@ class Lane:
         operation = UNMATCHED
         try:
             handler, operation = self._choose(methods, scope["method"], tail)
-            response = await handler(Request(scope, receive, tail or "", self._read_timeout))
+            response = await handler(Request(scope, receive, tail or "", self._read_timeout, self._held))
         except ClientGone:
             return None
         except Exception as error:

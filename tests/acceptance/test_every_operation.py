@@ -1,0 +1,191 @@
+"""T5, generated from the OpenAPI document: no operation is open to whom the table does not name, and none tells of a tenant
+what another must not know. A new operation is tried by itself; one that the tests cannot call fails them."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+
+from tests.acceptance.calls import Document, call_of, missing_ids, operations_of
+from tests.acceptance.installation import Installation, customer_message, envelope, installed
+from tests.acceptance.outsiders import (
+    OF_A_KEY,
+    Outsiders,
+    gather,
+    key_caller,
+    leaks,
+    let_in,
+    session_caller,
+    told_apart,
+    unlisted,
+)
+from tests.databases import Databases
+from tests.integration.db_catalogue.catalogue import tenant_tables
+from tests.integration.db_catalogue.filling import fingerprint
+from waystate.access.guard import Guard
+from waystate.access.model import Principal
+from waystate.access.permissions import OPERATIONS, Operation, Role, Scope
+from waystate.errors import Forbidden, NotFound
+from waystate.ids import TenantId
+
+A, B, C = TenantId("tenant-a"), TenantId("tenant-b"), TenantId("tenant-c")
+SUSPEND = ("POST", "/v1/platform/tenants/{tenant_id}/suspend")
+
+
+@dataclass
+class Scene:
+    """Outside trusted mode: outsiders of tenant A, and B with one of everything that an operation can name."""
+
+    place: Installation
+    framework: FastAPI
+    document: Document
+    outsiders: Outsiders
+
+    async def fingerprint(self, tenant: TenantId) -> dict[str, Any]:
+        tables = await tenant_tables(self.place.database, partitions=False)
+        return {table: await fingerprint(self.place.database, table, tenant) for table in tables}
+
+
+@pytest.fixture(scope="module")
+async def scene(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    with databases.fresh() as url:
+        async with installed(url, tmp_path_factory.mktemp("home"), TRUSTED_MODE="off") as place:
+            for number, tenant in enumerate((A, B, C)):
+                await place.add_tenant(tenant, number=f"100{number}", integration=f"integration-{tenant}", sender="external")
+                await place.post_meta(envelope(customer_message(f"wamid.of-{tenant}", "15550100002"), number=f"100{number}"))
+                await place.post_meta(envelope({"messages": [{"id": "wamid.unusable"}]}, number=f"100{number}"))
+            await place.settled()
+            await key_caller(place, B, "B's own key", OF_A_KEY)
+            await session_caller(place, B, Role.OWNER)
+            framework = place.app._framework()
+            yield Scene(place, framework, framework.openapi(), await gather(place, A, B))
+
+
+def served(place: Installation, framework: FastAPI) -> set[tuple[str, str]]:
+    """What answers, documented or not."""
+    routes = {
+        (method, getattr(each, "path", "")) for each in framework.routes for method in getattr(each, "methods", None) or ()
+    }
+    hidden = {(method, path) for method, path in routes if method != "HEAD" and path not in ("/docs/oauth2-redirect",)}
+    return hidden | set(place.lane.operations)
+
+
+async def test_every_operation_stands_in_the_table_with_a_scope(scene: Scene) -> None:
+    assert unlisted(scene.document, served(scene.place, scene.framework)) == []
+
+
+async def test_the_tests_know_how_to_call_every_operation(scene: Scene) -> None:
+    calls = [call_of(scene.document, *each, scene.outsiders.foreign) for each in operations_of(scene.document)]
+    assert len(calls) > 15
+
+
+async def test_nobody_comes_in_without_a_good_credential_that_has_the_scope(scene: Scene) -> None:
+    before = {tenant: await scene.fingerprint(tenant) for tenant in (B, C)}
+    assert await let_in(scene.document, scene.outsiders) == []
+    assert {tenant: await scene.fingerprint(tenant) for tenant in (B, C)} == before
+
+
+async def test_what_is_another_tenants_cannot_be_told_from_what_is_missing(scene: Scene) -> None:
+    before = await scene.fingerprint(B)
+    assert await told_apart(scene.document, scene.outsiders) == []
+    assert await scene.fingerprint(B) == before
+
+
+async def test_no_list_has_a_word_of_another_tenant(scene: Scene) -> None:
+    words = {value for value in scene.outsiders.foreign.values() if len(value) > 5} | {
+        "wamid.of-tenant-b",
+        "integration-tenant-b",
+    }
+    assert await leaks(scene.document, scene.outsiders, words) == []
+
+
+async def test_a_suspended_tenant_is_let_in_nowhere(scene: Scene) -> None:
+    if SUSPEND not in operations_of(scene.document):
+        pytest.skip("tenants cannot be suspended over HTTP yet")
+    callers = [await key_caller(scene.place, C, "C's key", OF_A_KEY), await session_caller(scene.place, C, Role.OWNER)]
+    await scene.place.database.execute("UPDATE tenants SET status = 'suspended' WHERE id = $1", C)
+    scene.place.app.directory.clear()
+    assert await let_in(scene.document, replace(scene.outsiders, powerless=[], people={}), extra=callers) == []
+
+
+LETTER = "/v1/planted/{letter_id}"
+
+
+def holes(scene: Scene) -> APIRouter:
+    """What the checks are there to find."""
+    router = APIRouter()
+    guard: Guard = scene.place.app.guard
+    database, foreign = scene.place.database, scene.outsiders.foreign
+
+    async def exists(letter_id: str) -> bool:
+        return bool(await database.fetchval("SELECT count(*) FROM dead_letters WHERE id::text = $1", letter_id))
+
+    @router.get("/v1/planted/unguarded")
+    async def unguarded() -> dict[str, str]:
+        return {}
+
+    @router.get("/v1/planted/unlisted")
+    async def unknown(principal: Principal = Depends(guard)) -> dict[str, str]:
+        return {}
+
+    @router.get("/v1/planted/all")
+    async def everybodys(principal: Principal = Depends(guard)) -> dict[str, str]:
+        return {"items": foreign["letter_id"]}
+
+    @router.get(LETTER + "/unfiltered")
+    async def unfiltered(letter_id: str, principal: Principal = Depends(guard)) -> dict[str, str]:
+        if not await exists(letter_id):
+            raise NotFound("unknown_letter", "There is none.")
+        return {}
+
+    @router.delete(LETTER + "/talkative")
+    async def talkative(letter_id: str, principal: Principal = Depends(guard)) -> dict[str, str]:
+        if await exists(letter_id):
+            raise Forbidden("anothers", "It is another tenant's.")
+        raise NotFound("unknown_letter", "There is none.")
+
+    @router.get("/v1/planted/{unheard_of}/good")
+    async def uncallable(unheard_of: str, principal: Principal = Depends(guard)) -> dict[str, str]:
+        return {}
+
+    return router
+
+
+PLANTED = [
+    Operation("GET", "/v1/planted/unguarded", Scope.TENANT_READ),
+    Operation("GET", "/v1/planted/all", Scope.TENANT_READ),
+    Operation("GET", LETTER + "/unfiltered", Scope.DEAD_LETTERS_READ),
+    Operation("DELETE", LETTER + "/talkative", Scope.DEAD_LETTERS_WRITE),
+]
+
+
+@pytest.fixture
+async def planted(scene: Scene) -> AsyncIterator[Scene]:
+    framework = scene.place.app._framework()
+    framework.include_router(holes(scene))
+    OPERATIONS.update({(each.method, each.path): each for each in PLANTED})
+    transport = httpx2.ASGITransport(framework, client=("127.0.0.1", 50_000))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost:3005") as client:
+        place = replace(scene.place, http=client)
+        paths = {path: each for path, each in framework.openapi()["paths"].items() if path.startswith("/v1/planted")}
+        document = {**framework.openapi(), "paths": paths}
+        yield Scene(place, framework, document, replace(scene.outsiders, place=place))
+    for each in PLANTED:
+        del OPERATIONS[each.method, each.path]
+
+
+async def test_planted_operations_are_found(planted: Scene) -> None:
+    listed = unlisted(planted.document, served(planted.place, planted.framework))
+    assert [each.split()[1] for each in listed] == ["/v1/planted/unlisted", "/v1/planted/{unheard_of}/good"]
+    assert {each.split()[1] for each in await let_in(planted.document, planted.outsiders)} == {"/v1/planted/unguarded"}
+    assert {each.split()[1] for each in await told_apart(planted.document, planted.outsiders)} == {
+        LETTER + "/unfiltered",
+        LETTER + "/talkative",
+    }
+    words = {planted.outsiders.foreign["letter_id"]}
+    assert {each.split()[1] for each in await leaks(planted.document, planted.outsiders, words)} == {"/v1/planted/all"}
+    with pytest.raises(AssertionError, match="unheard_of"):
+        call_of(planted.document, "GET", "/v1/planted/{unheard_of}/good", missing_ids(planted.outsiders.foreign))
