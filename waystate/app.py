@@ -16,6 +16,7 @@ from starlette.responses import Response as HttpResponse
 from waystate import __version__, log
 from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
+from waystate.access.limits import Rates
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import queue_names
@@ -31,6 +32,7 @@ from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
 from waystate.errors import ConfigError
 from waystate.events.model import Event
+from waystate.idempotency.keyed import Keyed, Records
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.pipelines.couriers import DeliveryWorker
@@ -98,7 +100,8 @@ class Waystate:
         self.roles = frozenset(roles)
         self.clock = clock
         self.metrics = Metrics()
-        self.directory = Directory(db, vault_of(load_or_create_master_key(config)))
+        self.vault = vault_of(load_or_create_master_key(config))
+        self.directory = Directory(db, self.vault)
         self.http = http or httpx2.AsyncClient(
             timeout=httpx2.Timeout(config.send_timeout, connect=5.0), limits=httpx2.Limits(max_connections=200)
         )
@@ -157,7 +160,7 @@ class Waystate:
     def _build_api(self) -> None:
         config, db, clock = self.config, self.db, self.clock
         self.authenticator = Authenticator(db, self.directory, trusted=config.trusted_mode == "loopback", clock=clock)
-        self.guard = Guard(self.authenticator, limit=self.sharing.tenant_limit(config.tenant_rate_limit))
+        self.guard = Guard(self.authenticator, limit=self.sharing.request_limits(rates_of(config), self.directory))
         self.state = StateRoutes(
             db,
             self.directory,
@@ -237,12 +240,22 @@ class Waystate:
         await self.http.aclose()
         await self.db.close(grace=1.0)
 
-    def lane(self) -> Lane:
-        """The ASGI application: the data plane's lane, and the framework behind it."""
-        return Lane(
+    def lane(self) -> Keyed:
+        """The application: the data plane's lane, the framework behind it, and before both what is done once by its key."""
+        lane = Lane(
             [*self.state.routes(), *self._webhook_routes()],
             self._framework(),
             log_failure,
+            read_timeout=self.config.body_timeout,
+            answers=self.metrics.answers,
+        )
+        return Keyed(
+            lane,
+            self.guard,
+            Records(self.db, self.vault, self.clock),
+            log_failure,
+            secret=derive_key(load_or_create_master_key(self.config), "idempotent requests"),
+            max_body=self.config.max_body,
             read_timeout=self.config.body_timeout,
             answers=self.metrics.answers,
         )
@@ -340,6 +353,16 @@ def calm_collector() -> None:
 
 def database_url(config: Config) -> str:
     return config.database_url or EmbeddedPostgres(config.home).url()
+
+
+def rates_of(config: Config) -> Rates:
+    return Rates(
+        config.tenant_rate_limit,
+        config.credential_rate_limit,
+        config.user_rate_limit,
+        config.address_rate_limit,
+        config.refused_rate_limit,
+    )
 
 
 def installation_of(config: Config) -> str:
