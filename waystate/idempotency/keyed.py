@@ -3,6 +3,7 @@
 A request without the header, or one that changes nothing, goes through as if this were not here.
 """
 
+import hmac
 from collections.abc import Awaitable
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -27,10 +28,12 @@ from waystate.idempotency.model import (
     Record,
     find_operation,
     hash_request,
+    in_use,
     is_final,
     is_repeatable,
     not_kept,
     parse_key,
+    reused,
     safe_headers,
     why_not_again,
 )
@@ -64,18 +67,16 @@ class Records:
         """Or the answer that was given. `Refused` for whom the key is not, or not now."""
         for _ in range(_TRIES):
             now = self._clock()
-            claim = Claim(tenant, key, now + LOCK)
+            until = now + LOCK
             async with self._db.tenant(tenant) as conn:
-                until = claim.locked_until
-                if await store.claim(conn, tenant, key, request_hash, now, locked_until=until, may_repeat=may_repeat):
-                    return claim
-                record = await store.find_record(conn, tenant, key)
-            if record is None:  # released in between
-                continue
-            if refused := why_not_again(record, request_hash, now):
-                raise refused
-            return self._open(tenant, key, record)
-        raise RuntimeError("an idempotency key keeps being released by others")
+                found = await store.claim(conn, tenant, key, request_hash, now, locked_until=until, may_repeat=may_repeat)
+            if found is True:
+                return Claim(tenant, key, until)
+            if isinstance(found, Record):
+                if refused := why_not_again(found, request_hash, now):
+                    raise refused
+                return self._open(tenant, key, found)
+        raise in_use()
 
     async def keep(self, claim: Claim, answer: Answer) -> None:
         is_large = len(answer.body) > LARGEST
@@ -142,6 +143,7 @@ class Keyed:
         self._max_body = max_body
         self._read_timeout = read_timeout
         self._answers = answers
+        self._under_way: dict[tuple[TenantId, str], bytes] = {}
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """No coroutine of its own for what needs none."""
@@ -175,8 +177,20 @@ class Keyed:
         body = await request.body(self._max_body)
         target = _raw_path(scope) + b"?" + scope["query_string"]
         hashed = hash_request(self._secret, principal, operation.method, target, body)
-        may_repeat = is_repeatable(operation, body)
-        claim = await self.records.claim(principal.tenant_id, key, hashed, may_repeat=may_repeat)
+        place = (principal.tenant_id, key)
+        if (under_way := self._under_way.get(place)) is not None:
+            # Impatient callers ask often; while the first one is here, nobody else need be asked.
+            raise in_use() if hmac.compare_digest(under_way, hashed) else reused()
+        self._under_way[place] = hashed
+        try:
+            return await self._once(scope, receive, body, place, hashed, may_repeat=is_repeatable(operation, body))
+        finally:
+            del self._under_way[place]
+
+    async def _once(
+        self, scope: Scope, receive: Receive, body: bytes, place: tuple[TenantId, str], hashed: bytes, *, may_repeat: bool
+    ) -> tuple[Answer, bool]:
+        claim = await self.records.claim(*place, hashed, may_repeat=may_repeat)
         if isinstance(claim, Answer):
             return claim, True
         answer = await self._run(scope, body, receive)

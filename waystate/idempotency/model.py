@@ -120,22 +120,30 @@ def safe_headers(headers: Headers) -> list[tuple[str, str]]:
 def why_not_again(record: Record, request_hash: bytes, now: datetime) -> Refused | None:
     """What the holder of a known key is told; None: the kept answer."""
     if not hmac.compare_digest(record.request_hash, request_hash):
-        return Unprocessable(
-            "idempotency_key_reused",
-            "This Idempotency-Key was sent with another path, body or caller. Send a new request with a new key.",
-        )
+        return reused()
     if record.status is not None:
         return None if record.body is not None else not_kept(record.status)
     if record.locked_until is not None and record.locked_until > now:
-        return Conflict(
-            "idempotency_key_in_use",
-            "The first request with this Idempotency-Key is still under way. Send the same again after Retry-After seconds.",
-            retry_after=1.0,
-        )
+        return in_use()
     return Conflict(
         "idempotency_outcome_unknown",
         "The first request with this Idempotency-Key ended without an answer, and it may have had its effect. "
         "Look whether it had; if not, send it again with a new key.",
+    )
+
+
+def reused() -> Unprocessable:
+    return Unprocessable(
+        "idempotency_key_reused",
+        "This Idempotency-Key was sent with another path, body or caller. Send a new request with a new key.",
+    )
+
+
+def in_use() -> Conflict:
+    return Conflict(
+        "idempotency_key_in_use",
+        "The first request with this Idempotency-Key is still under way. Send the same again after Retry-After seconds.",
+        retry_after=1.0,
     )
 
 

@@ -1,17 +1,22 @@
--- name: claim$
+-- name: claim^
 -- The row decides who runs the request: a new key, one that is older than what is kept, or, where that does no harm, one
--- whose holder died with it. Anything else gives no row.
-INSERT INTO idempotency_keys AS k (tenant_id, key, request_hash, created_at, locked_until)
-VALUES (:tenant_id, :key, :request_hash, :now, :locked_until)
-ON CONFLICT (tenant_id, key) DO UPDATE SET request_hash = excluded.request_hash, created_at = excluded.created_at,
-    locked_until = excluded.locked_until, status = NULL, headers = NULL, body = NULL
-    WHERE k.created_at <= :kept_since
-        OR (:may_repeat::boolean AND k.status IS NULL AND k.locked_until <= :now AND k.request_hash = excluded.request_hash)
-RETURNING k.key;
-
--- name: find_record^
-SELECT k.request_hash, k.locked_until, k.status, k.headers, k.body FROM idempotency_keys k
-WHERE k.tenant_id = :tenant_id AND k.key = :key;
+-- whose holder died with it. A key that is somebody else's is only read: repeats must cost no write.
+WITH known AS (
+    SELECT k.request_hash, k.locked_until, k.status, k.headers, k.body, k.created_at <= :kept_since
+        OR (:may_repeat::boolean AND k.status IS NULL AND k.locked_until <= :now AND k.request_hash = :request_hash) AS is_free
+    FROM idempotency_keys k WHERE k.tenant_id = :tenant_id AND k.key = :key
+), claimed AS (
+    INSERT INTO idempotency_keys AS k (tenant_id, key, request_hash, created_at, locked_until)
+    SELECT :tenant_id, :key, :request_hash::bytea, :now::timestamptz, :locked_until::timestamptz
+    WHERE NOT EXISTS (SELECT FROM known WHERE NOT is_free)
+    ON CONFLICT (tenant_id, key) DO UPDATE SET request_hash = excluded.request_hash, created_at = excluded.created_at,
+        locked_until = excluded.locked_until, status = NULL, headers = NULL, body = NULL
+        WHERE k.created_at <= :kept_since
+            OR (:may_repeat::boolean AND k.status IS NULL AND k.locked_until <= :now AND k.request_hash = excluded.request_hash)
+    RETURNING k.key
+)
+SELECT EXISTS (SELECT FROM claimed) AS is_ours, n.request_hash, n.locked_until, n.status, n.headers, n.body
+FROM (SELECT 1) AS one LEFT JOIN known n ON true;
 
 -- name: keep$
 -- Only by who holds the claim: one that slept through its lock must not overwrite what its successor answered.

@@ -18,24 +18,25 @@ async def claim(
     *,
     locked_until: datetime,
     may_repeat: bool,
-) -> bool:
-    """Whether the request is ours to run. `may_repeat`: also after one that died with it. Commit before it runs."""
-    claimed = await _queries.claim(
-        conn,
-        tenant_id=tenant_id,
-        key=key,
-        request_hash=request_hash,
-        now=now,
-        locked_until=locked_until,
-        kept_since=now - KEPT,
-        may_repeat=may_repeat,
+) -> Record | bool:
+    """True: the request is ours to run, once this is committed. Else who has it; False when that is only becoming known.
+
+    `may_repeat`: also after one that died with it.
+    """
+    row = dict(
+        await _queries.claim(
+            conn,
+            tenant_id=tenant_id,
+            key=key,
+            request_hash=request_hash,
+            now=now,
+            locked_until=locked_until,
+            kept_since=now - KEPT,
+            may_repeat=may_repeat,
+        )
     )
-    return claimed is not None
-
-
-async def find_record(conn: Connection, tenant_id: TenantId, key: str) -> Record | None:
-    row = await _queries.find_record(conn, tenant_id=tenant_id, key=key)
-    return None if row is None else Record(**row)
+    is_ours = bool(row.pop("is_ours"))
+    return is_ours or (row["request_hash"] is not None and Record(**row))
 
 
 async def keep(

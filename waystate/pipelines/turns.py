@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-
 REMEMBERED = 8
 """Full takes for which a lane counts as crowded; then it has to show it again."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -64,7 +65,10 @@ class Place:
     world: World
     app: Application
     keyed: Keyed
+    other: Keyed
+    """In another process, with the same database behind it."""
     http: httpx2.AsyncClient
+    elsewhere: httpx2.AsyncClient
     tokens: dict[TenantId, str]
     errors: list[Exception]
 
@@ -76,12 +80,13 @@ class Place:
         path: str = KEYS,
         method: str = "POST",
         tenant: TenantId = ACME,
-        **more: str,
+        elsewhere: bool = False,
     ) -> httpx2.Response:
-        headers = {"authorization": f"Bearer {self.tokens[tenant]}", **more}
+        headers = {"authorization": f"Bearer {self.tokens[tenant]}"}
         if key is not None:
             headers["idempotency-key"] = key
-        return await self.http.request(method, path, json={"a": 1} if body is None else body, headers=headers)
+        http = self.elsewhere if elsewhere else self.http
+        return await http.request(method, path, json={"a": 1} if body is None else body, headers=headers)
 
     async def dump(self) -> list[dict[str, Any]]:
         async with self.world.db.login() as conn:
@@ -97,20 +102,27 @@ async def place(world: World) -> AsyncIterator[Place]:
             _, tokens[tenant] = await access_store.create_key(conn, tenant, "test", world.clock.now, scopes=SCOPES)
     guard = Guard(Authenticator(world.db, world.directory, trusted=True, clock=world.clock))
     app, errors = Application(), list[Exception]()
-    records = Records(world.db, vault_of(bytes(range(32))), world.clock)
-    keyed = Keyed(
+    async with AsyncExitStack() as stack:
+        keyed, other = (front(world, app, guard, errors) for _ in range(2))
+        http, elsewhere = [await stack.enter_async_context(client_of(each)) for each in (keyed, other)]
+        yield Place(world, app, keyed, other, http, elsewhere, tokens, errors)
+
+
+def front(world: World, app: Application, guard: Guard, errors: list[Exception]) -> Keyed:
+    return Keyed(
         app,
         guard,
-        records,
+        Records(world.db, vault_of(bytes(range(32))), world.clock),
         lambda _, error, __: errors.append(error),
         secret=b"secret",
         max_body=10_000,
         read_timeout=5,
         answers={},
     )
-    transport = httpx2.ASGITransport(keyed, client=("127.0.0.1", 1))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as http:
-        yield Place(world, app, keyed, http, tokens, errors)
+
+
+def client_of(keyed: Keyed) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(keyed, client=("127.0.0.1", 1)), base_url="http://localhost")
 
 
 async def test_the_same_request_again_has_the_same_answer_and_no_second_effect(place: Place) -> None:
@@ -177,8 +189,15 @@ async def test_while_the_first_is_under_way_others_are_told_to_wait(place: Place
     place.app.wait = asyncio.Event()
     first = asyncio.create_task(place.send())
     await place.app.begun.wait()
-    waiting = await place.send()
-    assert (waiting.status_code, waiting.json()["code"], waiting.headers["retry-after"]) == (409, "idempotency_key_in_use", "1")
+    for elsewhere in (False, True):
+        waiting = await place.send(elsewhere=elsewhere)
+        assert (waiting.status_code, waiting.json()["code"], waiting.headers["retry-after"]) == (
+            409,
+            "idempotency_key_in_use",
+            "1",
+        )
+        other = await place.send(body={"another": "request"}, elsewhere=elsewhere)
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
     place.app.wait.set()
     assert (await first).content == (await place.send()).content
     assert place.app.effects == 1
@@ -230,7 +249,7 @@ async def test_who_slept_through_its_lock_does_not_overwrite_its_successors_answ
     await place.app.begun.wait()
     place.world.clock.now += LOCK
     sleeping, place.app.wait = place.app.wait, None
-    assert (await place.send("k", TRACKED, path=MESSAGE)).json() == {"number": 2}
+    assert (await place.send("k", TRACKED, path=MESSAGE, elsewhere=True)).json() == {"number": 2}
     sleeping.set()
     assert (await slow).json() == {"number": 1}
     assert (await place.send("k", TRACKED, path=MESSAGE)).json() == {"number": 2}
@@ -318,6 +337,6 @@ class Forgetful(Records):
 @pytest.mark.parametrize("mutant", [False, True])
 async def test_many_at_once_have_one_effect_and_a_planted_bug_is_seen(place: Place, mutant: bool) -> None:
     if mutant:
-        place.keyed.records = Forgetful(place.world.db, vault_of(bytes(range(32))), place.world.clock)
-    await asyncio.gather(*(place.send("same") for _ in range(20)))
+        place.other.records = Forgetful(place.world.db, vault_of(bytes(range(32))), place.world.clock)
+    await asyncio.gather(*(place.send("same", elsewhere=bool(number % 2)) for number in range(20)))
     assert (place.app.effects > 1) is mutant
