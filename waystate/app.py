@@ -16,6 +16,7 @@ from starlette.responses import Response as HttpResponse
 from waystate import __version__, log
 from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
+from waystate.access.limits import Rates
 from waystate.administration.audit_routes import audit_routes
 from waystate.administration.erasure import Eraser
 from waystate.administration.identity_provider_routes import ProviderRoutes, identity_provider_routes
@@ -47,6 +48,7 @@ from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
 from waystate.errors import ConfigError
 from waystate.events.model import Event
+from waystate.idempotency.keyed import Keyed, Records
 from waystate.identity_providers.discovery import Discovery
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
@@ -178,9 +180,8 @@ class Waystate:
     def _build_api(self) -> None:
         config, db, clock = self.config, self.db, self.clock
         self.authenticator = Authenticator(db, self.directory, trusted=config.trusted_mode == "loopback", clock=clock)
-        self.guard = Guard(
-            self.authenticator, origins=config.own_origins, limit=self.sharing.tenant_limit(config.tenant_rate_limit)
-        )
+        often = self.sharing.request_limits(rates_of(config), self.directory)
+        self.guard = Guard(self.authenticator, origins=config.own_origins, limit=often)
         self.state = StateRoutes(
             db,
             self.directory,
@@ -261,8 +262,20 @@ class Waystate:
         await self.discovery.close()
         await self.db.close(grace=1.0)
 
-    def lane(self) -> Lane:
-        """The ASGI application: the data plane's lane, and the framework behind it."""
+    def lane(self) -> Keyed:
+        """The application: the data plane's lane, the framework behind it, and before both what is done once by its key."""
+        return Keyed(
+            self._lane(),
+            self.guard,
+            Records(self.db, self.vault, self.clock),
+            log_failure,
+            secret=derive_key(load_or_create_master_key(self.config), "idempotent requests"),
+            max_body=self.config.max_body,
+            read_timeout=self.config.body_timeout,
+            answers=self.metrics.answers,
+        )
+
+    def _lane(self) -> Lane:
         routes, framework = [*self.state.routes(), *self._webhook_routes()], self._framework()
         timeout, answers, origins = self.config.body_timeout, self.metrics.answers, self.config.listed_origins
         if origins:
@@ -395,6 +408,16 @@ def calm_collector() -> None:
 
 def database_url(config: Config) -> str:
     return config.database_url or EmbeddedPostgres(config.home).url()
+
+
+def rates_of(config: Config) -> Rates:
+    return Rates(
+        config.tenant_rate_limit,
+        config.credential_rate_limit,
+        config.user_rate_limit,
+        config.address_rate_limit,
+        config.refused_rate_limit,
+    )
 
 
 def installation_of(config: Config) -> str:

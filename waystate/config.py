@@ -191,7 +191,39 @@ class Config(BaseSettings):
         "CACHE_WARM", 1000, "customers", 0, 1_000_000, "Of each tenant, the latest; read into Redis after a start."
     )
     tenant_rate_limit: float = _number(
-        "TENANT_RATE_LIMIT", 0, "requests/s", 0, 1_000_000, "Of each tenant, over /state and /v1 together; 0 is no limit."
+        "TENANT_RATE_LIMIT",
+        0,
+        "requests/s",
+        0,
+        1_000_000,
+        "Of each tenant without a quota of its own, over /state and /v1 together; 0 is no limit.",
+    )
+    credential_rate_limit: float = _number(
+        "CREDENTIAL_RATE_LIMIT", 0, "requests/s", 0, 1_000_000, "Of one key or session: a script gone wild leaves others room."
+    )
+    user_rate_limit: float = _number(
+        "USER_RATE_LIMIT",
+        0,
+        "requests/s",
+        0,
+        1_000_000,
+        "Of one person, over all their sessions; nobody clicks 20 times a second.",
+    )
+    address_rate_limit: float = _number(
+        "ADDRESS_RATE_LIMIT",
+        0,
+        "requests/s",
+        0,
+        1_000_000,
+        "Of one address, a process; leave it 0 behind a proxy, which is one.",
+    )
+    refused_rate_limit: float = _number(
+        "REFUSED_RATE_LIMIT",
+        20,
+        "refusals/s",
+        0,
+        1_000_000,
+        "Of one address, a process; more bad keys are told 429 before the database is asked. 0 is no limit.",
     )
     cache_size: int = _number("CACHE_SIZE", 50_000, "entries", 0, 10_000_000, "About 1 KiB each: 50 MiB when full.")
 

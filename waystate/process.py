@@ -16,7 +16,7 @@ from waystate.app import ALL_ROLES, Waystate, configure_log, open_waystate
 from waystate.config import Config, Role, load_config
 from waystate.errors import ConfigError
 from waystate.parentage import die_with_parent
-from waystate.web.asgi import Asgi, Lane, Receive, Scope, Send
+from waystate.web.asgi import Asgi, Receive, Scope, Send
 
 logger = structlog.get_logger()
 
@@ -41,7 +41,7 @@ class Service:
         self._config = config
         self._roles = roles
         self._waystate: Waystate | None = None
-        self._lane: Lane | None = None
+        self._lane: Asgi | None = None
         self._webhooks: Listener | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,17 +1,15 @@
 """The door of every operation: who calls, whether it may, whether a browser was tricked into it, whether it is too often."""
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 
 from starlette.requests import Request
 
 from waystate.access.auth import Authenticator, Facts, TrustedClaim, decide, facts_of
 from waystate.access.browser import check_browser
+from waystate.access.limits import RequestLimits
 from waystate.access.model import Principal
 from waystate.access.permissions import OPERATIONS, ROLE_SCOPES, Operation, roles_of
 from waystate.errors import Forbidden
-
-Limit = Callable[[Principal, Facts], Awaitable[None]]
-"""Raises `TooMany`."""
 
 
 class Guard:
@@ -20,7 +18,9 @@ class Guard:
     `origins` are the pages that may act with a session's cookie beside our own.
     """
 
-    def __init__(self, authenticator: Authenticator, *, origins: Collection[str] = (), limit: Limit | None = None) -> None:
+    def __init__(
+        self, authenticator: Authenticator, *, origins: Collection[str] = (), limit: RequestLimits | None = None
+    ) -> None:
         self._authenticator = authenticator
         self._origins = frozenset(origins)
         self.limit = limit
@@ -31,16 +31,22 @@ class Guard:
     async def admit(self, facts: Facts, operation: Operation) -> Principal:
         """The caller, who may do this; `Refused` else."""
         principal = self.find_admitted(facts, operation)
-        if principal is None:
-            principal = self._checked(await self._authenticator.authenticate(facts), facts, operation)
-        if self.limit is not None:
-            await self.limit(principal, facts)
+        if principal is not None:
+            return principal
+        authenticate, limit = self._authenticator.authenticate, self.limit
+        if limit is None:
+            return self._checked(await authenticate(facts), facts, operation)
+        principal = self._checked(await limit.attempt(facts, authenticate), facts, operation)
+        await limit.take(principal, facts)
         return principal
 
     def find_admitted(self, facts: Facts, operation: Operation) -> Principal | None:
-        """From memory, `limit` not yet asked; None means "ask `admit`"."""
+        """From memory, and counted; None means "ask `admit`"."""
         principal = self._authenticator.find_cached(facts)
-        return None if principal is None else self._checked(principal, facts, operation)
+        if principal is None:
+            return None
+        self._checked(principal, facts, operation)
+        return principal if self.limit is None or self.limit.take_here(principal, facts) else None
 
     def waits_for_a_name(self, facts: Facts) -> bool:
         """A neighbour in trusted mode that has named no tenant yet: the body may. Raises where nobody could come in."""

@@ -1,10 +1,11 @@
 """How much of something may happen in a second: token buckets, shared by all processes in Redis, or this process's own."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from heapq import nsmallest
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 from waystate.cache.breaker import Away, Breaker
 from waystate.cache.connection import Redis
@@ -13,17 +14,24 @@ SIZE = 10_000
 """Buckets of this process; a full bucket is as good as none, so the fullest may go."""
 
 _TAKE = """
--- A bucket as the moment at which it is full again, in microseconds of this server's clock (the generic cell rate algorithm).
+-- Each bucket as the moment at which it is full again, in microseconds of this server (the generic cell rate algorithm).
+-- All of them or none: what one refuses, the others are not charged for.
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local step, room = tonumber(ARGV[1]), tonumber(ARGV[2])
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
-local wait = full + step - now - room
-if wait > 0 then
-    return math.ceil(wait)
+local fulls = {}
+for place, key in ipairs(KEYS) do
+    local step, room = tonumber(ARGV[2 * place - 1]), tonumber(ARGV[2 * place])
+    local full = math.max(tonumber(redis.call('GET', key) or '0'), now) + step
+    local wait = full - now - room
+    if wait > 0 then
+        return {place, math.ceil(wait)}
+    end
+    fulls[place] = full
 end
-redis.call('SET', KEYS[1], string.format('%.0f', full + step), 'PX', math.ceil((full + step - now) / 1000) + 1)
-return 0
+for place, key in ipairs(KEYS) do
+    redis.call('SET', key, string.format('%.0f', fulls[place]), 'PX', math.ceil((fulls[place] - now) / 1000) + 1)
+end
+return {0, 0}
 """
 
 _GIVE_BACK = """
@@ -39,6 +47,15 @@ return 0
 """
 
 
+class Wanted(NamedTuple):
+    """One from the bucket `key`. `burst` may come at once after a rest; `name` is the caller's own."""
+
+    name: str
+    key: str
+    per_second: float
+    burst: float
+
+
 class Limits:
     """Without Redis, and while it is away, each process has buckets of its own: then the limit holds for each of them."""
 
@@ -50,49 +67,78 @@ class Limits:
         self._monotonic = monotonic
         self._full_at: dict[str, float] = {}
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the buckets are in Redis now, so that a take has to wait for it."""
+        return self._breaker is not None and self._breaker.is_closed
+
     async def take(self, key: str, limit_per_second: float, burst: float) -> float | None:
         """None for yes; else seconds until there is room. `burst` may come at once after a rest.
 
         `key` begins with `t:{tenant}:`, tenant in braces, as every key in Redis does.
         """
+        refused = await self.take_many([Wanted("", key, limit_per_second, burst)])
+        return None if refused is None else refused[1]
+
+    async def take_many(self, wanted: Sequence[Wanted]) -> tuple[int, float] | None:
+        """From all buckets, which are one tenant's, or from none: None for yes; else whose place it was that refused, and
+        seconds until it has room."""
         if self._breaker is not None and self._breaker.is_closed:
             try:
-                return await self._take_shared(self._breaker, key, limit_per_second, burst)
+                return await self._take_shared(self._breaker, wanted)
             except Away:
                 pass
-        return self.take_here(key, limit_per_second, burst)
+        return self.take_many_here(wanted)
 
     async def give_back(self, key: str, limit_per_second: float) -> None:
         """What `take` took: it turned out not to count. With the same limit."""
         if key in self._full_at:
-            self._full_at[key] -= 1 / limit_per_second
+            self.give_back_here(key, limit_per_second)
         elif self._breaker is not None and self._breaker.is_closed:
             with suppress(Away):
                 step = ceil(1_000_000 / limit_per_second)
                 await self._breaker.call(lambda: self._client.eval(_GIVE_BACK, 1, key, step))
 
     def take_here(self, key: str, limit_per_second: float, burst: float) -> float | None:
+        refused = self.take_many_here([Wanted("", key, limit_per_second, burst)])
+        return None if refused is None else refused[1]
+
+    def take_many_here(self, wanted: Sequence[Wanted]) -> tuple[int, float] | None:
         now = self._monotonic()
-        step = 1 / limit_per_second
-        full_at = max(self._full_at.get(key, now), now) + step
-        wait = full_at - now - burst * step
-        if wait > 1e-9:
-            return wait
-        if key not in self._full_at and len(self._full_at) >= SIZE:
+        buckets = self._full_at
+        fulls = []
+        for place, (_, key, per_second, burst) in enumerate(wanted):
+            step = 1 / per_second
+            full_at = max(buckets.get(key, now), now) + step
+            wait = full_at - now - burst * step
+            if wait > 1e-9:
+                return place, wait
+            fulls.append((key, full_at))
+        if len(buckets) + len(fulls) > SIZE:
             self._make_room(now)
-        self._full_at[key] = full_at
+        buckets.update(fulls)
         return None
 
+    def give_back_here(self, key: str, limit_per_second: float) -> None:
+        """What `take_here` took and was not needed."""
+        if key in self._full_at:
+            self._full_at[key] -= 1 / limit_per_second
+
     def _make_room(self, now: float) -> None:
-        self._full_at = {key: at for key, at in self._full_at.items() if at > now}
-        while len(self._full_at) >= SIZE:
-            del self._full_at[min(self._full_at, key=self._full_at.__getitem__)]
+        """A tenth at once: whoever comes with ever new keys must not cost a sweep each."""
+        for key in [key for key, at in self._full_at.items() if at <= now]:
+            del self._full_at[key]
+        if len(self._full_at) > SIZE - SIZE // 10:
+            for key in nsmallest(SIZE // 10, self._full_at, key=self._full_at.__getitem__):
+                del self._full_at[key]
 
-    async def _take_shared(self, breaker: Breaker, key: str, limit_per_second: float, burst: float) -> float | None:
-        step = ceil(1_000_000 / limit_per_second)
+    async def _take_shared(self, breaker: Breaker, wanted: Sequence[Wanted]) -> tuple[int, float] | None:
+        steps = [ceil(1_000_000 / each.per_second) for each in wanted]
+        rooms = [value for each, step in zip(wanted, steps, strict=True) for value in (step, ceil(each.burst * step))]
 
-        async def work() -> int:
-            return int(await self._client.eval(_TAKE, 1, key, step, ceil(burst * step)))
+        async def work() -> tuple[int, int]:
+            place, wait = await self._client.eval(_TAKE, len(wanted), *(each.key for each in wanted), *rooms)
+            return int(place), int(wait)
 
-        wait = await breaker.call(work)
-        return wait / 1_000_000 if wait > 0 else None
+        place, wait = await breaker.call(work)
+        return (place - 1, wait / 1_000_000) if place else None

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
+from waystate.access.limits import Rates, RequestLimits
 from waystate.cache.breaker import PATIENCE, Breaker
 from waystate.cache.connection import Redis, open_redis
 from waystate.cache.feed import Feed, Wire
@@ -17,7 +18,7 @@ from waystate.db.pool import Database
 from waystate.pipelines.hints import SharedHint
 from waystate.pipelines.invalidations import Invalidations
 from waystate.pipelines.shared_mappings import SharedMappings
-from waystate.pipelines.tenant_limit import TenantLimit
+from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
 
 CLOSE_TIMEOUT = 1.0
@@ -55,11 +56,12 @@ class Sharing:
         """Once a process; with its cache where it answers look-ups."""
         return Invalidations(self.feed, cache=cache, second=self.second)
 
-    def tenant_limit(self, per_second: float) -> TenantLimit | None:
-        return TenantLimit(self.limits(), per_second) if per_second > 0 else None
-
     def limits(self) -> Limits:
         return Limits(self._client, self._breaker)
+
+    def request_limits(self, rates: Rates, directory: Directory | None = None) -> RequestLimits:
+        """With a directory, tenants' own quotas count too."""
+        return RequestLimits(rates, self.limits(), directory)
 
     def checks(self) -> dict[str, Any]:
         """For the health page; nothing where there is no Redis."""

@@ -214,7 +214,7 @@ class StateRoutes:
         if named is not None:
             facts = facts._replace(tenant=named.encode("utf-8"))
         guard = self._guard
-        principal = guard.find_admitted(facts, operation) if guard.limit is None else None
+        principal = guard.find_admitted(facts, operation)
         if principal is None:
             principal = await _answer(guard.admit(facts, operation))
         return principal.tenant_id

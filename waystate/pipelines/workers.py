@@ -20,6 +20,7 @@ from waystate.ledger.model import LedgerRow, lane_of
 from waystate.pipelines.batch import with_retries
 from waystate.pipelines.lanes import LEDGER, RELAY, LeaseKeeper
 from waystate.pipelines.relay import DeliverySink
+from waystate.pipelines.turns import Turns
 from waystate.pipelines.webhooks import WebhookPipeline
 from waystate.tenants.routing import Directory
 
@@ -137,6 +138,7 @@ class LedgerWorker(Worker):
         self._in_hand: list[LedgerRow] = []
         self._taking: Collection[int] = ()
         self._failures = 0
+        self._turns = Turns(batch)
         leases.ask_before_release(self._busy)
 
     async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
@@ -158,7 +160,10 @@ class LedgerWorker(Worker):
         self._taking = list(epochs)
         try:
             async with self._db.work() as conn:
-                rows = await ledger_store.take_many(conn, list(epochs), self._clock(), self._batch)
+                for lanes in self._turns.next(epochs):
+                    if rows := await ledger_store.take_many(conn, lanes, self._clock(), self._batch):
+                        break
+            self._turns.note([row.lane for row in rows], of_all=len(lanes) == len(epochs))
             self._in_hand = [replace(row, epoch=epochs[row.lane]) for row in rows]
         finally:
             self._taking = ()

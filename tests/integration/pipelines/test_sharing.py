@@ -15,6 +15,8 @@ from tests.servers.redis import RedisServer, redis_server
 from tests.world import CUSTOMER, Business, World
 from waystate import json
 from waystate.access.auth import Authenticator
+from waystate.access.guard import Guard
+from waystate.access.limits import Rates
 from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.errors import TooMany
@@ -68,7 +70,10 @@ class Process:
         self.state = StateRoutes(
             world.db,
             world.directory,
-            Authenticator(world.db, world.directory, trusted=True, clock=world.clock),
+            Guard(
+                Authenticator(world.db, world.directory, trusted=True, clock=world.clock),
+                limit=self.sharing.request_limits(Rates(tenant=limit)),
+            ),
             self.metrics,
             meter,
             self.hint,
@@ -77,7 +82,6 @@ class Process:
             cache_ttl=cache_ttl,
             max_body=10_000,
             shared=self.sharing.mappings,
-            limit=self.sharing.tenant_limit(limit),
         )
         self.invalidations = self.sharing.invalidations(self.state.cache)
         self.state.forget_contacts = self.invalidations.forget

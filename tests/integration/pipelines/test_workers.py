@@ -164,3 +164,18 @@ async def test_a_relay_that_lost_its_lanes_makes_no_deliveries(world: World, ten
     await RelayWorker(world.db, world.directory, newer, Hint(), world.clock, lanes=LANES, batch=1).step(set(), sweep=True)
     await stale.step(set(), sweep=True)
     assert await world.value(tenant, "SELECT count(*) FROM deliveries") == 2
+
+
+async def test_a_tenants_backlog_is_not_the_others_wait(world: World, tenant: Business, leases: LeaseKeeper) -> None:
+    quiet = await world.add("globex", number="2003")
+    assert lane_of(quiet.number, LANES) != lane_of(tenant.number, LANES)
+    await append(world, tenant, *(f"wamid.{n}" for n in range(20)))
+    await leases.renew()
+    worker = ledger_worker(world, leases, batch=4)
+    await worker.step(set(), sweep=True)
+    await append(world, quiet, "wamid.quiet")
+    await worker.step(set(), sweep=True)
+    assert (await tracked(world, quiet), len(await tracked(world, tenant))) == (["wamid.quiet"], 4)
+    while await worker.step(set(), sweep=True):
+        pass
+    assert await tracked(world, tenant) == [f"wamid.{n}" for n in range(20)]
