@@ -51,8 +51,10 @@ from waystate.pipelines.v1_routes import v1_routes
 from waystate.pipelines.warm_up import WarmUp
 from waystate.pipelines.webhooks import WebhookPipeline
 from waystate.pipelines.workers import LedgerWorker, RelayWorker
+from waystate.sealed.installation import load_installation_secret
+from waystate.sealed.keys_in_use import check_keys
 from waystate.tenants.routing import Directory
-from waystate.vault import derive_key, load_or_create_master_key, vault_of
+from waystate.vault import Vault, derive_key, load_vault
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.health import HealthCheck, health_routes
 from waystate.web.metrics import MEDIA_TYPE, Metrics
@@ -81,7 +83,8 @@ class Loop(Protocol):
 class Waystate:
     """Everything of one process, built and wired; `start` begins the work of its roles, `stop` drains it.
 
-    `http` replaces the way to the platforms, for far sides that are in the same process.
+    `installation` is the secret that all its processes have in common. `http` replaces the way to the platforms, for far sides
+    that are in the same process.
     """
 
     def __init__(
@@ -90,19 +93,23 @@ class Waystate:
         db: Database,
         *,
         roles: Collection[Role] = ALL_ROLES,
+        vault: Vault,
+        installation: bytes,
         http: httpx2.AsyncClient | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.config = config
         self.db = db
+        self.vault = vault
         self.roles = frozenset(roles)
         self.clock = clock
         self.metrics = Metrics()
-        self.directory = Directory(db, vault_of(load_or_create_master_key(config)))
+        self.directory = Directory(db, vault)
         self.http = http or httpx2.AsyncClient(
             timeout=httpx2.Timeout(config.send_timeout, connect=5.0), limits=httpx2.Limits(max_connections=200)
         )
-        self.sharing = Sharing(db, self.metrics, clock, redis_url=config.redis_url, installation=installation_of(config))
+        shared_by = derive_key(installation, "installation").hex()[:16]
+        self.sharing = Sharing(db, self.metrics, clock, redis_url=config.redis_url, installation=shared_by)
         self.checks: dict[str, HealthCheck] = {"database": self._check_database, **self.sharing.checks()}
         self._lanes = config.ledger_lanes
         self._meter = Meter(self.metrics, clock)
@@ -302,13 +309,17 @@ class Waystate:
 
 async def open_waystate(config: Config, roles: Collection[Role]) -> Waystate:
     """Connected, checked and built, not yet started. `ConfigError` says what must be put right first."""
+    vault = load_vault(config)
     db = await open_database(config, pool_size=config.db_pool_size + LISTENING)
     await check_database(db, connections=config.db_pool_size + LISTENING)
     if config.database_url is not None:
         await make_partitions(db)
     for name in config.unused:
         logger.warning("A setting is given that this version does not use.", setting=name)
-    waystate = Waystate(config, db, roles=roles)
+    await check_keys(db, vault)
+    installation = await load_installation_secret(db, vault)
+    log.use_pseudonyms(log.Pseudonyms(derive_key(installation, "log pseudonyms")))
+    waystate = Waystate(config, db, vault=vault, installation=installation, roles=roles)
     calm_collector()
     return waystate
 
@@ -342,15 +353,9 @@ def database_url(config: Config) -> str:
     return config.database_url or EmbeddedPostgres(config.home).url()
 
 
-def installation_of(config: Config) -> str:
-    """The same in all processes of an installation: they have its master key in common."""
-    return derive_key(load_or_create_master_key(config), "installation").hex()[:16]
-
-
 def log_file(config: Config, name: str) -> Path:
     return config.home / "log" / f"{name}.log"
 
 
 def configure_log(config: Config, name: str, *, to_file: bool) -> None:
-    key = derive_key(load_or_create_master_key(config), "log pseudonyms")
-    log.configure(config.log_level, path=log_file(config, name) if to_file else None, pseudonyms=log.Pseudonyms(key))
+    log.configure(config.log_level, path=log_file(config, name) if to_file else None)

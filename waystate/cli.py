@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 
 from waystate import __version__, dlq
+from waystate.commands import secrets
 from waystate.errors import ConfigError
 from waystate.explained import explained
 
@@ -30,6 +31,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(db_app, name="db")
 app.add_typer(broker_app, name="broker")
+app.add_typer(secrets.app, name="secrets")
 
 
 @app.command()
