@@ -99,10 +99,9 @@ async def _keys_of(safe: Safe) -> list[bytes]:
 
 async def test_what_somebody_changes_meanwhile_is_not_overwritten(safe: Safe) -> None:
     replace_key_file(safe.config)
-    stale = vault_of(OLD, *await _keys_of(safe))
     async with safe.connection.transaction():
         await safe.connection.execute("UPDATE meta_apps SET app_secret = $1", b"somebody else's")
-        rotating = asyncio.create_task(rotate(safe.db, stale, SetClock()))
+        rotating = asyncio.create_task(rotate(safe.db, safe.vault, SetClock()))
         async with safe.db.login() as conn:
             await wait_for_lock(conn)
     progress = await rotating
