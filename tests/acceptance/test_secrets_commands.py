@@ -63,7 +63,7 @@ async def receives(place: Installation, wamid: str) -> None:
 async def test_no_role_starts_without_the_key_of_stored_secrets(database_url: str, tmp_path: Path) -> None:
     async with installed(database_url, tmp_path) as place:
         await place.add_tenant(sender="external")
-    for role in ("serve", "api", "work", "relay", "timers"):
+    for role in ("work", "relay", "timers"):
         code, output, errors = await run(database_url, tmp_path, role, WAYSTATE_MASTER_KEY=NEW.hex())
         assert code != 0, role
         assert f"Stored secrets were sealed with master key '{key_id(OLD)}', which this process does not have" in errors, role
