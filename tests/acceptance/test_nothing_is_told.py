@@ -227,7 +227,7 @@ async def _post_webhooks(place: Place) -> None:
     for token in (known.app.verify_token, known.app.verify_token[:-1], known.app.app_secret):
         asked = {"hub.mode": "subscribe", "hub.verify_token": token, "hub.challenge": "123"}
         await place.call("GET", to_meta, params=asked)
-    body = rendered(envelope(customer_message("wamid.first", CUSTOMER)))
+    body = rendered(envelope(customer_message("wamid.first", CUSTOMER, at=int(utc_now().timestamp()))))
     for secret in (known.webhook, known.app.app_secret):
         signed = {"x-hub-signature-256": hex_signature(secret.encode(), body)}
         await place.call("POST", to_meta, content=body, headers=signed)
