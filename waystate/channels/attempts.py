@@ -69,7 +69,7 @@ def _without_credentials(answer: httpx2.Response, request: httpx2.Request) -> ht
     content = answer.content
     for secret in filter(None, secrets):
         content = content.replace(secret.encode(), "…".encode())
-    if content == answer.content:
+    if answer.is_success or content == answer.content:
         return answer
     told = [(name, value) for name, value in answer.headers.multi_items() if name not in ("content-encoding", "content-length")]
     return httpx2.Response(answer.status_code, headers=told, content=content, request=request)
