@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from tests.issued import leaks_of
 from waystate.db import migrate
 from waystate.db.embedded import EmbeddedPostgres
 
@@ -59,6 +61,7 @@ class Databases:
         self._server = server
         self._name = f"waystate_test_{os.getpid()}"
         self._numbers = count(1)
+        self.searching = 0.0
         # A connection stays open: opening one costs more than the statement.
         self._connection = psycopg.connect(server, autocommit=True)
 
@@ -72,7 +75,7 @@ class Databases:
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
-        """URL of a database with the schema and nothing in it, dropped afterwards."""
+        """URL of a database with the schema and nothing in it, dropped afterwards; a usable secret in it fails the test."""
         with self._created(f'TEMPLATE "{self._name}" STRATEGY FILE_COPY') as url:
             yield url
 
@@ -92,8 +95,17 @@ class Databases:
         self._connection.execute(f'CREATE DATABASE "{name}" {options}')
         try:
             yield self._url(name)
+            found = self._searched(self._url(name))
+            assert found == [], f"what could be used stands in the database: {found}"
         finally:
             self._connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    def _searched(self, url: str) -> list[str]:
+        started = time.monotonic()
+        try:
+            return leaks_of(url)
+        finally:
+            self.searching += time.monotonic() - started
 
     def _url(self, database: str) -> str:
         return urlunsplit(urlsplit(self._server)._replace(path=f"/{database}"))

@@ -10,29 +10,12 @@ from typing import Any, Protocol
 
 import httpx2
 import structlog
-from fastapi import APIRouter, FastAPI
-from starlette.responses import Response as HttpResponse
+from fastapi import FastAPI
 
-from waystate import __version__, log
+from waystate import log
 from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
 from waystate.access.limits import Rates
-from waystate.administration.audit_routes import audit_routes
-from waystate.administration.erasure import Eraser
-from waystate.administration.identity_provider_routes import ProviderRoutes, identity_provider_routes
-from waystate.administration.key_routes import KeyRoutes, key_routes
-from waystate.administration.login_limits import LoginLimits
-from waystate.administration.login_routes import login_routes
-from waystate.administration.logins import Logins
-from waystate.administration.me_routes import me_routes
-from waystate.administration.members import Members
-from waystate.administration.myself import Myself
-from waystate.administration.people_routes import people_routes
-from waystate.administration.platform_routes import platform_routes
-from waystate.administration.sign_on import SignOn, SignOnAddress
-from waystate.administration.sign_on_routes import sign_on_routes
-from waystate.administration.tenant_routes import tenant_routes
-from waystate.administration.tenants import Tenants
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import queue_names
@@ -48,37 +31,34 @@ from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
 from waystate.errors import ConfigError
 from waystate.events.model import Event
-from waystate.idempotency.keyed import Keyed, Records
+from waystate.framework import health_app, keyed_lane
+from waystate.idempotency.keyed import Keyed
 from waystate.identity_providers.discovery import Discovery
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
-from waystate.people.passwords import Passwords
 from waystate.pipelines.couriers import DeliveryWorker
-from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_routes
 from waystate.pipelines.deliveries import Platforms
 from waystate.pipelines.intake import Intake
 from waystate.pipelines.lanes import DELIVERIES, LEDGER, PUBLISH, RELAY, LeaseKeeper
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.missed_invalidations import InvalidationSink, InvalidationWorker
-from waystate.pipelines.operations import OPERATIONS
 from waystate.pipelines.publishing import PublishSink, PublishWorker
 from waystate.pipelines.queue_consumers import QueueConsumers
 from waystate.pipelines.queues import QueuePipeline
 from waystate.pipelines.sharing import Sharing
 from waystate.pipelines.state_routes import StateRoutes
 from waystate.pipelines.timers import Timers
-from waystate.pipelines.v1_routes import v1_routes
 from waystate.pipelines.warm_up import WarmUp
 from waystate.pipelines.webhooks import WebhookPipeline
 from waystate.pipelines.workers import LedgerWorker, RelayWorker
+from waystate.sealed.installation import load_installation_secret
+from waystate.sealed.keys_in_use import check_keys
 from waystate.tenants.routing import Directory
-from waystate.vault import derive_key, load_or_create_master_key, vault_of
-from waystate.web.asgi import BodyLimit, Lane, Route
-from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
-from waystate.web.health import HealthCheck, health_routes
-from waystate.web.metrics import MEDIA_TYPE, Metrics
-from waystate.web.openapi import document_lane, install_docs
-from waystate.web.problems import install_problems, log_failure
+from waystate.vault import Vault, derive_key, load_vault
+from waystate.web.asgi import Lane, Route
+from waystate.web.health import HealthCheck
+from waystate.web.metrics import Metrics
+from waystate.web.problems import log_failure
 from waystate.web.webhook_port import webhook_lane
 
 logger = structlog.get_logger()
@@ -102,7 +82,8 @@ class Loop(Protocol):
 class Waystate:
     """Everything of one process, built and wired; `start` begins the work of its roles, `stop` drains it.
 
-    `http` replaces the way to the platforms, for far sides that are in the same process.
+    `installation` is the secret that all its processes have in common. `http` replaces the way to the platforms, for far sides
+    that are in the same process.
     """
 
     def __init__(
@@ -111,23 +92,27 @@ class Waystate:
         db: Database,
         *,
         roles: Collection[Role] = ALL_ROLES,
+        vault: Vault,
+        installation: bytes,
         http: httpx2.AsyncClient | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.config = config
         self.db = db
+        self.vault = vault
         self.roles = frozenset(roles)
         self.clock = clock
         self.metrics = Metrics()
-        self.vault = vault_of(load_or_create_master_key(config))
-        self.directory = Directory(db, self.vault)
+        self.installation = installation
+        self.directory = Directory(db, vault)
         self.discovery = Discovery()
         self.http = http or httpx2.AsyncClient(
             timeout=httpx2.Timeout(config.send_timeout, connect=5.0), limits=httpx2.Limits(max_connections=200)
         )
-        self.sharing = Sharing(db, self.metrics, clock, redis_url=config.redis_url, installation=installation_of(config))
+        shared_by = derive_key(installation, "installation").hex()[:16]
+        self.sharing = Sharing(db, self.metrics, clock, redis_url=config.redis_url, installation=shared_by)
         self.checks: dict[str, HealthCheck] = {"database": self._check_database, **self.sharing.checks()}
-        self._lanes = config.ledger_lanes
+        self.lanes = config.ledger_lanes
         self._meter = Meter(self.metrics, clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._warm_up: WarmUp | None = None
@@ -149,7 +134,7 @@ class Waystate:
         self.leases = LeaseKeeper(
             db,
             clock,
-            lanes=self._lanes,
+            lanes=self.lanes,
             ttl=timedelta(seconds=config.lease_ttl),
             kinds=kinds,
             processes=config.home / "processes" if kinds else None,
@@ -160,18 +145,18 @@ class Waystate:
             Platforms(GraphClient(self.http), GenesysClient(self.http)),
             self.leases,
             meter,
-            self._changed,
+            self.changed,
             clock,
             concurrency=DELIVERIES_UNDER_WAY,
             hold=timedelta(seconds=config.unknown_hold),
         )
         self.relay = RelayWorker(
-            db, self.directory, self.leases, self.hints[DELIVERIES], lanes=self._lanes, batch=config.worker_batch, clock=clock
+            db, self.directory, self.leases, self.hints[DELIVERIES], lanes=self.lanes, batch=config.worker_batch, clock=clock
         )
         self.deliveries.relay_hint = self.hints[RELAY]
-        pipeline = WebhookPipeline(db, self.directory, meter, self._changed, clock, lanes=self._lanes)
+        pipeline = WebhookPipeline(db, self.directory, meter, self.changed, clock, lanes=self.lanes)
         self.ledger = LedgerWorker(db, pipeline, self.leases, self.hints[RELAY], clock, batch=config.worker_batch)
-        self.timers = Timers(db, self.metrics, self.hints[RELAY], self._changed, clock)
+        self.timers = Timers(db, self.metrics, self.hints[RELAY], self.changed, clock)
         self.ledger.hint, self.deliveries.hint, self.relay.hint = (self.hints[kind] for kind in (LEDGER, DELIVERIES, RELAY))
         self._loops[Role.WORK] += [self.ledger, self.deliveries]
         self._loops[Role.RELAY] += [self.relay]
@@ -196,7 +181,7 @@ class Waystate:
             shared=self.sharing.mappings,
         )
         self.intake = Intake(db, self.hints[LEDGER])
-        limits = {"lanes": self._lanes, "max_body": config.max_body}
+        limits = {"lanes": self.lanes, "max_body": config.max_body}
         self._webhooks: tuple[WhatsAppWebhook, GenesysWebhook] = (
             WhatsAppWebhook(self.directory.find_meta_app, self.intake.append, self.metrics, clock, **limits),
             GenesysWebhook(self.directory.find_genesys_webhook, self.intake.append, self.metrics, clock, **limits),
@@ -210,7 +195,7 @@ class Waystate:
         if self.sharing.second is None or self.sharing.mappings is None:
             return
         sink = InvalidationSink(db, self.sharing.second)
-        missed = InvalidationWorker(db, sink, self.leases, clock, lanes=self._lanes, batch=config.worker_batch)
+        missed = InvalidationWorker(db, sink, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
         self.hints[RELAY].also(missed.hint)
         self._loops[Role.RELAY].append(missed)
         if config.cache_warm:
@@ -222,11 +207,11 @@ class Waystate:
         self.broker = broker = Broker(url, names)
         self.publisher = publish = Publisher(broker)
         pipeline = QueuePipeline(
-            db, self.directory, self._meter, self._changed, self.hints[RELAY].give, publish.publish_many, clock
+            db, self.directory, self._meter, self.changed, self.hints[RELAY].give, publish.publish_many, clock
         )
         self._loops[Role.WORK].append(QueueConsumers(broker, names, pipeline, db, clock, batch=config.worker_batch))
         sink = PublishSink(db, publish.publish_many, names.events)
-        events = PublishWorker(db, sink, self.leases, clock, lanes=self._lanes, batch=config.worker_batch)
+        events = PublishWorker(db, sink, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
         self.hints[RELAY].also(events.hint)
         self._loops[Role.RELAY].append(events)
         self.checks["rabbitmq"] = broker.check
@@ -263,24 +248,8 @@ class Waystate:
         await self.db.close(grace=1.0)
 
     def lane(self) -> Keyed:
-        """The application: the data plane's lane, the framework behind it, and before both what is done once by its key."""
-        return Keyed(
-            self._lane(),
-            self.guard,
-            Records(self.db, self.vault, self.clock),
-            log_failure,
-            secret=derive_key(load_or_create_master_key(self.config), "idempotent requests"),
-            max_body=self.config.max_body,
-            read_timeout=self.config.body_timeout,
-            answers=self.metrics.answers,
-        )
-
-    def _lane(self) -> Lane:
-        routes, framework = [*self.state.routes(), *self._webhook_routes()], self._framework()
-        timeout, answers, origins = self.config.body_timeout, self.metrics.answers, self.config.listed_origins
-        if origins:
-            return CrossOriginLane(routes, framework, log_failure, read_timeout=timeout, answers=answers, origins=origins)
-        return Lane(routes, framework, log_failure, read_timeout=timeout, answers=answers)
+        """The ASGI application: the data plane's lane, the framework behind it, before both what is done once by its key."""
+        return keyed_lane(self, [*self.state.routes(), *self._webhook_routes()])
 
     def webhook_lane(self) -> Lane:
         """The ASGI application of WEBHOOK_PORT. It knows no operation that a tenant's name or key could open."""
@@ -290,66 +259,14 @@ class Waystate:
 
     def health_app(self) -> FastAPI:
         """The ASGI application of HEALTH_PORT."""
-        app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-        self._add_health(app)
-        return app
+        return health_app(self.checks, self.metrics, self.clock)
+
+    def changed(self, tenant: TenantId, events: Sequence[Event]) -> None:
+        """After the commit of these events."""
+        self.invalidations.changed(tenant, events)
 
     def _webhook_routes(self) -> list[Route]:
         return [route for webhook in self._webhooks for route in webhook.routes()]
-
-    def _changed(self, tenant: TenantId, events: Sequence[Event]) -> None:
-        self.invalidations.changed(tenant, events)
-
-    def _framework(self) -> FastAPI:
-        app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
-        db, directory, clock = self.db, self.directory, self.clock
-        app.include_router(v1_routes(db, directory, self.guard, clock))
-        letters = DeadLetterRoutes(db, directory, self.relay.hint, self._changed, clock, lanes=self._lanes)
-        app.include_router(dead_letter_routes(letters, self.guard))
-        app.include_router(key_routes(KeyRoutes(db, self.authenticator.forget, clock), self.guard))
-        app.include_router(audit_routes(db, self.guard))
-        self._add_people(app)
-        for router in self._administration():
-            app.include_router(router)
-        address = SignOnAddress(self.config.public_url)
-        app.include_router(sign_on_routes(SignOn(db, self.vault, self.discovery, address, clock)))
-        app.include_router(identity_provider_routes(ProviderRoutes(db, self.vault, address, clock), self.guard))
-        self._add_health(app)
-        document_lane(app, OPERATIONS)
-        install_docs(app)
-        app.add_middleware(BodyLimit, limit=self.config.max_body)
-        app.add_middleware(OriginCheck, origins=self.config.own_origins)
-        install_problems(app, answers=self.metrics.answers)
-        app.add_middleware(SecurityHeaders)
-        return app
-
-    def _add_people(self, app: FastAPI) -> None:
-        forget, key = self.authenticator.forget, load_or_create_master_key(self.config)
-        limits = LoginLimits(self.sharing.limits(), derive_key(key, "login limits"))
-        logins = Logins(self.db, vault_of(key), Passwords(), limits, self.clock, forget)
-        app.include_router(people_routes(Members(self.db, self.clock, forget), self.guard))
-        app.include_router(login_routes(logins, self.guard))
-        app.include_router(me_routes(Myself(logins), self.guard))
-
-    def _administration(self) -> list[APIRouter]:
-        graph, genesys = GraphClient(self.http), GenesysClient(self.http)
-        vault = vault_of(load_or_create_master_key(self.config))
-        tenants = Tenants(self.db, vault, self.clock, self._tenant_changed)
-        return [
-            tenant_routes(tenants, self.guard, graph, genesys, graph_api_url=self.config.graph_api_url),
-            platform_routes(tenants, Eraser(self.db, self.clock), self.guard),
-        ]
-
-    def _tenant_changed(self, _: TenantId | None) -> None:
-        self.directory.clear()
-        self.authenticator.forget()
-
-    def _add_health(self, app: FastAPI) -> None:
-        app.include_router(health_routes(self.checks, self.clock))
-
-        @app.get("/metrics", tags=["Operations"], summary="Prometheus metrics", response_class=HttpResponse)
-        async def get_metrics() -> HttpResponse:
-            return HttpResponse(self.metrics.render(), media_type=MEDIA_TYPE)
 
     async def _check_database(self) -> dict[str, Any]:
         """Its answer's time, and what waits in it: for a sink, or to be sent to a platform."""
@@ -368,6 +285,7 @@ class Waystate:
 
 async def open_waystate(config: Config, roles: Collection[Role]) -> Waystate:
     """Connected, checked and built, not yet started. `ConfigError` says what must be put right first."""
+    vault = load_vault(config)
     db = await open_database(config, pool_size=config.db_pool_size + LISTENING)
     await check_database(db, connections=config.db_pool_size + LISTENING)
     if config.database_url is not None:
@@ -376,7 +294,10 @@ async def open_waystate(config: Config, roles: Collection[Role]) -> Waystate:
         logger.warning("A setting is given that this version does not use.", setting=name)
     if config.trusted_mode == "loopback" and Role.API in roles:
         logger.warning("TRUSTED_MODE=loopback: whoever is on this machine reads and writes any tenant's /state without a key.")
-    waystate = Waystate(config, db, roles=roles)
+    await check_keys(db, vault)
+    installation = await load_installation_secret(db, vault)
+    log.use_pseudonyms(log.Pseudonyms(derive_key(installation, "log pseudonyms")))
+    waystate = Waystate(config, db, vault=vault, installation=installation, roles=roles)
     calm_collector()
     return waystate
 
@@ -420,15 +341,9 @@ def rates_of(config: Config) -> Rates:
     )
 
 
-def installation_of(config: Config) -> str:
-    """The same in all processes of an installation: they have its master key in common."""
-    return derive_key(load_or_create_master_key(config), "installation").hex()[:16]
-
-
 def log_file(config: Config, name: str) -> Path:
     return config.home / "log" / f"{name}.log"
 
 
 def configure_log(config: Config, name: str, *, to_file: bool) -> None:
-    key = derive_key(load_or_create_master_key(config), "log pseudonyms")
-    log.configure(config.log_level, path=log_file(config, name) if to_file else None, pseudonyms=log.Pseudonyms(key))
+    log.configure(config.log_level, path=log_file(config, name) if to_file else None)

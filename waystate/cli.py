@@ -7,7 +7,7 @@ from uuid import UUID
 import typer
 
 from waystate import __version__, dlq
-from waystate.commands import audit, keys, seed, tenants, users
+from waystate.commands import audit, keys, secrets, seed, tenants, users
 from waystate.errors import ConfigError
 from waystate.explained import explained
 
@@ -31,6 +31,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(db_app, name="db")
 app.add_typer(broker_app, name="broker")
 app.add_typer(seed.app)
+app.add_typer(secrets.app, name="secrets")
 
 
 @app.command()

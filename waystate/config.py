@@ -107,6 +107,12 @@ class Config(BaseSettings):
         "32 random bytes as 64 hexadecimal digits or as base64",
         "Seals the platforms' secrets. Unset, it is made in the home folder; an external database requires it.",
     )
+    other_master_keys: SecretStr | None = _setting(
+        "WAYSTATE_MASTER_KEYS_OLD",
+        None,
+        "keys written like WAYSTATE_MASTER_KEY, with commas in between",
+        "They open what they sealed, and seal nothing: docs/how-to/rotate-secrets.md.",
+    )
     max_body: int = _number("MAX_BODY", 4 * 2**20, "bytes", 1024, 64 * 2**20, "The largest batch that Meta posts is 3 MB.")
     body_timeout: float = _number(
         "BODY_TIMEOUT", 20, "seconds", 0.1, 300, "A slower body holds memory; the platforms themselves wait no longer."
@@ -265,6 +271,12 @@ class Config(BaseSettings):
         parse_key(value.get_secret_value())
         return value
 
+    @field_validator("other_master_keys")
+    @classmethod
+    def _check_keys(cls, value: SecretStr) -> SecretStr:
+        parse_keys(value.get_secret_value())
+        return value
+
     @field_validator("external_database", "external_redis", "external_broker", "external_objects")
     @classmethod
     def _check_url(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -280,6 +292,11 @@ class Config(BaseSettings):
             raise ConfigError(
                 f"{lonely[0]} is set but DB_HOST is not, so it is unclear which database is meant; "
                 f"set DB_HOST=localhost (or wherever it runs), or unset {lonely[0]} to use the embedded database."
+            )
+        if self.other_master_keys is not None and self.master_key is None:
+            raise ConfigError(
+                "WAYSTATE_MASTER_KEYS_OLD is set but WAYSTATE_MASTER_KEY is not; set the key that seals, too. "
+                "Keys in files need neither."
             )
         if self.webhook_port == self.port:
             raise ConfigError(f"WEBHOOK_PORT and PORT are both {self.port}; give the webhooks a port of their own.")
@@ -347,6 +364,11 @@ def parse_key(text: str) -> bytes:
     if len(key) != 32:
         raise ValueError("not 32 bytes")
     return key
+
+
+def parse_keys(text: str) -> list[bytes]:
+    """Those between the commas; ValueError if one is none."""
+    return [parse_key(each.strip()) for each in text.split(",") if each.strip()]
 
 
 def _sentence(error: ValidationError, given: Mapping[str, str]) -> str:

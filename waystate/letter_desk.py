@@ -19,7 +19,7 @@ from waystate.pipelines import dead_letters
 from waystate.pipelines.dead_letter_answers import render_letter
 from waystate.pipelines.dead_letters import Result
 from waystate.tenants.routing import Directory
-from waystate.vault import load_or_create_master_key, vault_of
+from waystate.vault import load_vault
 
 R = TypeVar("R")
 
@@ -69,7 +69,7 @@ def edit_letter(tenant: str, letter_id: UUID, *, document: bytes | None, values:
 
 def replay_letters(tenant: str, chosen: Sequence[UUID] | Filter, *, started: Started, told: Told) -> None:
     config = load_config()
-    vault = vault_of(load_or_create_master_key(config))
+    vault = load_vault(config)
 
     async def run(db: Database, tenant_id: TenantId) -> None:
         view = await Directory(db, vault).get_tenant(tenant_id)

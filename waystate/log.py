@@ -94,7 +94,7 @@ def configure(
     if _output.handler is not None:
         root.removeHandler(_output.handler)
         _output.handler.close()
-    _output.handler = handler
+    _output.handler, _output.line = handler, line
     root.addHandler(handler)
     root.setLevel(_LEVELS[level])
     for name in _QUIET:
@@ -108,10 +108,17 @@ def configure(
     )
 
 
+def use_pseudonyms(pseudonyms: Pseudonyms) -> None:
+    """From here on. Those of an installation are in its database, and something may have to be logged before that is open."""
+    if _output.line is not None:
+        _output.line.hide_by(pseudonyms)
+
+
 class _Output:
     """What all loggers share, so that one configured later writes to the same place."""
 
     handler: logging.Handler | None = None
+    line: "_Line | None" = None
 
     def msg(self, line: str) -> None:
         if self.handler is not None:
@@ -128,8 +135,11 @@ class _Line:
     """The last structlog processor: an event becomes its line. It never raises: a log line must not fail what it reports."""
 
     def __init__(self, pseudonyms: Pseudonyms, clock: Clock) -> None:
-        self._hide = _Privacy(pseudonyms)
         self._clock = clock
+        self.hide_by(pseudonyms)
+
+    def hide_by(self, pseudonyms: Pseudonyms) -> None:
+        self._hide = _Privacy(pseudonyms)
 
     def __call__(self, _: Any, method: str, event: Mapping[str, Any]) -> str:
         context = dict(event)

@@ -22,7 +22,7 @@ from waystate.pipelines.trace import trace as trace_message
 from waystate.preparation import started_url, with_database
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
-from waystate.vault import load_or_create_master_key, vault_of
+from waystate.vault import load_vault
 
 R = TypeVar("R")
 
@@ -47,7 +47,7 @@ def apply_tenant(path: Path) -> str:
     except ValidationError as error:
         raise BadRequest("file_invalid", f"{path} is not usable: {'; '.join(sentences_of(error))}.") from error
     config = load_config()
-    vault = vault_of(load_or_create_master_key(config))
+    vault = load_vault(config)
 
     async def run(db: Database) -> str:
         tenants = Tenants(db, vault, utc_now)

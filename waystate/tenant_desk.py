@@ -27,7 +27,7 @@ from waystate.errors import BadRequest, Refused, Unavailable
 from waystate.ids import PLATFORM, parse_tenant_id
 from waystate.json import JsonObject
 from waystate.operator import operate
-from waystate.vault import load_or_create_master_key, vault_of
+from waystate.vault import load_vault
 
 R = TypeVar("R")
 
@@ -123,7 +123,7 @@ def _turn(tenant: str, act: Callable[..., Awaitable[Any]]) -> JsonObject:
 
 
 def _operate(work: Callable[[Tenants], Awaitable[R]]) -> R:
-    vault = vault_of(load_or_create_master_key(load_config()))
+    vault = load_vault(load_config())
     try:
         return operate(lambda db: work(Tenants(db, vault, utc_now)))
     except Refused as error:

@@ -16,7 +16,7 @@ from waystate.pipelines.metering import Meter
 from waystate.pipelines.queues import QueuePipeline
 from waystate.pipelines.trials import OUTAGE, parse_trial
 from waystate.tenants.routing import Directory
-from waystate.vault import load_or_create_master_key, vault_of
+from waystate.vault import load_vault
 from waystate.web.metrics import Metrics
 
 
@@ -34,7 +34,7 @@ async def _work(config: Config, document: bytes) -> int:
     db = await open_database(config, pool_size=2)
     broker = Broker(config.amqp_url, queue_names(config))
     publish = Publisher(broker)
-    directory = Directory(db, vault_of(load_or_create_master_key(config)))
+    directory = Directory(db, load_vault(config))
     pipeline = QueuePipeline(
         db, directory, Meter(Metrics(), utc_now), lambda *_: None, lambda _: None, publish.publish_many, utc_now
     )

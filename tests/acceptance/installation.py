@@ -23,7 +23,7 @@ from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.webhooks import base64_signature, hex_signature
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, GenesysLimits, MetaApp, Tenant, TenantSettings, WhatsAppAccount
-from waystate.vault import vault_of
+from waystate.vault import load_vault, vault_of
 from waystate.web.asgi import Lane, Receive, Scope, Send
 
 MASTER_KEY = "0f" * 32
@@ -215,7 +215,7 @@ async def installed(
     config = configuration(url, home, **settings)
     db = await Database.open(url, pool_size=config.db_pool_size, connect_timeout=config.db_connect_timeout)
     await check_database(db, connections=config.db_pool_size)
-    app = Waystate(config, db, http=http)
+    app = Waystate(config, db, vault=load_vault(config), installation=bytes(32), http=http)
     lane = app.lane()
     if door is not None:
         door.lane = lane

@@ -1,5 +1,6 @@
 """What calls to both platforms have in common: one POST, what kind of refusal came back, and when to come back."""
 
+from base64 import b64decode
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -48,7 +49,7 @@ async def _call(http: httpx2.AsyncClient, method: str, url: str, **content: Any)
     except (httpx2.InvalidURL, ValueError, TypeError) as error:
         return _not_sendable(error)
     try:
-        return await http.send(request)
+        return _without_credentials(await http.send(request), request)
     except _NEVER_SENDABLE as error:
         return _not_sendable(error)
     except httpx2.RequestError as error:
@@ -66,6 +67,21 @@ def find_retry_after(headers: Mapping[str, str]) -> float | None:
     except (ValueError, TypeError):
         return None
     return min(max(0.0, wait.total_seconds()), _LONGEST_WAIT_S)
+
+
+def _without_credentials(answer: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
+    """A refusal may quote what it refuses (Meta: "Malformed access token …"), and its words are stored and shown."""
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    secrets = {credentials}
+    if scheme == "Basic":
+        secrets.add(b64decode(credentials).decode().partition(":")[2])
+    content = answer.content
+    for secret in filter(None, secrets):
+        content = content.replace(secret.encode(), "…".encode())
+    if answer.is_success or content == answer.content:
+        return answer
+    told = [(name, value) for name, value in answer.headers.multi_items() if name not in ("content-encoding", "content-length")]
+    return httpx2.Response(answer.status_code, headers=told, content=content, request=request)
 
 
 def _lost(error: httpx2.RequestError) -> AttemptResult:

@@ -54,10 +54,10 @@ def _seed(tenant: "TenantId", plan: "Plan", *, force: bool) -> None:
     from waystate.seeding import writing
     from waystate.seeding.writing import lines_of
     from waystate.tenants.routing import Directory
-    from waystate.vault import load_or_create_master_key, vault_of
+    from waystate.vault import load_vault
 
     config = load_config()
-    vault = vault_of(load_or_create_master_key(config))
+    vault = load_vault(config)
     started = perf_counter()
     with _progress() as told:
 

@@ -232,14 +232,15 @@ def _run(tenant: str, work: "Callable[[Members, Logins, TenantId], Awaitable[R]]
     from waystate.ids import parse_tenant_id
     from waystate.operator import operate
     from waystate.people.passwords import Passwords
-    from waystate.vault import derive_key, load_or_create_master_key, vault_of
+    from waystate.sealed.installation import load_installation_secret
+    from waystate.vault import derive_key, load_vault
 
     tenant_id = parse_tenant_id(tenant)
-    key = load_or_create_master_key(load_config())
-    limits = LoginLimits(Limits(), derive_key(key, "login limits"))
+    vault = load_vault(load_config())
 
     async def run(db: Database) -> R:
-        return await work(Members(db, utc_now), Logins(db, vault_of(key), Passwords(), limits, utc_now), tenant_id)
+        limits = LoginLimits(Limits(), derive_key(await load_installation_secret(db, vault), "login limits"))
+        return await work(Members(db, utc_now), Logins(db, vault, Passwords(), limits, utc_now), tenant_id)
 
     return operate(run)
 

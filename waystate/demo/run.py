@@ -22,7 +22,7 @@ from waystate.demo.display import Figures, Snapshot, Window, render_line, render
 from waystate.demo.processes import Child, Processes, Tally
 from waystate.errors import ConfigError, WaystateError
 from waystate.preparation import prepare
-from waystate.vault import load_or_create_master_key, vault_of
+from waystate.vault import load_vault
 from waystate.web.metrics import parse_metrics
 
 FAULTS = {
@@ -155,7 +155,7 @@ async def _set_up(config: Config, postgres: EmbeddedPostgres | None, simulator_u
     url = config.database_url or (postgres.url() if postgres is not None else "")
     db = await Database.open(url, pool_size=2)
     try:
-        await tenant.set_up(db, vault_of(load_or_create_master_key(config)), simulator_url, kept)
+        await tenant.set_up(db, load_vault(config), simulator_url, kept)
     finally:
         await db.close()
 

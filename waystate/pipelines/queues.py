@@ -17,7 +17,7 @@ from waystate.dead_letters.model import DeadLetter
 from waystate.errors import BadRequest, Reason, Rejected, Retry
 from waystate.events import outbox
 from waystate.events.model import Event, OutboundRefused
-from waystate.ids import TenantId, new_id, parse_tenant_id
+from waystate.ids import PLATFORM, TenantId, new_id, parse_tenant_id
 from waystate.json import JsonObject, clean_text
 from waystate.ledger import store as ledger_store
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
@@ -140,7 +140,7 @@ class QueuePipeline:
         named = decoded.delivery.headers.get(TENANT_HEADER)
         if named is not None:
             tenant = _slug(named)
-            if tenant is None or await self._directory.find_tenant(tenant) is None:
+            if tenant in (None, PLATFORM) or await self._directory.find_tenant(tenant) is None:
                 raise Rejected(Reason.UNKNOWN_TENANT, f"The header {TENANT_HEADER} names no tenant that exists.")
             return tenant
         number = _number_of(decoded)

@@ -29,11 +29,11 @@ from waystate.tenants.model import (
     read_quotas,
     read_settings,
 )
-from waystate.vault import Vault, aad
+from waystate.vault import NO_TENANT, Vault, aad
 
 _queries = load_queries(__file__)
 
-GLOBAL = TenantId("-")
+GLOBAL = TenantId(NO_TENANT)
 """Stands for the tenant in the AAD of a global table's secrets."""
 
 _CLAIMED = {

@@ -17,6 +17,7 @@ GLOBAL_TABLES = {
     "leases",
     "lease_members",
     "timers",
+    "installation",
     "alembic_version",
 }
 """Without row-level security, on purpose (the model, "Tables")."""

@@ -8,6 +8,15 @@ ALTER TABLE tenants ADD COLUMN deletion jsonb CHECK (deletion IS NULL OR status 
 -- The platform's own keys, sessions and audit log are rows of a tenant like any other's. It has no customers.
 INSERT INTO tenants (id, name) VALUES ('platform', 'The platform');
 
+-- ---------------------------------------------------------------------------------------------- the installation (global)
+-- One secret for what must stay as it is when the master key changes: pseudonyms in logs, names in a shared Redis.
+CREATE TABLE installation (
+    id smallint PRIMARY KEY DEFAULT 1 CHECK (id = 1),
+    secret bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+GRANT SELECT, INSERT, UPDATE ON installation TO waystate_work;
+
 -- ---------------------------------------------------------------------------------------------- people (global)
 -- Found by e-mail before a tenant is known. One pending reset a person: a newer one ends the older.
 CREATE TABLE users (

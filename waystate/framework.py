@@ -1,0 +1,138 @@
+"""What answers requests: every router of the framework, the lane before it, and what stands before both."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, FastAPI
+from starlette.responses import Response
+
+from waystate import __version__
+from waystate.administration.audit_routes import audit_routes
+from waystate.administration.erasure import Eraser
+from waystate.administration.identity_provider_routes import ProviderRoutes, identity_provider_routes
+from waystate.administration.key_routes import KeyRoutes, key_routes
+from waystate.administration.login_limits import LoginLimits
+from waystate.administration.login_routes import login_routes
+from waystate.administration.logins import Logins
+from waystate.administration.me_routes import me_routes
+from waystate.administration.members import Members
+from waystate.administration.myself import Myself
+from waystate.administration.people_routes import people_routes
+from waystate.administration.platform_routes import platform_routes
+from waystate.administration.sign_on import SignOn, SignOnAddress
+from waystate.administration.sign_on_routes import sign_on_routes
+from waystate.administration.tenant_routes import tenant_routes
+from waystate.administration.tenants import Tenants
+from waystate.channels.genesys.client import GenesysClient
+from waystate.channels.whatsapp.client import GraphClient
+from waystate.clock import Clock
+from waystate.idempotency.keyed import Keyed, Records
+from waystate.ids import TenantId
+from waystate.people.passwords import Passwords
+from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_routes
+from waystate.pipelines.operations import OPERATIONS
+from waystate.pipelines.v1_routes import v1_routes
+from waystate.vault import derive_key
+from waystate.web.asgi import BodyLimit, Lane, Route
+from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
+from waystate.web.health import HealthCheck, health_routes
+from waystate.web.metrics import MEDIA_TYPE, Metrics
+from waystate.web.openapi import document_lane, install_docs
+from waystate.web.problems import install_problems, log_failure
+
+if TYPE_CHECKING:
+    from waystate.app import Waystate
+
+
+def keyed_lane(waystate: "Waystate", routes: Sequence[Route]) -> Keyed:
+    """`routes` are the lane's own; everything else goes to the framework."""
+    config, answers = waystate.config, waystate.metrics.answers
+    timeout, origins = config.body_timeout, config.listed_origins
+    framework = framework_of(waystate)
+    lane = (
+        CrossOriginLane(routes, framework, log_failure, read_timeout=timeout, answers=answers, origins=origins)
+        if origins
+        else Lane(routes, framework, log_failure, read_timeout=timeout, answers=answers)
+    )
+    return Keyed(
+        lane,
+        waystate.guard,
+        Records(waystate.db, waystate.vault, waystate.clock),
+        log_failure,
+        secret=derive_key(waystate.installation, "idempotent requests"),
+        max_body=config.max_body,
+        read_timeout=timeout,
+        answers=answers,
+    )
+
+
+def framework_of(waystate: "Waystate") -> FastAPI:
+    app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
+    for router in (*_of_messages(waystate), *_of_access(waystate), *_of_people(waystate), *_of_tenants(waystate)):
+        app.include_router(router)
+    _add_health(app, waystate.checks, waystate.metrics, waystate.clock)
+    document_lane(app, OPERATIONS)
+    install_docs(app)
+    app.add_middleware(BodyLimit, limit=waystate.config.max_body)
+    app.add_middleware(OriginCheck, origins=waystate.config.own_origins)
+    install_problems(app, answers=waystate.metrics.answers)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock) -> FastAPI:
+    app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    _add_health(app, checks, metrics, clock)
+    return app
+
+
+def _of_messages(waystate: "Waystate") -> list[APIRouter]:
+    db, directory, guard, clock = waystate.db, waystate.directory, waystate.guard, waystate.clock
+    letters = DeadLetterRoutes(db, directory, waystate.relay.hint, waystate.changed, clock, lanes=waystate.lanes)
+    return [v1_routes(db, directory, guard, clock), dead_letter_routes(letters, guard)]
+
+
+def _of_access(waystate: "Waystate") -> list[APIRouter]:
+    db, guard, clock = waystate.db, waystate.guard, waystate.clock
+    return [key_routes(KeyRoutes(db, waystate.authenticator.forget, clock), guard), audit_routes(db, guard)]
+
+
+def _of_people(waystate: "Waystate") -> list[APIRouter]:
+    db, vault, guard, clock, forget = (
+        waystate.db,
+        waystate.vault,
+        waystate.guard,
+        waystate.clock,
+        waystate.authenticator.forget,
+    )
+    limits = LoginLimits(waystate.sharing.limits(), derive_key(waystate.installation, "login limits"))
+    logins = Logins(db, vault, Passwords(), limits, clock, forget)
+    address = SignOnAddress(waystate.config.public_url)
+    return [
+        people_routes(Members(db, clock, forget), guard),
+        login_routes(logins, guard),
+        me_routes(Myself(logins), guard),
+        sign_on_routes(SignOn(db, vault, waystate.discovery, address, clock)),
+        identity_provider_routes(ProviderRoutes(db, vault, address, clock), guard),
+    ]
+
+
+def _of_tenants(waystate: "Waystate") -> list[APIRouter]:
+    def changed(_: TenantId | None) -> None:
+        waystate.directory.clear()
+        waystate.authenticator.forget()
+
+    graph, genesys = GraphClient(waystate.http), GenesysClient(waystate.http)
+    tenants = Tenants(waystate.db, waystate.vault, waystate.clock, changed)
+    return [
+        tenant_routes(tenants, waystate.guard, graph, genesys, graph_api_url=waystate.config.graph_api_url),
+        platform_routes(tenants, Eraser(waystate.db, waystate.clock), waystate.guard),
+    ]
+
+
+def _add_health(app: FastAPI, checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock) -> None:
+    app.include_router(health_routes(checks, clock))
+
+    @app.get("/metrics", tags=["Operations"], summary="Prometheus metrics", response_class=Response)
+    async def get_metrics() -> Response:
+        return Response(metrics.render(), media_type=MEDIA_TYPE)
