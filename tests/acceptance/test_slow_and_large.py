@@ -17,9 +17,9 @@ from waystate.simulator.webhooks import hex_signature
 
 MIB = 1 << 20
 LIMIT = 4 * MIB
-SLOW, LARGE, OTHERS = 100, 40, 200
-ALLOWED = 96 * MIB
-"""For all of them together; each body kept whole as it comes would be 640 MiB."""
+SLOW, FAT, LARGE, OTHERS = 100, 70, 20, 200
+ALLOWED = 160 * MIB
+"""For all of them together; the fat ones alone, each kept as far as it may come, would be 280 MiB."""
 WEBHOOK = f"/webhooks/whatsapp/{APP.id}"
 
 
@@ -49,12 +49,14 @@ async def place(database_url: str, tmp_path: Path) -> AsyncIterator[Place]:
         yield Place(address, dict(key.headers))
 
 
-async def send_slowly(place: Place, path: str) -> bytes:
-    """A little of a body, then nothing that would end it."""
+async def send_slowly(place: Place, path: str, *, first: int = 0) -> bytes:
+    """So much of a body at once, then little by little, and never its end."""
     head = f"POST {path} HTTP/1.1\nhost: localhost\ncontent-type: application/json\ncontent-length: {LIMIT}\n\n"
     reader, writer = await place.connect(head)
     answer = asyncio.create_task(reader.read(200))
     with suppress(ConnectionError):
+        writer.write(b"x" * first)
+        await writer.drain()
         while not answer.done():
             writer.write(b"x" * 512)
             await writer.drain()
@@ -111,6 +113,7 @@ async def test_slow_and_endless_bodies_cost_little_and_harm_nobody(place: Place)
     before, stop = place.memory(), asyncio.Event()
     idlers = [asyncio.create_task(send_headers_slowly(place, stop)) for _ in range(SLOW)]
     slow = [asyncio.create_task(send_slowly(place, WEBHOOK)) for _ in range(SLOW)]
+    slow += [asyncio.create_task(send_slowly(place, WEBHOOK, first=LIMIT - (64 << 10))) for _ in range(FAT)]
     large = [asyncio.create_task(send_too_much(place, WEBHOOK)) for _ in range(LARGE)]
     highest = before
     meanwhile = asyncio.create_task(work(place))
