@@ -19,7 +19,7 @@ ALLOWED_RATIO = 1.5
 _START = 30
 
 _FLOOD = """
-import asyncio, collections, json, sys, time
+import asyncio, collections, json, os, sys, time
 answers = collections.Counter()
 host, port, tenant, rate = sys.argv[1], int(sys.argv[2]), sys.argv[3], float(sys.argv[4])
 call = f"GET /state/mapping/49170{{}} HTTP/1.1\\r\\nHost: localhost:{port}\\r\\nX-Tenant-ID: {tenant}\\r\\n\\r\\n"
@@ -44,7 +44,7 @@ async def main():
     ended = asyncio.to_thread(sys.stdin.read)
     await asyncio.wait([lines, asyncio.create_task(ended)], return_when=asyncio.FIRST_COMPLETED)
     print(json.dumps(answers), flush=True)
-    lines.cancel()
+    os._exit(0)
 asyncio.run(main())
 """
 
