@@ -76,7 +76,7 @@ def _must_be(shape: dict[str, Any]) -> str:
         return "a duration longer than zero"
     words = {"integer": "a whole number", "number": "a number"}[said["type"]]
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    return ", ".join([words, *(f"{bound} {said[key]:,.15g}" for key, bound in bounds.items() if key in said)])
+    return ", ".join([words, *(f"{bound} {said[key]:,.16g}" for key, bound in bounds.items() if key in said)])
 
 
 def test_the_tenant_settings_page_lists_every_setting_quota_and_limit() -> None:

@@ -24,16 +24,14 @@ DELETE FROM sink_cursors x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY
     SELECT n.ctid FROM sink_cursors n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
 -- name: erase_delivery_attempts!
--- Partitioned tables go by their key, in its order: a row's place is unique within a partition only. A batch may be larger by the
--- other attempts of its last delivery.
-DELETE FROM delivery_attempts x WHERE x.tenant_id = :tenant_id AND x.event_id <= coalesce((
-    SELECT n.event_id FROM delivery_attempts n WHERE n.tenant_id = :tenant_id ORDER BY n.event_id OFFSET :batch::int - 1 LIMIT 1),
-    'ffffffff-ffff-ffff-ffff-ffffffffffff');
+-- Partitioned tables go by their key: a row's place is unique within a partition only. By the keys themselves and not up to the
+-- last of them, for which the planner would read the whole table. A batch may be larger by other attempts of the same delivery.
+DELETE FROM delivery_attempts x WHERE x.tenant_id = :tenant_id AND x.event_id = ANY(ARRAY(
+    SELECT n.event_id FROM delivery_attempts n WHERE n.tenant_id = :tenant_id ORDER BY n.event_id LIMIT :batch::int));
 
 -- name: erase_deliveries!
-DELETE FROM deliveries x WHERE x.tenant_id = :tenant_id AND x.event_id <= coalesce((
-    SELECT n.event_id FROM deliveries n WHERE n.tenant_id = :tenant_id ORDER BY n.event_id OFFSET :batch::int - 1 LIMIT 1),
-    'ffffffff-ffff-ffff-ffff-ffffffffffff');
+DELETE FROM deliveries x WHERE x.tenant_id = :tenant_id AND x.event_id = ANY(ARRAY(
+    SELECT n.event_id FROM deliveries n WHERE n.tenant_id = :tenant_id ORDER BY n.event_id LIMIT :batch::int));
 
 -- name: erase_events!
 DELETE FROM events x WHERE x.tenant_id = :tenant_id AND x.position <= coalesce((
@@ -41,14 +39,12 @@ DELETE FROM events x WHERE x.tenant_id = :tenant_id AND x.position <= coalesce((
     9223372036854775807);
 
 -- name: erase_message_events!
-DELETE FROM message_events x WHERE x.tenant_id = :tenant_id AND x.message_id <= coalesce((
-    SELECT n.message_id FROM message_events n WHERE n.tenant_id = :tenant_id ORDER BY n.message_id OFFSET :batch::int - 1 LIMIT 1),
-    'ffffffff-ffff-ffff-ffff-ffffffffffff');
+DELETE FROM message_events x WHERE x.tenant_id = :tenant_id AND x.message_id = ANY(ARRAY(
+    SELECT n.message_id FROM message_events n WHERE n.tenant_id = :tenant_id ORDER BY n.message_id LIMIT :batch::int));
 
 -- name: erase_messages!
-DELETE FROM messages x WHERE x.tenant_id = :tenant_id AND x.id <= coalesce((
-    SELECT n.id FROM messages n WHERE n.tenant_id = :tenant_id ORDER BY n.id OFFSET :batch::int - 1 LIMIT 1),
-    'ffffffff-ffff-ffff-ffff-ffffffffffff');
+DELETE FROM messages x WHERE x.tenant_id = :tenant_id AND x.id = ANY(ARRAY(
+    SELECT n.id FROM messages n WHERE n.tenant_id = :tenant_id ORDER BY n.id LIMIT :batch::int));
 
 -- name: erase_message_keys!
 DELETE FROM message_keys x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
