@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from waystate.access.guard import Guard
 from waystate.access.model import Principal, actor_of
+from waystate.administration.bodies import read_body, takes
 from waystate.administration.sign_on import SignOnAddress
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
@@ -19,7 +20,6 @@ from waystate.identity_providers import store
 from waystate.identity_providers.model import IdentityProvider, Issuer, ProviderSettings
 from waystate.tenants.model import Word
 from waystate.vault import Vault
-from waystate.web.bodies import body_of, takes
 
 _PATH = "/v1/tenant/identity-provider"
 _REFUSED: dict[int | str, dict[str, Any]] = {404: {"description": "The tenant has no identity provider"}}
@@ -106,7 +106,7 @@ def identity_provider_routes(routes: ProviderRoutes, guard: Guard) -> APIRouter:
 
         Another issuer or client knows people by other names, so each is found by the e-mail address again.
         """
-        await routes.write(principal, await body_of(request, ProviderBody))
+        await routes.write(principal, await read_body(request, ProviderBody))
         return await routes.read(principal, request.headers.get("host"))
 
     @router.delete(_PATH, summary="No login by an identity provider any more", status_code=204, responses=_REFUSED)

@@ -31,6 +31,7 @@ from waystate.people.model import (
     unusable_token,
 )
 from waystate.people.passwords import Passwords
+from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
 
 
@@ -94,6 +95,7 @@ class Logins:
             role = await store.hold_membership(conn, chosen.tenant_id, account.id) if is_good else None
             if role is None:
                 raise login_failed()
+            await tenant_store.check_open(conn, chosen.tenant_id)
             session_id, token = await access_store.create_session(
                 conn, chosen.tenant_id, account.id, now, user_agent=origin.user_agent, address=origin.address
             )

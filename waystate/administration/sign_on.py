@@ -33,6 +33,7 @@ from waystate.identity_providers.model import Entry as Way
 from waystate.identity_providers.model import Identity, IdentityProvider, identity_of
 from waystate.ids import TenantId, parse_tenant_id
 from waystate.json import JsonObject
+from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
 
 logger = structlog.get_logger()
@@ -169,6 +170,7 @@ class SignOn:
             settings = await store.find_locked_settings(conn, tenant_id, attempt.issuer, attempt.client_id)
             if settings is None:
                 raise _changed_meanwhile()
+            await tenant_store.check_open(conn, tenant_id)
             user_id, way = await store.admit(conn, tenant_id, identity, settings, now)
             _, token = await access_store.create_session(
                 conn,

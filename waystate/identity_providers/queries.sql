@@ -47,7 +47,8 @@ ON CONFLICT DO NOTHING
 RETURNING user_id;
 
 -- name: link_member$
-UPDATE memberships m SET oidc_subject = :subject
+-- Who was invited accepts by this: the tenant's own provider says that it is them.
+UPDATE memberships m SET oidc_subject = :subject, invitation_hash = NULL, invitation_expires_at = NULL, invited_as = NULL
 WHERE m.tenant_id = :tenant_id AND m.user_id = :user_id AND m.oidc_subject IS NULL
 RETURNING m.user_id;
 

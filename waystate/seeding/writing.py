@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from secrets import token_bytes
 from uuid import UUID
 
 from waystate.audit import store as audit_store
@@ -18,6 +19,8 @@ from waystate.messages import store as message_store
 from waystate.messages.model import StatusReport
 from waystate.messages.status import Merged, MessageState, merge
 from waystate.messages.store import MessageRow
+from waystate.people import store as people_store
+from waystate.people.model import INVITATION_TTL
 from waystate.seeding.schedule import Span
 from waystate.seeding.staff import Member, staff_of
 from waystate.seeding.stories import ORIGIN, Line, Plan, Story, mark_of, origin_of, story_of
@@ -179,9 +182,29 @@ async def _note(conn: Connection, tenant: TenantId, action: str, seed: int, now:
 
 
 async def _write_people(db: Database, tenant: TenantId, staff: Sequence[Member], now: datetime) -> int:
-    """How many are new. People are of the domain `people`; until it can be asked to add them, there are none."""
-    return 0
+    """How many are new. Nobody ever had the tokens of their invitations, and nobody has a password."""
+    made = 0
+    async with db.work(tenant_id=tenant) as conn:
+        for each in staff:
+            if await people_store.find_member(conn, tenant, email=each.email) is not None:
+                continue
+            user = await people_store.upsert_user(conn, each.email, each.name, now)
+            token = token_bytes(32)
+            await people_store.invite(
+                conn, tenant, user, each.role, invited_as=each.name, hashed=token, expires_at=now + INVITATION_TTL, now=now
+            )
+            if each.status != "invited":
+                await people_store.accept(conn, token, now)
+                await people_store.set_status(conn, user, "active" if each.status == "active" else "disabled")
+            made += 1
+    return made
 
 
 async def _remove_people(db: Database, tenant: TenantId, staff: Sequence[Member]) -> int:
-    return 0
+    removed = 0
+    async with db.work(tenant_id=tenant) as conn:
+        for each in staff:
+            if (member := await people_store.find_member(conn, tenant, email=each.email)) is not None:
+                await people_store.remove(conn, tenant, member.id)
+                removed += 1
+    return removed
