@@ -39,6 +39,18 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/state/correlation"): {"conversation_id": "genesys-x", "whatsapp_message_id": "{wamid}"},
     ("POST", "/v1/dead-letters/replay"): {"ids": ["{letter_id}"]},
     ("POST", "/v1/dead-letters/discard"): {"ids": ["{letter_id}"]},
+    ("PUT", "/v1/tenant/whatsapp-accounts/{phone_number_id}"): {
+        "display_phone_number": "15550783881",
+        "business_account_id": "waba-x",
+        "meta_app_id": "app-1",
+        "access_token": "EAA-of-a-test",
+    },
+    ("PUT", "/v1/tenant/genesys-integrations/{integration_id}"): {
+        "region": "mypurecloud.de",
+        "client_id": "client-x",
+        "client_secret": "client-secret-of-a-test",
+        "webhook_secret": "webhook-secret-of-a-test",
+    },
 }
 """Bodies whose schema does not say all that is asked of them; `{name}` becomes an id."""
 

@@ -29,6 +29,7 @@ from waystate.access.guard import Guard
 from waystate.access.model import Principal
 from waystate.access.permissions import OPERATIONS, Operation, Role, Scope
 from waystate.errors import Forbidden, NotFound
+from waystate.framework import framework_of
 from waystate.ids import TenantId
 
 A, B, C = TenantId("tenant-a"), TenantId("tenant-b"), TenantId("tenant-c")
@@ -60,7 +61,7 @@ async def scene(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
             await place.settled()
             await key_caller(place, B, "B's own key", OF_A_KEY)
             await session_caller(place, B, Role.OWNER)
-            framework = place.app._framework()
+            framework = framework_of(place.app)
             yield Scene(place, framework, framework.openapi(), await gather(place, A, B))
 
 
@@ -164,7 +165,7 @@ PLANTED = [
 
 @pytest.fixture
 async def planted(scene: Scene) -> AsyncIterator[Scene]:
-    framework = scene.place.app._framework()
+    framework = framework_of(scene.place.app)
     framework.include_router(holes(scene))
     OPERATIONS.update({(each.method, each.path): each for each in PLANTED})
     transport = httpx2.ASGITransport(framework, client=("127.0.0.1", 50_000))

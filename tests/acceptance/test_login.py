@@ -55,7 +55,7 @@ async def test_a_browser_needs_only_the_cookie_and_the_csrf_token(place: Install
 async def test_a_foreign_page_cannot_log_a_browser_in_with_a_form(place: Installation, person: Person) -> None:
     form = {"origin": "https://evil.example", "content_type": "text/plain"}
     status, told = await send(place, "POST", "/v1/auth/login", {"email": person.email, "password": PASSWORD}, **form)
-    assert (status, told["code"]) == (400, "json_required")
+    assert (status, told["code"]) == (403, "origin_not_allowed")
 
 
 async def test_whatever_is_wrong_the_answer_is_the_same(place: Installation, person: Person) -> None:
