@@ -13,6 +13,7 @@ from tests.acceptance.credentials import bearing, key_with, session_of
 from tests.acceptance.installation import TENANT, Installation, installed
 from tests.databases import Databases
 from waystate.access.permissions import NEVER_OF_A_KEY, OPERATIONS, ROLE_SCOPES, Operation, Role, Scope
+from waystate.framework import framework_of
 from waystate.ids import PLATFORM, TenantId
 
 PLAUSIBLE = {
@@ -54,15 +55,9 @@ def tenant_of(scope: Scope) -> TenantId:
     return PLATFORM if scope is Scope.PLATFORM else TENANT
 
 
-def framework_of(place: Installation) -> FastAPI:
-    app = place.lane._fallback
-    assert isinstance(app, FastAPI)
-    return app
-
-
 def served(place: Installation) -> set[tuple[str, str]]:
     """(method, path) of the lane's routes and the framework's, as they are asked and not as they are documented."""
-    return set(place.lane.operations) | set(_routes(framework_of(place).routes))
+    return set(place.lane.operations) | set(_routes(framework_of(place.app).routes))
 
 
 def _routes(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
@@ -77,7 +72,7 @@ def _routes(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
 
 
 def documented(place: Installation) -> set[tuple[str, str]]:
-    paths = framework_of(place).openapi()["paths"]
+    paths = framework_of(place.app).openapi()["paths"]
     return {(method.upper(), path) for path, operations in paths.items() for method in operations}
 
 
@@ -111,7 +106,7 @@ async def test_every_closed_route_of_the_framework_asks_the_guard(place: Install
     """A row says nothing of a route that does not look at it."""
     unguarded = [
         (method, route.path)
-        for route in _every_route(framework_of(place).routes)
+        for route in _every_route(framework_of(place.app).routes)
         for method in sorted(route.methods - {"HEAD"})
         if not any(each.call is place.app.guard for each in route.dependant.dependencies)
     ]
