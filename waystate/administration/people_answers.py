@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainSerializer
 
 from waystate.access.permissions import Role
 from waystate.access.sessions import Session
 from waystate.administration.bodies import Body
+from waystate.clock import iso
 from waystate.ids import TENANT_ID_PATTERN
 from waystate.people.model import LONGEST_PASSWORD, SHORTEST_PASSWORD, Member, Status
 
@@ -23,6 +24,10 @@ Token = Annotated[str, Field(max_length=200)]
 Code = Annotated[str, Field(max_length=20, description="Six digits of the authenticator", examples=["123456"])]
 # Over JSON these are texts.
 RoleName = Annotated[Role, Field(strict=False)]
+
+
+Moment = Annotated[datetime, PlainSerializer(iso, return_type=str, when_used="json")]
+"""As every answer writes it."""
 
 
 class Login(Body):
@@ -83,8 +88,8 @@ class UserAnswer(BaseModel):
     role: Role
     status: Status
     totp: bool = Field(description="Whether one-time codes are on")
-    createdAt: datetime
-    invitationExpiresAt: datetime | None = None
+    createdAt: Moment
+    invitationExpiresAt: Moment | None = None
 
 
 class UserPage(BaseModel):
@@ -95,19 +100,19 @@ class UserPage(BaseModel):
 class InvitedAnswer(BaseModel):
     user: UserAnswer
     token: str = Field(description="Shown this once. Hand it to the person; it opens the account for 7 days")
-    expiresAt: datetime
+    expiresAt: Moment
 
 
 class ResetAnswer(BaseModel):
     token: str = Field(description="Shown this once. Hand it to the person; it sets a new password within an hour")
-    expiresAt: datetime
+    expiresAt: Moment
 
 
 class SessionAnswer(BaseModel):
     id: UUID
-    createdAt: datetime
-    lastSeenAt: datetime
-    expiresAt: datetime
+    createdAt: Moment
+    lastSeenAt: Moment
+    expiresAt: Moment
     userAgent: str
     address: str
     current: bool = Field(False, description="The one that asks")
@@ -130,7 +135,7 @@ class Person(BaseModel):
 class LoginAnswer(BaseModel):
     token: str = Field(description="As `Authorization: Bearer …`; a browser needs only the cookie")
     csrfToken: str = Field(description="What a page sends as X-CSRF-Token with the cookie")
-    expiresAt: datetime
+    expiresAt: Moment
     user: Person
     tenant: str
     role: Role
