@@ -3,7 +3,7 @@
 INSERT INTO installation (secret) VALUES (:secret) ON CONFLICT DO NOTHING;
 
 -- name: find_installation$
-SELECT t.secret FROM installation t;
+SELECT t.secret FROM installation t WHERE t.id = 1;
 
 -- name: list_tenants
 -- All of them, suspended ones and the platform's own too: a secret that is left behind cannot be opened later.

@@ -5,7 +5,8 @@ from waystate.sealed.model import COLUMNS
 
 NOT_SEALED = {
     "webhook_ledger.body": "a webhook as it came",
-    "users.token_hash": "SHA-256 of an invitation's or reset's token",
+    "users.reset_hash": "SHA-256 of a reset's token",
+    "memberships.invitation_hash": "SHA-256 of an invitation's token",
     "sessions.hash": "SHA-256 of a session's token",
     "api_keys.hash": "SHA-256 of an API key",
     "audit_log.previous": "a link of the chain",
