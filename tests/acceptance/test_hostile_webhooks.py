@@ -103,7 +103,7 @@ UNREADABLE = {
     "nothing": b"",
     "blanks": b"  \n ",
     "a word": b"hello",
-    "binary": bytes(range(256)),
+    "binary": bytes(reversed(range(256))),
     "cut off": BODY[:-7],
     "two documents": BODY + BODY,
     "not UTF-8": BODY.replace(b"Hello", b"\xff\xfe"),
