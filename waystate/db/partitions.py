@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
+import asyncpg
+import structlog
+
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import id_floor
 
 _queries = load_queries(__file__)
+log = structlog.get_logger()
 
 Period = Literal["day", "month"]
 
@@ -68,12 +72,24 @@ async def make_since(conn: Connection, tables: Iterable[str], since: datetime, n
 
 
 async def _make_missing(conn: Connection, wanted: Iterable[Partition]) -> list[str]:
+    """Where rows of that time lie in the default partition already, they stay there: no start and no timer fails for it."""
     await _queries.lock_partitions(conn)
     existing = {row["name"] for row in await _queries.list_partitions(conn)}
-    missing = [each for each in wanted if each.name not in existing]
-    for partition in missing:
-        await conn.execute(_ddl(partition))
-    return [each.name for each in missing]
+    made: list[str] = []
+    for partition in wanted:
+        if partition.name in existing:
+            continue
+        await conn.execute("SAVEPOINT partition")
+        try:
+            await conn.execute(_ddl(partition))
+            made.append(partition.name)
+        except asyncpg.CheckViolationError:
+            await conn.execute("ROLLBACK TO SAVEPOINT partition")
+            log.error(
+                "Rows are in the default partition, so theirs cannot be made.", operation="partitions", partition=partition.name
+            )
+        await conn.execute("RELEASE SAVEPOINT partition")
+    return made
 
 
 async def count_in_default(conn: Connection) -> int:
