@@ -97,8 +97,8 @@ def verify(
 
 
 async def _chosen(db: "Database", one: Any) -> list[Any]:
-    from waystate.administration.audit_heads import every_tenant
     from waystate.tenants import store as tenant_store
+    from waystate.tenants.roll import every_tenant
 
     if one is None:
         return [each async for each in every_tenant(db)]

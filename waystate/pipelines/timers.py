@@ -1,7 +1,7 @@
 """What happens because time passes: expiry, unknown sends given up, early statuses paired, partitions made, gauges read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -18,7 +18,7 @@ from waystate.errors import Reason
 from waystate.events import outbox
 from waystate.idempotency import store as idempotency_store
 from waystate.idempotency.model import KEPT
-from waystate.ids import PLATFORM, TenantId
+from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import KEPT_DAYS
 from waystate.messages import store as message_store
@@ -28,7 +28,7 @@ from waystate.pipelines.inbound import expired
 from waystate.pipelines.status import Advanced, advance
 from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import Hint
-from waystate.tenants import store as tenant_store
+from waystate.tenants.roll import every_tenant
 from waystate.web.metrics import Metrics
 
 log = structlog.get_logger()
@@ -124,25 +124,13 @@ class Timers:
 
     async def drop_idempotency_keys(self) -> None:
         """Those past their time count as gone already; this makes room."""
-        async for tenant in self._tenants():
+        async for tenant in every_tenant(self._db):
             while await self._drop_keys(tenant) == EXPIRY_BATCH:
                 pass
 
     async def _drop_keys(self, tenant: TenantId) -> int:
         async with self._db.tenant(tenant) as conn:
             return await idempotency_store.drop_old(conn, tenant, self._clock() - KEPT, EXPIRY_BATCH)
-
-    async def _tenants(self) -> AsyncIterator[TenantId]:
-        yield PLATFORM
-        after: TenantId | None = None
-        while True:
-            async with self._db.work() as conn:
-                page = await tenant_store.list_page(conn, after=after)
-            if not page:
-                return
-            for each in page:
-                yield each.id
-            after = page[-1].id
 
     async def _expire_batch(self, tenant: TenantId) -> int:
         now = self._clock()

@@ -1,7 +1,6 @@
 """After a start: the customers who are talking are read into Redis, a batch at a time, before they are asked for."""
 
 import time
-from collections.abc import AsyncIterator
 
 import structlog
 
@@ -13,7 +12,7 @@ from waystate.db.pool import Database
 from waystate.ids import TenantId
 from waystate.pipelines import dataplane
 from waystate.pipelines.shared_mappings import SharedMappings, open_key
-from waystate.tenants import store as tenant_store
+from waystate.tenants.roll import customers
 
 log = structlog.get_logger()
 
@@ -35,7 +34,7 @@ class WarmUp:
         started = time.monotonic()
         count = 0
         try:
-            async for tenant in self._tenants():
+            async for tenant in customers(self._db):
                 count += await self.warm(tenant)
         except Exception as error:
             log.warning(
@@ -58,14 +57,3 @@ class WarmUp:
 
             await self._shared.find_many(tenant, [open_key(*each) for each in batch], load)
         return len(wanted)
-
-    async def _tenants(self) -> AsyncIterator[TenantId]:
-        after: TenantId | None = None
-        while True:
-            async with self._db.work() as conn:
-                page = await tenant_store.list_page(conn, after=after)
-            for each in page:
-                yield each.id
-            if not page:
-                return
-            after = page[-1].id
