@@ -30,9 +30,10 @@ class Guard:
 
     async def admit(self, facts: Facts, operation: Operation) -> Principal:
         """The caller, who may do this; `Refused` else."""
-        principal = self.find_admitted(facts, operation)
-        if principal is not None:
-            return principal
+        return self.find_admitted(facts, operation) or await self.admit_anew(facts, operation)
+
+    async def admit_anew(self, facts: Facts, operation: Operation) -> Principal:
+        """Where `find_admitted` had no answer."""
         authenticate, limit = self._authenticator.authenticate, self.limit
         if limit is None:
             return self._checked(await authenticate(facts), facts, operation)
@@ -41,7 +42,7 @@ class Guard:
         return principal
 
     def find_admitted(self, facts: Facts, operation: Operation) -> Principal | None:
-        """From memory, and counted; None means "ask `admit`"."""
+        """From memory, and counted; None means "ask `admit_anew`"."""
         principal = self._authenticator.find_cached(facts)
         if principal is None:
             return None
@@ -49,8 +50,8 @@ class Guard:
         return principal if self.limit is None or self.limit.take_here(principal, facts) else None
 
     def waits_for_a_name(self, facts: Facts) -> bool:
-        """A neighbour in trusted mode that has named no tenant yet: the body may. Raises where nobody could come in."""
-        return decide(facts, trusted=self._authenticator.trusted) == TrustedClaim(None)
+        """A neighbour in trusted mode that has named no tenant yet: the body may. Others are not asked for anything here."""
+        return self._authenticator.trusted and decide(facts, trusted=True) == TrustedClaim(None)
 
     def _checked(self, principal: Principal, facts: Facts, operation: Operation) -> Principal:
         if operation.scope not in principal.scopes:

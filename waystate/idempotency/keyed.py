@@ -170,7 +170,7 @@ class Keyed:
         """The answer, and whether it is one that the application does not know of."""
         request = Request(scope, receive, read_timeout=self._read_timeout)
         facts = facts_of(scope)
-        if not any((facts.tenant, facts.authorization, facts.api_key, facts.cookie)):
+        if self._guard.waits_for_a_name(facts):
             facts = _with_tenant_of(facts, await request.body(self._max_body))
         principal = await self._guard.admit(facts, operation)
         key = parse_key(keys)

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from waystate import json
-from waystate.access.auth import facts_of
+from waystate.access.auth import Facts, facts_of
 from waystate.access.guard import Guard
 from waystate.access.permissions import OPERATIONS, Operation
 from waystate.cache.process import ProcessCache
@@ -97,7 +97,7 @@ class StateRoutes:
         ]
 
     async def get_mapping(self, request: Request) -> Response:
-        tenant = await self._tenant(request, _GET_MAPPING)
+        tenant = await self._admit(facts_of(request.scope), _GET_MAPPING)
         number = request.query("phoneNumberId")
         key = (tenant, "wa", request.tail, number)
         cached = self.cache.find(key)
@@ -116,7 +116,7 @@ class StateRoutes:
         return json_response(body)
 
     async def get_conversation(self, request: Request) -> Response:
-        tenant = await self._tenant(request, _GET_CONVERSATION)
+        tenant = await self._admit(facts_of(request.scope), _GET_CONVERSATION)
         key = (tenant, "conv", request.tail)
         cached = self.cache.find(key)
         if cached is not None:
@@ -197,26 +197,22 @@ class StateRoutes:
 
     async def _read(self, request: Request, operation: Operation, model: type[Model]) -> tuple[Model, TenantId]:
         """Whoever may not is sent away before the body is read, which costs memory."""
-        waits = self._guard.waits_for_a_name(facts_of(request.scope))
-        tenant = None if waits else await self._tenant(request, operation)
+        facts = facts_of(request.scope)
+        tenant = None if self._guard.waits_for_a_name(facts) else await self._admit(facts, operation)
         body = parse_body(model, await request.body(self._max_body))
         named: str | None = getattr(body, "tenant_id", None)
         if tenant is None:
-            tenant = await self._tenant(request, operation, named)
+            tenant = await self._admit(facts if named is None else facts._replace(tenant=named.encode()), operation)
         if named is not None and named != tenant:
             raise BadRequest(
                 "tenant_mismatch", "The body's tenantId is not the tenant of this call. Leave it out, or name the same one."
             )
         return body, tenant
 
-    async def _tenant(self, request: Request, operation: Operation, named: str | None = None) -> TenantId:
-        facts = facts_of(request.scope)
-        if named is not None:
-            facts = facts._replace(tenant=named.encode("utf-8"))
-        guard = self._guard
-        principal = guard.find_admitted(facts, operation)
+    async def _admit(self, facts: Facts, operation: Operation) -> TenantId:
+        principal = self._guard.find_admitted(facts, operation)
         if principal is None:
-            principal = await _answer(guard.admit(facts, operation))
+            principal = await _answer(self._guard.admit_anew(facts, operation))
         return principal.tenant_id
 
     def _fill(self, key: object, tenant: TenantId, conversation: Conversation, body: bytes, stamp: int) -> None:
