@@ -340,3 +340,26 @@ async def test_many_at_once_have_one_effect_and_a_planted_bug_is_seen(place: Pla
         place.other.records = Forgetful(place.world.db, vault_of(bytes(range(32))), place.world.clock)
     await asyncio.gather(*(place.send("same", elsewhere=bool(number % 2)) for number in range(20)))
     assert (place.app.effects > 1) is mutant
+
+
+async def test_a_strangers_body_is_not_read(place: Place) -> None:
+    told: list[Any] = []
+
+    async def receive() -> Any:
+        raise AssertionError("its body was asked for")
+
+    async def send(message: Any) -> None:
+        told.append(message)
+
+    headers = [(b"host", b"localhost:3005"), (b"idempotency-key", b"k1"), (b"content-type", b"application/json")]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": MESSAGE,
+        "query_string": b"",
+        "headers": headers,
+        "client": ("10.0.0.7", 1),
+    }
+    await place.keyed(scope, receive, send)
+    assert (told[0]["status"], json.loads(told[1]["body"])["code"]) == (401, "trusted_mode_refused")
+    assert place.app.effects == 0
