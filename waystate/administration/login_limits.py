@@ -8,9 +8,9 @@ Three buckets, all emptied by failures alone, because what succeeds is given bac
 """
 
 import hmac
-from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
+from waystate.access.limits import address_of
 from waystate.cache.limits import Limits
 from waystate.errors import TooMany
 from waystate.ids import PLATFORM
@@ -42,7 +42,7 @@ class LoginLimits:
 
     async def enter(self, account: str, address: str) -> Taken:
         """Before a password is looked at; what comes back is for `succeeded`. `TooMany` says when to come again."""
-        where = self.pseudonym(_network(address))
+        where = self.pseudonym(address_of(address))
         pair = f"{self.pseudonym(account)}:{where}"
         taken = [await self._take(PAIR, pair), await self._take(ADDRESS, where)]
         try:
@@ -74,14 +74,3 @@ class LoginLimits:
 
 def _key(bucket: Bucket, name: str) -> str:
     return f"t:{{{PLATFORM}}}:login:{bucket.name}:{name}"
-
-
-def _network(address: str) -> str:
-    """Who has one IPv6 address has a whole /64 of them."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or (int(parsed) >> 64))
-    return str(parsed)
