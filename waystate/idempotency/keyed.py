@@ -37,10 +37,10 @@ from waystate.idempotency.model import (
     safe_headers,
     why_not_again,
 )
-from waystate.ids import TenantId, new_id
+from waystate.ids import TenantId
 from waystate.vault import Unsealable, Vault, aad
 from waystate.web.asgi import Asgi, ClientGone, Message, Receive, Request, Scope, Send
-from waystate.web.problems import Answers, InternalError, OnError, find_refusal, render_problem
+from waystate.web.problems import Answers, OnError, refusal_of, render_problem
 
 log = structlog.get_logger()
 
@@ -221,12 +221,7 @@ class Keyed:
             log.warning("An answer could not be kept under its Idempotency-Key.", error=type(error).__name__)
 
     def _refuse(self, error: Exception, operation: Operation) -> Answer:
-        refused = find_refusal(error)
-        if refused is None:
-            request_id = str(new_id())
-            self._on_error(f"{operation.method} {operation.path}", error, request_id)
-            refused = InternalError(request_id)
-        return Answer(*render_problem(refused))
+        return Answer(*render_problem(refusal_of(error, f"{operation.method} {operation.path}", self._on_error)))
 
 
 class _Collected:

@@ -12,18 +12,16 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 
 from waystate.errors import NotFound, TooLarge, Unavailable
-from waystate.ids import new_id
 from waystate.json import clean_text
 from waystate.web.problems import (
     BODY_TOO_LARGE,
     UNMATCHED,
     Answers,
     Headers,
-    InternalError,
     MethodNotAllowed,
     OnError,
     TooSlow,
-    find_refusal,
+    refusal_of,
     render_problem,
 )
 
@@ -238,12 +236,7 @@ class Lane:
         return found
 
     def _refuse(self, error: Exception, operation: str) -> Response:
-        refused = find_refusal(error)
-        if refused is None:
-            request_id = str(new_id())
-            self._on_error(operation, error, request_id)
-            refused = InternalError(request_id)
-        status, headers, body = render_problem(refused)
+        status, headers, body = render_problem(refusal_of(error, operation, self._on_error))
         return Response(status, body, headers)
 
 

@@ -115,6 +115,16 @@ def find_refusal(error: Exception) -> Refused | None:
     return None
 
 
+def refusal_of(error: Exception, operation: str, on_error: OnError) -> Refused:
+    """As `find_refusal`; a fault of ours is told to `on_error` and answered as such, with the request id it is found by."""
+    refused = find_refusal(error)
+    if refused is None:
+        request_id = str(new_id())
+        on_error(operation, error, request_id)
+        return InternalError(request_id)
+    return refused
+
+
 def log_failure(operation: str, error: Exception, request_id: str) -> None:
     """One log entry with the way to the failure. Messages of exceptions stay out: they quote values, and so people."""
     _log.error("unhandled error", operation=operation, request_id=request_id, traceback=render_traceback(error))
