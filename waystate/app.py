@@ -288,8 +288,7 @@ async def open_waystate(config: Config, roles: Collection[Role]) -> Waystate:
     vault = load_vault(config)
     db = await open_database(config, pool_size=config.db_pool_size + LISTENING)
     await check_database(db, connections=config.db_pool_size + LISTENING)
-    if config.database_url is not None:
-        await make_partitions(db)
+    await make_partitions(db)
     for name in config.unused:
         logger.warning("A setting is given that this version does not use.", setting=name)
     if config.trusted_mode == "loopback" and Role.API in roles:

@@ -1,4 +1,4 @@
-"""What happens before serving, in a process of its own that is gone afterwards: migrations, partitions, checks."""
+"""What happens before serving, in a process of its own that is gone afterwards: migrations and checks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ def prepare() -> None:
     url = database_url(config)
     if config.database_url is None and not asyncio.run(_is_current(url)):
         migrations.upgrade(url)
-    asyncio.run(with_database(config, _make_ready))
+    asyncio.run(with_database(config, _check))
 
 
 def migrate(action: str, target: str | None) -> None:
@@ -50,9 +50,8 @@ async def with_database(config: Config, work: Callable[[Database], Awaitable[R]]
         await db.close()
 
 
-async def _make_ready(db: Database) -> None:
+async def _check(db: Database) -> None:
     await check_database(db, connections=load_config().db_pool_size)
-    await make_partitions(db)
 
 
 async def _is_current(url: str) -> bool:
