@@ -79,13 +79,7 @@ async def check_account(account: WhatsAppAccount, graph: GraphClient, *, seconds
 
 
 async def check_integration(integration: GenesysIntegration, genesys: GenesysClient, *, seconds: float = LONGEST) -> Checked:
-    target = Integration(
-        integration_id=integration.integration_id,
-        api_url=integration.api_url,
-        login_url=integration.login_url,
-        client_id=integration.client_id,
-        client_secret=integration.client_secret,
-    )
+    target = Integration.of(integration)
     answer = await _within(seconds, genesys.find_integration(target))
     return Checked("genesys", integration.integration_id, [*judge_integration(integration, answer), GENESYS_SECRET])
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.json import JsonObject, Unreadable, parse
 
 
 class Kind(StrEnum):
@@ -54,6 +55,15 @@ async def _call(http: httpx2.AsyncClient, method: str, url: str, **content: Any)
         return _not_sendable(error)
     except httpx2.RequestError as error:
         return _lost(error)
+
+
+def find_document(answer: httpx2.Response) -> JsonObject | None:
+    """What a successful answer says, if it is a JSON object."""
+    try:
+        document = parse(answer.content)
+    except Unreadable:
+        return None
+    return document if answer.is_success and isinstance(document, dict) else None
 
 
 def find_retry_after(headers: Mapping[str, str]) -> float | None:

@@ -64,13 +64,7 @@ async def send(claimed: Claimed, view: TenantView, platforms: Platforms) -> Atte
     integration = next((each for each in view.integrations.values() if each.integration_id == claimed.account), None)
     if integration is None:
         return _no_account(f"Genesys integration {claimed.account} is not configured any more.")
-    target = Integration(
-        integration_id=integration.integration_id,
-        api_url=integration.api_url,
-        login_url=integration.login_url,
-        client_id=integration.client_id,
-        client_secret=integration.client_secret,
-    )
+    target = Integration.of(integration)
     if claimed.target is Target.GENESYS:
         return await platforms.genesys.send_message(integration=target, body=claimed.request)
     return await platforms.genesys.send_receipt(integration=target, body=claimed.request)

@@ -6,15 +6,17 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 from urllib.parse import quote
 
 import httpx2
 
-from waystate.channels.attempts import Kind, get, post
+from waystate.channels.attempts import Kind, find_document, get, post
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.errors import outcome_of
 from waystate.deliveries.model import AttemptResult, Outcome
 from waystate.json import JsonObject, Unreadable, parse
+from waystate.tenants.model import GenesysIntegration
 
 _LONGEST_EARLY_S = 60.0  # a token is renewed this long before it ends, or a tenth of its life if that is less
 _DEFAULT_LIFE_S = 300.0  # for an answer without `expires_in`
@@ -29,6 +31,16 @@ class Integration:
     login_url: str
     client_id: str
     client_secret: str = field(repr=False)
+
+    @classmethod
+    def of(cls, configured: GenesysIntegration) -> Self:
+        return cls(
+            integration_id=configured.integration_id,
+            api_url=configured.api_url,
+            login_url=configured.login_url,
+            client_id=configured.client_id,
+            client_secret=configured.client_secret,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +75,8 @@ class GenesysClient:
         answer = await get(self._http, url, headers={"Authorization": f"Bearer {token}"})
         if isinstance(answer, AttemptResult):
             return answer
-        try:
-            document = parse(answer.content)
-        except Unreadable:
-            document = None
-        if answer.is_success and isinstance(document, dict):
+        document = find_document(answer)
+        if document is not None:
             return document
         result = outcome_of(answer.status_code, answer.content, answer.headers)
         return dataclasses.replace(result, outcome=Outcome.FAILED, retry_after=None)

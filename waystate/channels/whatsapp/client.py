@@ -4,10 +4,10 @@ from urllib.parse import quote
 
 import httpx2
 
-from waystate.channels.attempts import get, post
+from waystate.channels.attempts import find_document, get, post
 from waystate.channels.whatsapp.errors import outcome_of
 from waystate.deliveries.model import AttemptResult, Outcome
-from waystate.json import JsonObject, Unreadable, parse
+from waystate.json import JsonObject
 
 
 class GraphClient:
@@ -30,11 +30,8 @@ class GraphClient:
         answer = await get(self._http, url, headers={"Authorization": f"Bearer {access_token}"})
         if isinstance(answer, AttemptResult):
             return answer
-        try:
-            document = parse(answer.content)
-        except Unreadable:
-            document = None
-        if answer.is_success and isinstance(document, dict):
+        document = find_document(answer)
+        if document is not None:
             return document
         if answer.is_success:
             return AttemptResult(outcome=Outcome.FAILED, http_status=answer.status_code, error={"code": "unreadable_answer"})
