@@ -25,11 +25,9 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock, utc_now
 from waystate.config import Config, Role
-from waystate.db import partitions
 from waystate.db.checks import check_database
-from waystate.db.embedded import EmbeddedPostgres
+from waystate.db.opening import make_partitions, open_database
 from waystate.db.pool import Database
-from waystate.errors import ConfigError
 from waystate.events.model import Event
 from waystate.framework import health_app, keyed_lane
 from waystate.idempotency.keyed import Keyed
@@ -301,33 +299,11 @@ async def open_waystate(config: Config, roles: Collection[Role]) -> Waystate:
     return waystate
 
 
-async def open_database(config: Config, *, pool_size: int) -> Database:
-    try:
-        return await Database.open(
-            database_url(config),
-            pool_size=pool_size,
-            statement_timeout=config.db_statement_timeout,
-            connect_timeout=config.db_connect_timeout,
-            log_statements=config.db_logging,
-        )
-    except OSError as error:
-        raise ConfigError(f"The database does not answer ({error}). Start it, or correct DATABASE_URL.") from error
-
-
-async def make_partitions(db: Database) -> None:
-    async with db.owner() as conn:
-        await partitions.make_ahead(conn, utc_now())
-
-
 def calm_collector() -> None:
     """What is loaded by now stays: the cycle collector need not look at it again, and seldom at what batches leave behind."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def database_url(config: Config) -> str:
-    return config.database_url or EmbeddedPostgres(config.home).url()
 
 
 def rates_of(config: Config) -> Rates:

@@ -38,7 +38,8 @@ from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
 from waystate.web.health import HealthCheck, health_routes
 from waystate.web.metrics import MEDIA_TYPE, Metrics
 from waystate.web.openapi import document_lane, install_docs
-from waystate.web.problems import install_problems, log_failure
+from waystate.web.problem_handlers import install_problems
+from waystate.web.problems import log_failure
 
 if TYPE_CHECKING:
     from waystate.app import Waystate

@@ -13,13 +13,13 @@ from waystate.audit import store as audit_store
 from waystate.audit.model import OPERATOR, Entry, named
 from waystate.clock import utc_now
 from waystate.config import load_config
+from waystate.db.opening import started_url, with_database
 from waystate.db.pool import Database
 from waystate.errors import BadRequest
 from waystate.ids import PLATFORM, new_id, parse_tenant_id
 from waystate.json import JsonObject
 from waystate.ledger import store as ledger_store
 from waystate.pipelines.trace import trace as trace_message
-from waystate.preparation import started_url, with_database
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
 from waystate.vault import load_vault

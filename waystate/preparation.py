@@ -1,18 +1,13 @@
 """What happens before serving, in a process of its own that is gone afterwards: migrations and checks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
-from waystate.app import database_url, make_partitions, open_database
-from waystate.config import Config, load_config
+from waystate.config import load_config
 from waystate.db import migrate as migrations
 from waystate.db.checks import check_database, is_current
-from waystate.db.embedded import EmbeddedPostgres
+from waystate.db.opening import database_url, make_partitions, started_url, with_database
 from waystate.db.pool import Database
 from waystate.vault import load_or_create_master_key
-
-R = TypeVar("R")
 
 
 def prepare() -> None:
@@ -35,19 +30,6 @@ def migrate(action: str, target: str | None) -> None:
         migrations.downgrade(url, target or "-1")
     state = migrations.status(url)
     print(f"At revision {state.current or 'none'}; newest is {state.head}; pending: {', '.join(state.pending) or 'nothing'}.")
-
-
-def started_url(config: Config) -> str:
-    """An operator's command works while nothing serves, too: it starts the embedded database if need be."""
-    return config.database_url or EmbeddedPostgres(config.home).start()
-
-
-async def with_database(config: Config, work: Callable[[Database], Awaitable[R]]) -> R:
-    db = await open_database(config, pool_size=2)
-    try:
-        return await work(db)
-    finally:
-        await db.close()
 
 
 async def _check(db: Database) -> None:

@@ -4,12 +4,12 @@ import asyncio
 import os
 import sys
 
-from waystate.app import open_database
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import queue_names
 from waystate.clock import utc_now
 from waystate.config import Config, load_config
+from waystate.db.opening import open_database
 from waystate.errors import ConfigError, Retry
 from waystate.parentage import die_with_parent
 from waystate.pipelines.metering import Meter

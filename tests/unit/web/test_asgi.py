@@ -10,7 +10,8 @@ from fastapi import FastAPI, WebSocket
 from waystate import json as boundary
 from waystate.errors import Conflict, Unavailable
 from waystate.web.asgi import BodyLimit, Lane, Request, Response, json_response, text_response
-from waystate.web.problems import Answers, install_problems
+from waystate.web.problem_handlers import install_problems
+from waystate.web.problems import Answers
 
 LIMIT = 4 * 1024 * 1024
 

@@ -15,7 +15,8 @@ from structlog.testing import capture_logs
 
 from waystate.errors import BadRequest, Conflict, Forbidden, Refused, TooMany, Unauthorized
 from waystate.json import Unreadable
-from waystate.web.problems import Answers, install_problems, invalid_fields, log_failure, render_problem, render_traceback
+from waystate.web.problem_handlers import install_problems
+from waystate.web.problems import Answers, invalid_fields, log_failure, render_problem, render_traceback
 
 PASSWORD = "correct horse battery"
 
