@@ -296,3 +296,10 @@ async def test_the_host_header_never_says_where_codes_go(place: Installation, pr
     answer = await place.http.get(f"/v1/auth/oidc/{A}", headers={"host": host})
     assert (answer.status_code, answer.json()["code"]) == (409, "public_url_missing")
     assert (await place.http.get(SETTINGS, headers={"host": host})).status_code == 401
+
+
+@pytest.mark.parametrize(("field", "value"), [("code", "x" * 8193), ("code", "denied\n"), ("state", "x" * 1025)])
+async def test_what_no_provider_sends_is_refused_by_its_name(place: Installation, field: str, value: str) -> None:
+    answer = await place.http.get(f"/v1/auth/oidc/{A}/callback", params={field: value})
+    assert (answer.status_code, [each["field"] for each in answer.json()["errors"]]) == (422, [f"query.{field}"])
+    assert value not in answer.text
