@@ -15,8 +15,8 @@ help: ## This list
 run: $(READY) ## Start the demo: embedded database, simulated WhatsApp and Genesys
 	@exec $(BIN)/waystate demo
 
-test: $(READY) ## All tests but the long ones
-	@$(BIN)/python -m pytest
+test: $(READY) ## All tests but the long ones, a process a core
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 faults: $(READY) ## The long tests: kills, outages, full disks
 	@WAYSTATE_LONG=1 $(BIN)/python -m pytest -m "faults or mutants" tests/faults

@@ -129,6 +129,7 @@ def test_the_sessions_cookie_is_bound_to_the_host_and_hidden_from_scripts() -> N
         (f"waystate={SESSION}; __Secure-waystate={SESSION}", None),
         ("", None),
     ],
+    ids=["alone", "between others", "after a longer name", "a longer name", "a name that ends alike", "other prefixes", "none"],
 )
 def test_no_other_cookie_is_taken_for_the_sessions(header: str, found: str | None) -> None:
     scope = {"type": "http", "path": "/v1/me", "method": "GET", "client": None, "headers": [(b"cookie", header.encode())]}
