@@ -21,20 +21,21 @@ migrate_app = typer.Typer(help="Bring the database's schema up, down, or say whe
 ledger_app = typer.Typer(help="Webhook bodies as received: what nobody could use, and its replay.", no_args_is_help=True)
 db_app = typer.Typer(help="The embedded PostgreSQL.", no_args_is_help=True)
 broker_app = typer.Typer(help="RabbitMQ: its queues and exchanges.", no_args_is_help=True)
-app.add_typer(tenants.app, name="tenant")
-app.add_typer(keys.app, name="keys")
-app.add_typer(audit.app, name="audit")
-app.add_typer(migrate_app, name="migrate")
-app.add_typer(ledger_app, name="ledger")
-app.add_typer(dlq.app, name="dlq")
-app.add_typer(users.app, name="user")
-app.add_typer(db_app, name="db")
-app.add_typer(broker_app, name="broker")
+RUN, MESSAGES, ACCESS, INSTALLATION = "Run", "Messages", "Tenants, people, access", "Installation"
+app.add_typer(ledger_app, name="ledger", rich_help_panel=MESSAGES)
+app.add_typer(dlq.app, name="dlq", rich_help_panel=MESSAGES)
+app.add_typer(tenants.app, name="tenant", rich_help_panel=ACCESS)
+app.add_typer(users.app, name="user", rich_help_panel=ACCESS)
+app.add_typer(keys.app, name="keys", rich_help_panel=ACCESS)
+app.add_typer(audit.app, name="audit", rich_help_panel=ACCESS)
+app.add_typer(secrets.app, name="secrets", rich_help_panel=INSTALLATION)
+app.add_typer(migrate_app, name="migrate", rich_help_panel=INSTALLATION)
+app.add_typer(db_app, name="db", rich_help_panel=INSTALLATION)
+app.add_typer(broker_app, name="broker", rich_help_panel=INSTALLATION)
 app.add_typer(seed.app)
-app.add_typer(secrets.app, name="secrets")
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def serve() -> None:
     """Run everything on HOST:PORT. Settings are environment variables; see docs/reference/settings.md."""
     from waystate.supervisor import run
@@ -43,25 +44,25 @@ def serve() -> None:
         raise typer.Exit(run())
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def api() -> None:
     """Run the HTTP API and the webhooks alone. Run as many of each role as you like; docs/how-to/operate.md."""
     _run_role("api")
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def work() -> None:
     """Run the pipelines and the calls to WhatsApp and Genesys alone."""
     _run_role("work")
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def relay() -> None:
     """Hand events on to deliveries and to RabbitMQ, and nothing else."""
     _run_role("relay")
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def timers() -> None:
     """Run what happens because time passes, and nothing else."""
     _run_role("timers")
@@ -75,7 +76,7 @@ def _run_role(name: str) -> None:
         raise typer.Exit(run(Role(name)))
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def demo(
     customers: Annotated[int, typer.Option(help="Simulated customers")] = 20,
     rate: Annotated[float, typer.Option(help="Customer messages a second, in all")] = 5.0,
@@ -89,7 +90,7 @@ def demo(
         raise typer.Exit(run(customers=customers, rate=rate, faults=faults, seconds=seconds))
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen, on 127.0.0.1")] = 3006) -> None:
     """Run the fake Graph API and the fake Genesys alone; WAYSTATE_SIMULATOR holds their configuration as JSON."""
     from waystate.supervisor import serve_simulator
@@ -98,7 +99,7 @@ def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen,
         raise typer.Exit(serve_simulator(port))
 
 
-@app.command()
+@app.command(rich_help_panel=INSTALLATION)
 def prepare() -> None:
     """Check the database and bring an embedded one to the newest schema (serve does this by itself)."""
     from waystate.preparation import prepare as run
@@ -116,7 +117,7 @@ def try_message() -> None:
         raise typer.Exit(run())
 
 
-@app.command()
+@app.command(rich_help_panel=INSTALLATION)
 def version() -> None:
     """Print the version."""
     print(__version__)
@@ -194,7 +195,7 @@ def show_queues() -> None:
         print("\n".join(status()))
 
 
-@app.command()
+@app.command(rich_help_panel=MESSAGES)
 def trace(
     tenant: Annotated[str, typer.Argument(help="The tenant's id")],
     message: Annotated[str, typer.Argument(help="A wamid, a Genesys message id or Waystate's own")],

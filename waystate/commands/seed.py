@@ -21,7 +21,7 @@ _LINES = 5
 """Of progress, where there is no terminal."""
 
 
-@app.command()
+@app.command(rich_help_panel="Tenants, people, access")
 def seed(
     tenant: Annotated[str, typer.Argument(help="The tenant's id")],
     contacts: Annotated[int, typer.Option(min=1, max=10_000, help="Customers")] = 100,

@@ -96,16 +96,16 @@ class Quotas(_Value):
     """What a tenant may use at the most, set by the platform. Unset, the installation's default holds, or no limit."""
 
     messages_per_second: Annotated[float, Field(gt=0, le=10_000)] | None = None
-    """Messages a second, in and out together: one tenant's campaign must not fill the lanes that it shares with others."""
+    """Messages a second that `POST /state/message` records. Webhooks are never refused; tenants take turns with them."""
 
     api_calls_per_second: Annotated[float, Field(gt=0, le=100_000)] | None = None
     """HTTP calls a second of all its keys, people and trusted callers. Unset, `TENANT_RATE_LIMIT` holds."""
 
     storage_bytes: Annotated[int, Field(ge=1_000_000, le=1_000_000_000_000_000)] | None = None
-    """Bytes of stored conversations, messages and media: what a tenant may cost in disk space."""
+    """Bytes of stored conversations, messages and media: what a tenant may cost in disk space. Kept, not enforced yet."""
 
     websocket_connections: Annotated[int, Field(ge=0, le=100_000)] | None = None
-    """Live connections at once, each of which holds memory in a process. 0: none."""
+    """Live connections at once, each of which holds memory in a process; 0: none. Kept, not enforced yet."""
 
 
 class TenantStatus(StrEnum):
