@@ -78,7 +78,8 @@ def _end(ending: Ending, span: Span, random: Random) -> datetime:
             )
         case Ending.CLOSED:
             return span.now - whole * random.uniform(0.01, 0.7)
-    return span.now - min(span.ttl, whole, timedelta(hours=20)) * random.uniform(0.003, 0.5)
+    # At least a second ago: a message is received a moment after it was written.
+    return span.now - max(_SECOND, min(span.ttl, whole, timedelta(hours=20)) * random.uniform(0.003, 0.5))
 
 
 def _ending_at(turns: Dialogue, end: datetime, span: Span, random: Random) -> Timed:

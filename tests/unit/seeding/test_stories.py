@@ -33,6 +33,11 @@ def tell(number: int, *, seed: int = 1, messages: int = 20, days: int = 30, ttl:
     return story_of(TENANT, Plan(seed, 1, messages, days), number, LINES, Span(NOW - timedelta(days=days), NOW, ttl))
 
 
+def test_even_where_conversations_last_a_minute_no_message_is_received_after_now() -> None:
+    told = [tell(number, messages=1, ttl=timedelta(minutes=1)) for number in range(1000)]
+    assert max(time_of(row.id) for story in told for row in story.messages) <= NOW
+
+
 def statuses(story: Story) -> Counter[Status]:
     merged = merged_of(story.messages, story.reports)
     return Counter(merged[row.id][-1].state.status if row.id in merged else row.status for row in story.messages)
