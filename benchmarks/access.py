@@ -13,6 +13,7 @@ import uvloop
 from benchmarks import wrk
 from benchmarks.dataplane import CUSTOMERS
 from benchmarks.figures import Figure, Findings, Target
+from benchmarks.footprint import processor_seconds
 from benchmarks.machine import missing_programs
 from benchmarks.options import Options
 from benchmarks.rig import Rig
@@ -27,6 +28,7 @@ from waystate.db.pool import Connection, Database
 
 CONNECTIONS = 32
 GOAL = Target(0.9)
+MOST = Target(1.1, less_is_better=True)
 SLICE = 0.25
 """Seconds that one side of the statement runs before the other has its turn."""
 
@@ -38,13 +40,25 @@ class Way:
     """To the same look-ups: where, and as whom."""
 
     name: str
-    url: str
+    server: Server
+    postgres: int
     key: str | None
     runs: list[wrk.Run] = field(default_factory=list)
+    spent: list[float] = field(default_factory=list)
+    """Microseconds of processor a look-up, of the server and of PostgreSQL together."""
 
     def run(self, seconds: float) -> wrk.Run:
         environment = {} if self.key is None else {"KEY": self.key}
-        return wrk.run("mapping", self.url, connections=CONNECTIONS, seconds=seconds, environment=environment)
+        return wrk.run("mapping", self.server.url, connections=CONNECTIONS, seconds=seconds, environment=environment)
+
+    def measure(self, seconds: float) -> None:
+        before = self._processor()
+        run = self.run(seconds)
+        self.runs.append(run)
+        self.spent.append(1e6 * (self._processor() - before) / max(1, run.requests))
+
+    def _processor(self) -> float:
+        return sum(processor_seconds(pid) for pid in (self.server.process.pid, self.postgres))
 
 
 def measure(rig: Rig, options: Options, findings: Findings) -> None:
@@ -69,34 +83,49 @@ def _look_ups(rig: Rig, guarded: str, open_: str, key: str, options: Options) ->
 
     A server for each way: on one that another way has just warmed up, everything would come from memory.
     """
-    ours = Way("an API key, under row-level security", _serve(rig, guarded, "access"), key)
-    trusted = Way("trusted mode", _serve(rig, guarded, "access-trusted"), None)
-    neither = Way("trusted mode, no row-level security", _serve(rig, open_, "access-open"), None)
+    ours = _way("an API key, under row-level security", rig, guarded, "access", key)
+    trusted = _way("trusted mode", rig, guarded, "access-trusted")
+    neither = _way("trusted mode, no row-level security", rig, open_, "access-open")
     ways = (ours, trusted, neither)
     for way in ways:
         way.run(options.warm_up)
     for _ in range(options.rounds):
         for way in ways:
-            way.runs.append(way.run(options.seconds))
-    return [_figure(ours, neither), _figure(ours, trusted)]
+            way.measure(options.seconds)
+    return [*_figures(ours, neither), *_figures(ours, trusted)]
 
 
-def _serve(rig: Rig, database: str, name: str) -> str:
-    return Server(rig, rig.make_folder(name), database, name).url
+def _way(name: str, rig: Rig, database: str, folder: str, key: str | None = None) -> Way:
+    pid = rig.postgres.find_pid()
+    assert pid is not None
+    return Way(name, Server(rig, rig.make_folder(folder), database, folder), pid, key)
 
 
-def _figure(ours: Way, theirs: Way) -> Figure:
+def _figures(ours: Way, theirs: Way) -> list[Figure]:
     problems = [f"{way.name}: {run.problem}" for way in (ours, theirs) for run in way.runs if run.problem]
-    return Figure(
-        topic="access",
-        name=f"GET /state/mapping with {ours.name}, {CONNECTIONS} connections",
-        unit="req/s",
-        ours=tuple(run.per_second for run in ours.runs),
-        theirs=tuple(run.per_second for run in theirs.runs),
-        other=theirs.name,
-        target=GOAL,
-        invalid="; ".join(problems[:2]),
-    )
+    name, invalid = f"GET /state/mapping with {ours.name}, {CONNECTIONS} connections", "; ".join(problems[:2])
+    return [
+        Figure(
+            topic="access",
+            name=name,
+            unit="req/s",
+            ours=tuple(run.per_second for run in ours.runs),
+            theirs=tuple(run.per_second for run in theirs.runs),
+            other=theirs.name,
+            target=GOAL,
+            invalid=invalid,
+        ),
+        Figure(
+            topic="access",
+            name=f"{name}: processor time, PostgreSQL's included",
+            unit="µs",
+            ours=tuple(ours.spent),
+            theirs=tuple(theirs.spent),
+            other=theirs.name,
+            target=MOST,
+            invalid=invalid,
+        ),
+    ]
 
 
 async def _statements(url: str, options: Options) -> list[Figure]:

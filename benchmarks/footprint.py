@@ -1,6 +1,7 @@
 """What `waystate serve` costs when it does nothing: memory of parent and worker, and the time to its first answer."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -49,6 +50,17 @@ def measure(rig: Rig, options: Options, findings: Findings) -> None:
             target=Target(3, of="value", less_is_better=True),
         ),
     )
+
+
+def processor_seconds(pid: int) -> float:
+    """Of the process and all its children, those that have ended among them."""
+    spent = 0.0
+    parent = psutil.Process(pid)
+    for process in (parent, *parent.children(recursive=True)):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            spent += times.user + times.system + times.children_user + times.children_system
+    return spent
 
 
 def _tree(pid: int) -> list[psutil.Process]:

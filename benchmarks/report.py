@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from statistics import median
 
 from rich.console import Console
 from rich.table import Table
@@ -74,7 +75,7 @@ def _cells(figure: Figure) -> tuple[str, ...]:
 def _samples(samples: tuple[float, ...], unit: str) -> str:
     if not samples:
         return ""
-    middle = sorted(samples)[len(samples) // 2] if len(samples) % 2 else sum(samples) / len(samples)
+    middle = median(samples)
     spread = f" ({_number(min(samples))}–{_number(max(samples))})" if len(samples) > 1 else ""
     return f"{_number(middle)} {unit}{spread}"
 
