@@ -37,7 +37,7 @@ class ProcessCache(Generic[V]):
 
     def fill(self, key: Hashable, value: V, subject: Subject, stamp: int, lifetime: float | None = None) -> None:
         """`lifetime` in seconds shortens the cache's own."""
-        if stamp < self._floor or self._invalidated.get(subject, 0) > stamp:
+        if not self._size or stamp < self._floor or self._invalidated.get(subject, 0) > stamp:
             return
         self._drop(key)
         while len(self._entries) >= self._size:

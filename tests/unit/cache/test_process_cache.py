@@ -84,6 +84,12 @@ def test_the_cache_stays_within_its_size_and_drops_the_oldest() -> None:
     assert [each.find(key) for key in ("a", "b", "c")] == [None, "b", "c"]
 
 
+def test_a_cache_of_no_entries_keeps_nothing() -> None:
+    each = cache(size=0)
+    each.fill("a", "a", "a", each.stamp())
+    assert each.find("a") is None
+
+
 def test_a_key_that_changes_its_subject_follows_the_new_one() -> None:
     each = cache()
     each.fill("key", "old", "a", each.stamp())
