@@ -188,8 +188,8 @@ class Waystate:
     def _build_cache(self) -> None:
         """What look-ups remember, here and in Redis, and how it is forgotten everywhere."""
         config, db, clock = self.config, self.db, self.clock
-        self.invalidations = self.sharing.invalidations(self.state.cache if Role.API in self.roles else None)
-        self.state.forget_contacts = self.invalidations.forget
+        self.invalidations = self.sharing.invalidations(self.state.lookups.cache if Role.API in self.roles else None)
+        self.state.lookups.forget_contacts = self.invalidations.forget
         if self.sharing.second is None or self.sharing.mappings is None:
             return
         sink = InvalidationSink(db, self.sharing.second)

@@ -81,7 +81,7 @@ async def test_every_door_says_come_again_until_the_database_is_back(outage: Out
     try:
         if memory == "cold":
             place.app.directory.clear()
-            place.app.state.cache.clear()
+            place.app.state.lookups.cache.clear()
             place.app.authenticator.forget()
         health = await place.http.get("/health")
         assert (health.status_code, health.json()["status"]) == (503, "unhealthy")

@@ -1,10 +1,8 @@
 """The `/state` operations over HTTP: the data plane's fast lane, without the framework."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
-from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -12,10 +10,7 @@ from waystate import json
 from waystate.access.auth import Facts, facts_of
 from waystate.access.guard import Guard
 from waystate.access.permissions import OPERATIONS, Operation
-from waystate.cache.process import ProcessCache
 from waystate.clock import Clock
-from waystate.contacts.model import Identity
-from waystate.conversations.model import Conversation
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
 from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, Retry, Unavailable, Unprocessable
@@ -25,19 +20,18 @@ from waystate.messages.model import Correlation, Direction
 from waystate.messages.status import parse_status
 from waystate.pipelines import correlation, dataplane, tracking
 from waystate.pipelines.batch import Batcher
-from waystate.pipelines.dataplane import Changed, Found, StatusChange
-from waystate.pipelines.mappings import no_number, number_of, parse_identity, render_mapping
+from waystate.pipelines.dataplane import Changed, StatusChange
+from waystate.pipelines.lookups import BATCH, LookUps
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.payloads import ChangeStatus, Correlate, TrackMessage
-from waystate.pipelines.shared_mappings import SharedMappings, conversation_key, known, open_key
+from waystate.pipelines.shared_mappings import SharedMappings
 from waystate.pipelines.tracking import Tracked, Tracking
 from waystate.pipelines.workers import Hint
-from waystate.tenants.routing import Directory, TenantView
+from waystate.tenants.routing import Directory
 from waystate.web.asgi import Request, Response, Route, json_response
 from waystate.web.metrics import Metrics
 from waystate.web.problems import parse_body
 
-BATCH = 500
 _GET_MAPPING = OPERATIONS["GET", "/state/mapping/{waId}"]
 _GET_CONVERSATION = OPERATIONS["GET", "/state/conversation/{conversationId}"]
 _TRACK = OPERATIONS["POST", "/state/message"]
@@ -49,10 +43,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class StateRoutes:
-    """Look-ups are answered from the process; what misses, and every write, is batched per tenant.
-
-    `forget_contacts` is told of every commit here, and may be replaced by one that tells the other processes too.
-    """
+    """Look-ups are answered from the process; what misses, and every write, is batched per tenant."""
 
     def __init__(
         self,
@@ -77,12 +68,8 @@ class StateRoutes:
         self._relay_hint = relay_hint
         self._clock = clock
         self._max_body = max_body
-        self._shared = shared
         self._hits, self._misses = metrics.cache_hits_total, metrics.cache_misses_total
-        self.cache: ProcessCache[bytes] = ProcessCache(size=cache_size, ttl=cache_ttl, monotonic=time.monotonic)
-        self.forget_contacts: Callable[[TenantId, Iterable[UUID]], None] = self._forget_here
-        self._lookups = Batcher(self._flush_lookups, limit=BATCH)
-        self._finds = Batcher(self._flush_finds, limit=BATCH)
+        self.lookups = LookUps(db, directory, relay_hint, clock, cache_size=cache_size, cache_ttl=cache_ttl, shared=shared)
         self._trackings = Batcher(self._flush_trackings, limit=BATCH)
         self._changes = Batcher(self._flush_changes, limit=BATCH)
         self._correlations = Batcher(self._flush_correlations, limit=BATCH)
@@ -99,42 +86,21 @@ class StateRoutes:
     async def get_mapping(self, request: Request) -> Response:
         tenant = await self._admit(facts_of(request.scope), _GET_MAPPING)
         number = request.query("phoneNumberId")
-        key = (tenant, "wa", request.tail, number)
-        cached = self.cache.find(key)
-        if cached is not None:
+        remembered = self.lookups.find_mapping(tenant, request.tail, number)
+        if remembered is not None:
             self._hits.inc()
-            return json_response(cached)
+            return json_response(remembered)
         self._misses.inc()
-        identity = parse_identity(request.tail)
-        view = await self._directory.get_tenant(tenant)
-        number = number_of(view, number)
-        stamp = self.cache.stamp()
-        found = await _answer(self._lookups.submit(tenant, (identity, number)))
-        body = render_mapping(found, request.tail, view)
-        if not found.is_new:
-            self._fill(key, tenant, found.conversation, body, stamp)
-        return json_response(body)
+        return json_response(await _answer(self.lookups.get_mapping(tenant, request.tail, number)))
 
     async def get_conversation(self, request: Request) -> Response:
         tenant = await self._admit(facts_of(request.scope), _GET_CONVERSATION)
-        key = (tenant, "conv", request.tail)
-        cached = self.cache.find(key)
-        if cached is not None:
+        remembered = self.lookups.find_conversation(tenant, request.tail)
+        if remembered is not None:
             self._hits.inc()
-            return json_response(cached)
+            return json_response(remembered)
         self._misses.inc()
-        view = await self._directory.get_tenant(tenant)
-        stamp = self.cache.stamp()
-        conversation = await _answer(self._finds.submit(tenant, json.clean_text(request.tail)))
-        if conversation is None:
-            raise NotFound(
-                "conversation_not_found",
-                "No conversation has this id, neither Genesys' nor Waystate's. Look it up by the customer with "
-                "GET /state/mapping/{waId}.",
-            )
-        body = render_mapping(Found(conversation), conversation.wa_id, view, now=self._clock())
-        self._fill(key, tenant, conversation, body, stamp)
-        return json_response(body)
+        return json_response(await _answer(self.lookups.get_conversation(tenant, request.tail)))
 
     async def track_message(self, request: Request) -> Response:
         body, tenant = await self._read(request, _TRACK, TrackMessage)
@@ -187,14 +153,6 @@ class StateRoutes:
         answer = {"message": "Conversation correlated", "changed": bool(events)}
         return json_response(json.dump(answer).encode())
 
-    def forget(self, tenant: TenantId, events: Sequence[Event]) -> None:
-        """After a commit: what look-ups remember of these customers is out of date."""
-        self.forget_contacts(tenant, {event.contact_id for event in events})
-
-    def _forget_here(self, tenant: TenantId, contacts: Iterable[UUID]) -> None:
-        for contact in contacts:
-            self.cache.invalidate((tenant, contact))
-
     async def _read(self, request: Request, operation: Operation, model: type[Model]) -> tuple[Model, TenantId]:
         """Whoever may not is sent away before the body is read, which costs memory."""
         facts = facts_of(request.scope)
@@ -215,49 +173,11 @@ class StateRoutes:
             principal = await _answer(self._guard.admit_anew(facts, operation))
         return principal.tenant_id
 
-    def _fill(self, key: object, tenant: TenantId, conversation: Conversation, body: bytes, stamp: int) -> None:
-        lifetime = (conversation.expires_at - self._clock()).total_seconds()
-        self.cache.fill(key, body, (tenant, conversation.contact_id), stamp, lifetime)
-
-    async def _flush_lookups(self, tenant: TenantId, wanted: Sequence[tuple[Identity, str]]) -> Sequence[Found | Refused]:
-        if self._shared is None:
-            return await self._read_lookups(tenant, wanted)
-        keys = [open_key(identity, number) for identity, number in wanted]
-        return await self._shared.find_many(
-            tenant, keys, lambda places: self._read_lookups(tenant, [wanted[each] for each in places]), Found, known
-        )
-
-    async def _read_lookups(self, tenant: TenantId, wanted: Sequence[tuple[Identity, str]]) -> list[Found | Refused]:
-        view = await self._directory.get_tenant(tenant)
-        default = view.default_account.phone_number_id if view.default_account is not None else None
-        if default is not None or all(number for _, number in wanted):
-            return await self._get_or_open(tenant, view, wanted, default or "")
-        found = await dataplane.find_open_many(tenant, wanted, self._db, self._clock)
-        return [Found(each) if each is not None else no_number() for each in found]
-
-    async def _get_or_open(
-        self, tenant: TenantId, view: TenantView, wanted: Sequence[tuple[Identity, str]], default: str
-    ) -> list[Found | Refused]:
-        answers = await dataplane.get_or_open_many(tenant, view.settings, wanted, default, self._db, self._clock)
-        opened = {each.conversation.contact_id for each in answers if each.is_new}
-        if opened:
-            self.forget_contacts(tenant, opened)
-            self._relay_hint.give_later(tenant)
-        return list(answers)
-
-    async def _flush_finds(self, tenant: TenantId, ids: Sequence[str]) -> Sequence[Conversation | None]:
-        if self._shared is None:
-            return await dataplane.find_conversations(tenant, ids, self._db)
-        keys = [conversation_key(each) for each in ids]
-        return await self._shared.find_many(
-            tenant, keys, lambda places: dataplane.find_conversations(tenant, [ids[each] for each in places], self._db)
-        )
-
     async def _flush_trackings(self, tenant: TenantId, trackings: Sequence[Tracking]) -> Sequence[Tracked | Refused]:
         view = await self._directory.get_tenant(tenant)
         results = await tracking.track_many(tenant, view.settings, trackings, self._db, self._clock)
         created = {each.contact_id for each in results if isinstance(each, Tracked) and each.created}
-        self.forget_contacts(tenant, (contact for contact in created if contact is not None))
+        self.lookups.forget_contacts(tenant, (contact for contact in created if contact is not None))
         self._relay_hint.give_later(tenant)
         return results
 
@@ -273,7 +193,7 @@ class StateRoutes:
         results = await correlation.handle(tenant, correlations, self._db, self._clock)
         for each in results:
             if not isinstance(each, Rejected):
-                self.forget(tenant, each)
+                self.lookups.forget_contacts(tenant, {event.contact_id for event in each})
         self._relay_hint.give_later(tenant)
         return [NotFound("message_not_found", each.message) if isinstance(each, Rejected) else each for each in results]
 

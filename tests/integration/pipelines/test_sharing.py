@@ -83,8 +83,8 @@ class Process:
             max_body=10_000,
             shared=self.sharing.mappings,
         )
-        self.invalidations = self.sharing.invalidations(self.state.cache)
-        self.state.forget_contacts = self.invalidations.forget
+        self.invalidations = self.sharing.invalidations(self.state.lookups.cache)
+        self.state.lookups.forget_contacts = self.invalidations.forget
 
     async def get(self, path: str, tenant: str = "acme") -> dict[str, Any]:
         headers = [(b"host", b"localhost"), (b"x-tenant-id", tenant.encode())]
