@@ -55,6 +55,7 @@ class Bench:
             "WAYSTATE_MASTER_KEY": MASTER_KEY.hex(),
             "DATABASE_URL": self.database_url,
             "AMQP_URL": self.broker.url,
+            "EGRESS_HOSTS": "127.0.0.1, localhost",
         }
 
     async def fill(self, messages: int) -> None:

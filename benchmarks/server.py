@@ -30,6 +30,7 @@ class Server:
             "WAYSTATE_HOME": str(home),
             "WAYSTATE_MASTER_KEY": MASTER_KEY.hex(),
             "TRUSTED_MODE": "loopback",
+            "EGRESS_HOSTS": "127.0.0.1, localhost",
             "PORT": str(self.port),
         }
         if url is not None:

@@ -28,6 +28,7 @@ from waystate.config import Config, Role
 from waystate.db.checks import check_database
 from waystate.db.opening import make_partitions, open_database
 from waystate.db.pool import Database
+from waystate.egress import open_to_platforms
 from waystate.events.model import Event
 from waystate.framework import health_app, keyed_lane
 from waystate.idempotency.keyed import Keyed
@@ -103,9 +104,11 @@ class Waystate:
         self.metrics = Metrics()
         self.installation = installation
         self.directory = Directory(db, vault)
-        self.discovery = Discovery()
-        self.http = http or httpx2.AsyncClient(
-            timeout=httpx2.Timeout(config.send_timeout, connect=5.0), limits=httpx2.Limits(max_connections=200)
+        self.discovery = Discovery(config.own_hosts)
+        self.http = http or open_to_platforms(
+            config.own_hosts,
+            timeout=httpx2.Timeout(config.send_timeout, connect=5.0),
+            limits=httpx2.Limits(max_connections=200),
         )
         shared_by = derive_key(installation, "installation").hex()[:16]
         self.sharing = Sharing(db, self.metrics, clock, redis_url=config.redis_url, installation=shared_by)

@@ -5,6 +5,7 @@ import binascii
 import os
 from collections.abc import Mapping
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -31,6 +32,8 @@ class Role(StrEnum):
 _SSL_MODES: dict[DbSsl, str] = {"off": "disable", "require": "require", "verify-full": "verify-full"}
 _ORIGIN = r"(?:https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|http://(?:localhost|127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?"
 """As a browser writes it in its Origin header."""
+_HOST_LISTED = r"[A-Za-z0-9_.:-]+(?:/[0-9]{1,3})?"
+_GRAPH = "graph.facebook.com"
 _NEED_A_HOST = ("db_port", "db_name", "db_user", "db_password")
 _SCHEMES = {
     "external_database": ("postgresql", "postgres"),
@@ -236,10 +239,17 @@ class Config(BaseSettings):
     # --- the platforms
     graph_api_url: str = _setting(
         "GRAPH_API_URL",
-        "https://graph.facebook.com/v23.0",
+        f"https://{_GRAPH}/v23.0",
         "a URL that ends with the API's version",
         "For accounts set up without one.",
         pattern=r"^https?://[^\s/]+",
+    )
+    egress_hosts: str | None = _setting(
+        "EGRESS_HOSTS",
+        None,
+        "host names, suffixes such as .example.com, addresses or networks such as 10.2.0.0/16, with commas between",
+        "Hosts of your own that may be called beside WhatsApp, Genesys and identity providers on the internet.",
+        pattern=rf"^{_HOST_LISTED}(\s*,\s*{_HOST_LISTED})*$",
     )
     send_timeout: float = _number(
         "SEND_TIMEOUT", 30, "seconds", 1, 300, "A slower answer counts as lost; a WhatsApp send is then 'unknown'."
@@ -322,6 +332,21 @@ class Config(BaseSettings):
     def listed_origins(self) -> tuple[str, ...]:
         """Those of CORS_ORIGINS."""
         return tuple(each.strip() for each in (self.cors_origins or "").split(",") if each.strip())
+
+    @field_validator("egress_hosts")
+    @classmethod
+    def _check_networks(cls, value: str | None) -> str | None:
+        for each in (value or "").split(","):
+            if "/" in each:
+                ip_network(each.strip(), strict=False)
+        return value
+
+    @property
+    def own_hosts(self) -> tuple[str, ...]:
+        """Those of EGRESS_HOSTS, and that of GRAPH_API_URL."""
+        named = [each.strip() for each in (self.egress_hosts or "").split(",") if each.strip()]
+        graph = urlsplit(self.graph_api_url).hostname or ""
+        return (*named, *([] if graph == _GRAPH else [graph]))
 
     @property
     def own_origins(self) -> tuple[str, ...]:

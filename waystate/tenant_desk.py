@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import httpx2
-
 from waystate.administration.checks import Checked, check_many
 from waystate.administration.erasure import Eraser, Told
 from waystate.administration.tenant_answers import (
@@ -23,6 +21,7 @@ from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.failures import is_transient
 from waystate.db.pool import Database
+from waystate.egress import open_to_platforms
 from waystate.errors import BadRequest, Refused, Unavailable
 from waystate.ids import PLATFORM, parse_tenant_id
 from waystate.json import JsonObject
@@ -107,7 +106,7 @@ def check(tenant: str) -> list[Checked]:
 
     async def run(tenants: Tenants) -> list[Checked]:
         accounts, integrations = await tenants.accounts(tenant_id)
-        async with httpx2.AsyncClient() as http:
+        async with open_to_platforms(load_config().own_hosts, timeout=5.0) as http:
             return await check_many(accounts, integrations, GraphClient(http), GenesysClient(http))
 
     return _operate(run)

@@ -203,6 +203,7 @@ def configuration(url: str, home: Path, **settings: str) -> Config:
         "WAYSTATE_MASTER_KEY": MASTER_KEY,
         "TRUSTED_MODE": "loopback",
         "DB_POOL_SIZE": "8",
+        "EGRESS_HOSTS": "127.0.0.1, localhost",
     }
     return load_config(given | settings)
 

@@ -34,6 +34,7 @@ def served(database_url: str, home: Path, port: int, **settings: str) -> Iterato
         "WAYSTATE_MASTER_KEY": MASTER_KEY,
         "DATABASE_URL": database_url,
         "PORT": str(port),
+        "EGRESS_HOSTS": "127.0.0.1, localhost",
         **settings,
     }
     with _running(["serve"], environment, home / "serve.log") as process:

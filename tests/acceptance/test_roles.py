@@ -100,6 +100,7 @@ async def installation(databases: Databases, tmp_path: Path) -> AsyncIterator[In
             "PORT": str(here),
             "WEBHOOK_PORT": str(webhooks),
             "TRUSTED_MODE": "loopback",
+            "EGRESS_HOSTS": "127.0.0.1, localhost",
         }
         with fleet(tmp_path, environment) as processes:
             for name, command in COMMANDS.items():

@@ -78,7 +78,12 @@ async def terminal(databases: Databases, tmp_path: Path) -> AsyncIterator[Termin
     with databases.fresh() as url:
         async with installed(url, tmp_path) as place:
             await place.add_tenant()
-            settings = {"WAYSTATE_HOME": str(tmp_path), "DATABASE_URL": url, "WAYSTATE_MASTER_KEY": MASTER_KEY}
+            settings = {
+                "WAYSTATE_HOME": str(tmp_path),
+                "DATABASE_URL": url,
+                "WAYSTATE_MASTER_KEY": MASTER_KEY,
+                "EGRESS_HOSTS": "127.0.0.1",
+            }
             yield Terminal(place, {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings})
 
 

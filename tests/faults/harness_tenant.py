@@ -46,6 +46,7 @@ SETTINGS = {
     "WAYSTATE_MASTER_KEY": MASTER_KEY,
     "WAYSTATE_CHILD": "1",
     "TRUSTED_MODE": "loopback",
+    "EGRESS_HOSTS": "127.0.0.1, localhost",
     "LOG_LEVEL": "INFO",
     # The waits of a take-over and of an unknown send, short, so that a run has many of them.
     "LEASE_TTL": "1",

@@ -120,6 +120,8 @@ def _callback(integration: GenesysIntegration, url: str | None) -> list[Finding]
 def _why_no_number(account: WhatsAppAccount, answer: AttemptResult) -> tuple[str, str]:
     error = answer.error or {}
     match error.get("code"), error.get("kind"):
+        case "address_not_allowed", _:
+            return _why_not_called(answer)
         case 190, _:
             return (
                 "WhatsApp does not accept the access token.",
@@ -139,6 +141,8 @@ def _why_no_number(account: WhatsAppAccount, answer: AttemptResult) -> tuple[str
 
 
 def _why_no_login(integration: GenesysIntegration, answer: AttemptResult) -> tuple[str, str]:
+    if (answer.error or {}).get("code") == "address_not_allowed":
+        return _why_not_called(answer)
     if (answer.error or {}).get("kind") == Kind.AUTH:
         return (
             "Genesys does not accept the OAuth client.",
@@ -160,6 +164,12 @@ def _why_no_integration(integration: GenesysIntegration, answer: AttemptResult) 
                 f"Correct the integration's id; and the region, if the organisation is not in {integration.region}.",
             )
     return _why_nothing(answer, integration.api_url)
+
+
+def _why_not_called(answer: AttemptResult) -> tuple[str, str]:
+    """Nothing was sent, so it looks the same whichever platform it is."""
+    what, _, advice = str((answer.error or {}).get("message")).partition(". ")
+    return f"{what}.", advice
 
 
 def _why_nothing(answer: AttemptResult, url: str, *, of_region: str | None = None) -> tuple[str, str]:

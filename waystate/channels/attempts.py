@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.egress import NotAllowed
 from waystate.json import JsonObject, Unreadable, parse
 
 
@@ -51,6 +52,10 @@ async def _call(http: httpx2.AsyncClient, method: str, url: str, **content: Any)
         return _not_sendable(error)
     try:
         return _without_credentials(await http.send(request), request)
+    except NotAllowed as error:
+        # As with a refused token, somebody must mend a setting, and until then the account's queue waits.
+        message = {"code": "address_not_allowed", "message": str(error), "kind": Kind.AUTH.value}
+        return AttemptResult(outcome=Outcome.FAILED, error=message)
     except _NEVER_SENDABLE as error:
         return _not_sendable(error)
     except httpx2.RequestError as error:

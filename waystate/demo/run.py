@@ -47,6 +47,7 @@ class ServerEnded(WaystateError):
 
 def run(*, customers: int, rate: float, faults: bool, seconds: float | None) -> int:
     os.environ.setdefault("TRUSTED_MODE", "loopback")
+    os.environ["EGRESS_HOSTS"] = ",".join(filter(None, (os.environ.get("EGRESS_HOSTS"), "127.0.0.1")))
     config = load_config()
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

@@ -1,13 +1,13 @@
 """Calls to identity providers: their document, their keys, and a code for a token.
 
-A tenant names the address, so a call goes nowhere else than it says: no redirect is followed, no proxy of the environment is
-used, no cookie is kept, and what is answered is small and soon here, or refused.
+A tenant names the address, so a call goes to the internet and nowhere else than it says (`egress`), no cookie is kept, and what
+is answered is small and soon here, or refused.
 """
 
 import asyncio
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ import httpx2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from waystate import json
+from waystate.egress import NotAllowed, open_to_anybody
 from waystate.errors import Unauthorized, Unavailable
 from waystate.identity_providers.attempt import Attempt
 from waystate.identity_providers.model import check_endpoint
@@ -45,20 +46,21 @@ class Metadata(BaseModel):
 
 
 class Discovery:
-    """`transport` stands in for the network."""
+    """`http` may be given to stand in for the network; it is closed here."""
 
     def __init__(
         self,
+        own_hosts: Iterable[str] = (),
         *,
-        transport: httpx2.AsyncBaseTransport | None = None,
+        http: httpx2.AsyncClient | None = None,
         timeout: float = TIMEOUT,
         monotonic: Monotonic = time.monotonic,
     ) -> None:
-        self._transport = transport
+        self._own_hosts = tuple(own_hosts)
         self._timeout = timeout
         self._metadata = ShortMemory(self._load_metadata, ttl=METADATA_TTL, size=1000, monotonic=monotonic)
         self._keys = ShortMemory(self._load_keys, ttl=KEYS_TTL, size=1000, monotonic=monotonic)
-        self._http: httpx2.AsyncClient | None = None
+        self._http = http
 
     async def metadata_of(self, issuer: str) -> Metadata:
         found = await self._metadata.find(issuer)
@@ -131,6 +133,9 @@ class Discovery:
         try:
             async with asyncio.timeout(self._timeout):
                 status, body = await self._fetch(method, url, form, {**_HEADERS, **(headers or {})})
+        except NotAllowed:
+            # Who may not know the inside is not told of it either.
+            raise unusable("its address is not on the internet, and the operator has not listed it in EGRESS_HOSTS") from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, TimeoutError):
             raise Unavailable(
                 "identity_provider_unreachable",
@@ -151,13 +156,8 @@ class Discovery:
 
     async def _fetch(self, method: str, url: str, form: dict[str, str] | None, headers: dict[str, str]) -> tuple[int, bytes]:
         if self._http is None:
-            self._http = httpx2.AsyncClient(
-                transport=self._transport,
-                timeout=self._timeout,
-                follow_redirects=False,
-                trust_env=False,
-                limits=httpx2.Limits(max_connections=20, max_keepalive_connections=0),
-            )
+            limits = httpx2.Limits(max_connections=20, max_keepalive_connections=0)
+            self._http = open_to_anybody(self._own_hosts, timeout=self._timeout, limits=limits)
         self._http.cookies.clear()
         async with self._http.stream(method, url, data=form, headers=headers) as answer:
             if answer.headers.get("content-encoding", "identity") != "identity":

@@ -290,7 +290,7 @@ class Courier:
 def pause_of(result: AttemptResult) -> timedelta | None:
     """How long the whole account rests: as long as it asked for, or until somebody has mended its credentials."""
     if (result.error or {}).get("kind") == "auth":
-        log.error("A platform refuses the account's credentials; its queue is held.", error=result.error)
+        log.error("The account's queue is held: its credentials are refused, or its host is not allowed.", error=result.error)
         return AUTH_PAUSE
     if result.outcome is Outcome.RETRY and result.retry_after is not None:
         return timedelta(seconds=result.retry_after)

@@ -10,6 +10,7 @@ import pytest
 from waystate.administration.checks import Checked, check_account, check_integration, check_many
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
+from waystate.egress import open_to_platforms
 from waystate.tenants.model import GenesysIntegration, WhatsAppAccount
 
 Answer = Callable[[httpx2.Request], Any]
@@ -147,3 +148,14 @@ async def test_a_secret_that_is_wrong_now_is_found_although_an_older_token_is_st
         client = GenesysClient(http)
         assert (await check_integration(INTEGRATION, client)).is_ok
         assert not (await check_integration(INTEGRATION, client)).is_ok
+
+
+async def test_an_address_that_may_not_be_called_is_told_with_what_to_do() -> None:
+    elsewhere = "https://relay.example.com"
+    async with open_to_platforms([], timeout=1.0) as http:
+        number = await check_account(ACCOUNT.model_copy(update={"api_url": elsewhere}), GraphClient(http))
+        login = await check_integration(INTEGRATION.model_copy(update={"login_url": elsewhere}), GenesysClient(http))
+    for checked in (number, login):
+        finding = checked.findings[0]
+        assert (finding.verdict, "relay.example.com" in finding.detail) == ("failed", True)
+        assert "EGRESS_HOSTS" in (finding.advice or "")

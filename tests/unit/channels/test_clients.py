@@ -5,6 +5,7 @@ import inspect
 import json
 from base64 import b64decode
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import parse_qs
 
 import httpx2
@@ -13,6 +14,7 @@ import pytest
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.egress import open_to_platforms
 
 SENT = {"messaging_product": "whatsapp", "messages": [{"id": "wamid.A"}]}
 BODY = {"messaging_product": "whatsapp", "to": "1", "type": "text", "text": {"body": "café"}}
@@ -333,3 +335,14 @@ async def test_cancelled_sender_does_not_take_the_login_from_the_others(client, 
 
 def test_secret_does_not_show_in_logs():
     assert "secret:1" not in repr(INTEGRATION)
+
+
+@pytest.mark.parametrize("url", ["https://evil.example/v24.0", "http://graph.facebook.com/v24.0", "https://10.0.0.7/v24.0"])
+async def test_no_token_goes_to_a_host_that_is_not_listed_and_the_account_waits(url: str) -> None:
+    async with open_to_platforms([], timeout=1.0) as http:
+        result = await GraphClient(http).send(api_url=url, phone_number_id="106", access_token="token", body=BODY)
+        token = await GenesysClient(http).send_message(integration=replace(INTEGRATION, login_url=url), body=BODY)
+    for each in (result, token):
+        assert each.outcome is Outcome.FAILED
+        assert (each.error["code"], each.error["kind"]) == ("address_not_allowed", "auth")
+        assert "EGRESS_HOSTS" in each.error["message"]
