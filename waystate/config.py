@@ -33,6 +33,7 @@ _SSL_MODES: dict[DbSsl, str] = {"off": "disable", "require": "require", "verify-
 _ORIGIN = r"(?:https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|http://(?:localhost|127\.0\.0\.1|\[::1\]))(?::[0-9]{1,5})?"
 """As a browser writes it in its Origin header."""
 _HOST_LISTED = r"[A-Za-z0-9_.:-]+(?:/[0-9]{1,3})?"
+_NETWORK = r"[0-9a-fA-F.:]+(?:/[0-9]{1,3})?"
 _GRAPH = "graph.facebook.com"
 _NEED_A_HOST = ("db_port", "db_name", "db_user", "db_password")
 _SCHEMES = {
@@ -93,6 +94,13 @@ class Config(BaseSettings):
         "the origin that browsers reach it under, like https://waystate.example.com",
         "Where an identity provider sends people back to. Unset, single sign-on works on this machine only.",
         pattern=f"^{_ORIGIN}$",
+    )
+    trusted_proxies: str | None = _setting(
+        "TRUSTED_PROXIES",
+        None,
+        "addresses or networks such as 10.2.0.0/16, with commas between",
+        "Reverse proxies in front: what they say in X-Forwarded-For is who calls; else all callers count as one address.",
+        pattern=rf"^{_NETWORK}(\s*,\s*{_NETWORK})*$",
     )
     cors_origins: str | None = _setting(
         "CORS_ORIGINS",
@@ -224,7 +232,7 @@ class Config(BaseSettings):
         "requests/s",
         0,
         1_000_000,
-        "Of one address, a process; leave it 0 behind a proxy, which is one.",
+        "Of one address, a process; behind a proxy set TRUSTED_PROXIES, or it is the only one.",
     )
     refused_rate_limit: float = _number(
         "REFUSED_RATE_LIMIT",
@@ -331,22 +339,26 @@ class Config(BaseSettings):
     @property
     def listed_origins(self) -> tuple[str, ...]:
         """Those of CORS_ORIGINS."""
-        return tuple(each.strip() for each in (self.cors_origins or "").split(",") if each.strip())
+        return tuple(_listed(self.cors_origins))
 
-    @field_validator("egress_hosts")
+    @field_validator("egress_hosts", "trusted_proxies")
     @classmethod
-    def _check_networks(cls, value: str | None) -> str | None:
-        for each in (value or "").split(","):
-            if "/" in each:
-                ip_network(each.strip(), strict=False)
+    def _check_networks(cls, value: str | None, info: ValidationInfo) -> str | None:
+        for each in _listed(value):
+            if "/" in each or info.field_name == "trusted_proxies":
+                ip_network(each)
         return value
+
+    @property
+    def listed_proxies(self) -> list[str]:
+        """Those of TRUSTED_PROXIES."""
+        return _listed(self.trusted_proxies)
 
     @property
     def own_hosts(self) -> tuple[str, ...]:
         """Those of EGRESS_HOSTS, and that of GRAPH_API_URL."""
-        named = [each.strip() for each in (self.egress_hosts or "").split(",") if each.strip()]
         graph = urlsplit(self.graph_api_url).hostname or ""
-        return (*named, *([] if graph == _GRAPH else [graph]))
+        return (*_listed(self.egress_hosts), *([] if graph == _GRAPH else [graph]))
 
     @property
     def own_origins(self) -> tuple[str, ...]:
@@ -429,6 +441,10 @@ def _postgres_url(config: Config) -> str:
 
 def _host(name: str) -> str:
     return f"[{name}]" if ":" in name and not name.startswith("[") else name
+
+
+def _listed(value: str | None) -> list[str]:
+    return [each.strip() for each in (value or "").split(",") if each.strip()]
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

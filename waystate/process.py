@@ -11,6 +11,7 @@ import structlog
 import uvloop
 from granian.constants import Interfaces
 from granian.server.embed import Server
+from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from waystate.app import ALL_ROLES, Waystate, configure_log, open_waystate
 from waystate.config import Config, Role, load_config
@@ -102,21 +103,25 @@ async def _work(config: Config, role: Role) -> None:
         await health.close()
 
 
-def create() -> Service:
+def create() -> Asgi:
     """What Granian's worker of `serve` calls (factory)."""
     return _create("waystate", ALL_ROLES)
 
 
-def create_api() -> Service:
+def create_api() -> Asgi:
     """What Granian's worker of `api` calls (factory)."""
     return _create("api", [Role.API])
 
 
-def _create(name: str, roles: Collection[Role]) -> Service:
+def _create(name: str, roles: Collection[Role]) -> Asgi:
     die_with_parent()
     config = load_config()
     _configure_log(config, name)
-    return Service(config, roles)
+    service = Service(config, roles)
+    if not config.listed_proxies:
+        return service
+    wrapped: Asgi = wrap_asgi_with_proxy_headers(service, config.listed_proxies)
+    return wrapped
 
 
 def _configure_log(config: Config, name: str) -> None:
