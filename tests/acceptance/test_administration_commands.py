@@ -1,41 +1,18 @@
 """`waystate keys` and `waystate audit`, beside a server that knows nothing of them."""
 
-import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.acceptance.credentials import bearing
-from tests.acceptance.installation import MASTER_KEY, TENANT, Installation, envelope, installed, until
+from tests.acceptance.installation import TENANT, envelope, installed, until
+from tests.acceptance.terminal import Terminal, beside
 from tests.databases import Databases
 
 
-@dataclass
-class Machine:
-    place: Installation
-    environment: dict[str, str]
-
-    async def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, output, and what went to the terminal."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "waystate", *arguments),
-            env=self.environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate()
-        return process.returncode or 0, output.decode(), errors.decode()
-
-    async def output(self, *arguments: str) -> str:
-        code, output, errors = await self.run(*arguments)
-        assert code == 0, errors
-        return output.strip()
-
+class Machine(Terminal):
     async def status(self, key: str) -> int:
         return (await self.place.http.get("/v1/dead-letters", headers=bearing(key))).status_code
 
@@ -46,8 +23,7 @@ async def machine(databases: Databases, tmp_path_factory: pytest.TempPathFactory
     with databases.fresh() as url:
         async with installed(url, home, TRUSTED_MODE="off") as place:
             await place.add_tenant()
-            settings = {"WAYSTATE_HOME": str(home), "DATABASE_URL": url, "WAYSTATE_MASTER_KEY": MASTER_KEY}
-            yield Machine(place, {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings})
+            yield Machine(place, beside(url, home))
 
 
 async def test_a_key_is_made_listed_rotated_and_revoked(machine: Machine) -> None:

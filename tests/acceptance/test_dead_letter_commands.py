@@ -1,50 +1,29 @@
 """`waystate dlq`, beside a server that knows nothing of it: what it replays is relayed and delivered all the same."""
 
-import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.acceptance.installation import (
-    MASTER_KEY,
     NUMBER,
     TENANT,
-    Installation,
     customer_message,
     envelope,
     installed_with_far_sides,
     until,
 )
+from tests.acceptance.terminal import Terminal, beside
 from tests.databases import Databases
 
 
-@dataclass
-class Desk:
-    place: Installation
-    environment: dict[str, str]
-
-    async def run(self, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-        """Exit code, output, and what went to the terminal."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "waystate", "dlq", *arguments),
-            env=self.environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate(stdin)
-        return process.returncode or 0, output.decode(), errors.decode()
+class Desk(Terminal):
+    command = ("dlq",)
 
     async def listed(self, *filters: str) -> list[dict[str, Any]]:
-        code, output, errors = await self.run("list", TENANT, "--json", *filters)
-        assert code == 0, errors
-        items: list[dict[str, Any]] = json.loads(output)["items"]
+        items: list[dict[str, Any]] = (await self.told("list", TENANT, *filters))["items"]
         return items
 
 
@@ -53,8 +32,7 @@ async def desk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
     home = tmp_path_factory.mktemp("home")
     with databases.fresh() as url:
         async with installed_with_far_sides(url, home, agent_reply_share=0.0) as place:
-            settings = {"WAYSTATE_HOME": str(home), "DATABASE_URL": url, "WAYSTATE_MASTER_KEY": MASTER_KEY}
-            yield Desk(place, {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings})
+            yield Desk(place, beside(url, home))
 
 
 async def bury(desk: Desk, *wamids: str) -> None:

@@ -1,30 +1,21 @@
 """`waystate secrets` beside a server that runs, and starts that are refused for lack of a key."""
 
-import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.acceptance.installation import MASTER_KEY, Installation, customer_message, envelope, installed
 from tests.acceptance.served import free_port
+from tests.acceptance.terminal import run_command
 from waystate.vault import key_id
 
 OLD, NEW = bytes.fromhex(MASTER_KEY), b"n" * 32
 
 
 async def run(url: str, home: Path, *arguments: str, **settings: str) -> tuple[int, str, str]:
-    """Exit code, output, and what went to the terminal."""
-    environment = {"PATH": os.environ["PATH"], "WAYSTATE_HOME": str(home), "DATABASE_URL": url, "PORT": str(free_port())}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "waystate", *arguments),
-        env=environment | settings,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await process.communicate()
-    return process.returncode or 0, output.decode(), errors.decode()
+    """As `run_command`, with the settings of a start in the environment."""
+    environment = {"WAYSTATE_HOME": str(home), "DATABASE_URL": url, "PORT": str(free_port())}
+    return await run_command(environment | settings, *arguments)
 
 
 async def status(url: str, home: Path, **settings: str) -> dict[str, Any]:

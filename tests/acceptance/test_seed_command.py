@@ -1,22 +1,18 @@
 """`waystate seed`, beside a server: what it makes is found like any other, and nobody is sent anything."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests.acceptance.installation import (
-    MASTER_KEY,
     TENANT,
-    Installation,
     customer_message,
     envelope,
     installed_with_far_sides,
 )
+from tests.acceptance.terminal import Terminal, beside
 from tests.databases import Databases
 
 UNTOUCHED = {"audit_log"}
@@ -26,26 +22,11 @@ OTHER = "quiet"
 """A tenant without a number."""
 
 
-@dataclass
-class Desk:
-    place: Installation
-    environment: dict[str, str]
-
-    async def run(self, *arguments: str, tenant: str = TENANT) -> tuple[int, str, str]:
-        """Exit code, output, and what went to the terminal."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "waystate", "seed", tenant, *arguments),
-            env=self.environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate()
-        return process.returncode or 0, output.decode(), errors.decode()
+class Desk(Terminal):
+    command = ("seed",)
 
     async def seed(self, *arguments: str, tenant: str = TENANT) -> str:
-        code, output, errors = await self.run(*arguments, tenant=tenant)
-        assert code == 0, errors
-        return output
+        return await self.output(tenant, *arguments)
 
     async def counts(self) -> dict[str, int]:
         return {name: count for name, count in (await self.place.counts()).items() if name not in UNTOUCHED}
@@ -63,8 +44,7 @@ async def desk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
     home = tmp_path_factory.mktemp("home")
     with databases.fresh() as url:
         async with installed_with_far_sides(url, home, agent_reply_share=0.0) as place:
-            settings = {"WAYSTATE_HOME": str(home), "DATABASE_URL": url, "WAYSTATE_MASTER_KEY": MASTER_KEY}
-            yield Desk(place, {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings})
+            yield Desk(place, beside(url, home))
 
 
 async def test_what_it_makes_answers_look_ups_and_traces_and_none_of_it_is_sent(desk: Desk) -> None:
@@ -130,7 +110,7 @@ async def test_real_customers_are_not_mixed_with_sample_data_unless_that_is_mean
     await desk.place.post_meta(envelope(customer_message("wamid.real", "15550100001")))
     await desk.place.settled()
     before = await desk.counts()
-    code, _, errors = await desk.run(*SMALL)
+    code, _, errors = await desk.run(TENANT, *SMALL)
     assert code == 2
     assert "--force" in errors
     assert await desk.counts() == before
@@ -167,7 +147,7 @@ async def test_a_tenant_without_a_number_and_its_neighbours(desk: Desk) -> None:
     ],
 )
 async def test_a_wrong_word_is_explained(desk: Desk, tenant: str, arguments: tuple[str, ...], said: str) -> None:
-    code, _, errors = await desk.run(*arguments, tenant=tenant)
+    code, _, errors = await desk.run(tenant, *arguments)
     assert code == 2
     assert said in errors
     assert "Traceback" not in errors

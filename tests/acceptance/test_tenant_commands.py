@@ -1,17 +1,14 @@
 """`waystate tenant`, beside a server that knows nothing of it."""
 
-import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.installation import MASTER_KEY, NUMBER, TENANT, WEBHOOK_SECRET, Installation, installed
+from tests.acceptance.installation import NUMBER, TENANT, WEBHOOK_SECRET, installed
+from tests.acceptance.terminal import Terminal, beside
 from tests.databases import Databases
 from waystate.ids import PLATFORM
 
@@ -43,27 +40,8 @@ FILE: dict[str, Any] = {
 }
 
 
-@dataclass
-class Terminal:
-    place: Installation
-    environment: dict[str, str]
-
-    async def run(self, *arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
-        """Exit code, output, and what went to the terminal."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "waystate", "tenant", *arguments),
-            env=self.environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate(stdin)
-        return process.returncode or 0, output.decode(), errors.decode()
-
-    async def json(self, *arguments: str) -> Any:
-        code, output, errors = await self.run(*arguments, "--json")
-        assert code == 0, errors
-        return json.loads(output)
+class Desk(Terminal):
+    command = ("tenant",)
 
     async def audited(self, tenant: str) -> list[tuple[str, Any]]:
         rows = await self.place.rows(
@@ -74,34 +52,28 @@ class Terminal:
 
 
 @pytest.fixture
-async def terminal(databases: Databases, tmp_path: Path) -> AsyncIterator[Terminal]:
+async def terminal(databases: Databases, tmp_path: Path) -> AsyncIterator[Desk]:
     with databases.fresh() as url:
         async with installed(url, tmp_path) as place:
             await place.add_tenant()
-            settings = {
-                "WAYSTATE_HOME": str(tmp_path),
-                "DATABASE_URL": url,
-                "WAYSTATE_MASTER_KEY": MASTER_KEY,
-                "EGRESS_HOSTS": "127.0.0.1",
-            }
-            yield Terminal(place, {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings})
+            yield Desk(place, beside(url, tmp_path) | {"EGRESS_HOSTS": "127.0.0.1, localhost"})
 
 
-async def test_a_tenant_from_its_first_to_its_last_day(terminal: Terminal) -> None:
-    made = await terminal.json("create", "globex", "--name", "Globex", "--quota", "messages_per_second=20")
+async def test_a_tenant_from_its_first_to_its_last_day(terminal: Desk) -> None:
+    made = await terminal.told("create", "globex", "--name", "Globex", "--quota", "messages_per_second=20")
     assert (made["status"], made["quotas"]["messages_per_second"]) == ("active", 20)
-    listed = await terminal.json("list")
+    listed = await terminal.told("list")
     assert [each["id"] for each in listed["items"]] == [TENANT, "globex"]
-    changed = await terminal.json("set", "globex", "--setting", "mapping_ttl=PT1H", "--quota", "messages_per_second=")
+    changed = await terminal.told("set", "globex", "--setting", "mapping_ttl=PT1H", "--quota", "messages_per_second=")
     assert (changed["settings"]["mapping_ttl"], changed["quotas"]["messages_per_second"]) == ("PT1H", None)
     code, _, errors = await terminal.run("delete", "globex", "--yes")
     assert (code, "Suspend it first" in errors) == (2, True)
-    assert (await terminal.json("suspend", "globex"))["status"] == "suspended"
-    assert (await terminal.json("resume", "globex"))["status"] == "active"
-    await terminal.json("suspend", "globex")
+    assert (await terminal.told("suspend", "globex"))["status"] == "suspended"
+    assert (await terminal.told("resume", "globex"))["status"] == "active"
+    await terminal.told("suspend", "globex")
     code, output, _ = await terminal.run("delete", "globex", stdin=b"n\n")
     assert (code, "for good?" in output) == (1, True)
-    assert await terminal.json("delete", "globex", "--yes") == {"id": "globex", "done": True, "deleted": {}}
+    assert await terminal.told("delete", "globex", "--yes") == {"id": "globex", "done": True, "deleted": {}}
     code, _, errors = await terminal.run("show", "globex")
     assert (code, "There is no tenant 'globex'" in errors) == (2, True)
     assert await terminal.audited(PLATFORM) == [
@@ -115,7 +87,7 @@ async def test_a_tenant_from_its_first_to_its_last_day(terminal: Terminal) -> No
     ]
 
 
-async def test_applying_a_file_is_on_record_once_and_keeps_quotas_and_status(terminal: Terminal, tmp_path: Path) -> None:
+async def test_applying_a_file_is_on_record_once_and_keeps_quotas_and_status(terminal: Desk, tmp_path: Path) -> None:
     file = tmp_path / "initech.json"
     file.write_text(json.dumps(FILE))
     for _ in range(2):
@@ -124,12 +96,12 @@ async def test_applying_a_file_is_on_record_once_and_keeps_quotas_and_status(ter
         assert output == "Tenant initech has 1 WhatsApp numbers and 1 Genesys integrations.\n"
     assert await terminal.audited(PLATFORM) == [("tenant.created", None), ("meta_app.created", None)]
     assert await terminal.audited("initech") == [("integration.created", None), ("account.created", None)]
-    await terminal.json("set", "initech", "--quota", "websocket_connections=7")
-    await terminal.json("suspend", "initech")
+    await terminal.told("set", "initech", "--quota", "websocket_connections=7")
+    await terminal.told("suspend", "initech")
     account = FILE["whatsapp_accounts"][0] | {"access_token": "another-token"}
     file.write_text(json.dumps(FILE | {"tenant": FILE["tenant"] | {"name": "Inc"}, "whatsapp_accounts": [account]}))
     assert (await terminal.run("apply", str(file)))[0] == 0
-    shown = await terminal.json("show", "initech")
+    shown = await terminal.told("show", "initech")
     assert (shown["name"], shown["status"], shown["quotas"]["websocket_connections"]) == ("Inc", "suspended", 7)
     assert (await terminal.audited("initech"))[2:] == [("account.changed", ["access_token"])]
     assert (await terminal.audited(PLATFORM))[-1] == ("tenant.changed", ["name"])
@@ -138,7 +110,7 @@ async def test_applying_a_file_is_on_record_once_and_keeps_quotas_and_status(ter
     assert (code, "A file sets no status" in errors) == (2, True)
 
 
-async def test_what_is_shown_holds_no_secret_and_a_check_fails_loudly(terminal: Terminal, tmp_path: Path) -> None:
+async def test_what_is_shown_holds_no_secret_and_a_check_fails_loudly(terminal: Desk, tmp_path: Path) -> None:
     file = tmp_path / "initech.json"
     file.write_text(json.dumps(FILE))
     assert (await terminal.run("apply", str(file)))[0] == 0
@@ -170,9 +142,9 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
 ]
 
 
-async def test_a_wrong_command_is_explained_and_changes_nothing(terminal: Terminal) -> None:
+async def test_a_wrong_command_is_explained_and_changes_nothing(terminal: Desk) -> None:
     for arguments, said in WRONG:
         code, output, errors = await terminal.run(*arguments)
         assert (code, output, said in errors, "Traceback" in errors) == (2, "", True, False), (arguments, errors)
     assert await terminal.audited(PLATFORM) == []
-    assert NUMBER in json.dumps(await terminal.json("show", TENANT))
+    assert NUMBER in json.dumps(await terminal.told("show", TENANT))

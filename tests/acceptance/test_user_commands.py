@@ -1,43 +1,20 @@
 """`waystate user`, beside a server: the first administrator, and what an operator does to people."""
 
-import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from tests.acceptance.installation import MASTER_KEY, Installation, installed, until
+from tests.acceptance.installation import installed, until
 from tests.acceptance.staff import PASSWORD, accept, enter, log_in, send
+from tests.acceptance.terminal import Terminal, beside
 from tests.databases import Databases
 
 A, B = "tenant-a", "tenant-b"
 
 
-@dataclass
-class Desk:
-    place: Installation
-    environment: dict[str, str]
-
-    async def run(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
-        """Exit code, output, and what went to the terminal."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "waystate", "user", *arguments),
-            env=self.environment,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await process.communicate(stdin.encode())
-        return process.returncode or 0, output.decode(), errors.decode()
-
-    async def told(self, *arguments: str, stdin: str = "") -> Any:
-        code, output, errors = await self.run(*arguments, "--json", stdin=stdin)
-        assert code == 0, errors
-        return json.loads(output)
+class Desk(Terminal):
+    command = ("user",)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +24,7 @@ async def desk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
         async with installed(url, home, TRUSTED_MODE="off") as place:
             for number, tenant in enumerate((A, B)):
                 await place.add_tenant(tenant, number=str(number), integration=f"integration-{tenant}")
-            settings = {"WAYSTATE_HOME": str(home), "DATABASE_URL": url, "WAYSTATE_MASTER_KEY": MASTER_KEY}
-            yield Desk(place, {"PATH": os.environ["PATH"], "COLUMNS": "200", **settings})
+            yield Desk(place, beside(url, home))
 
 
 async def test_the_first_person_of_the_platform_and_of_a_tenant_come_from_the_command_line(desk: Desk) -> None:
