@@ -56,7 +56,7 @@ SIMULATED: dict[str, Any] = {
     "genesys_retry_interval": 0.05,
 }
 
-_UNFINISHED = """
+UNFINISHED = """
 SELECT (SELECT count(*) FROM webhook_ledger WHERE state = 'pending')
     + (SELECT coalesce(sum(h.position - coalesce(c.position, 0)), 0)::bigint FROM sink_cursors h
         LEFT JOIN sink_cursors c ON c.tenant_id = h.tenant_id AND c.sink = 'deliveries' WHERE h.sink = 'head')
@@ -125,7 +125,7 @@ class Installation:
         """Nothing is pending any more: every body worked, every event relayed, every delivery finished."""
 
         async def is_done() -> bool:
-            return bool(await self.value(_UNFINISHED) == 0)
+            return bool(await self.value(UNFINISHED) == 0)
 
         await until(is_done, timeout=timeout)
 
