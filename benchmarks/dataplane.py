@@ -113,6 +113,7 @@ def measure(rig: Rig, options: Options, findings: Findings) -> None:
                 if row.topic == "lookups":
                     # While the other side had its turn, what was remembered for seconds was forgotten.
                     side.run(row, options.warm_up)
+                    side.settle()
                 side.runs.append(side.run(row, options.seconds))
                 side.settle()
         findings.add(*_figures(row, *(side.runs for side in sides)))
