@@ -16,7 +16,7 @@ JsonObject = dict[str, Any]
 TOO_DEEP = "not usable JSON: it is nested more than 200 levels deep"
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
 _LONG_INTEGER = 18
-_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89abAB])|[\[:,]\s*-?(?:\d{17}|\d[\d.]*[eE]\+?\d{3}|NaN|I)")
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[\[:,]\s*-?(?:\d{17}|\d[\d.]*[eE]\+?\d{3}|NaN|I)")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 

@@ -118,3 +118,10 @@ def assert_storable(document: Any) -> None:
         case list():
             for value in document:
                 assert_storable(value)
+
+
+@pytest.mark.parametrize("half", ["\\ud800", "\\uDBFF", "\\udc00", "\\uDFFF", "\\udc00\\ud800"])
+def test_half_a_character_is_replaced_and_the_rest_is_kept(half: str) -> None:
+    document = parse(f'{{"{half}": "{half}x"}}'.encode())
+    assert_storable(document)
+    assert [value[-1] for value in document.values()] == ["x"]
