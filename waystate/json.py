@@ -16,7 +16,7 @@ JsonObject = dict[str, Any]
 TOO_DEEP = "not usable JSON: it is nested more than 200 levels deep"
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
 _LONG_INTEGER = 18
-_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[\[:,]\s*-?(?:\d{17}|\d[\d.]*[eE]\+?\d{3}|NaN|I)")
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|(?:^|[\[:,])\s*-?(?:\d{17}|\d[\d.]*[eE]\+?\d{3}|NaN|I)")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -33,7 +33,9 @@ def parse(body: bytes) -> Any:
         try:
             return pydantic_core.from_json(body, allow_inf_nan=False)
         except ValueError as error:
-            raise Unreadable(TOO_DEEP if "recursion limit" in str(error) else f"not valid JSON: {error}") from None
+            # What else the fast parser does not take, the careful one judges.
+            if "recursion limit" in str(error):
+                raise Unreadable(TOO_DEEP) from None
     return _parse_carefully(body)
 
 

@@ -125,3 +125,11 @@ def test_half_a_character_is_replaced_and_the_rest_is_kept(half: str) -> None:
     document = parse(f'{{"{half}": "{half}x"}}'.encode())
     assert_storable(document)
     assert [value[-1] for value in document.values()] == ["x"]
+
+
+@pytest.mark.parametrize(
+    ("body", "document"),
+    [(b"Infinity", None), (b" -Infinity", None), (b"NaN", None), (b" " + b"9" * 30, "9" * 30), (b"1e999", None)],
+)
+def test_a_document_that_is_one_number_is_made_storable_too(body: bytes, document: Any) -> None:
+    assert parse(body) == document
