@@ -161,11 +161,12 @@ class _Network(httpcore2.AsyncNetworkBackend):
 
 class _Transport(httpx2.AsyncHTTPTransport):
     def __init__(self, judge: Judge, limits: httpx2.Limits, resolve: Resolve) -> None:
-        super().__init__(limits=limits)
+        context = httpx2.create_ssl_context()
+        super().__init__(verify=context, limits=limits)
         self._judge = judge
         # As the parent makes it, but for the network.
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
+            ssl_context=context,
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
