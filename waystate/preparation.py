@@ -17,7 +17,7 @@ def prepare() -> None:
     url = database_url(config)
     if config.database_url is None and not asyncio.run(_is_current(url)):
         migrations.upgrade(url)
-    asyncio.run(with_database(config, _check))
+    asyncio.run(with_database(config, lambda db: check_database(db, connections=config.db_pool_size)))
 
 
 def migrate(action: str, target: str | None) -> None:
@@ -30,10 +30,6 @@ def migrate(action: str, target: str | None) -> None:
         migrations.downgrade(url, target or "-1")
     state = migrations.status(url)
     print(f"At revision {state.current or 'none'}; newest is {state.head}; pending: {', '.join(state.pending) or 'nothing'}.")
-
-
-async def _check(db: Database) -> None:
-    await check_database(db, connections=load_config().db_pool_size)
 
 
 async def _is_current(url: str) -> bool:
