@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Literal, NamedTuple
 
-from waystate.channels.attempts import Kind
+from waystate.channels.attempts import NOT_ALLOWED, Kind
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.whatsapp.client import GraphClient
@@ -119,9 +119,9 @@ def _callback(integration: GenesysIntegration, url: str | None) -> list[Finding]
 
 def _why_no_number(account: WhatsAppAccount, answer: AttemptResult) -> tuple[str, str]:
     error = answer.error or {}
+    if error.get("code") == NOT_ALLOWED:
+        return _why_not_called(error)
     match error.get("code"), error.get("kind"):
-        case "address_not_allowed", _:
-            return _why_not_called(answer)
         case 190, _:
             return (
                 "WhatsApp does not accept the access token.",
@@ -141,9 +141,10 @@ def _why_no_number(account: WhatsAppAccount, answer: AttemptResult) -> tuple[str
 
 
 def _why_no_login(integration: GenesysIntegration, answer: AttemptResult) -> tuple[str, str]:
-    if (answer.error or {}).get("code") == "address_not_allowed":
-        return _why_not_called(answer)
-    if (answer.error or {}).get("kind") == Kind.AUTH:
+    error = answer.error or {}
+    if error.get("code") == NOT_ALLOWED:
+        return _why_not_called(error)
+    if error.get("kind") == Kind.AUTH:
         return (
             "Genesys does not accept the OAuth client.",
             f"Correct client_id and client_secret; and the region, if the organisation is not in {integration.region}.",
@@ -166,9 +167,9 @@ def _why_no_integration(integration: GenesysIntegration, answer: AttemptResult) 
     return _why_nothing(answer, integration.api_url)
 
 
-def _why_not_called(answer: AttemptResult) -> tuple[str, str]:
+def _why_not_called(error: JsonObject) -> tuple[str, str]:
     """Nothing was sent, so it looks the same whichever platform it is."""
-    what, _, advice = str((answer.error or {}).get("message")).partition(". ")
+    what, _, advice = str(error["message"]).partition(". ")
     return f"{what}.", advice
 
 

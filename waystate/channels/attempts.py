@@ -30,6 +30,8 @@ class Kind(StrEnum):
     REQUEST = "request"
 
 
+NOT_ALLOWED = "address_not_allowed"
+"""The `code` of a host that may not be called."""
 _LONGEST_WAIT_S = 86_400.0  # after a day a delivery is given up anyway
 _NEVER_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _NEVER_SENDABLE = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
@@ -54,7 +56,7 @@ async def _call(http: httpx2.AsyncClient, method: str, url: str, **content: Any)
         return _without_credentials(await http.send(request), request)
     except NotAllowed as error:
         # As with a refused token, somebody must mend a setting, and until then the account's queue waits.
-        message = {"code": "address_not_allowed", "message": str(error), "kind": Kind.AUTH.value}
+        message = {"code": NOT_ALLOWED, "message": str(error), "kind": Kind.AUTH.value}
         return AttemptResult(outcome=Outcome.FAILED, error=message)
     except _NEVER_SENDABLE as error:
         return _not_sendable(error)
