@@ -17,7 +17,8 @@ from waystate.app import ALL_ROLES, Waystate, configure_log, open_waystate
 from waystate.config import Config, Role, load_config
 from waystate.errors import ConfigError
 from waystate.parentage import die_with_parent
-from waystate.web.asgi import Asgi, Receive, Scope, Send
+from waystate.web.asgi import Asgi, Scope, Send
+from waystate.web.bodies import Receive
 
 logger = structlog.get_logger()
 

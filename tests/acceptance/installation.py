@@ -24,7 +24,8 @@ from waystate.simulator.webhooks import base64_signature, hex_signature
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, GenesysLimits, MetaApp, Tenant, TenantSettings, WhatsAppAccount
 from waystate.vault import load_vault, vault_of
-from waystate.web.asgi import Lane, Receive, Scope, Send
+from waystate.web.asgi import Lane, Scope, Send
+from waystate.web.bodies import Receive
 
 MASTER_KEY = "0f" * 32
 VAULT = vault_of(bytes.fromhex(MASTER_KEY))

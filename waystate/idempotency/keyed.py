@@ -39,7 +39,8 @@ from waystate.idempotency.model import (
 )
 from waystate.ids import TenantId
 from waystate.vault import Unsealable, Vault, aad
-from waystate.web.asgi import Asgi, ClientGone, Message, Receive, Request, Scope, Send
+from waystate.web.asgi import Asgi, Request, Scope, Send
+from waystate.web.bodies import Bodies, ClientGone, Message, Receive
 from waystate.web.problems import Answers, OnError, refusal_of, render_problem
 
 log = structlog.get_logger()
@@ -141,7 +142,7 @@ class Keyed:
         self._on_error = on_error
         self._secret = secret
         self._max_body = max_body
-        self._read_timeout = read_timeout
+        self._bodies = Bodies(read_timeout)
         self._answers = answers
         self._under_way: dict[tuple[TenantId, str], bytes] = {}
 
@@ -168,7 +169,7 @@ class Keyed:
 
     async def _respond(self, scope: Scope, receive: Receive, keys: list[bytes], operation: Operation) -> tuple[Answer, bool]:
         """The answer, and whether it is one that the application does not know of."""
-        request = Request(scope, receive, read_timeout=self._read_timeout)
+        request = Request(scope, receive, bodies=self._bodies)
         facts = facts_of(scope)
         if self._guard.waits_for_a_name(facts):
             facts = _with_tenant_of(facts, await request.body(self._max_body))

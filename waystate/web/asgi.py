@@ -4,67 +4,45 @@ A request costs one or two dict look-ups before its handler runs. Measured ceili
 no header dict and no validation layer is made for a request here.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 
-from waystate.errors import NotFound, TooLarge, Unavailable
+from waystate.errors import NotFound, TooLarge
 from waystate.json import clean_text
+from waystate.web.bodies import Bodies, ClientGone, Message, Receive, too_large
 from waystate.web.problems import (
-    BODY_TOO_LARGE,
     UNMATCHED,
     Answers,
     Headers,
     MethodNotAllowed,
     OnError,
-    TooSlow,
     refusal_of,
     render_problem,
 )
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_HEADERS: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 TEXT_HEADERS: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 _LONGEST_LENGTH = 18
-HELD = 64 * 2**20
-"""Bytes of all bodies together that are still arriving; callers without a credential must not fill the memory with them."""
-
-
-class ClientGone(Exception):
-    """The client hung up in the middle of its body: nobody is left to answer."""
-
-
-class Held:
-    """Of all requests of a lane."""
-
-    __slots__ = ("size",)
-
-    def __init__(self) -> None:
-        self.size = 0
 
 
 class Request:
     """`tail` is the path's last parameter, percent-decoded; a `+` in a path is a plus."""
 
-    __slots__ = ("_body", "_held", "_read_timeout", "_receive", "scope", "tail")
+    __slots__ = ("_bodies", "_body", "_receive", "scope", "tail")
 
-    def __init__(
-        self, scope: Scope, receive: Receive, tail: str = "", read_timeout: float | None = None, held: Held | None = None
-    ) -> None:
+    def __init__(self, scope: Scope, receive: Receive, tail: str = "", bodies: Bodies | None = None) -> None:
         self.scope = scope
         self.tail = tail
         self._receive = receive
-        self._read_timeout = read_timeout
         self._body: bytes | None = None
-        self._held = held or Held()
+        self._bodies = bodies or Bodies()
 
     @property
     def method(self) -> str:
@@ -100,42 +78,9 @@ class Request:
         """The whole body, of at most `limit` bytes. Raises TooLarge without reading on, TooSlow, ClientGone."""
         if self._body is None:
             if _declares_over(self, limit):
-                raise _too_large(limit)
-            try:
-                async with asyncio.timeout(self._read_timeout):
-                    self._body = await self._read(limit)
-            except TimeoutError:
-                detail = f"The body did not arrive within {self._read_timeout} s. Send it again over a faster connection."
-                raise TooSlow("body_too_slow", detail) from None
+                raise too_large(limit)
+            self._body = await self._bodies.read(self._receive, limit)
         return self._body
-
-    async def _read(self, limit: int) -> bytes:
-        message = await self._receive()
-        chunk: bytes = message.get("body", b"")
-        if message["type"] == "http.request" and not message.get("more_body", False) and len(chunk) <= limit:
-            return bytes(chunk)
-        return await self._read_on(message, limit)
-
-    async def _read_on(self, message: Message, limit: int) -> bytes:
-        chunks: list[bytes] = []
-        size, held = 0, self._held
-        try:
-            while True:
-                if message["type"] != "http.request":
-                    raise ClientGone
-                chunk = message.get("body", b"")
-                chunks.append(chunk)
-                size += len(chunk)
-                held.size += len(chunk)
-                if size > limit:
-                    raise _too_large(limit)
-                if held.size > max(HELD, limit):
-                    raise Unavailable("too_many_bodies", "Too much is arriving at once. Send the same again.", retry_after=1.0)
-                if not message.get("more_body", False):
-                    return b"".join(chunks)
-                message = await self._receive()
-        finally:
-            held.size -= size
 
 
 class Response:
@@ -169,16 +114,15 @@ class Lane:
     A path with more parts than the lane's own (`/state/mapping/a/b`) is the fallback's.
     """
 
-    __slots__ = ("_answers", "_exact", "_fallback", "_held", "_on_error", "_prefixed", "_read_timeout", "operations")
+    __slots__ = ("_answers", "_bodies", "_exact", "_fallback", "_on_error", "_prefixed", "operations")
 
     def __init__(
         self, routes: Iterable[Route], fallback: Asgi, on_error: OnError, *, read_timeout: float, answers: Answers | None = None
     ) -> None:
         self._fallback = fallback
         self._on_error = on_error
-        self._read_timeout = read_timeout
+        self._bodies = Bodies(read_timeout)
         self._answers = {} if answers is None else answers
-        self._held = Held()
         self._exact: dict[str, dict[str, tuple[Handler, str]]] = {}
         self._prefixed: dict[str, dict[str, tuple[Handler, str]]] = {}
         self.operations: list[tuple[str, str]] = []
@@ -210,7 +154,7 @@ class Lane:
         operation = UNMATCHED
         try:
             handler, operation = self._choose(methods, scope["method"], tail)
-            response = await handler(Request(scope, receive, tail or "", self._read_timeout, self._held))
+            response = await handler(Request(scope, receive, tail or "", self._bodies))
         except ClientGone:
             return None
         except Exception as error:
@@ -262,7 +206,7 @@ class BodyLimit:
                 message = await receive()
                 size += len(message.get("body", b""))
             if size > self._limit:
-                raise HTTPException(TooLarge.status, _too_large(self._limit).detail)
+                raise HTTPException(TooLarge.status, too_large(self._limit).detail)
             return message
 
         return await self._app(scope, counted, send)
@@ -279,7 +223,3 @@ async def _send(scope: Scope, send: Send, response: Response) -> None:
 def _declares_over(request: Request, limit: int) -> bool:
     declared = request.header(b"content-length") or b""
     return declared.isdigit() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit)
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(BODY_TOO_LARGE, f"The body may have at most {limit} bytes. Send less at once.", limit=limit)

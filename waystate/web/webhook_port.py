@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from waystate.errors import NotFound
-from waystate.web.asgi import Lane, Receive, Request, Response, Route, Scope, Send, json_response
+from waystate.web.asgi import Lane, Request, Response, Route, Scope, Send, json_response
+from waystate.web.bodies import Receive
 from waystate.web.problems import UNMATCHED, Answers, OnError, render_problem
 
 

@@ -1,0 +1,108 @@
+"""Reading the bodies of requests: each within its size and its time, all of them together within the memory they may hold."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from waystate.errors import TooLarge, Unavailable
+from waystate.web.problems import BODY_TOO_LARGE, TooSlow
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+HELD = 64 * 2**20
+"""Bytes of all bodies together that are still arriving; callers without a credential must not fill the memory with them."""
+_LOOK = 1.0
+"""Seconds between looks for bodies that are late, at most; a shorter time to read is looked at four times."""
+
+
+class ClientGone(Exception):
+    """The client hung up in the middle of its body: nobody is left to answer."""
+
+
+class Bodies:
+    """Of one lane. One timer watches all that are arriving: one each costs a small request more than the reading itself."""
+
+    __slots__ = ("_arriving", "_held", "_timeout", "_timer")
+
+    def __init__(self, timeout: float | None = None) -> None:
+        self._timeout = timeout
+        self._held = 0
+        self._arriving: set[_Arrival] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def read(self, receive: Receive, limit: int) -> bytes:
+        """The whole body, of at most `limit` bytes. Raises TooLarge without reading on, TooSlow, ClientGone."""
+        if self._timeout is None:
+            return await self._read(receive, limit)
+        arrival = self._expect(self._timeout)
+        try:
+            return await self._read(receive, limit)
+        except asyncio.CancelledError:
+            if arrival.is_late and arrival.task.uncancel() == 0:
+                detail = f"The body did not arrive within {self._timeout} s. Send it again over a faster connection."
+                raise TooSlow("body_too_slow", detail) from None
+            raise
+        finally:
+            self._arriving.discard(arrival)
+
+    def _expect(self, timeout: float) -> "_Arrival":
+        task = asyncio.current_task()
+        assert task is not None, "a lane's requests are tasks of their own"
+        loop = asyncio.get_running_loop()
+        arrival = _Arrival(task, loop.time() + timeout)
+        self._arriving.add(arrival)
+        if self._timer is None:
+            self._timer = loop.call_later(min(_LOOK, timeout / 4), self._look, loop, timeout)
+        return arrival
+
+    def _look(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
+        now = loop.time()
+        for arrival in self._arriving:
+            if arrival.until <= now and not arrival.is_late:
+                arrival.is_late = True
+                arrival.task.cancel()
+        self._timer = loop.call_later(min(_LOOK, timeout / 4), self._look, loop, timeout) if self._arriving else None
+
+    async def _read(self, receive: Receive, limit: int) -> bytes:
+        message = await receive()
+        chunk: bytes = message.get("body", b"")
+        if message["type"] == "http.request" and not message.get("more_body", False) and len(chunk) <= limit:
+            return bytes(chunk)
+        return await self._read_on(message, receive, limit)
+
+    async def _read_on(self, message: Message, receive: Receive, limit: int) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                if message["type"] != "http.request":
+                    raise ClientGone
+                chunk = message.get("body", b"")
+                chunks.append(chunk)
+                size += len(chunk)
+                self._held += len(chunk)
+                if size > limit:
+                    raise too_large(limit)
+                if self._held > max(HELD, limit):
+                    raise Unavailable("too_many_bodies", "Too much is arriving at once. Send the same again.", retry_after=1.0)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+                message = await receive()
+        finally:
+            self._held -= size
+
+
+class _Arrival:
+    """`until` is by the loop's clock."""
+
+    __slots__ = ("is_late", "task", "until")
+
+    def __init__(self, task: "asyncio.Task[Any]", until: float) -> None:
+        self.task = task
+        self.until = until
+        self.is_late = False
+
+
+def too_large(limit: int) -> TooLarge:
+    return TooLarge(BODY_TOO_LARGE, f"The body may have at most {limit} bytes. Send less at once.", limit=limit)
