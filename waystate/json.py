@@ -16,6 +16,8 @@ JsonObject = dict[str, Any]
 TOO_DEEP = "not usable JSON: it is nested more than 200 levels deep"
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=str)
 _LONG_INTEGER = 18
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG_NUMBERS = (b"0" * 17, b"0e000", b"0E000", b"0e+000", b"0E+000")
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|(?:^|[\[:,])\s*-?(?:\d{17}|\d[\d.]*[eE]\+?\d{3}|NaN|I)")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -29,7 +31,7 @@ def parse(body: bytes) -> Any:
 
     NUL characters and lone surrogates become U+FFFD, NaN and infinities null, integers beyond 64 bits strings.
     """
-    if _SUSPECT.search(body) is None:
+    if not _is_suspect(body):
         try:
             return pydantic_core.from_json(body, allow_inf_nan=False)
         except ValueError as error:
@@ -49,6 +51,14 @@ def dump(document: Any) -> str:
 
 def clean_text(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _is_suspect(body: bytes) -> bool:
+    """Most bodies have none of the marks, and looking for those costs a tenth of what looking for their places does."""
+    digits = body.translate(_DIGITS)
+    if b"\\u" not in body and not any(mark in digits for mark in _LONG_NUMBERS):
+        return False
+    return _SUSPECT.search(body) is not None
 
 
 def _parse_carefully(body: bytes) -> Any:
