@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from waystate.db.pool import Connection, load_queries
 from waystate.events.model import AnyEvent, Event
 from waystate.ids import TenantId, new_id
@@ -40,16 +42,8 @@ async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event
     """Once, as the last statement of a transaction: it takes the lock that orders all of a tenant's writers."""
     if not events:
         return
-    await _queries.append_many(
-        conn,
-        tenant_id=tenant,
-        ids=[new_id() for _ in events],
-        types=[event.type for event in events],
-        conversation_ids=[event.mapping_id for event in events],
-        message_ids=[event.message_id for event in events],
-        at=[event.at for event in events],
-        data=[event.model_dump_json() for event in events],
-    )
+    document = to_json(events, inf_nan_mode="null").decode()
+    await _queries.append_many(conn, tenant_id=tenant, ids=[new_id() for _ in events], events=document)
 
 
 async def read_after(

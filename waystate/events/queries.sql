@@ -7,9 +7,9 @@ WITH head AS (
     RETURNING position - cardinality(:ids::uuid[]) AS before
 )
 INSERT INTO events (tenant_id, position, id, type, conversation_id, message_id, at, data)
-SELECT :tenant_id, h.before + v.rank, v.id, v.type, v.conversation_id, v.message_id, v.at, v.data::jsonb
-FROM head h, unnest(:ids::uuid[], :types::text[], :conversation_ids::uuid[], :message_ids::uuid[], :at::timestamptz[],
-    :data::text[]) WITH ORDINALITY AS v (id, type, conversation_id, message_id, at, data, rank);
+SELECT :tenant_id, h.before + v.rank, v.id, v.data->>'type', (v.data->>'mapping_id')::uuid, (v.data->>'message_id')::uuid,
+    (v.data->>'at')::timestamptz, v.data
+FROM head h, ROWS FROM (unnest(:ids::uuid[]), jsonb_array_elements(:events::text::jsonb)) WITH ORDINALITY AS v (id, data, rank);
 
 -- name: lock_sink^
 -- One reader a sink and tenant: the row lock orders them, the epoch turns a stale one away.
