@@ -1,11 +1,14 @@
-"""A process that must not outlive the one that started it."""
+"""A process and the one that started it: neither goes on as if the other were still there."""
 
 import ctypes
+import mmap
 import os
 import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+_came_up = mmap.mmap(-1, 1)
+"""Memory that a forked worker has in common with its parent."""
 
 
 def die_with_parent(signum: signal.Signals = signal.SIGKILL) -> None:
@@ -15,6 +18,15 @@ def die_with_parent(signum: signal.Signals = signal.SIGKILL) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signum)
     if os.getppid() != parent:
         os.kill(os.getpid(), signum)
+
+
+def tell_parent_it_is_up() -> None:
+    _came_up[0] = 1
+
+
+def has_child_come_up() -> bool:
+    """Of all children so far, whether one has told."""
+    return _came_up[0] == 1
 
 
 def ending_of(exit_code: int) -> str:

@@ -16,7 +16,7 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from waystate.app import ALL_ROLES, Waystate, configure_log, open_waystate
 from waystate.config import Config, Role, load_config
 from waystate.errors import ConfigError
-from waystate.parentage import die_with_parent
+from waystate.parentage import die_with_parent, tell_parent_it_is_up
 from waystate.web.asgi import Asgi, Scope, Send
 from waystate.web.bodies import Receive
 
@@ -59,6 +59,7 @@ class Service:
                 logger.critical("The worker could not start.", exc_info=error)
             print(f"waystate: {error}", file=sys.stderr, flush=True)
             return await send({"type": "lifespan.startup.failed", "message": str(error)})
+        tell_parent_it_is_up()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         if self._webhooks is not None:

@@ -15,7 +15,7 @@ from typing import Any
 from waystate.config import Config, Role, load_config
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.errors import ConfigError
-from waystate.parentage import die_with_parent, ending_of
+from waystate.parentage import die_with_parent, ending_of, has_child_come_up
 
 RESPAWN = 0.1
 """Seconds until a dead worker is replaced, doubled up to `LONGEST` while it dies again soon."""
@@ -104,11 +104,10 @@ def _respawning() -> Any:
         exit_code = 0
         pause = RESPAWN
         started_at = time.monotonic()
-        is_first = True
 
         def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
             code, lasted = self.wrks[workers[0]].inner.exitcode or 0, time.monotonic() - self.started_at
-            if self.is_first and code > 0 and lasted < SOON:
+            if code > 0 and not has_child_come_up():
                 # It never came up: that is the settings' fault, and its own sentence has told which.
                 self.exit_code = code
                 self.signal_handler_interrupt()  # type: ignore[no-untyped-call]
@@ -116,7 +115,7 @@ def _respawning() -> Any:
             self.pause = RESPAWN if lasted > SOON else min(2 * self.pause, LONGEST)
             print(f"waystate: the worker ended ({ending_of(code)}); it is started again", flush=True)
             time.sleep(self.pause)
-            self.is_first, self.started_at = False, time.monotonic()
+            self.started_at = time.monotonic()
             if not self.interrupt_signal:
                 super()._respawn_workers(workers, spawn_target, target_loader, delay)
                 self.respawned_wrks.clear()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.acceptance.installation import MASTER_KEY
 from tests.acceptance.served import free_port
 from tests.databases import Databases, find_memory, temporary_home
 from waystate.db.embedded import EmbeddedPostgres
+from waystate.supervisor import SOON
 
 READY = 40
 
@@ -102,6 +104,26 @@ def test_a_worker_that_cannot_start_at_all_ends_it(databases: Databases, tmp_pat
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             assert f"WEBHOOK_PORT {taken} cannot be listened on" in processes.log("second").read_text()
+
+
+def test_a_database_that_says_nothing_ends_the_start_however_long_it_took(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = {
+            "WAYSTATE_HOME": str(tmp_path),
+            "WAYSTATE_MASTER_KEY": MASTER_KEY,
+            "DATABASE_URL": f"postgresql://waystate@127.0.0.1:{silent.getsockname()[1]}/waystate",
+            "DB_CONNECT_TIMEOUT": str(SOON + 1),
+            "PORT": str(free_port()),
+        }
+        with fleet(tmp_path, environment) as processes:
+            processes.start("serve", "serve")
+            deadline = time.monotonic() + READY
+            while processes.runs("serve"):
+                assert time.monotonic() < deadline, processes.log("serve").read_text()
+                time.sleep(0.05)
+            said = processes.log("serve").read_text()
+            assert f"The database does not answer (nothing within {SOON + 1:g} s)" in said
+            assert "it is started again" not in said
 
 
 def test_serve_starts_its_postgresql_again_when_that_alone_dies(home: Path, tmp_path: Path) -> None:

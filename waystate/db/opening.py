@@ -32,7 +32,8 @@ async def open_database(config: Config, *, pool_size: int) -> Database:
             log_statements=config.db_logging,
         )
     except OSError as error:
-        raise ConfigError(f"The database does not answer ({error}). Start it, or correct DATABASE_URL.") from error
+        why = str(error) or f"nothing within {config.db_connect_timeout:g} s"
+        raise ConfigError(f"The database does not answer ({why}). Start it, or correct DATABASE_URL.") from error
 
 
 async def with_database(config: Config, work: Callable[[Database], Awaitable[R]]) -> R:

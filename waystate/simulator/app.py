@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from waystate.clock import Clock, utc_now
 from waystate.errors import Refused
+from waystate.parentage import tell_parent_it_is_up
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.control import control_routes, render_problem
 from waystate.simulator.world import World
@@ -46,4 +47,6 @@ def create_simulator(
 
 def create_from_environment() -> Starlette:
     """For a server that builds the app in its own process: the variable holds SimulatorConfig as JSON."""
-    return create_simulator(SimulatorConfig.model_validate_json(os.environ[CONFIG_VARIABLE]))
+    app = create_simulator(SimulatorConfig.model_validate_json(os.environ[CONFIG_VARIABLE]))
+    tell_parent_it_is_up()
+    return app
