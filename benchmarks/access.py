@@ -96,9 +96,7 @@ def _look_ups(rig: Rig, guarded: str, open_: str, key: str, options: Options) ->
 
 
 def _way(name: str, rig: Rig, database: str, folder: str, key: str | None = None) -> Way:
-    pid = rig.postgres.find_pid()
-    assert pid is not None
-    return Way(name, Server(rig, rig.make_folder(folder), database, folder), pid, key)
+    return Way(name, Server(rig, rig.make_folder(folder), database, folder), rig.postgres_pid, key)
 
 
 def _figures(ours: Way, theirs: Way) -> list[Figure]:

@@ -11,6 +11,7 @@ import uvloop
 
 from benchmarks import wrk
 from benchmarks.figures import Figure, Findings, Target
+from benchmarks.footprint import processor_seconds
 from benchmarks.machine import missing_programs
 from benchmarks.options import Options
 from benchmarks.peer import Peer, Unavailable
@@ -60,10 +61,17 @@ class Side:
     conversations: list[str]
     track: Callable[[list[str], list[str]], None]
     """(conversations, wamids): messages to be changed later."""
+    processes: tuple[int, ...] = ()
+    """All that answer a request, PostgreSQL's included."""
     runs: list[wrk.Run] = field(default_factory=list)
+    spent: list[float] = field(default_factory=list)
+    """Microseconds of processor a request."""
     _count: int = 0
 
-    def run(self, row: Row, seconds: float) -> wrk.Run:
+    def measure(self, row: Row, seconds: float) -> None:
+        self.run(row, seconds, is_counted=True)
+
+    def run(self, row: Row, seconds: float, *, is_counted: bool = False) -> None:
         self._count += 1
         name = f"{row.load}{self._count}"
         if row.load == "status":
@@ -75,9 +83,15 @@ class Side:
         file = self.folder / f"{self.name}-{name}.ids"
         file.write_text("\n".join(ids) + "\n")
         environment = {"IDS": str(file), "RUN": name}
+        before = self._processor()
         run = wrk.run(row.load, self.url, connections=row.connections, seconds=seconds, environment=environment)
+        if is_counted:
+            self.runs.append(run)
+            self.spent.append(1e6 * (self._processor() - before) / max(1, run.requests))
         file.unlink()
-        return run
+
+    def _processor(self) -> float:
+        return sum(processor_seconds(pid) for pid in self.processes)
 
     def settle(self) -> None:
         """Until the background of this side (write-behind, relay) has nothing to do, so that it does not burden the other."""
@@ -107,16 +121,16 @@ def measure(rig: Rig, options: Options, findings: Findings) -> None:
             # The first look-ups also fill the peer's cache, which takes it all customers once.
             side.run(row, max(options.warm_up, 5.0 if row.load == "mapping" else 0.0))
             side.settle()
-            side.runs = []
+            side.runs, side.spent = [], []
         for _ in range(options.rounds):
             for side in sides:
                 if row.topic == "lookups":
                     # While the other side had its turn, what was remembered for seconds was forgotten.
                     side.run(row, options.warm_up)
                     side.settle()
-                side.runs.append(side.run(row, options.seconds))
+                side.measure(row, options.seconds)
                 side.settle()
-        findings.add(*_figures(row, *(side.runs for side in sides)))
+        findings.add(*_figures(row, *sides))
 
 
 def _waystate(rig: Rig) -> Side:
@@ -137,7 +151,8 @@ def _waystate(rig: Rig) -> Side:
 
     ids = uvloop.run(prepare())
     server = Server(rig, rig.make_folder("dataplane"), url)
-    return Side("waystate", server.url, url, rig.folder, ids, lambda c, w: uvloop.run(track_sent(c, w)))
+    pids = (server.process.pid, rig.postgres_pid)
+    return Side("waystate", server.url, url, rig.folder, ids, lambda c, w: uvloop.run(track_sent(c, w)), pids)
 
 
 def _peer(rig: Rig, missing: list[str], findings: Findings) -> list[Side]:
@@ -150,14 +165,15 @@ def _peer(rig: Rig, missing: list[str], findings: Findings) -> list[Side]:
     except Unavailable as error:
         findings.skipped.append(f"{OTHER}: {error}")
         return []
-    return [Side("peer", peer.url, peer.database_url, rig.folder, peer.conversation_ids(), peer.track)]
+    pids = (*peer.pids, rig.postgres_pid)
+    return [Side("peer", peer.url, peer.database_url, rig.folder, peer.conversation_ids(), peer.track, pids)]
 
 
-def _figures(row: Row, ours: list[wrk.Run], theirs: list[wrk.Run] | None = None) -> list[Figure]:
-    theirs = theirs or []
+def _figures(row: Row, us: Side, peer: Side | None = None) -> list[Figure]:
+    ours, theirs = us.runs, [] if peer is None else peer.runs
     problems = [f"Waystate: {run.problem}" for run in ours if run.problem]
     problems += [f"peer: {run.problem}" for run in theirs if run.problem]
-    name = f"{row.name}, {row.connections} connections"
+    name, invalid = f"{row.name}, {row.connections} connections", "; ".join(problems[:2])
     rate = Figure(
         topic=row.topic,
         name=name,
@@ -166,7 +182,7 @@ def _figures(row: Row, ours: list[wrk.Run], theirs: list[wrk.Run] | None = None)
         theirs=tuple(run.per_second for run in theirs),
         other=OTHER,
         target=row.target,
-        invalid="; ".join(problems[:2]),
+        invalid=invalid,
         notes=(_latency("Waystate", ours), *([_latency("peer", theirs)] if theirs else []), *_refusals(ours, theirs)),
     )
     p99 = Figure(
@@ -177,9 +193,18 @@ def _figures(row: Row, ours: list[wrk.Run], theirs: list[wrk.Run] | None = None)
         theirs=tuple(run.p99 for run in theirs),
         other=OTHER,
         target=Target(0.1, less_is_better=True) if row.topic == "lookups" else None,
-        invalid=rate.invalid,
+        invalid=invalid,
     )
-    return [rate, p99]
+    processor = Figure(
+        topic=row.topic,
+        name=f"{name}: processor time a request, PostgreSQL's included",
+        unit="µs",
+        ours=tuple(us.spent),
+        theirs=() if peer is None else tuple(peer.spent),
+        other=OTHER,
+        invalid=invalid,
+    )
+    return [rate, p99, processor]
 
 
 def _latency(side: str, runs: list[wrk.Run]) -> str:

@@ -37,7 +37,7 @@ class Peer:
             connection.execute("ANALYZE")
         redis_port, self.port = free_port(), free_port()
         redis = ["redis-server", "--port", str(redis_port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        rig.start("redis", redis, environment={})
+        cache = rig.start("redis", redis, environment={})
         environment = {
             "NODE_ENV": "production",
             # A folder as host means the socket there: the same way to the database as Waystate's.
@@ -50,6 +50,7 @@ class Peer:
         }
         self.process = rig.start("peer", ["node", "server.js"], environment=environment, cwd=folder)
         wait_for_answer(rig, "peer", self.process, self.port, "/health")
+        self.pids = self.process.pid, cache.pid
 
     @property
     def url(self) -> str:

@@ -52,6 +52,12 @@ class Rig:
         return str(self.postgres.socket_directory)
 
     @property
+    def postgres_pid(self) -> int:
+        pid = self.postgres.find_pid()
+        assert pid is not None, "it runs as long as the rig is open"
+        return pid
+
+    @property
     def login(self) -> str:
         return SUPERUSER
 
