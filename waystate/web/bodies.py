@@ -53,8 +53,11 @@ class Bodies:
         arrival = _Arrival(task, loop.time() + timeout)
         self._arriving.add(arrival)
         if self._timer is None:
-            self._timer = loop.call_later(min(_LOOK, timeout / 4), self._look, loop, timeout)
+            self._look_later(loop, timeout)
         return arrival
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
+        self._timer = loop.call_later(min(_LOOK, timeout / 4), self._look, loop, timeout)
 
     def _look(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
         now = loop.time()
@@ -62,7 +65,9 @@ class Bodies:
             if arrival.until <= now and not arrival.is_late:
                 arrival.is_late = True
                 arrival.task.cancel()
-        self._timer = loop.call_later(min(_LOOK, timeout / 4), self._look, loop, timeout) if self._arriving else None
+        self._timer = None
+        if self._arriving:
+            self._look_later(loop, timeout)
 
     async def _read(self, receive: Receive, limit: int) -> bytes:
         message = await receive()
