@@ -63,10 +63,7 @@ class Request:
 
     def header(self, name: bytes) -> bytes | None:
         """The first header of this name, which is written in lower case."""
-        for key, value in self.scope["headers"]:
-            if key == name:
-                return bytes(value)
-        return None
+        return find_header(self.scope, name)
 
     def query(self, name: str) -> str | None:
         if not self.scope["query_string"]:
@@ -77,7 +74,7 @@ class Request:
     async def body(self, limit: int) -> bytes:
         """The whole body, of at most `limit` bytes. Raises TooLarge without reading on, TooSlow, ClientGone."""
         if self._body is None:
-            if _declares_over(self, limit):
+            if _declares_over(self.scope, limit):
                 raise too_large(limit)
             self._body = await self._bodies.read(self._receive, limit)
         return self._body
@@ -198,7 +195,7 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        size = self._limit + 1 if _declares_over(Request(scope, receive), self._limit) else 0
+        size = self._limit + 1 if _declares_over(scope, self._limit) else 0
 
         async def counted() -> Message:
             nonlocal size
@@ -220,6 +217,14 @@ async def _send(scope: Scope, send: Send, response: Response) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _declares_over(request: Request, limit: int) -> bool:
-    declared = request.header(b"content-length") or b""
+def find_header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of this name, which is written in lower case."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+def _declares_over(scope: Scope, limit: int) -> bool:
+    declared = find_header(scope, b"content-length") or b""
     return declared.isdigit() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit)

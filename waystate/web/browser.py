@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from waystate.errors import Forbidden
-from waystate.web.asgi import Lane, Route
+from waystate.web.asgi import Lane, Route, find_header
 from waystate.web.problems import UNMATCHED, Answers, Headers, OnError, render_problem
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -66,11 +66,11 @@ class CrossOriginLane(Lane):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await super().__call__(scope, receive, send)
-        origin = _find(scope, b"origin")
+        origin = find_header(scope, b"origin")
         if origin is None:
             return await super().__call__(scope, receive, send)
         is_listed = origin in self._origins
-        if scope["method"] == "OPTIONS" and _find(scope, b"access-control-request-method") is not None:
+        if scope["method"] == "OPTIONS" and find_header(scope, b"access-control-request-method") is not None:
             return await self._answer_preflight(origin, is_listed, send)
         return await super().__call__(scope, receive, _adding(_allowed(origin) if is_listed else [_VARY], send))
 
@@ -145,10 +145,3 @@ def _adding(headers: Headers, send: Send, defaults: Headers | None = None) -> Se
         await send(message)
 
     return sending
-
-
-def _find(scope: Scope, wanted: bytes) -> bytes | None:
-    for name, value in scope["headers"]:
-        if name == wanted:
-            return bytes(value)
-    return None
