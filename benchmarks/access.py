@@ -13,7 +13,7 @@ import uvloop
 from benchmarks import wrk
 from benchmarks.dataplane import CUSTOMERS
 from benchmarks.figures import Figure, Findings, Target
-from benchmarks.footprint import processor_seconds
+from benchmarks.footprint import measure_processor
 from benchmarks.machine import missing_programs
 from benchmarks.options import Options
 from benchmarks.rig import Rig
@@ -52,13 +52,9 @@ class Way:
         return wrk.run("mapping", self.server.url, connections=CONNECTIONS, seconds=seconds, environment=environment)
 
     def measure(self, seconds: float) -> None:
-        before = self._processor()
-        run = self.run(seconds)
+        run, spent = measure_processor((self.server.process.pid, self.postgres), lambda: self.run(seconds))
         self.runs.append(run)
-        self.spent.append(1e6 * (self._processor() - before) / max(1, run.requests))
-
-    def _processor(self) -> float:
-        return sum(processor_seconds(pid) for pid in (self.server.process.pid, self.postgres))
+        self.spent.append(spent)
 
 
 def measure(rig: Rig, options: Options, findings: Findings) -> None:

@@ -11,7 +11,7 @@ import uvloop
 
 from benchmarks import wrk
 from benchmarks.figures import Figure, Findings, Target
-from benchmarks.footprint import processor_seconds
+from benchmarks.footprint import measure_processor
 from benchmarks.machine import missing_programs
 from benchmarks.options import Options
 from benchmarks.peer import Peer, Unavailable
@@ -61,7 +61,7 @@ class Side:
     conversations: list[str]
     track: Callable[[list[str], list[str]], None]
     """(conversations, wamids): messages to be changed later."""
-    processes: tuple[int, ...] = ()
+    processes: tuple[int, ...]
     """All that answer a request, PostgreSQL's included."""
     runs: list[wrk.Run] = field(default_factory=list)
     spent: list[float] = field(default_factory=list)
@@ -69,9 +69,12 @@ class Side:
     _count: int = 0
 
     def measure(self, row: Row, seconds: float) -> None:
-        self.run(row, seconds, is_counted=True)
+        run, spent = self.run(row, seconds)
+        self.runs.append(run)
+        self.spent.append(spent)
 
-    def run(self, row: Row, seconds: float, *, is_counted: bool = False) -> None:
+    def run(self, row: Row, seconds: float) -> tuple[wrk.Run, float]:
+        """And the microseconds of processor a request."""
         self._count += 1
         name = f"{row.load}{self._count}"
         if row.load == "status":
@@ -83,15 +86,12 @@ class Side:
         file = self.folder / f"{self.name}-{name}.ids"
         file.write_text("\n".join(ids) + "\n")
         environment = {"IDS": str(file), "RUN": name}
-        before = self._processor()
-        run = wrk.run(row.load, self.url, connections=row.connections, seconds=seconds, environment=environment)
-        if is_counted:
-            self.runs.append(run)
-            self.spent.append(1e6 * (self._processor() - before) / max(1, run.requests))
+        result = measure_processor(
+            self.processes,
+            lambda: wrk.run(row.load, self.url, connections=row.connections, seconds=seconds, environment=environment),
+        )
         file.unlink()
-
-    def _processor(self) -> float:
-        return sum(processor_seconds(pid) for pid in self.processes)
+        return result
 
     def settle(self) -> None:
         """Until the background of this side (write-behind, relay) has nothing to do, so that it does not burden the other."""

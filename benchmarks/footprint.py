@@ -1,11 +1,13 @@
 """What `waystate serve` costs when it does nothing: memory of parent and worker, and the time to its first answer."""
 
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from benchmarks import wrk
 from benchmarks.figures import Figure, Findings, Target
 from benchmarks.options import Options
 from benchmarks.rig import Rig, stop
@@ -61,6 +63,14 @@ def processor_seconds(pid: int) -> float:
             times = process.cpu_times()
             spent += times.user + times.system + times.children_user + times.children_system
     return spent
+
+
+def measure_processor(pids: Iterable[int], load: Callable[[], wrk.Run]) -> tuple[wrk.Run, float]:
+    """The run, and the microseconds of processor that each of its requests cost these processes."""
+    pids = tuple(pids)
+    before = sum(processor_seconds(pid) for pid in pids)
+    run = load()
+    return run, 1e6 * (sum(processor_seconds(pid) for pid in pids) - before) / max(1, run.requests)
 
 
 def _tree(pid: int) -> list[psutil.Process]:
