@@ -54,6 +54,13 @@ def wait_until_ready(url: str, processes: Fleet, *names: str) -> None:
     raise AssertionError(f"{url} is not ready: {[processes.log(name).read_text() for name in names]}")
 
 
+def wait_until_ended(processes: Fleet, name: str) -> None:
+    deadline = time.monotonic() + READY
+    while processes.runs(name):
+        assert time.monotonic() < deadline, processes.log(name).read_text()
+        time.sleep(0.05)
+
+
 def wait_for_line(processes: Fleet, name: str, text: str) -> None:
     deadline = time.monotonic() + READY
     while text not in processes.log(name).read_text():
@@ -99,10 +106,7 @@ def test_a_worker_that_cannot_start_at_all_ends_it(databases: Databases, tmp_pat
             processes.start("first", "api", PORT=str(port), WEBHOOK_PORT=str(taken))
             wait_until_ready(f"http://127.0.0.1:{taken}/health/live", processes, "first")
             processes.start("second", "api", PORT=str(free_port()), WEBHOOK_PORT=str(taken))
-            deadline = time.monotonic() + READY
-            while processes.runs("second"):
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            wait_until_ended(processes, "second")
             assert f"WEBHOOK_PORT {taken} cannot be listened on" in processes.log("second").read_text()
 
 
@@ -117,10 +121,7 @@ def test_a_database_that_says_nothing_ends_the_start_however_long_it_took(tmp_pa
         }
         with fleet(tmp_path, environment) as processes:
             processes.start("serve", "serve")
-            deadline = time.monotonic() + READY
-            while processes.runs("serve"):
-                assert time.monotonic() < deadline, processes.log("serve").read_text()
-                time.sleep(0.05)
+            wait_until_ended(processes, "serve")
             said = processes.log("serve").read_text()
             assert f"The database does not answer (nothing within {SOON + 1:g} s)" in said
             assert "it is started again" not in said

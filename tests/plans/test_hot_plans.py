@@ -6,6 +6,7 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -28,8 +29,8 @@ BROAD = {"tenant_id", "source", "channel", "kind", "target"}
 COLUMN = re.compile(r"\(\(?(?:\w+\.)?\"?(\w+)\"?\)?(?:::\w+)? (?:=|<>|<=?|>=?|IS) ")
 
 
-@pytest.fixture(scope="module")
-async def stocked(databases: Databases) -> AsyncIterator[tuple[Any, Stock]]:
+@asynccontextmanager
+async def filled(databases: Databases) -> AsyncIterator[tuple[Any, Stock]]:
     with databases.fresh() as url:
         db = await Database.open(url, pool_size=1)
         stock = await fill(db, url)
@@ -37,6 +38,12 @@ async def stocked(databases: Databases) -> AsyncIterator[tuple[Any, Stock]]:
         connection = await asyncpg.connect(url, statement_cache_size=0)
         yield connection, stock
         await connection.close()
+
+
+@pytest.fixture(scope="module")
+async def stocked(databases: Databases) -> AsyncIterator[tuple[Any, Stock]]:
+    async with filled(databases) as place:
+        yield place
 
 
 def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
@@ -155,15 +162,10 @@ async def partial_indexes(conn: Any) -> set[str]:
 @pytest.fixture(scope="module")
 async def young(databases: Databases) -> AsyncIterator[tuple[Any, Stock]]:
     """The same tables before the first statistics, as a month's partition is for its first minutes."""
-    with databases.fresh() as url:
-        db = await Database.open(url, pool_size=1)
-        stock = await fill(db, url)
-        await db.close(grace=2)
-        connection = await asyncpg.connect(url, statement_cache_size=0)
+    async with filled(databases) as (connection, stock):
         await connection.execute("DELETE FROM pg_statistic")
         await connection.execute("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relkind = 'r' AND NOT relisshared")
         yield connection, stock
-        await connection.close()
 
 
 async def skipping_reads(conn: Any, plan: dict[str, Any]) -> set[str]:
