@@ -140,7 +140,7 @@ class World:
 
     async def relay(self, business: Business, *, epoch: int = 1, batch: int = 1000) -> list[Stamped]:
         """Make deliveries of new events; every event since the last time, whether it called for one or not."""
-        sink = DeliverySink(await self.view(business), LANES)
+        sink = DeliverySink(self.directory, LANES)
         await relay(self.db, business.tenant, sink, epoch=epoch, batch=batch)
         async with self.db.tenant(business.tenant) as conn:
             new = await outbox.list_after(conn, business.tenant, self._relayed.get(business.tenant, 0), batch)

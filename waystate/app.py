@@ -112,6 +112,7 @@ class Waystate:
         )
         shared_by = derive_key(installation, "installation").hex()[:16]
         self.sharing = Sharing(db, self.metrics, clock, redis_url=config.redis_url, installation=shared_by)
+        self.sharing.tell_changes(self.directory)
         self.checks: dict[str, HealthCheck] = {"database": self._check_database, **self.sharing.checks()}
         self.lanes = config.ledger_lanes
         self._meter = Meter(self.metrics, clock)
@@ -156,8 +157,10 @@ class Waystate:
         )
         self.deliveries.relay_hint = self.hints[RELAY]
         pipeline = WebhookPipeline(db, self.directory, meter, self.changed, clock, lanes=self.lanes)
-        self.ledger = LedgerWorker(db, pipeline, self.leases, self.hints[RELAY], clock, batch=config.worker_batch)
-        self.timers = Timers(db, self.metrics, self.hints[RELAY], self.changed, clock)
+        self.ledger = LedgerWorker(
+            db, self.directory, pipeline, self.leases, self.hints[RELAY], clock, batch=config.worker_batch
+        )
+        self.timers = Timers(db, self.directory, self.metrics, self.hints[RELAY], self.changed, clock, lanes=self.lanes)
         self.ledger.hint, self.deliveries.hint, self.relay.hint = (self.hints[kind] for kind in (LEDGER, DELIVERIES, RELAY))
         self._loops[Role.WORK] += [self.ledger, self.deliveries]
         self._loops[Role.RELAY] += [self.relay]
@@ -183,9 +186,12 @@ class Waystate:
         )
         self.intake = Intake(db, self.hints[LEDGER])
         limits = {"lanes": self.lanes, "max_body": config.max_body}
+        directory, append = self.directory, self.intake.append
         self._webhooks: tuple[WhatsAppWebhook, GenesysWebhook] = (
-            WhatsAppWebhook(self.directory.find_meta_app, self.intake.append, self.metrics, clock, **limits),
-            GenesysWebhook(self.directory.find_genesys_webhook, self.intake.append, self.metrics, clock, **limits),
+            WhatsAppWebhook(directory.find_meta_app, directory.find_meta_app_now, append, self.metrics, clock, **limits),
+            GenesysWebhook(
+                directory.find_genesys_webhook, directory.find_genesys_webhook_now, append, self.metrics, clock, **limits
+            ),
         )
 
     def _build_cache(self) -> None:

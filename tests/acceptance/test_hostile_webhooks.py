@@ -53,7 +53,7 @@ def whatsapp(wamid: str, **fields: Any) -> bytes:
 BODY = whatsapp("wamid.odd")
 
 
-async def test_webhook_of_an_unknown_number_waits_in_the_ledger_until_it_is_replayed(
+async def test_webhook_of_an_unknown_number_waits_in_the_ledger_until_its_number_is_set_up(
     place: Installation,
 ) -> None:
     body = rendered(envelope(customer_message("wamid.early-bird", "15550100002", "Is anybody there?"), number="555000111"))
@@ -65,8 +65,10 @@ async def test_webhook_of_an_unknown_number_waits_in_the_ledger_until_it_is_repl
     assert "unknown_tenant: No tenant is configured for number 555000111" in listed
     assert (await place.http.get("/v1/messages/wamid.early-bird/trace", headers={"x-tenant-id": "acme"})).status_code == 404
 
-    await place.add_tenant("later", number="555000111", integration=None, sender="external")
     assert "1 of 1 put back to work." in waystate(place, "ledger", "replay", str(row["id"]))
+    await place.settled()
+    await rejected(place, body, "unknown_tenant")
+    await place.add_tenant("later", number="555000111", integration=None, sender="external")
     await place.settled()
     assert (await place.trace("wamid.early-bird", tenant="later"))["text"] == "Is anybody there?"
     assert str(row["id"]) not in waystate(place, "ledger", "list", "--rejected")

@@ -67,6 +67,11 @@ def render_beat(sender: str, *, missed: bool) -> str:
     return _dump({"from": sender, "missed": missed} if missed else {"from": sender})
 
 
+def render_notice(topic: str, payload: str) -> str:
+    """A message of nobody who listens: of a transaction, whoever's it was."""
+    return _dump({"from": "", "topics": {topic: [payload]}})
+
+
 def render_messages(sender: str, topics: Topics, *, longest: int = LONGEST) -> Iterator[str]:
     """Messages that hold all payloads, each as long as may be."""
     frame = len(_dump({"from": sender, "topics": {}}))
@@ -196,7 +201,8 @@ class Feed:
             return False
         if message.sender == self.id:
             return True
-        self._greet(message.sender)
+        if message.sender:
+            self._greet(message.sender)
         if message.missed:
             self.tell_gap()
         for topic, payloads in message.topics.items():

@@ -7,11 +7,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from redis.asyncio.client import PubSub
 
 from waystate.cache.connection import Redis
-from waystate.cache.feed import Heard, Line
-from waystate.db.notifications import listen
-from waystate.db.pool import Database
+from waystate.cache.feed import Heard, Line, render_notice
+from waystate.db.notifications import listen, notify
+from waystate.db.pool import Connection, Database
 
 CHANNEL = "waystate"
+
+
+async def announce(conn: Connection, topic: str, payload: str) -> None:
+    """In the caller's transaction: every process hears it when that commits, also of a command that is no part of the feed.
+
+    For what is rare: PostgreSQL commits transactions with a NOTIFY one after the other.
+    """
+    await notify(conn, CHANNEL, render_notice(topic, payload))
 
 
 class PostgresWire:

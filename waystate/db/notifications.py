@@ -12,6 +12,11 @@ from waystate.db.pool import Connection, Database, load_queries
 _queries = load_queries(__file__)
 
 
+async def notify(conn: Connection, channel: str, text: str) -> None:
+    """In the caller's transaction, heard when it commits. Less than 8,000 bytes."""
+    await _queries.notify(conn, channel=channel, payload=text)
+
+
 class Notifications:
     """An open ear on one channel; `lost` is done when the connection is gone."""
 
@@ -24,7 +29,7 @@ class Notifications:
     async def send(self, text: str) -> None:
         """Less than 8,000 bytes, to everybody who listens, this connection included. A connection does one thing at a time."""
         async with self._turn:
-            await _queries.notify(self._connection, channel=self._channel, payload=text)
+            await notify(self._connection, self._channel, text)
 
 
 @asynccontextmanager

@@ -7,6 +7,9 @@ from uuid import UUID
 
 from waystate.json import JsonObject
 
+ACCOUNT_MISSING = "account_missing"
+"""The `code` of what cannot leave because the tenant has no such number or integration any more."""
+
 
 class Target(StrEnum):
     WHATSAPP = "whatsapp"

@@ -9,6 +9,16 @@ FROM unnest(:event_ids::uuid[], :targets::text[], :message_ids::uuid[], :convers
     AS v (event_id, target, message_id, conversation_id, account, lane, order_key, position, created_at, request)
 ON CONFLICT (tenant_id, event_id, target) DO NOTHING;
 
+-- name: list_missing
+-- Events that the sink has passed and of which no delivery was made, though their number is one that Waystate sends for: there
+-- should be none. Only since the tenant's configuration is as it is, since what an event needed before nobody can tell.
+SELECT e.id, e.position, e.type, e.data::text AS data FROM events e
+WHERE e.tenant_id = :tenant_id AND e.position > :after AND e.position <= :until AND e.at > :since
+    AND (e.type = 'outbound.processed' AND e.data->>'phone_number_id' = ANY(:to_whatsapp::text[])
+        OR e.type = 'inbound.enriched' AND e.data->>'phone_number_id' = ANY(:to_genesys::text[]))
+    AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = :tenant_id AND d.event_id = e.id)
+ORDER BY e.position LIMIT :batch;
+
 -- name: claim_heads
 -- The first unfinished delivery of each customer, if it is due: nothing overtakes it, unless it is `unknown` past its hold.
 -- Only the oldest `window` are looked at: what stands before one of them is among them, so a long backlog costs no more than a

@@ -33,6 +33,31 @@ async def insert_many(conn: Connection, tenant: TenantId, deliveries: Sequence[D
     )
 
 
+async def list_missing(
+    conn: Connection,
+    tenant: TenantId,
+    *,
+    after: int,
+    until: int,
+    since: datetime,
+    to_whatsapp: Sequence[str],
+    to_genesys: Sequence[str],
+    batch: int,
+) -> list[dict[str, Any]]:
+    """Events (`id`, `position`, `type`, `data`) of these numbers without a delivery, from behind `after` up to `until`."""
+    rows = await _queries.list_missing(
+        conn,
+        tenant_id=tenant,
+        after=after,
+        until=until,
+        since=since,
+        to_whatsapp=to_whatsapp,
+        to_genesys=to_genesys,
+        batch=batch,
+    )
+    return [dict(row) for row in rows]
+
+
 async def claim_heads(
     conn: Connection,
     tenant: TenantId,

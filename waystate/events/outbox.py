@@ -68,6 +68,18 @@ async def move_cursor(conn: Connection, tenant: TenantId, sink: str, position: i
     return await _queries.move_sink(conn, tenant_id=tenant, sink=sink, position=position, epoch=epoch) is not None
 
 
+async def find_positions(conn: Connection, tenant: TenantId, sinks: Sequence[str]) -> dict[str, int]:
+    """Of those sinks that have begun."""
+    rows = await _queries.find_positions(conn, tenant_id=tenant, sinks=list(sinks))
+    return {row["sink"]: row["position"] for row in rows}
+
+
+async def lock_cursor(conn: Connection, tenant: TenantId, sink: str, *, epoch: int) -> int | None:
+    """Where it is, for this transaction alone; None when a newer lease epoch has been here."""
+    cursor = await _queries.lock_sink(conn, tenant_id=tenant, sink=sink, epoch=epoch)
+    return None if cursor is None else int(cursor["position"])
+
+
 async def list_after(
     conn: Connection, tenant: TenantId, position: int, batch: int, types: Collection[str] | None = None
 ) -> list[Stamped]:

@@ -17,6 +17,10 @@ INSERT INTO sink_cursors AS s (tenant_id, sink, epoch) VALUES (:tenant_id, :sink
 ON CONFLICT (tenant_id, sink) DO UPDATE SET epoch = excluded.epoch WHERE s.epoch <= excluded.epoch
 RETURNING position, (SELECT h.position FROM sink_cursors h WHERE h.tenant_id = :tenant_id AND h.sink = 'head') AS head;
 
+-- name: find_positions
+-- How far each of these sinks is.
+SELECT s.sink, s.position FROM sink_cursors s WHERE s.tenant_id = :tenant_id AND s.sink = ANY(:sinks::text[]);
+
 -- name: move_sink$
 -- In the transaction of what the sink did with the events, or after a far side confirmed them; a stale epoch moves nothing.
 UPDATE sink_cursors SET position = :position

@@ -41,9 +41,9 @@ FROM unnest(:days::date[], :ids::uuid[], :states::text[], :outcomes::text[], :la
 WHERE l.day = v.day AND l.id = v.id AND l.state = 'pending' AND (v.epoch IS NULL OR v.epoch = e.epoch);
 
 -- name: list_rows
--- Newest first, for the operator; a state of NULL means all.
+-- Newest first, for the operator; a state of NULL means all. A page begins below the id `before`.
 SELECT l.day, l.id, l.source, l.origin, l.received_at, l.attempts, l.state, l.outcome, l.body FROM webhook_ledger l
-WHERE (:state::text IS NULL OR l.state = :state)
+WHERE (:state::text IS NULL OR l.state = :state) AND (:before::uuid IS NULL OR l.id < :before::uuid)
 ORDER BY l.id DESC LIMIT :batch;
 
 -- name: replay_many
@@ -51,6 +51,11 @@ ORDER BY l.id DESC LIMIT :batch;
 UPDATE webhook_ledger SET state = 'pending', taken = NULL, attempts = 0, outcome = NULL
 WHERE state = 'rejected' AND (:ids::uuid[] IS NULL OR id = ANY(:ids::uuid[]))
 RETURNING id;
+
+-- name: replay_unrouted!
+-- What nobody had a use for when it came, and somebody has now: in the old order, and before what comes from here on.
+UPDATE webhook_ledger SET state = 'pending', taken = NULL, attempts = 0, outcome = NULL
+WHERE state = 'rejected' AND outcome->'unrouted' ?| :keys::text[];
 
 -- name: find_row^
 -- One row whole, for the trace.

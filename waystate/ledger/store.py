@@ -46,13 +46,21 @@ async def settle_many(conn: Connection, settled: Sequence[Settled]) -> None:
     )
 
 
-async def list_rows(conn: Connection, *, state: str | None = None, batch: int = 100) -> list[dict[str, Any]]:
-    return [dict(row) for row in await _queries.list_rows(conn, state=state, batch=batch)]
+async def list_rows(
+    conn: Connection, *, state: str | None = None, before: UUID | None = None, batch: int = 100
+) -> list[dict[str, Any]]:
+    """Newest first, from below the id `before`."""
+    return [dict(row) for row in await _queries.list_rows(conn, state=state, before=before, batch=batch)]
 
 
 async def replay_many(conn: Connection, ids: Sequence[UUID] | None) -> list[UUID]:
     """Rejected rows back to pending (None: all of them); those that were replayed."""
     return [row["id"] for row in await _queries.replay_many(conn, ids=ids)]
+
+
+async def replay_unrouted(conn: Connection, keys: Sequence[str]) -> None:
+    """Rejected rows that lacked one of these routes (`kind:external id`) back to pending, in the transaction that makes it."""
+    await _queries.replay_unrouted(conn, keys=keys)
 
 
 async def find_row(conn: Connection, day: date, row_id: UUID) -> dict[str, Any] | None:

@@ -169,11 +169,10 @@ class Courier:
         under_way: set[asyncio.Task[Result]] = set()
         while True:
             self._wake.clear()
-            view = await self._look_around()
             if not self._stopping:
-                for claimed in await self.claim(view, len(under_way)):
+                for claimed in await self.claim(len(under_way)):
                     self._in_hand[claimed.event_id, claimed.target] = claimed
-                    under_way.add(asyncio.create_task(self.attempt(claimed, view)))
+                    under_way.add(asyncio.create_task(self.attempt(claimed, self._view)))
             if not under_way:
                 if self._wake.is_set() and not self._stopping:
                     continue
@@ -184,37 +183,31 @@ class Courier:
             finished = [task for task in under_way if task.done()]
             under_way.difference_update(finished)
             if finished:
-                await self._settle(view, [task.result() for task in finished])
+                await self._settle([task.result() for task in finished])
 
-    async def _look_around(self) -> TenantView:
-        """Accounts and tokens as they are now; the last known ones while the database is away."""
-        try:
-            self._view = await self._worker.directory.get_tenant(self._tenant)
-        except Exception as error:
-            log.warning("The tenant could not be read; its last known accounts hold.", operation="deliveries", error=str(error))
-        return self._view
-
-    async def claim(self, view: TenantView, under_way: int) -> list[Claimed]:
+    async def claim(self, under_way: int) -> list[Claimed]:
+        """By the accounts and tokens of the same moment: what is remembered might lack the account."""
         epochs = self._worker.leases.epochs(DELIVERIES)
         free = self._worker.concurrency - under_way
         if free <= 0 or not epochs:
             return []
         now = self._worker.clock()
-        paused = self._paused_accounts(view, now)
         widen = under_way == 0 or now >= self._widen_at
         if widen:
             self._widen_at = now + timedelta(seconds=SWEEP)
 
         async def claim() -> list[Claimed]:
-            # A suspended tenant's wait, in their order; the sweep asks again every second.
-            if await self._worker.directory.find_status(self._tenant) is not TenantStatus.ACTIVE:
-                return []
             async with self._worker.db.tenant(self._tenant) as conn:
+                view = await self._worker.directory.find_tenant_in(conn, self._tenant)
+                # A suspended tenant's wait, in their order; the sweep asks again every second.
+                if view is None or view.tenant.status is not TenantStatus.ACTIVE:
+                    return []
+                self._view = view
                 return await delivery_store.claim_heads(
                     conn,
                     self._tenant,
                     epochs=epochs,
-                    paused_accounts=paused,
+                    paused_accounts=self._paused_accounts(view, now),
                     holder=self._worker.leases.holder,
                     now=now,
                     batch=free,
@@ -244,12 +237,12 @@ class Courier:
             result = AttemptResult(outcome=Outcome.UNKNOWN, error={"code": "internal_error", "title": type(error).__name__})
         return claimed, result, self._worker.clock()
 
-    async def _settle(self, view: TenantView, results: Sequence[Result]) -> None:
+    async def _settle(self, results: Sequence[Result]) -> None:
         for claimed, result, ended_at in results:
             pause = pause_of(result)
             if pause is not None:
                 self._paused[claimed.account] = ended_at + pause
-        settled = await self._written(view, results)
+        settled = await self._written(results)
         for claimed, _, _ in results:
             self._in_hand.pop((claimed.event_id, claimed.target), None)
         self._worker.meter.attempts(results)
@@ -258,12 +251,12 @@ class Courier:
         self._worker.changed(self._tenant, settled.correlated)
         self._worker.relay_hint.give(self._tenant)
 
-    async def _written(self, view: TenantView, results: Sequence[Result]) -> Settlement:
+    async def _written(self, results: Sequence[Result]) -> Settlement:
         """What a platform answered must not be forgotten: it is written down whenever the database takes it."""
         while True:
             try:
                 return await with_retries(
-                    lambda: settle_many(self._tenant, view.settings, results, self._worker.db, hold=self._worker.hold)
+                    lambda: settle_many(self._tenant, self._view.settings, results, self._worker.db, hold=self._worker.hold)
                 )
             except Exception as error:
                 log.error(

@@ -8,7 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from waystate.channels.fields import find_object
-from waystate.dead_letters.model import Pipeline
+from waystate.clock import iso
+from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.deliveries.model import Target
 from waystate.errors import Reason, Rejected
 from waystate.json import JsonObject
@@ -25,6 +26,27 @@ class RefusedDelivery(BaseModel):
     message_id: UUID
     target: Target
     request: JsonObject
+
+
+def letter_of_refused(
+    *, event_id: UUID, target: Target, message_id: UUID, request: JsonObject, error: JsonObject, at: datetime, text: str
+) -> DeadLetter:
+    """A message that did not reach its platform must not vanish from that side unseen."""
+    return DeadLetter(
+        pipeline=Pipeline.DELIVERIES,
+        reason=Reason.DELIVERY_FAILED,
+        error_message=text,
+        original_payload={
+            "event_id": str(event_id),
+            "target": target,
+            "message_id": str(message_id),
+            "request": request,
+            "error": error,
+            "at": iso(at),
+        },
+        # By the message, not the attempt: what is sent again and refused again is the same dead letter.
+        origin=f"delivery:{message_id}:{target}",
+    )
 
 
 Item = InboundMessage | OutboundMessage | StatusReport | Correlation | SendResult | RefusedDelivery

@@ -86,7 +86,7 @@ class DeadLetterRoutes:
 
     async def replay(self, principal: Principal, ids: Sequence[UUID]) -> list[Result]:
         tenant = principal.tenant_id
-        view = await self._directory.get_tenant(tenant)
+        view = await self._directory.get_tenant_now(tenant)
 
         def told(results: Sequence[Result]) -> None:
             self._changed(tenant, [event for result in results for event in result.events])

@@ -7,14 +7,13 @@ from uuid import UUID
 
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.whatsapp.client import GraphClient
-from waystate.clock import Clock, iso
+from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import DeadLetter, Pipeline
+from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.model import AttemptResult, Claimed, Finished, Outcome, State, Target, finish
-from waystate.errors import Reason
+from waystate.deliveries.model import ACCOUNT_MISSING, AttemptResult, Claimed, Finished, Outcome, State, Target, finish
 from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.ids import TenantId
@@ -22,6 +21,7 @@ from waystate.json import JsonObject
 from waystate.messages import store as message_store
 from waystate.messages.model import Status, StatusReport
 from waystate.pipelines.correlation import correlate
+from waystate.pipelines.dead_letter_payloads import letter_of_refused
 from waystate.pipelines.status import ARRIVED, Advanced, advance
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import TenantView
@@ -232,24 +232,17 @@ def _correlations(finished: Sequence[Finished]) -> dict[UUID, tuple[str, str | N
 
 
 def _dead_letter(finished: Finished) -> DeadLetter:
-    """A customer's message that Genesys refuses for good must not vanish from the agents' side unseen."""
     claimed, error = finished.claimed, finished.result.error or {}
-    return DeadLetter(
-        pipeline=Pipeline.DELIVERIES,
-        reason=Reason.DELIVERY_FAILED,
-        error_message=f"Genesys refused it: {error.get('title') or error.get('message') or finished.result.http_status}",
-        original_payload={
-            "event_id": str(claimed.event_id),
-            "target": claimed.target,
-            "message_id": str(claimed.message_id),
-            "request": claimed.request,
-            "error": error,
-            "at": iso(finished.ended_at),
-        },
-        # By the message, not the attempt: what is sent again and refused again is the same dead letter.
-        origin=f"delivery:{claimed.message_id}:{claimed.target}",
+    return letter_of_refused(
+        event_id=claimed.event_id,
+        target=claimed.target,
+        message_id=claimed.message_id,
+        request=claimed.request,
+        error=error,
+        at=finished.ended_at,
+        text=f"Genesys refused it: {error.get('title') or error.get('message') or finished.result.http_status}",
     )
 
 
 def _no_account(message: str) -> AttemptResult:
-    return AttemptResult(outcome=Outcome.FAILED, error={"code": "account_missing", "title": message})
+    return AttemptResult(outcome=Outcome.FAILED, error={"code": ACCOUNT_MISSING, "title": message})

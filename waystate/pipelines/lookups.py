@@ -57,6 +57,8 @@ class LookUps:
         """The customer's open conversation, which is opened where there is none."""
         identity = parse_identity(wa_id)
         view = await self._directory.get_tenant(tenant)
+        if number and number not in view.accounts:
+            view = await self._directory.get_tenant_now(tenant)
         wanted = number_of(view, number)
         stamp = self.cache.stamp()
         found = await self._mappings.submit(tenant, (identity, wanted))
@@ -105,6 +107,8 @@ class LookUps:
 
     async def _read_mappings(self, tenant: TenantId, wanted: Sequence[tuple[Identity, str]]) -> list[Found | Refused]:
         view = await self._directory.get_tenant(tenant)
+        if view.default_account is None:
+            view = await self._directory.get_tenant_now(tenant)
         default = view.default_account.phone_number_id if view.default_account is not None else None
         if default is not None or all(number for _, number in wanted):
             return await self._get_or_open(tenant, view, wanted, default or "")

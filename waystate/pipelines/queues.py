@@ -117,6 +117,8 @@ class QueuePipeline:
     async def _by_tenant(
         self, decoded: Sequence[Decoded]
     ) -> tuple[dict[TenantId, list[Decoded]], list[tuple[Decoded, Rejected]]]:
+        # Whose they are is judged by what is at least as young as they are: a number may have been added a moment ago.
+        await self._directory.renew()
         numbers = {number for each in decoded if (number := _number_of(each)) is not None}
         routes = await self._directory.routes_of(RouteKind.PHONE_NUMBER_ID, numbers)
         owners = {number: route.tenant_id for number, route in routes.items()}

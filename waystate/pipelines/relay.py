@@ -1,15 +1,17 @@
 """From events to deliveries: what each event must make known to which platform."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
 from waystate.channels.genesys.render import render_inbound, render_receipt
 from waystate.channels.whatsapp.render import render_outbound
 from waystate.db.pool import Connection
+from waystate.dead_letters import store as dead_letter_store
+from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.model import Delivery, Target
+from waystate.deliveries.model import ACCOUNT_MISSING, Delivery, Target
 from waystate.errors import Rejected
 from waystate.events.model import Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import Stamped
@@ -17,9 +19,10 @@ from waystate.ids import TenantId
 from waystate.json import JsonObject
 from waystate.ledger.model import lane_of
 from waystate.messages.model import Status, StatusReport
+from waystate.pipelines.dead_letter_payloads import letter_of_refused
 from waystate.pipelines.status import advance
 from waystate.tenants.model import GenesysIntegration, TenantSettings, WhatsAppAccount
-from waystate.tenants.routing import TenantView
+from waystate.tenants.routing import Directory, TenantView
 
 DELIVERED = frozenset({"inbound.enriched", "outbound.processed", "outbound.refused", "message.status"})
 """Types of events that may call for a delivery."""
@@ -31,35 +34,71 @@ class DeliverySink:
     name = "deliveries"
     types = DELIVERED
 
-    def __init__(self, view: TenantView, lanes: int) -> None:
-        self._view = view
+    def __init__(self, directory: Directory, lanes: int) -> None:
+        self._directory = directory
         self._lanes = lanes
         self.made = 0
         """Deliveries that are new now."""
 
     async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> list[Event]:
-        deliveries: list[Delivery] = []
-        impossible: list[StatusReport] = []
-        for each in stamped:
-            try:
-                delivery = self._delivery_of(each)
-            except Rejected as error:
-                impossible.append(_failed(each, error))
-                continue
-            if delivery is not None:
-                deliveries.append(delivery)
-        if deliveries:
-            await delivery_store.insert_many(conn, tenant, deliveries)
-        self.made = len(deliveries)
-        if not impossible:
+        view = await self._directory.find_tenant_in(conn, tenant)
+        if view is None:
+            return []  # it is being deleted, and its events with it
+        planned = plan(stamped, view, self._lanes)
+        if planned.deliveries:
+            await delivery_store.insert_many(conn, tenant, planned.deliveries)
+        self.made = len(planned.deliveries)
+        if planned.letters:
+            await dead_letter_store.insert_many(conn, tenant, planned.letters)
+        if not planned.impossible:
             return []
-        return (await advance(conn, tenant, impossible, stamped[-1].event.at)).events
+        return (await advance(conn, tenant, planned.impossible, stamped[-1].event.at)).events
 
-    def _delivery_of(self, stamped: Stamped) -> Delivery | None:
-        account = self._view.accounts.get(stamped.event.phone_number_id)
-        if account is None or account.sender != "waystate":
-            return None
-        return delivery_of(stamped, account, integration_of(self._view, account), self._view.settings, self._lanes)
+
+@dataclass(slots=True)
+class Planned:
+    """What a batch of events comes to: deliveries, and what is written down of events that need one and cannot have it."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    impossible: list[StatusReport] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+def plan(stamped: Sequence[Stamped], view: TenantView, lanes: int) -> Planned:
+    """`view` must be younger than the events: of a number that it does not have, the tenant has it no more."""
+    planned = Planned()
+    for each in stamped:
+        account = view.accounts.get(each.event.phone_number_id)
+        try:
+            if account is None:
+                _give_up(each, view.settings, planned)
+            elif account.sender == "waystate":
+                delivery = delivery_of(each, account, integration_of(view, account), view.settings, lanes)
+                planned.deliveries += [] if delivery is None else [delivery]
+        except Rejected as error:
+            planned.impossible.append(_failed(each, error.reason, error.message))
+    return planned
+
+
+def _give_up(stamped: Stamped, settings: TenantSettings, planned: Planned) -> None:
+    """The number was taken away after the message came: the message says so, and a customer's can be sent again later."""
+    event = stamped.event
+    if not isinstance(event, InboundEnriched | OutboundProcessed):
+        return  # of a receipt nobody is left to be told
+    text = f"Number {event.phone_number_id} was taken away from this tenant before the message was passed on."
+    planned.impossible.append(_failed(stamped, ACCOUNT_MISSING, text))
+    if isinstance(event, InboundEnriched):
+        planned.letters.append(
+            letter_of_refused(
+                event_id=stamped.id,
+                target=Target.GENESYS,
+                message_id=_message_id(event),
+                request=_inbound_request(event, settings),
+                error={"code": ACCOUNT_MISSING, "title": text},
+                at=event.at,
+                text=f"{text} Add the number again and replay this, or discard it.",
+            )
+        )
 
 
 def integration_of(view: TenantView, account: WhatsAppAccount) -> GenesysIntegration | None:
@@ -70,14 +109,14 @@ def integration_of(view: TenantView, account: WhatsAppAccount) -> GenesysIntegra
     return integration if integration is not None and integration.sender == "waystate" else None
 
 
-def _failed(stamped: Stamped, error: Rejected) -> StatusReport:
+def _failed(stamped: Stamped, code: str, text: str) -> StatusReport:
     return StatusReport(
         wamid="",
         message_id=stamped.event.message_id,
         status=Status.FAILED,
         at=stamped.event.at,
         source="waystate",
-        error={"code": error.reason, "title": error.message},
+        error={"code": code, "title": text},
         origin=f"event:{stamped.id}",
     )
 
@@ -105,14 +144,7 @@ def delivery_of(
             )
             target = Target.WHATSAPP
         case InboundEnriched() if integration is not None:
-            request = render_inbound(
-                contact_id=genesys_identity(event, settings),
-                name=event.contact_name,
-                wamid=event.wamid,
-                sent_at=event.timestamp,
-                text=event.message_text or f"[{event.message_type}]",
-                attributes={"waystate_mapping_id": str(event.mapping_id), "whatsapp_phone_number_id": event.phone_number_id},
-            )
+            request = _inbound_request(event, settings)
             target = Target.GENESYS
         case MessageStatus() | OutboundRefused() if integration is not None and receipt_status(event) is not None:
             request = render_receipt(
@@ -137,6 +169,17 @@ def delivery_of(
         position=stamped.position,
         created_at=event.at,
         request=request,
+    )
+
+
+def _inbound_request(event: InboundEnriched, settings: TenantSettings) -> JsonObject:
+    return render_inbound(
+        contact_id=genesys_identity(event, settings),
+        name=event.contact_name,
+        wamid=event.wamid,
+        sent_at=event.timestamp,
+        text=event.message_text or f"[{event.message_type}]",
+        attributes={"waystate_mapping_id": str(event.mapping_id), "whatsapp_phone_number_id": event.phone_number_id},
     )
 
 

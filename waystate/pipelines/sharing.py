@@ -19,6 +19,7 @@ from waystate.pipelines.hints import SharedHint
 from waystate.pipelines.invalidations import Invalidations
 from waystate.pipelines.shared_mappings import SharedMappings
 from waystate.tenants.routing import Directory
+from waystate.tenants.store import CHANGES
 from waystate.web.metrics import Metrics
 
 CLOSE_TIMEOUT = 1.0
@@ -55,6 +56,11 @@ class Sharing:
     def invalidations(self, cache: ProcessCache[bytes] | None = None) -> Invalidations:
         """Once a process; with its cache where it answers look-ups."""
         return Invalidations(self.feed, cache=cache, second=self.second)
+
+    def tell_changes(self, directory: Directory) -> None:
+        """It forgets what any process or command has changed, and everything after a gap in which it may not have heard."""
+        self.feed.subscribe(CHANGES, lambda _: directory.clear())
+        self.feed.on_reconnect(directory.clear)
 
     def limits(self) -> Limits:
         return Limits(self._client, self._breaker)

@@ -25,10 +25,12 @@ from waystate.messages import store as message_store
 from waystate.pipelines.batch import with_retries
 from waystate.pipelines.deliveries import give_up_unknown
 from waystate.pipelines.inbound import expired
+from waystate.pipelines.missing_deliveries import make_missing
 from waystate.pipelines.status import Advanced, advance
 from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import Hint
 from waystate.tenants.roll import every_tenant
+from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
 
 log = structlog.get_logger()
@@ -43,8 +45,20 @@ GAUGES_EVERY = 3
 class Timers:
     """Each timer fires once however many processes run it: its row in `timers` decides."""
 
-    def __init__(self, db: Database, metrics: Metrics, relay_hint: Hint, changed: Changed, clock: Clock) -> None:
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        metrics: Metrics,
+        relay_hint: Hint,
+        changed: Changed,
+        clock: Clock,
+        *,
+        lanes: int,
+    ) -> None:
         self._db = db
+        self._directory = directory
+        self._lanes = lanes
         self._metrics = metrics
         self._relay_hint = relay_hint
         self._changed = changed
@@ -53,6 +67,7 @@ class Timers:
         self._every: list[tuple[str, timedelta, Callable[[], Awaitable[None]]]] = [
             ("early_statuses", timedelta(seconds=1), self.pair_early),
             ("unknown_sends", timedelta(seconds=5), self.give_up_unknown),
+            ("missing_deliveries", timedelta(seconds=30), self.make_missing),
             ("expiry", timedelta(minutes=5), self.expire),
             ("partitions", timedelta(hours=1), self.make_partitions),
             ("statistics", timedelta(seconds=5), self.analyze_grown),
@@ -98,6 +113,11 @@ class Timers:
         for tenant in await self._due("unsettled"):
             await with_retries(partial(give_up_unknown, tenant, self._db, self._clock))
             self._relay_hint.give(tenant)
+
+    async def make_missing(self) -> None:
+        for tenant in await self._due("check"):
+            found = await with_retries(partial(make_missing, self._db, self._directory, tenant, lanes=self._lanes))
+            self._metrics.missing_deliveries_total.inc(found)
 
     async def pair_early(self) -> None:
         """A status and the answer with its wamid can cross; whoever committed last did not see the other."""

@@ -22,6 +22,7 @@ from waystate.pipelines import inbound, outbound, status
 from waystate.pipelines.batch import in_halves, with_retries
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.worked import TenantItems, Worked, letter_of, letter_of_unusable
+from waystate.tenants import store as tenant_store
 from waystate.tenants.model import RouteKind
 from waystate.tenants.routing import Directory, TenantView
 
@@ -47,7 +48,19 @@ class WebhookPipeline:
         self._lanes = lanes
 
     async def work(self, rows: Sequence[LedgerRow]) -> set[TenantId]:
-        """Work a batch of rows in their order; the tenants that have something new to relay. `Retry` in an outage."""
+        """Work a batch of rows in their order; the tenants that have something new to relay. `Retry` in an outage.
+
+        Again where the directory changed before it was written down that an item is nobody's: it may be somebody's by now, and
+        what had its effect has none again.
+        """
+        while True:
+            tenants = await self._work(rows)
+            if tenants is not None:
+                return tenants
+            await self._directory.renew()
+
+    async def _work(self, rows: Sequence[LedgerRow]) -> set[TenantId] | None:
+        revision = self._directory.revision
         batch = [Worked(row) for row in rows]
         handed_over: list[Received] = []
         routed = [(worked, item) for worked in batch for item in self._parse(worked, handed_over)]
@@ -56,13 +69,17 @@ class WebhookPipeline:
         await asyncio.gather(*(self._work_tenant(tenant, by_tenant[tenant]) for tenant in tenants))
         settled = [worked.settled() for worked in batch]
 
-        async def settle() -> None:
+        async def settle() -> bool:
             async with self._db.work() as conn:
+                if any(worked.unrouted for worked in batch) and await tenant_store.hold_revision(conn) != revision:
+                    return False
                 if handed_over:
                     await ledger_store.hand_over_many(conn, handed_over)
                 await ledger_store.settle_many(conn, settled)
+            return True
 
-        await with_retries(settle)
+        if not await with_retries(settle):
+            return None
         self._meter.ledger(settled)
         return set(tenants)
 
@@ -138,9 +155,9 @@ class WebhookPipeline:
                 or (wabas.get(item.waba_id or "") if item.phone_number_id is None else None)
             )
             if route is None:
-                worked.reject(Reason.UNKNOWN_TENANT, _unknown(item), item.item)
+                worked.reject_unrouted(_key_of(item), _unknown(item), item.item)
             elif not await self._is_allowed(route.tenant_id, worked.row, item):
-                worked.reject(Reason.UNKNOWN_TENANT, _foreign(item, worked.row), item.item)
+                worked.reject_unrouted(_key_of(item), _foreign(item, worked.row), item.item)
             else:
                 by_tenant.setdefault(route.tenant_id, TenantItems()).add(worked, item.value)
         return by_tenant
@@ -149,13 +166,17 @@ class WebhookPipeline:
         """A Meta app may speak only for the numbers, and the business accounts, that are configured under it."""
         if row.source != "whatsapp":
             return True
-        if item.phone_number_id is None:
-            view = await self._directory.get_tenant(tenant)
-            return any(
-                each.business_account_id == item.waba_id and each.meta_app_id == row.origin for each in view.accounts.values()
+        view = await self._directory.find_tenant(tenant)
+        accounts = [] if view is None else view.accounts.values()
+        return any(
+            each.meta_app_id == row.origin
+            and (
+                each.business_account_id == item.waba_id
+                if item.phone_number_id is None
+                else each.phone_number_id == item.phone_number_id
             )
-        account = await self._directory.account_of(tenant, item.phone_number_id)
-        return account is not None and account.meta_app_id == row.origin
+            for each in accounts
+        )
 
     async def _work_tenant(self, tenant: TenantId, items: TenantItems) -> None:
         """Messages before statuses: a status can only concern a message that is here already, or waits as an early one."""
@@ -220,14 +241,21 @@ async def _run(
     ]
 
 
+def _key_of(item: Routed) -> str:
+    """The route that it lacked, as `replay_unrouted` is told of a new one."""
+    if item.integration_id:
+        return f"{RouteKind.GENESYS_INTEGRATION}:{item.integration_id}"
+    return f"{RouteKind.PHONE_NUMBER_ID}:{item.phone_number_id}" if item.phone_number_id else f"{RouteKind.WABA}:{item.waba_id}"
+
+
 def _unknown(item: Routed) -> str:
-    return f"No tenant is configured for {_named(item)}. Add the account and replay this row with `waystate ledger replay`."
+    return f"No tenant is configured for {_named(item)}. Add the account: then this is worked by itself, in its old order."
 
 
 def _foreign(item: Routed, row: LedgerRow) -> str:
     return (
         f"The {_named(item)} is not configured under Meta app {row.origin}, whose signature this body carries. Correct the "
-        "account's app and replay this row with `waystate ledger replay`."
+        "account's app: then this is worked by itself, in its old order."
     )
 
 

@@ -24,14 +24,21 @@ class Worked:
     items: int = 0
     ignored: list[JsonObject] = field(default_factory=list)
     rejected: list[JsonObject] = field(default_factory=list)
+    unrouted: list[str] = field(default_factory=list)
     dead_letters: list[JsonObject] = field(default_factory=list)
 
     def reject(self, reason: Reason, message: str, item: str | None = None) -> None:
         self.rejected.append({"item": item, "reason": reason, "message": message})
 
+    def reject_unrouted(self, key: str, message: str, item: str) -> None:
+        """`key` names the route that the item lacked: when it appears, the row is worked again."""
+        self.reject(Reason.UNKNOWN_TENANT, message, item)
+        if key not in self.unrouted:
+            self.unrouted.append(key)
+
     def settled(self) -> Settled:
         outcome: JsonObject = {"items": self.items}
-        for name in ("ignored", "rejected", "dead_letters"):
+        for name in ("ignored", "rejected", "unrouted", "dead_letters"):
             if listed := getattr(self, name):
                 outcome[name] = listed
         if self.rejected:

@@ -125,10 +125,19 @@ class LedgerWorker(Worker):
     name = "ledger"
 
     def __init__(
-        self, db: Database, pipeline: WebhookPipeline, leases: LeaseKeeper, relay_hint: Hint, clock: Clock, *, batch: int
+        self,
+        db: Database,
+        directory: Directory,
+        pipeline: WebhookPipeline,
+        leases: LeaseKeeper,
+        relay_hint: Hint,
+        clock: Clock,
+        *,
+        batch: int,
     ) -> None:
         super().__init__()
         self._db = db
+        self._directory = directory
         self._pipeline = pipeline
         self._leases = leases
         self._relay_hint = relay_hint
@@ -162,6 +171,8 @@ class LedgerWorker(Worker):
             async with self._db.work() as conn:
                 for lanes in self._turns.next(epochs):
                     if rows := await ledger_store.take_many(conn, lanes, self._clock(), self._batch):
+                        # Whose they are is judged by what is at least as young as they are.
+                        await self._directory.refresh(conn)
                         break
             self._turns.note([row.lane for row in rows], of_all=len(lanes) == len(epochs))
             self._in_hand = [replace(row, epoch=epochs[row.lane]) for row in rows]
@@ -296,10 +307,9 @@ class RelayWorker(SinkWorker):
         self._delivery_hint = delivery_hint
 
     async def _relay(self, tenant: TenantId, epoch: int) -> bool:
-        view = await self._directory.find_tenant(tenant)
-        if view is None:
+        if await self._directory.find_tenant(tenant) is None:
             return False  # it is being deleted
-        sink = DeliverySink(view, self._lanes)
+        sink = DeliverySink(self._directory, self._lanes)
         window = await with_retries(lambda: relay(self._db, tenant, sink, epoch=epoch, batch=self._batch))
         if sink.made:
             self._delivery_hint.give(tenant)

@@ -2,7 +2,8 @@
 -- Set-up runs again and again: a row that says the same already is left alone, so it makes no dead tuples and no noise.
 INSERT INTO tenants AS t (id, name, settings, quotas)
 SELECT v.* FROM unnest(:ids::text[], :names::text[], :settings::jsonb[], :quotas::jsonb[]) AS v
-ON CONFLICT (id) DO UPDATE SET name = excluded.name, settings = excluded.settings, quotas = excluded.quotas
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, settings = excluded.settings, quotas = excluded.quotas,
+        revised_at = clock_timestamp()
     WHERE (t.name, t.settings, t.quotas) IS DISTINCT FROM (excluded.name, excluded.settings, excluded.quotas)
         AND t.deletion IS NULL
 RETURNING t.id;
@@ -16,7 +17,7 @@ RETURNING id;
 
 -- name: change_status
 -- Only what is in another status: of two that do the same at once, one has done it. What is being deleted stays as it is.
-UPDATE tenants t SET status = :status
+UPDATE tenants t SET status = :status, revised_at = clock_timestamp()
 WHERE t.id = ANY(:ids::text[]) AND t.id <> 'platform' AND t.status <> :status AND t.deletion IS NULL
 RETURNING t.id;
 
@@ -143,3 +144,29 @@ SELECT r.kind, r.external_id FROM routes r WHERE r.tenant_id <> :tenant_id AND (
 -- name: find_routes
 -- Whose is an id of a platform, asked before a tenant is known; routes hold no secrets.
 SELECT r.external_id, r.tenant_id, r.account_id FROM routes r WHERE r.kind = :kind AND r.external_id = ANY(:external_ids::text[]);
+
+-- name: list_route_keys
+-- What reaches this tenant by itself, written as rejected webhooks name what they lacked.
+SELECT 'phone_number_id:' || a.phone_number_id AS key FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id
+UNION SELECT 'waba:' || a.business_account_id FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id
+UNION SELECT 'genesys_integration:' || g.integration_id FROM genesys_integrations g WHERE g.tenant_id = :tenant_id;
+
+-- name: get_revision$
+-- One row, read by its key: what a process asks before it trusts its memory.
+SELECT d.revision FROM directory d WHERE d.is_only;
+
+-- name: hold_revision$
+-- Who judges that something is nobody's keeps every change out until the judgement is written down.
+SELECT d.revision FROM directory d WHERE d.is_only FOR SHARE;
+
+-- name: raise_revision$
+-- The row lock puts changes of all tenants in one line; they are rare.
+UPDATE directory SET revision = revision + 1 WHERE is_only RETURNING revision;
+
+-- name: note_revised!
+-- By the clock and not the transaction's begin: the lock on the revision may have been waited for.
+UPDATE tenants t SET revised_at = clock_timestamp() WHERE t.id = :tenant_id;
+
+-- name: get_revised_at$
+-- Since when the tenant's configuration is as it is.
+SELECT t.revised_at FROM tenants t WHERE t.id = :tenant_id;

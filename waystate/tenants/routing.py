@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from waystate.db.pool import Database
+from waystate.db.pool import Connection, Database
 from waystate.ids import PLATFORM, TenantId
 from waystate.tenants import store
 from waystate.tenants.model import (
@@ -24,7 +24,7 @@ from waystate.tenants.model import (
 from waystate.vault import Vault
 
 TTL = 5.0
-"""Seconds until another process's change is seen at the latest: what a look-up may be behind (domain.md, cache keys)."""
+"""Seconds until a change is seen at the latest, should nobody have told of it: what a look-up may be behind."""
 ABSENT_TTL = 1.0
 """Seconds: who was just created is soon found."""
 STATUS_TTL = 0.9
@@ -59,6 +59,7 @@ class ShortMemory(Generic[K, V]):
         self._monotonic = monotonic
         self._entries: dict[K, tuple[float, V | None]] = {}
         self._flights: dict[K, asyncio.Task[Mapping[K, V]]] = {}
+        self._clears = 0
 
     def find_cached(self, key: K) -> V | None:
         """None means "ask `find`", not "there is none"."""
@@ -90,11 +91,20 @@ class ShortMemory(Generic[K, V]):
             found |= {key: loaded[key] for key in awaited if key in loaded}
         return found
 
+    async def fill(self, key: K, read: Callable[[], Awaitable[V | None]]) -> V | None:
+        """What `read` answers, remembered unless everything was forgotten meanwhile. Flights of others go on."""
+        started, clears = self._monotonic(), self._clears
+        value = await read()
+        if clears == self._clears:
+            self._keep(key, value, started)
+        return value
+
     def forget(self, key: K) -> None:
         self._entries.pop(key, None)
         self._flights.pop(key, None)
 
     def clear(self) -> None:
+        self._clears += 1
         self._entries.clear()
         self._flights.clear()
 
@@ -140,11 +150,17 @@ class TenantView:
 
 
 class Directory:
-    """Each `find_` and `…_of` may be up to `TTL` seconds behind; `invalidate` after a write of this process."""
+    """What this process remembers of the directory: each `find_` and `…_of` may be up to `TTL` seconds behind.
+
+    That is enough to answer a look-up with, and never to say that something is nobody's, or whose it is for good: before that,
+    `refresh` makes the memory as young as the database is.
+    """
 
     def __init__(self, db: Database, vault: Vault, *, monotonic: Monotonic = time.monotonic) -> None:
         self._db = db
         self._vault = vault
+        self._revision: int | None = None
+        self._renewal: asyncio.Task[None] | None = None
         self._routes = ShortMemory(self._load_routes, monotonic=monotonic)
         self._apps = ShortMemory(self._load_apps, monotonic=monotonic)
         self._tenants = ShortMemory(self._load_tenants, monotonic=monotonic)
@@ -162,6 +178,16 @@ class Directory:
 
     async def find_meta_app(self, app_id: str) -> MetaApp | None:
         return await self._apps.find(app_id)
+
+    async def find_meta_app_now(self, app_id: str) -> MetaApp | None:
+        """Before a signature is refused."""
+        await self.renew()
+        return await self.find_meta_app(app_id)
+
+    async def find_genesys_webhook_now(self, integration_id: str) -> tuple[TenantId, GenesysIntegration] | None:
+        """Before a signature is refused."""
+        await self.renew()
+        return await self.find_genesys_webhook(integration_id)
 
     async def find_genesys_webhook(self, integration_id: str) -> tuple[TenantId, GenesysIntegration] | None:
         """By the id in the callback's path."""
@@ -191,18 +217,6 @@ class Directory:
     async def find_status(self, tenant_id: TenantId) -> TenantStatus | None:
         return await self._statuses.find(tenant_id)
 
-    async def settings_of(self, tenant_id: TenantId) -> TenantSettings:
-        return (await self.get_tenant(tenant_id)).settings
-
-    async def account_of(self, tenant_id: TenantId, phone_number_id: str) -> WhatsAppAccount | None:
-        """Inactive ones too."""
-        view = await self._tenants.find(tenant_id)
-        return None if view is None else view.accounts.get(phone_number_id)
-
-    async def default_account(self, tenant_id: TenantId) -> WhatsAppAccount | None:
-        view = await self._tenants.find(tenant_id)
-        return None if view is None else view.default_account
-
     async def integration_of(self, tenant_id: TenantId, integration: UUID) -> GenesysIntegration | None:
         """By our id, the one accounts name."""
         view = await self._tenants.find(tenant_id)
@@ -216,17 +230,41 @@ class Directory:
         """None, the only one, or two of many."""
         return await self._first.find(2) or ()
 
-    def invalidate(self, *, tenant_id: TenantId | None = None, meta_app_id: str | None = None) -> None:
-        if tenant_id is not None:
-            self._tenants.forget(tenant_id)
-            self._statuses.forget(tenant_id)
-            # Routes do not list their tenant's others, and an absence names no tenant at all.
-            self._routes.clear()
-            self._first.clear()
-        if meta_app_id is not None:
-            self._apps.forget(meta_app_id)
+    @property
+    def revision(self) -> int | None:
+        """Of the last `refresh`."""
+        return self._revision
+
+    async def refresh(self, conn: Connection) -> int:
+        """What is remembered from here on is at least as young as this moment of the transaction; the directory's revision."""
+        revision = await store.get_revision(conn)
+        if revision != self._revision:
+            self.clear()
+            self._revision = revision
+        return revision
+
+    async def renew(self) -> None:
+        """`refresh` in a transaction of its own: callers that ask while it is asked for wait for the next, and share that."""
+        if self._renewal is not None:
+            await asyncio.wait([self._renewal])
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.create_task(self._renew())
+        await asyncio.shield(self._renewal)
+
+    async def find_tenant_in(self, conn: Connection, tenant_id: TenantId) -> TenantView | None:
+        """The tenant as its own transaction sees it now: younger than everything that the transaction has read before."""
+        await self.refresh(conn)
+        view = self._tenants.find_cached(tenant_id)
+        # On this connection: a second one for each of many transactions at once could be waited for for ever.
+        return view if view is not None else await self._tenants.fill(tenant_id, lambda: self._read_tenant(conn, tenant_id))
+
+    async def get_tenant_now(self, tenant_id: TenantId) -> TenantView:
+        """For a refusal, or whatever cannot be put right later."""
+        await self.renew()
+        return await self.get_tenant(tenant_id)
 
     def clear(self) -> None:
+        """After a change that this process made, or heard of, or may have missed."""
         for memory in (self._routes, self._apps, self._tenants, self._statuses, self._first):
             memory.clear()
 
@@ -247,13 +285,20 @@ class Directory:
         views = await asyncio.gather(*(self._load_tenant(each) for each in ids))
         return {view.tenant.id: view for view in views if view is not None}
 
+    async def _renew(self) -> None:
+        async with self._db.work() as conn:
+            await self.refresh(conn)
+
     async def _load_tenant(self, tenant_id: TenantId) -> TenantView | None:
         async with self._db.tenant(tenant_id) as conn:
-            tenant = (await store.find_many(conn, [tenant_id])).get(tenant_id)
-            if tenant is None or tenant.status is TenantStatus.DELETING:
-                return None
-            accounts = await store.accounts_of(conn, self._vault, tenant_id)
-            integrations = await store.integrations_of(conn, self._vault, tenant_id)
+            return await self._read_tenant(conn, tenant_id)
+
+    async def _read_tenant(self, conn: Connection, tenant_id: TenantId) -> TenantView | None:
+        tenant = (await store.find_many(conn, [tenant_id])).get(tenant_id)
+        if tenant is None or tenant.status is TenantStatus.DELETING:
+            return None
+        accounts = await store.accounts_of(conn, self._vault, tenant_id)
+        integrations = await store.integrations_of(conn, self._vault, tenant_id)
         return TenantView(
             tenant=tenant,
             accounts={each.phone_number_id: each for each in accounts},

@@ -4,13 +4,16 @@ Whatever writes an account, an integration or a route runs in a transaction of r
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from asyncpg import Record
 
+from waystate.cache.wires import announce
 from waystate.db.pool import Connection, load_queries
 from waystate.errors import Conflict, NotFound
 from waystate.ids import TenantId
+from waystate.ledger import store as ledger_store
 from waystate.tenants.model import (
     GenesysIntegration,
     GenesysLimits,
@@ -33,6 +36,8 @@ from waystate.vault import NO_TENANT, Vault, aad
 
 _queries = load_queries(__file__)
 
+CHANGES = "directory"
+"""Topic of the feed: every process hears of a change of the directory when it commits, whoever made it."""
 GLOBAL = TenantId(NO_TENANT)
 """Stands for the tenant in the AAD of a global table's secrets."""
 
@@ -50,17 +55,17 @@ _CLAIMED = {
 
 async def upsert_many(conn: Connection, tenants: Iterable[Tenant]) -> list[TenantId]:
     """The ids of those that are new or changed. Their status stays."""
-    return [TenantId(row["id"]) for row in await _queries.upsert_tenants(conn, **_columns(tenants))]
+    return await _revised(conn, await _queries.upsert_tenants(conn, **_columns(tenants)))
 
 
 async def insert_many(conn: Connection, tenants: Iterable[Tenant]) -> list[TenantId]:
     """The ids of those that are new."""
-    return [TenantId(row["id"]) for row in await _queries.insert_tenants(conn, **_columns(tenants))]
+    return await _revised(conn, await _queries.insert_tenants(conn, **_columns(tenants)))
 
 
 async def change_status(conn: Connection, ids: Sequence[TenantId], status: TenantStatus) -> list[TenantId]:
     """Those that had another status; every process knows within a second of the commit."""
-    return [TenantId(row["id"]) for row in await _queries.change_status(conn, ids=sorted(ids), status=status)]
+    return await _revised(conn, await _queries.change_status(conn, ids=sorted(ids), status=status))
 
 
 async def find_statuses(conn: Connection, ids: Sequence[TenantId]) -> dict[TenantId, TenantStatus]:
@@ -129,6 +134,7 @@ async def upsert_meta_apps(conn: Connection, vault: Vault, apps: Iterable[MetaAp
             app_secrets=_seal_many(vault, GLOBAL, "meta_apps", "app_secret", {row.id: row.app_secret for row in rows}),
             verify_tokens=_seal_many(vault, GLOBAL, "meta_apps", "verify_token", {row.id: row.verify_token for row in rows}),
         )
+        await raise_revision(conn)
     return [row.id for row in rows]
 
 
@@ -187,6 +193,31 @@ async def routes_of(conn: Connection, kind: RouteKind, external_ids: Sequence[st
     return {row["external_id"]: Route(TenantId(row["tenant_id"]), row["account_id"]) for row in rows}
 
 
+async def get_revision(conn: Connection) -> int:
+    """The directory's: raised by each change of tenants, accounts, integrations, routes and Meta apps, in the order of commits.
+
+    A process that finds the revision it knows may trust all that it has read of the directory since.
+    """
+    return int(await _queries.get_revision(conn))
+
+
+async def get_revised_at(conn: Connection, tenant_id: TenantId) -> datetime | None:
+    """Since when the tenant's configuration is as it is; None: there is no such tenant any more."""
+    revised_at: datetime | None = await _queries.get_revised_at(conn, tenant_id=tenant_id)
+    return revised_at
+
+
+async def hold_revision(conn: Connection) -> int:
+    """Nobody changes the directory until this transaction ends."""
+    return int(await _queries.hold_revision(conn))
+
+
+async def raise_revision(conn: Connection) -> None:
+    """In the transaction of the change, with the tenants' rows locked before."""
+    revision = await _queries.raise_revision(conn)
+    await announce(conn, CHANGES, str(revision))
+
+
 async def _lock(conn: Connection, tenant_id: TenantId) -> None:
     check_ordinary(tenant_id)
     if await _queries.lock_tenant(conn, tenant_id=tenant_id) is None:
@@ -206,13 +237,24 @@ async def _check_references(conn: Connection, tenant_id: TenantId, accounts: Seq
         )
 
 
+async def _revised(conn: Connection, rows: Iterable[Record]) -> list[TenantId]:
+    ids = [TenantId(row["id"]) for row in rows]
+    if ids:
+        await raise_revision(conn)
+    return ids
+
+
 async def _settle_routes(conn: Connection, tenant_id: TenantId) -> None:
-    """Make the tenant's routes those of its accounts and integrations."""
+    """Make the tenant's routes those of its accounts and integrations, and work the webhooks that lacked them."""
+    await raise_revision(conn)
+    await _queries.note_revised(conn, tenant_id=tenant_id)
     await _queries.prune_routes(conn, tenant_id=tenant_id)
     await _queries.claim_routes(conn, tenant_id=tenant_id)
     foreign = await _queries.find_foreign_route(conn, tenant_id=tenant_id)
     if foreign is not None:
         raise Conflict("route_taken", _CLAIMED[RouteKind(foreign["kind"])].format(foreign["external_id"]))
+    keys = [row["key"] for row in await _queries.list_route_keys(conn, tenant_id=tenant_id)]
+    await ledger_store.replay_unrouted(conn, keys)
 
 
 async def _write_integrations(conn: Connection, vault: Vault, tenant_id: TenantId, rows: Sequence[GenesysIntegration]) -> None:

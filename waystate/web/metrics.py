@@ -39,6 +39,11 @@ class Metrics:
         self.webhooks_total = _counter(registry, "webhooks", "Webhook bodies taken or refused", "source", "outcome")
         self.ledger_rows_total = _counter(registry, "ledger_rows", "Ledger rows that reached a state", "state")
         self.deliveries_total = _counter(registry, "deliveries", "Delivery attempts by their outcome", "target", "outcome")
+        self.missing_deliveries_total = _counter(
+            registry,
+            "missing_deliveries",
+            "Events that needed a delivery and had none: a fault of Waystate",
+        )
         self.dead_letters_total = _counter(registry, "dead_letters", "Items that could not be used", "pipeline", "reason")
         self.statuses_total = _counter(registry, "statuses", "Statuses reported, applied or not", "status", "applied")
         self.unknown_statuses_total = _counter(registry, "unknown_statuses", "Statuses with a word nobody knows")

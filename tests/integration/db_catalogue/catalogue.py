@@ -9,6 +9,7 @@ from waystate.db.roles import APP, INGEST, OWNER, SWEEPER, WORK
 
 GLOBAL_TABLES = {
     "tenants",
+    "directory",
     "meta_apps",
     "routes",
     "webhook_ledger",

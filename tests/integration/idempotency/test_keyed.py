@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.world import SetClock, World
+from tests.world import LANES, SetClock, World
 from waystate.access import store as access_store
 from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
@@ -262,7 +262,7 @@ async def test_after_a_day_the_key_is_new_and_the_timer_makes_room(place: Place)
     place.world.clock.now += timedelta(hours=23)
     assert (await place.send("kept", {"another": "request"})).status_code == 201
     place.world.clock.now += timedelta(hours=1)
-    timers = Timers(place.world.db, Metrics(), Hint(), lambda *_: None, place.world.clock)
+    timers = Timers(place.world.db, place.world.directory, Metrics(), Hint(), lambda *_: None, place.world.clock, lanes=LANES)
     await timers.drop_idempotency_keys()
     assert [row["key"] for row in await place.dump()] == ["kept"]
 

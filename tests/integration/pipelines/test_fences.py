@@ -121,7 +121,7 @@ async def test_a_ledger_row_is_settled_by_the_holder_of_its_lane_only(world: Wor
     await pipeline(world).work(rows)
     assert await ledger_state(world) == "pending", "refused"
     worker = LedgerWorker(
-        world.db, pipeline(world), newer, delivery_worker(world, newer, Platform()).hint, world.clock, batch=10
+        world.db, world.directory, pipeline(world), newer, delivery_worker(world, newer, Platform()).hint, world.clock, batch=10
     )
     await worker.step(set(), sweep=True)
     assert await ledger_state(world) == "done"
@@ -141,7 +141,7 @@ async def test_rows_taken_under_a_lost_lease_are_not_worked(world: World, tenant
     stale = keeper(world)
     await stale.renew()
     worker = LedgerWorker(
-        world.db, pipeline(world), stale, delivery_worker(world, stale, Platform()).hint, world.clock, batch=10
+        world.db, world.directory, pipeline(world), stale, delivery_worker(world, stale, Platform()).hint, world.clock, batch=10
     )
     await taken(world, tenant, stale)
     await take_over(world)
@@ -158,7 +158,7 @@ async def test_a_claimed_delivery_is_not_sent_after_its_lease_and_goes_back(
     await stale.renew()
     view = await world.view(tenant)
     courier = Courier(delivery_worker(world, stale, platform), tenant.tenant, view)
-    (claimed,) = await courier.claim(view, 0)
+    (claimed,) = await courier.claim(0)
     await take_over(world)
     await recover(tenant.tenant, tenant.settings, range(LANES), world.db, world.clock, hold=HOLD)
     assert await delivery_state(world, tenant, Target.WHATSAPP) == "unknown", "the new holder has to suppose that it left"
@@ -166,7 +166,7 @@ async def test_a_claimed_delivery_is_not_sent_after_its_lease_and_goes_back(
     assert (platform.called, result.outcome, result.error) == ([], Outcome.RETRY, LEASE_LOST)
     await world.settle(tenant, (claimed, result))
     assert await delivery_state(world, tenant, Target.WHATSAPP) == "pending", "and now it is known that it did not"
-    assert await courier.claim(view, 0) == []
+    assert await courier.claim(0) == []
 
 
 async def test_an_answer_that_comes_after_a_take_over_still_counts(world: World, tenant: Business) -> None:

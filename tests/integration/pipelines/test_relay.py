@@ -8,7 +8,6 @@ from tests.world import CUSTOMER, Business, World, accepted, refused
 from waystate.deliveries.model import Target
 from waystate.events import outbox
 from waystate.pipelines.relay import DeliverySink
-from waystate.tenants.routing import TenantView
 
 
 async def deliveries(world: World, tenant: Business) -> list[dict[str, Any]]:
@@ -55,9 +54,8 @@ async def test_an_external_sender_is_only_told_and_nothing_is_delivered(world: W
 async def test_an_event_is_delivered_once_however_often_it_is_relayed(world: World, tenant: Business) -> None:
     await world.receive(tenant, tenant.message())
     stamped = await world.relay(tenant)
-    view: TenantView = await world.view(tenant)
     async with world.db.tenant(tenant.tenant) as conn:
-        await DeliverySink(view, 8)(conn, tenant.tenant, stamped)
+        await DeliverySink(world.directory, 8)(conn, tenant.tenant, stamped)
         assert await outbox.list_after(conn, tenant.tenant, 0, 10) == stamped
     assert len(await deliveries(world, tenant)) == 1
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.world import Business, World, accepted, lost
+from tests.world import LANES, Business, World, accepted, lost
 from waystate.deliveries.model import Target
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
@@ -32,9 +32,13 @@ def told() -> Told:
     return Told()
 
 
+def timers_of(world: World, told: Told) -> Timers:
+    return Timers(world.db, world.directory, told.metrics, told.relay, told.note, world.clock, lanes=LANES)
+
+
 @pytest.fixture
 def timers(world: World, told: Told) -> Timers:
-    return Timers(world.db, told.metrics, told.relay, told.note, world.clock)
+    return timers_of(world, told)
 
 
 async def test_overdue_conversations_are_expired_with_an_event_in_every_tenant(
@@ -90,13 +94,13 @@ async def test_unknown_sends_are_given_up(world: World, tenant: Business, timers
 
 async def test_three_replicas_fire_each_tick_once(world: World, tenant: Business, told: Told) -> None:
     """R20: 100 ticks, each asked for by three at once."""
-    replicas = [Timers(world.db, told.metrics, told.relay, told.note, world.clock) for _ in range(3)]
+    replicas = [timers_of(world, told) for _ in range(3)]
     fired: Counter[str] = Counter()
     for _ in range(100):
         for names in await asyncio.gather(*(replica.fire_due() for replica in replicas)):
             fired.update(names)
         world.clock.forward(seconds=1)
-    often = {"early_statuses": 100, "unknown_sends": 20, "statistics": 20}
+    often = {"early_statuses": 100, "unknown_sends": 20, "statistics": 20, "missing_deliveries": 4}
     seldom = ("expiry", "partitions", "suspects", "audit_heads", "idempotency")
     assert fired == often | dict.fromkeys(seldom, 1)
 

@@ -27,7 +27,7 @@ async def leases(world: World) -> LeaseKeeper:
 def ledger_worker(world: World, leases: LeaseKeeper, relay: Hint | None = None, *, batch: int = 100) -> LedgerWorker:
     meter = Meter(Metrics(), world.clock)
     pipeline = WebhookPipeline(world.db, world.directory, meter, lambda *_: None, world.clock, lanes=LANES)
-    return LedgerWorker(world.db, pipeline, leases, relay or Hint(), world.clock, batch=batch)
+    return LedgerWorker(world.db, world.directory, pipeline, leases, relay or Hint(), world.clock, batch=batch)
 
 
 async def append(world: World, business: Business, *wamids: str) -> None:

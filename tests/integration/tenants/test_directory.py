@@ -66,9 +66,9 @@ async def test_the_directory_finds_everything_of_a_tenant(directory: Directory) 
     assert await directory.find_route(RouteKind.PHONE_NUMBER_ID, "1001") == Route(A, ACCOUNT.id)
     assert await directory.find_meta_app("3001") == APP
     assert await directory.find_genesys_webhook("4001") == (A, INTEGRATION)
-    assert (await directory.settings_of(A)).correlation == "local"
-    assert await directory.account_of(A, "1001") == ACCOUNT
-    assert await directory.default_account(A) == ACCOUNT
+    assert (await directory.get_tenant(A)).settings.correlation == "local"
+    assert (await directory.get_tenant(A)).accounts["1001"] == ACCOUNT
+    assert (await directory.get_tenant(A)).default_account == ACCOUNT
     assert await directory.integration_of(A, INTEGRATION.id) == INTEGRATION
     assert await directory.first_tenants() == (A,)
 
@@ -78,12 +78,9 @@ async def test_what_is_not_there_is_none(directory: Directory) -> None:
     assert await directory.find_route(RouteKind.WABA, "1001") is None
     assert await directory.find_meta_app("nope") is None
     assert await directory.find_genesys_webhook("nope") is None
-    assert await directory.account_of(A, "nope") is None
     assert await directory.integration_of(A, ACCOUNT.id) is None
-    assert await directory.account_of(B, "1001") is None
-    assert await directory.default_account(B) is None
     with pytest.raises(NotFound, match="tenant-b"):
-        await directory.settings_of(B)
+        await directory.get_tenant(B)
 
 
 async def test_an_empty_installation_has_no_first_tenant(directory: Directory) -> None:
@@ -131,11 +128,11 @@ async def test_a_write_of_this_process_is_noticed_at_once(directory: Directory, 
     async with db.work(tenant_id=A) as conn:
         await store.upsert_meta_apps(conn, vault, [rolled])
         accounts = await store.upsert_accounts(conn, vault, A, [WhatsAppAccount(**second.model_dump(exclude={"id"}))])
-    directory.invalidate(tenant_id=A, meta_app_id="3001")
+    directory.clear()
     assert await directory.find_route(RouteKind.PHONE_NUMBER_ID, "1002") == Route(A, accounts[1].id)
-    assert await directory.account_of(A, "1002") == accounts[1]
+    assert (await directory.get_tenant(A)).accounts["1002"] == accounts[1]
     assert await directory.find_meta_app("3001") == rolled
-    assert await directory.default_account(A) is None
+    assert (await directory.get_tenant(A)).default_account is None
 
 
 @pytest.mark.usefixtures("known")

@@ -18,6 +18,8 @@ from waystate.web.metrics import Metrics
 
 Append = Callable[[Received], Awaitable[None]]
 """Returns when the body is durable; raises `Unavailable` when it cannot be made so."""
+Find = Callable[[str], Awaitable[MetaApp | None]]
+"""The app of an id: as it is remembered, or as the database has it now."""
 
 
 class WhatsAppWebhook:
@@ -25,7 +27,8 @@ class WhatsAppWebhook:
 
     def __init__(
         self,
-        find_app: Callable[[str], Awaitable[MetaApp | None]],
+        find_app: Find,
+        find_app_now: Find,
         append: Append,
         metrics: Metrics,
         clock: Clock,
@@ -34,6 +37,7 @@ class WhatsAppWebhook:
         max_body: int,
     ) -> None:
         self._find_app = find_app
+        self._find_app_now = find_app_now
         self._append = append
         self._metrics = metrics
         self._clock = clock
@@ -48,7 +52,7 @@ class WhatsAppWebhook:
 
     async def verify(self, request: Request) -> Response:
         """Meta asks this when callback or token are edited: the challenge comes back verbatim."""
-        app = await self._find_app(request.tail)
+        app = await self._find_app_now(request.tail)
         given = request.query("hub.verify_token") or ""
         if request.query("hub.mode") != "subscribe" or app is None or not _same(app.verify_token, given):
             raise Forbidden(
@@ -59,8 +63,12 @@ class WhatsAppWebhook:
 
     async def receive(self, request: Request) -> Response:
         body = await request.body(self._max_body)
-        app = await self._find_app(request.tail)
-        if app is None or not verify(app.app_secret.encode(), body, request.header(b"x-hub-signature-256")):
+        signature = request.header(b"x-hub-signature-256")
+        # Once more before it is refused: app or secret may have been set a moment ago.
+        if not (
+            _fits(await self._find_app(request.tail), body, signature)
+            or _fits(await self._find_app_now(request.tail), body, signature)
+        ):
             self._metrics.webhooks_total.labels("whatsapp", "refused").inc()
             raise Unauthorized(
                 "invalid_signature",
@@ -80,6 +88,10 @@ class WhatsAppWebhook:
         )
         self._metrics.webhooks_total.labels("whatsapp", "accepted").inc()
         return json_response(b"{}")
+
+
+def _fits(app: MetaApp | None, body: bytes, signature: bytes | None) -> bool:
+    return app is not None and verify(app.app_secret.encode(), body, signature)
 
 
 def _same(expected: str, given: str) -> bool:

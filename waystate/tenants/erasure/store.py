@@ -9,7 +9,7 @@ from waystate.db.pool import Connection, load_queries
 from waystate.errors import Conflict
 from waystate.ids import TenantId
 from waystate.json import JsonObject
-from waystate.tenants.store import unknown_tenant
+from waystate.tenants.store import raise_revision, unknown_tenant
 
 _queries = load_queries(__file__)
 
@@ -66,6 +66,7 @@ async def begin(conn: Connection, tenant_id: TenantId, now: datetime) -> bool:
     deletion: JsonObject = {"begun_at": iso(now), "rows": {}}
     await _queries.begin_deletion(conn, tenant_id=tenant_id, deletion=deletion)
     await _queries.free_routes(conn, tenant_id=tenant_id)
+    await raise_revision(conn)
     return True
 
 
