@@ -23,6 +23,7 @@ from waystate.administration.sign_on import SignOn, SignOnAddress
 from waystate.administration.sign_on_routes import sign_on_routes
 from waystate.administration.tenant_routes import tenant_routes
 from waystate.administration.tenants import Tenants
+from waystate.administration.webhook_routes import webhook_routes
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
@@ -128,6 +129,7 @@ def _of_tenants(waystate: "Waystate") -> list[APIRouter]:
     return [
         tenant_routes(tenants, waystate.guard, graph, genesys, graph_api_url=waystate.config.graph_api_url),
         platform_routes(tenants, Eraser(waystate.db, waystate.clock), waystate.guard),
+        webhook_routes(waystate.db, waystate.guard, waystate.clock),
     ]
 
 

@@ -9,14 +9,14 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from waystate.administration.tenants import Account, Tenants
-from waystate.audit import store as audit_store
-from waystate.audit.model import OPERATOR, Entry, named
+from waystate.administration.webhook_replays import replay_many
+from waystate.audit.model import OPERATOR
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.opening import started_url, with_database
 from waystate.db.pool import Database
 from waystate.errors import BadRequest
-from waystate.ids import PLATFORM, new_id, parse_tenant_id
+from waystate.ids import new_id, parse_tenant_id
 from waystate.json import JsonObject
 from waystate.ledger import store as ledger_store
 from waystate.pipelines.trace import trace as trace_message
@@ -87,15 +87,7 @@ def list_rows(*, rejected: bool, limit: int) -> list[dict[str, Any]]:
 
 
 def replay_rows(ids: Sequence[UUID] | None) -> list[UUID]:
-    async def run(db: Database) -> list[UUID]:
-        async with db.work(tenant_id=PLATFORM) as conn:
-            replayed = await ledger_store.replay_many(conn, ids)
-            if replayed:
-                entry = Entry(actor=OPERATOR, action="ledger.replayed", subject="ledger", at=utc_now(), details=named(replayed))
-                await audit_store.append_many(conn, PLATFORM, [entry])
-            return replayed
-
-    return operate(run)
+    return operate(lambda db: replay_many(db, OPERATOR, utc_now, ids))
 
 
 def operate(work: Callable[[Database], Awaitable[R]]) -> R:

@@ -160,6 +160,8 @@ _TABLE = (
     ("POST", "/v1/platform/tenants/{tenant_id}/resume", Scope.PLATFORM),
     ("GET", "/v1/platform/meta-apps", Scope.PLATFORM),
     ("PUT", "/v1/platform/meta-apps/{app_id}", Scope.PLATFORM),
+    ("GET", "/v1/platform/webhooks", Scope.PLATFORM),
+    ("POST", "/v1/platform/webhooks/replay", Scope.PLATFORM),
 )
 
 OPERATIONS: dict[tuple[str, str], Operation] = {(row[0], row[1]): Operation(*row) for row in _TABLE}

@@ -35,6 +35,7 @@ REPEATABLE_POSTS = {
     "/v1/dead-letters/discard": "letters that were discarded are settled",
     "/v1/platform/tenants/{tenant_id}/suspend": "a suspended tenant stays so",
     "/v1/platform/tenants/{tenant_id}/resume": "a resumed tenant stays so",
+    "/v1/platform/webhooks/replay": "what was put back to work is not rejected any more",
     "/v1/tenant/whatsapp-accounts/{phone_number_id}/check": "it only looks",
     "/v1/tenant/genesys-integrations/{integration_id}/check": "it only looks",
 }
