@@ -19,10 +19,10 @@ from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.json import JsonObject
-from waystate.pipelines.batch import in_halves, with_retries
 from waystate.pipelines.dead_letter_payloads import Item, PayloadUnusable, Problem, check_edit, parse_payload
 from waystate.pipelines.replaying import Outcome, run_items
 from waystate.tenants.routing import TenantView
+from waystate.work.batch import in_halves, with_retries
 
 BATCH = 100
 """Dead letters a transaction: it holds its customers' conversations no longer than a batch of live traffic does."""

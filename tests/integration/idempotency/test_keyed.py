@@ -22,9 +22,9 @@ from waystate.idempotency.keyed import Claim, Keyed, Records
 from waystate.idempotency.model import LARGEST, LOCK
 from waystate.ids import TenantId
 from waystate.pipelines.timers import Timers
-from waystate.pipelines.workers import Hint
 from waystate.vault import vault_of
 from waystate.web.metrics import Metrics
+from waystate.work.loops import Hint
 
 ACME, GLOBEX = TenantId("acme"), TenantId("globex")
 SCOPES = (Scope.STATE_WRITE, Scope.KEYS_WRITE, Scope.TENANT_WRITE)

@@ -14,20 +14,22 @@ from waystate.events import outbox
 from waystate.events.relay import relay
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow, Received, lane_of
+from waystate.ledger.model import LedgerRow, Received
 from waystate.pipelines.couriers import DeliveryWorker
 from waystate.pipelines.deliveries import Platforms
-from waystate.pipelines.lanes import DELIVERIES, LeaseKeeper
 from waystate.pipelines.lookups import LookUps
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.missing_deliveries import CURSOR, make_missing
 from waystate.pipelines.relay import DeliverySink
 from waystate.pipelines.webhooks import WebhookPipeline
-from waystate.pipelines.workers import Hint, LedgerWorker
+from waystate.pipelines.workers import LedgerWorker
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, RouteKind, Tenant, TenantSettings, TenantStatus
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
+from waystate.work.lanes import lane_of
+from waystate.work.leases import DELIVERIES, LeaseKeeper
+from waystate.work.loops import Hint
 
 SECOND = "9001"
 
