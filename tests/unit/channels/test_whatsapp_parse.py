@@ -305,6 +305,20 @@ def test_status_finds_our_message_by_the_echoed_id():
     )
 
 
+@pytest.mark.parametrize("kind", ["payment", "call", "refund"])
+def test_a_status_of_something_else_than_a_message_is_ignored_by_its_name(kind):
+    status = {"id": "wamid.A", "status": "failed", "timestamp": "1750091045", "type": kind, "payment": {"reference_id": "1"}}
+    value = only(envelope(statuses=[status]), origin="o")
+    assert isinstance(value, Ignored)
+    assert value.what == kind
+    assert isinstance(only(envelope(statuses=[{"type": kind}]), origin="o"), Ignored), "whatever else it lacks"
+
+
+def test_a_status_that_says_it_is_a_messages_is_one():
+    status = {"id": "wamid.A", "status": "sent", "timestamp": "1750091045", "type": "message"}
+    assert isinstance(only(envelope(statuses=[status]), origin="o"), StatusReport)
+
+
 @pytest.mark.parametrize("data", ["some data", "", None, 5, {"id": 1}])
 def test_callback_data_of_another_sender_is_no_message_id(data):
     status = {"id": "wamid.A", "status": "sent", "timestamp": "1750091045", "biz_opaque_callback_data": data}

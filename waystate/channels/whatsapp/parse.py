@@ -19,6 +19,9 @@ from waystate.messages.model import InboundMessage, StatusReport
 
 _LANE_KEY = re.compile(rb'"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})')
 
+_OF_MESSAGES = (None, "message")
+"""What a message's status says of its type, if anything; payments and calls have statuses of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Change:
@@ -140,11 +143,13 @@ def _about_sender(message: JsonObject, sender: Sender) -> JsonObject:
 
 
 def _parse_status(change: _Change, item: str, status: Any) -> StatusReport | Ignored | Unusable:
+    kind = find_text(status, "type")
+    if kind not in _OF_MESSAGES:
+        # A payment's `failed` under the id of the message that asked for it is not the message's.
+        return Ignored(item, kind, "the status is of something else than a message")
     wamid, word = find_text(status, "id"), find_text(status, "status")
     if wamid is None or word is None:
         return Unusable(item, "the status lacks its message's id or the status itself", status)
-    if find_text(status, "type") == "call":
-        return Ignored(item, "call", "the status of a call, not of a message")
     errors = find_list(status, "errors")
     return StatusReport(
         wamid=wamid,
