@@ -234,3 +234,17 @@ async def test_look_ups_keep_no_conversation_open(place: Installation) -> None:
     for path in ("mapping/15550200012", "mapping/+15550200012", f"conversation/{found['internalId']}"):
         await place.state("GET", f"/state/{path}", tenant="local")
     assert await place.rows(expires, UUID(found["internalId"])) == before
+
+
+async def test_an_inbound_message_that_is_delivered_or_read_is_processed_and_the_answer_says_so(place: Installation) -> None:
+    conversation = (await place.state("GET", "/state/mapping/15550100001", tenant="local")).json()["conversationId"]
+    for number, word in enumerate(("delivered", "READ", "processed")):
+        body = {
+            "metaMessageId": f"wamid.{number}",
+            "conversationId": conversation,
+            "direction": "inbound",
+            "status": "received",
+        }
+        assert (await place.state("POST", "/state/message", body, tenant="local")).status_code == 201
+        answer = await place.state("PATCH", f"/state/message/wamid.{number}", {"status": word}, tenant="local")
+        assert (answer.status_code, answer.json()["status"]) == (200, "processed")

@@ -53,6 +53,16 @@ def is_valid_state_transition(current: Status, new: Status) -> bool:
     return current == new or new in STEPS[current]
 
 
+def words_of(direction: Direction) -> list[str]:
+    """Every word that `parse_status` takes for this direction."""
+    return sorted(_INBOUND if direction is Direction.INBOUND else _OUTBOUND)
+
+
+def unknown_status(word: str, direction: Direction) -> str:
+    """What a caller is told who reported it."""
+    return f"'{word}' is no status of an {direction} message. Send one of: {', '.join(words_of(direction))}."
+
+
 def parse_status(word: str, direction: Direction) -> Status | None:
     """The status that `word` means for this direction, or None; seed 001 reports inbound messages as sent, delivered, read."""
     words = _INBOUND if direction is Direction.INBOUND else _OUTBOUND

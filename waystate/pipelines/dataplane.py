@@ -18,8 +18,8 @@ from waystate.events.model import ConversationOpened, Event
 from waystate.ids import TenantId, find_uuid
 from waystate.json import JsonObject
 from waystate.messages import store as message_store
-from waystate.messages.model import Direction, Status, StatusReport
-from waystate.messages.status import STEPS, Merged, parse_status
+from waystate.messages.model import Status, StatusReport
+from waystate.messages.status import STEPS, Merged, parse_status, unknown_status
 from waystate.pipelines.inbound import expired
 from waystate.pipelines.status import Advanced, advance
 from waystate.tenants.model import TenantSettings
@@ -45,6 +45,8 @@ class StatusChange:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
+    """`status` is the message's own from now on, whatever word it was asked for with."""
+
     message_id: UUID
     status: Status
 
@@ -158,12 +160,7 @@ def _outcome(message_id: UUID | None, step: Merged) -> Changed | Refused:
     current = step.before
     status = parse_status(step.report.status, step.state.direction)
     if status is None:
-        return Unprocessable(
-            "state_violation",
-            f"'{step.report.status}' is no status of an {step.state.direction} message. Send one of: "
-            + ", ".join(sorted(_words(step.state.direction)))
-            + ".",
-        )
+        return Unprocessable("state_violation", unknown_status(step.report.status, step.state.direction))
     if step.why_not is None or status == current:
         return Changed(message_id, step.state.status)
     return Conflict(
@@ -173,10 +170,6 @@ def _outcome(message_id: UUID | None, step: Merged) -> Changed | Refused:
         current=current,
         valid_next_states=sorted(STEPS[current]),
     )
-
-
-def _words(direction: Direction) -> set[str]:
-    return {status for status in Status if parse_status(status, direction) is not None}
 
 
 def _wa_id(identity: Identity) -> str | None:

@@ -17,7 +17,7 @@ from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, R
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.messages.model import Correlation, Direction
-from waystate.messages.status import parse_status
+from waystate.messages.status import parse_status, unknown_status
 from waystate.pipelines import correlation, dataplane, tracking
 from waystate.pipelines.dataplane import Changed, StatusChange
 from waystate.pipelines.lookups import BATCH, LookUps
@@ -107,7 +107,7 @@ class StateRoutes:
         direction = Direction(body.direction)
         status = parse_status(body.status, direction)
         if status is None:
-            raise Unprocessable("state_violation", f"'{body.status}' is no status of an {direction} message.")
+            raise Unprocessable("state_violation", unknown_status(body.status, direction))
         content = {"body": body.content} if isinstance(body.content, str) else body.content or {}
         tracking = Tracking(
             conversation_id=body.conversation_id,
@@ -138,7 +138,7 @@ class StateRoutes:
             error=body.error,
         )
         changed = await _answer(self._changes.submit(tenant, change))
-        answer = {"message": "Status updated successfully", "messageId": str(changed.message_id), "status": body.status.lower()}
+        answer = {"message": "Status updated successfully", "messageId": str(changed.message_id), "status": changed.status}
         return json_response(json.dump(answer).encode())
 
     async def correlate(self, request: Request) -> Response:
