@@ -15,9 +15,9 @@ from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.opening import started_url, with_database
 from waystate.db.pool import Database
+from waystate.documents import JsonObject
 from waystate.errors import BadRequest
 from waystate.ids import new_id, parse_tenant_id
-from waystate.json import JsonObject
 from waystate.ledger import store as ledger_store
 from waystate.pipelines.trace import trace as trace_message
 from waystate.tenants import store as tenant_store

@@ -21,10 +21,10 @@ from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.failures import is_transient
 from waystate.db.pool import Database
+from waystate.documents import JsonObject
 from waystate.egress import open_to_platforms
 from waystate.errors import BadRequest, Refused, Unavailable
 from waystate.ids import PLATFORM, parse_tenant_id
-from waystate.json import JsonObject
 from waystate.operator import operate
 from waystate.vault import load_vault
 

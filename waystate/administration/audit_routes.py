@@ -16,7 +16,7 @@ from waystate.audit.store import Row
 from waystate.audit.verification import Verified, verify
 from waystate.clock import iso
 from waystate.db.pool import Database
-from waystate.json import clean_text
+from waystate.documents import clean_text
 
 ACTOR = r"^(user|key|trusted|operator|system)(:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"
 Text = Annotated[str, Field(description="ISO 8601 with Z")]

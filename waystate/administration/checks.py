@@ -9,7 +9,7 @@ from waystate.channels.fields import find_text
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.model import AttemptResult, Outcome
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.tenants.model import GenesysIntegration, WhatsAppAccount
 
 LONGEST = 10.0

@@ -13,9 +13,9 @@ from waystate.audit import store as audit_store
 from waystate.audit.model import OPERATOR, Actor, Entry
 from waystate.clock import iso
 from waystate.db.pool import Connection, Database
+from waystate.documents import JsonObject
 from waystate.errors import Conflict
 from waystate.ids import TenantId
-from waystate.json import JsonObject
 
 
 class Giver(NamedTuple):

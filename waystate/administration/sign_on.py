@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from waystate import json
+from waystate import documents
 from waystate.access import store as access_store
 from waystate.access.auth import names_loopback
 from waystate.access.sessions import set_cookie
@@ -16,6 +16,7 @@ from waystate.audit import store as audit_store
 from waystate.audit.model import Actor, Entry
 from waystate.clock import Clock
 from waystate.db.pool import Database
+from waystate.documents import JsonObject
 from waystate.errors import Conflict, Forbidden, NotFound, Refused
 from waystate.identity_providers import store
 from waystate.identity_providers.attempt import (
@@ -32,7 +33,6 @@ from waystate.identity_providers.id_token import UnknownKey, refused_token, veri
 from waystate.identity_providers.model import Entry as Way
 from waystate.identity_providers.model import Identity, IdentityProvider, identity_of
 from waystate.ids import TenantId, parse_tenant_id
-from waystate.json import JsonObject
 from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
 
@@ -177,7 +177,7 @@ class SignOn:
                 tenant_id,
                 user_id,
                 now,
-                user_agent=json.clean_text(visit.user_agent),
+                user_agent=documents.clean_text(visit.user_agent),
                 address=visit.address,
                 method="sign_on",
             )

@@ -12,9 +12,9 @@ from waystate.audit import store as audit_store
 from waystate.audit.model import Actor, Entry
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
+from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Conflict, NotFound
 from waystate.ids import PLATFORM, TenantId
-from waystate.json import JsonObject
 from waystate.tenants import store
 from waystate.tenants.model import (
     GenesysIntegration,

@@ -10,9 +10,9 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from waystate.clock import iso
+from waystate.documents import JsonObject, clean_text
 from waystate.errors import BadRequest
 from waystate.ids import TenantId, new_id
-from waystate.json import JsonObject, clean_text
 
 FIRST = bytes(32)
 """What stands for the hash before the first entry."""

@@ -50,7 +50,7 @@ def create(
     from waystate.access.permissions import DATA_PLANE
     from waystate.administration import keys
     from waystate.clock import utc_now
-    from waystate.json import clean_text
+    from waystate.documents import clean_text
 
     async def run(db: "Database", tenant_id: "TenantId") -> str:
         now = utc_now()

@@ -8,9 +8,9 @@ from uuid import UUID
 from waystate.audit.model import Actor
 from waystate.db.pool import Connection, load_queries
 from waystate.dead_letters.model import DeadLetter, Filter
+from waystate.documents import JsonObject, dump
 from waystate.errors import Conflict, NotFound
 from waystate.ids import TenantId, new_id
-from waystate.json import JsonObject, dump
 
 _queries = load_queries(__file__)
 

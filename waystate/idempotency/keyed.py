@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from waystate import json
+from waystate import documents
 from waystate.access.auth import Facts, facts_of
 from waystate.access.guard import Guard
 from waystate.access.limits import counted
@@ -262,8 +262,8 @@ def _raw_path(scope: Scope) -> bytes:
 def _with_tenant_of(facts: Facts, body: bytes) -> Facts:
     """In trusted mode the body may name the tenant, as the operation itself takes it."""
     try:
-        document = json.parse(body)
-    except json.Unreadable:
+        document = documents.parse(body)
+    except documents.Unreadable:
         return facts
     named = document.get("tenantId") if isinstance(document, dict) else None
     return facts._replace(tenant=named.encode()) if isinstance(named, str) else facts

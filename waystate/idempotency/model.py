@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from waystate import json
+from waystate import documents
 from waystate.access.model import Principal
 from waystate.access.permissions import OPERATIONS, Operation
 from waystate.errors import BadRequest, Conflict, Refused, Unprocessable
@@ -158,16 +158,16 @@ def not_kept(status: int) -> Conflict:
 
 def _names_message(body: bytes) -> bool:
     try:
-        document = json.parse(body)
-    except json.Unreadable:
+        document = documents.parse(body)
+    except documents.Unreadable:
         return True
     return isinstance(document, dict) and any(document.get(name) for name in _MESSAGE_IDS)
 
 
 def _code_of(body: bytes) -> str | None:
     try:
-        document = json.parse(body)
-    except json.Unreadable:
+        document = documents.parse(body)
+    except documents.Unreadable:
         return None
     return document.get("code") if isinstance(document, dict) else None
 

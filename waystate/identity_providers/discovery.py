@@ -14,12 +14,12 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from waystate import json
+from waystate import documents
+from waystate.documents import JsonObject
 from waystate.egress import NotAllowed, open_to_anybody
 from waystate.errors import Unauthorized, Unavailable
 from waystate.identity_providers.attempt import Attempt
 from waystate.identity_providers.model import check_endpoint
-from waystate.json import JsonObject
 from waystate.tenants.routing import Monotonic, ShortMemory
 
 TIMEOUT = 10.0
@@ -145,8 +145,8 @@ class Discovery:
         if 300 <= status < 400:
             raise unusable("it redirects where it must answer; give the address that it redirects to")
         try:
-            document: Any = json.parse(body)
-        except json.Unreadable:
+            document: Any = documents.parse(body)
+        except documents.Unreadable:
             document = None
         if isinstance(document, dict):
             return status, document

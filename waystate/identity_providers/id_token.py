@@ -6,8 +6,8 @@ The libraries are loaded at the first login: they take a tenth of a second, whic
 from datetime import datetime
 from typing import Any
 
+from waystate.documents import JsonObject
 from waystate.errors import Unauthorized
-from waystate.json import JsonObject
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 """Signatures by a key that only the provider has. `none` is no signature; HS… would make the client's secret a key."""

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime
 
-from waystate import json
+from waystate import documents
 from waystate.access.guard import Guard
 from waystate.access.model import Principal, actor_of
 from waystate.administration.bodies import read_body, takes
@@ -97,7 +97,7 @@ class DeadLetterRoutes:
         )
 
     async def discard(self, principal: Principal, ids: Sequence[UUID], note: str | None) -> list[Result]:
-        note = None if note is None else json.clean_text(note)
+        note = None if note is None else documents.clean_text(note)
         return await dead_letters.discard_many(principal.tenant_id, ids, note, actor_of(principal), self._db, self._clock)
 
     async def select(self, principal: Principal, selection: Selection) -> tuple[list[UUID], UUID | None]:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from waystate import json
+from waystate import documents
 from waystate.access.auth import Facts, facts_of
 from waystate.access.guard import Guard
 from waystate.access.permissions import OPERATIONS, Operation
@@ -132,14 +132,14 @@ class StateRoutes:
     async def change_status(self, request: Request) -> Response:
         body, tenant = await self._read(request, _CHANGE, ChangeStatus)
         change = StatusChange(
-            message_id=json.clean_text(request.tail),
+            message_id=documents.clean_text(request.tail),
             status=body.status,
             at=_moment(body.timestamp, self._clock()),
             error=body.error,
         )
         changed = await _answer(self._changes.submit(tenant, change))
         answer = {"message": "Status updated successfully", "messageId": str(changed.message_id), "status": body.status.lower()}
-        return json_response(json.dump(answer).encode())
+        return json_response(documents.dump(answer).encode())
 
     async def correlate(self, request: Request) -> Response:
         body, tenant = await self._read(request, _CORRELATE, Correlate)
@@ -151,7 +151,7 @@ class StateRoutes:
         )
         events = await _answer(self._correlations.submit(tenant, wanted))
         answer = {"message": "Conversation correlated", "changed": bool(events)}
-        return json_response(json.dump(answer).encode())
+        return json_response(documents.dump(answer).encode())
 
     async def _read(self, request: Request, operation: Operation, model: type[Model]) -> tuple[Model, TenantId]:
         """Whoever may not is sent away before the body is read, which costs memory."""

@@ -7,8 +7,8 @@ from waystate.audit import store as audit_store
 from waystate.audit.model import OPERATOR, Entry
 from waystate.clock import Clock
 from waystate.db.pool import Database
+from waystate.documents import JsonObject
 from waystate.ids import PLATFORM, TenantId
-from waystate.json import JsonObject
 from waystate.sealed import store
 from waystate.sealed.keys_in_use import count_keys
 from waystate.sealed.model import Cell, Place

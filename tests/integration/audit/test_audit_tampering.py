@@ -15,8 +15,8 @@ from tests.world import World
 from waystate.audit import store
 from waystate.audit.model import START, Actor, Entry, Fault, walk
 from waystate.db.pool import Database
+from waystate.documents import dump
 from waystate.ids import TenantId, new_id
-from waystate.json import dump
 
 TENANT, OTHER = TenantId("acme"), TenantId("globex")
 ENTRIES = 8

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from waystate.access.permissions import Role
 from waystate.conversations.model import CUSTOMER_WINDOW, OPEN
+from waystate.documents import clean, clean_text, dump
 from waystate.ids import TenantId, id_at, id_floor, time_of
-from waystate.json import clean, clean_text, dump
 from waystate.messages.model import Direction, Status
 from waystate.messages.status import STEPS
 from waystate.seeding.customers import MOST, customer
