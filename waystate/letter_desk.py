@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from waystate import documents
-from waystate.audit.model import OPERATOR
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.pool import Database
@@ -18,6 +17,7 @@ from waystate.operator import operate
 from waystate.pipelines import dead_letters
 from waystate.pipelines.dead_letter_answers import render_letter
 from waystate.pipelines.dead_letters import Result
+from waystate.principal import OPERATOR
 from waystate.tenants.routing import Directory
 from waystate.vault import load_vault
 

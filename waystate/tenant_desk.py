@@ -14,7 +14,6 @@ from waystate.administration.tenant_answers import (
     render_tenant,
 )
 from waystate.administration.tenants import Tenants
-from waystate.audit.model import OPERATOR
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import utc_now
@@ -26,6 +25,7 @@ from waystate.egress import open_to_platforms
 from waystate.errors import BadRequest, Refused, Unavailable
 from waystate.ids import PLATFORM, parse_tenant_id
 from waystate.operator import operate
+from waystate.principal import OPERATOR
 from waystate.vault import load_vault
 
 R = TypeVar("R")

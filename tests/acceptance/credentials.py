@@ -5,9 +5,9 @@ from uuid import UUID
 
 from tests.acceptance.installation import Installation
 from waystate.access import store
-from waystate.access.permissions import Role, Scope
 from waystate.clock import utc_now
 from waystate.ids import TenantId, new_id
+from waystate.principal import Role, Scope
 
 
 async def key_with(place: Installation, tenant: TenantId, *scopes: Scope, **options: Any) -> str:

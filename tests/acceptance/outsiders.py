@@ -12,11 +12,12 @@ import httpx2
 from tests.acceptance.calls import PLACES, Call, Document, Ids, call_of, missing_ids, names_of, operations_of
 from tests.acceptance.installation import Installation
 from waystate.access import store as access_store
-from waystate.access.permissions import NEVER_OF_A_KEY, OPERATIONS, ROLE_SCOPES, Role, Scope
-from waystate.access.sessions import COOKIE, csrf_token
-from waystate.access.tokens import parse_token
+from waystate.access.sessions import csrf_token
 from waystate.clock import utc_now
 from waystate.ids import PLATFORM, TenantId, new_id
+from waystate.operations import OPERATIONS
+from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Role, Scope
+from waystate.tokens import COOKIE, parse_token
 
 OF_A_KEY = frozenset(Scope) - NEVER_OF_A_KEY - {Scope.PLATFORM}
 OPEN_TO_ALL = ("/webhooks/", "/health", "/metrics", "/docs", "/openapi.json", "/v1/auth/")

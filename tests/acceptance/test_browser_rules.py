@@ -10,10 +10,10 @@ from tests.acceptance.installation import TENANT, Installation, installed
 from tests.acceptance.signing_on import add_person
 from tests.databases import Databases
 from waystate.access import store as access_store
-from waystate.access.sessions import COOKIE, csrf_token
-from waystate.access.tokens import parse_token
+from waystate.access.sessions import csrf_token
 from waystate.config import load_config
 from waystate.errors import ConfigError
+from waystate.tokens import COOKIE, parse_token
 
 LISTED, OTHER = "https://console.example.com", "http://localhost:5173"
 FOREIGN = ("https://evil.example", "null", "https://console.example.com.evil.example", "http://console.example.com", "*")

@@ -9,8 +9,8 @@ from tests.acceptance.installation import VAULT, Installation, installed
 from tests.acceptance.signing_on import BODY, SETTINGS, add_person, bearer_of, owner_of
 from tests.databases import Databases
 from waystate.access import store as access_store
-from waystate.access.permissions import NEVER_OF_A_KEY, Scope
 from waystate.ids import TenantId
+from waystate.principal import NEVER_OF_A_KEY, Scope
 from waystate.tenants.model import Tenant
 from waystate.vault import Unsealable, aad
 

@@ -34,13 +34,13 @@ from tests.acceptance.installation import (
 from tests.acceptance.served import free_port, served
 from tests.issued import forms_of, issue, leaks
 from waystate.access import store as access_store
-from waystate.access.sessions import COOKIE
 from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.ids import new_id
 from waystate.simulator.webhooks import base64_signature, hex_signature
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, Tenant
+from waystate.tokens import COOKIE
 from waystate.vault import vault_of
 
 CUSTOMER = "15550100001"

@@ -12,9 +12,9 @@ from tests.acceptance.installation import Installation, installed
 from tests.acceptance.staff import PASSWORD, Person, accept, employ, enter, invite, log_in, send
 from tests.databases import Databases
 from waystate.access import store as access_store
-from waystate.access.permissions import Role, Scope
 from waystate.clock import utc_now
 from waystate.ids import PLATFORM, TenantId
+from waystate.principal import Role, Scope
 
 A, B = "tenant-a", "tenant-b"
 

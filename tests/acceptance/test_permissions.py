@@ -12,9 +12,10 @@ from starlette.routing import BaseRoute, Route
 from tests.acceptance.credentials import bearing, key_with, session_of
 from tests.acceptance.installation import TENANT, Installation, installed
 from tests.databases import Databases
-from waystate.access.permissions import NEVER_OF_A_KEY, OPERATIONS, ROLE_SCOPES, Operation, Role, Scope
 from waystate.framework import framework_of
 from waystate.ids import PLATFORM, TenantId
+from waystate.operations import OPERATIONS
+from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Operation, Role, Scope
 
 PLAUSIBLE = {
     "waId": "15550100001",
@@ -79,13 +80,13 @@ def documented(place: Installation) -> set[tuple[str, str]]:
 async def test_every_route_has_a_row(place: Installation) -> None:
     found = served(place)
     assert {("GET", "/state/mapping/{waId}"), ("POST", "/v1/keys"), ("GET", "/openapi.json")} <= found
-    assert sorted(found - set(OPERATIONS)) == [], "give each a row in waystate/access/permissions.py"
+    assert sorted(found - set(OPERATIONS)) == [], "give each a row in waystate/operations.py"
 
 
 async def test_every_documented_operation_has_a_row_and_is_served(place: Installation) -> None:
     found = documented(place)
     assert len(found) > 20
-    assert sorted(found - set(OPERATIONS)) == [], "give each a row in waystate/access/permissions.py"
+    assert sorted(found - set(OPERATIONS)) == [], "give each a row in waystate/operations.py"
     assert sorted(found - served(place)) == []
 
 

@@ -20,9 +20,9 @@ from tests.acceptance.installation import (
 )
 from tests.databases import Databases
 from waystate.access import store as access_store
-from waystate.access.permissions import Scope
 from waystate.clock import utc_now
 from waystate.ids import PLATFORM
+from waystate.principal import Scope
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp
 

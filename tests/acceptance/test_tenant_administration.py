@@ -20,9 +20,9 @@ from tests.acceptance.installation import (
 )
 from tests.databases import Databases
 from waystate.access import store as access_store
-from waystate.access.permissions import Scope
 from waystate.clock import utc_now
 from waystate.ids import PLATFORM, TenantId
+from waystate.principal import Scope
 
 OTHER = "globex"
 SECRETS = (ACCESS_TOKEN, CLIENT_SECRET, WEBHOOK_SECRET, "a-new-token", "a-new-webhook-secret", "new-app-secret", "new-verify")

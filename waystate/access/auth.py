@@ -9,16 +9,17 @@ from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 from waystate.access import sessions, store
-from waystate.access.model import ApiKey, Principal, check_usable, matches, unknown_key
-from waystate.access.sessions import COOKIE, Session
-from waystate.access.tokens import parse_token
+from waystate.access.model import ApiKey, check_usable, matches, unknown_key
+from waystate.access.sessions import Session
 from waystate.clock import Clock, utc_now
 from waystate.db.pool import Database
 from waystate.errors import BadRequest, Forbidden, Unauthorized
 from waystate.ids import TenantId, parse_tenant_id
+from waystate.principal import Principal
 from waystate.tenants.model import TenantStatus, check_active
 from waystate.tenants.routing import Directory, Monotonic, ShortMemory
 from waystate.tenants.store import find_statuses, unknown_tenant
+from waystate.tokens import COOKIE, parse_token
 from waystate.web.asgi import Scope
 
 CHECK_TTL = 0.9

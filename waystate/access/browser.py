@@ -9,8 +9,8 @@ from collections.abc import Collection
 
 from waystate.access.auth import Facts
 from waystate.access.sessions import csrf_token
-from waystate.access.tokens import parse_token
 from waystate.errors import Forbidden
+from waystate.tokens import parse_token
 from waystate.web.browser import SAFE, foreign_origin, is_foreign
 
 

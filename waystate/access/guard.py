@@ -7,9 +7,9 @@ from starlette.requests import Request
 from waystate.access.auth import Authenticator, Facts, TrustedClaim, decide, facts_of
 from waystate.access.browser import check_browser
 from waystate.access.limits import RequestLimits
-from waystate.access.model import Principal
-from waystate.access.permissions import OPERATIONS, ROLE_SCOPES, Operation, roles_of
 from waystate.errors import Forbidden
+from waystate.operations import OPERATIONS
+from waystate.principal import ROLE_SCOPES, Operation, Principal, roles_of
 
 
 class Guard:

@@ -10,10 +10,10 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, NamedTuple
 
 from waystate.access.auth import Facts
-from waystate.access.model import Principal
 from waystate.cache.limits import Limits, Wanted
 from waystate.errors import TooMany, Unauthorized
 from waystate.ids import TenantId
+from waystate.principal import Principal
 from waystate.tenants.routing import Directory, TenantView
 
 counted: ContextVar[bool] = ContextVar("counted", default=False)

@@ -4,14 +4,12 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple
 from uuid import UUID
 
-from waystate.access.permissions import DATA_PLANE, NEVER_OF_A_KEY, TRUSTED, Role, Scope
-from waystate.access.tokens import PresentedToken, make_token
-from waystate.audit.model import Actor
 from waystate.errors import BadRequest, Unauthorized
 from waystate.ids import PLATFORM, TenantId, new_id
+from waystate.principal import DATA_PLANE, NEVER_OF_A_KEY, Scope
+from waystate.tokens import PresentedToken, make_token
 
 NAME_LENGTH = 100
 LONGEST_LIFE = timedelta(days=36_525)
@@ -33,20 +31,6 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
-
-
-class Principal(NamedTuple):
-    """Who calls. `id` is that of the key or the session, `user_id` whose session it is.
-
-    `trusted` is a caller on this machine that named a tenant without proving it.
-    """
-
-    tenant_id: TenantId
-    kind: Literal["key", "session", "trusted"]
-    id: UUID | None = None
-    scopes: frozenset[Scope] = TRUSTED
-    user_id: UUID | None = None
-    role: Role | None = None
 
 
 def make_key(
@@ -76,13 +60,6 @@ def make_key(
         expires_at=expires_at,
     )
     return key, plaintext
-
-
-def actor_of(principal: Principal) -> Actor:
-    """For the audit log: a session's person, or the key."""
-    if principal.kind == "session":
-        return Actor("user", principal.user_id)
-    return Actor(principal.kind, principal.id)
 
 
 def matches(key: ApiKey, presented: PresentedToken) -> bool:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from waystate.access.model import ApiKey, make_key
-from waystate.access.permissions import Scope
 from waystate.errors import BadRequest, Conflict, Forbidden
+from waystate.principal import Scope
 
 OVERLAP = timedelta(hours=24)
 LONGEST_OVERLAP = timedelta(days=30)

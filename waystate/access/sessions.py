@@ -7,15 +7,14 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from waystate.access.model import Principal
-from waystate.access.permissions import NEVER_BY_SIGN_ON, ROLE_SCOPES, Role
 from waystate.errors import Unauthorized
 from waystate.ids import TenantId
+from waystate.principal import NEVER_BY_SIGN_ON, ROLE_SCOPES, Principal, Role
+from waystate.tokens import COOKIE
 
 Method = Literal["password", "sign_on"]
 """How the person proved who they are: to us, or to the tenant's identity provider."""
 
-COOKIE = "__Host-waystate"
 TTL = timedelta(hours=12)
 """A working day; then the person logs in again."""
 IDLE = timedelta(hours=2)

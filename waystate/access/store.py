@@ -12,12 +12,12 @@ from uuid import UUID
 from asyncpg import Record
 
 from waystate.access.model import ApiKey, make_key
-from waystate.access.permissions import DATA_PLANE, Role, Scope
 from waystate.access.sessions import TTL, Method, Session, is_over
-from waystate.access.tokens import PresentedToken, make_token
 from waystate.db.pool import Connection, load_queries
 from waystate.errors import NotFound
 from waystate.ids import TenantId, new_id
+from waystate.principal import DATA_PLANE, Role, Scope
+from waystate.tokens import PresentedToken, make_token
 
 _queries = load_queries(__file__)
 _SCOPES = {each.value: each for each in Scope}

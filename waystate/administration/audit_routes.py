@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
 from waystate.access.guard import Guard
-from waystate.access.model import Principal
 from waystate.audit import store
 from waystate.audit.model import Fault, Filter, Head, parse_head
 from waystate.audit.store import Row
@@ -17,6 +16,7 @@ from waystate.audit.verification import Verified, verify
 from waystate.clock import iso
 from waystate.db.pool import Database
 from waystate.documents import clean_text
+from waystate.principal import Principal
 
 ACTOR = r"^(user|key|trusted|operator|system)(:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"
 Text = Annotated[str, Field(description="ISO 8601 with Z")]

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from waystate.audit import store as audit_store
-from waystate.audit.model import Actor, Entry
+from waystate.audit.model import Entry
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import NotFound
 from waystate.ids import PLATFORM, TenantId
+from waystate.principal import Actor
 from waystate.tenants.erasure import store
 from waystate.tenants.store import unknown_tenant
 

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from waystate.access.guard import Guard
-from waystate.access.model import Principal, actor_of
 from waystate.administration.bodies import read_body, takes
 from waystate.administration.sign_on import SignOnAddress
 from waystate.audit import store as audit_store
@@ -18,6 +17,7 @@ from waystate.db.pool import Database
 from waystate.errors import NotFound, Unprocessable
 from waystate.identity_providers import store
 from waystate.identity_providers.model import IdentityProvider, Issuer, ProviderSettings
+from waystate.principal import Principal, actor_of
 from waystate.tenants.model import Word
 from waystate.vault import Vault
 

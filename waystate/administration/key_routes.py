@@ -10,8 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from waystate.access import store
 from waystate.access.guard import Guard
-from waystate.access.model import ApiKey, Principal, actor_of
-from waystate.access.permissions import DATA_PLANE, Scope
+from waystate.access.model import ApiKey
 from waystate.access.rotation import LONGEST_OVERLAP, OVERLAP
 from waystate.access.store import Listed
 from waystate.administration import keys
@@ -19,6 +18,7 @@ from waystate.administration.bodies import read_body, takes
 from waystate.administration.keys import Giver
 from waystate.clock import Clock, iso
 from waystate.db.pool import Database
+from waystate.principal import DATA_PLANE, Principal, Scope, actor_of
 
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
 _MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "The tenant has no key with this id"}}

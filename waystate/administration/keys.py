@@ -7,15 +7,15 @@ from uuid import UUID
 
 from waystate.access import store
 from waystate.access.model import ApiKey
-from waystate.access.permissions import Scope
 from waystate.access.rotation import check_grant, rotate
 from waystate.audit import store as audit_store
-from waystate.audit.model import OPERATOR, Actor, Entry
+from waystate.audit.model import Entry
 from waystate.clock import iso
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject
 from waystate.errors import Conflict
 from waystate.ids import TenantId
+from waystate.principal import OPERATOR, Actor, Scope
 
 
 class Giver(NamedTuple):

@@ -7,9 +7,7 @@ from starlette.responses import Response
 
 from waystate.access.auth import facts_of
 from waystate.access.guard import Guard
-from waystate.access.model import Principal
 from waystate.access.sessions import clear_cookie, csrf_token, set_cookie
-from waystate.access.tokens import parse_token
 from waystate.administration.bodies import read_from_anybody, takes
 from waystate.administration.logins import LoggedIn, Logins, Origin
 from waystate.administration.people_answers import (
@@ -22,6 +20,8 @@ from waystate.administration.people_answers import (
 )
 from waystate.administration.people_routes import SECRET
 from waystate.ids import TenantId
+from waystate.principal import Principal
+from waystate.tokens import parse_token
 
 _LOGIN: dict[int | str, dict[str, Any]] = {
     401: {"description": "`login_failed`: whatever the reason. `totp_required`, `totp_wrong`: only after the right password"},

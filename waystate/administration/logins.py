@@ -9,12 +9,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from waystate.access import store as access_store
-from waystate.access.permissions import Role
 from waystate.access.sessions import TTL
 from waystate.administration.login_limits import LoginLimits
 from waystate.administration.members import end_sessions, note, note_revoked
 from waystate.audit import store as audit_store
-from waystate.audit.model import Actor, Entry
+from waystate.audit.model import Entry
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import Conflict, Forbidden, Refused, Unauthorized, Unprocessable
@@ -31,6 +30,7 @@ from waystate.people.model import (
     unusable_token,
 )
 from waystate.people.passwords import Passwords
+from waystate.principal import Actor, Role
 from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
 

@@ -8,9 +8,7 @@ from starlette.responses import Response
 
 from waystate.access.auth import TokenClaim, decide, facts_of
 from waystate.access.guard import Guard
-from waystate.access.model import Principal
 from waystate.access.sessions import csrf_token
-from waystate.access.tokens import parse_token
 from waystate.administration.bodies import read_body, takes
 from waystate.administration.login_routes import origin_of
 from waystate.administration.myself import Myself
@@ -26,6 +24,8 @@ from waystate.administration.people_answers import (
     render_user,
 )
 from waystate.administration.people_routes import SECRET
+from waystate.principal import Principal
+from waystate.tokens import parse_token
 
 _PROVEN: dict[int | str, dict[str, Any]] = {
     403: {"description": "`password_wrong`: it is not the account's password"},

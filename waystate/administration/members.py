@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from waystate.access import store as access_store
-from waystate.access.permissions import Role
 from waystate.access.sessions import Session
 from waystate.audit import store as audit_store
-from waystate.audit.model import Actor, Entry
+from waystate.audit.model import Entry
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.errors import Conflict
@@ -29,6 +28,7 @@ from waystate.people.model import (
     parse_email,
     parse_name,
 )
+from waystate.principal import Actor, Role
 from waystate.tenants import store as tenant_store
 
 

@@ -6,11 +6,11 @@ from waystate.access import store as access_store
 from waystate.access.sessions import Session
 from waystate.administration.logins import Logins, Origin, totp_wrong
 from waystate.administration.members import end_sessions, note, note_revoked
-from waystate.audit.model import Actor
 from waystate.errors import Conflict, Forbidden, NotFound
 from waystate.ids import TenantId
 from waystate.people import one_time_codes, store
 from waystate.people.model import Account, Member, normal_password, parse_password, unknown_user
+from waystate.principal import Actor
 
 
 class Myself:

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from waystate.access.guard import Guard
-from waystate.access.model import Principal
 from waystate.administration.bodies import read_body, takes
 from waystate.administration.members import Members
 from waystate.administration.people_answers import (
@@ -24,6 +23,7 @@ from waystate.administration.people_answers import (
     render_user,
 )
 from waystate.people.model import Change, acting_of
+from waystate.principal import Principal
 
 SECRET = {"cache-control": "no-store"}
 """With answers that show a token: no cache on the way keeps them."""

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from waystate.access.guard import Guard
-from waystate.access.model import Principal, actor_of
 from waystate.administration.bodies import read_body, takes
 from waystate.administration.erasure import Eraser
 from waystate.administration.tenant_answers import (
@@ -25,6 +24,7 @@ from waystate.administration.tenant_answers import (
 from waystate.administration.tenants import Tenants
 from waystate.errors import Unprocessable
 from waystate.ids import PLATFORM, parse_tenant_id
+from waystate.principal import Principal, actor_of
 from waystate.tenants.model import PathId
 
 ERASING = 5.0

@@ -13,7 +13,7 @@ from waystate.access import store as access_store
 from waystate.access.auth import names_loopback
 from waystate.access.sessions import set_cookie
 from waystate.audit import store as audit_store
-from waystate.audit.model import Actor, Entry
+from waystate.audit.model import Entry
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.documents import JsonObject
@@ -33,6 +33,7 @@ from waystate.identity_providers.id_token import UnknownKey, refused_token, veri
 from waystate.identity_providers.model import Entry as Way
 from waystate.identity_providers.model import Identity, IdentityProvider, identity_of
 from waystate.ids import TenantId, parse_tenant_id
+from waystate.principal import Actor
 from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from waystate.access.guard import Guard
-from waystate.access.model import Principal, actor_of
 from waystate.administration.bodies import read_body, takes
 from waystate.administration.checks import check_account, check_integration
 from waystate.administration.tenant_answers import (
@@ -26,6 +25,7 @@ from waystate.administration.tenant_answers import (
 from waystate.administration.tenants import Tenants, unknown_account, unknown_integration
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
+from waystate.principal import Principal, actor_of
 from waystate.tenants.model import PathId
 
 _REFUSED: dict[int | str, dict[str, Any]] = {

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 
 from waystate.audit import store as audit_store
-from waystate.audit.model import Actor, Entry
+from waystate.audit.model import Entry
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Conflict, NotFound
 from waystate.ids import PLATFORM, TenantId
+from waystate.principal import Actor
 from waystate.tenants import store
 from waystate.tenants.model import (
     GenesysIntegration,

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from waystate.audit import store as audit_store
-from waystate.audit.model import Actor, Entry, named
+from waystate.audit.model import Entry, named
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.ids import PLATFORM
 from waystate.ledger import store as ledger_store
+from waystate.principal import Actor
 
 
 async def replay_many(db: Database, actor: Actor, clock: Clock, ids: Sequence[UUID] | None) -> list[UUID]:

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field, model_validator
 
 from waystate.access.guard import Guard
-from waystate.access.model import Principal, actor_of
 from waystate.administration.bodies import Body, read_body, takes
 from waystate.administration.webhook_replays import replay_many
 from waystate.clock import Clock, iso
 from waystate.db.pool import Database
 from waystate.ledger import store
+from waystate.principal import Principal, actor_of
 
 PREVIEW = 200
 """Bytes of a body that a list shows."""

@@ -13,6 +13,7 @@ from waystate.clock import iso
 from waystate.documents import JsonObject, clean_text
 from waystate.errors import BadRequest
 from waystate.ids import TenantId, new_id
+from waystate.principal import Actor
 
 FIRST = bytes(32)
 """What stands for the hash before the first entry."""
@@ -21,16 +22,6 @@ NAMED = 100
 _HEAD = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})")
 _NEARBY = 100
 """Places in either direction where an entry is looked for that is not what its position says."""
-
-
-class Actor(NamedTuple):
-    """`operator` is whoever runs commands on the machine itself, `system` a timer; neither has an id."""
-
-    kind: Literal["user", "key", "trusted", "operator", "system"]
-    id: UUID | None = None
-
-
-OPERATOR = Actor("operator")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

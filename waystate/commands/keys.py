@@ -47,10 +47,10 @@ def create(
     ] = None,
 ) -> None:
     """Print a new API key of a tenant. It is shown this once."""
-    from waystate.access.permissions import DATA_PLANE
     from waystate.administration import keys
     from waystate.clock import utc_now
     from waystate.documents import clean_text
+    from waystate.principal import DATA_PLANE
 
     async def run(db: "Database", tenant_id: "TenantId") -> str:
         now = utc_now()
@@ -129,8 +129,8 @@ def revoke(tenant: Tenant, key: Key) -> None:
 
 
 def _scopes(names: list[str]) -> list[Any]:
-    from waystate.access.permissions import NEVER_OF_A_KEY, Scope
     from waystate.errors import BadRequest
+    from waystate.principal import NEVER_OF_A_KEY, Scope
 
     known = {each.value for each in Scope} - NEVER_OF_A_KEY
     if unknown := [each for each in names if each not in known]:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import typer
 
-from waystate.access.permissions import Role
 from waystate.errors import BadRequest, NotFound, Refused, WaystateError
 from waystate.explained import explained
+from waystate.principal import Role
 
 if TYPE_CHECKING:
     from waystate.administration.logins import Logins

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from waystate.access import store as access_store
-from waystate.access.tokens import parse_token
 from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.errors import WaystateError
@@ -24,6 +23,7 @@ from waystate.tenants.model import (
     WhatsAppAccount,
     WhatsAppLimits,
 )
+from waystate.tokens import parse_token
 from waystate.vault import Vault
 
 TENANT = TenantId("demo-tenant-001")

@@ -14,7 +14,6 @@ from waystate import documents
 from waystate.access.auth import Facts, facts_of
 from waystate.access.guard import Guard
 from waystate.access.limits import counted
-from waystate.access.permissions import Operation
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.idempotency import store
@@ -38,6 +37,7 @@ from waystate.idempotency.model import (
     why_not_again,
 )
 from waystate.ids import TenantId
+from waystate.principal import Operation
 from waystate.vault import Unsealable, Vault, aad
 from waystate.web.asgi import Asgi, Request, Scope, Send
 from waystate.web.bodies import Bodies, ClientGone, Message, Receive

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from waystate import documents
-from waystate.access.model import Principal
-from waystate.access.permissions import OPERATIONS, Operation
 from waystate.errors import BadRequest, Conflict, Refused, Unprocessable
+from waystate.operations import OPERATIONS
+from waystate.principal import Operation, Principal
 
 HEADER = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")

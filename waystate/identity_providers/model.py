@@ -7,9 +7,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from waystate.access.permissions import Role
 from waystate.documents import JsonObject
 from waystate.errors import Forbidden
+from waystate.principal import Role
 from waystate.tenants.model import Secret, Word, check_url
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from waystate.access.permissions import Role
 from waystate.db.pool import Connection, load_queries
 from waystate.errors import Retry
 from waystate.identity_providers.model import (
@@ -22,6 +21,7 @@ from waystate.identity_providers.model import (
     read_provider_settings,
 )
 from waystate.ids import TenantId, new_id
+from waystate.principal import Role
 from waystate.vault import Vault, aad
 
 _queries = load_queries(__file__)

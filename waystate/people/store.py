@@ -10,10 +10,10 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from waystate.access.permissions import Role
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import TenantId, new_id
 from waystate.people.model import Account, Member, Membership, top_role, unknown_user
+from waystate.principal import Role
 
 _queries = load_queries(__file__)
 

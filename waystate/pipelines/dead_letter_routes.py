@@ -9,7 +9,6 @@ from pydantic import AwareDatetime
 
 from waystate import documents
 from waystate.access.guard import Guard
-from waystate.access.model import Principal, actor_of
 from waystate.administration.bodies import read_body, takes
 from waystate.clock import Clock
 from waystate.db.pool import Database
@@ -34,6 +33,7 @@ from waystate.pipelines.dead_letters import Result
 from waystate.pipelines.replaying import Outcome
 from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import Hint
+from waystate.principal import Principal, actor_of
 from waystate.tenants.routing import Directory
 
 Status = Literal["open", "replayed", "discarded"]

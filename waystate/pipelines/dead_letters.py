@@ -7,7 +7,7 @@ from functools import partial
 from uuid import UUID
 
 from waystate.audit import store as audit_store
-from waystate.audit.model import Actor, Entry, named
+from waystate.audit.model import Entry, named
 from waystate.clock import Clock
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Connection, Database
@@ -22,6 +22,7 @@ from waystate.ids import TenantId
 from waystate.pipelines.batch import in_halves, with_retries
 from waystate.pipelines.dead_letter_payloads import Item, PayloadUnusable, Problem, check_edit, parse_payload
 from waystate.pipelines.replaying import Outcome, run_items
+from waystate.principal import Actor
 from waystate.tenants.routing import TenantView
 
 BATCH = 100

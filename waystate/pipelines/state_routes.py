@@ -9,7 +9,6 @@ from pydantic import BaseModel
 from waystate import documents
 from waystate.access.auth import Facts, facts_of
 from waystate.access.guard import Guard
-from waystate.access.permissions import OPERATIONS, Operation
 from waystate.clock import Clock
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
@@ -18,6 +17,7 @@ from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.messages.model import Correlation, Direction
 from waystate.messages.status import parse_status
+from waystate.operations import OPERATIONS
 from waystate.pipelines import correlation, dataplane, tracking
 from waystate.pipelines.batch import Batcher
 from waystate.pipelines.dataplane import Changed, StatusChange
@@ -27,6 +27,7 @@ from waystate.pipelines.payloads import ChangeStatus, Correlate, TrackMessage
 from waystate.pipelines.shared_mappings import SharedMappings
 from waystate.pipelines.tracking import Tracked, Tracking
 from waystate.pipelines.workers import Hint
+from waystate.principal import Operation
 from waystate.tenants.routing import Directory
 from waystate.web.asgi import Request, Response, Route, json_response
 from waystate.web.metrics import Metrics

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from waystate.access.guard import Guard
-from waystate.access.model import Principal
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.pipelines.trace import trace
+from waystate.principal import Principal
 from waystate.tenants.routing import Directory
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from waystate.audit import store as audit_store
-from waystate.audit.model import OPERATOR, Entry
+from waystate.audit.model import Entry
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.documents import JsonObject
 from waystate.ids import PLATFORM, TenantId
+from waystate.principal import OPERATOR
 from waystate.sealed import store
 from waystate.sealed.keys_in_use import count_keys
 from waystate.sealed.model import Cell, Place

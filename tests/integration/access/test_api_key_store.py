@@ -7,12 +7,12 @@ import pytest
 
 from waystate.access import store
 from waystate.access.model import matches
-from waystate.access.tokens import parse_token
 from waystate.db.pool import Database
 from waystate.errors import NotFound
 from waystate.ids import TenantId, new_id
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Tenant
+from waystate.tokens import parse_token
 
 A, B = TenantId("tenant-a"), TenantId("tenant-b")
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

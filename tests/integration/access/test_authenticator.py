@@ -7,14 +7,15 @@ import pytest
 
 from waystate.access import store
 from waystate.access.auth import Authenticator, Facts
-from waystate.access.model import Principal, make_key
-from waystate.access.tokens import parse_token
+from waystate.access.model import make_key
 from waystate.db.pool import Database
 from waystate.errors import Refused
 from waystate.ids import TenantId
+from waystate.principal import Principal
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Tenant
 from waystate.tenants.routing import Directory
+from waystate.tokens import parse_token
 from waystate.vault import Vault, vault_of
 
 A, B = TenantId("tenant-a"), TenantId("tenant-b")

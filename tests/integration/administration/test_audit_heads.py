@@ -5,8 +5,9 @@ from structlog.testing import capture_logs
 from tests.world import Business, World
 from waystate.administration.audit_heads import log_heads
 from waystate.audit import store
-from waystate.audit.model import OPERATOR, Entry
+from waystate.audit.model import Entry
 from waystate.ids import PLATFORM
+from waystate.principal import OPERATOR
 
 
 async def test_the_head_of_every_log_with_entries_is_logged(world: World, tenant: Business) -> None:

@@ -16,13 +16,13 @@ from waystate.access import store as access_store
 from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
 from waystate.access.limits import Rates, RequestLimits
-from waystate.access.permissions import Scope
 from waystate.cache.limits import Limits
 from waystate.idempotency.keyed import Claim, Keyed, Records
 from waystate.idempotency.model import LARGEST, LOCK
 from waystate.ids import TenantId
 from waystate.pipelines.timers import Timers
 from waystate.pipelines.workers import Hint
+from waystate.principal import Scope
 from waystate.vault import vault_of
 from waystate.web.metrics import Metrics
 

@@ -9,7 +9,6 @@ import pyotp
 import pytest
 
 from tests.world import Business, World
-from waystate.access.permissions import Role
 from waystate.administration.login_limits import LoginLimits
 from waystate.administration.logins import Logins, Origin
 from waystate.administration.members import Members
@@ -20,6 +19,7 @@ from waystate.ids import TenantId
 from waystate.people import store
 from waystate.people.model import BY_OPERATOR, Change
 from waystate.people.passwords import Passwords
+from waystate.principal import Role
 
 PASSWORD = "correct horse battery staple"
 ROUNDS = 5

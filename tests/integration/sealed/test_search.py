@@ -9,8 +9,8 @@ import pytest
 from tests.databases import Databases
 from tests.integration.sealed.safe import Safe
 from tests.issued import MASTER_KEYS, issue, leaks, leaks_of
-from waystate.access.tokens import make_token
 from waystate.ids import TenantId, new_id
+from waystate.tokens import make_token
 from waystate.vault import aad, vault_of
 
 SECRET = "a ?secret/of+the=tests"

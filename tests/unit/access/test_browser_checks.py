@@ -6,10 +6,10 @@ import pytest
 
 from waystate.access.auth import Facts, facts_of
 from waystate.access.browser import check_browser
-from waystate.access.sessions import COOKIE, clear_cookie, csrf_token, set_cookie
-from waystate.access.tokens import make_token, parse_token
+from waystate.access.sessions import clear_cookie, csrf_token, set_cookie
 from waystate.errors import Forbidden, Refused
 from waystate.ids import TenantId, new_id
+from waystate.tokens import COOKIE, make_token, parse_token
 
 TENANT = TenantId("acme")
 SESSION, HASH = make_token("wss", TENANT, new_id())

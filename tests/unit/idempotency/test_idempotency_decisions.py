@@ -6,8 +6,6 @@ from uuid import uuid4
 import pytest
 
 from tests.world import START
-from waystate.access.model import Principal
-from waystate.access.permissions import OPERATIONS
 from waystate.errors import BadRequest
 from waystate.idempotency.model import (
     REPEATABLE_POSTS,
@@ -23,6 +21,8 @@ from waystate.idempotency.model import (
     why_not_again,
 )
 from waystate.ids import TenantId
+from waystate.operations import OPERATIONS
+from waystate.principal import Principal
 
 JSON = (b"content-type", b"application/json")
 ACME = TenantId("acme")

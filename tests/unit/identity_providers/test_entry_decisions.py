@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import pytest
 
-from waystate.access.permissions import Role
 from waystate.errors import Forbidden
 from waystate.identity_providers.model import Entry, Identity, ProviderSettings, Standing, decide_entry, identity_of
 from waystate.ids import new_id
+from waystate.principal import Role
 
 ADA = Identity("subject-ada", "ada@example.com", "Ada")
 USER = new_id()

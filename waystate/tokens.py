@@ -19,6 +19,9 @@ from waystate.ids import TenantId
 Prefix = Literal["wsk", "wss"]
 """An API key, a session."""
 
+COOKIE = "__Host-waystate"
+"""In which a browser sends its session's token; `__Host-` binds it to this host, over TLS or on localhost."""
+
 _NAMES: dict[str, tuple[str, str]] = {"wsk": ("api_key", "API key"), "wss": ("session", "session token")}
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
