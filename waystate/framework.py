@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import Response
 
 from waystate import __version__
@@ -70,8 +70,10 @@ def keyed_lane(waystate: "Waystate", routes: Sequence[Route]) -> Keyed:
 
 def framework_of(waystate: "Waystate") -> FastAPI:
     app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
+    # The door's checks come before everything of a route: its other dependencies, its parameters, its body.
+    door = [Depends(waystate.guard)]
     for router in (*_of_messages(waystate), *_of_access(waystate), *_of_people(waystate), *_of_tenants(waystate)):
-        app.include_router(router)
+        app.include_router(router, dependencies=door)
     _add_health(app, waystate.checks, waystate.metrics, waystate.clock)
     document_lane(app, OPERATIONS)
     install_docs(app)
@@ -89,21 +91,20 @@ def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock
 
 
 def _of_messages(waystate: "Waystate") -> list[APIRouter]:
-    db, directory, guard, clock = waystate.db, waystate.directory, waystate.guard, waystate.clock
+    db, directory, clock = waystate.db, waystate.directory, waystate.clock
     letters = DeadLetterRoutes(db, directory, waystate.relay.hint, waystate.changed, clock, lanes=waystate.lanes)
-    return [v1_routes(db, directory, guard, clock), dead_letter_routes(letters, guard)]
+    return [v1_routes(db, directory, clock), dead_letter_routes(letters)]
 
 
 def _of_access(waystate: "Waystate") -> list[APIRouter]:
-    db, guard, clock = waystate.db, waystate.guard, waystate.clock
-    return [key_routes(KeyRoutes(db, waystate.authenticator.forget, clock), guard), audit_routes(db, guard)]
+    db, clock = waystate.db, waystate.clock
+    return [key_routes(KeyRoutes(db, waystate.authenticator.forget, clock)), audit_routes(db)]
 
 
 def _of_people(waystate: "Waystate") -> list[APIRouter]:
-    db, vault, guard, clock, forget = (
+    db, vault, clock, forget = (
         waystate.db,
         waystate.vault,
-        waystate.guard,
         waystate.clock,
         waystate.authenticator.forget,
     )
@@ -111,11 +112,11 @@ def _of_people(waystate: "Waystate") -> list[APIRouter]:
     logins = Logins(db, vault, Passwords(), limits, clock, forget)
     address = SignOnAddress(waystate.config.public_url)
     return [
-        people_routes(Members(db, clock, forget), guard),
-        login_routes(logins, guard),
-        me_routes(Myself(logins), guard),
+        people_routes(Members(db, clock, forget)),
+        login_routes(logins),
+        me_routes(Myself(logins)),
         sign_on_routes(SignOn(db, vault, waystate.discovery, address, clock)),
-        identity_provider_routes(ProviderRoutes(db, vault, address, clock), guard),
+        identity_provider_routes(ProviderRoutes(db, vault, address, clock)),
     ]
 
 
@@ -127,9 +128,9 @@ def _of_tenants(waystate: "Waystate") -> list[APIRouter]:
     graph, genesys = GraphClient(waystate.http), GenesysClient(waystate.http)
     tenants = Tenants(waystate.db, waystate.vault, waystate.clock, changed)
     return [
-        tenant_routes(tenants, waystate.guard, graph, genesys, graph_api_url=waystate.config.graph_api_url),
-        platform_routes(tenants, Eraser(waystate.db, waystate.clock), waystate.guard),
-        webhook_routes(waystate.db, waystate.guard, waystate.clock),
+        tenant_routes(tenants, graph, genesys, graph_api_url=waystate.config.graph_api_url),
+        platform_routes(tenants, Eraser(waystate.db, waystate.clock)),
+        webhook_routes(waystate.db, waystate.clock),
     ]
 
 

@@ -1,6 +1,7 @@
 """Every operation has its row in the table of permissions, and a key opens what its scopes say and nothing else."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -114,12 +115,12 @@ async def test_every_closed_route_of_the_framework_asks_the_guard(place: Install
     assert [each for each in unguarded if OPERATIONS[each].scope is not None] == []
 
 
-def _every_route(routes: list[BaseRoute]) -> Iterator[APIRoute]:
+def _every_route(routes: Sequence[Any]) -> Iterator[Any]:
+    """As they are asked: with what stands before the router that they were included by."""
     for route in routes:
-        inner = getattr(route, "routes", None) or getattr(getattr(route, "original_router", None), "routes", None)
-        if inner:
-            yield from _every_route(inner)
-        elif isinstance(route, APIRoute):
+        if candidates := getattr(route, "effective_candidates", None):
+            yield from _every_route(candidates())
+        elif isinstance(getattr(route, "original_route", route), APIRoute):
             yield route
 
 

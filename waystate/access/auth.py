@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 from waystate.access import sessions, store
@@ -19,53 +18,13 @@ from waystate.principal import Principal
 from waystate.tenants.model import TenantStatus, check_active
 from waystate.tenants.routing import Directory, Monotonic, ShortMemory
 from waystate.tenants.store import find_statuses, unknown_tenant
-from waystate.tokens import COOKIE, parse_token
-from waystate.web.asgi import Scope
+from waystate.tokens import parse_token
+from waystate.web.facts import Facts, is_loopback, names_loopback, shown, token_of
 
 CHECK_TTL = 0.9
 """Seconds a credential's check holds: a revocation counts within 1 s, and a tenth is left for the read itself."""
 
 _TRUSTED_PATH = re.compile(r"/state/.*|/v1/messages/[^/]+/trace", re.DOTALL)
-
-_LONGEST_KEY = 200
-_TENANT = b"x-tenant-id"
-_SINGLE = frozenset(
-    (
-        b"authorization",
-        b"x-api-key",
-        _TENANT,
-        b"host",
-        b"content-type",
-        b"content-length",
-        b"transfer-encoding",
-        b"origin",
-        b"sec-fetch-site",
-        b"x-csrf-token",
-    )
-)
-_BETRAYING = frozenset((b"forwarded", b"via", b"origin"))
-_SESSION = COOKIE.encode() + b"="
-_BETRAYING_PREFIXES = (b"x-forwarded-", b"sec-fetch-")
-_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]+)?")
-
-
-class Facts(NamedTuple):
-    """All that is looked at. `betraying` is a header that only proxies and web pages send; `cookie` the session's, if any."""
-
-    path: str
-    method: str = "GET"
-    client_host: str | None = None
-    host: bytes | None = None
-    authorization: bytes | None = None
-    api_key: bytes | None = None
-    tenant: bytes | None = None
-    content_type: bytes | None = None
-    has_body: bool = False
-    betraying: bytes | None = None
-    cookie: bytes | None = None
-    origin: bytes | None = None
-    fetch_site: bytes | None = None
-    csrf_token: bytes | None = None
 
 
 class TokenClaim(NamedTuple):
@@ -79,41 +38,9 @@ class TrustedClaim(NamedTuple):
     tenant: bytes | None
 
 
-def facts_of(scope: Scope) -> Facts:
-    """Header names are in lower case, as ASGI has them. Two different values of one header are refused, not chosen from."""
-    single: dict[bytes, bytes] = {}
-    betraying = cookie = None
-    for name, value in scope["headers"]:
-        if name in _SINGLE and single.setdefault(name, value) != value:
-            raise _repeated(name)
-        if name in _BETRAYING or name.startswith(_BETRAYING_PREFIXES):
-            betraying = name
-        elif name == b"cookie":
-            cookie = _session_cookie(value) or cookie
-    client = scope.get("client")
-    get = single.get
-    return Facts(
-        scope["path"],
-        scope.get("method", "GET"),
-        client[0] if client else None,
-        get(b"host"),
-        get(b"authorization"),
-        get(b"x-api-key"),
-        get(_TENANT),
-        get(b"content-type"),
-        get(b"content-length", b"0") != b"0" or b"transfer-encoding" in single,
-        betraying,
-        cookie,
-        get(b"origin"),
-        get(b"sec-fetch-site"),
-        get(b"x-csrf-token"),
-    )
-
-
 def decide(facts: Facts, *, trusted: bool) -> TokenClaim | TrustedClaim:
     """What the caller claims to be, or why it is sent away before anything is looked up. A header wins over a cookie."""
-    presented = _presented(facts)
-    token = facts.cookie if presented is None else presented
+    token = token_of(facts)
     if token is not None:
         return TokenClaim(token, facts.tenant)
     if not trusted:
@@ -130,12 +57,12 @@ def why_not_trusted(facts: Facts) -> str | None:
     """A webhook tunnel, a reverse proxy or a web page must not come in by the door that needs no key."""
     if _TRUSTED_PATH.fullmatch(facts.path) is None:
         return "Trusted mode answers only /state/* and /v1/messages/{id}/trace."
-    if not _is_loopback(facts.client_host):
+    if not is_loopback(facts.client_host):
         return "Trusted mode answers only callers on this machine, and this connection comes from elsewhere."
     if not names_loopback(facts.host):
         return "Trusted mode answers only calls to localhost, 127.0.0.1 or [::1], and the Host header names another."
     if facts.betraying is not None:
-        return f"Trusted mode answers no proxy and no web page, and the header {_shown(facts.betraying)} is of one."
+        return f"Trusted mode answers no proxy and no web page, and the header {shown(facts.betraying)} is of one."
     if (facts.has_body or facts.method in ("POST", "PUT", "PATCH")) and not _is_json(facts.content_type):
         return "Trusted mode takes bodies only as 'Content-Type: application/json'."
     return None
@@ -242,28 +169,6 @@ class Known(NamedTuple):
     status: TenantStatus
 
 
-def _presented(facts: Facts) -> bytes | None:
-    key = facts.api_key
-    if facts.authorization is not None:
-        scheme, _, rest = facts.authorization.partition(b" ")
-        if scheme.lower() == b"bearer":
-            bearer = rest.strip()
-            if key is not None and key != bearer:
-                raise BadRequest("two_keys", "Authorization and X-API-Key carry different keys. Send one of them.")
-            key = bearer
-        elif key is None:
-            raise Unauthorized("authorization_scheme", "Authorization must read 'Bearer …', with a key or a session token.")
-    return None if key is None else key[:_LONGEST_KEY]
-
-
-def _session_cookie(value: bytes) -> bytes | None:
-    for part in value.split(b";"):
-        part = part.strip()
-        if part.startswith(_SESSION):
-            return part[len(_SESSION) :][:_LONGEST_KEY]
-    return None
-
-
 def _unknown_session() -> Unauthorized:
     return Unauthorized("session_unknown", "There is no such session. Log in again.")
 
@@ -282,30 +187,5 @@ def _trusted(tenant_id: TenantId, status: TenantStatus) -> Principal:
     return Principal(tenant_id, "trusted")
 
 
-@lru_cache(maxsize=256)
-def _is_loopback(address: str | None) -> bool:
-    try:
-        parsed = ip_address(address or "")
-    except ValueError:
-        return False
-    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return (mapped or parsed).is_loopback
-
-
-@lru_cache(maxsize=256)
-def names_loopback(host: bytes | None) -> bool:
-    """Exactly, or a page of evil.example whose name resolves to 127.0.0.1 would come in."""
-    found = _HOST.fullmatch((host or b"").decode("latin-1").lower())
-    return found is not None and (found["name"] == "localhost" or _is_loopback(found["name"] or found["ipv6"]))
-
-
 def _is_json(content_type: bytes | None) -> bool:
     return content_type is not None and content_type.partition(b";")[0].strip().lower() == b"application/json"
-
-
-def _shown(name: bytes) -> str:
-    return name.decode("latin-1").title()
-
-
-def _repeated(name: bytes) -> BadRequest:
-    return BadRequest("repeated_header", f"The header {_shown(name)} came twice with different values. Send it once.")

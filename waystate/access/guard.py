@@ -4,16 +4,18 @@ from collections.abc import Collection
 
 from starlette.requests import Request
 
-from waystate.access.auth import Authenticator, Facts, TrustedClaim, decide, facts_of
+from waystate.access.auth import Authenticator, TrustedClaim, decide
 from waystate.access.browser import check_browser
 from waystate.access.limits import RequestLimits
 from waystate.errors import Forbidden
 from waystate.operations import OPERATIONS
 from waystate.principal import ROLE_SCOPES, Operation, Principal, roles_of
+from waystate.web.facts import Facts, facts_of
+from waystate.web.requests import let_in
 
 
 class Guard:
-    """As a dependency of the framework (`Depends(guard)`) it finds the operation by the route; the lane names it.
+    """As a dependency of a router (`Depends(guard)`) it finds the operation by the route; the lane names it.
 
     `origins` are the pages that may act with a session's cookie beside our own.
     """
@@ -25,8 +27,14 @@ class Guard:
         self._origins = frozenset(origins)
         self.limit = limit
 
-    async def __call__(self, request: Request) -> Principal:
-        return await self.admit(facts_of(request.scope), operation_of(request))
+    async def __call__(self, request: Request) -> Principal | None:
+        """Lets the caller in, whom the route takes as `Caller`. None where anybody may come, with or without a credential."""
+        operation = operation_of(request)
+        if operation.scope is None:
+            return None
+        principal = await self.admit(facts_of(request.scope), operation)
+        let_in(request, principal)
+        return principal
 
     async def admit(self, facts: Facts, operation: Operation) -> Principal:
         """The caller, who may do this; `Refused` else."""

@@ -5,16 +5,14 @@ All of it is decided in the process, where there is no Redis; with Redis what is
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, NamedTuple
 
-from waystate.access.auth import Facts
 from waystate.cache.limits import Limits, Wanted
 from waystate.errors import TooMany, Unauthorized
 from waystate.ids import TenantId
 from waystate.principal import Principal
 from waystate.tenants.routing import Directory, TenantView
+from waystate.web.facts import Facts, address_of
 
 counted: ContextVar[bool] = ContextVar("counted", default=False)
 """Set by whoever has admitted the request already and passes it on, so that it counts once."""
@@ -150,20 +148,6 @@ def quota_of(view: TenantView, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
     return float(value) if 0 < value < float("inf") else 0.0
-
-
-@lru_cache(maxsize=4096)
-def address_of(host: str | None) -> str:
-    """Whose bucket it is: of IPv6 the /64, which is what one customer of a provider has at the least."""
-    try:
-        address = ip_address(host or "")
-    except ValueError:
-        return host or "-"
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ip_network((int(address), 64), strict=False).network_address)
 
 
 def _judge(refused: tuple[int, float] | None, wanted: list[Wanted]) -> None:

@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
-from waystate.access.guard import Guard
 from waystate.audit import store
 from waystate.audit.model import Fault, Filter, Head, parse_head
 from waystate.audit.store import Row
@@ -16,7 +15,7 @@ from waystate.audit.verification import Verified, verify
 from waystate.clock import iso
 from waystate.db.pool import Database
 from waystate.documents import clean_text
-from waystate.principal import Principal
+from waystate.web.requests import Caller
 
 ACTOR = r"^(user|key|trusted|operator|system)(:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
@@ -72,9 +71,8 @@ class AuditVerdict(BaseModel):
     fault: AuditFault | None
 
 
-def audit_routes(db: Database, guard: Guard) -> APIRouter:
+def audit_routes(db: Database) -> APIRouter:
     router = APIRouter(prefix="/v1/audit", tags=["Audit log"])
-    Caller = Annotated[Principal, Depends(guard)]
 
     @router.get("", summary="What was done, newest first")
     async def list_audit(

@@ -1,14 +1,12 @@
 """`/v1/tenant/identity-provider`: by which OpenID Connect provider a tenant's people log in."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from waystate.access.guard import Guard
-from waystate.administration.bodies import read_body, takes
 from waystate.administration.sign_on import SignOnAddress
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
@@ -20,6 +18,7 @@ from waystate.identity_providers.model import IdentityProvider, Issuer, Provider
 from waystate.principal import Principal, actor_of
 from waystate.tenants.model import Word
 from waystate.vault import Vault
+from waystate.web.requests import Caller, read_body, takes
 
 _PATH = "/v1/tenant/identity-provider"
 _REFUSED: dict[int | str, dict[str, Any]] = {404: {"description": "The tenant has no identity provider"}}
@@ -92,9 +91,8 @@ class ProviderRoutes:
             await audit_store.append_many(conn, tenant, [entry])
 
 
-def identity_provider_routes(routes: ProviderRoutes, guard: Guard) -> APIRouter:
+def identity_provider_routes(routes: ProviderRoutes) -> APIRouter:
     router = APIRouter(tags=["Tenant"])
-    Caller = Annotated[Principal, Depends(guard)]
 
     @router.get(_PATH, summary="The identity provider, without its secret", responses=_REFUSED)
     async def get_identity_provider(request: Request, principal: Caller) -> ProviderAnswer:

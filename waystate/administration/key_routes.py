@@ -5,20 +5,19 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from waystate.access import store
-from waystate.access.guard import Guard
 from waystate.access.model import ApiKey
 from waystate.access.rotation import LONGEST_OVERLAP, OVERLAP
 from waystate.access.store import Listed
 from waystate.administration import keys
-from waystate.administration.bodies import read_body, takes
 from waystate.administration.keys import Giver
 from waystate.clock import Clock, iso
 from waystate.db.pool import Database
 from waystate.principal import DATA_PLANE, Principal, Scope, actor_of
+from waystate.web.requests import Caller, read_body, takes
 
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
 _MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "The tenant has no key with this id"}}
@@ -125,16 +124,14 @@ class KeyRoutes:
         return MadeKey(**dict(await self.read(principal, key.id)), key=plaintext)
 
 
-def key_routes(routes: KeyRoutes, guard: Guard) -> APIRouter:
+def key_routes(routes: KeyRoutes) -> APIRouter:
     router = APIRouter(prefix="/v1/keys", tags=["API keys"])
-    _add_reading(router, routes, guard)
-    _add_acting(router, routes, guard)
+    _add_reading(router, routes)
+    _add_acting(router, routes)
     return router
 
 
-def _add_reading(router: APIRouter, routes: KeyRoutes, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_reading(router: APIRouter, routes: KeyRoutes) -> None:
     @router.get("", summary="The tenant's API keys, newest first")
     async def list_keys(
         principal: Caller,
@@ -149,9 +146,7 @@ def _add_reading(router: APIRouter, routes: KeyRoutes, guard: Guard) -> None:
         return await routes.read(principal, key_id)
 
 
-def _add_acting(router: APIRouter, routes: KeyRoutes, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_acting(router: APIRouter, routes: KeyRoutes) -> None:
     @router.post("", summary="Make an API key", status_code=201, responses=_NOT_HELD, openapi_extra=takes(NewKey))
     async def create_key(request: Request, response: Response, principal: Caller) -> MadeKey:
         """`key` in the answer is the key in clear: keep it now, it is kept nowhere else."""

@@ -10,10 +10,10 @@ Three buckets, all emptied by failures alone, because what succeeds is given bac
 import hmac
 from typing import NamedTuple
 
-from waystate.access.limits import address_of
 from waystate.cache.limits import Limits
 from waystate.errors import TooMany
 from waystate.ids import PLATFORM
+from waystate.web.facts import address_of
 
 
 class Bucket(NamedTuple):

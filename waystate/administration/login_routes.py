@@ -1,14 +1,11 @@
 """`/v1/auth`: how people come in and go."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from waystate.access.auth import facts_of
-from waystate.access.guard import Guard
 from waystate.access.sessions import clear_cookie, csrf_token, set_cookie
-from waystate.administration.bodies import read_from_anybody, takes
 from waystate.administration.logins import LoggedIn, Logins, Origin
 from waystate.administration.people_answers import (
     Acceptance,
@@ -20,8 +17,9 @@ from waystate.administration.people_answers import (
 )
 from waystate.administration.people_routes import SECRET
 from waystate.ids import TenantId
-from waystate.principal import Principal
 from waystate.tokens import parse_token
+from waystate.web.facts import facts_of
+from waystate.web.requests import Caller, read_from_anybody, takes
 
 _LOGIN: dict[int | str, dict[str, Any]] = {
     401: {"description": "`login_failed`: whatever the reason. `totp_required`, `totp_wrong`: only after the right password"},
@@ -34,9 +32,8 @@ _TOKEN: dict[int | str, dict[str, Any]] = {
 }
 
 
-def login_routes(logins: Logins, guard: Guard) -> APIRouter:
+def login_routes(logins: Logins) -> APIRouter:
     router = APIRouter(prefix="/v1/auth", tags=["Logging in"])
-    Caller = Annotated[Principal, Depends(guard)]
 
     @router.post("/login", summary="Log in", responses=_LOGIN, openapi_extra=takes(Login))
     async def log_in(request: Request, response: Response) -> LoginAnswer:

@@ -1,15 +1,12 @@
 """`/v1/me`: a person's own account."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from waystate.access.auth import TokenClaim, decide, facts_of
-from waystate.access.guard import Guard
 from waystate.access.sessions import csrf_token
-from waystate.administration.bodies import read_body, takes
 from waystate.administration.login_routes import origin_of
 from waystate.administration.myself import Myself
 from waystate.administration.people_answers import (
@@ -26,6 +23,8 @@ from waystate.administration.people_answers import (
 from waystate.administration.people_routes import SECRET
 from waystate.principal import Principal
 from waystate.tokens import parse_token
+from waystate.web.facts import facts_of, token_of
+from waystate.web.requests import Caller, read_body, takes
 
 _PROVEN: dict[int | str, dict[str, Any]] = {
     403: {"description": "`password_wrong`: it is not the account's password"},
@@ -33,17 +32,15 @@ _PROVEN: dict[int | str, dict[str, Any]] = {
 }
 
 
-def me_routes(myself: Myself, guard: Guard) -> APIRouter:
+def me_routes(myself: Myself) -> APIRouter:
     router = APIRouter(prefix="/v1/me", tags=["Myself"])
-    _add_account(router, myself, guard)
-    _add_totp(router, myself, guard)
-    _add_sessions(router, myself, guard)
+    _add_account(router, myself)
+    _add_totp(router, myself)
+    _add_sessions(router, myself)
     return router
 
 
-def _add_account(router: APIRouter, myself: Myself, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_account(router: APIRouter, myself: Myself) -> None:
     @router.get("", summary="Who I am, where, and what I may")
     async def get_me(request: Request, response: Response, principal: Caller) -> MyselfAnswer:
         """With the CSRF token that a page sends along with the session's cookie."""
@@ -69,9 +66,7 @@ def _add_account(router: APIRouter, myself: Myself, guard: Guard) -> None:
         return Revoked(revokedSessions=count)
 
 
-def _add_totp(router: APIRouter, myself: Myself, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_totp(router: APIRouter, myself: Myself) -> None:
     @router.post("/totp", summary="Begin with one-time codes", responses=_PROVEN, openapi_extra=takes(Proof))
     async def begin_totp(request: Request, response: Response, principal: Caller) -> TotpAnswer:
         """They are asked for once `/v1/me/totp/confirm` took the first one."""
@@ -91,9 +86,7 @@ def _add_totp(router: APIRouter, myself: Myself, guard: Guard) -> None:
         await myself.remove_totp(principal.tenant_id, _ids(principal)[0], body.password, origin_of(request))
 
 
-def _add_sessions(router: APIRouter, myself: Myself, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_sessions(router: APIRouter, myself: Myself) -> None:
     @router.get("/sessions", summary="Where I am logged in")
     async def list_my_sessions(principal: Caller) -> SessionList:
         """In this tenant."""
@@ -114,6 +107,6 @@ def _ids(principal: Principal) -> tuple[UUID, UUID]:
 
 
 def _csrf_token(request: Request) -> str:
-    claim = decide(facts_of(request.scope), trusted=False)
-    assert isinstance(claim, TokenClaim)
-    return csrf_token(parse_token(claim.token.decode("latin-1")).hash)
+    token = token_of(facts_of(request.scope))
+    assert token is not None
+    return csrf_token(parse_token(token.decode("latin-1")).hash)

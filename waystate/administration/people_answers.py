@@ -7,11 +7,11 @@ from uuid import UUID
 from pydantic import BaseModel, Field, PlainSerializer
 
 from waystate.access.sessions import Session
-from waystate.administration.bodies import Body
 from waystate.clock import iso
 from waystate.ids import TENANT_ID_PATTERN
 from waystate.people.model import LONGEST_PASSWORD, SHORTEST_PASSWORD, Member, Status
 from waystate.principal import Role
+from waystate.web.requests import Body
 
 Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"])]
 Name = Annotated[str, Field(min_length=1, max_length=200, examples=["Ada Lovelace"])]

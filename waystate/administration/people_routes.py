@@ -3,11 +3,9 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from waystate.access.guard import Guard
-from waystate.administration.bodies import read_body, takes
 from waystate.administration.members import Members
 from waystate.administration.people_answers import (
     Invitation,
@@ -23,7 +21,7 @@ from waystate.administration.people_answers import (
     render_user,
 )
 from waystate.people.model import Change, acting_of
-from waystate.principal import Principal
+from waystate.web.requests import Caller, read_body, takes
 
 SECRET = {"cache-control": "no-store"}
 """With answers that show a token: no cache on the way keeps them."""
@@ -35,17 +33,15 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def people_routes(members: Members, guard: Guard) -> APIRouter:
+def people_routes(members: Members) -> APIRouter:
     router = APIRouter(prefix="/v1/users", tags=["People"])
-    _add_reading(router, members, guard)
-    _add_changing(router, members, guard)
-    _add_sessions(router, members, guard)
+    _add_reading(router, members)
+    _add_changing(router, members)
+    _add_sessions(router, members)
     return router
 
 
-def _add_reading(router: APIRouter, members: Members, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_reading(router: APIRouter, members: Members) -> None:
     @router.get("", summary="The tenant's people, and who is invited")
     async def list_users(
         principal: Caller,
@@ -62,9 +58,7 @@ def _add_reading(router: APIRouter, members: Members, guard: Guard) -> None:
         return render_user(await members.get(principal.tenant_id, user_id))
 
 
-def _add_changing(router: APIRouter, members: Members, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_changing(router: APIRouter, members: Members) -> None:
     @router.post("", status_code=201, summary="Invite somebody", responses=_REFUSED, openapi_extra=takes(Invitation))
     async def invite_user(request: Request, response: Response, principal: Caller) -> InvitedAnswer:
         """Waystate sends no mail: hand the token over yourself. Inviting again ends the older token."""
@@ -99,9 +93,7 @@ def _add_changing(router: APIRouter, members: Members, guard: Guard) -> None:
         return ResetAnswer(token=made.token, expiresAt=made.expires_at)
 
 
-def _add_sessions(router: APIRouter, members: Members, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_sessions(router: APIRouter, members: Members) -> None:
     @router.get("/{user_id}/sessions", summary="Where somebody is logged in", responses=_UNKNOWN)
     async def list_user_sessions(user_id: UUID, principal: Caller) -> SessionList:
         """In this tenant."""

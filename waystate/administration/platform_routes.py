@@ -2,10 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from waystate.access.guard import Guard
-from waystate.administration.bodies import read_body, takes
 from waystate.administration.erasure import Eraser
 from waystate.administration.tenant_answers import (
     Confirmation,
@@ -24,8 +22,9 @@ from waystate.administration.tenant_answers import (
 from waystate.administration.tenants import Tenants
 from waystate.errors import Unprocessable
 from waystate.ids import PLATFORM, parse_tenant_id
-from waystate.principal import Principal, actor_of
+from waystate.principal import actor_of
 from waystate.tenants.model import PathId
+from waystate.web.requests import Caller, read_body, takes
 
 ERASING = 5.0
 """Seconds that one call works on a deletion: well below what callers and proxies wait."""
@@ -36,17 +35,15 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def platform_routes(tenants: Tenants, eraser: Eraser, guard: Guard) -> APIRouter:
+def platform_routes(tenants: Tenants, eraser: Eraser) -> APIRouter:
     router = APIRouter(prefix="/v1/platform", tags=["Platform"])
-    _add_tenants(router, tenants, guard)
-    _add_states(router, tenants, eraser, guard)
-    _add_meta_apps(router, tenants, guard)
+    _add_tenants(router, tenants)
+    _add_states(router, tenants, eraser)
+    _add_meta_apps(router, tenants)
     return router
 
 
-def _add_tenants(router: APIRouter, tenants: Tenants, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_tenants(router: APIRouter, tenants: Tenants) -> None:
     @router.get("/tenants", summary="All tenants, by id")
     async def list_tenants(
         _: Caller,
@@ -85,9 +82,7 @@ def _add_tenants(router: APIRouter, tenants: Tenants, guard: Guard) -> None:
         return render_tenant(changed)
 
 
-def _add_states(router: APIRouter, tenants: Tenants, eraser: Eraser, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_states(router: APIRouter, tenants: Tenants, eraser: Eraser) -> None:
     @router.post(
         "/tenants/{tenant_id}/suspend",
         summary="Let nobody in and send nothing, but lose nothing",
@@ -128,9 +123,7 @@ def _add_states(router: APIRouter, tenants: Tenants, eraser: Eraser, guard: Guar
         return render_deletion(known, erased)
 
 
-def _add_meta_apps(router: APIRouter, tenants: Tenants, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_meta_apps(router: APIRouter, tenants: Tenants) -> None:
     @router.get("/meta-apps", summary="The apps at Meta whose webhooks come here")
     async def list_meta_apps(_: Caller) -> MetaAppList:
         return MetaAppList(items=[render_meta_app(each) for each in await tenants.meta_apps()])

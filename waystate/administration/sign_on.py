@@ -10,7 +10,6 @@ import structlog
 
 from waystate import documents
 from waystate.access import store as access_store
-from waystate.access.auth import names_loopback
 from waystate.access.sessions import set_cookie
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
@@ -36,6 +35,7 @@ from waystate.ids import TenantId, parse_tenant_id
 from waystate.principal import Actor
 from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
+from waystate.web.facts import names_loopback
 
 logger = structlog.get_logger()
 

@@ -1,11 +1,9 @@
 """`/v1/tenant`: a tenant's settings, numbers and integrations, by its own people and keys."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 
-from waystate.access.guard import Guard
-from waystate.administration.bodies import read_body, takes
 from waystate.administration.checks import check_account, check_integration
 from waystate.administration.tenant_answers import (
     CheckAnswer,
@@ -25,8 +23,9 @@ from waystate.administration.tenant_answers import (
 from waystate.administration.tenants import Tenants, unknown_account, unknown_integration
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
-from waystate.principal import Principal, actor_of
+from waystate.principal import actor_of
 from waystate.tenants.model import PathId
+from waystate.web.requests import Caller, read_body, takes
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
     404: {"description": "This tenant has no account of this id"},
@@ -35,20 +34,16 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def tenant_routes(
-    tenants: Tenants, guard: Guard, graph: GraphClient, genesys: GenesysClient, *, graph_api_url: str
-) -> APIRouter:
+def tenant_routes(tenants: Tenants, graph: GraphClient, genesys: GenesysClient, *, graph_api_url: str) -> APIRouter:
     """`graph_api_url` is where new numbers are reached."""
     router = APIRouter(prefix="/v1/tenant", tags=["Tenant"])
-    _add_tenant(router, tenants, guard)
-    _add_accounts(router, tenants, guard, graph, graph_api_url)
-    _add_integrations(router, tenants, guard, genesys)
+    _add_tenant(router, tenants)
+    _add_accounts(router, tenants, graph, graph_api_url)
+    _add_integrations(router, tenants, genesys)
     return router
 
 
-def _add_tenant(router: APIRouter, tenants: Tenants, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_tenant(router: APIRouter, tenants: Tenants) -> None:
     @router.get("", summary="The tenant, its settings and its quotas")
     async def get_tenant(principal: Caller) -> TenantAnswer:
         return render_tenant(await tenants.find(principal.tenant_id))
@@ -61,8 +56,7 @@ def _add_tenant(router: APIRouter, tenants: Tenants, guard: Guard) -> None:
         return render_tenant(await tenants.change(actor_of(principal), tenant_id, changes, log=tenant_id))
 
 
-def _add_accounts(router: APIRouter, tenants: Tenants, guard: Guard, graph: GraphClient, graph_api_url: str) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
+def _add_accounts(router: APIRouter, tenants: Tenants, graph: GraphClient, graph_api_url: str) -> None:
     path = "/whatsapp-accounts/{phone_number_id}"
 
     @router.get("/whatsapp-accounts", summary="Its WhatsApp numbers")
@@ -102,8 +96,7 @@ def _add_accounts(router: APIRouter, tenants: Tenants, guard: Guard, graph: Grap
         return render_check(await check_account(account, graph))
 
 
-def _add_integrations(router: APIRouter, tenants: Tenants, guard: Guard, genesys: GenesysClient) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
+def _add_integrations(router: APIRouter, tenants: Tenants, genesys: GenesysClient) -> None:
     path = "/genesys-integrations/{integration_id}"
 
     @router.get("/genesys-integrations", summary="Its Genesys integrations")

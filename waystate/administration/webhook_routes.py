@@ -3,16 +3,15 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, model_validator
 
-from waystate.access.guard import Guard
-from waystate.administration.bodies import Body, read_body, takes
 from waystate.administration.webhook_replays import replay_many
 from waystate.clock import Clock, iso
 from waystate.db.pool import Database
 from waystate.ledger import store
-from waystate.principal import Principal, actor_of
+from waystate.principal import actor_of
+from waystate.web.requests import Body, Caller, read_body, takes
 
 PREVIEW = 200
 """Bytes of a body that a list shows."""
@@ -73,9 +72,8 @@ class Replayed(BaseModel):
     ids: list[UUID]
 
 
-def webhook_routes(db: Database, guard: Guard, clock: Clock) -> APIRouter:
+def webhook_routes(db: Database, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/v1/platform/webhooks", tags=["Platform"])
-    Caller = Annotated[Principal, Depends(guard)]
 
     @router.get("", summary="Bodies from the platforms, newest first")
     async def list_webhooks(

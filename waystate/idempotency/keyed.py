@@ -11,7 +11,6 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from waystate import documents
-from waystate.access.auth import Facts, facts_of
 from waystate.access.guard import Guard
 from waystate.access.limits import counted
 from waystate.clock import Clock
@@ -41,6 +40,7 @@ from waystate.principal import Operation
 from waystate.vault import Unsealable, Vault, aad
 from waystate.web.asgi import Asgi, Request, Scope, Send
 from waystate.web.bodies import Bodies, ClientGone, Message, Receive
+from waystate.web.facts import Facts, facts_of
 from waystate.web.problems import Answers, OnError, refusal_of, render_problem
 
 log = structlog.get_logger()

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
 
 from waystate import documents
-from waystate.access.guard import Guard
-from waystate.administration.bodies import read_body, takes
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
@@ -35,6 +33,7 @@ from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import Hint
 from waystate.principal import Principal, actor_of
 from waystate.tenants.routing import Directory
+from waystate.web.requests import Caller, read_body, takes
 
 Status = Literal["open", "replayed", "discarded"]
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -120,17 +119,15 @@ class DeadLetterRoutes:
             return render_bulk(results, following, await dead_letter_store.count_open(conn, principal.tenant_id))
 
 
-def dead_letter_routes(routes: DeadLetterRoutes, guard: Guard) -> APIRouter:
+def dead_letter_routes(routes: DeadLetterRoutes) -> APIRouter:
     router = APIRouter(prefix="/v1/dead-letters", tags=["Dead letters"])
-    _add_reading(router, routes, guard)
-    _add_one(router, routes, guard)
-    _add_many(router, routes, guard)
+    _add_reading(router, routes)
+    _add_one(router, routes)
+    _add_many(router, routes)
     return router
 
 
-def _add_reading(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_reading(router: APIRouter, routes: DeadLetterRoutes) -> None:
     @router.get("", summary="What could not be used, newest first")
     async def list_dead_letters(
         principal: Caller,
@@ -151,9 +148,7 @@ def _add_reading(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> N
         return await routes.read(principal, letter_id)
 
 
-def _add_one(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_one(router: APIRouter, routes: DeadLetterRoutes) -> None:
     @router.patch("/{letter_id}", summary="Mend the payload", responses=_REFUSED, openapi_extra=takes(Edit))
     async def edit_dead_letter(letter_id: UUID, request: Request, principal: Caller) -> DeadLetterAnswer:
         """Only while it is open, and into something its pipeline can take. The original stays readable beside it."""
@@ -183,9 +178,7 @@ def _add_one(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
         return Discarded(message=result.message)
 
 
-def _add_many(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_many(router: APIRouter, routes: DeadLetterRoutes) -> None:
     @router.post("/replay", summary=f"Replay many, {MAX_BULK:,} a call", openapi_extra=takes(Selection))
     async def replay_dead_letters(request: Request, principal: Caller) -> BulkAnswer:
         """By `ids`, or by `filter`; oldest first, each with an outcome of its own. A failed one keeps no other back.

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from waystate import documents
-from waystate.access.auth import Facts, facts_of
 from waystate.access.guard import Guard
 from waystate.clock import Clock
 from waystate.db.failures import is_unstorable
@@ -30,6 +29,7 @@ from waystate.pipelines.workers import Hint
 from waystate.principal import Operation
 from waystate.tenants.routing import Directory
 from waystate.web.asgi import Request, Response, Route, json_response
+from waystate.web.facts import Facts, facts_of
 from waystate.web.metrics import Metrics
 from waystate.web.problems import parse_body
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from waystate.access import store
-from waystate.access.auth import Authenticator, Facts
+from waystate.access.auth import Authenticator
 from waystate.access.model import make_key
 from waystate.db.pool import Database
 from waystate.errors import Refused
@@ -17,6 +17,7 @@ from waystate.tenants.model import Tenant
 from waystate.tenants.routing import Directory
 from waystate.tokens import parse_token
 from waystate.vault import Vault, vault_of
+from waystate.web.facts import Facts
 
 A, B = TenantId("tenant-a"), TenantId("tenant-b")
 LOCAL = Facts(path="/state/mapping/919876543210", client_host="127.0.0.1", host=b"127.0.0.1:3005")

@@ -9,13 +9,14 @@ import pytest
 
 from tests.world import Business, World
 from waystate.access import store
-from waystate.access.auth import Authenticator, Facts
+from waystate.access.auth import Authenticator
 from waystate.administration import keys
 from waystate.administration.keys import Giver
 from waystate.audit.verification import verify
 from waystate.errors import Conflict, Forbidden, NotFound, Refused, Unauthorized
 from waystate.ids import new_id
 from waystate.principal import DATA_PLANE, Actor, Scope
+from waystate.web.facts import Facts
 
 DAY = timedelta(days=1)
 SOMEBODY = Giver(Actor("user", new_id()), DATA_PLANE)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from waystate.access.auth import Facts, TokenClaim, TrustedClaim, decide, facts_of, why_not_trusted
+from waystate.access.auth import TokenClaim, TrustedClaim, decide, why_not_trusted
 from waystate.errors import BadRequest, Refused, Unauthorized
+from waystate.web.facts import Facts, facts_of
 
 LOCAL = Facts(path="/state/mapping/919876543210", client_host="127.0.0.1", host=b"localhost:3005", tenant=b"demo-tenant-001")
 

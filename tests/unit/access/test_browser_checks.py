@@ -4,12 +4,12 @@ from itertools import product
 
 import pytest
 
-from waystate.access.auth import Facts, facts_of
 from waystate.access.browser import check_browser
 from waystate.access.sessions import clear_cookie, csrf_token, set_cookie
 from waystate.errors import Forbidden, Refused
 from waystate.ids import TenantId, new_id
 from waystate.tokens import COOKIE, make_token, parse_token
+from waystate.web.facts import Facts, facts_of
 
 TENANT = TenantId("acme")
 SESSION, HASH = make_token("wss", TENANT, new_id())

@@ -9,12 +9,12 @@ from uuid import uuid4
 
 import pytest
 
-from waystate.access.auth import Facts
-from waystate.access.limits import Rates, RequestLimits, address_of, counted, quota_of
+from waystate.access.limits import Rates, RequestLimits, counted, quota_of
 from waystate.cache.limits import SIZE, Limits, Wanted
 from waystate.errors import TooMany, Unauthorized, Unavailable
 from waystate.ids import TenantId
 from waystate.principal import Principal
+from waystate.web.facts import Facts, address_of
 
 PACKAGE = Path(__file__).parents[3] / "waystate"
 ACME, GLOBEX = TenantId("acme"), TenantId("globex")
