@@ -10,14 +10,6 @@ from waystate import __version__
 from waystate.administration.audit_routes import audit_routes
 from waystate.administration.erasure import Eraser
 from waystate.administration.identity_provider_routes import ProviderRoutes, identity_provider_routes
-from waystate.administration.key_routes import KeyRoutes, key_routes
-from waystate.administration.login_limits import LoginLimits
-from waystate.administration.login_routes import login_routes
-from waystate.administration.logins import Logins
-from waystate.administration.me_routes import me_routes
-from waystate.administration.members import Members
-from waystate.administration.myself import Myself
-from waystate.administration.people_routes import people_routes
 from waystate.administration.platform_routes import platform_routes
 from waystate.administration.sign_on import SignOn, SignOnAddress
 from waystate.administration.sign_on_routes import sign_on_routes
@@ -29,7 +21,15 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
 from waystate.idempotency.keyed import Keyed, Records
 from waystate.ids import TenantId
+from waystate.keys.routes import KeyRoutes, key_routes
+from waystate.people.login_limits import LoginLimits
+from waystate.people.login_routes import login_routes
+from waystate.people.logins import Logins
+from waystate.people.me_routes import me_routes
+from waystate.people.members import Members
+from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
+from waystate.people.routes import people_routes
 from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_routes
 from waystate.pipelines.operations import OPERATIONS
 from waystate.pipelines.v1_routes import v1_routes

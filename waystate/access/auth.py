@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from waystate.access import sessions, store
-from waystate.access.model import ApiKey, check_usable, matches, unknown_key
-from waystate.access.sessions import Session
 from waystate.clock import Clock, utc_now
 from waystate.db.pool import Database
 from waystate.errors import BadRequest, Forbidden, Unauthorized
 from waystate.ids import TenantId, parse_tenant_id
+from waystate.keys import store
+from waystate.keys.model import ApiKey, check_usable, matches, unknown_key
+from waystate.people import sessions
+from waystate.people import store as people_store
+from waystate.people.sessions import Session
 from waystate.principal import Principal
 from waystate.tenants.model import TenantStatus, check_active
 from waystate.tenants.routing import Directory, Monotonic, ShortMemory
@@ -148,7 +150,7 @@ class Authenticator:
         now = self._clock()
         if presented.prefix == "wss":
             async with self._db.work(tenant_id=presented.tenant_id) as conn:
-                session = await store.find_session(conn, presented, now)
+                session = await people_store.find_session(conn, presented, now)
                 status = (await find_statuses(conn, [presented.tenant_id])).get(presented.tenant_id)
             return None if session is None or status is None else Known(session, session.principal, status)
         async with self._db.tenant(presented.tenant_id) as conn:

@@ -7,8 +7,8 @@ page that could read it has, and must not come from a foreign origin (OWASP, Cro
 import hmac
 from collections.abc import Collection
 
-from waystate.access.sessions import csrf_token
 from waystate.errors import Forbidden
+from waystate.people.sessions import csrf_token
 from waystate.tokens import parse_token
 from waystate.web.browser import SAFE, foreign_origin, is_foreign
 from waystate.web.facts import Facts

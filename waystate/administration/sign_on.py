@@ -9,8 +9,6 @@ from uuid import UUID
 import structlog
 
 from waystate import documents
-from waystate.access import store as access_store
-from waystate.access.sessions import set_cookie
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
 from waystate.clock import Clock
@@ -32,6 +30,8 @@ from waystate.identity_providers.id_token import UnknownKey, refused_token, veri
 from waystate.identity_providers.model import Entry as Way
 from waystate.identity_providers.model import Identity, IdentityProvider, identity_of
 from waystate.ids import TenantId, parse_tenant_id
+from waystate.people import store as people_store
+from waystate.people.sessions import set_cookie
 from waystate.principal import Actor
 from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
@@ -173,7 +173,7 @@ class SignOn:
                 raise _changed_meanwhile()
             await tenant_store.check_open(conn, tenant_id)
             user_id, way = await store.admit(conn, tenant_id, identity, settings, now)
-            _, token = await access_store.create_session(
+            _, token = await people_store.create_session(
                 conn,
                 tenant_id,
                 user_id,

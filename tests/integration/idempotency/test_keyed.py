@@ -12,7 +12,6 @@ import httpx2
 import pytest
 
 from tests.world import LANES, SetClock, World
-from waystate.access import store as access_store
 from waystate.access.auth import Authenticator
 from waystate.access.guard import Guard
 from waystate.access.limits import Rates, RequestLimits
@@ -20,6 +19,7 @@ from waystate.cache.limits import Limits
 from waystate.idempotency.keyed import Claim, Keyed, Records
 from waystate.idempotency.model import LARGEST, LOCK
 from waystate.ids import TenantId
+from waystate.keys import store as key_store
 from waystate.pipelines.timers import Timers
 from waystate.pipelines.workers import Hint
 from waystate.principal import Scope
@@ -99,7 +99,7 @@ async def place(world: World) -> AsyncIterator[Place]:
     for number, tenant in enumerate((ACME, GLOBEX)):
         await world.add(tenant, number=f"100{number}")
         async with world.db.tenant(tenant) as conn:
-            _, tokens[tenant] = await access_store.create_key(conn, tenant, "test", world.clock.now, scopes=SCOPES)
+            _, tokens[tenant] = await key_store.create_key(conn, tenant, "test", world.clock.now, scopes=SCOPES)
     guard = Guard(Authenticator(world.db, world.directory, trusted=True, clock=world.clock))
     app, errors = Application(), list[Exception]()
     async with AsyncExitStack() as stack:
@@ -159,7 +159,7 @@ async def test_a_key_with_another_request_is_refused(place: Place, change: dict[
 async def test_another_caller_of_the_tenant_is_not_told_the_answer(place: Place) -> None:
     await place.send()
     async with place.world.db.tenant(ACME) as conn:
-        _, place.tokens[ACME] = await access_store.create_key(conn, ACME, "other", place.world.clock.now, scopes=SCOPES)
+        _, place.tokens[ACME] = await key_store.create_key(conn, ACME, "other", place.world.clock.now, scopes=SCOPES)
     assert (await place.send()).status_code == 422
 
 
@@ -179,7 +179,7 @@ async def test_a_stranger_cannot_probe_for_keys(place: Place) -> None:
 
 async def test_who_may_not_do_it_is_not_told_what_was_done(place: Place) -> None:
     async with place.world.db.tenant(ACME) as conn:
-        _, place.tokens[ACME] = await access_store.create_key(conn, ACME, "w", place.world.clock.now, scopes=[Scope.STATE_READ])
+        _, place.tokens[ACME] = await key_store.create_key(conn, ACME, "w", place.world.clock.now, scopes=[Scope.STATE_READ])
     answer = await place.send()
     assert (answer.status_code, answer.json()["code"], place.app.effects) == (403, "scope_missing", 0)
     assert await place.dump() == []

@@ -5,9 +5,9 @@ from itertools import product
 import pytest
 
 from waystate.access.browser import check_browser
-from waystate.access.sessions import clear_cookie, csrf_token, set_cookie
 from waystate.errors import Forbidden, Refused
 from waystate.ids import TenantId, new_id
+from waystate.people.sessions import clear_cookie, csrf_token, set_cookie
 from waystate.tokens import COOKIE, make_token, parse_token
 from waystate.web.facts import Facts, facts_of
 

@@ -5,9 +5,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from waystate.access import store
-from waystate.access.model import ApiKey
-from waystate.access.rotation import check_grant, rotate
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
 from waystate.clock import iso
@@ -15,6 +12,9 @@ from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject
 from waystate.errors import Conflict
 from waystate.ids import TenantId
+from waystate.keys import store
+from waystate.keys.model import ApiKey
+from waystate.keys.rotation import check_grant, rotate
 from waystate.principal import OPERATOR, Actor, Scope
 
 

@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from waystate.access import store as access_store
-from waystate.access.sessions import Session
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
 from waystate.clock import Clock
@@ -28,6 +26,7 @@ from waystate.people.model import (
     parse_email,
     parse_name,
 )
+from waystate.people.sessions import Session
 from waystate.principal import Actor, Role
 from waystate.tenants import store as tenant_store
 
@@ -117,7 +116,7 @@ class Members:
     async def sessions(self, tenant: TenantId, user_id: UUID) -> list[Session]:
         async with self._db.work(tenant_id=tenant) as conn:
             await store.get_member(conn, tenant, user_id)
-            return await access_store.list_sessions(conn, tenant, user_id, self._clock())
+            return await store.list_sessions(conn, tenant, user_id, self._clock())
 
     async def revoke_sessions(
         self, tenant: TenantId, who: Acting, user_id: UUID, *, session_id: UUID | None = None
@@ -126,7 +125,7 @@ class Members:
         now = self._clock()
         async with self._db.work(tenant_id=tenant) as conn:
             await store.get_member(conn, tenant, user_id)
-            ended = await access_store.revoke_sessions(conn, tenant, user_id, now, session_id=session_id)
+            ended = await store.revoke_sessions(conn, tenant, user_id, now, session_id=session_id)
             await note_revoked(conn, tenant, who.actor, user_id, ended, now)
         self._forget()
         return ended
@@ -163,7 +162,7 @@ class Members:
             await store.set_status(conn, user_id, change.status)
             done.append(("user.disabled" if change.status == "disabled" else "user.enabled", {}))
             if change.status == "disabled":
-                ended = await access_store.revoke_sessions(conn, tenant, user_id, now)
+                ended = await store.revoke_sessions(conn, tenant, user_id, now)
                 done += [("session.revoked", {"session": str(each)}) for each in ended]
         return done
 
@@ -173,7 +172,7 @@ async def end_sessions(db: Database, tenants: Iterable[TenantId], user_id: UUID,
     count = 0
     for tenant in tenants:
         async with db.work(tenant_id=tenant) as conn:
-            ended = await access_store.revoke_sessions(conn, tenant, user_id, now)
+            ended = await store.revoke_sessions(conn, tenant, user_id, now)
             await note_revoked(conn, tenant, actor, user_id, ended, now)
         count += len(ended)
     return count

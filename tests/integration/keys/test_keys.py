@@ -8,13 +8,12 @@ import asyncpg
 import pytest
 
 from tests.world import Business, World
-from waystate.access import store
 from waystate.access.auth import Authenticator
-from waystate.administration import keys
-from waystate.administration.keys import Giver
 from waystate.audit.verification import verify
 from waystate.errors import Conflict, Forbidden, NotFound, Refused, Unauthorized
 from waystate.ids import new_id
+from waystate.keys import issue, store
+from waystate.keys.issue import Giver
 from waystate.principal import DATA_PLANE, Actor, Scope
 from waystate.web.facts import Facts
 
@@ -28,14 +27,14 @@ async def acts(world: World, tenant: Business) -> list[str]:
 
 async def make(world: World, tenant: Business, **said: object) -> tuple[store.ApiKey, str]:
     given = {"scopes": DATA_PLANE, "by": SOMEBODY} | said
-    return await keys.create_key(world.db, tenant.tenant, "bridge", world.clock.now, **given)  # type: ignore[arg-type]
+    return await issue.create_key(world.db, tenant.tenant, "bridge", world.clock.now, **given)  # type: ignore[arg-type]
 
 
 async def test_each_act_is_one_entry_that_names_the_key_and_never_holds_it(world: World, tenant: Business) -> None:
     key, plaintext = await make(world, tenant, expires_at=world.clock.now + 90 * DAY)
-    successor, second = await keys.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now, SOMEBODY)
-    await keys.revoke_key(world.db, tenant.tenant, successor.id, world.clock.now, SOMEBODY)
-    again = await keys.revoke_key(world.db, tenant.tenant, successor.id, world.clock.forward(hours=1), SOMEBODY)
+    successor, second = await issue.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now, SOMEBODY)
+    await issue.revoke_key(world.db, tenant.tenant, successor.id, world.clock.now, SOMEBODY)
+    again = await issue.revoke_key(world.db, tenant.tenant, successor.id, world.clock.forward(hours=1), SOMEBODY)
     assert again.revoked_at == world.clock.now - timedelta(hours=1)
     rows = await world.rows(
         tenant, "SELECT action, subject, actor, details, t::text AS whole FROM audit_log t ORDER BY position"
@@ -55,16 +54,16 @@ async def test_each_act_is_one_entry_that_names_the_key_and_never_holds_it(world
 async def test_an_act_that_fails_leaves_neither_key_nor_entry(world: World, tenant: Business) -> None:
     with pytest.raises(Forbidden):
         await make(world, tenant, scopes={Scope.KEYS_WRITE})
-    mighty, _ = await make(world, tenant, scopes={Scope.KEYS_WRITE}, by=keys.THE_OPERATOR)
+    mighty, _ = await make(world, tenant, scopes={Scope.KEYS_WRITE}, by=issue.THE_OPERATOR)
     with pytest.raises(Forbidden, match="keys:write"):
-        await keys.rotate_key(world.db, tenant.tenant, mighty.id, DAY, world.clock.now, SOMEBODY)
+        await issue.rotate_key(world.db, tenant.tenant, mighty.id, DAY, world.clock.now, SOMEBODY)
     with pytest.raises(NotFound):
-        await keys.revoke_key(world.db, tenant.tenant, new_id(), world.clock.now)
+        await issue.revoke_key(world.db, tenant.tenant, new_id(), world.clock.now)
     # The entry cannot be written, so the act is not done.
     async with world.db.owner() as conn:
         await conn.execute("ALTER TABLE audit_log ADD CHECK (action <> 'key.revoked')")
     with pytest.raises(asyncpg.CheckViolationError):
-        await keys.revoke_key(world.db, tenant.tenant, mighty.id, world.clock.now)
+        await issue.revoke_key(world.db, tenant.tenant, mighty.id, world.clock.now)
     assert await world.value(tenant, "SELECT count(*) FROM api_keys WHERE revoked_at IS NOT NULL") == 0
     assert await acts(world, tenant) == ["key.created"]
 
@@ -73,7 +72,7 @@ async def test_old_and_new_key_both_work_during_the_overlap_and_the_old_one_not_
     world: World, tenant: Business
 ) -> None:
     key, old = await make(world, tenant)
-    _, new = await keys.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now)
+    _, new = await issue.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now)
     for hours, usable in ((0, {old, new}), (23, {old, new}), (1, {new})):
         world.clock.forward(hours=hours)
         door = Authenticator(world.db, world.directory, clock=world.clock)
@@ -82,7 +81,7 @@ async def test_old_and_new_key_both_work_during_the_overlap_and_the_old_one_not_
 
 async def test_without_an_overlap_the_old_key_is_revoked_at_once(world: World, tenant: Business) -> None:
     key, old = await make(world, tenant)
-    _, new = await keys.rotate_key(world.db, tenant.tenant, key.id, timedelta(0), world.clock.now)
+    _, new = await issue.rotate_key(world.db, tenant.tenant, key.id, timedelta(0), world.clock.now)
     door = Authenticator(world.db, world.directory, clock=world.clock)
     with pytest.raises(Unauthorized, match="revoked"):
         await door.authenticate(Facts("/x", api_key=old.encode()))
@@ -91,7 +90,7 @@ async def test_without_an_overlap_the_old_key_is_revoked_at_once(world: World, t
 
 async def test_twenty_rotations_at_once_make_one_successor(world: World, tenant: Business) -> None:
     key, _ = await make(world, tenant)
-    rotations = (keys.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now) for _ in range(20))
+    rotations = (issue.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now) for _ in range(20))
     outcomes = await asyncio.gather(*rotations, return_exceptions=True)
     made = [each for each in outcomes if not isinstance(each, BaseException)]
     assert len(made) == 1
@@ -101,11 +100,11 @@ async def test_twenty_rotations_at_once_make_one_successor(world: World, tenant:
 
 async def test_a_key_whose_successor_was_lost_is_rotated_again_after_that_was_revoked(world: World, tenant: Business) -> None:
     key, _ = await make(world, tenant)
-    lost, _ = await keys.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now)
+    lost, _ = await issue.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now)
     with pytest.raises(Conflict, match=str(lost.id)):
-        await keys.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now)
-    await keys.revoke_key(world.db, tenant.tenant, lost.id, world.clock.now)
-    again, _ = await keys.rotate_key(world.db, tenant.tenant, key.id, 30 * DAY, world.clock.now)
+        await issue.rotate_key(world.db, tenant.tenant, key.id, DAY, world.clock.now)
+    await issue.revoke_key(world.db, tenant.tenant, lost.id, world.clock.now)
+    again, _ = await issue.rotate_key(world.db, tenant.tenant, key.id, 30 * DAY, world.clock.now)
     async with world.db.tenant(tenant.tenant) as conn:
         old = await store.find_key(conn, tenant.tenant, key.id)
     assert old is not None
@@ -125,7 +124,7 @@ async def test_a_revocation_counts_within_a_second_in_a_process_that_knew_the_ke
     here, there = (Authenticator(world.db, world.directory, clock=world.clock) for _ in range(2))
     assert await is_let_in(here, plaintext)
     assert await is_let_in(there, plaintext)
-    await keys.revoke_key(world.db, tenant.tenant, key.id, world.clock.now)
+    await issue.revoke_key(world.db, tenant.tenant, key.id, world.clock.now)
     here.forget()
     revoked_at = time.monotonic()
     assert not await is_let_in(here, plaintext), "in the process that revoked it at once"
@@ -141,7 +140,7 @@ async def test_a_list_names_who_made_a_key(world: World, tenant: Business) -> No
         await conn.execute(
             "INSERT INTO users (id, email, name, created_at) VALUES ($1, 'ada@example.org', 'Ada', $2)", user, world.clock.now
         )
-    by_operator, _ = await make(world, tenant, by=keys.THE_OPERATOR)
+    by_operator, _ = await make(world, tenant, by=issue.THE_OPERATOR)
     by_user, _ = await make(world, tenant, by=Giver(Actor("user", user)))
     by_key, _ = await make(world, tenant, by=Giver(Actor("key", by_user.id)))
     by_somebody_gone, _ = await make(world, tenant, by=Giver(Actor("user", new_id())))

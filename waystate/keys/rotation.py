@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from waystate.access.model import ApiKey, make_key
 from waystate.errors import BadRequest, Conflict, Forbidden
+from waystate.keys.model import ApiKey, make_key
 from waystate.principal import Scope
 
 OVERLAP = timedelta(hours=24)

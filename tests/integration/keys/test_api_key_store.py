@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from waystate.access import store
-from waystate.access.model import matches
 from waystate.db.pool import Database
 from waystate.errors import NotFound
 from waystate.ids import TenantId, new_id
+from waystate.keys import store
+from waystate.keys.model import matches
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Tenant
 from waystate.tokens import parse_token

@@ -6,10 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from waystate.access.sessions import csrf_token
-from waystate.administration.login_routes import origin_of
-from waystate.administration.myself import Myself
-from waystate.administration.people_answers import (
+from waystate.people.bodies import (
     Confirmation,
     MyselfAnswer,
     PasswordChange,
@@ -20,7 +17,10 @@ from waystate.administration.people_answers import (
     render_session,
     render_user,
 )
-from waystate.administration.people_routes import SECRET
+from waystate.people.login_routes import origin_of
+from waystate.people.myself import Myself
+from waystate.people.routes import SECRET
+from waystate.people.sessions import csrf_token
 from waystate.principal import Principal
 from waystate.tokens import parse_token
 from waystate.web.facts import facts_of, token_of

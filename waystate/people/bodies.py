@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, PlainSerializer
 
-from waystate.access.sessions import Session
 from waystate.clock import iso
 from waystate.ids import TENANT_ID_PATTERN
 from waystate.people.model import LONGEST_PASSWORD, SHORTEST_PASSWORD, Member, Status
+from waystate.people.sessions import Session
 from waystate.principal import Role
 from waystate.web.requests import Body
 

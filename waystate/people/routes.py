@@ -6,8 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from waystate.administration.members import Members
-from waystate.administration.people_answers import (
+from waystate.people.bodies import (
     Invitation,
     InvitedAnswer,
     ResetAnswer,
@@ -20,6 +19,7 @@ from waystate.administration.people_answers import (
     render_session,
     render_user,
 )
+from waystate.people.members import Members
 from waystate.people.model import Change, acting_of
 from waystate.web.requests import Caller, read_body, takes
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waystate.access.model import ApiKey, check_usable, make_key, matches
 from waystate.errors import BadRequest, Unauthorized
 from waystate.ids import TenantId
+from waystate.keys.model import ApiKey, check_usable, make_key, matches
 from waystate.tokens import parse_token
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -8,10 +8,6 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from waystate.access import store as access_store
-from waystate.access.sessions import TTL
-from waystate.administration.login_limits import LoginLimits
-from waystate.administration.members import end_sessions, note, note_revoked
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
 from waystate.clock import Clock
@@ -19,6 +15,8 @@ from waystate.db.pool import Database
 from waystate.errors import Conflict, Forbidden, Refused, Unauthorized, Unprocessable
 from waystate.ids import PLATFORM, TenantId
 from waystate.people import one_time_codes, store
+from waystate.people.login_limits import LoginLimits
+from waystate.people.members import end_sessions, note, note_revoked
 from waystate.people.model import (
     Account,
     Membership,
@@ -30,6 +28,7 @@ from waystate.people.model import (
     unusable_token,
 )
 from waystate.people.passwords import Passwords
+from waystate.people.sessions import TTL
 from waystate.principal import Actor, Role
 from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
@@ -96,7 +95,7 @@ class Logins:
             if role is None:
                 raise login_failed()
             await tenant_store.check_open(conn, chosen.tenant_id)
-            session_id, token = await access_store.create_session(
+            session_id, token = await store.create_session(
                 conn, chosen.tenant_id, account.id, now, user_agent=origin.user_agent, address=origin.address
             )
             actor = Actor("user", account.id)
@@ -107,7 +106,7 @@ class Logins:
     async def log_out(self, tenant: TenantId, user_id: UUID, session_id: UUID) -> None:
         now = self.clock()
         async with self.db.work(tenant_id=tenant) as conn:
-            ended = await access_store.revoke_sessions(conn, tenant, user_id, now, session_id=session_id)
+            ended = await store.revoke_sessions(conn, tenant, user_id, now, session_id=session_id)
             await note_revoked(conn, tenant, Actor("user", user_id), user_id, ended, now)
         self.forget()
 
@@ -151,7 +150,7 @@ class Logins:
         async with self.db.work(tenant_id=first) as conn:
             if not await store.redeem(conn, hashed, password_hash, now):
                 raise unusable_token("reset")
-            ended = await access_store.revoke_sessions(conn, first, account.id, now)
+            ended = await store.revoke_sessions(conn, first, account.id, now)
             await note(conn, first, actor, "password.reset", account.id, now, sessions=len(ended))
         await end_sessions(self.db, others, account.id, actor, now)
         self.forget()

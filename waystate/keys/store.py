@@ -1,9 +1,5 @@
-"""API keys and sessions in PostgreSQL.
+"""API keys in PostgreSQL."""
 
-Whatever reads sessions runs in a transaction of role `waystate_work` with `app.tenant_id` set: people are of no single tenant.
-"""
-
-import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
@@ -11,18 +7,15 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from waystate.access.model import ApiKey, make_key
-from waystate.access.sessions import TTL, Method, Session, is_over
 from waystate.db.pool import Connection, load_queries
 from waystate.errors import NotFound
-from waystate.ids import TenantId, new_id
-from waystate.principal import DATA_PLANE, Role, Scope
-from waystate.tokens import PresentedToken, make_token
+from waystate.ids import TenantId
+from waystate.keys.model import ApiKey, make_key
+from waystate.principal import DATA_PLANE, Scope
 
 _queries = load_queries(__file__)
 _SCOPES = {each.value: each for each in Scope}
 
-_LONGEST_AGENT = 300
 TOUCH_EVERY = timedelta(minutes=1)
 """`last_used_at` says "still in use", for which a minute is close enough and a write a request is too much."""
 
@@ -128,65 +121,6 @@ async def touch_many(conn: Connection, tenant_id: TenantId, key_ids: Sequence[UU
     await _queries.touch_many(conn, tenant_id=tenant_id, ids=list(key_ids), now=now, at_most_every=TOUCH_EVERY)
 
 
-async def create_session(
-    conn: Connection,
-    tenant_id: TenantId,
-    user_id: UUID,
-    now: datetime,
-    *,
-    user_agent: str = "",
-    address: str = "",
-    method: Method = "password",
-) -> tuple[UUID, str]:
-    """The session's id, and its token in clear, which exists only here. The person must be a member of the tenant."""
-    session_id = new_id()
-    token, hashed = make_token("wss", tenant_id, session_id)
-    await _queries.insert_session(
-        conn,
-        tenant_id=tenant_id,
-        id=session_id,
-        user_id=user_id,
-        hash=hashed,
-        now=now,
-        expires_at=now + TTL,
-        user_agent=user_agent[:_LONGEST_AGENT],
-        address=address,
-        method=method,
-    )
-    return session_id, token
-
-
-async def find_session(conn: Connection, presented: PresentedToken, now: datetime) -> Session | None:
-    """The session of the token, usable or not; its use is noted once a minute."""
-    row = await _queries.find_session(conn, tenant_id=presented.tenant_id, id=presented.id)
-    if row is None or not hmac.compare_digest(row["hash"], presented.hash):
-        return None
-    session = _session(row)
-    if session.revoked_at is None and session.last_seen_at <= now - TOUCH_EVERY and not is_over(session, now):
-        await _queries.touch_session(conn, tenant_id=presented.tenant_id, id=presented.id, now=now, at_most_every=TOUCH_EVERY)
-    return session
-
-
-async def list_sessions(conn: Connection, tenant_id: TenantId, user_id: UUID, now: datetime) -> list[Session]:
-    """A person's usable ones in this tenant, newest first."""
-    rows = await _queries.list_sessions(conn, tenant_id=tenant_id, user_id=user_id, now=now)
-    return [each for each in map(_session, rows) if not is_over(each, now)]
-
-
-async def revoke_sessions(
-    conn: Connection,
-    tenant_id: TenantId,
-    user_id: UUID,
-    now: datetime,
-    *,
-    session_id: UUID | None = None,
-    keep: UUID | None = None,
-) -> list[UUID]:
-    """One of a person's, or all but `keep`; those that were not revoked before. Refused everywhere within a second."""
-    rows = await _queries.revoke_sessions(conn, tenant_id=tenant_id, user_id=user_id, id=session_id, keep=keep, now=now)
-    return [row["id"] for row in rows]
-
-
 def unknown_id(key_id: UUID) -> NotFound:
     return NotFound("unknown_key", f"This tenant has no API key with id {key_id}. List the keys to find the right id.")
 
@@ -201,7 +135,3 @@ def _key(row: Mapping[str, Any]) -> ApiKey:
     """A scope that a newer release gave means nothing to this one."""
     known = frozenset(_SCOPES[each] for each in row["scopes"] if each in _SCOPES)
     return ApiKey(**{**row, "scopes": known})
-
-
-def _session(row: Record) -> Session:
-    return Session(**{**row, "tenant_id": TenantId(row["tenant_id"]), "role": Role(row["role"])})

@@ -5,18 +5,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from waystate.access.sessions import clear_cookie, csrf_token, set_cookie
-from waystate.administration.logins import LoggedIn, Logins, Origin
-from waystate.administration.people_answers import (
-    Acceptance,
-    Login,
-    LoginAnswer,
-    Opened,
-    Person,
-    Redemption,
-)
-from waystate.administration.people_routes import SECRET
 from waystate.ids import TenantId
+from waystate.people.bodies import Acceptance, Login, LoginAnswer, Opened, Person, Redemption
+from waystate.people.logins import LoggedIn, Logins, Origin
+from waystate.people.routes import SECRET
+from waystate.people.sessions import clear_cookie, csrf_token, set_cookie
 from waystate.tokens import parse_token
 from waystate.web.facts import facts_of
 from waystate.web.requests import Caller, read_from_anybody, takes

@@ -1,81 +1,24 @@
 """`/v1/keys`: the tenant's API keys. A key in clear is in the answer that makes it, and nowhere else."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from waystate.access import store
-from waystate.access.model import ApiKey
-from waystate.access.rotation import LONGEST_OVERLAP, OVERLAP
-from waystate.access.store import Listed
-from waystate.administration import keys
-from waystate.administration.keys import Giver
-from waystate.clock import Clock, iso
+from waystate.clock import Clock
 from waystate.db.pool import Database
-from waystate.principal import DATA_PLANE, Principal, Scope, actor_of
+from waystate.keys import issue, store
+from waystate.keys.bodies import KeyAnswer, KeyPage, MadeKey, NewKey, Overlap, render_key
+from waystate.keys.issue import Giver
+from waystate.keys.model import ApiKey
+from waystate.principal import Principal, actor_of
 from waystate.web.requests import Caller, read_body, takes
 
-Text = Annotated[str, Field(description="ISO 8601 with Z")]
 _MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "The tenant has no key with this id"}}
 _NOT_HELD: dict[int | str, dict[str, Any]] = {403: {"description": "It would get a scope that you do not hold yourself"}}
 _OVER: dict[int | str, dict[str, Any]] = {409: {"description": "It is over, or was rotated already"}}
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NewKey(Body):
-    name: Annotated[str, Field(description="Who or what will use it")]
-    scopes: Annotated[list[Scope], Field(description="What it may do; none that you do not hold yourself")] = sorted(DATA_PLANE)
-    expiresAt: Annotated[AwareDatetime | None, Field(description="In the future; null is never")] = None
-
-
-class Overlap(Body):
-    overlapSeconds: Annotated[
-        int,
-        Field(ge=0, le=round(LONGEST_OVERLAP.total_seconds()), description="How long the old key goes on; 0 ends it at once"),
-    ] = round(OVERLAP.total_seconds())
-
-
-class Maker(BaseModel):
-    """`operator` is whoever ran a command on the machine itself."""
-
-    kind: Literal["operator", "user", "key"]
-    id: UUID | None
-    name: str | None
-
-
-class KeyAnswer(BaseModel):
-    """`replaces` is the key it was rotated from; `lastUsedAt` is up to a minute old."""
-
-    id: UUID
-    name: str
-    scopes: list[Scope]
-    status: Literal["active", "expired", "revoked"]
-    createdAt: Text
-    createdBy: Maker
-    replaces: UUID | None
-    expiresAt: Text | None
-    revokedAt: Text | None
-    lastUsedAt: Text | None
-
-
-class KeyPage(BaseModel):
-    """`next` is the `before` of the next page, null on the last one."""
-
-    items: list[KeyAnswer]
-    next: UUID | None
-
-
-class MadeKey(KeyAnswer):
-    """`key` is the key in clear. Keep it now: nobody can show it again."""
-
-    key: str
 
 
 class KeyRoutes:
@@ -98,7 +41,7 @@ class KeyRoutes:
             return render_key(await store.get_listed(conn, principal.tenant_id, key_id), self._clock())
 
     async def create(self, principal: Principal, body: NewKey) -> MadeKey:
-        made = await keys.create_key(
+        made = await issue.create_key(
             self._db,
             principal.tenant_id,
             body.name,
@@ -111,12 +54,12 @@ class KeyRoutes:
 
     async def rotate(self, principal: Principal, key_id: UUID, body: Overlap) -> MadeKey:
         overlap = timedelta(seconds=body.overlapSeconds)
-        made = await keys.rotate_key(self._db, principal.tenant_id, key_id, overlap, self._clock(), giver_of(principal))
+        made = await issue.rotate_key(self._db, principal.tenant_id, key_id, overlap, self._clock(), giver_of(principal))
         self._forget()
         return await self._made(principal, *made)
 
     async def revoke(self, principal: Principal, key_id: UUID) -> KeyAnswer:
-        await keys.revoke_key(self._db, principal.tenant_id, key_id, self._clock(), giver_of(principal))
+        await issue.revoke_key(self._db, principal.tenant_id, key_id, self._clock(), giver_of(principal))
         self._forget()
         return await self.read(principal, key_id)
 
@@ -173,29 +116,3 @@ def _add_acting(router: APIRouter, routes: KeyRoutes) -> None:
 
 def giver_of(principal: Principal) -> Giver:
     return Giver(actor_of(principal), principal.scopes)
-
-
-def render_key(listed: Listed, now: datetime) -> KeyAnswer:
-    key = listed.key
-    return KeyAnswer(
-        id=key.id,
-        name=key.name,
-        scopes=sorted(key.scopes),
-        status=status_of(key, now),
-        createdAt=iso(key.created_at),
-        createdBy=Maker(kind=listed.maker_kind, id=key.created_by, name=listed.maker_name),
-        replaces=key.replaces,
-        expiresAt=_time(key.expires_at),
-        revokedAt=_time(key.revoked_at),
-        lastUsedAt=_time(key.last_used_at),
-    )
-
-
-def status_of(key: ApiKey, now: datetime) -> Literal["active", "expired", "revoked"]:
-    if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else iso(moment)

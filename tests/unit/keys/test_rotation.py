@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waystate.access.model import make_key
-from waystate.access.rotation import LONGEST_OVERLAP, check_grant, rotate
 from waystate.errors import BadRequest, Conflict, Forbidden
 from waystate.ids import TenantId, new_id
+from waystate.keys.model import make_key
+from waystate.keys.rotation import LONGEST_OVERLAP, check_grant, rotate
 from waystate.principal import DATA_PLANE, ROLE_SCOPES, Role, Scope
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

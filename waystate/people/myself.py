@@ -2,14 +2,13 @@
 
 from uuid import UUID
 
-from waystate.access import store as access_store
-from waystate.access.sessions import Session
-from waystate.administration.logins import Logins, Origin, totp_wrong
-from waystate.administration.members import end_sessions, note, note_revoked
 from waystate.errors import Conflict, Forbidden, NotFound
 from waystate.ids import TenantId
 from waystate.people import one_time_codes, store
+from waystate.people.logins import Logins, Origin, totp_wrong
+from waystate.people.members import end_sessions, note, note_revoked
 from waystate.people.model import Account, Member, normal_password, parse_password, unknown_user
+from waystate.people.sessions import Session
 from waystate.principal import Actor
 
 
@@ -38,7 +37,7 @@ class Myself:
         async with self._db.work(tenant_id=tenant) as conn:
             if not await store.change_password(conn, user_id, old=old, new=hashed):
                 raise Conflict("password_changed", "The password was changed meanwhile. Log in with the new one.")
-            ended = await access_store.revoke_sessions(conn, tenant, user_id, now, keep=session_id)
+            ended = await store.revoke_sessions(conn, tenant, user_id, now, keep=session_id)
             await note(conn, tenant, actor, "password.changed", user_id, now, sessions=len(ended))
         others = [each.tenant_id for each in account.memberships if each.tenant_id != tenant]
         count = len(ended) + await end_sessions(self._db, others, user_id, actor, now)
@@ -76,12 +75,12 @@ class Myself:
     async def sessions(self, tenant: TenantId, user_id: UUID) -> list[Session]:
         """Those in this tenant."""
         async with self._db.work(tenant_id=tenant) as conn:
-            return await access_store.list_sessions(conn, tenant, user_id, self._clock())
+            return await store.list_sessions(conn, tenant, user_id, self._clock())
 
     async def end_session(self, tenant: TenantId, user_id: UUID, session_id: UUID) -> None:
         now = self._clock()
         async with self._db.work(tenant_id=tenant) as conn:
-            ended = await access_store.revoke_sessions(conn, tenant, user_id, now, session_id=session_id)
+            ended = await store.revoke_sessions(conn, tenant, user_id, now, session_id=session_id)
             if not ended:
                 raise NotFound("session_not_found", "You have no such session here. List them to find the right one.")
             await note_revoked(conn, tenant, Actor("user", user_id), user_id, ended, now)

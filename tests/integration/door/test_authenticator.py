@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waystate.access import store
 from waystate.access.auth import Authenticator
-from waystate.access.model import make_key
 from waystate.db.pool import Database
 from waystate.errors import Refused
 from waystate.ids import TenantId
+from waystate.keys import store
+from waystate.keys.model import make_key
 from waystate.principal import Principal
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Tenant
