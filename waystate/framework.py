@@ -9,17 +9,14 @@ from starlette.responses import Response
 from waystate import __version__
 from waystate.administration.audit_routes import audit_routes
 from waystate.administration.erasure import Eraser
-from waystate.administration.identity_provider_routes import ProviderRoutes, identity_provider_routes
 from waystate.administration.platform_routes import platform_routes
-from waystate.administration.sign_on import SignOn, SignOnAddress
-from waystate.administration.sign_on_routes import sign_on_routes
 from waystate.administration.tenant_routes import tenant_routes
 from waystate.administration.tenants import Tenants
 from waystate.administration.webhook_routes import webhook_routes
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
-from waystate.idempotency.keyed import Keyed, Records
+from waystate.door.idempotency.keyed import Keyed, Records
 from waystate.ids import TenantId
 from waystate.keys.routes import KeyRoutes, key_routes
 from waystate.people.login_limits import LoginLimits
@@ -33,6 +30,9 @@ from waystate.people.routes import people_routes
 from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_routes
 from waystate.pipelines.operations import OPERATIONS
 from waystate.pipelines.v1_routes import v1_routes
+from waystate.sign_on.log_in import SignOn, SignOnAddress
+from waystate.sign_on.provider_routes import ProviderRoutes, identity_provider_routes
+from waystate.sign_on.routes import sign_on_routes
 from waystate.vault import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders

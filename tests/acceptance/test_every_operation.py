@@ -25,7 +25,7 @@ from tests.acceptance.outsiders import (
 from tests.databases import Databases
 from tests.integration.db_catalogue.catalogue import tenant_tables
 from tests.integration.db_catalogue.filling import fingerprint
-from waystate.access.guard import Guard
+from waystate.door.guard import Guard
 from waystate.errors import Forbidden, NotFound
 from waystate.framework import framework_of
 from waystate.ids import TenantId

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waystate.access.auth import Authenticator
 from waystate.db.pool import Database
+from waystate.door.auth import Authenticator
 from waystate.errors import Refused
 from waystate.ids import TenantId
 from waystate.keys import store

@@ -8,8 +8,8 @@ import asyncpg
 import pytest
 
 from tests.world import Business, World
-from waystate.access.auth import Authenticator
 from waystate.audit.verification import verify
+from waystate.door.auth import Authenticator
 from waystate.errors import Conflict, Forbidden, NotFound, Refused, Unauthorized
 from waystate.ids import new_id
 from waystate.keys import issue, store

@@ -14,11 +14,11 @@ import pytest
 from tests.servers.redis import RedisServer, redis_server
 from tests.world import CUSTOMER, Business, World
 from waystate import documents
-from waystate.access.auth import Authenticator
-from waystate.access.guard import Guard
-from waystate.access.limits import Rates
 from waystate.clock import utc_now
 from waystate.db.pool import Database
+from waystate.door.auth import Authenticator
+from waystate.door.guard import Guard
+from waystate.door.limits import Rates
 from waystate.errors import TooMany
 from waystate.events.model import ConversationCorrelated
 from waystate.messages.model import Correlation

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waystate.access.auth import TokenClaim, TrustedClaim, decide, why_not_trusted
+from waystate.door.auth import TokenClaim, TrustedClaim, decide, why_not_trusted
 from waystate.errors import BadRequest, Refused, Unauthorized
 from waystate.web.facts import Facts, facts_of
 

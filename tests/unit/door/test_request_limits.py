@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from waystate.access.limits import Rates, RequestLimits, counted, quota_of
 from waystate.cache.limits import SIZE, Limits, Wanted
+from waystate.door.limits import Rates, RequestLimits, counted, quota_of
 from waystate.errors import TooMany, Unauthorized, Unavailable
 from waystate.ids import TenantId
 from waystate.principal import Principal

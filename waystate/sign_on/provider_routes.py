@@ -7,15 +7,15 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from waystate.administration.sign_on import SignOnAddress
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import NotFound, Unprocessable
-from waystate.identity_providers import store
-from waystate.identity_providers.model import IdentityProvider, Issuer, ProviderSettings
 from waystate.principal import Principal, actor_of
+from waystate.sign_on import store
+from waystate.sign_on.log_in import SignOnAddress
+from waystate.sign_on.model import IdentityProvider, Issuer, ProviderSettings
 from waystate.tenants.model import Word
 from waystate.vault import Vault
 from waystate.web.requests import Caller, read_body, takes

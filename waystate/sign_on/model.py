@@ -87,7 +87,7 @@ class Standing(NamedTuple):
     is_member_elsewhere: bool = False
 
 
-class Entry(NamedTuple):
+class Admission(NamedTuple):
     """How a person comes in. `user_id` None: a new person; `joins_as`: a new member; `links`: the subject is kept."""
 
     user_id: UUID | None
@@ -131,14 +131,14 @@ def check_domain(identity: Identity, settings: ProviderSettings) -> None:
         )
 
 
-def decide_entry(identity: Identity, settings: ProviderSettings, linked: Standing | None, known: Standing | None) -> Entry:
+def decide_entry(identity: Identity, settings: ProviderSettings, linked: Standing | None, known: Standing | None) -> Admission:
     """`linked` is the member this subject stands for, `known` the person of this e-mail address."""
     check_domain(identity, settings)
     person = linked or known
     if person is not None and person.status == "disabled":
         raise Forbidden("person_disabled", "You may not log in any more. Ask an administrator of the tenant.")
     if linked is not None:
-        return Entry(linked.user_id, activates=linked.status == "invited")
+        return Admission(linked.user_id, activates=linked.status == "invited")
     if known is not None and known.role is not None:
         if known.subject is not None:
             raise Forbidden(
@@ -146,12 +146,12 @@ def decide_entry(identity: Identity, settings: ProviderSettings, linked: Standin
                 "Your e-mail address belongs to another account of the identity provider. Ask an administrator of the tenant "
                 "to remove that member, then to invite you again.",
             )
-        return Entry(known.user_id, links=True, activates=known.status == "invited")
+        return Admission(known.user_id, links=True, activates=known.status == "invited")
     # A provider speaks for its own tenant: it must not draw in, or find out about, people of another.
     if settings.default_role is None or (known is not None and known.is_member_elsewhere):
         raise Forbidden("not_a_member", "You are no member of this tenant. Ask one of its administrators to invite you.")
     activates = known is not None and known.status == "invited"
-    return Entry(
+    return Admission(
         None if known is None else known.user_id, joins_as=Role(settings.default_role), links=True, activates=activates
     )
 

@@ -6,9 +6,9 @@ from typing import Any, Literal
 import pytest
 
 from waystate.errors import Forbidden
-from waystate.identity_providers.model import Entry, Identity, ProviderSettings, Standing, decide_entry, identity_of
 from waystate.ids import new_id
 from waystate.principal import Role
+from waystate.sign_on.model import Admission, Identity, ProviderSettings, Standing, decide_entry, identity_of
 
 ADA = Identity("subject-ada", "ada@example.com", "Ada")
 USER = new_id()
@@ -51,13 +51,13 @@ def test_every_standing_has_its_answer() -> None:
 def test_a_newcomer_comes_in_only_by_a_role_for_newcomers() -> None:
     assert refusal(ProviderSettings(), None, None) == "not_a_member"
     entry = decide_entry(ADA, ProviderSettings(default_role=Role.AGENT), None, None)
-    assert entry == Entry(None, joins_as=Role.AGENT, links=True)
+    assert entry == Admission(None, joins_as=Role.AGENT, links=True)
 
 
 def test_the_subject_counts_before_the_address() -> None:
     linked = Standing(USER, "active", Role.AGENT, ADA.subject)
     somebody_else = Standing(new_id(), "active", Role.OWNER)
-    assert decide_entry(ADA, ProviderSettings(), linked, somebody_else) == Entry(USER)
+    assert decide_entry(ADA, ProviderSettings(), linked, somebody_else) == Admission(USER)
     assert refusal(ProviderSettings(), linked._replace(status="disabled"), somebody_else) == "person_disabled"
 
 
@@ -69,7 +69,7 @@ def test_the_list_of_domains_counts_for_members_too(domains: tuple[str, ...], is
     settings = ProviderSettings(allowed_domains=domains)
     linked = Standing(USER, "active", Role.AGENT, ADA.subject)
     if is_let_in:
-        assert decide_entry(ADA, settings, linked, None) == Entry(USER)
+        assert decide_entry(ADA, settings, linked, None) == Admission(USER)
     else:
         assert refusal(settings, linked, None) == "domain_not_allowed"
 

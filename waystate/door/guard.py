@@ -4,9 +4,9 @@ from collections.abc import Collection
 
 from starlette.requests import Request
 
-from waystate.access.auth import Authenticator, TrustedClaim, decide
-from waystate.access.browser import check_browser
-from waystate.access.limits import RequestLimits
+from waystate.door.auth import Authenticator, TrustedClaim, decide
+from waystate.door.browser import check_browser
+from waystate.door.limits import RequestLimits
 from waystate.errors import Forbidden
 from waystate.operations import OPERATIONS
 from waystate.principal import ROLE_SCOPES, Operation, Principal, roles_of

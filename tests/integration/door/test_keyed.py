@@ -12,12 +12,12 @@ import httpx2
 import pytest
 
 from tests.world import LANES, SetClock, World
-from waystate.access.auth import Authenticator
-from waystate.access.guard import Guard
-from waystate.access.limits import Rates, RequestLimits
 from waystate.cache.limits import Limits
-from waystate.idempotency.keyed import Claim, Keyed, Records
-from waystate.idempotency.model import LARGEST, LOCK
+from waystate.door.auth import Authenticator
+from waystate.door.guard import Guard
+from waystate.door.idempotency.keyed import Claim, Keyed, Records
+from waystate.door.idempotency.model import LARGEST, LOCK
+from waystate.door.limits import Rates, RequestLimits
 from waystate.ids import TenantId
 from waystate.keys import store as key_store
 from waystate.pipelines.timers import Timers

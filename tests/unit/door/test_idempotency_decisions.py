@@ -6,8 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.world import START
-from waystate.errors import BadRequest
-from waystate.idempotency.model import (
+from waystate.door.idempotency.model import (
     REPEATABLE_POSTS,
     UNSAFE,
     Answer,
@@ -20,6 +19,7 @@ from waystate.idempotency.model import (
     safe_headers,
     why_not_again,
 )
+from waystate.errors import BadRequest
 from waystate.ids import TenantId
 from waystate.operations import OPERATIONS
 from waystate.principal import Principal

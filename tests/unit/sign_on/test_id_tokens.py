@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from waystate.errors import Unauthorized
-from waystate.identity_providers.id_token import LEEWAY, UnknownKey, verify_id_token
+from waystate.sign_on.id_token import LEEWAY, UnknownKey, verify_id_token
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ISSUER, CLIENT, NONCE = "https://idp.example.com/", "client", "nonce"

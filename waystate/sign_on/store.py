@@ -11,8 +11,10 @@ from asyncpg import Record
 
 from waystate.db.pool import Connection, load_queries
 from waystate.errors import Retry
-from waystate.identity_providers.model import (
-    Entry,
+from waystate.ids import TenantId, new_id
+from waystate.principal import Role
+from waystate.sign_on.model import (
+    Admission,
     Identity,
     IdentityProvider,
     ProviderSettings,
@@ -20,8 +22,6 @@ from waystate.identity_providers.model import (
     decide_entry,
     read_provider_settings,
 )
-from waystate.ids import TenantId, new_id
-from waystate.principal import Role
 from waystate.vault import Vault, aad
 
 _queries = load_queries(__file__)
@@ -86,7 +86,7 @@ async def find_locked_settings(conn: Connection, tenant_id: TenantId, issuer: st
 
 async def admit(
     conn: Connection, tenant_id: TenantId, identity: Identity, settings: ProviderSettings, now: datetime
-) -> tuple[UUID, Entry]:
+) -> tuple[UUID, Admission]:
     """The person, who is a member afterwards, or `Forbidden`. The provider must be locked."""
     for _ in range(_TRIES):
         linked = await _queries.find_linked(conn, tenant_id=tenant_id, subject=identity.subject)
@@ -98,7 +98,7 @@ async def admit(
     raise Retry("Somebody else changes this person.", after=1.0)
 
 
-async def _enter(conn: Connection, tenant_id: TenantId, identity: Identity, entry: Entry, now: datetime) -> UUID | None:
+async def _enter(conn: Connection, tenant_id: TenantId, identity: Identity, entry: Admission, now: datetime) -> UUID | None:
     """None if it is not as it was when it was decided on."""
     user_id = entry.user_id
     if user_id is None:

@@ -12,9 +12,9 @@ import pytest
 
 from tests.servers.identity_provider import CLIENT, SECRET, Provider, identity_provider
 from waystate.errors import Unavailable
-from waystate.identity_providers.attempt import begin
-from waystate.identity_providers.discovery import METADATA_TTL, Discovery
 from waystate.ids import TenantId
+from waystate.sign_on.attempt import begin
+from waystate.sign_on.discovery import METADATA_TTL, Discovery
 
 ATTEMPT = begin(TenantId("acme"), "x", CLIENT, datetime(2026, 1, 1, tzinfo=UTC), redirect_uri="http://localhost/callback")
 

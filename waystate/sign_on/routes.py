@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from waystate.administration.sign_on import Answer, Redirect, SignOn, Visit
-from waystate.identity_providers.attempt import COOKIE
+from waystate.sign_on.attempt import COOKIE
+from waystate.sign_on.log_in import ProviderReply, Redirect, SignOn, Visit
 
 _REDIRECTS: dict[int | str, dict[str, Any]] = {
     303: {"description": "Go on there", "headers": {"Location": {"schema": {"type": "string"}}}, "content": {}},
@@ -36,7 +36,7 @@ def sign_on_routes(sign_on: SignOn) -> APIRouter:
         """Only in the browser that began the login, within ten minutes, once."""
         agent = request.headers.get("user-agent", "")
         visit = Visit(request.cookies.get(COOKIE), agent, request.client.host if request.client else "")
-        return _redirect(await sign_on.finish(tenant, Answer(state, code, error, iss), visit))
+        return _redirect(await sign_on.finish(tenant, ProviderReply(state, code, error, iss), visit))
 
     return router
 

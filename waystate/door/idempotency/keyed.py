@@ -11,12 +11,11 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from waystate import documents
-from waystate.access.guard import Guard
-from waystate.access.limits import counted
 from waystate.clock import Clock
 from waystate.db.pool import Database
-from waystate.idempotency import store
-from waystate.idempotency.model import (
+from waystate.door.guard import Guard
+from waystate.door.idempotency import store
+from waystate.door.idempotency.model import (
     HEADER,
     LARGEST,
     LOCK,
@@ -35,6 +34,7 @@ from waystate.idempotency.model import (
     safe_headers,
     why_not_again,
 )
+from waystate.door.limits import counted
 from waystate.ids import TenantId
 from waystate.principal import Operation
 from waystate.vault import Unsealable, Vault, aad

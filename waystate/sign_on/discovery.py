@@ -18,8 +18,8 @@ from waystate import documents
 from waystate.documents import JsonObject
 from waystate.egress import NotAllowed, open_to_anybody
 from waystate.errors import Unauthorized, Unavailable
-from waystate.identity_providers.attempt import Attempt
-from waystate.identity_providers.model import check_endpoint
+from waystate.sign_on.attempt import Attempt
+from waystate.sign_on.model import check_endpoint
 from waystate.tenants.routing import Monotonic, ShortMemory
 
 TIMEOUT = 10.0

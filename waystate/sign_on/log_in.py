@@ -15,24 +15,15 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, Forbidden, NotFound, Refused
-from waystate.identity_providers import store
-from waystate.identity_providers.attempt import (
-    HOME,
-    Attempt,
-    attempt_cookie,
-    authorization_url,
-    begin,
-    clear_attempt_cookie,
-    read_attempt,
-)
-from waystate.identity_providers.discovery import Discovery, Metadata, unusable
-from waystate.identity_providers.id_token import UnknownKey, refused_token, verify_id_token
-from waystate.identity_providers.model import Entry as Way
-from waystate.identity_providers.model import Identity, IdentityProvider, identity_of
 from waystate.ids import TenantId, parse_tenant_id
 from waystate.people import store as people_store
 from waystate.people.sessions import set_cookie
 from waystate.principal import Actor
+from waystate.sign_on import store
+from waystate.sign_on.attempt import HOME, Attempt, attempt_cookie, authorization_url, begin, clear_attempt_cookie, read_attempt
+from waystate.sign_on.discovery import Discovery, Metadata, unusable
+from waystate.sign_on.id_token import UnknownKey, refused_token, verify_id_token
+from waystate.sign_on.model import Admission, Identity, IdentityProvider, identity_of
 from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
 from waystate.web.facts import names_loopback
@@ -42,7 +33,7 @@ logger = structlog.get_logger()
 _LONGEST_CODE = 4096
 
 
-class Answer(NamedTuple):
+class ProviderReply(NamedTuple):
     """What the provider sent the browser back with."""
 
     state: str | None = None
@@ -110,7 +101,7 @@ class SignOn:
         location = authorization_url(attempt, metadata.authorization_endpoint)
         return Redirect(location, (attempt_cookie(self._vault, attempt),))
 
-    async def finish(self, tenant: str, answer: Answer, visit: Visit) -> Redirect:
+    async def finish(self, tenant: str, answer: ProviderReply, visit: Visit) -> Redirect:
         """The session's cookie, and the way to the page that was asked for."""
         tenant_id = parse_tenant_id(tenant)
         attempt = read_attempt(self._vault, tenant_id, visit.cookie, answer.state, self._clock())
@@ -186,7 +177,7 @@ class SignOn:
         return token
 
 
-def _code(answer: Answer, metadata: Metadata) -> str:
+def _code(answer: ProviderReply, metadata: Metadata) -> str:
     """The state is known to be right; an answer of another provider is told by its `iss` (RFC 9207)."""
     if answer.issuer != metadata.issuer and (answer.issuer is not None or metadata.names_issuer):
         raise Forbidden("issuer_mismatch", "Another identity provider than the tenant's answered. Begin again.")
@@ -204,7 +195,7 @@ def _changed_meanwhile() -> Conflict:
     return Conflict("identity_provider_changed", "The tenant's identity provider was changed meanwhile. Begin again.")
 
 
-def _entries(user_id: UUID, way: Way, now: datetime) -> list[Entry]:
+def _entries(user_id: UUID, way: Admission, now: datetime) -> list[Entry]:
     told: list[tuple[str, Mapping[str, str]]] = []
     if way.joins_as is not None:
         told.append(("user.joined", {"role": way.joins_as}))
