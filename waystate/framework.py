@@ -7,12 +7,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import Response
 
 from waystate import __version__
-from waystate.administration.audit_routes import audit_routes
-from waystate.administration.erasure import Eraser
-from waystate.administration.platform_routes import platform_routes
-from waystate.administration.tenant_routes import tenant_routes
-from waystate.administration.tenants import Tenants
-from waystate.administration.webhook_routes import webhook_routes
+from waystate.audit.routes import audit_routes
+from waystate.channels.check_routes import check_routes
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
@@ -33,6 +29,10 @@ from waystate.pipelines.v1_routes import v1_routes
 from waystate.sign_on.log_in import SignOn, SignOnAddress
 from waystate.sign_on.provider_routes import ProviderRoutes, identity_provider_routes
 from waystate.sign_on.routes import sign_on_routes
+from waystate.tenants.change import Tenants
+from waystate.tenants.erasure.erase import Eraser
+from waystate.tenants.platform_routes import platform_routes
+from waystate.tenants.routes import tenant_routes
 from waystate.vault import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
@@ -41,6 +41,7 @@ from waystate.web.metrics import MEDIA_TYPE, Metrics
 from waystate.web.openapi import document_lane, install_docs
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
+from waystate.webhooks.routes import webhook_routes
 
 if TYPE_CHECKING:
     from waystate.app import Waystate
@@ -128,7 +129,8 @@ def _of_tenants(waystate: "Waystate") -> list[APIRouter]:
     graph, genesys = GraphClient(waystate.http), GenesysClient(waystate.http)
     tenants = Tenants(waystate.db, waystate.vault, waystate.clock, changed)
     return [
-        tenant_routes(tenants, graph, genesys, graph_api_url=waystate.config.graph_api_url),
+        tenant_routes(tenants, graph_api_url=waystate.config.graph_api_url),
+        check_routes(tenants, graph, genesys),
         platform_routes(tenants, Eraser(waystate.db, waystate.clock)),
         webhook_routes(waystate.db, waystate.clock),
     ]

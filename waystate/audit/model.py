@@ -83,7 +83,7 @@ class Fault(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class AuditFilter:
     """`action` and `subject` whole, or the noun before their `.` or `:`; `until` is exclusive. None filters nothing."""
 
     action: str | None = None

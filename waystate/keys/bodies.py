@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from waystate.clock import iso
 from waystate.keys.model import ApiKey
 from waystate.keys.rotation import LONGEST_OVERLAP, OVERLAP
-from waystate.keys.store import Listed
+from waystate.keys.store import ListedKey
 from waystate.principal import DATA_PLANE, Scope
 
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
@@ -64,7 +64,7 @@ class MadeKey(KeyAnswer):
     key: str
 
 
-def render_key(listed: Listed, now: datetime) -> KeyAnswer:
+def render_key(listed: ListedKey, now: datetime) -> KeyAnswer:
     key = listed.key
     return KeyAnswer(
         id=key.id,

@@ -20,7 +20,7 @@ TOUCH_EVERY = timedelta(minutes=1)
 """`last_used_at` says "still in use", for which a minute is close enough and a write a request is too much."""
 
 
-class Listed(NamedTuple):
+class ListedKey(NamedTuple):
     """A key, and who made it; `maker_name` is None where that is not known any more."""
 
     key: ApiKey
@@ -72,13 +72,15 @@ async def list_keys(conn: Connection, tenant_id: TenantId, *, usable_at: datetim
     return [_key(row) for row in await _queries.list_keys(conn, tenant_id=tenant_id, usable_at=usable_at)]
 
 
-async def list_key_page(conn: Connection, tenant_id: TenantId, *, before: UUID | None = None, batch: int = 100) -> list[Listed]:
+async def list_key_page(
+    conn: Connection, tenant_id: TenantId, *, before: UUID | None = None, batch: int = 100
+) -> list[ListedKey]:
     """Newest first, from before an id."""
     rows = await _queries.list_key_page(conn, tenant_id=tenant_id, id=None, before=before, batch=batch)
     return [_listed(row) for row in rows]
 
 
-async def get_listed(conn: Connection, tenant_id: TenantId, key_id: UUID) -> Listed:
+async def get_listed(conn: Connection, tenant_id: TenantId, key_id: UUID) -> ListedKey:
     rows = await _queries.list_key_page(conn, tenant_id=tenant_id, id=key_id, before=None, batch=1)
     if not rows:
         raise unknown_id(key_id)
@@ -125,10 +127,10 @@ def unknown_id(key_id: UUID) -> NotFound:
     return NotFound("unknown_key", f"This tenant has no API key with id {key_id}. List the keys to find the right id.")
 
 
-def _listed(row: Record) -> Listed:
+def _listed(row: Record) -> ListedKey:
     columns = dict(row)
     kind, name = columns.pop("maker_kind"), columns.pop("maker_name")
-    return Listed(_key(columns), kind, name)
+    return ListedKey(_key(columns), kind, name)
 
 
 def _key(row: Mapping[str, Any]) -> ApiKey:

@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from waystate.administration.audit_heads import log_heads
+from waystate.audit.heads import log_heads
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.db import partitions, statistics
@@ -29,7 +29,7 @@ from waystate.pipelines.missing_deliveries import make_missing
 from waystate.pipelines.status import Advanced, advance
 from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import Hint
-from waystate.tenants.roll import every_tenant
+from waystate.tenants.each_tenant import every_tenant
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
 
@@ -72,7 +72,7 @@ class Timers:
             ("partitions", timedelta(hours=1), self.make_partitions),
             ("statistics", timedelta(seconds=5), self.analyze_grown),
             ("suspects", timedelta(hours=1), self.drop_suspects),
-            ("audit_heads", timedelta(days=1), partial(log_heads, db)),
+            ("audit_heads", timedelta(days=1), lambda: log_heads(db, every_tenant(db))),
             ("idempotency", timedelta(hours=1), self.drop_idempotency_keys),
         ]
 

@@ -23,7 +23,7 @@ from waystate.sign_on import store
 from waystate.sign_on.attempt import HOME, Attempt, attempt_cookie, authorization_url, begin, clear_attempt_cookie, read_attempt
 from waystate.sign_on.discovery import Discovery, Metadata, unusable
 from waystate.sign_on.id_token import UnknownKey, refused_token, verify_id_token
-from waystate.sign_on.model import Admission, Identity, IdentityProvider, identity_of
+from waystate.sign_on.model import Admission, IdentityProvider, ProvenIdentity, identity_of
 from waystate.tenants import store as tenant_store
 from waystate.vault import Vault
 from waystate.web.facts import names_loopback
@@ -156,7 +156,7 @@ class SignOn:
         except UnknownKey:
             raise refused_token("it is signed with a key that the provider does not publish") from None
 
-    async def _enter(self, attempt: Attempt, identity: Identity, visit: Visit) -> str:
+    async def _enter(self, attempt: Attempt, identity: ProvenIdentity, visit: Visit) -> str:
         tenant_id, now = attempt.tenant_id, self._clock()
         async with self._db.work(tenant_id=tenant_id) as conn:
             settings = await store.find_locked_settings(conn, tenant_id, attempt.issuer, attempt.client_id)

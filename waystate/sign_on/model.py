@@ -69,7 +69,7 @@ class IdentityProvider(_Value):
     settings: ProviderSettings = ProviderSettings()
 
 
-class Identity(NamedTuple):
+class ProvenIdentity(NamedTuple):
     """Whom the provider's token speaks of. `email` is in lower case, and verified by the provider."""
 
     subject: str
@@ -101,7 +101,7 @@ def read_provider_settings(stored: JsonObject) -> ProviderSettings:
     return ProviderSettings.model_validate(stored, extra="ignore")
 
 
-def identity_of(claims: JsonObject) -> Identity:
+def identity_of(claims: JsonObject) -> ProvenIdentity:
     """From the claims of a token that was found to be good."""
     subject, email = claims.get("sub"), claims.get("email")
     if not isinstance(subject, str) or not 0 < len(subject) <= _LONGEST_SUBJECT or not subject.isprintable():
@@ -120,10 +120,10 @@ def identity_of(claims: JsonObject) -> Identity:
             "The identity provider does not say that your e-mail address is verified. Verify it there, or have its "
             "administrator release the claim `email_verified`.",
         )
-    return Identity(subject, email.lower(), _name(claims) or email.lower())
+    return ProvenIdentity(subject, email.lower(), _name(claims) or email.lower())
 
 
-def check_domain(identity: Identity, settings: ProviderSettings) -> None:
+def check_domain(identity: ProvenIdentity, settings: ProviderSettings) -> None:
     if settings.allowed_domains and identity.email.rpartition("@")[2] not in settings.allowed_domains:
         raise Forbidden(
             "domain_not_allowed",
@@ -131,7 +131,9 @@ def check_domain(identity: Identity, settings: ProviderSettings) -> None:
         )
 
 
-def decide_entry(identity: Identity, settings: ProviderSettings, linked: Standing | None, known: Standing | None) -> Admission:
+def decide_entry(
+    identity: ProvenIdentity, settings: ProviderSettings, linked: Standing | None, known: Standing | None
+) -> Admission:
     """`linked` is the member this subject stands for, `known` the person of this e-mail address."""
     check_domain(identity, settings)
     person = linked or known

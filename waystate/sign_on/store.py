@@ -1,4 +1,4 @@
-"""Identity providers in PostgreSQL, and the people who come through them.
+"""ProvenIdentity providers in PostgreSQL, and the people who come through them.
 
 Whatever touches people runs in a transaction of role `waystate_work` with `app.tenant_id` set.
 """
@@ -15,8 +15,8 @@ from waystate.ids import TenantId, new_id
 from waystate.principal import Role
 from waystate.sign_on.model import (
     Admission,
-    Identity,
     IdentityProvider,
+    ProvenIdentity,
     ProviderSettings,
     Standing,
     decide_entry,
@@ -85,7 +85,7 @@ async def find_locked_settings(conn: Connection, tenant_id: TenantId, issuer: st
 
 
 async def admit(
-    conn: Connection, tenant_id: TenantId, identity: Identity, settings: ProviderSettings, now: datetime
+    conn: Connection, tenant_id: TenantId, identity: ProvenIdentity, settings: ProviderSettings, now: datetime
 ) -> tuple[UUID, Admission]:
     """The person, who is a member afterwards, or `Forbidden`. The provider must be locked."""
     for _ in range(_TRIES):
@@ -98,7 +98,9 @@ async def admit(
     raise Retry("Somebody else changes this person.", after=1.0)
 
 
-async def _enter(conn: Connection, tenant_id: TenantId, identity: Identity, entry: Admission, now: datetime) -> UUID | None:
+async def _enter(
+    conn: Connection, tenant_id: TenantId, identity: ProvenIdentity, entry: Admission, now: datetime
+) -> UUID | None:
     """None if it is not as it was when it was decided on."""
     user_id = entry.user_id
     if user_id is None:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.world import Business, World
 from waystate.audit import store
-from waystate.audit.model import FIRST, Entry, Filter, Head
+from waystate.audit.model import FIRST, Entry, Head
+from waystate.audit.model import AuditFilter as Filter
 from waystate.audit.verification import verify
 from waystate.db.pool import Connection
 from waystate.ids import PLATFORM, TenantId, new_id

@@ -8,13 +8,13 @@ import pytest
 
 from tests.integration.db_catalogue.catalogue import tenant_tables
 from tests.world import World, accepted
-from waystate.administration.erasure import Eraser
 from waystate.db.pool import Database
 from waystate.errors import Conflict, NotFound
 from waystate.ids import PLATFORM, TenantId, new_id
 from waystate.keys import store as key_store
 from waystate.principal import OPERATOR
 from waystate.tenants import store
+from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.erasure.store import TABLES, WITH_THE_TENANT
 from waystate.tenants.model import RouteKind, TenantStatus
 

@@ -8,9 +8,9 @@ import pytest
 from waystate.errors import Forbidden
 from waystate.ids import new_id
 from waystate.principal import Role
-from waystate.sign_on.model import Admission, Identity, ProviderSettings, Standing, decide_entry, identity_of
+from waystate.sign_on.model import Admission, ProvenIdentity, ProviderSettings, Standing, decide_entry, identity_of
 
-ADA = Identity("subject-ada", "ada@example.com", "Ada")
+ADA = ProvenIdentity("subject-ada", "ada@example.com", "Ada")
 USER = new_id()
 CLAIMS = {"sub": "subject-ada", "email": "ada@example.com", "email_verified": True}
 

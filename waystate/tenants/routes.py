@@ -4,9 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from waystate.administration.checks import check_account, check_integration
-from waystate.administration.tenant_answers import (
-    CheckAnswer,
+from waystate.principal import actor_of
+from waystate.tenants.bodies import (
     GenesysIntegrationAnswer,
     GenesysIntegrationBody,
     GenesysIntegrationList,
@@ -16,14 +15,10 @@ from waystate.administration.tenant_answers import (
     WhatsAppAccountBody,
     WhatsAppAccountList,
     render_account,
-    render_check,
     render_integration,
     render_tenant,
 )
-from waystate.administration.tenants import Tenants, unknown_account, unknown_integration
-from waystate.channels.genesys.client import GenesysClient
-from waystate.channels.whatsapp.client import GraphClient
-from waystate.principal import actor_of
+from waystate.tenants.change import Tenants
 from waystate.tenants.model import PathId
 from waystate.web.requests import Caller, read_body, takes
 
@@ -34,12 +29,12 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
-def tenant_routes(tenants: Tenants, graph: GraphClient, genesys: GenesysClient, *, graph_api_url: str) -> APIRouter:
+def tenant_routes(tenants: Tenants, *, graph_api_url: str) -> APIRouter:
     """`graph_api_url` is where new numbers are reached."""
     router = APIRouter(prefix="/v1/tenant", tags=["Tenant"])
     _add_tenant(router, tenants)
-    _add_accounts(router, tenants, graph, graph_api_url)
-    _add_integrations(router, tenants, genesys)
+    _add_accounts(router, tenants, graph_api_url)
+    _add_integrations(router, tenants)
     return router
 
 
@@ -56,7 +51,7 @@ def _add_tenant(router: APIRouter, tenants: Tenants) -> None:
         return render_tenant(await tenants.change(actor_of(principal), tenant_id, changes, log=tenant_id))
 
 
-def _add_accounts(router: APIRouter, tenants: Tenants, graph: GraphClient, graph_api_url: str) -> None:
+def _add_accounts(router: APIRouter, tenants: Tenants, graph_api_url: str) -> None:
     path = "/whatsapp-accounts/{phone_number_id}"
 
     @router.get("/whatsapp-accounts", summary="Its WhatsApp numbers")
@@ -86,17 +81,8 @@ def _add_accounts(router: APIRouter, tenants: Tenants, graph: GraphClient, graph
         """Its conversations and messages stay. What waits to be sent through it fails."""
         await tenants.remove_account(actor_of(principal), principal.tenant_id, phone_number_id)
 
-    @router.post(path + "/check", summary="Ask WhatsApp whether it works", responses={404: _REFUSED[404]})
-    async def check_whatsapp_account(phone_number_id: PathId, principal: Caller) -> CheckAnswer:
-        """200 whatever comes out: `ok` and `findings` tell."""
-        accounts, _ = await tenants.accounts(principal.tenant_id)
-        account = next((each for each in accounts if each.phone_number_id == phone_number_id), None)
-        if account is None:
-            raise unknown_account(phone_number_id)
-        return render_check(await check_account(account, graph))
 
-
-def _add_integrations(router: APIRouter, tenants: Tenants, genesys: GenesysClient) -> None:
+def _add_integrations(router: APIRouter, tenants: Tenants) -> None:
     path = "/genesys-integrations/{integration_id}"
 
     @router.get("/genesys-integrations", summary="Its Genesys integrations")
@@ -122,12 +108,3 @@ def _add_integrations(router: APIRouter, tenants: Tenants, genesys: GenesysClien
     async def remove_genesys_integration(integration_id: PathId, principal: Caller) -> None:
         """Its number goes on without Genesys."""
         await tenants.remove_integration(actor_of(principal), principal.tenant_id, integration_id)
-
-    @router.post(path + "/check", summary="Ask Genesys whether it works", responses={404: _REFUSED[404]})
-    async def check_genesys_integration(integration_id: PathId, principal: Caller) -> CheckAnswer:
-        """200 whatever comes out: `ok` and `findings` tell."""
-        _, integrations = await tenants.accounts(principal.tenant_id)
-        integration = next((each for each in integrations if each.integration_id == integration_id), None)
-        if integration is None:
-            raise unknown_integration(integration_id)
-        return render_check(await check_integration(integration, genesys))

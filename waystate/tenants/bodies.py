@@ -6,10 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
-from waystate.administration.checks import Checked, Verdict
-from waystate.administration.erasure import Erased
-from waystate.administration.tenants import Changes
 from waystate.errors import Unprocessable
+from waystate.tenants.change import Changes
+from waystate.tenants.erasure.erase import Erased
 from waystate.tenants.model import (
     GenesysIntegration,
     GenesysLimits,
@@ -33,7 +32,7 @@ WrittenOnly = Annotated[Annotated[str, StringConstraints(min_length=1, max_lengt
 """A secret: None, where it is left out, keeps the one that is stored. No answer has it."""
 
 
-class Body(BaseModel):
+class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
@@ -45,14 +44,14 @@ def _changes_of(model: type[BaseModel]) -> type[BaseModel]:
         else (field.annotation | None, Field(None, description=field.description))  # type: ignore[operator]
         for name, field in model.model_fields.items()
     }
-    return create_model(f"{model.__name__}Changes", __base__=Body, **fields)
+    return create_model(f"{model.__name__}Changes", __base__=_Body, **fields)
 
 
 SettingsChanges: Any = _changes_of(TenantSettings)
 QuotasChanges: Any = _changes_of(Quotas)
 
 
-class TenantChange(Body):
+class TenantChange(_Body):
     """What is left out stays; null sets a setting back to its default."""
 
     name: Word | None = None
@@ -74,7 +73,7 @@ class PlatformTenantChange(TenantChange):
         return Changes(name=said.name, settings=said.settings, quotas=quotas)
 
 
-class NewTenant(Body):
+class NewTenant(_Body):
     id: Annotated[str, Field(description="1 to 63 characters of a-z, 0-9 and '-', for good")]
     name: Word
     settings: TenantSettings = TenantSettings()
@@ -84,11 +83,11 @@ class NewTenant(Body):
         return built(Tenant, {"id": self.id, "name": self.name, "settings": self.settings, "quotas": self.quotas})
 
 
-class Confirmation(Body):
+class DeletionBody(_Body):
     confirm: Annotated[str, Field(description="The tenant's id once more: this cannot be undone")]
 
 
-class WhatsAppAccountBody(Body):
+class WhatsAppAccountBody(_Body):
     display_phone_number: Word
     business_account_id: PathId
     meta_app_id: PathId
@@ -120,7 +119,7 @@ class WhatsAppAccountBody(Body):
         return built(WhatsAppAccount, said)
 
 
-class GenesysIntegrationBody(Body):
+class GenesysIntegrationBody(_Body):
     region: Region
     client_id: Word
     client_secret: WrittenOnly = None
@@ -147,7 +146,7 @@ class GenesysIntegrationBody(Body):
         return built(GenesysIntegration, said)
 
 
-class MetaAppBody(Body):
+class MetaAppBody(_Body):
     app_secret: WrittenOnly = None
     """Left out, the one that is stored stays. It is shown to nobody."""
     verify_token: WrittenOnly = None
@@ -227,22 +226,6 @@ class MetaAppList(BaseModel):
     items: list[MetaAppAnswer]
 
 
-class FindingAnswer(BaseModel):
-    what: str
-    verdict: Verdict
-    detail: str
-    advice: str | None
-
-
-class CheckAnswer(BaseModel):
-    """`ok`: nothing that can be checked has failed. `not_checked` says why not, and how to find out."""
-
-    platform: str
-    id: str
-    ok: bool
-    findings: list[FindingAnswer]
-
-
 class DeletionAnswer(BaseModel):
     """`deleted` counts rows by table, of all calls; `left` are the tables that may have some still: call again until `done`."""
 
@@ -276,11 +259,6 @@ def render_integration(integration: GenesysIntegration) -> GenesysIntegrationAns
 
 def render_meta_app(app_id: str) -> MetaAppAnswer:
     return MetaAppAnswer(id=app_id, webhook_path=f"/webhooks/whatsapp/{app_id}")
-
-
-def render_check(checked: Checked) -> CheckAnswer:
-    findings = [FindingAnswer(**each._asdict()) for each in checked.findings]
-    return CheckAnswer(platform=checked.platform, id=checked.id, ok=checked.is_ok, findings=findings)
 
 
 def render_deletion(tenant_id: str, erased: Erased) -> DeletionAnswer:

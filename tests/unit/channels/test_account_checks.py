@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from waystate.administration.checks import Checked, check_account, check_integration, check_many
+from waystate.channels.checks import Checked, check_account, check_integration, check_many
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.egress import open_to_platforms

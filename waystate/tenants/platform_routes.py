@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from waystate.administration.erasure import Eraser
-from waystate.administration.tenant_answers import (
-    Confirmation,
+from waystate.errors import Unprocessable
+from waystate.ids import PLATFORM, parse_tenant_id
+from waystate.principal import actor_of
+from waystate.tenants.bodies import (
     DeletionAnswer,
+    DeletionBody,
     MetaAppAnswer,
     MetaAppBody,
     MetaAppList,
@@ -19,10 +21,8 @@ from waystate.administration.tenant_answers import (
     render_meta_app,
     render_tenant,
 )
-from waystate.administration.tenants import Tenants
-from waystate.errors import Unprocessable
-from waystate.ids import PLATFORM, parse_tenant_id
-from waystate.principal import actor_of
+from waystate.tenants.change import Tenants
+from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.model import PathId
 from waystate.web.requests import Caller, read_body, takes
 
@@ -105,7 +105,7 @@ def _add_states(router: APIRouter, tenants: Tenants, eraser: Eraser) -> None:
         "/tenants/{tenant_id}",
         summary="Delete a suspended tenant with everything of it",
         responses={**_REFUSED, 202: {"model": DeletionAnswer, "description": "There is more: call again"}},
-        openapi_extra=takes(Confirmation),
+        openapi_extra=takes(DeletionBody),
     )
     async def delete_tenant(tenant_id: str, request: Request, response: Response, principal: Caller) -> DeletionAnswer:
         """For good. One call works for some seconds: 202 says what is left, call again until 200 says `done`.
@@ -113,7 +113,7 @@ def _add_states(router: APIRouter, tenants: Tenants, eraser: Eraser) -> None:
         From the first call on the tenant is gone for everybody, and its numbers are free.
         """
         known = parse_tenant_id(tenant_id)
-        if (await read_body(request, Confirmation)).confirm != known:
+        if (await read_body(request, DeletionBody)).confirm != known:
             problem = "must be the tenant's id, as in the path"
             errors = [{"field": "confirm", "problem": problem}]
             raise Unprocessable("invalid_request", f"Not usable: confirm {problem}. Correct it and send again.", errors=errors)

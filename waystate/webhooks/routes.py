@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field, model_validator
 
-from waystate.administration.webhook_replays import replay_many
 from waystate.clock import Clock, iso
 from waystate.db.pool import Database
 from waystate.ledger import store
 from waystate.principal import actor_of
 from waystate.web.requests import Body, Caller, read_body, takes
+from waystate.webhooks.replay import replay_many
 
 PREVIEW = 200
 """Bytes of a body that a list shows."""
@@ -65,7 +65,7 @@ class Replay(Body):
         return self
 
 
-class Replayed(BaseModel):
+class WebhooksReplayed(BaseModel):
     """`ids` of those that were rejected, and are worked again now."""
 
     replayed: int
@@ -93,10 +93,10 @@ def webhook_routes(db: Database, clock: Clock) -> APIRouter:
         responses={422: {"description": "Neither ids nor all, or both"}},
         openapi_extra=takes(Replay),
     )
-    async def replay_webhooks(request: Request, principal: Caller) -> Replayed:
+    async def replay_webhooks(request: Request, principal: Caller) -> WebhooksReplayed:
         """In their old order. What had its effect before has none again; ids that are not rejected are left out."""
         ids = await replay_many(db, actor_of(principal), clock, (await read_body(request, Replay)).ids)
-        return Replayed(replayed=len(ids), ids=ids)
+        return WebhooksReplayed(replayed=len(ids), ids=ids)
 
     return router
 

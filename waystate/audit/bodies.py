@@ -1,25 +1,19 @@
-"""`/v1/audit`: what was done in the tenant, by whom, and whether the record of it is whole."""
+"""What `/v1/audit` takes and answers."""
 
 import re
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
-from waystate.audit import store
-from waystate.audit.model import Fault, Filter, Head, parse_head
+from waystate.audit.model import AuditFilter, Fault, Head
 from waystate.audit.store import Row
-from waystate.audit.verification import Verified, verify
+from waystate.audit.verification import Verified
 from waystate.clock import iso
-from waystate.db.pool import Database
-from waystate.documents import clean_text
-from waystate.web.requests import Caller
 
 ACTOR = r"^(user|key|trusted|operator|system)(:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
-Clean = Annotated[str, AfterValidator(clean_text)]
 
 
 class AuditActor(BaseModel):
@@ -71,41 +65,6 @@ class AuditVerdict(BaseModel):
     fault: AuditFault | None
 
 
-def audit_routes(db: Database) -> APIRouter:
-    router = APIRouter(prefix="/v1/audit", tags=["Audit log"])
-
-    @router.get("", summary="What was done, newest first")
-    async def list_audit(
-        principal: Caller,
-        action: Annotated[Clean | None, Query(max_length=200, description="`key.created`, or `key` for all of a noun")] = None,
-        actor: Annotated[str | None, Query(pattern=ACTOR, description="`operator`, or `user:{id}`")] = None,
-        subject: Annotated[Clean | None, Query(max_length=300, description="`key:{id}`, or `key` for all")] = None,
-        since: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
-        before: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1, description="The `next` of the page before")] = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> AuditPage:
-        wanted = filter_of(action=action, actor=actor, subject=subject, since=since, until=until)
-        async with db.tenant(principal.tenant_id) as conn:
-            rows = await store.list_page(conn, principal.tenant_id, wanted, before=before, batch=limit + 1)
-        items = [render_entry(row) for row in rows[:limit]]
-        return AuditPage(items=items, next=items[-1].position if len(rows) > limit else None)
-
-    @router.get("/verify", summary="Whether the record is whole")
-    async def verify_audit(
-        principal: Caller,
-        head: Annotated[
-            str | None,
-            Query(pattern=r"^[0-9]{1,18}:[0-9a-f]{64}$", description="A `noted` of earlier: shows a cut-off end too"),
-        ] = None,
-    ) -> AuditVerdict:
-        """Walks the whole chain of the tenant and tells the first place where it is broken."""
-        expected = None if head is None else parse_head(head)
-        return render_verdict(await verify(db, principal.tenant_id, expected=expected))
-
-    return router
-
-
 def filter_of(
     *,
     action: str | None = None,
@@ -113,10 +72,10 @@ def filter_of(
     subject: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> Filter:
+) -> AuditFilter:
     """`actor` as `kind` or `kind:id`."""
     kind, _, identifier = (actor or "").partition(":")
-    return Filter(
+    return AuditFilter(
         action=action,
         actor_kind=kind or None,
         actor_id=UUID(identifier) if identifier else None,
