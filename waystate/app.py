@@ -49,11 +49,10 @@ from waystate.pipelines.timers import Timers
 from waystate.pipelines.warm_up import WarmUp
 from waystate.pipelines.webhooks import WebhookPipeline
 from waystate.pipelines.workers import LedgerWorker, RelayWorker
-from waystate.sealed.installation import load_installation_secret
-from waystate.sealed.keys_in_use import check_keys
 from waystate.sign_on.discovery import Discovery
 from waystate.tenants.routing import Directory
-from waystate.vault import Vault, derive_key, load_vault
+from waystate.vault.installation import check_keys, load_installation_secret
+from waystate.vault.sealing import Vault, derive_key, load_vault
 from waystate.web.asgi import Lane, Route
 from waystate.web.health import HealthCheck
 from waystate.web.metrics import Metrics

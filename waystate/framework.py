@@ -33,7 +33,7 @@ from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.platform_routes import platform_routes
 from waystate.tenants.routes import tenant_routes
-from waystate.vault import derive_key
+from waystate.vault.sealing import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
 from waystate.web.health import HealthCheck, health_routes

@@ -19,7 +19,7 @@ from waystate.pipelines.dead_letter_answers import render_letter
 from waystate.pipelines.dead_letters import Result
 from waystate.principal import OPERATOR
 from waystate.tenants.routing import Directory
-from waystate.vault import load_vault
+from waystate.vault.sealing import load_vault
 
 R = TypeVar("R")
 

@@ -21,7 +21,7 @@ from waystate.principal import OPERATOR
 from waystate.tenants import store as tenant_store
 from waystate.tenants.change import Account, Tenants
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
-from waystate.vault import load_vault
+from waystate.vault.sealing import load_vault
 from waystate.webhooks.replay import replay_many
 
 R = TypeVar("R")

@@ -19,7 +19,7 @@ from waystate.principal import OPERATOR
 from waystate.tenants.bodies import NewTenant, PlatformTenantChange, built, render_account, render_integration, render_tenant
 from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser, Told
-from waystate.vault import load_vault
+from waystate.vault.sealing import load_vault
 
 R = TypeVar("R")
 

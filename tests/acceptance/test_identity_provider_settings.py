@@ -12,7 +12,7 @@ from waystate.ids import TenantId
 from waystate.keys import store as key_store
 from waystate.principal import NEVER_OF_A_KEY, Scope
 from waystate.tenants.model import Tenant
-from waystate.vault import Unsealable, aad
+from waystate.vault.sealing import Unsealable, aad
 
 A, B = "acme", "globex"
 ISSUER = "https://idp.example.com/realms/acme/"

@@ -42,7 +42,7 @@ from waystate.simulator.webhooks import base64_signature, hex_signature
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, Tenant
 from waystate.tokens import COOKIE
-from waystate.vault import vault_of
+from waystate.vault.sealing import vault_of
 
 CUSTOMER = "15550100001"
 

@@ -232,8 +232,8 @@ def _run(tenant: str, work: "Callable[[Members, Logins, TenantId], Awaitable[R]]
     from waystate.people.logins import Logins
     from waystate.people.members import Members
     from waystate.people.passwords import Passwords
-    from waystate.sealed.installation import load_installation_secret
-    from waystate.vault import derive_key, load_vault
+    from waystate.vault.installation import load_installation_secret
+    from waystate.vault.sealing import derive_key, load_vault
 
     tenant_id = parse_tenant_id(tenant)
     vault = load_vault(load_config())

@@ -24,7 +24,7 @@ from waystate.tenants.model import (
     WhatsAppLimits,
 )
 from waystate.tokens import parse_token
-from waystate.vault import Vault
+from waystate.vault.sealing import Vault
 
 TENANT = TenantId("demo-tenant-001")
 APP_ID = "100000000000001"

@@ -31,7 +31,7 @@ from waystate.people.passwords import Passwords
 from waystate.people.sessions import TTL
 from waystate.principal import Actor, Role
 from waystate.tenants import store as tenant_store
-from waystate.vault import Vault
+from waystate.vault.sealing import Vault
 
 
 class Origin(NamedTuple):

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from waystate.errors import BadRequest
 from waystate.ids import TenantId
-from waystate.vault import Unsealable, Vault, aad
+from waystate.vault.sealing import Unsealable, Vault, aad
 
 COOKIE = "__Host-waystate-login"
 TTL = timedelta(minutes=10)

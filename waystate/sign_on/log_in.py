@@ -25,7 +25,7 @@ from waystate.sign_on.discovery import Discovery, Metadata, unusable
 from waystate.sign_on.id_token import UnknownKey, refused_token, verify_id_token
 from waystate.sign_on.model import Admission, IdentityProvider, ProvenIdentity, identity_of
 from waystate.tenants import store as tenant_store
-from waystate.vault import Vault
+from waystate.vault.sealing import Vault
 from waystate.web.facts import names_loopback
 
 logger = structlog.get_logger()

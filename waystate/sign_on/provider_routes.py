@@ -17,7 +17,7 @@ from waystate.sign_on import store
 from waystate.sign_on.log_in import SignOnAddress
 from waystate.sign_on.model import IdentityProvider, Issuer, ProviderSettings
 from waystate.tenants.model import Word
-from waystate.vault import Vault
+from waystate.vault.sealing import Vault
 from waystate.web.requests import Caller, read_body, takes
 
 _PATH = "/v1/tenant/identity-provider"

@@ -22,7 +22,7 @@ from waystate.sign_on.model import (
     decide_entry,
     read_provider_settings,
 )
-from waystate.vault import Vault, aad
+from waystate.vault.sealing import Vault, aad
 
 _queries = load_queries(__file__)
 _TRIES = 3

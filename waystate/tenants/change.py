@@ -27,7 +27,7 @@ from waystate.tenants.model import (
     WhatsAppAccount,
     check_ordinary,
 )
-from waystate.vault import Vault
+from waystate.vault.sealing import Vault
 from waystate.web.problems import invalid_fields
 
 Account = WhatsAppAccount | GenesysIntegration

@@ -16,7 +16,7 @@ from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Tenant
 from waystate.tenants.routing import Directory
 from waystate.tokens import parse_token
-from waystate.vault import Vault, vault_of
+from waystate.vault.sealing import Vault, vault_of
 from waystate.web.facts import Facts
 
 A, B = TenantId("tenant-a"), TenantId("tenant-b")

@@ -23,7 +23,7 @@ from waystate.keys import store as key_store
 from waystate.pipelines.timers import Timers
 from waystate.pipelines.workers import Hint
 from waystate.principal import Scope
-from waystate.vault import vault_of
+from waystate.vault.sealing import vault_of
 from waystate.web.metrics import Metrics
 
 ACME, GLOBEX = TenantId("acme"), TenantId("globex")

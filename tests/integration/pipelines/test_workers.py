@@ -15,7 +15,7 @@ from waystate.pipelines.lanes import LeaseKeeper
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.webhooks import MAX_ATTEMPTS, WebhookPipeline
 from waystate.pipelines.workers import MAX_FAILURES, Hint, LedgerWorker, RelayWorker
-from waystate.vault import vault_of
+from waystate.vault.sealing import vault_of
 from waystate.web.metrics import Metrics
 
 

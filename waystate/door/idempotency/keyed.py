@@ -37,7 +37,7 @@ from waystate.door.idempotency.model import (
 from waystate.door.limits import counted
 from waystate.ids import TenantId
 from waystate.principal import Operation
-from waystate.vault import Unsealable, Vault, aad
+from waystate.vault.sealing import Unsealable, Vault, aad
 from waystate.web.asgi import Asgi, Request, Scope, Send
 from waystate.web.bodies import Bodies, ClientGone, Message, Receive
 from waystate.web.facts import Facts, facts_of

@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from tests.integration.sealed.safe import Safe
+from tests.integration.vault.safe import Safe
 from waystate.db.pool import Database
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import TenantId
-from waystate.sealed.model import Cell, Column, Place, column_of
+from waystate.vault.model import Cell, CellPlace, Column, column_of
 
 _queries = load_queries(__file__)
 
@@ -37,7 +37,9 @@ async def list_tenants(conn: Connection, *, batch: int | None = None) -> list[Te
     return [TenantId(row["id"]) for row in await _queries.list_tenants(conn, batch=batch)]
 
 
-async def list_cells(conn: Connection, tenant_id: TenantId | None, *, header: bytes, after: Place, batch: int) -> list[Cell]:
+async def list_cells(
+    conn: Connection, tenant_id: TenantId | None, *, header: bytes, after: CellPlace, batch: int
+) -> list[Cell]:
     """Those that do not begin with `header`, which another key sealed. None: of the global tables."""
     query = _queries.list_global_cells if tenant_id is None else _queries.list_tenants_cells
     said = {"table_name": after.table, "column_name": after.column, "row": after.row}

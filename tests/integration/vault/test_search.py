@@ -7,11 +7,11 @@ import psycopg
 import pytest
 
 from tests.databases import Databases
-from tests.integration.sealed.safe import Safe
+from tests.integration.vault.safe import Safe
 from tests.issued import MASTER_KEYS, issue, leaks, leaks_of
 from waystate.ids import TenantId, new_id
 from waystate.tokens import make_token
-from waystate.vault import aad, vault_of
+from waystate.vault.sealing import aad, vault_of
 
 SECRET = "a ?secret/of+the=tests"
 FORMS = {

@@ -8,11 +8,11 @@ from tests.acceptance.installation import new_account, new_integration
 from waystate.config import Config, load_config
 from waystate.db.pool import Database
 from waystate.ids import TenantId, new_id
-from waystate.sealed.installation import load_installation_secret
-from waystate.sealed.model import COLUMNS, Cell, Column
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, Tenant
-from waystate.vault import Vault, load_vault
+from waystate.vault.installation import load_installation_secret
+from waystate.vault.model import COLUMNS, Cell, Column
+from waystate.vault.sealing import Vault, load_vault
 
 TENANTS = (TenantId("acme"), TenantId("globex"))
 

@@ -1,14 +1,29 @@
-"""Which master keys the stored secrets need: a start without one of them would fail later, at a customer's message."""
+"""What a process needs of the vault when it starts: the secret that all processes of an installation have in common
+(docs/decisions/0017), and every master key that stored secrets were sealed with; without one it would fail later, at a
+customer's message."""
 
+import secrets
 from collections import Counter
 
 from waystate.db.pool import Database
 from waystate.errors import ConfigError
-from waystate.sealed import store
-from waystate.vault import Vault
+from waystate.vault import store
+from waystate.vault.model import Cell, column_of
+from waystate.vault.sealing import Vault
 
+_BYTES = 32
 SAMPLE = 20
 """Tenants looked at when a process starts. Every tenant's secrets are few, but tenants may be many."""
+
+
+async def load_installation_secret(db: Database, vault: Vault) -> bytes:
+    """Made at the first start on a database. Everything derived from it stays the same when the master key changes."""
+    async with db.work() as conn:
+        sealed = await store.find_installation(conn)
+        if sealed is None:
+            made = vault.seal(secrets.token_hex(_BYTES), aad=_cell(b"").aad)
+            sealed = await store.insert_installation(conn, made)
+    return bytes.fromhex(vault.open(sealed, aad=_cell(sealed).aad))
 
 
 async def count_keys(db: Database, *, tenants: int | None = None) -> Counter[str]:
@@ -32,3 +47,7 @@ async def check_keys(db: Database, vault: Vault) -> None:
             "Give that key in WAYSTATE_MASTER_KEY or WAYSTATE_MASTER_KEYS_OLD, or bring its file back into the folder keys/old "
             "of WAYSTATE_HOME; docs/how-to/rotate-secrets.md."
         )
+
+
+def _cell(value: bytes) -> Cell:
+    return Cell(None, column_of("installation", "secret"), "1", value)

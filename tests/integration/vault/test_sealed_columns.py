@@ -1,7 +1,7 @@
 """What is sealed stands in one list, and the schema has nothing like it beside."""
 
-from tests.integration.sealed.safe import Safe
-from waystate.sealed.model import COLUMNS
+from tests.integration.vault.safe import Safe
+from waystate.vault.model import COLUMNS
 
 NOT_SEALED = {
     "webhook_ledger.body": "a webhook as it came",

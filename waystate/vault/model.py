@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from waystate.ids import TenantId
-from waystate.vault import NO_TENANT, aad
+from waystate.vault.sealing import NO_TENANT, aad
 
 
 class Column(NamedTuple):
@@ -43,7 +43,7 @@ class Cell(NamedTuple):
         return aad(self.tenant_id or NO_TENANT, self.column.table, self.column.column, self.row)
 
 
-class Place(NamedTuple):
+class CellPlace(NamedTuple):
     """Where a page of cells ended; the next one begins behind it."""
 
     table: str = ""

@@ -8,7 +8,7 @@ import pytest
 
 from waystate.config import Config, load_config
 from waystate.errors import ConfigError, WaystateError
-from waystate.vault import Unsealable, Vault, aad, derive_key, key_id, load_or_create_master_key, vault_of
+from waystate.vault.sealing import Unsealable, Vault, aad, derive_key, key_id, load_or_create_master_key, vault_of
 
 ONE, TWO = b"\x01" * 32, b"\x02" * 32
 CELL = aad("acme", "whatsapp_accounts", "access_token", "106540352242922")

@@ -10,10 +10,10 @@ from waystate.db.pool import Database
 from waystate.documents import JsonObject
 from waystate.ids import PLATFORM, TenantId
 from waystate.principal import OPERATOR
-from waystate.sealed import store
-from waystate.sealed.keys_in_use import count_keys
-from waystate.sealed.model import Cell, Place
-from waystate.vault import Unsealable, Vault
+from waystate.vault import store
+from waystate.vault.installation import count_keys
+from waystate.vault.model import Cell, CellPlace
+from waystate.vault.sealing import Unsealable, Vault
 
 BATCH = 100
 """Values of one transaction, so that nobody waits long for one of its rows."""
@@ -45,7 +45,7 @@ async def rotate(
         tenants: list[TenantId | None] = [None, *await store.list_tenants(conn)]
     try:
         for tenant in tenants:
-            place: Place | None = Place()
+            place: CellPlace | None = CellPlace()
             while place is not None:
                 place = await _rotate_page(db, vault, tenant, header, place, batch, progress)
                 told(progress)
@@ -56,8 +56,8 @@ async def rotate(
 
 
 async def _rotate_page(
-    db: Database, vault: Vault, tenant: TenantId | None, header: bytes, after: Place, batch: int, progress: Progress
-) -> Place | None:
+    db: Database, vault: Vault, tenant: TenantId | None, header: bytes, after: CellPlace, batch: int, progress: Progress
+) -> CellPlace | None:
     """Where it ended, or None when it was the last."""
     async with db.work(tenant_id=tenant) as conn:
         cells = await store.list_cells(conn, tenant, header=header, after=after, batch=batch)
@@ -66,7 +66,7 @@ async def _rotate_page(
     progress.resealed += written
     progress.changed += len(changes) - written
     progress.unopened += unopened
-    return Place(cells[-1].column.table, cells[-1].column.column, cells[-1].row) if len(cells) == batch else None
+    return CellPlace(cells[-1].column.table, cells[-1].column.column, cells[-1].row) if len(cells) == batch else None
 
 
 def _sealed_anew(vault: Vault, cells: Sequence[Cell]) -> tuple[list[tuple[Cell, bytes]], list[str]]:

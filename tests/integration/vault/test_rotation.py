@@ -5,15 +5,14 @@ from itertools import count, pairwise
 
 import pytest
 
-from tests.integration.sealed.safe import TENANTS, Safe
+from tests.integration.vault.safe import TENANTS, Safe
 from tests.world import SetClock, wait_for_lock
 from waystate.errors import ConfigError
 from waystate.ids import PLATFORM
-from waystate.sealed.installation import load_installation_secret
-from waystate.sealed.keys_in_use import check_keys, count_keys
-from waystate.sealed.model import COLUMNS
-from waystate.sealed.rotation import Progress, rotate
-from waystate.vault import Vault, key_id, replace_key_file, vault_of
+from waystate.vault.installation import check_keys, count_keys, load_installation_secret
+from waystate.vault.model import COLUMNS
+from waystate.vault.rotation import Progress, rotate
+from waystate.vault.sealing import Vault, key_id, replace_key_file, vault_of
 
 OLD, NEW = b"o" * 32, b"n" * 32
 VALUES = 12
