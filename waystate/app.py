@@ -27,7 +27,7 @@ from waystate.db.opening import make_partitions, open_database
 from waystate.db.pool import Database
 from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
-from waystate.door.idempotency.keyed import Keyed
+from waystate.door.keyed import Keyed
 from waystate.door.limits import Rates
 from waystate.egress import open_to_platforms
 from waystate.events.model import Event

@@ -12,7 +12,7 @@ from waystate.channels.check_routes import check_routes
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
-from waystate.door.idempotency.keyed import Keyed, Records
+from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
 from waystate.keys.routes import KeyRoutes, key_routes
 from waystate.people.login_limits import LoginLimits

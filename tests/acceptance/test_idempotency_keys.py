@@ -10,7 +10,7 @@ from tests.acceptance.idempotent import check, hammer, message
 from tests.acceptance.installation import TENANT, Installation, installed
 from tests.databases import Databases
 from waystate.clock import utc_now
-from waystate.door.idempotency.keyed import Claim
+from waystate.door.keyed import Claim
 from waystate.ids import TenantId
 from waystate.keys import store as key_store
 

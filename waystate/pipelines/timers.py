@@ -14,8 +14,8 @@ from waystate.conversations import store as conversation_store
 from waystate.db import partitions, statistics
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
-from waystate.door.idempotency import store as idempotency_store
-from waystate.door.idempotency.model import KEPT
+from waystate.door import store as idempotency_store
+from waystate.door.idempotency import KEPT
 from waystate.errors import Reason
 from waystate.events import outbox
 from waystate.ids import TenantId

@@ -15,8 +15,8 @@ from tests.world import LANES, SetClock, World
 from waystate.cache.limits import Limits
 from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
-from waystate.door.idempotency.keyed import Claim, Keyed, Records
-from waystate.door.idempotency.model import LARGEST, LOCK
+from waystate.door.idempotency import LARGEST, LOCK
+from waystate.door.keyed import Claim, Keyed, Records
 from waystate.door.limits import Rates, RequestLimits
 from waystate.ids import TenantId
 from waystate.keys import store as key_store

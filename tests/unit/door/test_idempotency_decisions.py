@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.world import START
-from waystate.door.idempotency.model import (
+from waystate.door.idempotency import (
     REPEATABLE_POSTS,
     UNSAFE,
     Answer,

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from waystate.db.pool import Connection, load_queries
-from waystate.door.idempotency.model import KEPT, Record
+from waystate.door.idempotency import KEPT, Record
 from waystate.ids import TenantId
 
 _queries = load_queries(__file__)

@@ -13,9 +13,9 @@ import structlog
 from waystate import documents
 from waystate.clock import Clock
 from waystate.db.pool import Database
+from waystate.door import store
 from waystate.door.guard import Guard
-from waystate.door.idempotency import store
-from waystate.door.idempotency.model import (
+from waystate.door.idempotency import (
     HEADER,
     LARGEST,
     LOCK,
