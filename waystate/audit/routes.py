@@ -11,7 +11,7 @@ from waystate.audit.model import parse_head
 from waystate.audit.verification import verify
 from waystate.db.pool import Database
 from waystate.documents import clean_text
-from waystate.web.requests import Caller
+from waystate.web.caller import Caller
 
 Clean = Annotated[str, AfterValidator(clean_text)]
 

@@ -10,7 +10,7 @@ from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.tenants.change import Tenants, unknown_account, unknown_integration
 from waystate.tenants.model import PathId
-from waystate.web.requests import Caller
+from waystate.web.caller import Caller
 
 _MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "This tenant has no account of this id"}}
 

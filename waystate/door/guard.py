@@ -1,17 +1,24 @@
-"""The door of every operation: who calls, whether it may, whether a browser was tricked into it, whether it is too often."""
+"""The door of every operation: who calls, whether it may, whether a browser was tricked into it, whether it is too often.
 
+A session's cookie goes along whoever wrote the page. So what changes something must also carry the session's CSRF token, which
+only a page that could read it has, and must not come from a foreign origin (OWASP, Cross-Site Request Forgery Prevention).
+"""
+
+import hmac
 from collections.abc import Collection
 
 from starlette.requests import Request
 
 from waystate.door.auth import Authenticator, TrustedClaim, decide
-from waystate.door.browser import check_browser
 from waystate.door.limits import RequestLimits
 from waystate.errors import Forbidden
 from waystate.operations import OPERATIONS
+from waystate.people.sessions import csrf_token
 from waystate.principal import ROLE_SCOPES, Operation, Principal, roles_of
+from waystate.tokens import parse_token
+from waystate.web.browser import SAFE, foreign_origin, is_foreign
+from waystate.web.caller import let_in
 from waystate.web.facts import Facts, facts_of
-from waystate.web.requests import let_in
 
 
 class Guard:
@@ -72,6 +79,20 @@ class Guard:
 def operation_of(request: Request) -> Operation:
     """A route without an entry in the table is nobody's: `test_permissions` finds it before anyone else does."""
     return OPERATIONS[request.method, request.scope["route"].path]
+
+
+def check_browser(facts: Facts, *, origins: Collection[str]) -> None:
+    """Whether a cookie comes from a page that may send it: ours, or one of `origins`, such as `https://console.example.com`."""
+    if facts.cookie is None or facts.method in SAFE or facts.authorization is not None or facts.api_key is not None:
+        return
+    if is_foreign(origin=facts.origin, fetch_site=facts.fetch_site, host=facts.host, origins=origins):
+        raise foreign_origin()
+    expected = csrf_token(parse_token(facts.cookie.decode("latin-1")).hash)
+    if not hmac.compare_digest(expected.encode(), facts.csrf_token or b""):
+        raise Forbidden(
+            "csrf_token_required",
+            "Send the session's CSRF token as X-CSRF-Token. The login's answer and GET /v1/me have it.",
+        )
 
 
 def _missing(operation: Operation, principal: Principal) -> Forbidden:

@@ -14,7 +14,8 @@ from waystate.keys.bodies import KeyAnswer, KeyPage, MadeKey, NewKey, Overlap, r
 from waystate.keys.issue import Giver
 from waystate.keys.model import ApiKey
 from waystate.principal import Principal, actor_of
-from waystate.web.requests import Caller, read_body, takes
+from waystate.web.caller import Caller
+from waystate.web.requests import read_body, takes
 
 _MISSING: dict[int | str, dict[str, Any]] = {404: {"description": "The tenant has no key with this id"}}
 _NOT_HELD: dict[int | str, dict[str, Any]] = {403: {"description": "It would get a scope that you do not hold yourself"}}

@@ -11,8 +11,9 @@ from waystate.people.logins import LoggedIn, Logins, Origin
 from waystate.people.routes import SECRET
 from waystate.people.sessions import clear_cookie, csrf_token, set_cookie
 from waystate.tokens import parse_token
+from waystate.web.caller import Caller
 from waystate.web.facts import facts_of
-from waystate.web.requests import Caller, read_from_anybody, takes
+from waystate.web.requests import read_from_anybody, takes
 
 _LOGIN: dict[int | str, dict[str, Any]] = {
     401: {"description": "`login_failed`: whatever the reason. `totp_required`, `totp_wrong`: only after the right password"},

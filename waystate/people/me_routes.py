@@ -23,8 +23,9 @@ from waystate.people.routes import SECRET
 from waystate.people.sessions import csrf_token
 from waystate.principal import Principal
 from waystate.tokens import parse_token
+from waystate.web.caller import Caller
 from waystate.web.facts import facts_of, token_of
-from waystate.web.requests import Caller, read_body, takes
+from waystate.web.requests import read_body, takes
 
 _PROVEN: dict[int | str, dict[str, Any]] = {
     403: {"description": "`password_wrong`: it is not the account's password"},

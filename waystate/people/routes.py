@@ -21,7 +21,8 @@ from waystate.people.bodies import (
 )
 from waystate.people.members import Members
 from waystate.people.model import Change, acting_of
-from waystate.web.requests import Caller, read_body, takes
+from waystate.web.caller import Caller
+from waystate.web.requests import read_body, takes
 
 SECRET = {"cache-control": "no-store"}
 """With answers that show a token: no cache on the way keeps them."""

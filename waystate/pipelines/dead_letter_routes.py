@@ -33,7 +33,8 @@ from waystate.pipelines.webhooks import Changed
 from waystate.pipelines.workers import Hint
 from waystate.principal import Principal, actor_of
 from waystate.tenants.routing import Directory
-from waystate.web.requests import Caller, read_body, takes
+from waystate.web.caller import Caller
+from waystate.web.requests import read_body, takes
 
 Status = Literal["open", "replayed", "discarded"]
 _REFUSED: dict[int | str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from waystate.audit.heads import log_heads
+from waystate.audit.verification import log_heads
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.db import partitions, statistics

@@ -8,7 +8,7 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.pipelines.trace import trace
 from waystate.tenants.routing import Directory
-from waystate.web.requests import Caller
+from waystate.web.caller import Caller
 
 
 def v1_routes(db: Database, directory: Directory, clock: Clock) -> APIRouter:

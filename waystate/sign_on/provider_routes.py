@@ -18,7 +18,8 @@ from waystate.sign_on.log_in import SignOnAddress
 from waystate.sign_on.model import IdentityProvider, Issuer, ProviderSettings
 from waystate.tenants.model import Word
 from waystate.vault.sealing import Vault
-from waystate.web.requests import Caller, read_body, takes
+from waystate.web.caller import Caller
+from waystate.web.requests import read_body, takes
 
 _PATH = "/v1/tenant/identity-provider"
 _REFUSED: dict[int | str, dict[str, Any]] = {404: {"description": "The tenant has no identity provider"}}

@@ -24,7 +24,8 @@ from waystate.tenants.bodies import (
 from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.model import PathId
-from waystate.web.requests import Caller, read_body, takes
+from waystate.web.caller import Caller
+from waystate.web.requests import read_body, takes
 
 ERASING = 5.0
 """Seconds that one call works on a deletion: well below what callers and proxies wait."""

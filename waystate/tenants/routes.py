@@ -20,7 +20,8 @@ from waystate.tenants.bodies import (
 )
 from waystate.tenants.change import Tenants
 from waystate.tenants.model import PathId
-from waystate.web.requests import Caller, read_body, takes
+from waystate.web.caller import Caller
+from waystate.web.requests import read_body, takes
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
     404: {"description": "This tenant has no account of this id"},

@@ -1,37 +1,18 @@
-"""What a route takes of a request: the caller whom the door let in, and the body, checked against a model."""
+"""Bodies of requests: read through the one boundary for JSON, checked against a model, and described in the document."""
 
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from fastapi import Depends
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
 from waystate.errors import BadRequest
-from waystate.principal import Principal
 from waystate.web.problems import parse_body
 
 B = TypeVar("B", bound=BaseModel)
 
-_CALLER = "waystate.caller"
-
-
-def let_in(request: Request, principal: Principal) -> None:
-    """Notes whom the door let in. In the scope itself: what servers call its state may be all requests' at once."""
-    request.scope[_CALLER] = principal
-
-
-async def caller_of(request: Request) -> Principal:
-    """The caller of an operation that takes a scope. Without a door before the route there is none, and no answer either."""
-    principal: Principal = request.scope[_CALLER]
-    return principal
-
-
-Caller = Annotated[Principal, Depends(caller_of)]
-"""For the signature of a route: the door stands before its router, so the checks come before anything of the route."""
-
 
 class Body(BaseModel):
-    """Read through the one boundary for JSON. What is mistyped or too much is refused by its name, and never repeated."""
+    """What is mistyped or too much is refused by its name; what was sent is never repeated."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
 

@@ -10,7 +10,8 @@ from waystate.clock import Clock, iso
 from waystate.db.pool import Database
 from waystate.ledger import store
 from waystate.principal import actor_of
-from waystate.web.requests import Body, Caller, read_body, takes
+from waystate.web.caller import Caller
+from waystate.web.requests import Body, read_body, takes
 from waystate.webhooks.replay import replay_many
 
 PREVIEW = 200

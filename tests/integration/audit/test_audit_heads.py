@@ -4,8 +4,8 @@ from structlog.testing import capture_logs
 
 from tests.world import Business, World
 from waystate.audit import store
-from waystate.audit.heads import log_heads
 from waystate.audit.model import Entry
+from waystate.audit.verification import log_heads
 from waystate.ids import PLATFORM
 from waystate.principal import OPERATOR
 from waystate.tenants.each_tenant import every_tenant

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from waystate.door.browser import check_browser
+from waystate.door.guard import check_browser
 from waystate.errors import Forbidden, Refused
 from waystate.ids import TenantId, new_id
 from waystate.people.sessions import clear_cookie, csrf_token, set_cookie
