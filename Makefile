@@ -18,8 +18,8 @@ run: $(READY) ## Start the demo: embedded database, simulated WhatsApp and Genes
 test: $(READY) ## All tests but the long ones, a process a core
 	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
-faults: $(READY) ## The long tests: kills, outages, full disks
-	@WAYSTATE_LONG=1 $(BIN)/python -m pytest -m "faults or mutants" tests/faults
+faults: $(READY) ## The long tests: kills, outages, full disks; PART=kills for one part of them
+	@WAYSTATE_LONG=1 FAULTS_PART=$(PART) $(BIN)/python -m pytest -m "faults or mutants" tests/faults
 
 lint: $(READY) ## Style, types and the layers
 	@$(BIN)/ruff check --quiet .

@@ -11,11 +11,12 @@ from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import Received, lane_of
+from waystate.ledger.model import Received
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.webhooks import WebhookPipeline
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
+from waystate.work.lanes import lane_of
 
 TENANTS = 500
 LANES = 64

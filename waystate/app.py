@@ -33,11 +33,9 @@ from waystate.egress import open_to_platforms
 from waystate.events.model import Event
 from waystate.framework import health_app, keyed_lane
 from waystate.ids import TenantId
-from waystate.ledger import store as ledger_store
 from waystate.pipelines.couriers import DeliveryWorker
 from waystate.pipelines.deliveries import Platforms
 from waystate.pipelines.intake import Intake
-from waystate.pipelines.lanes import DELIVERIES, LEDGER, PUBLISH, RELAY, LeaseKeeper
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.pipelines.publishing import PublishSink, PublishWorker
@@ -58,6 +56,8 @@ from waystate.web.health import HealthCheck
 from waystate.web.metrics import Metrics
 from waystate.web.problems import log_failure
 from waystate.web.webhook_port import webhook_lane
+from waystate.work import store as work_store
+from waystate.work.leases import DELIVERIES, LEDGER, PUBLISH, RELAY, LeaseKeeper
 
 logger = structlog.get_logger()
 
@@ -280,7 +280,7 @@ class Waystate:
         kinds = ["relay", "deliveries", *(["publish"] if self.broker is not None else [])]
         now = self.clock()
         async with self.db.work() as conn:
-            due = [each for kind in kinds for each in await ledger_store.due_work(conn, kind, now)]
+            due = [each for kind in kinds for each in await work_store.due_work(conn, kind, now)]
         oldest = min((each.oldest for each in due), default=now)
         return {
             "latency_ms": round(latency * 1000, 2),

@@ -103,6 +103,25 @@ async def test_a_body_signed_with_a_secret_set_a_moment_ago_is_taken(pair: Pair)
     assert (await pair.two.post_meta(hello("wamid.4"), app=rolled)).status_code == 200
 
 
+async def test_every_process_hears_of_a_change_when_it_is_committed(pair: Pair) -> None:
+    async def is_remembered(place: Installation) -> bool:
+        """Not for long: what is remembered for seconds is looked at for tenths."""
+        await place.app.directory.get_tenant(TENANT)
+        return place.app.directory.find_cached_tenant(TENANT) is not None
+
+    async def has_forgotten() -> bool:
+        return pair.two.app.directory.find_cached_tenant(TENANT) is None
+
+    await until(lambda: _hears(pair))
+    assert await is_remembered(pair.two)
+    await set_up(pair.one)
+    await until(has_forgotten, timeout=2)
+
+
+async def _hears(pair: Pair) -> bool:
+    return pair.two.app.sharing.feed.is_connected
+
+
 async def test_what_was_rejected_is_shown_with_what_it_lacks(pair: Pair) -> None:
     for n in range(3):
         await pair.one.post_meta(hello(f"wamid.{n}"))

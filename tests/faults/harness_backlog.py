@@ -13,13 +13,14 @@ from waystate.db.pool import Database
 from waystate.documents import JsonObject
 from waystate.ids import new_id
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import Received, lane_of
+from waystate.ledger.model import Received
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, make_customer, render_inbound
 from waystate.simulator.envelope import new_wamid, render_envelope
 from waystate.simulator.journal import Written
 from waystate.simulator.sentences import question
 from waystate.simulator.webhooks import hex_signature, render_meta_body
+from waystate.work.lanes import lane_of
 
 COPIES = 0.05
 """Share of bodies that arrive again: Meta delivers at least once."""

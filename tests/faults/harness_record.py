@@ -62,12 +62,9 @@ class Record:
         (folder / "record.json").write_text(json.dumps(asdict(self), indent=1, default=str))
 
 
-def render(records: list[Record], *, title: str, about: dict[str, Any]) -> str:
-    """The report, in Markdown."""
-    lines = [f"# {title}", "", *(f"- {name}: {value}" for name, value in about.items()), ""]
-    for record in records:
-        lines += _render_one(record)
-    return "\n".join(lines) + "\n"
+def render(records: list[Record]) -> str:
+    """Their sections of the report, in Markdown."""
+    return "\n".join(line for record in records for line in _render_one(record)) + "\n"
 
 
 def _render_one(record: Record) -> list[str]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID, uuid5
-from zlib import crc32
 
 from waystate.documents import JsonObject
 
@@ -70,11 +69,6 @@ class Settled:
     outcome: JsonObject
     lane: int | None = None
     epoch: int | None = None
-
-
-def lane_of(key: str | bytes, lanes: int) -> int:
-    """The lane of a number, an OAuth client or a tenant: the same in every process and after every restart."""
-    return crc32(key.encode() if isinstance(key, str) else key) % lanes
 
 
 def child_id(parent: UUID, number: str) -> UUID:

@@ -13,15 +13,15 @@ from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import AUTH_PAUSE, AttemptResult, Claimed, Outcome, Target
 from waystate.deliveries.rate import TokenBucket
 from waystate.ids import TenantId
-from waystate.ledger import store as ledger_store
-from waystate.pipelines.batch import with_retries
 from waystate.pipelines.deliveries import Platforms, Settlement, recover, send, settle_many
-from waystate.pipelines.lanes import DELIVERIES, LeaseKeeper
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.webhooks import Changed
-from waystate.pipelines.workers import SWEEP, Hint, Worker
 from waystate.tenants.model import TenantStatus
 from waystate.tenants.routing import Directory, TenantView
+from waystate.work import store as work_store
+from waystate.work.batch import with_retries
+from waystate.work.leases import DELIVERIES, LeaseKeeper
+from waystate.work.loops import SWEEP, Hint, Worker
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class DeliveryWorker(Worker):
 
     async def _due(self, kind: str) -> set[TenantId]:
         async with self.db.work() as conn:
-            return {due.tenant for due in await ledger_store.due_work(conn, kind, self.clock())}
+            return {due.tenant for due in await work_store.due_work(conn, kind, self.clock())}
 
     async def _taken_over(self, kind: str, lanes: Sequence[int]) -> None:
         if kind == DELIVERIES:

@@ -30,11 +30,11 @@ from waystate.pipelines.dead_letter_answers import (
 from waystate.pipelines.dead_letters import Result
 from waystate.pipelines.replaying import Outcome
 from waystate.pipelines.webhooks import Changed
-from waystate.pipelines.workers import Hint
 from waystate.principal import Principal, actor_of
 from waystate.tenants.routing import Directory
 from waystate.web.caller import Caller
 from waystate.web.requests import read_body, takes
+from waystate.work.loops import Hint
 
 Status = Literal["open", "replayed", "discarded"]
 _REFUSED: dict[int | str, dict[str, Any]] = {

@@ -19,11 +19,11 @@ from waystate.errors import BadRequest, Reason, Rejected, Unprocessable
 from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.ids import TenantId
-from waystate.pipelines.batch import in_halves, with_retries
 from waystate.pipelines.dead_letter_payloads import Item, PayloadUnusable, Problem, check_edit, parse_payload
 from waystate.pipelines.replaying import Outcome, run_items
 from waystate.principal import Actor
 from waystate.tenants.routing import TenantView
+from waystate.work.batch import in_halves, with_retries
 
 BATCH = 100
 """Dead letters a transaction: it holds its customers' conversations no longer than a batch of live traffic does."""

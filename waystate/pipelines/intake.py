@@ -6,8 +6,8 @@ from waystate.db.pool import Database
 from waystate.errors import Rejected, Retry, Unavailable
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import Received
-from waystate.pipelines.batch import Batcher
-from waystate.pipelines.workers import Hint
+from waystate.work.batch import Batcher
+from waystate.work.loops import Hint
 
 BATCH = 500
 

@@ -13,12 +13,12 @@ from waystate.documents import clean_text
 from waystate.errors import NotFound, Refused
 from waystate.ids import TenantId
 from waystate.pipelines import dataplane
-from waystate.pipelines.batch import Batcher
 from waystate.pipelines.dataplane import Found
 from waystate.pipelines.mappings import no_number, number_of, parse_identity, render_mapping
 from waystate.pipelines.shared_mappings import SharedMappings, conversation_key, known, open_key
-from waystate.pipelines.workers import Hint
 from waystate.tenants.routing import Directory, TenantView
+from waystate.work.batch import Batcher
+from waystate.work.loops import Hint
 
 BATCH = 500
 

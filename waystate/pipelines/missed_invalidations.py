@@ -12,9 +12,9 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.events.model import Event, MessageStatus
 from waystate.events.outbox import Stamped
+from waystate.events.sinks import SinkWorker, pass_on
 from waystate.ids import TenantId
-from waystate.pipelines.lanes import RELAY, LeaseKeeper
-from waystate.pipelines.workers import SinkWorker, pass_on
+from waystate.work.leases import RELAY, LeaseKeeper
 
 log = structlog.get_logger()
 

@@ -11,9 +11,10 @@ from waystate.db.pool import Database
 from waystate.errors import Retry
 from waystate.events.model import SCHEMA_VERSION
 from waystate.events.outbox import Stamped
+from waystate.events.sinks import SinkWorker, pass_on
 from waystate.ids import TenantId, time_of
-from waystate.pipelines.lanes import PUBLISH, LeaseKeeper
-from waystate.pipelines.workers import SWEEP, SinkWorker, pass_on
+from waystate.work.leases import PUBLISH, LeaseKeeper
+from waystate.work.loops import SWEEP
 
 log = structlog.get_logger()
 

@@ -15,11 +15,11 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import ConfigError, Retry
 from waystate.ids import new_id
-from waystate.ledger import store as ledger_store
-from waystate.pipelines.lanes import share_out
 from waystate.pipelines.queue_payloads import MODELS
 from waystate.pipelines.queues import QueuePipeline
 from waystate.pipelines.trials import try_apart
+from waystate.work import store as work_store
+from waystate.work.lanes import share_out
 
 log = structlog.get_logger()
 
@@ -111,7 +111,7 @@ class QueueConsumers:
             for pause in (self._meeting, 0.0):
                 async with self._db.work() as conn:
                     ttl = timedelta(seconds=2 * self._meeting)
-                    met = await ledger_store.meet_members(conn, holder, [QUEUES], now=now, ttl=ttl)
+                    met = await work_store.meet_members(conn, holder, [QUEUES], now=now, ttl=ttl)
                 await self._pause(pause)
         except Exception as error:
             log.warning("Queues are not shared at the start.", operation="consume", error=type(error).__name__)

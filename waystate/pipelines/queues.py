@@ -19,11 +19,9 @@ from waystate.errors import BadRequest, Reason, Rejected, Retry
 from waystate.events import outbox
 from waystate.events.model import Event, OutboundRefused
 from waystate.ids import PLATFORM, TenantId, new_id, parse_tenant_id
-from waystate.ledger import store as ledger_store
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.status import parse_status
 from waystate.pipelines import correlation, inbound, outbound, status
-from waystate.pipelines.batch import in_halves, with_retries
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.numbers import numbers_of
 from waystate.pipelines.queue_letters import TENANT_HEADER, Decoded, letter_of, origin_of, parked
@@ -31,6 +29,8 @@ from waystate.pipelines.queue_payloads import SendResult, parse_payload, read_bo
 from waystate.pipelines.status import Advanced, advance, advance_waiting
 from waystate.tenants.model import RouteKind
 from waystate.tenants.routing import Directory, TenantView
+from waystate.work import store as work_store
+from waystate.work.batch import in_halves, with_retries
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class QueuePipeline:
 
         async def take() -> int:
             async with self._db.work() as conn:
-                epochs = await ledger_store.acquire_leases(
+                epochs = await work_store.acquire_leases(
                     conn, str(new_id()), [key], now=self._clock(), ttl=timedelta(seconds=-1)
                 )
             return epochs[key]

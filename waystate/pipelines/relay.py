@@ -17,12 +17,12 @@ from waystate.errors import Rejected
 from waystate.events.model import Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId
-from waystate.ledger.model import lane_of
 from waystate.messages.model import Status, StatusReport
 from waystate.pipelines.dead_letter_payloads import letter_of_refused
 from waystate.pipelines.status import advance
 from waystate.tenants.model import GenesysIntegration, TenantSettings, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
+from waystate.work.lanes import lane_of
 
 DELIVERED = frozenset({"inbound.enriched", "outbound.processed", "outbound.refused", "message.status"})
 """Types of events that may call for a delivery."""

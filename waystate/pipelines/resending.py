@@ -13,11 +13,11 @@ from waystate.deliveries.model import Delivery, State, Target
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
 from waystate.ids import TenantId, new_id
-from waystate.ledger.model import lane_of
 from waystate.messages import store as message_store
 from waystate.pipelines.dead_letter_payloads import RefusedDelivery
 from waystate.pipelines.relay import integration_of, way_of
 from waystate.tenants.routing import TenantView
+from waystate.work.lanes import lane_of
 
 Sends = Mapping[UUID, bool | Rejected]
 """Key → whether it is sent again (False: it was sent, or is about to be), or why it cannot be."""

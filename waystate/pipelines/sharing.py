@@ -15,12 +15,12 @@ from waystate.cache.wires import PostgresWire, RedisWire
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.door.limits import Rates, RequestLimits
-from waystate.pipelines.hints import SharedHint
 from waystate.pipelines.invalidations import Invalidations
 from waystate.pipelines.shared_mappings import SharedMappings
 from waystate.tenants.routing import Directory
 from waystate.tenants.store import CHANGES
 from waystate.web.metrics import Metrics
+from waystate.work.loops import SharedHint
 
 CLOSE_TIMEOUT = 1.0
 """Seconds for the last messages to the others; what is lost then, their time to live makes good."""

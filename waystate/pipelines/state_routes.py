@@ -18,20 +18,20 @@ from waystate.messages.model import Correlation, Direction
 from waystate.messages.status import parse_status
 from waystate.operations import OPERATIONS
 from waystate.pipelines import correlation, dataplane, tracking
-from waystate.pipelines.batch import Batcher
 from waystate.pipelines.dataplane import Changed, StatusChange
 from waystate.pipelines.lookups import BATCH, LookUps
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.payloads import ChangeStatus, Correlate, TrackMessage
 from waystate.pipelines.shared_mappings import SharedMappings
 from waystate.pipelines.tracking import Tracked, Tracking
-from waystate.pipelines.workers import Hint
 from waystate.principal import Operation
 from waystate.tenants.routing import Directory
 from waystate.web.asgi import Request, Response, Route, json_response
 from waystate.web.facts import Facts, facts_of
 from waystate.web.metrics import Metrics
 from waystate.web.problems import parse_body
+from waystate.work.batch import Batcher
+from waystate.work.loops import Hint
 
 _GET_MAPPING = OPERATIONS["GET", "/state/mapping/{waId}"]
 _GET_CONVERSATION = OPERATIONS["GET", "/state/conversation/{conversationId}"]

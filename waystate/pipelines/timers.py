@@ -22,16 +22,17 @@ from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import KEPT_DAYS
 from waystate.messages import store as message_store
-from waystate.pipelines.batch import with_retries
 from waystate.pipelines.deliveries import give_up_unknown
 from waystate.pipelines.inbound import expired
 from waystate.pipelines.missing_deliveries import make_missing
 from waystate.pipelines.status import Advanced, advance
 from waystate.pipelines.webhooks import Changed
-from waystate.pipelines.workers import Hint
 from waystate.tenants.each_tenant import every_tenant
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
+from waystate.work import store as work_store
+from waystate.work.batch import with_retries
+from waystate.work.loops import Hint
 
 log = structlog.get_logger()
 
@@ -140,7 +141,7 @@ class Timers:
 
     async def drop_suspects(self) -> None:
         async with self._db.work() as conn:
-            await ledger_store.drop_suspects(conn, self._clock() - timedelta(days=KEPT_DAYS))
+            await work_store.drop_suspects(conn, self._clock() - timedelta(days=KEPT_DAYS))
 
     async def drop_idempotency_keys(self) -> None:
         """Those past their time count as gone already; this makes room."""
@@ -174,19 +175,19 @@ class Timers:
 
     async def _is_due(self, name: str, every: timedelta) -> bool:
         async with self._db.work() as conn:
-            return await ledger_store.tick(conn, name, now=self._clock(), every=every)
+            return await work_store.tick(conn, name, now=self._clock(), every=every)
 
     async def _due(self, kind: str) -> list[TenantId]:
         async with self._db.work() as conn:
-            return [due.tenant for due in await ledger_store.due_work(conn, kind, self._clock())]
+            return [due.tenant for due in await work_store.due_work(conn, kind, self._clock())]
 
     async def _read_gauges(self) -> None:
         try:
             now = self._clock()
             async with self._db.work() as conn:
                 pending = await ledger_store.count_pending(conn, now)
-                deliveries = await ledger_store.due_work(conn, "deliveries", now)
-                conversations = await ledger_store.due_work(conn, "open", now)
+                deliveries = await work_store.due_work(conn, "deliveries", now)
+                conversations = await work_store.due_work(conn, "open", now)
                 letters = await dead_letter_store.count_by_reason(conn)
         except Exception as error:
             log.warning("The gauges could not be read.", error=str(error))

@@ -16,15 +16,16 @@ from waystate.errors import Reason, Rejected
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow, Received, child_id, lane_of
+from waystate.ledger.model import LedgerRow, Received, child_id
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.pipelines import inbound, outbound, status
-from waystate.pipelines.batch import in_halves, with_retries
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.worked import TenantItems, Worked, letter_of, letter_of_unusable
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import RouteKind
 from waystate.tenants.routing import Directory, TenantView
+from waystate.work.batch import in_halves, with_retries
+from waystate.work.lanes import lane_of
 
 Changed = Callable[[TenantId, Sequence[Event]], None]
 """Told after each commit, so that the process's look-ups do not answer with what was."""

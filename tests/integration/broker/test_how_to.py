@@ -18,12 +18,12 @@ from waystate.broker.publisher import Publisher
 from waystate.broker.topology import QueueNames, topology_of
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.pipelines.lanes import LeaseKeeper
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.publishing import PublishSink, PublishWorker
 from waystate.pipelines.queue_consumers import QueueConsumers
 from waystate.pipelines.queues import QueuePipeline
 from waystate.web.metrics import Metrics
+from waystate.work.leases import LeaseKeeper
 
 HOW_TO = Path(__file__).parents[3] / "docs" / "how-to" / "connect-your-services.md"
 LINES = 10

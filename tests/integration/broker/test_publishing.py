@@ -15,9 +15,9 @@ from waystate.broker.publisher import Outgoing, Publisher
 from waystate.broker.topology import QueueNames
 from waystate.errors import Retry
 from waystate.events.model import AnyEvent
-from waystate.ledger import store as ledger_store
-from waystate.pipelines.lanes import LeaseKeeper
 from waystate.pipelines.publishing import SINK, PublishSink, PublishWorker
+from waystate.work import store as work_store
+from waystate.work.leases import LeaseKeeper
 
 
 async def cursor(world: World, business: Business) -> int:
@@ -111,7 +111,7 @@ async def test_the_worker_finds_what_no_hint_told_it(
         # What is on the exchange is not yet behind the cursor.
         for _ in range(500):
             async with world.db.work() as conn:
-                due = await ledger_store.due_work(conn, "publish", world.clock())
+                due = await work_store.due_work(conn, "publish", world.clock())
             if not due:
                 break
             await asyncio.sleep(0.01)

@@ -14,7 +14,7 @@ from waystate.cache.feed import Feed, Line, Wire
 from waystate.cache.wires import PostgresWire, RedisWire
 from waystate.db.pool import Database
 from waystate.ids import TenantId
-from waystate.pipelines.hints import SharedHint
+from waystate.work.loops import SharedHint
 
 
 class Process:

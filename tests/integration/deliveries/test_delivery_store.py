@@ -9,7 +9,7 @@ from tests.world import HOLD, LANES, Business, World, accepted, later, lost, ref
 from waystate.deliveries import store
 from waystate.deliveries.model import AttemptResult, Claimed, Delivery, Finished, State, Target, finish
 from waystate.ids import new_id
-from waystate.ledger.model import lane_of
+from waystate.work.lanes import lane_of
 
 TTL = timedelta(minutes=10)
 

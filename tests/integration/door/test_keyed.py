@@ -21,10 +21,10 @@ from waystate.door.limits import Rates, RequestLimits
 from waystate.ids import TenantId
 from waystate.keys import store as key_store
 from waystate.pipelines.timers import Timers
-from waystate.pipelines.workers import Hint
 from waystate.principal import Scope
 from waystate.vault.sealing import vault_of
 from waystate.web.metrics import Metrics
+from waystate.work.loops import Hint
 
 ACME, GLOBEX = TenantId("acme"), TenantId("globex")
 SCOPES = (Scope.STATE_WRITE, Scope.KEYS_WRITE, Scope.TENANT_WRITE)

@@ -12,6 +12,7 @@ from waystate.db.pool import Database
 from waystate.ids import new_id
 from waystate.ledger import store
 from waystate.ledger.model import LedgerRow, Received, Settled
+from waystate.work import store as work_store
 
 TTL = timedelta(seconds=15)
 LANE = [("ledger", 0)]
@@ -137,7 +138,7 @@ async def test_a_row_is_found_by_its_day_and_id(db: Database) -> None:
 
 async def acquire(db: Database, holder: str, *lanes: tuple[str, int], at: float = 0) -> dict[tuple[str, int], int]:
     async with db.work() as conn:
-        return await store.acquire_leases(conn, holder, lanes, now=START + timedelta(seconds=at), ttl=TTL)
+        return await work_store.acquire_leases(conn, holder, lanes, now=START + timedelta(seconds=at), ttl=TTL)
 
 
 async def test_a_held_lane_is_not_given_to_another_until_it_lapses(db: Database) -> None:
@@ -157,7 +158,7 @@ async def test_renewing_in_time_keeps_the_epoch_and_too_late_does_not(db: Databa
 async def test_a_released_lane_is_free_at_once_and_its_epoch_still_rises(db: Database) -> None:
     await acquire(db, "a", *LANE)
     async with db.work() as conn:
-        await store.release_leases(conn, "a", LANE, START)
+        await work_store.release_leases(conn, "a", LANE, START)
     assert await acquire(db, "b", *LANE) == {LANE[0]: 2}
 
 
@@ -170,7 +171,7 @@ async def test_ten_that_ask_at_once_share_the_lanes_without_overlap(db: Database
 async def test_a_timer_fires_once_however_many_ask(db: Database) -> None:
     async def tick(at: float) -> bool:
         async with db.work() as conn:
-            return await store.tick(conn, "expiry", now=START + timedelta(seconds=at), every=timedelta(minutes=5))
+            return await work_store.tick(conn, "expiry", now=START + timedelta(seconds=at), every=timedelta(minutes=5))
 
     assert sum(await asyncio.gather(*(tick(0) for _ in range(20)))) == 1
     assert sum(await asyncio.gather(*(tick(299) for _ in range(20)))) == 0
@@ -183,7 +184,7 @@ async def test_due_work_names_the_tenants_that_have_some(world: World, tenant: B
 
     async def due(kind: str, after: timedelta = timedelta(0)) -> dict[str, int]:
         async with world.db.work() as conn:
-            return {each.tenant: each.items for each in await store.due_work(conn, kind, START + after)}
+            return {each.tenant: each.items for each in await work_store.due_work(conn, kind, START + after)}
 
     for business in (tenant, other):
         await world.receive(business, business.message(), business.message())

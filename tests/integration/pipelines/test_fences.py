@@ -14,14 +14,15 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.model import Claimed, Outcome, Target
 from waystate.ids import new_id
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow, Received, lane_of
+from waystate.ledger.model import LedgerRow, Received
 from waystate.pipelines.couriers import LEASE_LOST, ORPHANS_EVERY, Courier, DeliveryWorker
 from waystate.pipelines.deliveries import Platforms, recover
-from waystate.pipelines.lanes import DELIVERIES, LEDGER, RELAY, LeaseKeeper
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.webhooks import WebhookPipeline
 from waystate.pipelines.workers import LedgerWorker
 from waystate.web.metrics import Metrics
+from waystate.work.lanes import lane_of
+from waystate.work.leases import DELIVERIES, LEDGER, RELAY, LeaseKeeper
 
 TTL = timedelta(seconds=5)
 

@@ -23,7 +23,6 @@ from waystate.errors import TooMany
 from waystate.events.model import ConversationCorrelated
 from waystate.messages.model import Correlation
 from waystate.pipelines import correlation
-from waystate.pipelines.lanes import RELAY, LeaseKeeper
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.pipelines.sharing import Sharing
@@ -31,6 +30,7 @@ from waystate.pipelines.state_routes import StateRoutes
 from waystate.pipelines.warm_up import WarmUp
 from waystate.web.asgi import Request
 from waystate.web.metrics import Metrics, parse_metrics
+from waystate.work.leases import RELAY, LeaseKeeper
 
 
 @pytest.fixture

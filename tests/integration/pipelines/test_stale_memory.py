@@ -1,6 +1,7 @@
 """What a process remembers of tenants is never the reason that something is lost: a second process has just changed it."""
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,25 +10,30 @@ import pytest
 
 from tests.bodies import change, envelope
 from tests.world import HOLD, LANES, Business, World, accepted
+from waystate.broker.consumer import Delivery as QueueMessage
+from waystate.broker.publisher import Outgoing
 from waystate.deliveries.model import ACCOUNT_MISSING, Target
 from waystate.events import outbox
 from waystate.events.relay import relay
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow, Received, lane_of
+from waystate.ledger.model import LedgerRow, Received
 from waystate.pipelines.couriers import DeliveryWorker
 from waystate.pipelines.deliveries import Platforms
-from waystate.pipelines.lanes import DELIVERIES, LeaseKeeper
 from waystate.pipelines.lookups import LookUps
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.missing_deliveries import CURSOR, make_missing
+from waystate.pipelines.queues import QueuePipeline
 from waystate.pipelines.relay import DeliverySink
 from waystate.pipelines.webhooks import WebhookPipeline
-from waystate.pipelines.workers import Hint, LedgerWorker
+from waystate.pipelines.workers import LedgerWorker
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, RouteKind, Tenant, TenantSettings, TenantStatus
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
+from waystate.work.lanes import lane_of
+from waystate.work.leases import DELIVERIES, LeaseKeeper
+from waystate.work.loops import Hint
 
 SECOND = "9001"
 
@@ -309,6 +315,25 @@ async def test_a_ledger_worker_judges_by_a_memory_younger_than_its_rows(world: W
     await append(world, second, "wamid.first")
     await worker.step(set(), sweep=True)
     assert await world.value(tenant, "SELECT count(*) FROM messages") == 1
+
+
+async def test_a_queues_message_on_a_number_that_was_added_a_moment_ago_is_worked(
+    world: World, tenant: Business, other: Other
+) -> None:
+    parked: list[Outgoing] = []
+
+    async def park(letters: Sequence[Outgoing]) -> None:
+        parked.extend(letters)
+
+    meter = Meter(Metrics(), world.clock)
+    pipeline = QueuePipeline(world.db, other.directory, meter, lambda *_: None, lambda _: None, park, world.clock)
+    assert await other.directory.routes_of(RouteKind.PHONE_NUMBER_ID, [SECOND]) == {}
+    await with_second_number(world, tenant)
+    body = {"wa_id": "491700000001", "wamid": "wamid.queued", "message_text": "Hello", "phone_number_id": SECOND}
+    body |= {"timestamp": world.clock.now.isoformat()}
+    await pipeline.work("inbound", [QueueMessage(queue="inbound", id="1", body=json.dumps(body).encode())])
+    assert parked == []
+    assert await world.value(tenant, "SELECT wamid FROM messages") == "wamid.queued"
 
 
 async def test_a_look_up_on_a_number_that_was_added_a_moment_ago_is_answered(

@@ -9,10 +9,10 @@ import pytest
 from tests.world import LANES, Business, World, accepted, lost
 from waystate.deliveries.model import Target
 from waystate.ids import TenantId
-from waystate.ledger import store as ledger_store
 from waystate.pipelines.timers import Timers
-from waystate.pipelines.workers import Hint
 from waystate.web.metrics import Metrics, parse_metrics
+from waystate.work import store as work_store
+from waystate.work.loops import Hint
 
 
 class Told:
@@ -121,7 +121,7 @@ async def test_counts_of_suspects_are_dropped_when_nothing_can_come_of_them_any_
     async def suspect(name: str) -> int:
         async with world.db.work() as conn:
             key = (f"suspect:{name}", 0)
-            return (await ledger_store.acquire_leases(conn, "h", [key], now=world.clock(), ttl=timedelta(seconds=-1)))[key]
+            return (await work_store.acquire_leases(conn, "h", [key], now=world.clock(), ttl=timedelta(seconds=-1)))[key]
 
     assert (await suspect("old"), await suspect("old")) == (1, 2)
     world.clock.forward(days=7)

@@ -17,10 +17,11 @@ from waystate.channels.whatsapp.parse import find_lane_key
 from waystate.deliveries.model import Target
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store
-from waystate.ledger.model import LedgerRow, Received, lane_of
+from waystate.ledger.model import LedgerRow, Received
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.webhooks import WebhookPipeline
 from waystate.web.metrics import Metrics
+from waystate.work.lanes import lane_of
 
 
 @pytest.fixture

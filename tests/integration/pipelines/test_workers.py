@@ -10,13 +10,15 @@ from tests.world import LANES, Business, World
 from waystate.errors import Reason
 from waystate.ids import new_id
 from waystate.ledger import store
-from waystate.ledger.model import IN_COMPANY, Received, lane_of
-from waystate.pipelines.lanes import LeaseKeeper
+from waystate.ledger.model import IN_COMPANY, Received
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.webhooks import MAX_ATTEMPTS, WebhookPipeline
-from waystate.pipelines.workers import MAX_FAILURES, Hint, LedgerWorker, RelayWorker
+from waystate.pipelines.workers import MAX_FAILURES, LedgerWorker, RelayWorker
 from waystate.vault.sealing import vault_of
 from waystate.web.metrics import Metrics
+from waystate.work.lanes import lane_of
+from waystate.work.leases import LeaseKeeper
+from waystate.work.loops import Hint
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from waystate.channels.genesys.signature import verify
 from waystate.clock import Clock
 from waystate.errors import Unauthorized
 from waystate.ids import TenantId, new_id
-from waystate.ledger.model import Received, lane_of
+from waystate.ledger.model import Received
 from waystate.tenants.model import GenesysIntegration
 from waystate.web.asgi import Request, Response, Route, json_response
 from waystate.web.metrics import Metrics
+from waystate.work.lanes import lane_of
 
 Append = Callable[[Received], Awaitable[None]]
 Found = tuple[TenantId, GenesysIntegration] | None

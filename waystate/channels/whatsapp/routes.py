@@ -11,10 +11,11 @@ from waystate.channels.whatsapp.signature import verify
 from waystate.clock import Clock
 from waystate.errors import Forbidden, Unauthorized
 from waystate.ids import new_id
-from waystate.ledger.model import Received, lane_of
+from waystate.ledger.model import Received
 from waystate.tenants.model import MetaApp
 from waystate.web.asgi import Request, Response, Route, json_response, text_response
 from waystate.web.metrics import Metrics
+from waystate.work.lanes import lane_of
 
 Append = Callable[[Received], Awaitable[None]]
 """Returns when the body is durable; raises `Unavailable` when it cannot be made so."""

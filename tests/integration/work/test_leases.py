@@ -8,8 +8,8 @@ import pytest
 
 from tests.world import World
 from waystate.ids import TenantId
-from waystate.ledger.model import lane_of
-from waystate.pipelines.lanes import DELIVERIES, LEDGER, RELAY, LeaseKeeper, Share, share_out
+from waystate.work.lanes import Share, lane_of, share_out
+from waystate.work.leases import DELIVERIES, LEDGER, RELAY, LeaseKeeper
 
 TTL = timedelta(seconds=15)
 LANES = 7

@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.world import World
-from waystate.ledger import store as ledger_store
-from waystate.pipelines.lanes import LEDGER, LeaseKeeper
-from waystate.pipelines.presence import Presence
+from waystate.work import store as work_store
+from waystate.work.leases import LEDGER, LeaseKeeper
+from waystate.work.process_lock import ProcessLock
 
 LANES = 4
 TTL = timedelta(hours=1)
 PROCESS = """
 import sys, time
 from pathlib import Path
-from waystate.pipelines.presence import Presence
-presence = Presence(Path(sys.argv[1]), "other:1")
+from waystate.work.process_lock import ProcessLock
+lock = ProcessLock(Path(sys.argv[1]), "other:1")
 print("here", flush=True)
 time.sleep(60)
 """
@@ -41,12 +41,12 @@ def keeper(world: World, folder: Path) -> LeaseKeeper:
 
 
 def test_who_lives_is_not_dead_and_who_was_killed_is(tmp_path: Path, other: "subprocess.Popen[bytes]") -> None:
-    me = Presence(tmp_path, "me:1")
+    me = ProcessLock(tmp_path, "me:1")
     assert me.find_dead() == []
     other.kill()
     other.wait()
     assert me.find_dead() == ["other:1"]
-    me.bury(["other:1"])
+    me.forget(["other:1"])
     assert me.find_dead() == []
     me.leave()
     assert list(tmp_path.iterdir()) == []
@@ -56,9 +56,9 @@ async def test_lanes_of_a_killed_process_are_taken_over_before_they_lapse(
     world: World, tmp_path: Path, other: "subprocess.Popen[bytes]"
 ) -> None:
     async with world.db.work() as conn:
-        await ledger_store.meet_members(conn, "other:1", [LEDGER], now=world.clock(), ttl=TTL)
+        await work_store.meet_members(conn, "other:1", [LEDGER], now=world.clock(), ttl=TTL)
         lanes = [(LEDGER, lane) for lane in range(LANES)]
-        before = await ledger_store.acquire_leases(conn, "other:1", lanes, now=world.clock(), ttl=TTL)
+        before = await work_store.acquire_leases(conn, "other:1", lanes, now=world.clock(), ttl=TTL)
     ours = keeper(world, tmp_path)
     await ours.renew()
     assert (await ours.free_the_dead(), ours.lanes(LEDGER)) == (False, [])

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-class Presence:
+class ProcessLock:
     """`holder` names the process in its leases. The file is locked before the others can see it under its name."""
 
     def __init__(self, folder: Path, holder: str) -> None:
@@ -31,7 +31,7 @@ class Presence:
             if path != self._path and not path.name.startswith(".") and _is_unlocked(path)
         )
 
-    def bury(self, holders: Iterable[str]) -> None:
+    def forget(self, holders: Iterable[str]) -> None:
         """Once their leases are given back."""
         for holder in holders:
             (self._folder / holder).unlink(missing_ok=True)

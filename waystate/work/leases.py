@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -16,9 +15,9 @@ import structlog
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.ids import TenantId, new_id
-from waystate.ledger import store as ledger_store
-from waystate.ledger.model import lane_of
-from waystate.pipelines.presence import Presence
+from waystate.work import store
+from waystate.work.lanes import lane_of, share_out
+from waystate.work.process_lock import ProcessLock
 
 log = structlog.get_logger()
 
@@ -38,31 +37,6 @@ Takeover = Callable[[str, Sequence[int]], Awaitable[None]]
 """Called with a kind and its lanes after they changed hands to us, before anything of them is worked."""
 Busy = Callable[[str], Collection[int]]
 """The lanes of a kind of which a worker has something in hand; asked before they are handed over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one member of a kind is to do about its lanes."""
-
-    keep: list[int]
-    surplus: list[int]
-    """Ours, and somebody else's as soon as nothing of them is in hand."""
-    take: list[int]
-    is_short: bool
-    """Others hold what is ours to have; they hand it over soon."""
-
-
-def share_out(lanes: int, members: Sequence[str], holder: str, holders: Mapping[int, str]) -> Share:
-    """An even share for each of the sorted `members`; `holders` is who holds which lane now."""
-    rank = members.index(holder)
-    size = lanes // len(members) + (rank < lanes % len(members))
-    ours = sorted(lane for lane, each in holders.items() if each == holder)
-    free = [lane for lane in range(lanes) if lane not in holders]
-    # Newcomers that come together begin at different places, so that they seldom ask for the same lane.
-    start = len(free) * rank // len(members)
-    missing = max(0, size - len(ours))
-    take = [*free[start:], *free[:start]][:missing]
-    return Share(ours[:size], ours[size:], take, is_short=len(take) < missing)
 
 
 class LeaseKeeper:
@@ -94,7 +68,7 @@ class LeaseKeeper:
         self._lapses_at: tuple[datetime, float] = (clock(), monotonic())
         self._taken_over: list[Takeover] = []
         self._busy: list[Busy] = []
-        self._presence = _present(processes, self.holder)
+        self._lock = _locked(processes, self.holder)
 
     def on_takeover(self, takeover: Takeover) -> None:
         self._taken_over.append(takeover)
@@ -136,11 +110,11 @@ class LeaseKeeper:
         """Keep what is ours, take what is missing to our share, hand over what is too much."""
         now, started = self._clock(), self._monotonic()
         async with self._db.work() as conn:
-            members = await ledger_store.meet_members(conn, self.holder, self.kinds, now=now, ttl=self._ttl)
-            holders = await ledger_store.list_leases(conn, self.kinds, now)
+            members = await store.meet_members(conn, self.holder, self.kinds, now=now, ttl=self._ttl)
+            holders = await store.list_leases(conn, self.kinds, now)
             shares = {kind: share_out(self._lanes, members[kind], self.holder, _of(kind, holders)) for kind in self.kinds}
             wanted = [(kind, lane) for kind, share in shares.items() for lane in [*share.keep, *share.surplus, *share.take]]
-            epochs = await ledger_store.acquire_leases(conn, self.holder, sorted(wanted), now=now, ttl=self._ttl)
+            epochs = await store.acquire_leases(conn, self.holder, sorted(wanted), now=now, ttl=self._ttl)
         slept = bool(self._epochs) and self.is_lapsed()
         await self._take_over(epochs)
         self._epochs = epochs
@@ -156,18 +130,18 @@ class LeaseKeeper:
         """So that the next holder begins at once; when nothing is in hand any more."""
         held, self._epochs, self._surplus = list(self._epochs), {}, set()
         async with self._db.work() as conn:
-            await ledger_store.leave_members(conn, self.holder, self.kinds)
-            await ledger_store.release_leases(conn, self.holder, held, self._clock())
-        if self._presence is not None:
-            self._presence.leave()
+            await store.leave_members(conn, self.holder, self.kinds)
+            await store.release_leases(conn, self.holder, held, self._clock())
+        if self._lock is not None:
+            self._lock.leave()
 
     async def free_the_dead(self) -> bool:
         """Give back what processes of this machine held when they died; whether there were any."""
-        if self._presence is None or not (dead := self._presence.find_dead()):
+        if self._lock is None or not (dead := self._lock.find_dead()):
             return False
         async with self._db.work() as conn:
-            await ledger_store.free_leases(conn, KINDS, dead, self._clock())
-        self._presence.bury(dead)
+            await store.free_leases(conn, KINDS, dead, self._clock())
+        self._lock.forget(dead)
         log.info("Leases of the dead are free", holders=dead)
         return True
 
@@ -200,7 +174,7 @@ class LeaseKeeper:
             del self._epochs[key]
             self._surplus.discard(key)
         async with self._db.work() as conn:
-            await ledger_store.release_leases(conn, self.holder, given, self._clock())
+            await store.release_leases(conn, self.holder, given, self._clock())
         log.info("Lanes handed over", lanes=len(given), holder=self.holder)
 
     def _is_busy(self, key: tuple[str, int]) -> bool:
@@ -216,11 +190,11 @@ class LeaseKeeper:
         return self._clock() >= moment or self._monotonic() >= reading
 
 
-def _present(folder: Path | None, holder: str) -> Presence | None:
+def _locked(folder: Path | None, holder: str) -> ProcessLock | None:
     if folder is None:
         return None
     try:
-        return Presence(folder, holder)
+        return ProcessLock(folder, holder)
     except OSError as error:
         log.warning("A process that dies here is noticed only when its leases lapse.", folder=str(folder), error=error.strerror)
         return None

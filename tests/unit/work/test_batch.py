@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waystate.errors import Reason, Rejected, Retry
-from waystate.pipelines.batch import Batcher, in_halves, with_retries
+from waystate.work.batch import Batcher, in_halves, with_retries
 
 
 class Poison(Exception):

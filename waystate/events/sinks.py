@@ -1,0 +1,106 @@
+"""Sinks of events: loops that take a tenant's new events on, side by side with other tenants' and each in its order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+import structlog
+
+from waystate.clock import Clock
+from waystate.db.pool import Database
+from waystate.events import outbox
+from waystate.events.outbox import Stamped
+from waystate.ids import TenantId
+from waystate.work import store as work_store
+from waystate.work.batch import with_retries
+from waystate.work.lanes import lane_of
+from waystate.work.leases import LeaseKeeper
+from waystate.work.loops import Worker
+
+log = structlog.get_logger()
+
+
+class SinkWorker(Worker):
+    """Takes new events to a sink: of the tenants whose lanes this process holds, side by side and each in its order.
+
+    `due` is the kind of due work that names the tenants which the sink is behind.
+    """
+
+    def __init__(self, db: Database, leases: LeaseKeeper, clock: Clock, *, kind: str, due: str, lanes: int, batch: int) -> None:
+        super().__init__()
+        self._db = db
+        self._leases = leases
+        self._clock = clock
+        self._kind = kind
+        self._due_kind = due
+        self._lanes = lanes
+        self._batch = batch
+        self._in_hand: set[int] = set()
+        leases.ask_before_release(self._busy)
+
+    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
+        if not self._leases.lanes(self._kind):
+            return False
+        tenants = hinted | (await self._due() if sweep else set())
+        # Another process's tenants are left to it: it sweeps, and is hinted at, as this one is.
+        ours = {tenant: epoch for tenant in tenants if (epoch := self._leases.find_epoch(self._kind, tenant)) is not None}
+        self._in_hand = {lane_of(tenant, self._lanes) for tenant in ours}
+        try:
+            results = await asyncio.gather(
+                *(self._relay(tenant, epoch) for tenant, epoch in ours.items()), return_exceptions=True
+            )
+        finally:
+            self._in_hand = set()
+        for tenant, result in zip(ours, results, strict=True):
+            if result is True:
+                self.hint.give(tenant)
+        await self._judge([result for result in results if isinstance(result, Exception)], len(results))
+        return False
+
+    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
+        """Take the tenant's next events to the sink; whether more are waiting."""
+        raise NotImplementedError
+
+    async def _judge(self, failed: Sequence[Exception], _: int) -> None:
+        """The others went on; a tenant whose events failed is found again by the next sweep."""
+        for error in failed:
+            log.error("A tenant's events could not be passed on.", operation=self.name, exc_info=error)
+
+    def _busy(self, kind: str) -> set[int]:
+        return self._in_hand if kind == self._kind else set()
+
+    async def _due(self) -> set[TenantId]:
+        async with self._db.work() as conn:
+            return {due.tenant for due in await work_store.due_work(conn, self._due_kind, self._clock())}
+
+
+async def pass_on(
+    db: Database,
+    tenant: TenantId,
+    sink: str,
+    act: Callable[[Sequence[Stamped]], Awaitable[None]],
+    *,
+    epoch: int,
+    batch: int,
+    types: Collection[str] | None = None,
+) -> bool:
+    """For a sink outside the database: act on the tenant's next events with no transaction open, then move its cursor.
+
+    Whether more are waiting. A death in between acts on the same events again; an error of `act` leaves the cursor.
+    """
+
+    async def read() -> outbox.Window:
+        async with db.tenant(tenant) as conn:
+            return await outbox.read_after(conn, tenant, sink, epoch=epoch, batch=batch, types=types)
+
+    window = await with_retries(read)
+    position = window.position
+    if position is None:
+        return False
+    await act(window.stamped)
+
+    async def move() -> None:
+        async with db.tenant(tenant) as conn:
+            await outbox.move_cursor(conn, tenant, sink, position, epoch=epoch)
+
+    await with_retries(move)
+    return window.is_full
