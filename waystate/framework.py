@@ -27,8 +27,8 @@ from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_
 from waystate.pipelines.operations import OPERATIONS
 from waystate.pipelines.v1_routes import v1_routes
 from waystate.sign_on.log_in import SignOn, SignOnAddress
-from waystate.sign_on.provider_routes import ProviderRoutes, identity_provider_routes
-from waystate.sign_on.routes import sign_on_routes
+from waystate.sign_on.routes import identity_provider_routes, sign_on_routes
+from waystate.sign_on.set_up import Providers
 from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.platform_routes import platform_routes
@@ -117,7 +117,7 @@ def _of_people(waystate: "Waystate") -> list[APIRouter]:
         login_routes(logins),
         me_routes(Myself(logins)),
         sign_on_routes(SignOn(db, vault, waystate.discovery, address, clock)),
-        identity_provider_routes(ProviderRoutes(db, vault, address, clock)),
+        identity_provider_routes(Providers(db, vault, address, clock)),
     ]
 
 

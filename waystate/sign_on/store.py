@@ -1,4 +1,4 @@
-"""ProvenIdentity providers in PostgreSQL, and the people who come through them.
+"""Identity providers in PostgreSQL, and the people who come through them.
 
 Whatever touches people runs in a transaction of role `waystate_work` with `app.tenant_id` set.
 """
