@@ -19,12 +19,12 @@ from benchmarks.options import Options
 from benchmarks.rig import Rig
 from benchmarks.server import Server
 from benchmarks.tenants import BENCH, make_customers, make_ready, make_tenant, wa_id
-from waystate.access import store as access_store
 from waystate.clock import utc_now
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.conversations import store as conversation_store
 from waystate.conversations.store import Wanted
 from waystate.db.pool import Connection, Database
+from waystate.keys import store as key_store
 
 CONNECTIONS = 32
 GOAL = Target(0.9)
@@ -179,7 +179,7 @@ async def _prepare(url: str) -> str:
     await make_tenant(db)
     await make_customers(db, CUSTOMERS)
     async with db.tenant(BENCH) as conn:
-        _, key = await access_store.create_key(conn, BENCH, "bench", utc_now())
+        _, key = await key_store.create_key(conn, BENCH, "bench", utc_now())
     await db.close()
     return key
 

@@ -13,7 +13,7 @@ from waystate.pipelines import dataplane, tracking
 from waystate.pipelines.tracking import Tracked, Tracking
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, Tenant, TenantSettings, WhatsAppAccount
-from waystate.vault import Vault, vault_of
+from waystate.vault.sealing import Vault, vault_of
 
 BENCH = TenantId("bench")
 NUMBER = "100000000000001"

@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import psycopg
 
-from waystate.access.tokens import parse_token
 from waystate.errors import WaystateError
 from waystate.ids import TenantId
-from waystate.sealed.model import COLUMNS, Cell
-from waystate.vault import Unsealable, vault_of
+from waystate.tokens import parse_token
+from waystate.vault.model import COLUMNS, Cell
+from waystate.vault.sealing import Unsealable, vault_of
 
 MASTER_KEYS = (bytes.fromhex("0f" * 32), bytes(range(32)))
 """Those that tests seal with: of the acceptance tests, and of `World`."""

@@ -6,7 +6,6 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from tests.world import LANES, Business, World
-from waystate.audit.model import Actor
 from waystate.dead_letters import store
 from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.errors import Reason
@@ -14,6 +13,7 @@ from waystate.ids import new_id
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.pipelines import dead_letters
 from waystate.pipelines.dead_letters import Result
+from waystate.principal import Actor
 
 ACTOR = Actor("key", new_id())
 as_json: TypeAdapter[Any] = TypeAdapter(InboundMessage | OutboundMessage | StatusReport)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from waystate.access.permissions import DATA_PLANE, NEVER_OF_A_KEY, OPERATIONS, ROLE_SCOPES, TRUSTED, Role, Scope, roles_of
+from waystate.operations import OPERATIONS
+from waystate.principal import DATA_PLANE, NEVER_OF_A_KEY, ROLE_SCOPES, TRUSTED, Role, Scope, roles_of
 
 PERMISSIONS = Path(__file__).parent.parent / "docs" / "reference" / "permissions.md"
 
@@ -11,7 +12,7 @@ _START = """\
 
 Every operation takes one scope. An API key has the scopes it was given, a person those of their role in the tenant, and nobody
 gives a key more than they hold. An operation that is not listed is answered to nobody. The table is
-`waystate/access/permissions.py`; this page is made from it.
+`waystate/operations.py`; this page is made from it.
 """
 
 

@@ -24,7 +24,7 @@ from waystate.pipelines.status import Advanced
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, TenantSettings, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
-from waystate.vault import Vault, vault_of
+from waystate.vault.sealing import Vault, vault_of
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 CUSTOMER = "491700000001"

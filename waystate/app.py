@@ -13,9 +13,6 @@ import structlog
 from fastapi import FastAPI
 
 from waystate import log
-from waystate.access.auth import Authenticator
-from waystate.access.guard import Guard
-from waystate.access.limits import Rates
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
 from waystate.broker.topology import queue_names
@@ -28,11 +25,13 @@ from waystate.config import Config, Role
 from waystate.db.checks import check_database
 from waystate.db.opening import make_partitions, open_database
 from waystate.db.pool import Database
+from waystate.door.auth import Authenticator
+from waystate.door.guard import Guard
+from waystate.door.keyed import Keyed
+from waystate.door.limits import Rates
 from waystate.egress import open_to_platforms
 from waystate.events.model import Event
 from waystate.framework import health_app, keyed_lane
-from waystate.idempotency.keyed import Keyed
-from waystate.identity_providers.discovery import Discovery
 from waystate.ids import TenantId
 from waystate.pipelines.couriers import DeliveryWorker
 from waystate.pipelines.deliveries import Platforms
@@ -48,10 +47,10 @@ from waystate.pipelines.timers import Timers
 from waystate.pipelines.warm_up import WarmUp
 from waystate.pipelines.webhooks import WebhookPipeline
 from waystate.pipelines.workers import LedgerWorker, RelayWorker
-from waystate.sealed.installation import load_installation_secret
-from waystate.sealed.keys_in_use import check_keys
+from waystate.sign_on.discovery import Discovery
 from waystate.tenants.routing import Directory
-from waystate.vault import Vault, derive_key, load_vault
+from waystate.vault.installation import check_keys, load_installation_secret
+from waystate.vault.sealing import Vault, derive_key, load_vault
 from waystate.web.asgi import Lane, Route
 from waystate.web.health import HealthCheck
 from waystate.web.metrics import Metrics

@@ -3,37 +3,37 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import Response
 
 from waystate import __version__
-from waystate.administration.audit_routes import audit_routes
-from waystate.administration.erasure import Eraser
-from waystate.administration.identity_provider_routes import ProviderRoutes, identity_provider_routes
-from waystate.administration.key_routes import KeyRoutes, key_routes
-from waystate.administration.login_limits import LoginLimits
-from waystate.administration.login_routes import login_routes
-from waystate.administration.logins import Logins
-from waystate.administration.me_routes import me_routes
-from waystate.administration.members import Members
-from waystate.administration.myself import Myself
-from waystate.administration.people_routes import people_routes
-from waystate.administration.platform_routes import platform_routes
-from waystate.administration.sign_on import SignOn, SignOnAddress
-from waystate.administration.sign_on_routes import sign_on_routes
-from waystate.administration.tenant_routes import tenant_routes
-from waystate.administration.tenants import Tenants
-from waystate.administration.webhook_routes import webhook_routes
+from waystate.audit.routes import audit_routes
+from waystate.channels.check_routes import check_routes
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
-from waystate.idempotency.keyed import Keyed, Records
+from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
+from waystate.keys.routes import KeyRoutes, key_routes
+from waystate.people.login_limits import LoginLimits
+from waystate.people.login_routes import login_routes
+from waystate.people.logins import Logins
+from waystate.people.me_routes import me_routes
+from waystate.people.members import Members
+from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
+from waystate.people.routes import people_routes
 from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_routes
 from waystate.pipelines.operations import OPERATIONS
 from waystate.pipelines.v1_routes import v1_routes
-from waystate.vault import derive_key
+from waystate.sign_on.log_in import SignOn, SignOnAddress
+from waystate.sign_on.routes import identity_provider_routes, sign_on_routes
+from waystate.sign_on.set_up import Providers
+from waystate.tenants.change import Tenants
+from waystate.tenants.erasure.erase import Eraser
+from waystate.tenants.platform_routes import platform_routes
+from waystate.tenants.routes import tenant_routes
+from waystate.vault.sealing import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
 from waystate.web.health import HealthCheck, health_routes
@@ -41,6 +41,7 @@ from waystate.web.metrics import MEDIA_TYPE, Metrics
 from waystate.web.openapi import document_lane, install_docs
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
+from waystate.webhooks.routes import webhook_routes
 
 if TYPE_CHECKING:
     from waystate.app import Waystate
@@ -70,8 +71,10 @@ def keyed_lane(waystate: "Waystate", routes: Sequence[Route]) -> Keyed:
 
 def framework_of(waystate: "Waystate") -> FastAPI:
     app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
+    # The door's checks come before everything of a route: its other dependencies, its parameters, its body.
+    door = [Depends(waystate.guard)]
     for router in (*_of_messages(waystate), *_of_access(waystate), *_of_people(waystate), *_of_tenants(waystate)):
-        app.include_router(router)
+        app.include_router(router, dependencies=door)
     _add_health(app, waystate.checks, waystate.metrics, waystate.clock)
     document_lane(app, OPERATIONS)
     install_docs(app)
@@ -89,21 +92,20 @@ def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock
 
 
 def _of_messages(waystate: "Waystate") -> list[APIRouter]:
-    db, directory, guard, clock = waystate.db, waystate.directory, waystate.guard, waystate.clock
+    db, directory, clock = waystate.db, waystate.directory, waystate.clock
     letters = DeadLetterRoutes(db, directory, waystate.relay.hint, waystate.changed, clock, lanes=waystate.lanes)
-    return [v1_routes(db, directory, guard, clock), dead_letter_routes(letters, guard)]
+    return [v1_routes(db, directory, clock), dead_letter_routes(letters)]
 
 
 def _of_access(waystate: "Waystate") -> list[APIRouter]:
-    db, guard, clock = waystate.db, waystate.guard, waystate.clock
-    return [key_routes(KeyRoutes(db, waystate.authenticator.forget, clock), guard), audit_routes(db, guard)]
+    db, clock = waystate.db, waystate.clock
+    return [key_routes(KeyRoutes(db, waystate.authenticator.forget, clock)), audit_routes(db)]
 
 
 def _of_people(waystate: "Waystate") -> list[APIRouter]:
-    db, vault, guard, clock, forget = (
+    db, vault, clock, forget = (
         waystate.db,
         waystate.vault,
-        waystate.guard,
         waystate.clock,
         waystate.authenticator.forget,
     )
@@ -111,11 +113,11 @@ def _of_people(waystate: "Waystate") -> list[APIRouter]:
     logins = Logins(db, vault, Passwords(), limits, clock, forget)
     address = SignOnAddress(waystate.config.public_url)
     return [
-        people_routes(Members(db, clock, forget), guard),
-        login_routes(logins, guard),
-        me_routes(Myself(logins), guard),
+        people_routes(Members(db, clock, forget)),
+        login_routes(logins),
+        me_routes(Myself(logins)),
         sign_on_routes(SignOn(db, vault, waystate.discovery, address, clock)),
-        identity_provider_routes(ProviderRoutes(db, vault, address, clock), guard),
+        identity_provider_routes(Providers(db, vault, address, clock)),
     ]
 
 
@@ -127,9 +129,10 @@ def _of_tenants(waystate: "Waystate") -> list[APIRouter]:
     graph, genesys = GraphClient(waystate.http), GenesysClient(waystate.http)
     tenants = Tenants(waystate.db, waystate.vault, waystate.clock, changed)
     return [
-        tenant_routes(tenants, waystate.guard, graph, genesys, graph_api_url=waystate.config.graph_api_url),
-        platform_routes(tenants, Eraser(waystate.db, waystate.clock), waystate.guard),
-        webhook_routes(waystate.db, waystate.guard, waystate.clock),
+        tenant_routes(tenants, graph_api_url=waystate.config.graph_api_url),
+        check_routes(tenants, graph, genesys),
+        platform_routes(tenants, Eraser(waystate.db, waystate.clock)),
+        webhook_routes(waystate.db, waystate.clock),
     ]
 
 

@@ -4,22 +4,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from waystate import json
-from waystate.audit.model import OPERATOR
+from waystate import documents
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import MAX_BULK, Filter
+from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Refused, WaystateError
 from waystate.ids import TenantId, parse_tenant_id
-from waystate.json import JsonObject
 from waystate.operator import operate
 from waystate.pipelines import dead_letters
 from waystate.pipelines.dead_letter_answers import render_letter
 from waystate.pipelines.dead_letters import Result
+from waystate.principal import OPERATOR
 from waystate.tenants.routing import Directory
-from waystate.vault import load_vault
+from waystate.vault.sealing import load_vault
 
 R = TypeVar("R")
 
@@ -94,8 +94,8 @@ def discard_letters(tenant: str, chosen: Sequence[UUID] | Filter, note: str | No
 
 def read_payload(document: bytes) -> JsonObject:
     try:
-        payload = json.parse(document)
-    except json.Unreadable as error:
+        payload = documents.parse(document)
+    except documents.Unreadable as error:
         raise BadRequest("payload_unreadable", f"The payload is {error}.") from None
     if not isinstance(payload, dict):
         raise BadRequest("payload_unreadable", "The payload is no JSON object.")
@@ -104,7 +104,7 @@ def read_payload(document: bytes) -> JsonObject:
 
 def with_values(payload: JsonObject, values: Sequence[str]) -> JsonObject:
     """`path=value`: the path with dots and list indexes, the value as JSON, or as text where it is none."""
-    edited: JsonObject = json.clean(payload)
+    edited: JsonObject = documents.clean(payload)
     for each in values:
         path, is_given, value = each.partition("=")
         if not is_given or not path:
@@ -128,9 +128,9 @@ def _index(place: Any, name: str, path: str) -> int:
 
 def _value(text: str) -> Any:
     try:
-        return json.parse(text.encode())
-    except json.Unreadable:
-        return json.clean_text(text)
+        return documents.parse(text.encode())
+    except documents.Unreadable:
+        return documents.clean_text(text)
 
 
 async def _in_steps(

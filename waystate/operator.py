@@ -8,21 +8,21 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from waystate.administration.tenants import Account, Tenants
-from waystate.administration.webhook_replays import replay_many
-from waystate.audit.model import OPERATOR
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.opening import started_url, with_database
 from waystate.db.pool import Database
+from waystate.documents import JsonObject
 from waystate.errors import BadRequest
 from waystate.ids import new_id, parse_tenant_id
-from waystate.json import JsonObject
 from waystate.ledger import store as ledger_store
 from waystate.pipelines.trace import trace as trace_message
+from waystate.principal import OPERATOR
 from waystate.tenants import store as tenant_store
+from waystate.tenants.change import Account, Tenants
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
-from waystate.vault import load_vault
+from waystate.vault.sealing import load_vault
+from waystate.webhooks.replay import replay_many
 
 R = TypeVar("R")
 

@@ -7,7 +7,7 @@ from waystate.db import migrate as migrations
 from waystate.db.checks import check_database, is_current
 from waystate.db.opening import database_url, make_partitions, started_url, with_database
 from waystate.db.pool import Database
-from waystate.vault import load_or_create_master_key
+from waystate.vault.sealing import load_or_create_master_key
 
 
 def prepare() -> None:

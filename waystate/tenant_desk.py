@@ -3,30 +3,23 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from waystate.administration.checks import Checked, check_many
-from waystate.administration.erasure import Eraser, Told
-from waystate.administration.tenant_answers import (
-    NewTenant,
-    PlatformTenantChange,
-    built,
-    render_account,
-    render_integration,
-    render_tenant,
-)
-from waystate.administration.tenants import Tenants
-from waystate.audit.model import OPERATOR
+from waystate.channels.checks import Checked, check_many
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.failures import is_transient
 from waystate.db.pool import Database
+from waystate.documents import JsonObject
 from waystate.egress import open_to_platforms
 from waystate.errors import BadRequest, Refused, Unavailable
 from waystate.ids import PLATFORM, parse_tenant_id
-from waystate.json import JsonObject
 from waystate.operator import operate
-from waystate.vault import load_vault
+from waystate.principal import OPERATOR
+from waystate.tenants.bodies import NewTenant, PlatformTenantChange, built, render_account, render_integration, render_tenant
+from waystate.tenants.change import Tenants
+from waystate.tenants.erasure.erase import Eraser, Told
+from waystate.vault.sealing import load_vault
 
 R = TypeVar("R")
 

@@ -16,7 +16,7 @@ from waystate.pipelines.metering import Meter
 from waystate.pipelines.queues import QueuePipeline
 from waystate.pipelines.trials import OUTAGE, parse_trial
 from waystate.tenants.routing import Directory
-from waystate.vault import load_vault
+from waystate.vault.sealing import load_vault
 from waystate.web.metrics import Metrics
 
 

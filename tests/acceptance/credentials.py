@@ -4,10 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from tests.acceptance.installation import Installation
-from waystate.access import store
-from waystate.access.permissions import Role, Scope
 from waystate.clock import utc_now
 from waystate.ids import TenantId, new_id
+from waystate.keys import store
+from waystate.people import store as people_store
+from waystate.principal import Role, Scope
 
 
 async def key_with(place: Installation, tenant: TenantId, *scopes: Scope, **options: Any) -> str:
@@ -31,7 +32,7 @@ async def session_of(place: Installation, tenant: TenantId, role: Role, *, name:
         await conn.execute(
             "INSERT INTO memberships (tenant_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)", tenant, user, role, now
         )
-        _, token = await store.create_session(conn, tenant, user, now)
+        _, token = await people_store.create_session(conn, tenant, user, now)
     return user, token
 
 

@@ -16,9 +16,10 @@ from tests.acceptance.calls import Document, operations_of
 from tests.acceptance.installation import TENANT, customer_message, envelope, installed
 from tests.acceptance.outsiders import OF_A_KEY, key_caller, session_caller
 from tests.acceptance.served import free_port, served
-from waystate.access.permissions import OPERATIONS, Role, Scope
-from waystate.access.sessions import COOKIE
 from waystate.ids import PLATFORM
+from waystate.operations import OPERATIONS
+from waystate.principal import Role, Scope
+from waystate.tokens import COOKIE
 
 CHECKS = (
     "not_a_server_error",

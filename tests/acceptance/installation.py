@@ -23,7 +23,7 @@ from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.webhooks import base64_signature, hex_signature
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, GenesysLimits, MetaApp, Tenant, TenantSettings, WhatsAppAccount
-from waystate.vault import load_vault, vault_of
+from waystate.vault.sealing import load_vault, vault_of
 from waystate.web.asgi import Lane, Scope, Send
 from waystate.web.bodies import Receive
 

@@ -11,12 +11,14 @@ import httpx2
 
 from tests.acceptance.calls import PLACES, Call, Document, Ids, call_of, missing_ids, names_of, operations_of
 from tests.acceptance.installation import Installation
-from waystate.access import store as access_store
-from waystate.access.permissions import NEVER_OF_A_KEY, OPERATIONS, ROLE_SCOPES, Role, Scope
-from waystate.access.sessions import COOKIE, csrf_token
-from waystate.access.tokens import parse_token
 from waystate.clock import utc_now
 from waystate.ids import PLATFORM, TenantId, new_id
+from waystate.keys import store as key_store
+from waystate.operations import OPERATIONS
+from waystate.people import store as people_store
+from waystate.people.sessions import csrf_token
+from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Role, Scope
+from waystate.tokens import COOKIE, parse_token
 
 OF_A_KEY = frozenset(Scope) - NEVER_OF_A_KEY - {Scope.PLATFORM}
 OPEN_TO_ALL = ("/webhooks/", "/health", "/metrics", "/docs", "/openapi.json", "/v1/auth/")
@@ -83,7 +85,7 @@ async def gather(place: Installation, own: TenantId, foreign: TenantId) -> Outsi
 
 async def key_caller(place: Installation, tenant: TenantId, name: str, scopes: Collection[Scope]) -> Caller:
     async with place.app.db.tenant(tenant) as conn:
-        _, plaintext = await access_store.create_key(conn, tenant, name, utc_now(), scopes=scopes)
+        _, plaintext = await key_store.create_key(conn, tenant, name, utc_now(), scopes=scopes)
     return Caller(name, {"authorization": f"Bearer {plaintext}"}, frozenset(scopes))
 
 
@@ -93,7 +95,7 @@ async def session_caller(place: Installation, tenant: TenantId, role: Role) -> C
     name = f"the {role} {str(user_id)[-6:]} of {tenant}"
     await add_person(place, tenant, role, user_id, name)
     async with place.app.db.work(tenant_id=tenant) as conn:
-        _, token = await access_store.create_session(conn, tenant, user_id, now)
+        _, token = await people_store.create_session(conn, tenant, user_id, now)
     headers = {"cookie": f"{COOKIE}={token}", "x-csrf-token": csrf_token(parse_token(token).hash)}
     return Caller(name, headers, ROLE_SCOPES[role])
 

@@ -9,8 +9,8 @@ import httpx2
 
 from tests.acceptance.installation import Installation
 from tests.servers.identity_provider import CLIENT, SECRET, Provider
-from waystate.access import store as access_store
 from waystate.ids import TenantId, new_id
+from waystate.people import store as people_store
 
 BODY = {"client_id": CLIENT, "client_secret": SECRET}
 SETTINGS = "/v1/tenant/identity-provider"
@@ -82,7 +82,7 @@ async def add_person(
 async def bearer_of(place: Installation, tenant: str, user_id: UUID) -> dict[str, str]:
     tenant_id = TenantId(tenant)
     async with place.app.db.work(tenant_id=tenant_id) as conn:
-        _, token = await access_store.create_session(conn, tenant_id, user_id, place.app.clock())
+        _, token = await people_store.create_session(conn, tenant_id, user_id, place.app.clock())
     return {"authorization": f"Bearer {token}"}
 
 

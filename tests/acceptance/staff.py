@@ -6,11 +6,11 @@ from typing import Any
 import httpx2
 
 from tests.acceptance.installation import Installation
-from waystate.access.permissions import Role
-from waystate.administration.members import Invited, Members
 from waystate.clock import utc_now
 from waystate.ids import TenantId
+from waystate.people.members import Invited, Members
 from waystate.people.model import BY_OPERATOR
+from waystate.principal import Role
 
 PASSWORD = "correct horse battery staple"
 

@@ -9,8 +9,8 @@ import pytest
 from tests.acceptance.credentials import bearing, session_of
 from tests.acceptance.installation import TENANT, Installation, envelope, installed
 from tests.databases import Databases
-from waystate.access.permissions import Role
 from waystate.ids import PLATFORM, TenantId
+from waystate.principal import Role
 
 OTHER = TenantId("globex")
 

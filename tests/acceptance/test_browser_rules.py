@@ -9,11 +9,11 @@ import pytest
 from tests.acceptance.installation import TENANT, Installation, installed
 from tests.acceptance.signing_on import add_person
 from tests.databases import Databases
-from waystate.access import store as access_store
-from waystate.access.sessions import COOKIE, csrf_token
-from waystate.access.tokens import parse_token
 from waystate.config import load_config
 from waystate.errors import ConfigError
+from waystate.people import store as people_store
+from waystate.people.sessions import csrf_token
+from waystate.tokens import COOKIE, parse_token
 
 LISTED, OTHER = "https://console.example.com", "http://localhost:5173"
 FOREIGN = ("https://evil.example", "null", "https://console.example.com.evil.example", "http://console.example.com", "*")
@@ -43,7 +43,7 @@ async def alone(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
 async def session(place: Installation) -> str:
     user_id = await add_person(place, "ada@example.com", (TENANT, "admin"))
     async with place.app.db.work(tenant_id=TENANT) as conn:
-        _, token = await access_store.create_session(conn, TENANT, user_id, place.app.clock())
+        _, token = await people_store.create_session(conn, TENANT, user_id, place.app.clock())
     return token
 
 

@@ -22,8 +22,8 @@ from tests.acceptance.installation import (
 )
 from tests.acceptance.test_anything import mutated
 from tests.databases import Databases
-from waystate.access import store as access_store
 from waystate.clock import utc_now
+from waystate.keys import store as key_store
 from waystate.web.metrics import parse_metrics
 
 PHONE = "15550100001"
@@ -35,7 +35,7 @@ async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
     with databases.fresh() as url:
         async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), agent_reply_share=0.0) as installation:
             async with installation.app.db.tenant(TENANT) as conn:
-                _, key = await access_store.create_key(conn, TENANT, "acceptance", utc_now())
+                _, key = await key_store.create_key(conn, TENANT, "acceptance", utc_now())
             installation.http.headers["x-api-key"] = key
             yield installation
 

@@ -25,12 +25,12 @@ from tests.acceptance.outsiders import (
 from tests.databases import Databases
 from tests.integration.db_catalogue.catalogue import tenant_tables
 from tests.integration.db_catalogue.filling import fingerprint
-from waystate.access.guard import Guard
-from waystate.access.model import Principal
-from waystate.access.permissions import OPERATIONS, Operation, Role, Scope
+from waystate.door.guard import Guard
 from waystate.errors import Forbidden, NotFound
 from waystate.framework import framework_of
 from waystate.ids import TenantId
+from waystate.operations import OPERATIONS
+from waystate.principal import Operation, Principal, Role, Scope
 
 A, B, C = TenantId("tenant-a"), TenantId("tenant-b"), TenantId("tenant-c")
 SUSPEND = ("POST", "/v1/platform/tenants/{tenant_id}/suspend")

@@ -9,10 +9,10 @@ import pytest
 from tests.acceptance.idempotent import check, hammer, message
 from tests.acceptance.installation import TENANT, Installation, installed
 from tests.databases import Databases
-from waystate.access import store as access_store
 from waystate.clock import utc_now
-from waystate.idempotency.keyed import Claim
+from waystate.door.keyed import Claim
 from waystate.ids import TenantId
+from waystate.keys import store as key_store
 
 KEYS, TIMES = 50, 20
 KNOWN = {"x-tenant-id": TENANT}
@@ -66,7 +66,7 @@ async def test_the_frameworks_operations_take_keys_too(places: list[Installation
 
 async def place_key(place: Installation) -> str:
     async with place.app.db.tenant(TENANT) as conn:
-        return (await access_store.create_key(conn, TENANT, "acceptance", utc_now()))[1]
+        return (await key_store.create_key(conn, TENANT, "acceptance", utc_now()))[1]
 
 
 async def test_requests_with_keys_are_counted_with_the_others(places: list[Installation]) -> None:

@@ -8,11 +8,11 @@ import pytest
 from tests.acceptance.installation import VAULT, Installation, installed
 from tests.acceptance.signing_on import BODY, SETTINGS, add_person, bearer_of, owner_of
 from tests.databases import Databases
-from waystate.access import store as access_store
-from waystate.access.permissions import NEVER_OF_A_KEY, Scope
 from waystate.ids import TenantId
+from waystate.keys import store as key_store
+from waystate.principal import NEVER_OF_A_KEY, Scope
 from waystate.tenants.model import Tenant
-from waystate.vault import Unsealable, aad
+from waystate.vault.sealing import Unsealable, aad
 
 A, B = "acme", "globex"
 ISSUER = "https://idp.example.com/realms/acme/"
@@ -69,7 +69,7 @@ async def test_nobody_but_an_owner_sets_it(place: Installation, role: str, reads
 async def test_no_key_sets_it_whatever_its_scopes(place: Installation) -> None:
     async with place.app.db.tenant(TenantId(A)) as conn:
         scopes = frozenset(Scope) - NEVER_OF_A_KEY - {Scope.PLATFORM}
-        _, key = await access_store.create_key(conn, TenantId(A), "all", place.app.clock(), scopes=scopes)
+        _, key = await key_store.create_key(conn, TenantId(A), "all", place.app.clock(), scopes=scopes)
     answer = await place.http.put(SETTINGS, json=GOOD, headers={"x-api-key": key})
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
     assert (await place.http.put(SETTINGS, json=GOOD)).status_code == 401

@@ -11,9 +11,9 @@ import pytest
 from tests.acceptance.credentials import bearing, key_with, session_of
 from tests.acceptance.installation import TENANT, Installation, installed
 from tests.databases import Databases
-from waystate.access.permissions import DATA_PLANE, NEVER_OF_A_KEY, ROLE_SCOPES, Role, Scope
 from waystate.clock import iso, utc_now
 from waystate.ids import PLATFORM, TenantId
+from waystate.principal import DATA_PLANE, NEVER_OF_A_KEY, ROLE_SCOPES, Role, Scope
 
 OTHER = TenantId("globex")
 HOUR = timedelta(hours=1)

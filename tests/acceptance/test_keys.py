@@ -11,10 +11,10 @@ import pytest
 
 from tests.acceptance.installation import Installation, customer_message, envelope, installed, until
 from tests.databases import Databases
-from waystate.access import store as access_store
-from waystate.access.model import ApiKey
 from waystate.clock import utc_now
 from waystate.ids import TenantId
+from waystate.keys import store as key_store
+from waystate.keys.model import ApiKey
 
 A, B = TenantId("tenant-a"), TenantId("tenant-b")
 PHONE = "15550100001"
@@ -37,7 +37,7 @@ class Tenants:
 
 async def make_key(place: Installation, tenant: TenantId, **options: Any) -> tuple[ApiKey, str]:
     async with place.app.db.tenant(tenant) as conn:
-        return await access_store.create_key(conn, tenant, "acceptance", utc_now(), **options)
+        return await key_store.create_key(conn, tenant, "acceptance", utc_now(), **options)
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +149,8 @@ async def test_nobody_comes_in_without_a_good_key(tenants: Tenants, method: str,
     changed = good[:-1] + ("0" if good[-1] != "0" else "1")
     _, revoked = await make_key(tenants.place, B)
     async with tenants.place.app.db.tenant(B) as conn:
-        listed = await access_store.list_keys(conn, B)
-        await access_store.revoke_key(conn, B, listed[0].id, utc_now())
+        listed = await key_store.list_keys(conn, B)
+        await key_store.revoke_key(conn, B, listed[0].id, utc_now())
     for key in (None, "", "wsk.tenant-b.x.y", changed, revoked, good.upper(), good.replace("tenant-b", "tenant-a")):
         answer = await tenants.call(method, path, key, body)
         assert answer.status_code == 401, (key, answer.text)
@@ -178,7 +178,7 @@ async def test_revoked_and_expired_keys_stop_working_within_seconds(tenants: Ten
     assert (await tenants.call("GET", path, plaintext)).status_code == 200
     assert (await tenants.call("GET", path, short)).status_code == 200
     async with tenants.place.app.db.tenant(A) as conn:
-        await access_store.revoke_key(conn, A, key.id, utc_now())
+        await key_store.revoke_key(conn, A, key.id, utc_now())
 
     async def are_refused() -> bool:
         return {(await tenants.call("GET", path, each)).status_code for each in (plaintext, short)} == {401}

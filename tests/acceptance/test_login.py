@@ -10,8 +10,8 @@ import pytest
 from tests.acceptance.installation import Installation, installed
 from tests.acceptance.staff import PASSWORD, Person, employ, invite, log_in, request, send
 from tests.databases import Databases
-from waystate.access.permissions import Role
 from waystate.ids import PLATFORM
+from waystate.principal import Role
 
 A = "tenant-a"
 _people = count()

@@ -33,15 +33,16 @@ from tests.acceptance.installation import (
 )
 from tests.acceptance.served import free_port, served
 from tests.issued import forms_of, issue, leaks
-from waystate.access import store as access_store
-from waystate.access.sessions import COOKIE
 from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.ids import new_id
+from waystate.keys import store as key_store
+from waystate.people import store as people_store
 from waystate.simulator.webhooks import base64_signature, hex_signature
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, Tenant
-from waystate.vault import vault_of
+from waystate.tokens import COOKIE
+from waystate.vault.sealing import vault_of
 
 CUSTOMER = "15550100001"
 
@@ -143,9 +144,9 @@ async def set_up(url: str, far: str, known: Secrets) -> None:
     async with db.work(tenant_id=TENANT) as conn:
         (made,) = await store.upsert_integrations(conn, vault, TENANT, [integration])
         await store.upsert_accounts(conn, vault, TENANT, [account.model_copy(update={"genesys_integration_id": made.id})])
-        _, known.key = await access_store.create_key(conn, TENANT, "a key", now)
-        gone, known.revoked = await access_store.create_key(conn, TENANT, "gone", now, now + timedelta(days=1))
-        await access_store.revoke_key(conn, TENANT, gone.id, now)
+        _, known.key = await key_store.create_key(conn, TENANT, "a key", now)
+        gone, known.revoked = await key_store.create_key(conn, TENANT, "gone", now, now + timedelta(days=1))
+        await key_store.revoke_key(conn, TENANT, gone.id, now)
         person = new_id()
         await conn.execute(
             "INSERT INTO users (id, email, name, status, created_at) VALUES ($1, 'ada@example.org', 'Ada', 'active', $2)",
@@ -154,7 +155,7 @@ async def set_up(url: str, far: str, known: Secrets) -> None:
         await conn.execute(
             "INSERT INTO memberships (tenant_id, user_id, role, created_at) VALUES ($1, $2, 'owner', $3)", TENANT, person, now
         )
-        _, known.session = await access_store.create_session(conn, TENANT, person, now)
+        _, known.session = await people_store.create_session(conn, TENANT, person, now)
     await db.close()
 
 

@@ -18,10 +18,10 @@ from tests.acceptance.installation import (
     until,
 )
 from tests.databases import temporary_home
-from waystate.access import store as access_store
 from waystate.clock import utc_now
 from waystate.db import migrate
 from waystate.db.embedded import EmbeddedPostgres
+from waystate.keys import store as key_store
 
 
 @dataclass
@@ -55,7 +55,7 @@ async def outage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Outa
             migrate.upgrade(url)
             async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), agent_reply_share=0.0) as place:
                 async with place.app.db.tenant(TENANT) as conn:
-                    _, key = await access_store.create_key(conn, TENANT, "acceptance", utc_now())
+                    _, key = await key_store.create_key(conn, TENANT, "acceptance", utc_now())
                 yield Outage(place, postgres, key)
         finally:
             await asyncio.to_thread(postgres.stop, "immediate")

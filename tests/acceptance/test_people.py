@@ -11,10 +11,10 @@ import pytest
 from tests.acceptance.installation import Installation, installed
 from tests.acceptance.staff import PASSWORD, Person, accept, employ, enter, invite, log_in, send
 from tests.databases import Databases
-from waystate.access import store as access_store
-from waystate.access.permissions import Role, Scope
 from waystate.clock import utc_now
 from waystate.ids import PLATFORM, TenantId
+from waystate.keys import store as key_store
+from waystate.principal import Role, Scope
 
 A, B = "tenant-a", "tenant-b"
 
@@ -112,7 +112,7 @@ async def test_only_owners_change_owners_and_the_last_one_stays(place: Installat
     for attempt in attempts:
         assert (await admin.call(*attempt))[1]["code"] == "owners_only", attempt
     async with place.app.db.tenant(TenantId(A)) as conn:
-        _, key = await access_store.create_key(conn, TenantId(A), "k", utc_now(), scopes=[Scope.USERS_WRITE])
+        _, key = await key_store.create_key(conn, TenantId(A), "k", utc_now(), scopes=[Scope.USERS_WRITE])
     for attempt in attempts:
         status, told = await send(place, *attempt, authorization=f"Bearer {key}")
         assert (status, told["code"]) == (403, "owners_only"), attempt

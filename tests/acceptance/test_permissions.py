@@ -1,6 +1,7 @@
 """Every operation has its row in the table of permissions, and a key opens what its scopes say and nothing else."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 from uuid import uuid4
 
 import httpx2
@@ -12,9 +13,10 @@ from starlette.routing import BaseRoute, Route
 from tests.acceptance.credentials import bearing, key_with, session_of
 from tests.acceptance.installation import TENANT, Installation, installed
 from tests.databases import Databases
-from waystate.access.permissions import NEVER_OF_A_KEY, OPERATIONS, ROLE_SCOPES, Operation, Role, Scope
 from waystate.framework import framework_of
 from waystate.ids import PLATFORM, TenantId
+from waystate.operations import OPERATIONS
+from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Operation, Role, Scope
 
 PLAUSIBLE = {
     "waId": "15550100001",
@@ -79,13 +81,13 @@ def documented(place: Installation) -> set[tuple[str, str]]:
 async def test_every_route_has_a_row(place: Installation) -> None:
     found = served(place)
     assert {("GET", "/state/mapping/{waId}"), ("POST", "/v1/keys"), ("GET", "/openapi.json")} <= found
-    assert sorted(found - set(OPERATIONS)) == [], "give each a row in waystate/access/permissions.py"
+    assert sorted(found - set(OPERATIONS)) == [], "give each a row in waystate/operations.py"
 
 
 async def test_every_documented_operation_has_a_row_and_is_served(place: Installation) -> None:
     found = documented(place)
     assert len(found) > 20
-    assert sorted(found - set(OPERATIONS)) == [], "give each a row in waystate/access/permissions.py"
+    assert sorted(found - set(OPERATIONS)) == [], "give each a row in waystate/operations.py"
     assert sorted(found - served(place)) == []
 
 
@@ -113,12 +115,12 @@ async def test_every_closed_route_of_the_framework_asks_the_guard(place: Install
     assert [each for each in unguarded if OPERATIONS[each].scope is not None] == []
 
 
-def _every_route(routes: list[BaseRoute]) -> Iterator[APIRoute]:
+def _every_route(routes: Sequence[Any]) -> Iterator[Any]:
+    """As they are asked: with what stands before the router that they were included by."""
     for route in routes:
-        inner = getattr(route, "routes", None) or getattr(getattr(route, "original_router", None), "routes", None)
-        if inner:
-            yield from _every_route(inner)
-        elif isinstance(route, APIRoute):
+        if candidates := getattr(route, "effective_candidates", None):
+            yield from _every_route(candidates())
+        elif isinstance(getattr(route, "original_route", route), APIRoute):
             yield route
 
 

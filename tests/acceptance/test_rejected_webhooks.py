@@ -19,10 +19,10 @@ from tests.acceptance.installation import (
     until,
 )
 from tests.databases import Databases
-from waystate.access import store as access_store
-from waystate.access.permissions import Scope
 from waystate.clock import utc_now
 from waystate.ids import PLATFORM
+from waystate.keys import store as key_store
+from waystate.principal import Scope
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp
 
@@ -58,7 +58,7 @@ async def pair(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
         async with installed(url, homes[0]) as one, installed(url, homes[1]) as two:
             await one.add_tenant(integration=None)
             async with one.app.db.tenant(PLATFORM) as conn:
-                _, issued = await access_store.create_key(conn, PLATFORM, "tests", utc_now(), scopes=[Scope.PLATFORM])
+                _, issued = await key_store.create_key(conn, PLATFORM, "tests", utc_now(), scopes=[Scope.PLATFORM])
             yield Pair(one, two, issued)
 
 

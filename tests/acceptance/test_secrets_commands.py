@@ -7,7 +7,7 @@ from typing import Any
 from tests.acceptance.installation import MASTER_KEY, Installation, customer_message, envelope, installed
 from tests.acceptance.served import free_port
 from tests.acceptance.terminal import run_command
-from waystate.vault import key_id
+from waystate.vault.sealing import key_id
 
 OLD, NEW = bytes.fromhex(MASTER_KEY), b"n" * 32
 

@@ -10,9 +10,9 @@ from tests.acceptance.installation import Installation, installed
 from tests.acceptance.signing_on import SETTINGS, add_person, browser, set_provider
 from tests.databases import Databases
 from tests.servers.identity_provider import CLIENT, SECRET, Provider, identity_provider, person
-from waystate.access.sessions import COOKIE
 from waystate.ids import TenantId
 from waystate.tenants.model import Tenant
+from waystate.tokens import COOKIE
 
 A, B = "acme", "globex"
 BEGUN = f"{COOKIE}-login"

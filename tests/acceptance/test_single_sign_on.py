@@ -9,12 +9,12 @@ from tests.acceptance.installation import Installation, installed
 from tests.acceptance.signing_on import SETTINGS, add_person, bearer_of, browser, set_provider
 from tests.databases import Databases
 from tests.servers.identity_provider import CLIENT, Provider, identity_provider, person
-from waystate.access.auth import Facts
-from waystate.access.permissions import OPERATIONS
-from waystate.access.sessions import COOKIE
 from waystate.errors import Forbidden
 from waystate.ids import TenantId
+from waystate.operations import OPERATIONS
 from waystate.tenants.model import Tenant
+from waystate.tokens import COOKIE
+from waystate.web.facts import Facts
 
 A, B = "acme", "globex"
 

@@ -17,11 +17,11 @@ from tests.acceptance.installation import (
     until,
 )
 from tests.databases import Databases
-from waystate.access import store as access_store
 from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.errors import Forbidden, NotFound
 from waystate.ids import TenantId
+from waystate.keys import store as key_store
 from waystate.tenants import store
 from waystate.tenants.model import TenantStatus
 
@@ -87,7 +87,7 @@ async def test_nothing_is_sent_nothing_is_lost_and_all_goes_out_in_order_afterwa
 
 async def test_keys_and_trusted_callers_are_refused_within_a_second_and_let_in_again(place: Installation) -> None:
     async with place.app.db.tenant(TenantId(TENANT)) as conn:
-        _, key = await access_store.create_key(conn, TenantId(TENANT), "tests", utc_now())
+        _, key = await key_store.create_key(conn, TenantId(TENANT), "tests", utc_now())
     path = f"/state/mapping/{CUSTOMER}"
     callers = [{"authorization": f"Bearer {key}"}, {"x-tenant-id": TENANT}, {}]
 

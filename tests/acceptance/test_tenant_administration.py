@@ -19,10 +19,10 @@ from tests.acceptance.installation import (
     installed_with_far_sides,
 )
 from tests.databases import Databases
-from waystate.access import store as access_store
-from waystate.access.permissions import Scope
 from waystate.clock import utc_now
 from waystate.ids import PLATFORM, TenantId
+from waystate.keys import store as key_store
+from waystate.principal import Scope
 
 OTHER = "globex"
 SECRETS = (ACCESS_TOKEN, CLIENT_SECRET, WEBHOOK_SECRET, "a-new-token", "a-new-webhook-secret", "new-app-secret", "new-verify")
@@ -67,7 +67,7 @@ async def office(databases: Databases, tmp_path_factory: pytest.TempPathFactory)
 
 async def make_key(place: Installation, tenant: TenantId, *scopes: Scope) -> str:
     async with place.app.db.tenant(tenant) as conn:
-        return (await access_store.create_key(conn, tenant, "tests", utc_now(), scopes=scopes))[1]
+        return (await key_store.create_key(conn, tenant, "tests", utc_now(), scopes=scopes))[1]
 
 
 def fields_of(answer: httpx2.Response) -> list[str]:

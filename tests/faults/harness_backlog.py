@@ -10,8 +10,8 @@ import httpx2
 from tests.faults.harness_tenant import APP
 from waystate.clock import utc_now
 from waystate.db.pool import Database
+from waystate.documents import JsonObject
 from waystate.ids import new_id
-from waystate.json import JsonObject
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import Received
 from waystate.simulator.config import SimulatorConfig

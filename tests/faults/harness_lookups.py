@@ -16,7 +16,7 @@ from waystate.ids import TenantId
 from waystate.simulator.customers import make_customer
 from waystate.tenants import store
 from waystate.tenants.model import Tenant, TenantSettings, WhatsAppAccount
-from waystate.vault import vault_of
+from waystate.vault.sealing import vault_of
 
 NEIGHBOUR, NEIGHBOURS_NUMBER = TenantId("neighbour"), "206540352242922"
 _ABREAST = 4

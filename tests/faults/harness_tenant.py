@@ -16,7 +16,7 @@ from waystate.tenants.model import (
     WhatsAppAccount,
     WhatsAppLimits,
 )
-from waystate.vault import vault_of
+from waystate.vault.sealing import vault_of
 
 MASTER_KEY = "5a" * 32
 TENANT = TenantId("faults")

@@ -8,8 +8,8 @@ from tests.plans.explain import NamedQuery, all_queries, explain, nodes, scanned
 
 KNOWN_SCANS = {
     "ledger.list_rows": "an operator looks at one day, seldom",
-    "sealed.count_global_cells": "an operator asks, seldom",
-    "sealed.list_global_cells": "a rotation goes through every secret",
+    "vault.count_global_cells": "an operator asks, seldom",
+    "vault.list_global_cells": "a rotation goes through every secret",
 }
 """Queries that read a whole table, and why they may."""
 

@@ -10,9 +10,10 @@ from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from waystate.clock import iso
+from waystate.documents import JsonObject, clean_text
 from waystate.errors import BadRequest
 from waystate.ids import TenantId, new_id
-from waystate.json import JsonObject, clean_text
+from waystate.principal import Actor
 
 FIRST = bytes(32)
 """What stands for the hash before the first entry."""
@@ -21,16 +22,6 @@ NAMED = 100
 _HEAD = re.compile(r"([0-9]{1,18}):([0-9a-fA-F]{64})")
 _NEARBY = 100
 """Places in either direction where an entry is looked for that is not what its position says."""
-
-
-class Actor(NamedTuple):
-    """`operator` is whoever runs commands on the machine itself, `system` a timer; neither has an id."""
-
-    kind: Literal["user", "key", "trusted", "operator", "system"]
-    id: UUID | None = None
-
-
-OPERATOR = Actor("operator")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +83,7 @@ class Fault(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
+class AuditFilter:
     """`action` and `subject` whole, or the noun before their `.` or `:`; `until` is exclusive. None filters nothing."""
 
     action: str | None = None

@@ -5,7 +5,8 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from waystate.audit.model import START, Entry, Filter, Head, Written, actor_document, chain
+from waystate.audit.model import START, Entry, Head, Written, actor_document, chain
+from waystate.audit.model import AuditFilter as AuditFilter
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import TenantId
 
@@ -43,7 +44,7 @@ async def find_head(conn: Connection, tenant_id: TenantId) -> Head:
 
 
 async def list_page(
-    conn: Connection, tenant_id: TenantId, wanted: Filter, *, before: int | None = None, batch: int = 100
+    conn: Connection, tenant_id: TenantId, wanted: AuditFilter, *, before: int | None = None, batch: int = 100
 ) -> list[Row]:
     """Newest first, from before a position."""
     wanted = replace(wanted, since=_storable(wanted.since), until=_storable(wanted.until))

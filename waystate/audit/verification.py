@@ -1,12 +1,16 @@
 """A tenant's chain, walked from its first entry to its last."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
+
+import structlog
 
 from waystate.audit import store
 from waystate.audit.model import START, Fault, Head, find_missing_end, walk
 from waystate.db.pool import Database
 from waystate.ids import TenantId
+
+log = structlog.get_logger()
 
 BATCH = 500
 """Entries a transaction: some 20 ms of work, so that others are served between two of them."""
@@ -39,3 +43,12 @@ async def verify(
         told(head.position)
         if len(rows) < batch:
             return Verified(head, find_missing_end(head, expected))
+
+
+async def log_heads(db: Database, tenants: AsyncIterator[TenantId]) -> None:
+    """The newest entry of every log, for the process's own log: who cuts the end of a chain off cannot cut it off there."""
+    async for tenant in tenants:
+        async with db.tenant(tenant) as conn:
+            head = await store.find_head(conn, tenant)
+        if head != START:
+            log.info("Head of the audit log", tenant_id=tenant, position=head.position, hash=head.hash.hex())

@@ -9,8 +9,8 @@ from typing import Any
 import httpx2
 
 from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.documents import JsonObject, Unreadable, parse
 from waystate.egress import NotAllowed
-from waystate.json import JsonObject, Unreadable, parse
 
 
 class Kind(StrEnum):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 
 _CLOCK_TOLERANCE = timedelta(days=1)
 _LATEST_SECOND = 32_503_680_000  # year 3000; what is larger is read as milliseconds

@@ -32,8 +32,8 @@ def list_entries(
     as_json: AsJson = False,
 ) -> None:
     """Entries of a tenant, newest first."""
-    from waystate.administration.audit_routes import filter_of, is_actor, render_entry
     from waystate.audit import store
+    from waystate.audit.bodies import filter_of, is_actor, render_entry
     from waystate.ids import parse_tenant_id
     from waystate.operator import operate
     from waystate.tenants import store as tenant_store
@@ -98,7 +98,7 @@ def verify(
 
 async def _chosen(db: "Database", one: Any) -> list[Any]:
     from waystate.tenants import store as tenant_store
-    from waystate.tenants.roll import every_tenant
+    from waystate.tenants.each_tenant import every_tenant
 
     if one is None:
         return [each async for each in every_tenant(db)]

@@ -47,16 +47,16 @@ def create(
     ] = None,
 ) -> None:
     """Print a new API key of a tenant. It is shown this once."""
-    from waystate.access.permissions import DATA_PLANE
-    from waystate.administration import keys
     from waystate.clock import utc_now
-    from waystate.json import clean_text
+    from waystate.documents import clean_text
+    from waystate.keys import issue
+    from waystate.principal import DATA_PLANE
 
     async def run(db: "Database", tenant_id: "TenantId") -> str:
         now = utc_now()
         scopes = DATA_PLANE if not scope else _scopes(scope)
         ends = None if expires_in is None else now + expires_in
-        return (await keys.create_key(db, tenant_id, clean_text(name), now, scopes=scopes, expires_at=ends))[1]
+        return (await issue.create_key(db, tenant_id, clean_text(name), now, scopes=scopes, expires_at=ends))[1]
 
     print(_operate(tenant, run))
 
@@ -64,9 +64,9 @@ def create(
 @app.command("list")
 def list_keys(tenant: Tenant, as_json: AsJson = False) -> None:
     """Keys, newest first: what each may do, who made it, when it was last used, when it ends."""
-    from waystate.access import store
-    from waystate.administration.key_routes import render_key
     from waystate.clock import utc_now
+    from waystate.keys import store
+    from waystate.keys.bodies import render_key
 
     async def run(db: "Database", tenant_id: "TenantId") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -106,11 +106,11 @@ def rotate(
     ] = "24h",  # type: ignore[assignment]
 ) -> None:
     """Print a key that takes the place of another: the same name, scopes and length of life. It is shown this once."""
-    from waystate.administration import keys
     from waystate.clock import utc_now
+    from waystate.keys import issue
 
     async def run(db: "Database", tenant_id: "TenantId") -> str:
-        return (await keys.rotate_key(db, tenant_id, key, overlap, utc_now()))[1]
+        return (await issue.rotate_key(db, tenant_id, key, overlap, utc_now()))[1]
 
     print(_operate(tenant, run))
 
@@ -118,19 +118,19 @@ def rotate(
 @app.command()
 def revoke(tenant: Tenant, key: Key) -> None:
     """Every process refuses the key within a second."""
-    from waystate.administration import keys
     from waystate.clock import iso, utc_now
+    from waystate.keys import issue
 
     async def run(db: "Database", tenant_id: "TenantId") -> str:
-        revoked = await keys.revoke_key(db, tenant_id, key, utc_now())
+        revoked = await issue.revoke_key(db, tenant_id, key, utc_now())
         return f"Key {revoked.id} ({revoked.name}) is revoked since {iso(revoked.revoked_at or utc_now())}."
 
     print(_operate(tenant, run))
 
 
 def _scopes(names: list[str]) -> list[Any]:
-    from waystate.access.permissions import NEVER_OF_A_KEY, Scope
     from waystate.errors import BadRequest
+    from waystate.principal import NEVER_OF_A_KEY, Scope
 
     known = {each.value for each in Scope} - NEVER_OF_A_KEY
     if unknown := [each for each in names if each not in known]:

@@ -11,8 +11,8 @@ from waystate.explained import explained
 if TYPE_CHECKING:
     from collections import Counter
 
-    from waystate.sealed.rotation import Progress
-    from waystate.vault import Vault
+    from waystate.vault.rotation import Progress
+    from waystate.vault.sealing import Vault
 
 app = typer.Typer(help="The platforms' stored secrets, and the master key that seals them.", no_args_is_help=True)
 
@@ -33,8 +33,8 @@ def rotate(
     from waystate.clock import utc_now
     from waystate.config import load_config
     from waystate.operator import operate
-    from waystate.sealed.rotation import rotate as run
-    from waystate.vault import load_vault, replace_key_file
+    from waystate.vault.rotation import rotate as run
+    from waystate.vault.sealing import load_vault, replace_key_file
 
     with explained():
         config = load_config()
@@ -56,8 +56,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="JSON, for progr
     """How many stored secrets there are under each master key, and whether an old key may be removed."""
     from waystate.config import load_config
     from waystate.operator import operate
-    from waystate.sealed.keys_in_use import count_keys
-    from waystate.vault import load_vault
+    from waystate.vault.installation import count_keys
+    from waystate.vault.sealing import load_vault
 
     with explained():
         config = load_config()

@@ -54,7 +54,7 @@ def _seed(tenant: "TenantId", plan: "Plan", *, force: bool) -> None:
     from waystate.seeding import writing
     from waystate.seeding.writing import lines_of
     from waystate.tenants.routing import Directory
-    from waystate.vault import load_vault
+    from waystate.vault.sealing import load_vault
 
     config = load_config()
     vault = load_vault(config)

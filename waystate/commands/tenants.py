@@ -12,7 +12,7 @@ from waystate.explained import explained
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from waystate.administration.checks import Checked
+    from waystate.channels.checks import Checked
 
 app = typer.Typer(help="Tenants and their accounts.", no_args_is_help=True)
 

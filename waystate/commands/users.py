@@ -8,14 +8,14 @@ from uuid import UUID
 
 import typer
 
-from waystate.access.permissions import Role
 from waystate.errors import BadRequest, NotFound, Refused, WaystateError
 from waystate.explained import explained
+from waystate.principal import Role
 
 if TYPE_CHECKING:
-    from waystate.administration.logins import Logins
-    from waystate.administration.members import Members
     from waystate.ids import TenantId
+    from waystate.people.logins import Logins
+    from waystate.people.members import Members
     from waystate.people.model import Change
 
 R = TypeVar("R")
@@ -39,7 +39,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Invite somebody. Prints the token to hand over, this once: Waystate sends no mail."""
-    from waystate.administration.logins import Origin
+    from waystate.people.logins import Origin
     from waystate.people.model import BY_OPERATOR
 
     with explained():
@@ -169,7 +169,7 @@ def reset(
 @app.command()
 def sessions(tenant: Tenant, email: Email, as_json: AsJson = False) -> None:
     """Where somebody is logged in, in this tenant."""
-    from waystate.administration.people_answers import render_session
+    from waystate.people.bodies import render_session
 
     async def run(members: "Members", _: "Logins", tenant_id: "TenantId") -> list[dict[str, Any]]:
         found = await members.sessions(tenant_id, (await members.get(tenant_id, email=email)).id)
@@ -222,18 +222,18 @@ def _change(tenant: str, email: str, change: "Change", as_json: bool, said: str)
 
 
 def _run(tenant: str, work: "Callable[[Members, Logins, TenantId], Awaitable[R]]") -> R:
-    from waystate.administration.login_limits import LoginLimits
-    from waystate.administration.logins import Logins
-    from waystate.administration.members import Members
     from waystate.cache.limits import Limits
     from waystate.clock import utc_now
     from waystate.config import load_config
     from waystate.db.pool import Database
     from waystate.ids import parse_tenant_id
     from waystate.operator import operate
+    from waystate.people.login_limits import LoginLimits
+    from waystate.people.logins import Logins
+    from waystate.people.members import Members
     from waystate.people.passwords import Passwords
-    from waystate.sealed.installation import load_installation_secret
-    from waystate.vault import derive_key, load_vault
+    from waystate.vault.installation import load_installation_secret
+    from waystate.vault.sealing import derive_key, load_vault
 
     tenant_id = parse_tenant_id(tenant)
     vault = load_vault(load_config())
@@ -246,7 +246,7 @@ def _run(tenant: str, work: "Callable[[Members, Logins, TenantId], Awaitable[R]]
 
 
 def _user(member: Any) -> dict[str, Any]:
-    from waystate.administration.people_answers import render_user
+    from waystate.people.bodies import render_user
 
     return render_user(member).model_dump()
 

@@ -9,8 +9,8 @@ import phonenumbers
 
 from waystate.contacts.model import Identity, IdentityKind, KnownIdentity, Person, proposed, superseded
 from waystate.db.pool import Connection, load_queries
+from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId
-from waystate.json import JsonObject, dump
 
 _queries = load_queries(__file__)
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from waystate.contacts.model import Identity
 from waystate.conversations.model import Activity, Conversation, ConversationStatus, Opened
 from waystate.db.pool import Connection, load_queries
+from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, find_uuid, new_id
-from waystate.json import JsonObject, dump
 
 _queries = load_queries(__file__)
 

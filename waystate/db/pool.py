@@ -15,9 +15,9 @@ from aiosql.adapters.asyncpg import AsyncPGAdapter
 
 from waystate.db.failures import is_lost
 from waystate.db.roles import APP, INGEST, OWNER, WORK
+from waystate.documents import dump
 from waystate.errors import ConfigError
 from waystate.ids import TenantId, parse_tenant_id
-from waystate.json import dump
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 

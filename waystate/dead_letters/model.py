@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from waystate.documents import JsonObject
 from waystate.errors import Reason
 from waystate.ids import id_floor
-from waystate.json import JsonObject
 
 MAX_BULK = 1000
 """Dead letters a call: a few seconds' work, and an answer that can still be read."""

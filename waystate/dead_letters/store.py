@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from waystate.audit.model import Actor
 from waystate.db.pool import Connection, load_queries
 from waystate.dead_letters.model import DeadLetter, Filter
+from waystate.documents import JsonObject, dump
 from waystate.errors import Conflict, NotFound
 from waystate.ids import TenantId, new_id
-from waystate.json import JsonObject, dump
+from waystate.principal import Actor
 
 _queries = load_queries(__file__)
 

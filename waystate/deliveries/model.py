@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 
 ACCOUNT_MISSING = "account_missing"
 """The `code` of what cannot leave because the tenant has no such number or integration any more."""

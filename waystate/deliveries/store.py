@@ -7,8 +7,8 @@ from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
 from waystate.deliveries.model import Claimed, Delivery, Finished, Outcome, State, Target
+from waystate.documents import dump
 from waystate.ids import TenantId
-from waystate.json import dump
 
 _queries = load_queries(__file__)
 

@@ -22,7 +22,7 @@ from waystate.demo.display import Figures, Snapshot, Window, render_line, render
 from waystate.demo.processes import Child, Processes, Tally
 from waystate.errors import ConfigError, WaystateError
 from waystate.preparation import prepare
-from waystate.vault import load_vault
+from waystate.vault.sealing import load_vault
 from waystate.web.metrics import parse_metrics
 
 FAULTS = {

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from waystate.access import store as access_store
-from waystate.access.tokens import parse_token
 from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.errors import WaystateError
 from waystate.ids import TenantId
+from waystate.keys import store as key_store
 from waystate.simulator.config import SimulatorConfig
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import (
@@ -24,7 +23,8 @@ from waystate.tenants.model import (
     WhatsAppAccount,
     WhatsAppLimits,
 )
-from waystate.vault import Vault
+from waystate.tokens import parse_token
+from waystate.vault.sealing import Vault
 
 TENANT = TenantId("demo-tenant-001")
 APP_ID = "100000000000001"
@@ -124,7 +124,7 @@ async def set_up(db: Database, vault: Vault, simulator_url: str, kept: dict[str,
         await tenant_store.upsert_accounts(conn, vault, TENANT, [account])
     async with db.tenant(TENANT) as conn:
         if not await _is_known(conn, kept["api_key"]):
-            _, kept["api_key"] = await access_store.create_key(conn, TENANT, "demo", utc_now())
+            _, kept["api_key"] = await key_store.create_key(conn, TENANT, "demo", utc_now())
 
 
 async def _is_known(conn: Any, api_key: str) -> bool:
@@ -132,5 +132,5 @@ async def _is_known(conn: Any, api_key: str) -> bool:
         key_id: UUID = parse_token(api_key).id
     except WaystateError:
         return False
-    key = await access_store.find_key(conn, TENANT, key_id)
+    key = await key_store.find_key(conn, TENANT, key_id)
     return key is not None and key.revoked_at is None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID, uuid5
 
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 
 IN_COMPANY = 2
 """Deaths that a row can share with the rest of its batch before it is suspected."""

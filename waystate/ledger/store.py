@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
-from waystate.json import dump
+from waystate.documents import dump
 from waystate.ledger.model import IN_COMPANY, KEPT_DAYS, LedgerRow, Received, Settled
 
 _queries = load_queries(__file__)

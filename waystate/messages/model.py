@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 
 
 class Direction(StrEnum):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from waystate.json import JsonObject, dump
+from waystate.documents import JsonObject, dump
 from waystate.messages.model import Direction, Status, StatusReport
 
 STEPS: dict[Status, frozenset[Status]] = {

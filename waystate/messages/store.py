@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
+from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id
-from waystate.json import JsonObject, dump
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import Merged, MessageState
 

@@ -11,11 +11,9 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from waystate.access.model import Principal, actor_of
-from waystate.access.permissions import Role
-from waystate.audit.model import OPERATOR, Actor
 from waystate.errors import BadRequest, Conflict, Forbidden, NotFound, Unprocessable
 from waystate.ids import PLATFORM, TenantId
+from waystate.principal import OPERATOR, Actor, Principal, Role, actor_of
 
 Status = Literal["invited", "active", "disabled"]
 Power = Role | Literal["operator"] | None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pyotp
 
-from waystate.vault import Vault, aad
+from waystate.vault.sealing import Vault, aad
 
 PERIOD = 30
 """Seconds a code stands for; authenticators know no other."""

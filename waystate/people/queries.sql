@@ -116,3 +116,38 @@ RETURNING u.id;
 -- name: remove_totp^
 -- The last step stays: a code of today is no good again tomorrow either.
 UPDATE users u SET totp_secret = NULL, totp_confirmed_at = NULL WHERE u.id = :id AND u.totp_secret IS NOT NULL RETURNING u.id;
+
+-- name: insert_session!
+INSERT INTO sessions (tenant_id, id, user_id, hash, created_at, expires_at, last_seen_at, user_agent, address, method)
+VALUES (:tenant_id, :id, :user_id, :hash, :now, :expires_at, :now, :user_agent, :address, :method);
+
+-- name: find_session^
+-- With what its person is and may today: who was disabled, or given another role, is so at once.
+SELECT s.id, s.tenant_id, s.user_id, s.hash, s.created_at, s.expires_at, s.last_seen_at, s.revoked_at, s.user_agent, s.address,
+    s.method, m.role, u.status AS user_status
+FROM sessions s
+JOIN memberships m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id
+JOIN users u ON u.id = s.user_id
+WHERE s.tenant_id = :tenant_id AND s.id = :id;
+
+-- name: list_sessions
+-- Those usable at a moment, newest first.
+SELECT s.id, s.tenant_id, s.user_id, s.hash, s.created_at, s.expires_at, s.last_seen_at, s.revoked_at, s.user_agent, s.address,
+    s.method, m.role, u.status AS user_status
+FROM sessions s
+JOIN memberships m ON m.tenant_id = s.tenant_id AND m.user_id = s.user_id
+JOIN users u ON u.id = s.user_id
+WHERE s.tenant_id = :tenant_id AND s.user_id = :user_id AND s.revoked_at IS NULL AND s.expires_at > :now
+ORDER BY s.id DESC;
+
+-- name: touch_session!
+-- Between processes too: once in so many seconds, not once a request.
+UPDATE sessions s SET last_seen_at = :now::timestamptz
+WHERE s.tenant_id = :tenant_id AND s.id = :id AND s.last_seen_at <= :now::timestamptz - :at_most_every::interval;
+
+-- name: revoke_sessions
+-- One of a person's, or all of them; except the one that asks, if it is named.
+UPDATE sessions s SET revoked_at = :now
+WHERE s.tenant_id = :tenant_id AND s.user_id = :user_id AND s.revoked_at IS NULL
+    AND (:id::uuid IS NULL OR s.id = :id) AND (:keep::uuid IS NULL OR s.id <> :keep)
+RETURNING s.id;

@@ -1,21 +1,29 @@
-"""People and their memberships in PostgreSQL.
+"""People, their memberships and their sessions in PostgreSQL.
 
-They are of no single tenant: everything here runs in a transaction of role `waystate_work`.
+They are of no single tenant: everything here runs in a transaction of role `waystate_work`, what reads sessions with
+`app.tenant_id` set.
 """
 
+import hmac
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from asyncpg import Record
 
-from waystate.access.permissions import Role
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import TenantId, new_id
 from waystate.people.model import Account, Member, Membership, top_role, unknown_user
+from waystate.people.sessions import TTL, Method, Session, is_over
+from waystate.principal import Role
+from waystate.tokens import PresentedToken, make_token
 
 _queries = load_queries(__file__)
+
+_LONGEST_AGENT = 300
+TOUCH_EVERY = timedelta(minutes=1)
+"""`last_seen_at` says "still in use", for which a minute is close enough and a write a request is too much."""
 
 
 async def lock_tenants(conn: Connection, tenant_ids: Sequence[TenantId]) -> None:
@@ -177,5 +185,68 @@ async def remove_totp(conn: Connection, user_id: UUID) -> bool:
     return await _queries.remove_totp(conn, id=user_id) is not None
 
 
+async def create_session(
+    conn: Connection,
+    tenant_id: TenantId,
+    user_id: UUID,
+    now: datetime,
+    *,
+    user_agent: str = "",
+    address: str = "",
+    method: Method = "password",
+) -> tuple[UUID, str]:
+    """The session's id, and its token in clear, which exists only here. The person must be a member of the tenant."""
+    session_id = new_id()
+    token, hashed = make_token("wss", tenant_id, session_id)
+    await _queries.insert_session(
+        conn,
+        tenant_id=tenant_id,
+        id=session_id,
+        user_id=user_id,
+        hash=hashed,
+        now=now,
+        expires_at=now + TTL,
+        user_agent=user_agent[:_LONGEST_AGENT],
+        address=address,
+        method=method,
+    )
+    return session_id, token
+
+
+async def find_session(conn: Connection, presented: PresentedToken, now: datetime) -> Session | None:
+    """The session of the token, usable or not; its use is noted once a minute."""
+    row = await _queries.find_session(conn, tenant_id=presented.tenant_id, id=presented.id)
+    if row is None or not hmac.compare_digest(row["hash"], presented.hash):
+        return None
+    session = _session(row)
+    if session.revoked_at is None and session.last_seen_at <= now - TOUCH_EVERY and not is_over(session, now):
+        await _queries.touch_session(conn, tenant_id=presented.tenant_id, id=presented.id, now=now, at_most_every=TOUCH_EVERY)
+    return session
+
+
+async def list_sessions(conn: Connection, tenant_id: TenantId, user_id: UUID, now: datetime) -> list[Session]:
+    """A person's usable ones in this tenant, newest first."""
+    rows = await _queries.list_sessions(conn, tenant_id=tenant_id, user_id=user_id, now=now)
+    return [each for each in map(_session, rows) if not is_over(each, now)]
+
+
+async def revoke_sessions(
+    conn: Connection,
+    tenant_id: TenantId,
+    user_id: UUID,
+    now: datetime,
+    *,
+    session_id: UUID | None = None,
+    keep: UUID | None = None,
+) -> list[UUID]:
+    """One of a person's, or all but `keep`; those that were not revoked before. Refused everywhere within a second."""
+    rows = await _queries.revoke_sessions(conn, tenant_id=tenant_id, user_id=user_id, id=session_id, keep=keep, now=now)
+    return [row["id"] for row in rows]
+
+
 def _member(row: Record) -> Member:
     return Member(**{**row, "tenant_id": TenantId(row["tenant_id"]), "role": Role(row["role"])})
+
+
+def _session(row: Record) -> Session:
+    return Session(**{**row, "tenant_id": TenantId(row["tenant_id"]), "role": Role(row["role"])})

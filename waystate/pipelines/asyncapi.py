@@ -10,9 +10,9 @@ from pydantic.json_schema import models_json_schema
 
 from waystate import __version__
 from waystate.broker.topology import DEAD_LETTERS, QueueNames
+from waystate.documents import JsonObject
 from waystate.errors import Reason
 from waystate.events.model import SCHEMA_VERSION, Event
-from waystate.json import JsonObject
 from waystate.pipelines.queue_payloads import MODELS
 
 _EVENTS: tuple[type[BaseModel], ...] = get_args(Event)

@@ -12,11 +12,11 @@ from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation
 from waystate.conversations.store import Wanted
 from waystate.db.pool import Connection, Database
+from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused, Unprocessable
 from waystate.events import outbox
 from waystate.events.model import ConversationOpened, Event
 from waystate.ids import TenantId, find_uuid
-from waystate.json import JsonObject
 from waystate.messages import store as message_store
 from waystate.messages.model import Status, StatusReport
 from waystate.messages.status import STEPS, Merged, parse_status, unknown_status

@@ -11,8 +11,8 @@ from waystate.channels.fields import find_object
 from waystate.clock import iso
 from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.deliveries.model import Target
+from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
-from waystate.json import JsonObject
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.pipelines import queue_payloads
 from waystate.pipelines.queue_payloads import FROM_QUEUE, MAX_ID, SendResult

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NoReturn
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
 
-from waystate import json
-from waystate.access.guard import Guard
-from waystate.access.model import Principal, actor_of
-from waystate.administration.bodies import read_body, takes
+from waystate import documents
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
@@ -33,7 +30,10 @@ from waystate.pipelines.dead_letter_answers import (
 from waystate.pipelines.dead_letters import Result
 from waystate.pipelines.replaying import Outcome
 from waystate.pipelines.webhooks import Changed
+from waystate.principal import Principal, actor_of
 from waystate.tenants.routing import Directory
+from waystate.web.caller import Caller
+from waystate.web.requests import read_body, takes
 from waystate.work.loops import Hint
 
 Status = Literal["open", "replayed", "discarded"]
@@ -97,7 +97,7 @@ class DeadLetterRoutes:
         )
 
     async def discard(self, principal: Principal, ids: Sequence[UUID], note: str | None) -> list[Result]:
-        note = None if note is None else json.clean_text(note)
+        note = None if note is None else documents.clean_text(note)
         return await dead_letters.discard_many(principal.tenant_id, ids, note, actor_of(principal), self._db, self._clock)
 
     async def select(self, principal: Principal, selection: Selection) -> tuple[list[UUID], UUID | None]:
@@ -120,17 +120,15 @@ class DeadLetterRoutes:
             return render_bulk(results, following, await dead_letter_store.count_open(conn, principal.tenant_id))
 
 
-def dead_letter_routes(routes: DeadLetterRoutes, guard: Guard) -> APIRouter:
+def dead_letter_routes(routes: DeadLetterRoutes) -> APIRouter:
     router = APIRouter(prefix="/v1/dead-letters", tags=["Dead letters"])
-    _add_reading(router, routes, guard)
-    _add_one(router, routes, guard)
-    _add_many(router, routes, guard)
+    _add_reading(router, routes)
+    _add_one(router, routes)
+    _add_many(router, routes)
     return router
 
 
-def _add_reading(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_reading(router: APIRouter, routes: DeadLetterRoutes) -> None:
     @router.get("", summary="What could not be used, newest first")
     async def list_dead_letters(
         principal: Caller,
@@ -151,9 +149,7 @@ def _add_reading(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> N
         return await routes.read(principal, letter_id)
 
 
-def _add_one(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_one(router: APIRouter, routes: DeadLetterRoutes) -> None:
     @router.patch("/{letter_id}", summary="Mend the payload", responses=_REFUSED, openapi_extra=takes(Edit))
     async def edit_dead_letter(letter_id: UUID, request: Request, principal: Caller) -> DeadLetterAnswer:
         """Only while it is open, and into something its pipeline can take. The original stays readable beside it."""
@@ -183,9 +179,7 @@ def _add_one(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
         return Discarded(message=result.message)
 
 
-def _add_many(router: APIRouter, routes: DeadLetterRoutes, guard: Guard) -> None:
-    Caller = Annotated[Principal, Depends(guard)]
-
+def _add_many(router: APIRouter, routes: DeadLetterRoutes) -> None:
     @router.post("/replay", summary=f"Replay many, {MAX_BULK:,} a call", openapi_extra=takes(Selection))
     async def replay_dead_letters(request: Request, principal: Caller) -> BulkAnswer:
         """By `ids`, or by `filter`; oldest first, each with an outcome of its own. A failed one keeps no other back.

@@ -7,20 +7,21 @@ from functools import partial
 from uuid import UUID
 
 from waystate.audit import store as audit_store
-from waystate.audit.model import Actor, Entry, named
+from waystate.audit.model import Entry, named
 from waystate.clock import Clock
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import NOTE_LENGTH, Pipeline
 from waystate.dead_letters.store import Row
+from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Reason, Rejected, Unprocessable
 from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.ids import TenantId
-from waystate.json import JsonObject
 from waystate.pipelines.dead_letter_payloads import Item, PayloadUnusable, Problem, check_edit, parse_payload
 from waystate.pipelines.replaying import Outcome, run_items
+from waystate.principal import Actor
 from waystate.tenants.routing import TenantView
 from waystate.work.batch import in_halves, with_retries
 

@@ -14,10 +14,10 @@ from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import ACCOUNT_MISSING, AttemptResult, Claimed, Finished, Outcome, State, Target, finish
+from waystate.documents import JsonObject
 from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.ids import TenantId
-from waystate.json import JsonObject
 from waystate.messages import store as message_store
 from waystate.messages.model import Status, StatusReport
 from waystate.pipelines.correlation import correlate

@@ -9,9 +9,9 @@ from waystate.clock import Clock
 from waystate.contacts.model import Identity
 from waystate.conversations.model import Conversation
 from waystate.db.pool import Database
+from waystate.documents import clean_text
 from waystate.errors import NotFound, Refused
 from waystate.ids import TenantId
-from waystate.json import clean_text
 from waystate.pipelines import dataplane
 from waystate.pipelines.dataplane import Found
 from waystate.pipelines.mappings import no_number, number_of, parse_identity, render_mapping

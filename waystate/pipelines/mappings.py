@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from waystate import json
+from waystate import documents
 from waystate.clock import iso
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.conversations.model import public_conversation_id
@@ -47,7 +47,7 @@ def render_mapping(found: Found, wa_id: str | None, view: TenantView, now: datet
         "internalId": str(conversation.id),
         "tenantId": view.tenant.id,
     }
-    return json.dump(answer).encode()
+    return documents.dump(answer).encode()
 
 
 def number_of(view: TenantView, number: str | None) -> str:

@@ -5,7 +5,7 @@ from typing import get_args
 
 import structlog
 
-from waystate import json
+from waystate import documents
 from waystate.cache.breaker import Away
 from waystate.cache.second_level import SecondLevel
 from waystate.clock import Clock
@@ -54,7 +54,7 @@ class InvalidationSink:
 
 
 def contacts_of(stamped: Iterable[Stamped]) -> set[str]:
-    return {str(json.parse(each.data.encode())["contact_id"]) for each in stamped}
+    return {str(documents.parse(each.data.encode())["contact_id"]) for each in stamped}
 
 
 class InvalidationWorker(SinkWorker):

@@ -7,9 +7,9 @@ from waystate.broker.publisher import Outgoing
 from waystate.broker.topology import DEAD_LETTERS
 from waystate.db.failures import is_unstorable
 from waystate.dead_letters.model import DeadLetter
+from waystate.documents import JsonObject, clean_text
 from waystate.errors import Reason, Rejected
 from waystate.events.model import OutboundRefused
-from waystate.json import JsonObject, clean_text
 from waystate.pipelines.queue_payloads import FROM_QUEUE, PIPELINES, Item
 
 TENANT_HEADER = "x-tenant-id"

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from waystate import json
+from waystate import documents
 from waystate.channels.fields import moment_of
 from waystate.dead_letters.model import Pipeline
+from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 from waystate.ids import find_uuid
-from waystate.json import JsonObject
 from waystate.messages.model import Correlation, Direction, InboundMessage, OutboundMessage, Status, StatusReport
 from waystate.messages.status import parse_status
 
@@ -145,8 +145,8 @@ PIPELINES: dict[str, Pipeline] = {
 
 def read_body(body: bytes) -> JsonObject:
     try:
-        document = json.parse(body)
-    except json.Unreadable as error:
+        document = documents.parse(body)
+    except documents.Unreadable as error:
         raise Rejected(Reason.INVALID_PAYLOAD, f"The message cannot be read: {error}.") from None
     if not isinstance(document, dict):
         raise Rejected(Reason.INVALID_PAYLOAD, "The message is no JSON object.")

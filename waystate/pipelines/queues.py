@@ -14,11 +14,11 @@ from waystate.db.failures import is_outage
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
+from waystate.documents import JsonObject, clean_text
 from waystate.errors import BadRequest, Reason, Rejected, Retry
 from waystate.events import outbox
 from waystate.events.model import Event, OutboundRefused
 from waystate.ids import PLATFORM, TenantId, new_id, parse_tenant_id
-from waystate.json import JsonObject, clean_text
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.status import parse_status
 from waystate.pipelines import correlation, inbound, outbound, status

@@ -12,11 +12,11 @@ from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import ACCOUNT_MISSING, Delivery, Target
+from waystate.documents import JsonObject
 from waystate.errors import Rejected
 from waystate.events.model import Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId
-from waystate.json import JsonObject
 from waystate.messages.model import Status, StatusReport
 from waystate.pipelines.dead_letter_payloads import letter_of_refused
 from waystate.pipelines.status import advance

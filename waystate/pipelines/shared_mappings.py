@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar, overload
 from uuid import UUID
 
-from waystate import json
+from waystate import documents
 from waystate.cache.second_level import Entry, SecondLevel
 from waystate.clock import Clock
 from waystate.contacts.model import Identity
@@ -106,13 +106,13 @@ def render_entry(tenant: TenantId, key: str, conversation: Conversation) -> Entr
         item=str(conversation.id),
         version=conversation.version,
         expires_at=conversation.expires_at,
-        value=json.dump(row).encode(),
+        value=documents.dump(row).encode(),
     )
 
 
 def parse_conversation(tenant: TenantId, value: bytes) -> Conversation | None:
     """None for what another release wrote, and for another tenant's, should it ever come here: a second wall."""
-    row: Any = json.parse(value)
+    row: Any = documents.parse(value)
     if not isinstance(row, list) or len(row) != 13 or row[0] != tenant:
         return None
     return Conversation(

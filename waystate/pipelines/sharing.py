@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
-from waystate.access.limits import Rates, RequestLimits
 from waystate.cache.breaker import PATIENCE, Breaker
 from waystate.cache.connection import Redis, open_redis
 from waystate.cache.feed import Feed, Wire
@@ -15,6 +14,7 @@ from waystate.cache.second_level import SecondLevel
 from waystate.cache.wires import PostgresWire, RedisWire
 from waystate.clock import Clock
 from waystate.db.pool import Database
+from waystate.door.limits import Rates, RequestLimits
 from waystate.pipelines.invalidations import Invalidations
 from waystate.pipelines.shared_mappings import SharedMappings
 from waystate.tenants.routing import Directory

@@ -6,18 +6,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from waystate import json
-from waystate.access.auth import Facts, facts_of
-from waystate.access.guard import Guard
-from waystate.access.permissions import OPERATIONS, Operation
+from waystate import documents
 from waystate.clock import Clock
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
+from waystate.door.guard import Guard
 from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, Retry, Unavailable, Unprocessable
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.messages.model import Correlation, Direction
 from waystate.messages.status import parse_status, unknown_status
+from waystate.operations import OPERATIONS
 from waystate.pipelines import correlation, dataplane, tracking
 from waystate.pipelines.dataplane import Changed, StatusChange
 from waystate.pipelines.lookups import BATCH, LookUps
@@ -25,8 +24,10 @@ from waystate.pipelines.metering import Meter
 from waystate.pipelines.payloads import ChangeStatus, Correlate, TrackMessage
 from waystate.pipelines.shared_mappings import SharedMappings
 from waystate.pipelines.tracking import Tracked, Tracking
+from waystate.principal import Operation
 from waystate.tenants.routing import Directory
 from waystate.web.asgi import Request, Response, Route, json_response
+from waystate.web.facts import Facts, facts_of
 from waystate.web.metrics import Metrics
 from waystate.web.problems import parse_body
 from waystate.work.batch import Batcher
@@ -132,14 +133,14 @@ class StateRoutes:
     async def change_status(self, request: Request) -> Response:
         body, tenant = await self._read(request, _CHANGE, ChangeStatus)
         change = StatusChange(
-            message_id=json.clean_text(request.tail),
+            message_id=documents.clean_text(request.tail),
             status=body.status,
             at=_moment(body.timestamp, self._clock()),
             error=body.error,
         )
         changed = await _answer(self._changes.submit(tenant, change))
         answer = {"message": "Status updated successfully", "messageId": str(changed.message_id), "status": changed.status}
-        return json_response(json.dump(answer).encode())
+        return json_response(documents.dump(answer).encode())
 
     async def correlate(self, request: Request) -> Response:
         body, tenant = await self._read(request, _CORRELATE, Correlate)
@@ -151,7 +152,7 @@ class StateRoutes:
         )
         events = await _answer(self._correlations.submit(tenant, wanted))
         answer = {"message": "Conversation correlated", "changed": bool(events)}
-        return json_response(json.dump(answer).encode())
+        return json_response(documents.dump(answer).encode())
 
     async def _read(self, request: Request, operation: Operation, model: type[Model]) -> tuple[Model, TenantId]:
         """Whoever may not is sent away before the body is read, which costs memory."""

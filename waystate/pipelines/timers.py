@@ -8,16 +8,16 @@ from functools import partial
 
 import structlog
 
-from waystate.administration.audit_heads import log_heads
+from waystate.audit.verification import log_heads
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.db import partitions, statistics
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
+from waystate.door import store as idempotency_store
+from waystate.door.idempotency import KEPT
 from waystate.errors import Reason
 from waystate.events import outbox
-from waystate.idempotency import store as idempotency_store
-from waystate.idempotency.model import KEPT
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import KEPT_DAYS
@@ -27,7 +27,7 @@ from waystate.pipelines.inbound import expired
 from waystate.pipelines.missing_deliveries import make_missing
 from waystate.pipelines.status import Advanced, advance
 from waystate.pipelines.webhooks import Changed
-from waystate.tenants.roll import every_tenant
+from waystate.tenants.each_tenant import every_tenant
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
 from waystate.work import store as work_store
@@ -73,7 +73,7 @@ class Timers:
             ("partitions", timedelta(hours=1), self.make_partitions),
             ("statistics", timedelta(seconds=5), self.analyze_grown),
             ("suspects", timedelta(hours=1), self.drop_suspects),
-            ("audit_heads", timedelta(days=1), partial(log_heads, db)),
+            ("audit_heads", timedelta(days=1), lambda: log_heads(db, every_tenant(db))),
             ("idempotency", timedelta(hours=1), self.drop_idempotency_keys),
         ]
 

@@ -8,9 +8,9 @@ from waystate.clock import Clock, iso
 from waystate.conversations.model import CUSTOMER_WINDOW, public_conversation_id
 from waystate.db.pool import Database
 from waystate.deliveries import store as delivery_store
+from waystate.documents import JsonObject, clean_text
 from waystate.errors import NotFound
 from waystate.ids import TenantId, find_uuid, time_of
-from waystate.json import JsonObject, clean_text
 from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
 from waystate.tenants.model import TenantSettings

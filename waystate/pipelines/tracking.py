@@ -9,11 +9,11 @@ from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation
 from waystate.db.pool import Connection, Database
+from waystate.documents import JsonObject
 from waystate.errors import NotFound, Refused
 from waystate.events import outbox
 from waystate.events.model import Event, MessageTracked
 from waystate.ids import TenantId, find_uuid, new_id
-from waystate.json import JsonObject
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status
 from waystate.messages.store import MessageRow

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 
-from waystate import json
+from waystate import documents
 from waystate.broker.consumer import Delivery, Untried
 from waystate.errors import Retry
 from waystate.parentage import ending_of
@@ -62,11 +62,11 @@ def render_trial(kind: str, delivery: Delivery) -> bytes:
         "sent_at": None if delivery.sent_at is None else delivery.sent_at.isoformat(),
         "returns": delivery.returns,
     }
-    return json.dump(document).encode()
+    return documents.dump(document).encode()
 
 
 def parse_trial(document: bytes) -> tuple[str, Delivery]:
-    told = json.parse(document)
+    told = documents.parse(document)
     return told["kind"], Delivery(
         queue=told["queue"],
         id=told["id"],

@@ -1,21 +1,18 @@
 """The `/v1` operations on messages: the trace."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from waystate.access.guard import Guard
-from waystate.access.model import Principal
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.pipelines.trace import trace
 from waystate.tenants.routing import Directory
+from waystate.web.caller import Caller
 
 
-def v1_routes(db: Database, directory: Directory, guard: Guard, clock: Clock) -> APIRouter:
+def v1_routes(db: Database, directory: Directory, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["Messages"])
-
-    Caller = Annotated[Principal, Depends(guard)]
 
     @router.get("/messages/{message_id}/trace", summary="Where a message is, and why")
     async def get_trace(message_id: str, principal: Caller) -> dict[str, Any]:

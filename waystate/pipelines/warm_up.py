@@ -12,7 +12,7 @@ from waystate.db.pool import Database
 from waystate.ids import TenantId
 from waystate.pipelines import dataplane
 from waystate.pipelines.shared_mappings import SharedMappings, open_key
-from waystate.tenants.roll import customers
+from waystate.tenants.each_tenant import customers
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from waystate import json
+from waystate import documents
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
 from waystate.channels.parsed import Ignored, Parsed, Routed
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
@@ -104,7 +104,7 @@ class WebhookPipeline:
                 parsed = parse_genesys(row.body, row.origin, row.received_at, row.name)
             else:
                 parsed = parse_whatsapp(row.body, row.received_at, row.name)
-        except json.Unreadable as error:
+        except documents.Unreadable as error:
             worked.reject(Reason.INVALID_PAYLOAD, f"The body cannot be read: {error}.")
             return []
         worked.items = len(parsed.items)

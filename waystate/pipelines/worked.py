@@ -8,8 +8,8 @@ from pydantic import TypeAdapter
 from waystate.channels.parsed import Unusable, Value
 from waystate.db.failures import is_unstorable
 from waystate.dead_letters.model import DeadLetter, Pipeline
+from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
-from waystate.json import JsonObject
 from waystate.ledger.model import LedgerRow, Settled
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 

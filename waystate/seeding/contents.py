@@ -4,7 +4,7 @@ from random import Random
 from typing import NamedTuple
 
 from waystate.channels.whatsapp.content import find_media, line_of
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.seeding.dialogues import Turn
 
 _MIME = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from waystate.contacts.model import Identity, IdentityKind
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.seeding.phones import number_of
 
 MOST = 10_000

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import NamedTuple
 
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.messages.model import Status
 from waystate.seeding.schedule import Ending, Timed
 

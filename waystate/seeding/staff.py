@@ -3,8 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
-from waystate.access.permissions import Role
 from waystate.ids import TenantId
+from waystate.principal import Role
 from waystate.seeding.customers import local_part
 
 _LABEL = 30

@@ -11,8 +11,8 @@ from uuid import UUID
 from waystate.contacts.store import NewContact
 from waystate.conversations.model import ConversationStatus, preview_of
 from waystate.conversations.store import PastConversation
+from waystate.documents import JsonObject
 from waystate.ids import TenantId, id_at
-from waystate.json import JsonObject
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.store import MessageRow
 from waystate.seeding.contents import said

@@ -8,7 +8,7 @@ from secrets import token_bytes
 from uuid import UUID
 
 from waystate.audit import store as audit_store
-from waystate.audit.model import OPERATOR, Entry
+from waystate.audit.model import Entry
 from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
 from waystate.db import partitions
@@ -21,6 +21,7 @@ from waystate.messages.status import Merged, MessageState, merge
 from waystate.messages.store import MessageRow
 from waystate.people import store as people_store
 from waystate.people.model import INVITATION_TTL
+from waystate.principal import OPERATOR
 from waystate.seeding.schedule import Span
 from waystate.seeding.staff import Member, staff_of
 from waystate.seeding.stories import ORIGIN, Line, Plan, Story, mark_of, origin_of, story_of

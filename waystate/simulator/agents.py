@@ -8,7 +8,7 @@ from functools import partial
 from random import Random
 
 from waystate.clock import Clock, iso
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.journal import Journal, Received, Reply
 from waystate.simulator.lines import Lines

@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from waystate.clock import iso
+from waystate.documents import JsonObject, Unreadable, parse
 from waystate.errors import BadRequest, NotFound, Refused, Unprocessable
-from waystate.json import JsonObject, Unreadable, parse
 from waystate.simulator.customers import Customer
 from waystate.simulator.journal import Journal
 from waystate.simulator.load import LoadRequest

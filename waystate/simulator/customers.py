@@ -5,8 +5,8 @@ from functools import partial
 from random import Random
 
 from waystate.clock import Clock
+from waystate.documents import JsonObject
 from waystate.errors import BadRequest
-from waystate.json import JsonObject
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.envelope import find_text, new_wamid, render_envelope, without_none
 from waystate.simulator.journal import Journal, Written

@@ -3,7 +3,7 @@
 import base64
 from random import Random
 
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.simulator.config import SimulatorConfig
 
 _INBOUND = bytes([0x15, 2, 0, 0x12, 0x18])

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from waystate.clock import Clock
-from waystate.json import JsonObject, Unreadable, parse
+from waystate.documents import JsonObject, Unreadable, parse
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, Customers
 from waystate.simulator.envelope import find_text, new_wamid

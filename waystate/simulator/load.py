@@ -5,7 +5,7 @@ from random import Random
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.simulator.customers import MOST, Customers
 from waystate.simulator.lines import Tasks
 

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from waystate.clock import Clock
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer
 from waystate.simulator.envelope import render_envelope, without_none

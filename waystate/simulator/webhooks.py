@@ -12,7 +12,7 @@ from random import Random
 
 import httpx2
 
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.faults import Faults
 from waystate.simulator.lines import Tasks

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from waystate.clock import Clock
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 from waystate.simulator import genesys, graph
 from waystate.simulator.agents import Agents
 from waystate.simulator.config import SimulatorConfig

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Conflict, Forbidden
 from waystate.ids import PLATFORM, TENANT_ID_PATTERN, TenantId, new_id
-from waystate.json import JsonObject
 
 Sender = Literal["waystate", "external"]
 """Who calls the platform. With `external`, Waystate only publishes and makes no delivery."""

@@ -21,7 +21,7 @@ from waystate.tenants.model import (
     WhatsAppAccount,
     default_of,
 )
-from waystate.vault import Vault
+from waystate.vault.sealing import Vault
 
 TTL = 5.0
 """Seconds until a change is seen at the latest, should nobody have told of it: what a look-up may be behind."""

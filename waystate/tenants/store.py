@@ -32,7 +32,7 @@ from waystate.tenants.model import (
     read_quotas,
     read_settings,
 )
-from waystate.vault import NO_TENANT, Vault, aad
+from waystate.vault.sealing import NO_TENANT, Vault, aad
 
 _queries = load_queries(__file__)
 

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 
+from waystate.documents import clean_text
 from waystate.errors import NotFound, TooLarge
-from waystate.json import clean_text
 from waystate.web.bodies import Bodies, ClientGone, Message, Receive, too_large
 from waystate.web.problems import (
     UNMATCHED,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from waystate import json
+from waystate import documents
 from waystate.errors import Refused
 from waystate.ids import new_id
 from waystate.web.problems import (
@@ -33,7 +33,7 @@ from waystate.web.problems import (
 def install_problems(app: FastAPI, *, on_error: OnError = log_failure, answers: Answers | None = None) -> None:
     """Problems for everything the framework refuses. Call it after every other `add_middleware`, so that it is outermost."""
     app.add_exception_handler(Refused, _answer_refused)
-    app.add_exception_handler(json.Unreadable, _answer_unreadable)
+    app.add_exception_handler(documents.Unreadable, _answer_unreadable)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_middleware(LastResort, on_error=on_error, answers={} if answers is None else answers)
@@ -100,7 +100,7 @@ async def _answer_refused(_: Request, error: Exception) -> Response:
 
 
 async def _answer_unreadable(_: Request, error: Exception) -> Response:
-    assert isinstance(error, json.Unreadable)
+    assert isinstance(error, documents.Unreadable)
     return _response(*render_problem(unreadable_body(error)))
 
 

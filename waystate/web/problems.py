@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from waystate import json
+from waystate import documents
 from waystate.db.failures import is_transient
 from waystate.errors import BadRequest, Refused, Retry, Unavailable, Unprocessable
 from waystate.ids import new_id
@@ -88,12 +88,12 @@ def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> Unprocessable:
 def parse_body(model: type[Model], body: bytes) -> Model:
     """Through the one boundary that makes any JSON storable (the framework's own reading is none), then checked."""
     try:
-        return model.model_validate(json.parse(body))
+        return model.model_validate(documents.parse(body))
     except ValidationError as error:
         raise invalid_fields(error.errors(include_url=False)) from None
 
 
-def unreadable_body(error: json.Unreadable) -> BadRequest:
+def unreadable_body(error: documents.Unreadable) -> BadRequest:
     return BadRequest("unreadable_body", f"The body is {error}. Send one JSON document in UTF-8.")
 
 
@@ -101,7 +101,7 @@ def find_refusal(error: Exception) -> Refused | None:
     """What the caller is told of an error on purpose, or of a database that does not answer; None is a fault of ours."""
     if isinstance(error, Refused):
         return error
-    if isinstance(error, json.Unreadable):
+    if isinstance(error, documents.Unreadable):
         return unreadable_body(error)
     if isinstance(error, Retry) or is_transient(error):
         return Unavailable("database_unavailable", "The database does not answer now. Send the same again.", retry_after=1.0)
@@ -147,7 +147,7 @@ def _headers(refused: Refused) -> Headers:
 
 def render_body(status: int, title: str, members: Mapping[str, Any]) -> bytes:
     document = {"type": f"urn:waystate:problem:{members['code']}", "title": title, "status": status}
-    return json.clean_text(json.dump({**document, **members, **document})).encode()
+    return documents.clean_text(documents.dump({**document, **members, **document})).encode()
 
 
 def _without_input(error: Mapping[str, Any]) -> str:

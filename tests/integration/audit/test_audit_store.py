@@ -9,10 +9,12 @@ import pytest
 
 from tests.world import Business, World
 from waystate.audit import store
-from waystate.audit.model import FIRST, OPERATOR, Actor, Entry, Filter, Head
+from waystate.audit.model import FIRST, Entry, Head
+from waystate.audit.model import AuditFilter as Filter
 from waystate.audit.verification import verify
 from waystate.db.pool import Connection
 from waystate.ids import PLATFORM, TenantId, new_id
+from waystate.principal import OPERATOR, Actor
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SOMEBODY = Actor("user", new_id())

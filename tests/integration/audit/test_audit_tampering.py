@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from tests.databases import Databases
 from tests.world import World
 from waystate.audit import store
-from waystate.audit.model import START, Actor, Entry, Fault, walk
+from waystate.audit.model import START, Entry, Fault, walk
 from waystate.db.pool import Database
+from waystate.documents import dump
 from waystate.ids import TenantId, new_id
-from waystate.json import dump
+from waystate.principal import Actor
 
 TENANT, OTHER = TenantId("acme"), TenantId("globex")
 ENTRIES = 8

@@ -22,7 +22,7 @@ from waystate.pipelines.queue_consumers import QueueConsumers
 from waystate.pipelines.queues import QueuePipeline
 from waystate.pipelines.trials import parse_trial, try_apart
 from waystate.tenants.routing import Directory
-from waystate.vault import vault_of
+from waystate.vault.sealing import vault_of
 from waystate.web.metrics import Metrics
 
 POISON = b"this kills"

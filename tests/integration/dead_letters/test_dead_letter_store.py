@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from tests.world import START, Business, World
-from waystate.audit.model import Actor
 from waystate.dead_letters import store
 from waystate.dead_letters.model import DeadLetter, Filter, Pipeline
 from waystate.errors import Conflict, NotFound, Reason
 from waystate.ids import new_id, time_of
+from waystate.principal import Actor
 
 ACTOR = Actor("key", new_id())
 

@@ -9,17 +9,17 @@ import pyotp
 import pytest
 
 from tests.world import Business, World
-from waystate.access.permissions import Role
-from waystate.administration.login_limits import LoginLimits
-from waystate.administration.logins import Logins, Origin
-from waystate.administration.members import Members
-from waystate.administration.myself import Myself
 from waystate.cache.limits import Limits
 from waystate.errors import Refused
 from waystate.ids import TenantId
 from waystate.people import store
+from waystate.people.login_limits import LoginLimits
+from waystate.people.logins import Logins, Origin
+from waystate.people.members import Members
 from waystate.people.model import BY_OPERATOR, Change
+from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
+from waystate.principal import Role
 
 PASSWORD = "correct horse battery staple"
 ROUNDS = 5

@@ -13,12 +13,12 @@ import pytest
 
 from tests.servers.redis import RedisServer, redis_server
 from tests.world import CUSTOMER, Business, World
-from waystate import json
-from waystate.access.auth import Authenticator
-from waystate.access.guard import Guard
-from waystate.access.limits import Rates
+from waystate import documents
 from waystate.clock import utc_now
 from waystate.db.pool import Database
+from waystate.door.auth import Authenticator
+from waystate.door.guard import Guard
+from waystate.door.limits import Rates
 from waystate.errors import TooMany
 from waystate.events.model import ConversationCorrelated
 from waystate.messages.model import Correlation
@@ -102,7 +102,7 @@ class Process:
 
         handler = self.state.get_mapping if path.startswith("/state/mapping/") else self.state.get_conversation
         response = await handler(Request(scope, receive, path.rpartition("/")[2]))
-        answer: dict[str, Any] = json.parse(response.body)
+        answer: dict[str, Any] = documents.parse(response.body)
         return answer
 
     def sample(self, name: str) -> float:

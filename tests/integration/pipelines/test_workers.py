@@ -14,7 +14,7 @@ from waystate.ledger.model import IN_COMPANY, Received
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.webhooks import MAX_ATTEMPTS, WebhookPipeline
 from waystate.pipelines.workers import MAX_FAILURES, LedgerWorker, RelayWorker
-from waystate.vault import vault_of
+from waystate.vault.sealing import vault_of
 from waystate.web.metrics import Metrics
 from waystate.work.lanes import lane_of
 from waystate.work.leases import LeaseKeeper

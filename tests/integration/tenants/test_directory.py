@@ -11,7 +11,7 @@ from waystate.ids import TenantId
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, MetaApp, Route, RouteKind, Tenant, TenantSettings, WhatsAppAccount
 from waystate.tenants.routing import Directory
-from waystate.vault import Vault, vault_of
+from waystate.vault.sealing import Vault, vault_of
 
 A, B = TenantId("tenant-a"), TenantId("tenant-b")
 APP = MetaApp(id="3001", app_secret="app-secret", verify_token="verify-token")

@@ -8,13 +8,13 @@ import pytest
 
 from tests.integration.db_catalogue.catalogue import tenant_tables
 from tests.world import World, accepted
-from waystate.access import store as access_store
-from waystate.administration.erasure import Eraser
-from waystate.audit.model import OPERATOR
 from waystate.db.pool import Database
 from waystate.errors import Conflict, NotFound
 from waystate.ids import PLATFORM, TenantId, new_id
+from waystate.keys import store as key_store
+from waystate.principal import OPERATOR
 from waystate.tenants import store
+from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.erasure.store import TABLES, WITH_THE_TENANT
 from waystate.tenants.model import RouteKind, TenantStatus
 
@@ -166,11 +166,11 @@ async def test_only_a_suspended_tenant_can_be_deleted_and_the_platform_never(wor
     with pytest.raises(Conflict, match="Suspend it first"):
         await eraser.run(A, OPERATOR)
     async with world.db.tenant(PLATFORM) as conn:
-        await access_store.create_key(conn, PLATFORM, "the platform's own", world.clock.now)
+        await key_store.create_key(conn, PLATFORM, "the platform's own", world.clock.now)
     with pytest.raises(NotFound):
         await eraser.run(PLATFORM, OPERATOR)
     async with world.db.tenant(PLATFORM) as conn:
-        assert len(await access_store.list_keys(conn, PLATFORM)) == 1
+        assert len(await key_store.list_keys(conn, PLATFORM)) == 1
 
 
 async def test_from_its_first_moment_a_deletion_frees_the_routes_and_hides_the_tenant(world: World) -> None:

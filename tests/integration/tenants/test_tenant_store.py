@@ -11,7 +11,7 @@ from waystate.errors import Conflict, NotFound
 from waystate.ids import TenantId, new_id
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, MetaApp, Route, RouteKind, Tenant, TenantSettings, WhatsAppAccount
-from waystate.vault import Unsealable, Vault, vault_of
+from waystate.vault.sealing import Unsealable, Vault, vault_of
 
 A, B = TenantId("tenant-a"), TenantId("tenant-b")
 APP = MetaApp(id="3001", app_secret="canary-app-secret", verify_token="canary-verify-token")

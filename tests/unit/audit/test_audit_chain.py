@@ -11,9 +11,7 @@ import pytest
 from waystate.audit.model import (
     FIRST,
     NAMED,
-    OPERATOR,
     START,
-    Actor,
     Entry,
     Fault,
     Head,
@@ -27,6 +25,7 @@ from waystate.audit.model import (
 )
 from waystate.errors import BadRequest
 from waystate.ids import TenantId, new_id
+from waystate.principal import OPERATOR, Actor
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 120_000, tzinfo=UTC)
 TENANT = TenantId("acme")

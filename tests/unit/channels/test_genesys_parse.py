@@ -5,7 +5,7 @@ import pytest
 
 from waystate.channels.genesys.parse import parse_webhook
 from waystate.channels.parsed import Ignored, Unusable
-from waystate.json import Unreadable
+from waystate.documents import Unreadable
 from waystate.messages.model import OutboundMessage
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

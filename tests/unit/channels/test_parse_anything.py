@@ -12,7 +12,7 @@ from waystate.channels.genesys.parse import parse_webhook as parse_genesys
 from waystate.channels.parsed import Ignored, Parsed, Unusable
 from waystate.channels.whatsapp.parse import find_lane_key
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
-from waystate.json import Unreadable
+from waystate.documents import Unreadable
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 KEYS = st.from_regex(

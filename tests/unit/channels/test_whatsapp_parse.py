@@ -8,7 +8,7 @@ import pytest
 
 from waystate.channels.parsed import Ignored, Unusable
 from waystate.channels.whatsapp.parse import find_lane_key, parse_webhook
-from waystate.json import Unreadable
+from waystate.documents import Unreadable
 from waystate.messages.model import InboundMessage, StatusReport
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from tests.world import START
 from waystate.people import one_time_codes
 from waystate.people.one_time_codes import PERIOD, find_step
-from waystate.vault import Unsealable, vault_of
+from waystate.vault.sealing import Unsealable, vault_of
 
 SECRET = one_time_codes.new_secret()
 STEP = int(START.timestamp()) // PERIOD

@@ -7,8 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.world import START
-from waystate.access.model import Principal
-from waystate.access.permissions import Role
 from waystate.errors import Refused
 from waystate.ids import PLATFORM, TenantId
 from waystate.people.model import (
@@ -26,6 +24,7 @@ from waystate.people.model import (
     token_hash,
     top_role,
 )
+from waystate.principal import Principal, Role
 
 A = TenantId("tenant-a")
 OF_A = [role for role in Role if role is not Role.PLATFORM]

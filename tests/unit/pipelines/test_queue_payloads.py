@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from waystate.dead_letters.model import Pipeline
+from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
-from waystate.json import JsonObject
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.pipelines.queue_payloads import SendResult, kind_of, parse_payload, read_body
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waystate.access.permissions import Role
 from waystate.conversations.model import CUSTOMER_WINDOW, OPEN
+from waystate.documents import clean, clean_text, dump
 from waystate.ids import TenantId, id_at, id_floor, time_of
-from waystate.json import clean, clean_text, dump
 from waystate.messages.model import Direction, Status
 from waystate.messages.status import STEPS
+from waystate.principal import Role
 from waystate.seeding.customers import MOST, customer
 from waystate.seeding.dialogues import dialogues, parse_turn
 from waystate.seeding.phones import COUNTRIES, number_of, size_of

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI, WebSocket
 
-from waystate import json as boundary
+from waystate import documents
 from waystate.errors import Conflict, Unavailable
 from waystate.web.asgi import BodyLimit, Lane, Request, Response, json_response, text_response
 from waystate.web.problem_handlers import install_problems
@@ -34,7 +34,7 @@ async def tell_size(request: Request) -> Response:
 
 
 async def tell_document(request: Request) -> Response:
-    return shown(boundary.parse(await request.body(LIMIT)))
+    return shown(documents.parse(await request.body(LIMIT)))
 
 
 async def challenge(request: Request) -> Response:

@@ -13,8 +13,8 @@ from starlette.responses import StreamingResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from structlog.testing import capture_logs
 
+from waystate.documents import Unreadable
 from waystate.errors import BadRequest, Conflict, Forbidden, Refused, TooMany, Unauthorized
-from waystate.json import Unreadable
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import Answers, invalid_fields, log_failure, render_problem, render_traceback
 

@@ -15,7 +15,7 @@ from waystate.channels.attempts import Kind, find_document, get, post
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.errors import outcome_of
 from waystate.deliveries.model import AttemptResult, Outcome
-from waystate.json import JsonObject, Unreadable, parse
+from waystate.documents import JsonObject, Unreadable, parse
 from waystate.tenants.model import GenesysIntegration
 
 _LONGEST_EARLY_S = 60.0  # a token is renewed this long before it ends, or a tenth of its life if that is less

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from waystate.channels.fields import find_list, find_object, find_text
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 
 _TYPES = {"Image": "image", "Video": "video", "Audio": "audio", "File": "document"}
 _MEDIA_FIELDS = {"id": "id", "url": "url", "mime": "mime_type", "filename": "filename", "contentSizeBytes": "size"}

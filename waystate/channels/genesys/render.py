@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Literal
 
 from waystate.clock import iso
+from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
-from waystate.json import JsonObject
 
 _GENERAL = "GeneralError"
 _REASONS = {

@@ -7,7 +7,7 @@ import httpx2
 from waystate.channels.attempts import find_document, get, post
 from waystate.channels.whatsapp.errors import outcome_of
 from waystate.deliveries.model import AttemptResult, Outcome
-from waystate.json import JsonObject
+from waystate.documents import JsonObject
 
 
 class GraphClient:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from waystate.channels.fields import find_list, find_object, find_text
-from waystate.json import JsonObject, Unreadable, dump, parse
+from waystate.documents import JsonObject, Unreadable, dump, parse
 
 UNSUPPORTED = "[unsupported message]"
 MEDIA_TYPES = frozenset({"image", "video", "document", "sticker", "audio", "voice"})

@@ -9,7 +9,7 @@ from typing import Any
 from waystate.channels.attempts import Kind, find_retry_after
 from waystate.channels.fields import find_list, find_object, find_text
 from waystate.deliveries.model import AttemptResult, Outcome
-from waystate.json import JsonObject, Unreadable, parse
+from waystate.documents import JsonObject, Unreadable, parse
 
 _CODES: dict[Kind, tuple[int, ...]] = {
     Kind.AUTH: (0, 3, 10, 190, 368, *range(200, 300), 131005, 131031, 131042, 131045, 133010),

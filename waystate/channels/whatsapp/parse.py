@@ -13,8 +13,8 @@ from waystate.channels.fields import find_list, find_object, find_text, moment_o
 from waystate.channels.parsed import Ignored, Parsed, Routed, Unusable
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, line_of, type_of
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender
+from waystate.documents import JsonObject, Unreadable, parse
 from waystate.ids import find_uuid
-from waystate.json import JsonObject, Unreadable, parse
 from waystate.messages.model import InboundMessage, StatusReport
 
 _LANE_KEY = re.compile(rb'"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})')

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from waystate.channels.fields import find_list, find_object, find_text
+from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
-from waystate.json import JsonObject
 
 BSUID_FIELD: Literal["recipient", "to"] = "recipient"  # Meta's own pages disagree; libraries that work send `recipient`
 

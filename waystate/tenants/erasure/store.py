@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from waystate.clock import iso
 from waystate.db.pool import Connection, load_queries
+from waystate.documents import JsonObject
 from waystate.errors import Conflict
 from waystate.ids import TenantId
-from waystate.json import JsonObject
 from waystate.tenants.store import raise_revision, unknown_tenant
 
 _queries = load_queries(__file__)

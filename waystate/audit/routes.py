@@ -1,0 +1,51 @@
+"""`/v1/audit`: what was done in the tenant, by whom, and whether the record of it is whole."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import AfterValidator, AwareDatetime
+
+from waystate.audit import store
+from waystate.audit.bodies import ACTOR, AuditPage, AuditVerdict, filter_of, render_entry, render_verdict
+from waystate.audit.model import parse_head
+from waystate.audit.verification import verify
+from waystate.db.pool import Database
+from waystate.documents import clean_text
+from waystate.web.caller import Caller
+
+Clean = Annotated[str, AfterValidator(clean_text)]
+
+
+def audit_routes(db: Database) -> APIRouter:
+    router = APIRouter(prefix="/v1/audit", tags=["Audit log"])
+
+    @router.get("", summary="What was done, newest first")
+    async def list_audit(
+        principal: Caller,
+        action: Annotated[Clean | None, Query(max_length=200, description="`key.created`, or `key` for all of a noun")] = None,
+        actor: Annotated[str | None, Query(pattern=ACTOR, description="`operator`, or `user:{id}`")] = None,
+        subject: Annotated[Clean | None, Query(max_length=300, description="`key:{id}`, or `key` for all")] = None,
+        since: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
+        until: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
+        before: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1, description="The `next` of the page before")] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> AuditPage:
+        wanted = filter_of(action=action, actor=actor, subject=subject, since=since, until=until)
+        async with db.tenant(principal.tenant_id) as conn:
+            rows = await store.list_page(conn, principal.tenant_id, wanted, before=before, batch=limit + 1)
+        items = [render_entry(row) for row in rows[:limit]]
+        return AuditPage(items=items, next=items[-1].position if len(rows) > limit else None)
+
+    @router.get("/verify", summary="Whether the record is whole")
+    async def verify_audit(
+        principal: Caller,
+        head: Annotated[
+            str | None,
+            Query(pattern=r"^[0-9]{1,18}:[0-9a-f]{64}$", description="A `noted` of earlier: shows a cut-off end too"),
+        ] = None,
+    ) -> AuditVerdict:
+        """Walks the whole chain of the tenant and tells the first place where it is broken."""
+        expected = None if head is None else parse_head(head)
+        return render_verdict(await verify(db, principal.tenant_id, expected=expected))
+
+    return router

@@ -1,0 +1,90 @@
+"""What `/v1/keys` takes and answers. A key in clear is in the answer that makes it, and nowhere else."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from waystate.clock import iso
+from waystate.keys.model import ApiKey
+from waystate.keys.rotation import LONGEST_OVERLAP, OVERLAP
+from waystate.keys.store import ListedKey
+from waystate.principal import DATA_PLANE, Scope
+
+Text = Annotated[str, Field(description="ISO 8601 with Z")]
+
+
+class NewKey(BaseModel, extra="forbid", frozen=True):
+    name: Annotated[str, Field(description="Who or what will use it")]
+    scopes: Annotated[list[Scope], Field(description="What it may do; none that you do not hold yourself")] = sorted(DATA_PLANE)
+    expiresAt: Annotated[AwareDatetime | None, Field(description="In the future; null is never")] = None
+
+
+class Overlap(BaseModel, extra="forbid", frozen=True):
+    overlapSeconds: Annotated[
+        int,
+        Field(ge=0, le=round(LONGEST_OVERLAP.total_seconds()), description="How long the old key goes on; 0 ends it at once"),
+    ] = round(OVERLAP.total_seconds())
+
+
+class Maker(BaseModel):
+    """`operator` is whoever ran a command on the machine itself."""
+
+    kind: Literal["operator", "user", "key"]
+    id: UUID | None
+    name: str | None
+
+
+class KeyAnswer(BaseModel):
+    """`replaces` is the key it was rotated from; `lastUsedAt` is up to a minute old."""
+
+    id: UUID
+    name: str
+    scopes: list[Scope]
+    status: Literal["active", "expired", "revoked"]
+    createdAt: Text
+    createdBy: Maker
+    replaces: UUID | None
+    expiresAt: Text | None
+    revokedAt: Text | None
+    lastUsedAt: Text | None
+
+
+class KeyPage(BaseModel):
+    """`next` is the `before` of the next page, null on the last one."""
+
+    items: list[KeyAnswer]
+    next: UUID | None
+
+
+class MadeKey(KeyAnswer):
+    """`key` is the key in clear. Keep it now: nobody can show it again."""
+
+    key: str
+
+
+def render_key(listed: ListedKey, now: datetime) -> KeyAnswer:
+    key = listed.key
+    return KeyAnswer(
+        id=key.id,
+        name=key.name,
+        scopes=sorted(key.scopes),
+        status=status_of(key, now),
+        createdAt=iso(key.created_at),
+        createdBy=Maker(kind=listed.maker_kind, id=key.created_by, name=listed.maker_name),
+        replaces=key.replaces,
+        expiresAt=_time(key.expires_at),
+        revokedAt=_time(key.revoked_at),
+        lastUsedAt=_time(key.last_used_at),
+    )
+
+
+def status_of(key: ApiKey, now: datetime) -> Literal["active", "expired", "revoked"]:
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= now else "active"
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)

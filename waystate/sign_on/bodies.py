@@ -1,0 +1,43 @@
+"""What `/v1/tenant/identity-provider` takes and answers. The client secret only ever comes in."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from waystate.errors import Unprocessable
+from waystate.sign_on.model import IdentityProvider, Issuer, ProviderSettings
+from waystate.tenants.model import Word
+
+
+class ProviderBody(BaseModel):
+    """`client_secret` may be left out where one is kept already, for the same issuer and client."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    issuer: Issuer
+    client_id: Word
+    client_secret: str | None = Field(None, min_length=1, max_length=4096, repr=False)
+    settings: ProviderSettings = ProviderSettings()
+
+    def provider(self, before: IdentityProvider | None) -> IdentityProvider:
+        """A kept secret goes to the issuer and client it was entered for, and to no other."""
+        secret = self.client_secret
+        if secret is None and before is not None and (before.issuer, before.client_id) == (self.issuer, self.client_id):
+            secret = before.client_secret
+        if secret is None:
+            problem = {"field": "client_secret", "problem": "is needed for a new issuer or client"}
+            raise Unprocessable(
+                "invalid_request", "Not usable: client_secret. Send the provider's client secret.", errors=[problem]
+            )
+        return IdentityProvider(issuer=self.issuer, client_id=self.client_id, client_secret=secret, settings=self.settings)
+
+
+class ProviderAnswer(BaseModel):
+    """`redirect_uri` is what the provider must be told; null as long as PUBLIC_URL is not set. The secret is never shown."""
+
+    issuer: str
+    client_id: str
+    settings: ProviderSettings
+    redirect_uri: str | None
+    login_path: str
+    created_at: datetime

@@ -1,0 +1,148 @@
+"""What of a request is looked at before its body: who says it is calling, from where, by which page. Pure."""
+
+import re
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import NamedTuple
+
+from waystate.errors import BadRequest, Unauthorized
+from waystate.tokens import COOKIE
+from waystate.web.asgi import Scope
+
+_LONGEST_KEY = 200
+_TENANT = b"x-tenant-id"
+_SINGLE = frozenset(
+    (
+        b"authorization",
+        b"x-api-key",
+        _TENANT,
+        b"host",
+        b"content-type",
+        b"content-length",
+        b"transfer-encoding",
+        b"origin",
+        b"sec-fetch-site",
+        b"x-csrf-token",
+    )
+)
+_BETRAYING = frozenset((b"forwarded", b"via", b"origin"))
+_SESSION = COOKIE.encode() + b"="
+_BETRAYING_PREFIXES = (b"x-forwarded-", b"sec-fetch-")
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]+)?")
+
+
+class Facts(NamedTuple):
+    """All that is looked at. `betraying` is a header that only proxies and web pages send; `cookie` the session's, if any."""
+
+    path: str
+    method: str = "GET"
+    client_host: str | None = None
+    host: bytes | None = None
+    authorization: bytes | None = None
+    api_key: bytes | None = None
+    tenant: bytes | None = None
+    content_type: bytes | None = None
+    has_body: bool = False
+    betraying: bytes | None = None
+    cookie: bytes | None = None
+    origin: bytes | None = None
+    fetch_site: bytes | None = None
+    csrf_token: bytes | None = None
+
+
+def facts_of(scope: Scope) -> Facts:
+    """Header names are in lower case, as ASGI has them. Two different values of one header are refused, not chosen from."""
+    single: dict[bytes, bytes] = {}
+    betraying = cookie = None
+    for name, value in scope["headers"]:
+        if name in _SINGLE and single.setdefault(name, value) != value:
+            raise _repeated(name)
+        if name in _BETRAYING or name.startswith(_BETRAYING_PREFIXES):
+            betraying = name
+        elif name == b"cookie":
+            cookie = _session_cookie(value) or cookie
+    client = scope.get("client")
+    get = single.get
+    return Facts(
+        scope["path"],
+        scope.get("method", "GET"),
+        client[0] if client else None,
+        get(b"host"),
+        get(b"authorization"),
+        get(b"x-api-key"),
+        get(_TENANT),
+        get(b"content-type"),
+        get(b"content-length", b"0") != b"0" or b"transfer-encoding" in single,
+        betraying,
+        cookie,
+        get(b"origin"),
+        get(b"sec-fetch-site"),
+        get(b"x-csrf-token"),
+    )
+
+
+def token_of(facts: Facts) -> bytes | None:
+    """The API key or session token that came along; a header wins over a cookie."""
+    presented = _presented(facts)
+    return facts.cookie if presented is None else presented
+
+
+@lru_cache(maxsize=256)
+def is_loopback(address: str | None) -> bool:
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+@lru_cache(maxsize=256)
+def names_loopback(host: bytes | None) -> bool:
+    """Exactly, or a page of evil.example whose name resolves to 127.0.0.1 would come in."""
+    found = _HOST.fullmatch((host or b"").decode("latin-1").lower())
+    return found is not None and (found["name"] == "localhost" or is_loopback(found["name"] or found["ipv6"]))
+
+
+@lru_cache(maxsize=4096)
+def address_of(host: str | None) -> str:
+    """Whose bucket it is: of IPv6 the /64, which is what one customer of a provider has at the least."""
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return host or "-"
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), 64), strict=False).network_address)
+
+
+def shown(name: bytes) -> str:
+    return name.decode("latin-1").title()
+
+
+def _presented(facts: Facts) -> bytes | None:
+    key = facts.api_key
+    if facts.authorization is not None:
+        scheme, _, rest = facts.authorization.partition(b" ")
+        if scheme.lower() == b"bearer":
+            bearer = rest.strip()
+            if key is not None and key != bearer:
+                raise BadRequest("two_keys", "Authorization and X-API-Key carry different keys. Send one of them.")
+            key = bearer
+        elif key is None:
+            raise Unauthorized("authorization_scheme", "Authorization must read 'Bearer …', with a key or a session token.")
+    return None if key is None else key[:_LONGEST_KEY]
+
+
+def _session_cookie(value: bytes) -> bytes | None:
+    for part in value.split(b";"):
+        part = part.strip()
+        if part.startswith(_SESSION):
+            return part[len(_SESSION) :][:_LONGEST_KEY]
+    return None
+
+
+def _repeated(name: bytes) -> BadRequest:
+    return BadRequest("repeated_header", f"The header {shown(name)} came twice with different values. Send it once.")

@@ -1,0 +1,120 @@
+"""`/v1/platform/webhooks`: the bodies that came from the platforms, what became of each, and rejected ones put back to work."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field, model_validator
+
+from waystate.clock import Clock, iso
+from waystate.db.pool import Database
+from waystate.ledger import store
+from waystate.principal import actor_of
+from waystate.web.caller import Caller
+from waystate.web.requests import Body, read_body, takes
+from waystate.webhooks.replay import replay_many
+
+PREVIEW = 200
+"""Bytes of a body that a list shows."""
+MOST = 1000
+
+Text = Annotated[str, Field(description="ISO 8601 with Z")]
+
+
+class Unmet(BaseModel):
+    """What of a body could not be used: `item` is its place in the body, null where the whole body was meant."""
+
+    item: str | None
+    reason: str
+    message: str
+
+
+class WebhookAnswer(BaseModel):
+    """`lacks` names the routes that would let it be worked (`phone_number_id:…`, `waba:…`, `genesys_integration:…`): as soon as
+    one of them is set up, it is worked by itself. `preview` is the beginning of the body, `bytes` its whole length."""
+
+    id: UUID
+    receivedAt: Text
+    source: str
+    origin: Annotated[str, Field(description="The Meta app, or the Genesys integration, of the callback it came to")]
+    state: str
+    items: int | None
+    rejected: list[Unmet]
+    lacks: list[str]
+    attempts: int
+    bytes: int
+    preview: str
+
+
+class WebhookPage(BaseModel):
+    """`next` is the `before` of the next page, null on the last one."""
+
+    items: list[WebhookAnswer]
+    next: UUID | None
+
+
+class Replay(Body):
+    """Rejected bodies by `ids`, or `all` of them."""
+
+    ids: Annotated[list[Annotated[UUID, Field(strict=False)]], Field(min_length=1, max_length=MOST)] | None = None
+    all: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Replay":
+        if (self.ids is None) == (self.all is None):
+            raise ValueError("name ids, or say all: true")
+        return self
+
+
+class WebhooksReplayed(BaseModel):
+    """`ids` of those that were rejected, and are worked again now."""
+
+    replayed: int
+    ids: list[UUID]
+
+
+def webhook_routes(db: Database, clock: Clock) -> APIRouter:
+    router = APIRouter(prefix="/v1/platform/webhooks", tags=["Platform"])
+
+    @router.get("", summary="Bodies from the platforms, newest first")
+    async def list_webhooks(
+        _: Caller,
+        state: Annotated[Literal["pending", "done", "rejected"] | None, Query(description="Left out: all")] = None,
+        before: Annotated[UUID | None, Query(description="The `next` of the page before")] = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> WebhookPage:
+        async with db.work() as conn:
+            rows = await store.list_rows(conn, state=state, before=before, batch=limit + 1)
+        items = [render_webhook(row) for row in rows[:limit]]
+        return WebhookPage(items=items, next=items[-1].id if len(rows) > limit else None)
+
+    @router.post(
+        "/replay",
+        summary="Put rejected bodies back to work",
+        responses={422: {"description": "Neither ids nor all, or both"}},
+        openapi_extra=takes(Replay),
+    )
+    async def replay_webhooks(request: Request, principal: Caller) -> WebhooksReplayed:
+        """In their old order. What had its effect before has none again; ids that are not rejected are left out."""
+        ids = await replay_many(db, actor_of(principal), clock, (await read_body(request, Replay)).ids)
+        return WebhooksReplayed(replayed=len(ids), ids=ids)
+
+    return router
+
+
+def render_webhook(row: dict[str, Any]) -> WebhookAnswer:
+    outcome = row["outcome"] or {}
+    body = bytes(row["body"])
+    return WebhookAnswer(
+        id=row["id"],
+        receivedAt=iso(row["received_at"]),
+        source=row["source"],
+        origin=row["origin"],
+        state=row["state"],
+        items=outcome.get("items"),
+        rejected=[Unmet(**each) for each in outcome.get("rejected", [])],
+        lacks=outcome.get("unrouted", []),
+        attempts=row["attempts"],
+        bytes=len(body),
+        preview=body[:PREVIEW].decode("utf-8", "replace"),
+    )
