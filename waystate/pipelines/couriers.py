@@ -9,11 +9,11 @@ import structlog
 
 from waystate.clock import Clock
 from waystate.db.pool import Database
-from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import AUTH_PAUSE, AttemptResult, Claimed, Outcome, Target
 from waystate.deliveries.rate import TokenBucket
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
+from waystate.pipelines import addresses
 from waystate.pipelines.batch import with_retries
 from waystate.pipelines.deliveries import Platforms, Settlement, recover, send, settle_many
 from waystate.pipelines.lanes import DELIVERIES, LeaseKeeper
@@ -210,7 +210,7 @@ class Courier:
             if await self._worker.directory.find_status(self._tenant) is not TenantStatus.ACTIVE:
                 return []
             async with self._worker.db.tenant(self._tenant) as conn:
-                return await delivery_store.claim_heads(
+                return await addresses.claim(
                     conn,
                     self._tenant,
                     epochs=epochs,
