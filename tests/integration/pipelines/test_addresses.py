@@ -1,5 +1,6 @@
 """Where answers go: to what the customer last wrote from, and never to a phone that is another customer's by now."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -268,3 +269,32 @@ async def test_a_claim_sees_that_a_phone_went_away_a_moment_ago(world: World, te
             batch=9,
         )
     assert {each.target: each.is_astray for each in claimed} == {Target.GENESYS: False, Target.WHATSAPP: True}
+
+
+async def test_batches_that_race_over_phones_do_not_deadlock_and_every_answer_has_its_customer(
+    world: World, tenant: Business
+) -> None:
+    """Twenty phones, two people on each, in batches of every order; what is open, what is new and what moves are mixed."""
+
+    def crowd(batch: int) -> list[InboundMessage]:
+        everybody = [
+            tenant.message(f"wamid.{batch}.{n}", wa_id=f"49170{n % 20:07}", user_id=f"DE.{n}") for n in range(batch % 3, 40)
+        ]
+        return everybody[batch * 4 :] + everybody[: batch * 4]
+
+    for round_ in range(6):
+        await asyncio.gather(*(world.receive(tenant, *crowd(round_ * 10 + batch)) for batch in range(10)))
+        world.clock.forward(seconds=1)
+    talks = await world.rows(
+        tenant,
+        "SELECT c.id, c.contact_id, i.external_id FROM conversations c JOIN contact_identities i USING (contact_id)"
+        " WHERE i.kind = 'bsuid'",
+    )
+    assert len(talks) == 40
+    users = {row["external_id"]: row["contact_id"] for row in talks}
+    owners = await world.rows(tenant, "SELECT external_id, contact_id FROM contact_identities WHERE valid_to IS NULL")
+    phones = {row["external_id"]: row["contact_id"] for row in owners}
+    for row in talks:
+        event = await answer(world, tenant, row["id"])
+        assert event.wa_id is None or phones[event.wa_id] == row["contact_id"]
+        assert users[event.user_id or ""] == row["contact_id"]
