@@ -40,11 +40,12 @@ WHERE c.tenant_id = :tenant_id AND c.contact_id = ANY(:contact_ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id, c.id
 FOR NO KEY UPDATE;
 
--- name: leave_phones!
+-- name: leave_phones
 -- Nobody is to be found, or answered, at a phone that is another's by now: also in what is closed, which still answers to its ids.
 UPDATE conversations c SET wa_id = NULL, version = c.version + 1
 FROM unnest(:contact_ids::uuid[], :wa_ids::text[]) AS v (contact_id, wa_id)
-WHERE c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.wa_id = v.wa_id;
+WHERE c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.wa_id = v.wa_id
+RETURNING v.wa_id, c.last_customer_message_at;
 
 -- name: lock_many
 -- Events follow one another under this lock, and every writer takes the locks in this order, so none can deadlock another.

@@ -144,14 +144,16 @@ async def remove_marked(conn: Connection, tenant: TenantId, ids: Sequence[UUID],
 
 async def leave_phones(
     conn: Connection, tenant: TenantId, left: Collection[tuple[UUID, str]], contact_ids: Iterable[UUID]
-) -> None:
+) -> dict[str, datetime]:
     """Conversations of contacts whose phone is another's now are not answered there any more. `left`: (contact, phone).
 
-    `contact_ids`: whose conversations this transaction is about to open.
+    `contact_ids`: whose conversations this transaction is about to open. Returns when the contacts last wrote from each phone.
     """
     former = [contact for contact, _ in left]
     await _queries.lock_of_contacts(conn, tenant_id=tenant, contact_ids=list({*former, *contact_ids}))
-    await _queries.leave_phones(conn, tenant_id=tenant, contact_ids=former, wa_ids=[wa_id for _, wa_id in left])
+    rows = await _queries.leave_phones(conn, tenant_id=tenant, contact_ids=former, wa_ids=[wa_id for _, wa_id in left])
+    wrote = sorted((row["last_customer_message_at"], row["wa_id"]) for row in rows if row["last_customer_message_at"])
+    return {wa_id: at for at, wa_id in wrote}
 
 
 async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, Conversation]:

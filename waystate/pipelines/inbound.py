@@ -1,6 +1,6 @@
 """The inbound pipeline: a batch of one tenant's customer messages, in one transaction."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from uuid import UUID
 
@@ -55,7 +55,7 @@ async def track(
     sent = list(zip(new, resolved.contacts, strict=True))
     left = {(contact, phone.external_id) for contact, phone in resolved.left}
     if left:
-        await conversation_store.leave_phones(conn, tenant, left, resolved.contacts)
+        left |= outdated(sent, left, await conversation_store.leave_phones(conn, tenant, left, resolved.contacts))
     opened, overdue = await conversation_store.open_many(
         conn, tenant, activity_of(sent, now, left), ttl=settings.mapping_ttl, now=now
     )
@@ -76,7 +76,7 @@ def activity_of(sent: Sequence[Sent], now: datetime, left: Collection[tuple[UUID
     """One row a conversation: activity is the receipt, the customer window counts from the customer's own latest time.
 
     The answer goes to what that latest message was written from, but to no phone of `left` (contact, phone): those are another
-    contact's in the end.
+    person's in the end.
     """
     activity: dict[Key, Activity] = {}
     for message, contact_id in sent:
@@ -92,6 +92,22 @@ def activity_of(sent: Sequence[Sent], now: datetime, left: Collection[tuple[UUID
             if left and (contact_id, message.wa_id) in left:
                 row.wa_id = None
     return list(activity.values())
+
+
+def outdated(sent: Sequence[Sent], left: Set[tuple[UUID, str]], wrote: Mapping[str, datetime]) -> set[tuple[UUID, str]]:
+    """Contacts and phones of messages that came late: somebody of `left` wrote from that phone after them.
+
+    `wrote`: when that was, of messages before this batch. What is late, or replayed, is not answered at its phone.
+    """
+    own: dict[tuple[UUID, str], datetime] = {}
+    for message, contact_id in sent:
+        if message.wa_id:
+            key = (contact_id, message.wa_id)
+            own[key] = max(own.get(key, message.sent_at), message.sent_at)
+    latest = dict(wrote)
+    for key in own.keys() & left:
+        latest[key[1]] = max(latest.get(key[1], own[key]), own[key])
+    return {key for key, at in own.items() if at < latest.get(key[1], at)}
 
 
 def rows_of(sent: Sequence[Sent], opened: dict[Key, Opened], ids: dict[str, UUID]) -> list[MessageRow]:

@@ -6,19 +6,16 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
-from tests.world import Business, World, accepted, later
+from tests.world import Business, World, accepted
 from waystate.contacts.model import Identity, IdentityKind
-from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import Claimed, Target
 from waystate.errors import Reason
 from waystate.events.model import Event, InboundEnriched, OutboundProcessed, OutboundRefused
 from waystate.messages.model import InboundMessage
 from waystate.pipelines import dataplane
-from waystate.pipelines.dead_letter_payloads import RefusedDelivery
-from waystate.pipelines.deliveries import Platforms, send
 from waystate.pipelines.numbers import numbers_of
-from waystate.pipelines.resending import resend_many
 
 P, Q = "491700000011", "491700000012"
 ANN, BOB = "DE.1", "DE.9"
@@ -97,7 +94,7 @@ async def test_bob_on_anns_former_phone_is_somebody_else_and_ann_is_answered_by_
     ann, bob = await receive(world, tenant, from_ann(tenant), from_bob(tenant))
     assert (bob.contact_id == ann.contact_id, bob.mapping_id == ann.mapping_id) == (False, False)
     assert (bob.former_contact_id, ann.former_contact_id) == (ann.contact_id, None)
-    assert "former_contact_id" not in bob.model_dump_json()
+    assert await world.value(tenant, "SELECT count(*) FROM events WHERE data ? 'former_contact_id'") == 0, "not published"
     await answer(world, tenant, ann.mapping_id)
     await answer(world, tenant, bob.mapping_id)
     sent = {each.conversation_id: addressed(each) for each in await to_whatsapp(world, tenant)}
@@ -125,62 +122,6 @@ async def test_a_batch_leaves_the_addresses_that_one_by_one_leaves(world: World,
         " ORDER BY p.name",
     )
     assert [tuple(row.values()) for row in rows] == [("Ann", f"+{Q}", None, ANN), ("Bob", f"+{P}", None, BOB)]
-
-
-async def test_a_waiting_message_to_a_phone_that_went_away_follows_its_customer(world: World, tenant: Business) -> None:
-    (ann,) = await receive(world, tenant, from_ann(tenant))
-    await answer(world, tenant, ann.mapping_id)
-    await world.relay(tenant)
-    assert await world.value(tenant, "SELECT request->>'to' FROM deliveries WHERE target = 'whatsapp'") == P
-    await receive(world, tenant, from_bob(tenant))
-    (claimed,) = [each for each in await world.claim(tenant) if each.target is Target.WHATSAPP]
-    assert (addressed(claimed), claimed.is_astray) == ({"recipient": ANN}, False)
-    request = await world.value(tenant, "SELECT request FROM deliveries WHERE target = 'whatsapp'")
-    assert request == claimed.request, "and the next attempt goes there too"
-
-
-async def test_a_message_that_is_tried_again_is_addressed_again(world: World, tenant: Business) -> None:
-    (ann,) = await receive(world, tenant, from_ann(tenant))
-    await answer(world, tenant, ann.mapping_id)
-    (first,) = await to_whatsapp(world, tenant)
-    assert addressed(first) == {"to": P}
-    await world.settle(tenant, (first, later()))
-    await receive(world, tenant, from_bob(tenant))
-    world.clock.forward(minutes=1)
-    (again,) = await to_whatsapp(world, tenant)
-    assert (again.attempt, again.message_id, addressed(again)) == (2, first.message_id, {"recipient": ANN})
-
-
-async def test_a_message_that_an_operator_sends_again_is_addressed_again(world: World, tenant: Business) -> None:
-    (ann,) = await receive(world, tenant, from_ann(tenant))
-    event = await answer(world, tenant, ann.mapping_id)
-    (first,) = await to_whatsapp(world, tenant)
-    await receive(world, tenant, from_bob(tenant))
-    await world.execute(tenant, "DELETE FROM deliveries WHERE target = 'whatsapp'")
-    assert event.message_id is not None
-    refused = RefusedDelivery(message_id=event.message_id, target=Target.WHATSAPP, request=first.request)
-    async with world.db.tenant(tenant.tenant) as conn:
-        view = await world.view(tenant)
-        assert await resend_many(conn, tenant.tenant, view, {event.message_id: refused}, world.clock.now, lanes=8) == {
-            event.message_id: True
-        }
-    assert [addressed(each) for each in await to_whatsapp(world, tenant)] == [{"recipient": ANN}]
-
-
-async def test_what_leads_to_nobody_any_more_fails_without_a_call_and_genesys_is_told(world: World, tenant: Business) -> None:
-    """Ann has shown no user id, and the phone is Bob's, whom Waystate knew before."""
-    _, ann = await receive(world, tenant, from_bob(tenant, Q), tenant.message(wa_id=P, contact_name="Ann"))
-    await answer(world, tenant, ann.mapping_id)
-    await world.relay(tenant)
-    await receive(world, tenant, from_bob(tenant, P))
-    (claimed,) = [each for each in await world.claim(tenant) if each.target is Target.WHATSAPP]
-    assert claimed.is_astray
-    result = await send(claimed, await world.view(tenant), Platforms(graph=None, genesys=None))  # type: ignore[arg-type]
-    await world.settle(tenant, (claimed, result))
-    row = await world.row(tenant, "SELECT status, error->>'code' AS code FROM messages WHERE direction = 'outbound'")
-    assert list(row.values()) == ["failed", Reason.RECIPIENT_MOVED]
-    receipts = [each.request for each in await world.deliver(tenant) if each.target is Target.GENESYS_RECEIPT]
-    assert [(each["status"], each["reasons"][0]["code"]) for each in receipts] == [("Failed", "InvalidDestination")]
 
 
 async def test_an_answer_to_who_cannot_be_reached_any_more_is_refused(world: World, tenant: Business) -> None:
@@ -252,25 +193,6 @@ async def test_a_message_without_a_number_goes_to_the_number_of_its_user_ids_con
     assert numbers == ["1002", "1001"]
 
 
-async def test_a_claim_sees_that_a_phone_went_away_a_moment_ago(world: World, tenant: Business) -> None:
-    """Whatever path a delivery came by: this is the last look before it leaves."""
-    (ann,) = await receive(world, tenant, from_ann(tenant))
-    await answer(world, tenant, ann.mapping_id)
-    await world.relay(tenant)
-    await receive(world, tenant, from_bob(tenant))
-    async with world.db.tenant(tenant.tenant) as conn:
-        claimed = await delivery_store.claim_heads(
-            conn,
-            tenant.tenant,
-            epochs=dict.fromkeys(range(8), 1),
-            paused_accounts=[],
-            holder="t",
-            now=world.clock.now,
-            batch=9,
-        )
-    assert {each.target: each.is_astray for each in claimed} == {Target.GENESYS: False, Target.WHATSAPP: True}
-
-
 async def test_batches_that_race_over_phones_do_not_deadlock_and_every_answer_has_its_customer(
     world: World, tenant: Business
 ) -> None:
@@ -298,3 +220,39 @@ async def test_batches_that_race_over_phones_do_not_deadlock_and_every_answer_ha
         event = await answer(world, tenant, row["id"])
         assert event.wa_id is None or phones[event.wa_id] == row["contact_id"]
         assert users[event.user_id or ""] == row["contact_id"]
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "in one batch"])
+async def test_a_late_message_that_opens_a_conversation_is_not_answered_at_a_phone_another_wrote_from_since(
+    world: World, tenant: Business, at_once: bool
+) -> None:
+    """Ann's message of the morning is replayed in the evening; Bob wrote from the phone at noon."""
+    (ann,) = await receive(world, tenant, from_ann(tenant))
+    await world.close(tenant)
+    late = from_ann(tenant)
+    world.clock.forward(hours=2)
+    noon = from_bob(tenant)
+    for batch in [[noon, late]] if at_once else [[noon], [late]]:
+        await world.receive(tenant, *batch)
+    rows = await world.rows(tenant, "SELECT id, contact_id FROM conversations WHERE closed_at IS NULL")
+    talks = {row["contact_id"]: row["id"] for row in rows}
+    assert (await answer(world, tenant, talks.pop(ann.contact_id))).wa_id is None
+    assert (await answer(world, tenant, *talks.values())).user_id == BOB
+    assert sorted(str(addressed(each)) for each in await to_whatsapp(world, tenant)) == [
+        str({"recipient": ANN}),
+        str({"recipient": BOB}),
+    ]
+
+
+async def test_the_log_tells_whose_a_phone_was_by_ids_alone(world: World, tenant: Business) -> None:
+    with capture_logs() as lines:
+        ann, bob = await receive(world, tenant, from_ann(tenant), from_bob(tenant))
+    assert lines == [
+        {
+            "event": "A phone went to another contact.",
+            "log_level": "info",
+            "operation": "inbound",
+            "contact_id": bob.contact_id,
+            "former_contact_id": ann.contact_id,
+        }
+    ]
