@@ -8,7 +8,6 @@ from itertools import count
 from typing import Any
 
 from waystate.db.pool import Connection, Database
-from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import AttemptResult, Claimed, Outcome
 from waystate.events import outbox
 from waystate.events.model import Event
@@ -16,7 +15,7 @@ from waystate.events.outbox import Stamped
 from waystate.events.relay import relay
 from waystate.ids import TenantId
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
-from waystate.pipelines import inbound, outbound, status
+from waystate.pipelines import addresses, inbound, outbound, status
 from waystate.pipelines.deliveries import Settlement, settle_many
 from waystate.pipelines.outbound import Result
 from waystate.pipelines.relay import DeliverySink
@@ -152,7 +151,7 @@ class World:
         self, business: Business, *, lanes: Sequence[int] = range(LANES), paused: Sequence[str] = (), batch: int = 100
     ) -> list[Claimed]:
         async with self.db.tenant(business.tenant) as conn:
-            return await delivery_store.claim_heads(
+            return await addresses.claim(
                 conn,
                 business.tenant,
                 epochs=dict.fromkeys(lanes, 1),

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 
 class Reason(StrEnum):
-    """Why an item is a dead letter (seed 000, and the three that Waystate adds)."""
+    """Why an item is a dead letter (seed 000, and those that Waystate adds)."""
 
     LOCK_TIMEOUT = "lock_timeout"
     MAPPING_NOT_FOUND = "mapping_not_found"
@@ -27,6 +27,7 @@ class Reason(StrEnum):
     INVALID_MEDIA_URL = "invalid_media_url"
     UNKNOWN_TENANT = "unknown_tenant"
     WINDOW_CLOSED = "window_closed"
+    RECIPIENT_MOVED = "recipient_moved"
     DELIVERY_FAILED = "delivery_failed"
 
 

@@ -68,7 +68,16 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "messages.get_history": {"message_id": stock.messages[0]},
         "contacts.find_identities": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
         "contacts.find_recipients": {"contact_ids": stock.contacts},
-        "contacts.rename_contacts": {"ids": stock.contacts, "names": strings},
+        "contacts.find_leading": {"contact_ids": stock.contacts, "new": strings},
+        "contacts.correct_identities": {
+            "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "contact_ids": stock.contacts,
+        },
+        "contacts.move_identities": {
+            "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "contact_ids": stock.contacts, "now": now,
+        },
+        "contacts.change_contacts": {"ids": stock.contacts, "names": strings, "gained": nones, "lost": nones, "rest": nones},
+        "conversations.lock_of_contacts": {"contact_ids": stock.contacts},
+        "conversations.leave_phones": {"contact_ids": stock.contacts, "wa_ids": stock.wa_ids},
         "conversations.expire_overdue_of": {"now": now, "phone_number_ids": numbers, "contact_ids": stock.contacts},
         "conversations.lock_many": {"ids": stock.conversations},
         "conversations.touch_many": {

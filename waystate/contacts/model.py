@@ -1,12 +1,12 @@
 """A customer, known by any of several WhatsApp identities."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-from waystate.ids import new_id
+import phonenumbers
 
 
 class IdentityKind(StrEnum):
@@ -35,9 +35,73 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownIdentity:
-    contact_id: UUID
+class Address:
+    """Where a message to a contact goes: a phone, exactly as the platform gave it, or else a business-scoped user id."""
+
+    wa_id: str | None = None
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A contact's name and whatever leads to it now; the newest identity comes last."""
+
     name: str | None
+    wa_ids: tuple[str, ...] = ()
+    user_ids: tuple[str, ...] = ()
+
+    def find_address(self, wa_id: str | None, user_id: str | None) -> Address | None:
+        """Returns the address for somebody who last wrote from these ids; None when nothing leads to the contact any more.
+
+        A phone that is not the contact's any more is somebody else's by now, or nobody's. Then the user id is surely the
+        person's; another phone is the last resort.
+        """
+        if wa_id is not None and wa_id in self.wa_ids:
+            return Address(wa_id=wa_id)
+        if user_id is not None and user_id in self.user_ids:
+            return Address(user_id=user_id)
+        if self.user_ids:
+            return Address(user_id=self.user_ids[-1])
+        return Address(wa_id=self.wa_ids[-1]) if self.wa_ids else None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Whose a batch's messages are. `contacts` has one for each person, in order.
+
+    `left`: a contact, and a phone of its own that in the end is another's. `former`: place in the batch → the contact whose
+    phone the person there took over.
+    """
+
+    contacts: list[UUID]
+    left: Collection[tuple[UUID, Identity]] = frozenset()
+    former: Mapping[int, UUID] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Walk:
+    """What comes of people met one after the other, as in `Resolved`.
+
+    `owners`: whose each identity is in the end. `founded`: the new contacts.
+    """
+
+    owners: dict[Identity, UUID]
+    contacts: list[UUID] = field(default_factory=list)
+    founded: list[UUID] = field(default_factory=list)
+    left: set[tuple[UUID, Identity]] = field(default_factory=set)
+    former: dict[int, UUID] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneChange:
+    """What becomes of the number that a contact shows (E.164): it is `gained`, or if it is one of `lost`, `rest`."""
+
+    gained: str | None = None
+    lost: tuple[str, ...] = ()
+    rest: str | None = None
+
+
+SAME_PHONE = PhoneChange()
 
 
 def person_of(wa_id: str | None, user_id: str | None, name: str | None = None) -> Person:
@@ -48,50 +112,107 @@ def person_of(wa_id: str | None, user_id: str | None, name: str | None = None) -
     return Person((Identity(_BSUID, user_id), *phone), name)
 
 
-@dataclass(slots=True)
-class _Group:
-    """Identities of one person; `named` is the last name given, with its place in the input."""
-
-    identities: list[Identity]
-    named: tuple[int, str]
-
-
-def joined(people: Iterable[Person]) -> list[Person]:
-    """One person for all that share an identity, in a stable order; the last given name stands."""
-    groups: dict[Identity, _Group] = {}
-    for place, person in enumerate(people):
-        group = _Group(list(person.identities), (place, person.name) if person.name else (-1, ""))
-        if len(group.identities) == 1 and group.identities[0] not in groups:
-            groups[group.identities[0]] = group
-            continue
-        known = {id(each): each for identity in person.identities if (each := groups.get(identity)) is not None}
-        for other in reversed(known.values()):
-            group.identities = list(dict.fromkeys([*other.identities, *group.identities]))
-            group.named = max(group.named, other.named)
-        groups |= dict.fromkeys(group.identities, group)
-    distinct = {id(group): group for group in groups.values()}
-    people_now = [Person(tuple(group.identities), group.named[1] or None) for group in distinct.values()]
-    return sorted(people_now, key=lambda person: person.identities[0].external_id)
-
-
-def proposed(people: Iterable[Person], known: Mapping[Identity, UUID]) -> tuple[dict[Identity, UUID], dict[UUID, Person]]:
-    """The contact each unknown identity shall belong to, and the people for whom that is a new one."""
-    wanted: dict[Identity, UUID] = {}
-    new: dict[UUID, Person] = {}
+def find_contacts(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> list[UUID | None]:
+    """Returns the contact of each person whose identities are all known and agree, else None."""
+    contacts: list[UUID | None] = []
     for person in people:
-        contact = next((known[identity] for identity in person.identities if identity in known), None)
+        identities = person.identities
+        contact = owners.get(identities[0])
+        if len(identities) > 1 and any(owners.get(identity) != contact for identity in identities):
+            contact = None
+        contacts.append(contact)
+    return contacts
+
+
+def walk(
+    people: Sequence[Person],
+    owners: Mapping[Identity, UUID],
+    with_user_id: Collection[UUID],
+    new_contact: Callable[[int], UUID],
+) -> Walk:
+    """Returns what comes of people who write one after the other, so that no cut into batches makes a difference.
+
+    `owners`: whose each identity is before. `with_user_id`: contacts who have a business-scoped user id (not all need be known:
+    only those of phones from which an unknown one writes). `new_contact`: the id of the contact founded at a place.
+    """
+    done = Walk(dict(owners))
+    owned, leading = done.owners, set(with_user_id)
+    for place, person in enumerate(people):
+        first, *others = person.identities
+        contact = owned.get(first)
         if contact is None:
-            contact = new_id()
-            new[contact] = person
-        wanted |= {identity: contact for identity in person.identities if identity not in known}
-    return wanted, new
+            # An unknown user id on the phone of somebody who has another is a new customer: numbers are recycled.
+            known = (owned[identity] for identity in others if identity in owned)
+            contact = next((each for each in known if each not in leading), None)
+        if contact is None:
+            contact = new_contact(place)
+            done.founded.append(contact)
+        for identity in person.identities:
+            before = owned.get(identity)
+            if before == contact:
+                continue
+            if before is not None:
+                done.former[place] = before
+                done.left.add((before, identity))
+            done.left.discard((contact, identity))
+            owned[identity] = contact
+        if first.kind is _BSUID:
+            leading.add(contact)
+        done.contacts.append(contact)
+    return done
 
 
-def superseded(new: Mapping[UUID, Person], claimed: Mapping[Identity, UUID]) -> dict[UUID, UUID]:
-    """New contacts that are given up, and for whom: another batch had made the person under one of the identities."""
-    losers: dict[UUID, UUID] = {}
-    for contact, person in new.items():
-        others = [claimed[identity] for identity in person.identities if claimed[identity] != contact]
-        if others:
-            losers[contact] = others[0]
-    return losers
+def doubtful(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> set[UUID]:
+    """Returns the contacts from whose phones an unknown user id writes: of these `walk` must know whether they have another."""
+    return {
+        owners[identity]
+        for person in people
+        if person.identities[0] not in owners
+        for identity in person.identities[1:]
+        if identity in owners
+    }
+
+
+def given_names(people: Sequence[Person], contacts: Sequence[UUID], names: Mapping[UUID, str | None]) -> dict[UUID, str]:
+    """Returns the name that each contact gave last, if one was not what `names` says; contacts not named there are left out."""
+    given: dict[UUID, str] = {}
+    for person, contact in zip(people, contacts, strict=True):
+        name = person.name
+        if name and (contact in given or names.get(contact, name) != name):
+            given[contact] = name
+    return given
+
+
+def first_phones(owners: Mapping[Identity, UUID]) -> dict[UUID, str]:
+    """Returns the phone of each contact that stands first."""
+    phones: dict[UUID, str] = {}
+    for identity, contact in owners.items():
+        if identity.kind is _WA_ID:
+            phones.setdefault(contact, identity.external_id)
+    return phones
+
+
+def shown_phones(done: Walk, recipients: Mapping[UUID, Recipient]) -> dict[UUID, PhoneChange]:
+    """Returns what phones that changed hands do to the numbers shown. `recipients`: who lost one, with what is left to them."""
+    changes: dict[UUID, PhoneChange] = {}
+    for contact, phone in done.left:
+        lost = e164(phone.external_id)
+        if lost is None:
+            continue
+        rest = recipients[contact].wa_ids if contact in recipients else ()
+        before = changes.get(contact, SAME_PHONE)
+        changes[contact] = replace(before, lost=(*before.lost, lost), rest=e164(rest[-1]) if rest else None)
+        taker = done.owners[phone]
+        changes[taker] = replace(changes.get(taker, SAME_PHONE), gained=lost)
+    return changes
+
+
+def e164(wa_id: str | None) -> str | None:
+    """Returns the international form of a phone as WhatsApp gives it; None of what is no phone number."""
+    if wa_id is None:
+        return None
+    try:
+        number = phonenumbers.parse("+" + wa_id.lstrip("+"))
+    except phonenumbers.NumberParseException:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

@@ -7,19 +7,41 @@ JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp'
 JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id;
 
 -- name: claim_identities
--- The partial unique index decides which contact a new person is; the loser of a race waits and is given the winner's.
+-- The partial unique index decides which contact a new person is; the loser of a race waits and is given the winner's. Who is known
+-- is locked in the same order, so that no identity changes its owner behind the back of a decision; xmax = 0 marks what is new.
 INSERT INTO contact_identities AS i (tenant_id, channel, kind, external_id, valid_from, contact_id)
 SELECT :tenant_id, 'whatsapp', v.kind, v.external_id, :valid_from, v.contact_id
 FROM unnest(:kinds::text[], :external_ids::text[], :contact_ids::uuid[]) AS v (kind, external_id, contact_id)
 ORDER BY v.kind, v.external_id
 ON CONFLICT (tenant_id, channel, kind, external_id) WHERE valid_to IS NULL DO UPDATE SET attested = true
-RETURNING kind, external_id, contact_id;
+RETURNING kind, external_id, contact_id, (xmax = 0) AS is_new;
+
+-- name: find_leading
+-- Asked only where an unknown business-scoped user id writes from a known phone: who has one already is somebody else.
+-- Not what this transaction has only proposed.
+SELECT DISTINCT i.contact_id FROM contact_identities i
+WHERE i.tenant_id = :tenant_id AND i.contact_id = ANY(:contact_ids::uuid[]) AND i.channel = 'whatsapp' AND i.kind = 'bsuid'
+    AND i.valid_to IS NULL AND NOT (i.external_id = ANY(:new::text[]));
+
+-- name: correct_identities!
+-- Claimed in this transaction for somebody whom the person turned out not to be: another batch had met one of them first.
+UPDATE contact_identities i SET contact_id = v.contact_id
+FROM unnest(:kinds::text[], :external_ids::text[], :contact_ids::uuid[]) AS v (kind, external_id, contact_id)
+WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind AND i.external_id = v.external_id
+    AND i.valid_to IS NULL;
 
 -- name: move_identities!
--- Of a person met under two identities at once, the batch that lost one gives up the contact it had begun under the other.
-UPDATE contact_identities i SET contact_id = v.new_contact_id
-FROM unnest(:contact_ids::uuid[], :new_contact_ids::uuid[]) AS v (contact_id, new_contact_id)
-WHERE i.tenant_id = :tenant_id AND i.contact_id = v.contact_id;
+-- A number is recycled: its past stays with whom it was, from now on it is another's. The rows are locked by the claim. Each owner
+-- begins after the one before, also by a clock that stands still, so a number that comes back is a row of its own.
+WITH ended AS (
+    UPDATE contact_identities i SET valid_to = greatest(:now, i.valid_from + interval '1 microsecond')
+    FROM unnest(:kinds::text[], :external_ids::text[], :contact_ids::uuid[]) AS v (kind, external_id, contact_id)
+    WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind AND i.external_id = v.external_id
+        AND i.valid_to IS NULL
+    RETURNING i.kind, i.external_id, i.valid_to, v.contact_id AS new_contact_id
+)
+INSERT INTO contact_identities (tenant_id, channel, kind, external_id, valid_from, contact_id)
+SELECT :tenant_id, 'whatsapp', e.kind, e.external_id, e.valid_to, e.new_contact_id FROM ended e;
 
 -- name: insert_contacts!
 -- Only the contacts whose identities won their claims.
@@ -28,14 +50,23 @@ SELECT :tenant_id, v.id, v.name, v.phone_number
 FROM unnest(:ids::uuid[], :names::text[], :phone_numbers::text[]) AS v (id, name, phone_number)
 ORDER BY v.id;
 
--- name: rename_contacts!
--- In id order, so that two batches cannot deadlock.
-UPDATE contacts c SET name = v.name
-FROM (SELECT * FROM unnest(:ids::uuid[], :names::text[]) AS u (id, name) ORDER BY u.id) AS v
-WHERE c.tenant_id = :tenant_id AND c.id = v.id AND c.name IS DISTINCT FROM v.name;
+-- name: change_contacts!
+-- Locked in id order, so that two batches cannot deadlock. What a contact lost, it shows no more.
+WITH locked AS MATERIALIZED (
+    SELECT c.id FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) ORDER BY c.id FOR NO KEY UPDATE
+)
+UPDATE contacts c SET name = coalesce(v.name, c.name), phone_number = CASE
+    WHEN v.gained IS NOT NULL THEN v.gained
+    WHEN c.phone_number = ANY(string_to_array(v.lost, ',')) THEN v.rest
+    ELSE c.phone_number END
+FROM locked l
+JOIN unnest(:ids::uuid[], :names::text[], :gained::text[], :lost::text[], :rest::text[]) AS v (id, name, gained, lost, rest)
+    ON v.id = l.id
+WHERE c.tenant_id = :tenant_id AND c.id = l.id
+    AND (c.name IS DISTINCT FROM coalesce(v.name, c.name) OR v.gained IS NOT NULL OR v.lost IS NOT NULL);
 
 -- name: find_recipients
--- How WhatsApp addresses these contacts: the phone if one is known, else the business-scoped id.
+-- All that leads to these contacts now, the newest last.
 SELECT i.contact_id, i.kind, i.external_id, c.name
 FROM contact_identities i
 JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id

@@ -1,27 +1,35 @@
 """Contacts and their identities in PostgreSQL."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-import phonenumbers
-
-from waystate.contacts.model import Identity, IdentityKind, KnownIdentity, Person, proposed, superseded
+from waystate.contacts.model import (
+    SAME_PHONE,
+    Identity,
+    IdentityKind,
+    Person,
+    PhoneChange,
+    Recipient,
+    Resolved,
+    Walk,
+    doubtful,
+    e164,
+    find_contacts,
+    first_phones,
+    given_names,
+    shown_phones,
+    walk,
+)
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
-from waystate.ids import TenantId
+from waystate.ids import TenantId, new_id
 
 _queries = load_queries(__file__)
 
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """How a contact is addressed on WhatsApp."""
-
-    name: str | None
-    wa_id: str | None
-    user_id: str | None
+_KINDS = {kind.value: kind for kind in IdentityKind}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,22 +46,18 @@ class NewContact:
     metadata: JsonObject = field(default_factory=dict)
 
 
-async def upsert_many(conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime) -> dict[Identity, UUID]:
-    """The contact of every identity given; people not seen before become contacts. `people` are joined and sorted."""
-    known = await find_many(conn, tenant, [identity for person in people for identity in person.identities])
-    contacts = {identity: each.contact_id for identity, each in known.items()}
-    wanted, new = proposed(people, contacts)
-    if wanted:
-        claimed = await _claim(conn, tenant, wanted, now)
-        moved = superseded(new, claimed)
-        await _create_many(conn, tenant, {contact: person for contact, person in new.items() if contact not in moved})
-        if moved:
-            await _queries.move_identities(
-                conn, tenant_id=tenant, contact_ids=list(moved), new_contact_ids=list(moved.values())
-            )
-        contacts |= {identity: moved.get(contact, contact) for identity, contact in claimed.items()}
-    await _rename_many(conn, tenant, people, known, contacts)
-    return contacts
+async def upsert_many(conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime) -> Resolved:
+    """The contact of everybody, as if they had written one by one in this order; who is not known becomes a contact."""
+    owners, names = await find_many(conn, tenant, {identity for person in people for identity in person.identities})
+    contacts = find_contacts(people, owners)
+    if None in contacts:
+        unsettled = [person for person, contact in zip(people, contacts, strict=True) if contact is None]
+        return await _settle(conn, tenant, people, unsettled, owners, names, now)
+    resolved = Resolved([contact for contact in contacts if contact is not None])
+    given = given_names(people, resolved.contacts, names)
+    if given:
+        await _change_many(conn, tenant, given, {})
+    return resolved
 
 
 async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[NewContact]) -> set[UUID]:
@@ -72,7 +76,7 @@ async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[NewContact
         ids=[row.id for row in new],
         names=[row.name for row in new],
         emails=[row.email for row in new],
-        phone_numbers=[_e164(Person(row.identities)) for row in new],
+        phone_numbers=[e164(_first_phone(row)) for row in new],
         tags=[dump(row.tags) for row in new],
         preferences=[dump(row.preferences) for row in new],
         metadata=[dump(row.metadata) for row in new],
@@ -94,28 +98,31 @@ async def remove_many(conn: Connection, tenant: TenantId, contact_ids: Sequence[
     return len(await _queries.remove_contacts(conn, tenant_id=tenant, ids=list(contact_ids)))
 
 
-async def find_many(conn: Connection, tenant: TenantId, identities: Sequence[Identity]) -> dict[Identity, KnownIdentity]:
+async def find_many(
+    conn: Connection, tenant: TenantId, identities: Collection[Identity]
+) -> tuple[dict[Identity, UUID], dict[UUID, str | None]]:
+    """Whose each identity is, of those that are somebody's, and what these contacts are called."""
     rows = await _queries.find_identities(
         conn,
         tenant_id=tenant,
         kinds=[identity.kind for identity in identities],
         external_ids=[identity.external_id for identity in identities],
     )
-    return {
-        Identity(IdentityKind(row["kind"]), row["external_id"]): KnownIdentity(row["contact_id"], row["name"]) for row in rows
-    }
+    owners = {Identity(_KINDS[row["kind"]], row["external_id"]): row["contact_id"] for row in rows}
+    return owners, {row["contact_id"]: row["name"] for row in rows}
 
 
-async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Sequence[UUID]) -> dict[UUID, Recipient]:
+async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
     rows = await _queries.find_recipients(conn, tenant_id=tenant, contact_ids=sorted(set(contact_ids)))
     recipients: dict[UUID, Recipient] = {}
     for row in rows:
-        before = recipients.get(row["contact_id"], Recipient(row["name"], None, None))
-        is_phone = row["kind"] == IdentityKind.WA_ID
-        is_user = row["kind"] == IdentityKind.BSUID
-        recipients[row["contact_id"]] = Recipient(
-            row["name"], row["external_id"] if is_phone else before.wa_id, row["external_id"] if is_user else before.user_id
-        )
+        before = recipients.get(row["contact_id"]) or Recipient(row["name"])
+        match row["kind"]:
+            case IdentityKind.WA_ID:
+                before = replace(before, wa_ids=(*before.wa_ids, row["external_id"]))
+            case IdentityKind.BSUID:
+                before = replace(before, user_ids=(*before.user_ids, row["external_id"]))
+        recipients[row["contact_id"]] = before
     return recipients
 
 
@@ -131,18 +138,46 @@ async def _add_identities(conn: Connection, tenant: TenantId, rows: Sequence[tup
     return {row["contact_id"] for row in added}
 
 
-async def _create_many(conn: Connection, tenant: TenantId, people: dict[UUID, Person]) -> None:
-    if people:
-        await _queries.insert_contacts(
-            conn,
-            tenant_id=tenant,
-            ids=list(people),
-            names=[person.name for person in people.values()],
-            phone_numbers=[_e164(person) for person in people.values()],
-        )
+async def _settle(
+    conn: Connection,
+    tenant: TenantId,
+    people: Sequence[Person],
+    unsettled: Sequence[Person],
+    known: Mapping[Identity, UUID],
+    names: Mapping[UUID, str | None],
+    now: datetime,
+) -> Resolved:
+    """Decided twice: what to propose by what is known, what holds by what this transaction has locked.
+
+    All identities of the unsettled are locked by one statement, in one order, before anything is decided that rests on them: of
+    two transactions at once the second sees what the first made of them. Other identities keep their owners.
+    """
+    ids: defaultdict[int, UUID] = defaultdict(new_id)
+    done = walk(people, known, (), ids.__getitem__)
+    wanted = {identity: done.owners[identity] for person in unsettled for identity in person.identities}
+    claimed, new = await _claim(conn, tenant, wanted, now)
+    owners = {identity: contact for identity, contact in {**known, **claimed}.items() if identity not in new}
+    rivals = doubtful(people, owners)
+    if rivals or owners != known:
+        done = walk(people, owners, await _find_leading(conn, tenant, rivals, new) if rivals else (), ids.__getitem__)
+    await _correct_many(conn, tenant, {each: done.owners[each] for each in new if done.owners[each] != claimed[each]})
+    moved = {each: done.owners[each] for each, contact in owners.items() if done.owners[each] != contact}
+    await _move_many(conn, tenant, moved, now)
+    given = given_names(people, done.contacts, {**names, **dict.fromkeys(done.founded)})
+    phones = shown_phones(done, await find_recipients(conn, tenant, {each for each, _ in done.left})) if done.left else {}
+    await _create_many(conn, tenant, done, given, phones)
+    founded = set(done.founded)
+    given = {contact: name for contact, name in given.items() if contact not in founded}
+    phones = {contact: change for contact, change in phones.items() if contact not in founded}
+    if given or phones:
+        await _change_many(conn, tenant, given, phones)
+    return Resolved(done.contacts, done.left, done.former)
 
 
-async def _claim(conn: Connection, tenant: TenantId, wanted: dict[Identity, UUID], now: datetime) -> dict[Identity, UUID]:
+async def _claim(
+    conn: Connection, tenant: TenantId, wanted: Mapping[Identity, UUID], now: datetime
+) -> tuple[dict[Identity, UUID], set[Identity]]:
+    """Whose each identity is, all of them locked, and which of them are new: nobody sees those before the commit."""
     rows = await _queries.claim_identities(
         conn,
         tenant_id=tenant,
@@ -151,31 +186,79 @@ async def _claim(conn: Connection, tenant: TenantId, wanted: dict[Identity, UUID
         external_ids=[identity.external_id for identity in wanted],
         contact_ids=list(wanted.values()),
     )
-    return {Identity(IdentityKind(row["kind"]), row["external_id"]): row["contact_id"] for row in rows}
+    claimed = {Identity(_KINDS[row["kind"]], row["external_id"]): row for row in rows}
+    return (
+        {identity: row["contact_id"] for identity, row in claimed.items()},
+        {identity for identity, row in claimed.items() if row["is_new"]},
+    )
 
 
-async def _rename_many(
-    conn: Connection,
-    tenant: TenantId,
-    people: Sequence[Person],
-    known: dict[Identity, KnownIdentity],
-    contacts: dict[Identity, UUID],
+async def _find_leading(
+    conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID], new: Collection[Identity]
+) -> set[UUID]:
+    """Those of them who have a business-scoped user id that is not `new`."""
+    rows = await _queries.find_leading(
+        conn,
+        tenant_id=tenant,
+        contact_ids=list(contact_ids),
+        new=[identity.external_id for identity in new if identity.kind is IdentityKind.BSUID],
+    )
+    return {row["contact_id"] for row in rows}
+
+
+async def _correct_many(conn: Connection, tenant: TenantId, owners: Mapping[Identity, UUID]) -> None:
+    if owners:
+        await _queries.correct_identities(
+            conn,
+            tenant_id=tenant,
+            kinds=[identity.kind for identity in owners],
+            external_ids=[identity.external_id for identity in owners],
+            contact_ids=list(owners.values()),
+        )
+
+
+async def _move_many(conn: Connection, tenant: TenantId, owners: Mapping[Identity, UUID], now: datetime) -> None:
+    if owners:
+        await _queries.move_identities(
+            conn,
+            tenant_id=tenant,
+            now=now,
+            kinds=[identity.kind for identity in owners],
+            external_ids=[identity.external_id for identity in owners],
+            contact_ids=list(owners.values()),
+        )
+
+
+async def _create_many(
+    conn: Connection, tenant: TenantId, done: Walk, given: Mapping[UUID, str], phones: Mapping[UUID, PhoneChange]
 ) -> None:
-    names: dict[UUID, str] = {}
-    for person in people:
-        before = next((known[identity] for identity in person.identities if identity in known), None)
-        if person.name and before is not None and before.name != person.name:
-            names[contacts[person.identities[0]]] = person.name
-    if names:
-        await _queries.rename_contacts(conn, tenant_id=tenant, ids=list(names), names=list(names.values()))
+    if not done.founded:
+        return
+    own = first_phones(done.owners)
+    await _queries.insert_contacts(
+        conn,
+        tenant_id=tenant,
+        ids=done.founded,
+        names=[given.get(contact) for contact in done.founded],
+        phone_numbers=[phones.get(contact, SAME_PHONE).gained or e164(own.get(contact)) for contact in done.founded],
+    )
 
 
-def _e164(person: Person) -> str | None:
-    for identity in person.identities:
-        if identity.kind is IdentityKind.WA_ID:
-            try:
-                number = phonenumbers.parse("+" + identity.external_id.lstrip("+"))
-            except phonenumbers.NumberParseException:
-                return None
-            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return None
+async def _change_many(
+    conn: Connection, tenant: TenantId, given: Mapping[UUID, str], phones: Mapping[UUID, PhoneChange]
+) -> None:
+    ids = list({*given, *phones})
+    changes = [phones.get(contact, SAME_PHONE) for contact in ids] if phones else []
+    await _queries.change_contacts(
+        conn,
+        tenant_id=tenant,
+        ids=ids,
+        names=[given.get(contact) for contact in ids],
+        gained=[each.gained for each in changes],
+        lost=[",".join(each.lost) or None for each in changes],
+        rest=[each.rest for each in changes],
+    )
+
+
+def _first_phone(row: NewContact) -> str | None:
+    return next((each.external_id for each in row.identities if each.kind is IdentityKind.WA_ID), None)

@@ -24,6 +24,8 @@ OPEN = frozenset({ConversationStatus.ACTIVE, ConversationStatus.WAITING, Convers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
+    """`wa_id` and `user_id` are what the customer last wrote from: a phone, a business-scoped user id, or both."""
+
     id: UUID
     contact_id: UUID
     phone_number_id: str
@@ -36,6 +38,7 @@ class Conversation:
     last_customer_message_at: datetime | None
     version: int
     contact_name: str | None = None
+    user_id: str | None = None
 
     def is_open(self, now: datetime) -> bool:
         """Overdue counts as expired at once; the job that tidies only writes it down."""
@@ -59,6 +62,7 @@ class Activity:
     phone_number_id: str
     wa_id: str | None
     at: datetime
+    user_id: str | None = None
     customer_message_at: datetime | None = None
     message_at: datetime | None = None
     message_id: str | None = None

@@ -11,12 +11,13 @@ RETURNING c.id, c.contact_id, c.phone_number_id;
 
 -- name: open_many
 -- The partial unique index makes two workers agree on the one open conversation; xmax = 0 marks the one that made it.
--- An overdue one is locked and not returned.
-INSERT INTO conversations AS c (tenant_id, id, contact_id, phone_number_id, wa_id, expires_at, last_activity_at,
+-- An overdue one is locked and not returned. The address is that of the customer's latest message: one that comes late turns
+-- nothing back, and what is no message of the customer's has none.
+INSERT INTO conversations AS c (tenant_id, id, contact_id, phone_number_id, wa_id, user_id, expires_at, last_activity_at,
     last_customer_message_at, last_message_at, last_message_id, last_message)
 SELECT :tenant_id, v.* FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[],
-    :expires_at::timestamptz[], :activity_at::timestamptz[], :customer_message_at::timestamptz[], :message_at::timestamptz[],
-    :message_ids::text[], :previews::text[]) AS v
+    :user_ids::text[], :expires_at::timestamptz[], :activity_at::timestamptz[], :customer_message_at::timestamptz[],
+    :message_at::timestamptz[], :message_ids::text[], :previews::text[]) AS v
 ON CONFLICT (tenant_id, phone_number_id, contact_id) WHERE status IN ('active', 'waiting', 'error')
     DO UPDATE SET last_activity_at = greatest(c.last_activity_at, excluded.last_activity_at),
                   expires_at = greatest(c.expires_at, excluded.expires_at),
@@ -24,15 +25,32 @@ ON CONFLICT (tenant_id, phone_number_id, contact_id) WHERE status IN ('active', 
                   last_message_at = greatest(c.last_message_at, excluded.last_message_at),
                   last_message_id = coalesce(excluded.last_message_id, c.last_message_id),
                   last_message = coalesce(excluded.last_message, c.last_message),
-                  wa_id = coalesce(c.wa_id, excluded.wa_id),
+                  wa_id = CASE WHEN excluded.last_customer_message_at >= coalesce(c.last_customer_message_at, '-infinity')
+                      THEN excluded.wa_id ELSE c.wa_id END,
+                  user_id = CASE WHEN excluded.last_customer_message_at >= coalesce(c.last_customer_message_at, '-infinity')
+                      THEN excluded.user_id ELSE c.user_id END,
                   version = c.version + 1
     WHERE c.expires_at > :now
 RETURNING id, contact_id, phone_number_id, genesys_conversation_id, (xmax = 0) AS is_new;
 
+-- name: lock_of_contacts
+-- What a transaction that changes conversations beside those of its messages is going to touch, in the order every writer keeps.
+SELECT c.id FROM conversations c
+WHERE c.tenant_id = :tenant_id AND c.contact_id = ANY(:contact_ids::uuid[])
+ORDER BY c.phone_number_id, c.contact_id, c.id
+FOR NO KEY UPDATE;
+
+-- name: leave_phones
+-- Nobody is to be found, or answered, at a phone that is another's by now: also in what is closed, which still answers to its ids.
+UPDATE conversations c SET wa_id = NULL, version = c.version + 1
+FROM unnest(:contact_ids::uuid[], :wa_ids::text[]) AS v (contact_id, wa_id)
+WHERE c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.wa_id = v.wa_id
+RETURNING v.wa_id, c.last_customer_message_at;
+
 -- name: lock_many
 -- Events follow one another under this lock, and every writer takes the locks in this order, so none can deadlock another.
-SELECT c.id, c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id, c.status, c.expires_at,
-    c.last_activity_at, c.last_customer_message_at, c.version
+SELECT c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id, c.communication_id, c.status,
+    c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version
 FROM conversations c
 WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id
@@ -67,8 +85,8 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS i
 CROSS JOIN LATERAL (
-    SELECT o.id, o.contact_id, o.phone_number_id, o.wa_id, o.genesys_conversation_id, o.communication_id, o.status, o.expires_at,
-        o.last_activity_at, o.last_customer_message_at, o.version
+    SELECT o.id, o.contact_id, o.phone_number_id, o.wa_id, o.user_id, o.genesys_conversation_id, o.communication_id, o.status,
+        o.expires_at, o.last_activity_at, o.last_customer_message_at, o.version
     FROM conversations o
     WHERE o.tenant_id = :tenant_id AND o.contact_id = i.contact_id
         AND o.closed_at IS NULL AND o.expires_at > :now
@@ -79,8 +97,8 @@ JOIN contacts p ON p.tenant_id = :tenant_id AND p.id = c.contact_id;
 
 -- name: find_by_ids
 -- Either platform's id is accepted: ours, or Genesys' (the open row, else the latest, since Genesys re-uses an id after a disconnect).
-SELECT DISTINCT ON (m.key) m.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id,
-    c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, p.name AS contact_name
+SELECT DISTINCT ON (m.key) m.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id,
+    c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, p.name AS contact_name
 FROM (
     SELECT v.key, o.id FROM unnest(:own_keys::int[], :own_ids::uuid[]) AS v (key, id)
     JOIN conversations o ON o.tenant_id = :tenant_id AND o.id = v.id
@@ -94,8 +112,8 @@ ORDER BY m.key, (c.status IN ('active', 'waiting', 'error')) DESC, c.id DESC;
 
 -- name: find_latest_of_contacts
 -- An agent's message that overtakes the answer to our delivery is matched by the customer it is addressed to.
-SELECT DISTINCT ON (v.key) v.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id,
-    c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, NULL AS contact_name
+SELECT DISTINCT ON (v.key) v.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id,
+    c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, NULL AS contact_name
 FROM unnest(:keys::int[], :contact_ids::uuid[], :phone_number_ids::text[]) AS v (key, contact_id, phone_number_id)
 JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.phone_number_id = v.phone_number_id
 ORDER BY v.key, (c.status IN ('active', 'waiting', 'error')) DESC, c.id DESC;

@@ -1,6 +1,6 @@
 """Conversations in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,6 +87,7 @@ async def _open_many(
         contact_ids=[row.contact_id for row in rows],
         phone_number_ids=[row.phone_number_id for row in rows],
         wa_ids=[row.wa_id for row in rows],
+        user_ids=[row.user_id for row in rows],
         expires_at=[row.at + ttl for row in rows],
         activity_at=[row.at for row in rows],
         customer_message_at=[row.customer_message_at for row in rows],
@@ -139,6 +140,20 @@ async def list_of_contacts(conn: Connection, tenant: TenantId, contact_ids: Sequ
 async def remove_marked(conn: Connection, tenant: TenantId, ids: Sequence[UUID], mark: JsonObject) -> int:
     """Those of them whose metadata contain `mark`, with whatever messages they have."""
     return len(await _queries.remove_marked(conn, tenant_id=tenant, ids=list(ids), mark=mark))
+
+
+async def leave_phones(
+    conn: Connection, tenant: TenantId, left: Collection[tuple[UUID, str]], contact_ids: Iterable[UUID]
+) -> dict[str, datetime]:
+    """Conversations of contacts whose phone is another's now are not answered there any more. `left`: (contact, phone).
+
+    `contact_ids`: whose conversations this transaction is about to open. Returns when the contacts last wrote from each phone.
+    """
+    former = [contact for contact, _ in left]
+    await _queries.lock_of_contacts(conn, tenant_id=tenant, contact_ids=list({*former, *contact_ids}))
+    rows = await _queries.leave_phones(conn, tenant_id=tenant, contact_ids=former, wa_ids=[wa_id for _, wa_id in left])
+    wrote = sorted((row["last_customer_message_at"], row["wa_id"]) for row in rows if row["last_customer_message_at"])
+    return {wa_id: at for at, wa_id in wrote}
 
 
 async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, Conversation]:
@@ -251,6 +266,7 @@ def _conversation(row: Any) -> Conversation:
         last_customer_message_at=row["last_customer_message_at"],
         version=row["version"],
         contact_name=row.get("contact_name"),
+        user_id=row["user_id"],
     )
 
 

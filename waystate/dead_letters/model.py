@@ -30,6 +30,8 @@ ADVICE: dict[Reason, str] = {
     Reason.UNKNOWN_TENANT: "The number is none of the tenant's. Add the account, or correct the number, then replay it.",
     Reason.WINDOW_CLOSED: "The customer's last message was more than 24 hours old. The message is kept as failed; once the "
     "customer has written again, give it a new genesys_message_id and replay it, or discard it.",
+    Reason.RECIPIENT_MOVED: "The customer's number is another customer's by now. The message is kept as failed; once they have "
+    "written again, give it a new genesys_message_id and replay it, or discard it.",
     Reason.DELIVERY_FAILED: "Genesys refused a customer's message. Mend the cause or the request; a replay sends it again.",
 }
 """What an operator does about each."""

@@ -70,7 +70,8 @@ class Delivery:
 class Claimed:
     """A delivery whose attempt is committed as begun: from here on only its answer may settle it, or who takes its lane over.
 
-    `epoch` is that of its lane's lease: it is sent only while that one lasts.
+    `epoch` is that of its lane's lease: it is sent only while that one lasts. `is_astray`: the phone it is for is another
+    contact's by now.
     """
 
     event_id: UUID
@@ -83,6 +84,7 @@ class Claimed:
     attempt: int
     created_at: datetime
     request: JsonObject
+    is_astray: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ ORDER BY e.position LIMIT :batch;
 -- Only the oldest `window` are looked at: what stands before one of them is among them, so a long backlog costs no more than a
 -- short one; `seen` tells whether there are more. A replay shares the position of the event that was newest then, and its own id
 -- puts it behind that one. The attempt is committed before the call, so that whoever takes over knows
--- that it may have been made.
+-- that it may have been made. What was addressed to a phone that has gone to another contact since is told: however it came to be
+-- here, this is the last look before it leaves.
 WITH oldest AS (
     SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key
     FROM deliveries u
@@ -50,8 +51,20 @@ WITH oldest AS (
     FROM claimed c JOIN unnest(:lanes::smallint[], :epochs::bigint[]) AS e (lane, epoch) ON e.lane = c.lane
 )
 SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.lane, c.attempts AS attempt, c.created_at,
-    c.request
+    c.request,
+    c.target = 'whatsapp' AND EXISTS (
+        SELECT FROM contact_identities i JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = c.conversation_id
+        WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = 'wa_id' AND i.external_id = c.request ->> 'to'
+            AND i.valid_to IS NULL AND i.contact_id <> v.contact_id
+    ) AS is_astray
 FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true ORDER BY c.position, c.event_id;
+
+-- name: readdress_many!
+-- In the transaction that claimed them.
+UPDATE deliveries d SET request = v.request::jsonb
+FROM unnest(:event_ids::uuid[], :targets::text[], :attempts::smallint[], :requests::text[])
+    AS v (event_id, target, attempt, request)
+WHERE d.tenant_id = :tenant_id AND d.event_id = v.event_id AND d.target = v.target AND d.attempts = v.attempt;
 
 -- name: finish_many!
 -- Only the attempt that is under way may be settled: a take-over or a status may have done it already.

@@ -94,6 +94,18 @@ async def claim_heads(
         window *= _WIDER
 
 
+async def readdress_many(conn: Connection, tenant: TenantId, claimed: Sequence[Claimed]) -> None:
+    """Keep their requests as they are now: what is tried again goes there too."""
+    await _queries.readdress_many(
+        conn,
+        tenant_id=tenant,
+        event_ids=[each.event_id for each in claimed],
+        targets=[each.target for each in claimed],
+        attempts=[each.attempt for each in claimed],
+        requests=[dump(each.request) for each in claimed],
+    )
+
+
 async def finish_many(conn: Connection, tenant: TenantId, finished: Sequence[Finished]) -> None:
     await _queries.finish_many(
         conn,
@@ -205,6 +217,7 @@ def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:
         attempt=row["attempt"],
         created_at=row["created_at"],
         request=row["request"],
+        is_astray=row["is_astray"],
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.json_schema import SkipJsonSchema
 
 SCHEMA_VERSION = 1
 
@@ -39,6 +40,8 @@ class InboundEnriched(BaseEvent):
     content: dict[str, Any] = {}
     conversation_id: str | None
     is_new_conversation: bool
+    former_contact_id: SkipJsonSchema[UUID | None] = Field(default=None, exclude=True)
+    """Whose the phone was until this message: what the process remembers of them is void too. Not published."""
 
 
 class OutboundProcessed(BaseEvent):

@@ -9,10 +9,10 @@ import structlog
 
 from waystate.clock import Clock
 from waystate.db.pool import Database
-from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import AUTH_PAUSE, AttemptResult, Claimed, Outcome, Target
 from waystate.deliveries.rate import TokenBucket
 from waystate.ids import TenantId
+from waystate.pipelines import addresses
 from waystate.pipelines.deliveries import Platforms, Settlement, recover, send, settle_many
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.webhooks import Changed
@@ -203,7 +203,7 @@ class Courier:
                 if view is None or view.tenant.status is not TenantStatus.ACTIVE:
                     return []
                 self._view = view
-                return await delivery_store.claim_heads(
+                return await addresses.claim(
                     conn,
                     self._tenant,
                     epochs=epochs,

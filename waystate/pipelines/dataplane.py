@@ -7,7 +7,7 @@ from uuid import UUID
 
 from waystate.clock import Clock
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity, IdentityKind, Person, joined
+from waystate.contacts.model import Identity, IdentityKind, Person
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation
 from waystate.conversations.store import Wanted
@@ -132,16 +132,17 @@ async def _open(
     conn: Connection, tenant: TenantId, settings: TenantSettings, missing: Sequence[tuple[Identity, str]], now: datetime
 ) -> tuple[set[UUID], list[Event]]:
     """The conversations that are new now, and the events of it."""
-    people = joined(Person((identity,)) for identity, _ in missing)
-    contacts = await contact_store.upsert_many(conn, tenant, people, now)
+    resolved = await contact_store.upsert_many(conn, tenant, [Person((identity,)) for identity, _ in missing], now)
     # One row a conversation: a contact may be asked for by several identities at once.
     activity: dict[tuple[str, UUID], Activity] = {}
-    for identity, number in missing:
-        contact_id = contacts[identity]
+    for (identity, number), contact_id in zip(missing, resolved.contacts, strict=True):
         row = activity.setdefault(
             (number, contact_id), Activity(contact_id=contact_id, phone_number_id=number, wa_id=None, at=now)
         )
-        row.wa_id = row.wa_id or _wa_id(identity)
+        if identity.kind is IdentityKind.WA_ID:
+            row.wa_id = row.wa_id or identity.external_id
+        else:
+            row.user_id = identity.external_id
     opened, overdue = await conversation_store.open_many(
         conn, tenant, list(activity.values()), ttl=settings.mapping_ttl, now=now
     )
@@ -170,10 +171,6 @@ def _outcome(message_id: UUID | None, step: Merged) -> Changed | Refused:
         current=current,
         valid_next_states=sorted(STEPS[current]),
     )
-
-
-def _wa_id(identity: Identity) -> str | None:
-    return identity.external_id if identity.kind is IdentityKind.WA_ID else None
 
 
 def _no_message(message_id: str) -> NotFound:

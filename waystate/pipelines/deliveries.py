@@ -20,6 +20,7 @@ from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.model import Status, StatusReport
+from waystate.pipelines.addresses import RECIPIENT_MOVED
 from waystate.pipelines.correlation import correlate
 from waystate.pipelines.dead_letter_payloads import letter_of_refused
 from waystate.pipelines.status import ARRIVED, Advanced, advance
@@ -51,6 +52,8 @@ class Settlement:
 
 async def send(claimed: Claimed, view: TenantView, platforms: Platforms) -> AttemptResult:
     """One attempt. The far side's answer, whatever it is, comes back as a value."""
+    if claimed.is_astray:
+        return AttemptResult(outcome=Outcome.FAILED, error=RECIPIENT_MOVED)
     if claimed.target is Target.WHATSAPP:
         account = view.accounts.get(claimed.account)
         if account is None or not account.is_active:

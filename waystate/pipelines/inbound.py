@@ -1,12 +1,14 @@
 """The inbound pipeline: a batch of one tenant's customer messages, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+
 from waystate.clock import Clock
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import joined, person_of
+from waystate.contacts.model import person_of
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Opened, preview_of, public_conversation_id
 from waystate.conversations.store import Ended, Key
@@ -18,6 +20,8 @@ from waystate.messages import store as message_store
 from waystate.messages.model import Direction, InboundMessage, Status
 from waystate.messages.store import MessageRow
 from waystate.tenants.model import TenantSettings
+
+log = structlog.get_logger()
 
 Sent = tuple[InboundMessage, UUID]
 """A message, and the contact who sent it."""
@@ -47,13 +51,17 @@ async def track(
     if not new:
         return []
     people = [person_of(message.wa_id, message.user_id, message.contact_name) for message in new]
-    contacts = await contact_store.upsert_many(conn, tenant, joined(people), now)
-    sent = [(message, contacts[each.identities[0]]) for message, each in zip(new, people, strict=True)]
+    resolved = await contact_store.upsert_many(conn, tenant, people, now)
+    sent = list(zip(new, resolved.contacts, strict=True))
+    left = {(contact, phone.external_id) for contact, phone in resolved.left}
+    if left:
+        left |= outdated(sent, left, await conversation_store.leave_phones(conn, tenant, left, resolved.contacts))
     opened, overdue = await conversation_store.open_many(
-        conn, tenant, activity_of(sent, now), ttl=settings.mapping_ttl, now=now
+        conn, tenant, activity_of(sent, now, left), ttl=settings.mapping_ttl, now=now
     )
     await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
-    return [*expired(overdue, now), *received(sent, opened, ids, settings, now)]
+    events = received(sent, opened, ids, settings, now)
+    return [*expired(overdue, now), *(told_of_moves(events, resolved.former) if resolved.former else events)]
 
 
 def first_copies(messages: Sequence[InboundMessage]) -> list[InboundMessage]:
@@ -64,20 +72,42 @@ def first_copies(messages: Sequence[InboundMessage]) -> list[InboundMessage]:
     return list(copies.values())
 
 
-def activity_of(sent: Sequence[Sent], now: datetime) -> list[Activity]:
-    """One row a conversation: activity is the receipt, the customer window counts from the customer's own latest time."""
+def activity_of(sent: Sequence[Sent], now: datetime, left: Collection[tuple[UUID, str]] = ()) -> list[Activity]:
+    """One row a conversation: activity is the receipt, the customer window counts from the customer's own latest time.
+
+    The answer goes to what that latest message was written from, but to no phone of `left` (contact, phone): those are another
+    person's in the end.
+    """
     activity: dict[Key, Activity] = {}
     for message, contact_id in sent:
         key = (message.phone_number_id, contact_id)
         row = activity.get(key)
         if row is None:
-            row = Activity(contact_id=contact_id, phone_number_id=message.phone_number_id, wa_id=message.wa_id, at=now)
+            row = Activity(contact_id=contact_id, phone_number_id=message.phone_number_id, wa_id=None, at=now)
             activity[key] = row
-        row.wa_id = row.wa_id or message.wa_id
         if row.customer_message_at is None or message.sent_at >= row.customer_message_at:
             row.customer_message_at = row.message_at = message.sent_at
             row.message_id, row.preview = message.wamid, preview_of(message.text)
+            row.wa_id, row.user_id = message.wa_id or None, message.user_id or None
+            if left and (contact_id, message.wa_id) in left:
+                row.wa_id = None
     return list(activity.values())
+
+
+def outdated(sent: Sequence[Sent], left: Set[tuple[UUID, str]], wrote: Mapping[str, datetime]) -> set[tuple[UUID, str]]:
+    """Contacts and phones of messages that came late: somebody of `left` wrote from that phone after them.
+
+    `wrote`: when that was, of messages before this batch. What is late, or replayed, is not answered at its phone.
+    """
+    own: dict[tuple[UUID, str], datetime] = {}
+    for message, contact_id in sent:
+        if message.wa_id:
+            key = (contact_id, message.wa_id)
+            own[key] = max(own.get(key, message.sent_at), message.sent_at)
+    latest = dict(wrote)
+    for key in own.keys() & left:
+        latest[key[1]] = max(latest.get(key[1], own[key]), own[key])
+    return {key for key, at in own.items() if at < latest.get(key[1], at)}
 
 
 def rows_of(sent: Sequence[Sent], opened: dict[Key, Opened], ids: dict[str, UUID]) -> list[MessageRow]:
@@ -107,10 +137,10 @@ def received(
     ids: dict[str, UUID],
     settings: TenantSettings,
     now: datetime,
-) -> list[Event]:
+) -> list[InboundEnriched]:
     """The enriched payloads; of a new conversation's messages only the first says so."""
     told: set[UUID] = set()
-    events: list[Event] = []
+    events: list[InboundEnriched] = []
     for message, contact_id in sent:
         conversation = opened[message.phone_number_id, contact_id]
         events.append(
@@ -138,6 +168,17 @@ def received(
         )
         told.add(conversation.id)
     return events
+
+
+def told_of_moves(events: Sequence[InboundEnriched], former: Mapping[int, UUID]) -> list[InboundEnriched]:
+    """Events of messages from a phone that was another contact's (`former`, by place) say so."""
+    for place, contact_id in former.items():
+        taker = events[place].contact_id
+        log.info("A phone went to another contact.", operation="inbound", contact_id=taker, former_contact_id=contact_id)
+    return [
+        event.model_copy(update={"former_contact_id": former[place]}) if place in former else event
+        for place, event in enumerate(events)
+    ]
 
 
 def expired(ended: Sequence[Ended], now: datetime) -> list[Event]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from waystate.cache.feed import Feed
 from waystate.cache.process import ProcessCache
 from waystate.cache.second_level import SecondLevel
-from waystate.events.model import Event
+from waystate.events.model import Event, InboundEnriched
 from waystate.ids import TenantId
 
 TOPIC = "invalidate"
@@ -30,7 +30,9 @@ class Invalidations:
 
     def changed(self, tenant: TenantId, events: Sequence[Event]) -> None:
         """After the commit of these events."""
-        self.forget(tenant, {event.contact_id for event in events})
+        contacts = {event.contact_id for event in events}
+        contacts |= {each for event in events if isinstance(event, InboundEnriched) and (each := event.former_contact_id)}
+        self.forget(tenant, contacts)
 
     def forget(self, tenant: TenantId, contacts: Iterable[UUID]) -> None:
         """After the commit that changed these contacts, or conversations of theirs."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from waystate.contacts.model import Identity, IdentityKind
+from waystate.contacts.model import Identity, person_of
 from waystate.conversations import store as conversation_store
 from waystate.conversations.store import Wanted
 from waystate.db.pool import Connection
@@ -15,15 +15,19 @@ from waystate.tenants.routing import TenantView
 async def numbers_of(
     conn: Connection, tenant: TenantId, view: TenantView, messages: Sequence[InboundMessage], now: datetime
 ) -> list[str]:
-    """The number named, else that of the customer's latest open conversation, else the default; "" when there is none."""
-    asked = sorted({_identity(message) for message in messages if not message.phone_number_id})
+    """The number named, else that of the customer's latest open conversation, else the default; "" when there is none.
+
+    The business-scoped user id says better than the phone who the customer is.
+    """
+    asked = sorted({identity for message in messages if not message.phone_number_id for identity in _identities(message)})
     found = await conversation_store.find_open_many(conn, tenant, [Wanted(each) for each in asked], now) if asked else []
     latest = {identity: each.phone_number_id for identity, each in zip(asked, found, strict=True) if each is not None}
     default = view.default_account.phone_number_id if view.default_account is not None else ""
-    return [message.phone_number_id or latest.get(_identity(message)) or default for message in messages]
+    return [
+        message.phone_number_id or next((latest[each] for each in _identities(message) if each in latest), default)
+        for message in messages
+    ]
 
 
-def _identity(message: InboundMessage) -> Identity:
-    if message.wa_id:
-        return Identity(IdentityKind.WA_ID, message.wa_id)
-    return Identity(IdentityKind.BSUID, message.user_id or "")
+def _identities(message: InboundMessage) -> tuple[Identity, ...]:
+    return person_of(message.wa_id, message.user_id).identities

@@ -1,14 +1,13 @@
 """The outbound pipeline: an agent's messages, checked against their conversation and queued for WhatsApp."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from waystate.clock import Clock
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity, IdentityKind
-from waystate.contacts.store import Recipient
+from waystate.contacts.model import Address, Identity, IdentityKind, Recipient
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation, ConversationStatus, preview_of, public_conversation_id
 from waystate.conversations.store import Key
@@ -34,6 +33,17 @@ class Refusal:
 
     reason: Reason
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A message with its conversation, where it goes, or why it does not."""
+
+    message: OutboundMessage
+    conversation: Conversation
+    address: Address | None
+    refusal: Refusal | None
+    user_id: str | None
 
 
 Result = Event | Rejected | None
@@ -96,7 +106,7 @@ def numbers_of(view: TenantView) -> dict[str, str]:
     }
 
 
-def refusal_of(message: OutboundMessage, conversation: Conversation, now: datetime) -> Refusal | None:
+def refusal_of(message: OutboundMessage, conversation: Conversation, address: Address | None, now: datetime) -> Refusal | None:
     """Checked before sending: WhatsApp reports most of these only later, or not at all."""
     if len(message.text or "") > TEXT_LIMIT:
         return Refusal(Reason.INVALID_PAYLOAD, f"WhatsApp takes {TEXT_LIMIT} characters of text; send it in parts.")
@@ -108,6 +118,12 @@ def refusal_of(message: OutboundMessage, conversation: Conversation, now: dateti
     if not conversation.takes_free_text(now):
         return Refusal(
             Reason.WINDOW_CLOSED, "The customer's last message is more than 24 hours old: only a template may be sent now."
+        )
+    if address is None:
+        return Refusal(
+            Reason.RECIPIENT_MOVED,
+            "The number that the customer wrote from is another customer's by now, and nothing else leads to them; wait until "
+            "the customer writes again.",
         )
     return None
 
@@ -125,11 +141,10 @@ async def _find_conversations(
     if not addressed:
         return found
     phones = {recipient: Identity(IdentityKind.WA_ID, recipient) for _, recipient in addressed.values()}
-    people = await contact_store.find_many(conn, tenant, list(phones.values()))
+    owners, _ = await contact_store.find_many(conn, tenant, list(phones.values()))
     keys: dict[int, Key] = {}
     for index, (number, recipient) in addressed.items():
-        known = people.get(phones[recipient])
-        contact = known.contact_id if known is not None else find_uuid(recipient)
+        contact = owners.get(phones[recipient]) or find_uuid(recipient)
         if contact is not None:
             keys[index] = (number, contact)
     latest = await conversation_store.find_latest_many(conn, tenant, list(keys.values()))
@@ -151,19 +166,31 @@ async def _queue(
         conn, tenant, sorted({conversation for _, _, conversation in new.values()})
     )
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
-    copies = [(message, conversations[conversation]) for _, message, conversation in new.values()]
-    rows = [_row(message, conversation, ids[message.genesys_message_id], now) for message, conversation in copies]
+    copies = [_checked(message, conversations[conversation], recipients, now) for _, message, conversation in new.values()]
+    rows = [_row(each, ids[each.message.genesys_message_id], now) for each in copies]
     await message_store.insert_many(conn, tenant, rows)
     await conversation_store.touch_many(conn, tenant, _activity(copies, now), ttl=settings.mapping_ttl)
-    events = [
-        _event(message, conversation, row.id, recipients.get(conversation.contact_id), settings, now)
-        for (message, conversation), row in zip(copies, rows, strict=True)
-    ]
+    events = [_event(each, row.id, settings, now) for each, row in zip(copies, rows, strict=True)]
     return events, await correlate(conn, tenant, _learned(copies), now)
 
 
-def _row(message: OutboundMessage, conversation: Conversation, message_id: UUID, now: datetime) -> MessageRow:
-    refusal = refusal_of(message, conversation, now)
+def _checked(
+    message: OutboundMessage, conversation: Conversation, recipients: Mapping[UUID, Recipient], now: datetime
+) -> _Checked:
+    recipient = recipients.get(conversation.contact_id) or Recipient(None)
+    address = recipient.find_address(conversation.wa_id, conversation.user_id)
+    user_id = address.user_id if address is not None else None
+    return _Checked(
+        message,
+        conversation,
+        address,
+        refusal_of(message, conversation, address, now),
+        user_id or (recipient.user_ids[-1] if recipient.user_ids else None),
+    )
+
+
+def _row(checked: _Checked, message_id: UUID, now: datetime) -> MessageRow:
+    message, conversation, refusal = checked.message, checked.conversation, checked.refusal
     return MessageRow(
         id=message_id,
         conversation_id=conversation.id,
@@ -183,15 +210,8 @@ def _row(message: OutboundMessage, conversation: Conversation, message_id: UUID,
     )
 
 
-def _event(
-    message: OutboundMessage,
-    conversation: Conversation,
-    message_id: UUID,
-    recipient: Recipient | None,
-    settings: TenantSettings,
-    now: datetime,
-) -> Event:
-    refusal = refusal_of(message, conversation, now)
+def _event(checked: _Checked, message_id: UUID, settings: TenantSettings, now: datetime) -> Event:
+    message, conversation, refusal = checked.message, checked.conversation, checked.refusal
     genesys_id = conversation.genesys_conversation_id or message.conversation_id
     public_id = public_conversation_id(settings.correlation, conversation.id, genesys_id)
     if refusal is not None:
@@ -215,8 +235,8 @@ def _event(
         message_id=message_id,
         genesys_message_id=message.genesys_message_id,
         # The id as the platform last gave it in this conversation is the one to answer to, never a normalised number.
-        wa_id=conversation.wa_id or (recipient.wa_id if recipient else None),
-        user_id=recipient.user_id if recipient else None,
+        wa_id=checked.address.wa_id if checked.address is not None else None,
+        user_id=checked.user_id,
         conversation_id=public_id,
         message_type=message.type,
         message_text=message.text,
@@ -225,28 +245,28 @@ def _event(
     )
 
 
-def _activity(copies: Sequence[tuple[OutboundMessage, Conversation]], now: datetime) -> dict[UUID, Activity]:
+def _activity(copies: Sequence[_Checked], now: datetime) -> dict[UUID, Activity]:
     """Outbound messages are activity, but do not move the customer window. Refused ones are none."""
     return {
-        conversation.id: Activity(
-            contact_id=conversation.contact_id,
-            phone_number_id=conversation.phone_number_id,
+        each.conversation.id: Activity(
+            contact_id=each.conversation.contact_id,
+            phone_number_id=each.conversation.phone_number_id,
             wa_id=None,
             at=now,
-            message_at=message.sent_at,
-            message_id=message.genesys_message_id,
-            preview=preview_of(message.text),
+            message_at=each.message.sent_at,
+            message_id=each.message.genesys_message_id,
+            preview=preview_of(each.message.text),
         )
-        for message, conversation in copies
-        if refusal_of(message, conversation, now) is None
+        for each in copies
+        if each.refusal is None
     }
 
 
-def _learned(copies: Sequence[tuple[OutboundMessage, Conversation]]) -> dict[UUID, tuple[str, str | None]]:
+def _learned(copies: Sequence[_Checked]) -> dict[UUID, tuple[str, str | None]]:
     """Conversations that this message, overtaking our delivery's answer, is the first to name by Genesys' id."""
     return {
         conversation.id: (message.conversation_id, None)
-        for message, conversation in copies
+        for message, conversation in ((each.message, each.conversation) for each in copies)
         if message.conversation_id
         and conversation.genesys_conversation_id != message.conversation_id
         and str(conversation.id) != message.conversation_id

@@ -26,7 +26,13 @@ from waystate.tenants.routing import TenantView
 T = TypeVar("T")
 
 _REFUSED = frozenset(
-    {Reason.WINDOW_CLOSED, Reason.MAPPING_STATUS_CLOSED, Reason.MAPPING_STATUS_EXPIRED, Reason.INVALID_PAYLOAD}
+    {
+        Reason.WINDOW_CLOSED,
+        Reason.RECIPIENT_MOVED,
+        Reason.MAPPING_STATUS_CLOSED,
+        Reason.MAPPING_STATUS_EXPIRED,
+        Reason.INVALID_PAYLOAD,
+    }
 )
 """Why an agent's message is tracked as failed and never sent; one from a queue is a dead letter beside that."""
 

@@ -99,6 +99,7 @@ def render_entry(tenant: TenantId, key: str, conversation: Conversation) -> Entr
         None if last is None else last.isoformat(),
         conversation.version,
         conversation.contact_name,
+        conversation.user_id,
     ]
     return Entry(
         key=key,
@@ -113,7 +114,7 @@ def render_entry(tenant: TenantId, key: str, conversation: Conversation) -> Entr
 def parse_conversation(tenant: TenantId, value: bytes) -> Conversation | None:
     """None for what another release wrote, and for another tenant's, should it ever come here: a second wall."""
     row: Any = documents.parse(value)
-    if not isinstance(row, list) or len(row) != 13 or row[0] != tenant:
+    if not isinstance(row, list) or len(row) != 14 or row[0] != tenant:
         return None
     return Conversation(
         id=UUID(row[1]),
@@ -128,4 +129,5 @@ def parse_conversation(tenant: TenantId, value: bytes) -> Conversation | None:
         last_customer_message_at=None if row[10] is None else datetime.fromisoformat(row[10]),
         version=row[11],
         contact_name=row[12],
+        user_id=row[13],
     )

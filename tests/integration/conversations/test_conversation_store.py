@@ -21,8 +21,9 @@ PHONE = Identity(IdentityKind.WA_ID, CUSTOMER)
 
 async def a_contact(world: World, tenant: Business, wa_id: str = CUSTOMER) -> UUID:
     async with world.db.tenant(tenant.tenant) as conn:
-        contacts = await contact_store.upsert_many(conn, tenant.tenant, [person_of(wa_id, None, "Ada")], world.clock.now)
-    return next(iter(contacts.values()))
+        people = [person_of(wa_id, None, "Ada")]
+        (contact,) = (await contact_store.upsert_many(conn, tenant.tenant, people, world.clock.now)).contacts
+    return contact
 
 
 def activity(world: World, contact: UUID, number: str = "1001", **said: object) -> Activity:

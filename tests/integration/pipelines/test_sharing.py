@@ -167,6 +167,28 @@ async def test_a_change_is_seen_by_its_own_process_in_the_next_look_up(
                 await asyncio.sleep(random.choice([0, 0.001]))
 
 
+async def test_whom_a_phone_leads_to_is_forgotten_when_it_goes_to_another(
+    world: World, tenant: Business, redis_url: str | None
+) -> None:
+    """The message is Bob's, but what was remembered is Ann's."""
+    async with process(world, redis_url) as one, process(world, redis_url) as other:
+        await know(one, other)
+        await world.receive(tenant, tenant.message(user_id="DE.1", contact_name="Ann"))
+        by_phone = f"/state/mapping/{CUSTOMER}"
+        ann = await other.get(by_phone)
+        reverse = f"/state/conversation/{ann['internalId']}"
+        await other.get(reverse)
+        assert (await one.get(by_phone))["contactName"] == "Ann"
+        world.clock.forward(seconds=1)
+        events = await world.receive(tenant, tenant.message(user_id="DE.9", contact_name="Bob"))
+        one.invalidations.changed(tenant.tenant, events)
+        assert (await one.get(by_phone))["contactName"] == "Bob"
+        started = time.monotonic()
+        while (await other.get(by_phone))["contactName"] == "Ann" or (await other.get(reverse))["waId"] is not None:
+            assert time.monotonic() - started < 1.0
+            await asyncio.sleep(0.001)
+
+
 async def test_what_one_process_has_read_another_finds_in_redis(world: World, tenant: Business, redis: RedisServer) -> None:
     async with process(world, redis.url) as one, process(world, redis.url) as other:
         opened = await one.get(f"/state/mapping/{CUSTOMER}")

@@ -1,52 +1,145 @@
-"""Who is the same person: a property over all ways in which payloads can share identities."""
+"""Who is whom: people met one after the other, and properties over all ways in which identities agree and disagree."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waystate.contacts.model import Identity, IdentityKind, Person, joined, person_of
-
-WA, BSUID = IdentityKind.WA_ID, IdentityKind.BSUID
-
-identities = st.builds(Identity, st.sampled_from([WA, BSUID]), st.sampled_from("abcde"))
-people = st.lists(
-    st.builds(
-        Person,
-        st.lists(identities, min_size=1, max_size=3, unique=True).map(tuple),
-        st.sampled_from([None, "Ada", "Bob", "Cyd"]),
-    ),
-    max_size=8,
+from waystate.contacts.model import (
+    Address,
+    Identity,
+    IdentityKind,
+    Person,
+    PhoneChange,
+    Recipient,
+    Walk,
+    doubtful,
+    e164,
+    find_contacts,
+    given_names,
+    person_of,
+    shown_phones,
+    walk,
 )
 
+WA, BSUID = IdentityKind.WA_ID, IdentityKind.BSUID
+PHONE, OTHER = Identity(WA, "4915112345678"), Identity(WA, "4915112345679")
+ANN, BOB = Identity(BSUID, "DE.1"), Identity(BSUID, "DE.9")
 
-def groups_of(people: list[Person]) -> set[frozenset[Identity]]:
-    """The model: unite sets that overlap until none does."""
-    groups = [set(person.identities) for person in people]
-    while True:
-        pair = next(((a, b) for a in groups for b in groups if a is not b and a & b), None)
-        if pair is None:
-            return {frozenset(group) for group in groups}
-        groups = [group for group in groups if group is not pair[0] and group is not pair[1]] + [pair[0] | pair[1]]
+wrote = st.tuples(st.sampled_from([None, "DE.1", "DE.2", "DE.3"]), st.sampled_from([None, "491", "492", "493"])).filter(any)
+people = st.lists(wrote.map(lambda ids: person_of(ids[1], ids[0])), max_size=12)
+
+
+@dataclass
+class Book:
+    """What a database keeps between batches."""
+
+    owners: dict[Identity, UUID] = field(default_factory=dict)
+
+    def meet(self, batch: Sequence[Person]) -> Walk:
+        ids: defaultdict[int, UUID] = defaultdict(uuid4)
+        suspects = doubtful(batch, self.owners)
+        leading = {each for identity, each in self.owners.items() if identity.kind is BSUID and each in suspects}
+        done = walk(batch, self.owners, leading, ids.__getitem__)
+        self.owners = done.owners
+        return done
+
+
+def met(*batches: Sequence[Person]) -> tuple[list[UUID], Book]:
+    book = Book()
+    return [contact for batch in batches for contact in book.meet(batch).contacts], book
+
+
+def said(user: Identity | None, phone: Identity | None) -> Person:
+    return person_of(phone.external_id if phone else None, user.external_id if user else None)
+
+
+def partition(contacts: Sequence[UUID], book: Book) -> tuple[list[int], dict[Identity, int | None]]:
+    """Who is whom without the ids themselves: each contact by the place where it was met first."""
+    first: dict[UUID, int] = {}
+    for place, contact in enumerate(contacts):
+        first.setdefault(contact, place)
+    return [first[contact] for contact in contacts], {identity: first.get(contact) for identity, contact in book.owners.items()}
+
+
+@given(people, st.data())
+def test_every_cut_into_batches_gives_what_one_by_one_gives(everybody: list[Person], data: st.DataObject) -> None:
+    alone = partition(*met(*[[person] for person in everybody]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(everybody)), max_size=4)))
+    batches = [everybody[start:end] for start, end in zip([0, *cuts], [*cuts, len(everybody)], strict=True)]
+    assert partition(*met(*batches)) == alone
 
 
 @given(people)
-def test_all_who_share_an_identity_even_through_others_are_one_person(people: list[Person]) -> None:
-    result = joined(people)
-    assert {frozenset(person.identities) for person in result} == groups_of(people)
-    assert len(result) == len(groups_of(people))
-    assert all(len(set(person.identities)) == len(person.identities) for person in result)
+def test_everybody_owns_what_they_wrote_from_once_they_wrote(everybody: list[Person]) -> None:
+    book = Book()
+    for person in everybody:
+        (contact,) = book.meet([person]).contacts
+        assert {book.owners[identity] for identity in person.identities} == {contact}
 
 
 @given(people)
-def test_the_name_given_last_stands(people: list[Person]) -> None:
-    for person in joined(people):
-        given_names = [each.name for each in people if each.name and set(each.identities) & set(person.identities)]
-        assert person.name == (given_names[-1] if given_names else None)
+def test_a_business_scoped_id_never_changes_its_contact_and_a_contact_never_has_two(everybody: list[Person]) -> None:
+    book = Book()
+    users: dict[Identity, UUID] = {}
+    for person in everybody:
+        book.meet([person])
+        now = {identity: each for identity, each in book.owners.items() if identity.kind is BSUID}
+        assert users.items() <= now.items()
+        assert len(set(now.values())) == len(now)
+        users = now
 
 
 @given(people)
-def test_the_order_of_people_is_stable(people: list[Person]) -> None:
-    firsts = [person.identities[0].external_id for person in joined(people)]
-    assert firsts == sorted(firsts)
+def test_what_somebody_left_is_anothers_and_who_took_it_is_told_from_whom(everybody: list[Person]) -> None:
+    done = Book().meet(everybody)
+    assert all(done.owners[phone] != contact for contact, phone in done.left)
+    assert {contact for contact, _ in done.left} <= set(done.former.values())
+    assert all(done.contacts[place] != contact for place, contact in done.former.items())
+    assert set(done.founded) == set(done.contacts)
+
+
+@given(people, people)
+def test_who_is_known_and_agrees_is_found_without_a_walk(before: list[Person], everybody: list[Person]) -> None:
+    book = Book()
+    book.meet(before)
+    found = find_contacts(everybody, book.owners)
+    if None not in found:
+        owners = book.owners
+        done = book.meet(everybody)
+        assert done.contacts == found
+        assert (done.owners, done.left, done.former) == (owners, set(), {})
+
+
+def test_an_unknown_user_id_on_the_phone_of_somebody_who_has_another_is_a_new_customer() -> None:
+    (ann, bob, by_phone, ann_again), book = met([said(ANN, PHONE)], [said(BOB, PHONE)], [said(None, PHONE)], [said(ANN, None)])
+    assert (ann, bob) == (ann_again, by_phone)
+    assert ann != bob
+    assert book.owners == {ANN: ann, BOB: bob, PHONE: bob}
+
+
+def test_an_unknown_user_id_on_the_phone_of_somebody_who_has_none_is_theirs() -> None:
+    (by_phone, both), book = met([said(None, PHONE)], [said(ANN, PHONE)])
+    assert by_phone == both
+    assert book.owners == {PHONE: both, ANN: both}
+
+
+def test_a_known_user_id_takes_the_phone_it_writes_from_whoever_had_it() -> None:
+    (ann, bob, bob_again, carl, ann_again), book = met(
+        [said(ANN, PHONE)], [said(BOB, None)], [said(BOB, PHONE)], [said(None, OTHER)], [said(ANN, OTHER)]
+    )
+    assert (bob, ann) == (bob_again, ann_again)
+    assert len({ann, bob, carl}) == 3
+    assert book.owners == {ANN: ann, BOB: bob, PHONE: bob, OTHER: ann}
+
+
+def test_two_people_of_one_batch_are_not_one_because_a_phone_went_from_one_to_the_other() -> None:
+    (first, second, bob), book = met([said(ANN, PHONE), said(ANN, OTHER), said(BOB, PHONE)])
+    assert first == second != bob
+    assert book.owners == {ANN: first, OTHER: first, BOB: bob, PHONE: bob}
 
 
 def test_the_business_scoped_id_leads() -> None:
@@ -56,3 +149,38 @@ def test_the_business_scoped_id_leads() -> None:
 def test_an_empty_phone_is_no_phone() -> None:
     assert person_of("", "DE.1") == Person((Identity(BSUID, "DE.1"),))
     assert person_of("4917", None) == Person((Identity(WA, "4917"),))
+
+
+def test_the_name_given_last_stands_and_no_name_changes_nothing() -> None:
+    ada, bob, cyd = uuid4(), uuid4(), uuid4()
+    said = [(ada, "Ada L."), (bob, "Bob"), (ada, None), (ada, "Ada"), (cyd, "Cyd"), (bob, None)]
+    people = [Person((PHONE,), name) for _, name in said]
+    assert given_names(people, [contact for contact, _ in said], {ada: "Ada", bob: None}) == {ada: "Ada", bob: "Bob"}
+
+
+def test_the_answer_goes_to_what_was_last_written_from_while_that_is_the_contacts() -> None:
+    ann = Recipient("Ann", ("491", "492"), ("DE.1",))
+    assert ann.find_address("491", "DE.1") == Address(wa_id="491")
+    assert ann.find_address(None, "DE.1") == Address(user_id="DE.1"), "an older phone may be somebody else's"
+    assert ann.find_address("493", "DE.1") == Address(user_id="DE.1"), "that phone is somebody else's"
+    assert ann.find_address("493", None) == ann.find_address(None, None) == Address(user_id="DE.1")
+
+
+def test_without_a_user_id_another_phone_is_the_last_resort_and_then_there_is_nothing() -> None:
+    assert Recipient(None, ("491", "492")).find_address("493", None) == Address(wa_id="492")
+    assert Recipient(None).find_address("493", "DE.1") is None
+
+
+def test_a_number_that_went_away_is_shown_by_who_has_it() -> None:
+    (ann, _, bob), book = met([said(ANN, PHONE), said(ANN, OTHER), said(BOB, PHONE)])
+    done = Walk(book.owners, left={(ann, PHONE)})
+    with_another = shown_phones(done, {ann: Recipient("Ann", (OTHER.external_id,))})
+    assert with_another == {
+        ann: PhoneChange(lost=("+4915112345678",), rest="+4915112345679"),
+        bob: PhoneChange(gained="+4915112345678"),
+    }
+    assert shown_phones(done, {})[ann] == PhoneChange(lost=("+4915112345678",))
+
+
+def test_what_is_no_phone_number_has_no_international_form() -> None:
+    assert [e164("4915112345678"), e164("+4915112345678"), e164("x"), e164(None)] == ["+4915112345678"] * 2 + [None] * 2

@@ -17,6 +17,7 @@ _REASONS = {
     "131056": "RateLimited",
     "130429": "RateLimited",
     "131026": "InvalidDestination",
+    "recipient_moved": "InvalidDestination",
     "131050": "RecipientOptedOut",
     "131053": "MediaTypeNotAllowed",
     "mapping_status_closed": "MessageNotAllowed",

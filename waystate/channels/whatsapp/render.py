@@ -70,20 +70,28 @@ def render_outbound(
     return render_text(wa_id=wa_id, user_id=user_id, text="\n".join(lines), message_id=message_id, reply_to=reply_to)
 
 
+def readdressed(body: JsonObject, *, wa_id: str | None, user_id: str | None) -> JsonObject:
+    """A body that was rendered before, for the same person under another id."""
+    rest = {name: value for name, value in body.items() if name not in ("to", BSUID_FIELD)}
+    return rest | _addressed(wa_id, user_id)
+
+
 def _message(
     wa_id: str | None, user_id: str | None, message_id: UUID, reply_to: str | None, type: str, content: JsonObject
 ) -> JsonObject:
     body: JsonObject = {"messaging_product": "whatsapp", "recipient_type": "individual"}
-    if wa_id:
-        body["to"] = wa_id
-    elif user_id:
-        body[BSUID_FIELD] = user_id
-    else:
-        raise Rejected(Reason.INVALID_PAYLOAD, "The message has no recipient: neither a phone number nor a user id is known.")
-    body |= {"type": type, type: content}
+    body |= _addressed(wa_id, user_id) | {"type": type, type: content}
     if reply_to:
         body["context"] = {"message_id": reply_to}
     return body | {"biz_opaque_callback_data": str(message_id)}
+
+
+def _addressed(wa_id: str | None, user_id: str | None) -> JsonObject:
+    if wa_id:
+        return {"to": wa_id}
+    if user_id:
+        return {BSUID_FIELD: user_id}
+    raise Rejected(Reason.INVALID_PAYLOAD, "The message has no recipient: neither a phone number nor a user id is known.")
 
 
 def _options_of(content: JsonObject) -> list[_Option]:

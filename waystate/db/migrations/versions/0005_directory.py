@@ -3,7 +3,7 @@
 from waystate.db.migrations.sql import run_down, run_up
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade() -> None:

@@ -1,0 +1,193 @@
+"""A phone that goes from one customer to another, against PostgreSQL: the business-scoped user id decides, also at once."""
+
+import asyncio
+from itertools import pairwise
+from uuid import UUID
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.contacts.test_contact_store import PHONE, meet, owners, upsert
+from tests.world import START, Business, World, wait_for_lock
+from waystate.contacts import store
+from waystate.contacts.model import Identity, IdentityKind, Person, person_of
+from waystate.db.pool import Database
+from waystate.ids import TenantId
+from waystate.tenants import store as tenant_store
+from waystate.tenants.model import Tenant
+
+ANN, BOB = Identity(IdentityKind.BSUID, "DE.1"), Identity(IdentityKind.BSUID, "DE.9")
+P, Q = PHONE.external_id, "4915112345679"
+
+wrote = st.tuples(st.sampled_from([None, P, Q, "4915112345670"]), st.sampled_from([None, "DE.1", "DE.2", "DE.3"])).filter(any)
+sequences = st.lists(wrote, min_size=1, max_size=9)
+cuts = st.lists(st.integers(0, 9), max_size=3)
+
+
+async def numbers(world: World, tenant: Business) -> dict[UUID, str | None]:
+    rows = await world.rows(tenant, "SELECT id, phone_number FROM contacts")
+    return {row["id"]: row["phone_number"] for row in rows}
+
+
+async def test_a_new_customer_on_a_recycled_phone_is_a_contact_and_has_the_phone(world: World, tenant: Business) -> None:
+    (ann,) = await meet(world, tenant, person_of(P, ANN.external_id, "Ann"))
+    world.clock.forward(days=1)
+    (bob,) = await meet(world, tenant, person_of(P, BOB.external_id, "Bob"))
+    assert ann != bob
+    assert await owners(world, tenant) == {ANN: ann, BOB: bob, PHONE: bob}
+    assert await meet(world, tenant, person_of(P, None), person_of(None, ANN.external_id)) == [bob, ann]
+    assert await world.rows(tenant, "SELECT name, phone_number FROM contacts ORDER BY name") == [
+        {"name": "Ann", "phone_number": None},
+        {"name": "Bob", "phone_number": f"+{P}"},
+    ]
+
+
+async def test_the_past_of_a_phone_stays_with_whom_it_was(world: World, tenant: Business) -> None:
+    (ann,) = await meet(world, tenant, person_of(P, ANN.external_id))
+    moved_at = world.clock.forward(days=1)
+    (bob,) = await meet(world, tenant, person_of(P, BOB.external_id))
+    history = "SELECT contact_id, valid_from, valid_to FROM contact_identities WHERE kind = 'wa_id' ORDER BY valid_from"
+    assert [tuple(row.values()) for row in await world.rows(tenant, history)] == [
+        (ann, START, moved_at),
+        (bob, moved_at, None),
+    ]
+
+
+async def test_a_phone_that_comes_back_within_one_moment_is_a_row_of_its_own(world: World, tenant: Business) -> None:
+    ann, bob = person_of(P, ANN.external_id), person_of(P, BOB.external_id)
+    seen = [(await meet(world, tenant, each))[0] for each in (ann, bob, ann, bob, ann)]
+    assert seen == [seen[0], seen[1]] * 2 + [seen[0]]
+    assert (await owners(world, tenant))[PHONE] == seen[0]
+    rows = await world.rows(
+        tenant, "SELECT valid_from, valid_to FROM contact_identities WHERE kind = 'wa_id' ORDER BY valid_from"
+    )
+    assert [row["valid_to"] for row in rows[:-1]] == [row["valid_from"] for row in rows[1:]]
+    assert len(rows) == 5
+
+
+async def test_a_contact_shows_another_phone_of_its_own_when_one_goes(world: World, tenant: Business) -> None:
+    ann, _ = await meet(world, tenant, person_of(P, ANN.external_id), person_of(Q, ANN.external_id))
+    (bob,) = await meet(world, tenant, person_of(None, BOB.external_id))
+    assert await numbers(world, tenant) == {ann: f"+{P}", bob: None}
+    await meet(world, tenant, person_of(P, BOB.external_id))
+    assert await numbers(world, tenant) == {ann: f"+{Q}", bob: f"+{P}"}
+
+
+async def test_a_number_that_somebody_typed_in_stays_when_a_phone_goes(world: World, tenant: Business) -> None:
+    (ann,) = await meet(world, tenant, person_of(P, ANN.external_id))
+    await world.execute(tenant, "UPDATE contacts SET phone_number = '+4930123456'")
+    (bob,) = await meet(world, tenant, person_of(P, BOB.external_id))
+    assert await numbers(world, tenant) == {ann: "+4930123456", bob: f"+{P}"}
+
+
+async def test_ann_and_bob_in_one_batch_are_two_contacts(world: World, tenant: Business) -> None:
+    ann, again, bob = await meet(
+        world,
+        tenant,
+        person_of(P, ANN.external_id, "Ann"),
+        person_of(Q, ANN.external_id, "Ann"),
+        person_of(P, BOB.external_id, "Bob"),
+    )
+    assert ann == again != bob
+    assert await numbers(world, tenant) == {ann: f"+{Q}", bob: f"+{P}"}
+
+
+async def test_one_phone_claimed_by_two_user_ids_at_once_is_the_later_ones(world: World, tenant: Business) -> None:
+    """The second waits for the first, and sees what it made: two contacts, and one owner of the phone."""
+    for round_ in range(10):
+        phone = f"49151{round_:07}"
+        crowd = [person_of(phone, f"DE.{round_}x{n}", f"N{n}") for n in range(6)]
+        met = [contacts[0] for contacts in await asyncio.gather(*(meet(world, tenant, each) for each in crowd))]
+        assert len(set(met)) == 6
+        now = await owners(world, tenant)
+        assert [now[each.identities[0]] for each in crowd] == met
+        holder = now[Identity(IdentityKind.WA_ID, phone)]
+        assert holder in met
+        shown = await numbers(world, tenant)
+        assert [contact for contact in met if shown[contact] is not None] == [holder]
+
+
+async def test_batches_that_race_over_phones_and_people_neither_deadlock_nor_lose_anybody(
+    world: World, tenant: Business
+) -> None:
+    """Thirty phones, each with two people who write from it, in batches of every order."""
+
+    def crowd(batch: int) -> list[Person]:
+        everybody = [person_of(f"49151{n % 30:07}", f"DE.{n:03}", f"N{n}{batch}") for n in range(60)]
+        return everybody[batch * 6 :] + everybody[: batch * 6]
+
+    for _ in range(4):
+        results = await asyncio.gather(*(meet(world, tenant, *crowd(batch)) for batch in range(10)))
+        now = await owners(world, tenant)
+        for batch, contacts in enumerate(results):
+            assert contacts == [now[person.identities[0]] for person in crowd(batch)]
+    assert await world.value(tenant, "SELECT count(*) FROM contacts") == 60
+    assert len(now) == 90
+
+
+async def test_who_waits_for_a_phone_decides_by_what_is_there_then(world: World, tenant: Business) -> None:
+    """When Bob's batch began, the phone's owner had no user id; when it gets the phone, Ann's batch has given them one."""
+    (ann,) = await meet(world, tenant, person_of(P, None, "Ann"))
+    async with world.db.tenant(tenant.tenant) as first:
+        await store.upsert_many(first, tenant.tenant, [person_of(P, ANN.external_id)], world.clock.now)
+        second = asyncio.create_task(meet(world, tenant, person_of(P, BOB.external_id, "Bob")))
+        await wait_for_lock(first)
+    (bob,) = await second
+    assert bob != ann
+    assert await owners(world, tenant) == {ANN: ann, BOB: bob, PHONE: bob}
+
+
+async def test_an_identity_known_in_another_tenant_moves_nothing_here(world: World, tenant: Business) -> None:
+    other = await world.add("globex", number="2001")
+    theirs = await upsert(world, other, person_of(P, ANN.external_id))
+    await meet(world, tenant, person_of(P, BOB.external_id))
+    assert await owners(world, other) == theirs
+
+
+@settings(
+    max_examples=60,
+    phases=[Phase.generate],
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(sequences, cuts)
+def test_every_cut_into_batches_gives_what_one_by_one_gives(
+    database_url: str, said: list[tuple[str | None, str | None]], cut: list[int]
+) -> None:
+    people = [person_of(wa_id, user_id, f"N{place}") for place, (wa_id, user_id) in enumerate(said)]
+    edges = sorted({min(each, len(people)) for each in cut} | {0, len(people)})
+    batches = [people[start:end] for start, end in pairwise(edges)]
+    alone, together = asyncio.run(_both(database_url, [[person] for person in people], batches))
+    assert together == alone
+
+
+async def _both(url: str, alone: list[list[Person]], batches: list[list[Person]]) -> list[object]:
+    db = await Database.open(url, pool_size=1)
+    try:
+        return [await _outcome(db, TenantId(name), each) for name, each in (("alone", alone), ("cut", batches))]
+    finally:
+        await db.close()
+
+
+async def _outcome(db: Database, tenant: TenantId, batches: list[list[Person]]) -> object:
+    """Who is whom, whose each identity is, and what each contact shows; contacts by the place where they were met first."""
+    async with db.work() as conn:
+        await tenant_store.upsert_many(conn, [Tenant(id=tenant, name=tenant)])
+    met: list[UUID] = []
+    for batch in batches:
+        async with db.tenant(tenant) as conn:
+            met += (await store.upsert_many(conn, tenant, batch, START)).contacts
+    first = {contact: met.index(contact) for contact in met}
+    async with db.tenant(tenant) as conn:
+        valid = await conn.fetch("SELECT kind, external_id, contact_id FROM contact_identities WHERE valid_to IS NULL")
+        shown = await conn.fetch("SELECT id, name, phone_number FROM contacts")
+        await conn.execute("DELETE FROM contacts")
+    own = {(row["contact_id"], "+" + row["external_id"]) for row in valid}
+    assert all(row["phone_number"] is None or (row["id"], row["phone_number"]) in own for row in shown)
+    return (
+        [first[contact] for contact in met],
+        {(row["kind"], row["external_id"]): first[row["contact_id"]] for row in valid},
+        {first[row["id"]]: row["name"] for row in shown},
+    )

@@ -1,0 +1,3 @@
+SET LOCAL ROLE waystate_owner;
+ALTER TABLE conversations DROP COLUMN user_id;
+RESET ROLE;
