@@ -23,7 +23,7 @@ from waystate.ids import id_floor
 from waystate.messages.model import Status
 from waystate.pipelines import inbound
 from waystate.pipelines import outbound as outbound_pipeline
-from waystate.pipelines import status as status_pipeline
+from waystate.pipelines import statuses as status_pipeline
 
 BATCH = 500
 CUSTOMERS = 1_000

@@ -7,15 +7,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.db.pool import Connection, Database
-from waystate.deliveries.model import AttemptResult, Claimed, Outcome
+from waystate.deliveries.model import Claimed
 from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.events.outbox import Stamped
 from waystate.events.relay import relay
 from waystate.ids import TenantId
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
-from waystate.pipelines import addresses, inbound, outbound, status
+from waystate.pipelines import addresses, inbound, outbound, statuses
 from waystate.pipelines.deliveries import Settlement, settle_many
 from waystate.pipelines.outbound import Result
 from waystate.pipelines.relay import DeliverySink
@@ -135,7 +136,7 @@ class World:
         return await outbound.handle(business.tenant, business.settings, messages, numbers, self.db, self.clock)
 
     async def report(self, business: Business, *reports: StatusReport) -> Advanced:
-        return await status.handle(business.tenant, reports, self.db, self.clock)
+        return await statuses.handle(business.tenant, reports, self.db, self.clock)
 
     async def relay(self, business: Business, *, epoch: int = 1, batch: int = 1000) -> list[Stamped]:
         """Make deliveries of new events; every event since the last time, whether it called for one or not."""

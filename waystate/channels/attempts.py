@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.egress import NotAllowed
 

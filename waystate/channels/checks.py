@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 from waystate.channels.attempts import NOT_ALLOWED, Kind
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.client import GenesysClient, Integration
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
-from waystate.deliveries.model import AttemptResult, Outcome
 from waystate.documents import JsonObject
 from waystate.tenants.model import GenesysIntegration, WhatsAppAccount
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject
 
 ACCOUNT_MISSING = "account_missing"
@@ -23,28 +24,6 @@ class State(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     UNKNOWN = "unknown"
-
-
-class Outcome(StrEnum):
-    SENT = "sent"
-    RETRY = "retry"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptResult:
-    """`external_id` is the platform's id of what was sent; `retry_after` is in seconds, as the platform asked.
-
-    `sent`: accepted. `retry`: certainly not done, may be tried again. `failed`: refused for good. `unknown`: no answer came.
-    """
-
-    outcome: Outcome
-    external_id: str | None = None
-    conversation_id: str | None = None
-    http_status: int | None = None
-    error: JsonObject | None = None
-    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

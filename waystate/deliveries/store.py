@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from waystate.channels.model import Outcome
 from waystate.db.pool import Connection, load_queries
-from waystate.deliveries.model import Claimed, Delivery, Finished, Outcome, State, Target
+from waystate.deliveries.model import Claimed, Delivery, Finished, State, Target
 from waystate.documents import dump
 from waystate.ids import TenantId
 

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import structlog
 
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.clock import Clock
 from waystate.db.pool import Database
-from waystate.deliveries.model import AUTH_PAUSE, AttemptResult, Claimed, Outcome, Target
+from waystate.deliveries.model import AUTH_PAUSE, Claimed, Target
 from waystate.deliveries.rate import TokenBucket
 from waystate.ids import TenantId
 from waystate.pipelines import addresses

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from waystate.channels.genesys.client import GenesysClient, Integration
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
@@ -13,7 +14,7 @@ from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.model import ACCOUNT_MISSING, AttemptResult, Claimed, Finished, Outcome, State, Target, finish
+from waystate.deliveries.model import ACCOUNT_MISSING, Claimed, Finished, State, Target, finish
 from waystate.documents import JsonObject
 from waystate.events import outbox
 from waystate.events.model import Event
@@ -24,6 +25,7 @@ from waystate.pipelines.addresses import RECIPIENT_MOVED
 from waystate.pipelines.correlation import correlate
 from waystate.pipelines.dead_letter_payloads import letter_of_refused
 from waystate.pipelines.status import ARRIVED, Advanced, advance
+from waystate.pipelines.statuses import advance_and_settle
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import TenantView
 
@@ -180,7 +182,7 @@ async def _advance(conn: Connection, tenant: TenantId, finished: Sequence[Finish
         for each in finished
         if each.state is State.UNKNOWN
     ]
-    return await advance(conn, tenant, reports, now) if reports else Advanced()
+    return await advance_and_settle(conn, tenant, reports, now) if reports else Advanced()
 
 
 def _status_of(finished: Finished) -> StatusReport | None:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.clock import Clock
 from waystate.dead_letters.model import DeadLetter
-from waystate.deliveries.model import AttemptResult, Claimed, Outcome, Target
+from waystate.deliveries.model import Claimed, Target
 from waystate.events.model import Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
 from waystate.ids import time_of
 from waystate.ledger.model import Settled

@@ -21,12 +21,13 @@ from waystate.events.model import Event, OutboundRefused
 from waystate.ids import PLATFORM, TenantId, new_id, parse_tenant_id
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.status import parse_status
-from waystate.pipelines import correlation, inbound, outbound, status
+from waystate.pipelines import correlation, inbound, outbound, statuses
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.numbers import numbers_of
 from waystate.pipelines.queue_letters import TENANT_HEADER, Decoded, letter_of, origin_of, parked
 from waystate.pipelines.queue_payloads import SendResult, parse_payload, read_body
-from waystate.pipelines.status import Advanced, advance, advance_waiting
+from waystate.pipelines.status import Advanced
+from waystate.pipelines.statuses import advance_and_settle, advance_waiting
 from waystate.tenants.model import RouteKind
 from waystate.tenants.routing import Directory, TenantView
 from waystate.work import store as work_store
@@ -214,7 +215,7 @@ class QueuePipeline:
 
     async def _statuses(self, tenant: TenantId, _: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
         reports = _items(batch, StatusReport)
-        advanced = await status.handle(tenant, reports, self._db, self._clock)
+        advanced = await statuses.handle(tenant, reports, self._db, self._clock)
         return self._advanced(advanced, reports)
 
     async def _send_results(self, tenant: TenantId, _: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
@@ -222,7 +223,7 @@ class QueuePipeline:
         now = self._clock()
         reports = [each.report for each in _items(batch, SendResult)]
         async with self._db.tenant(tenant) as conn:
-            advanced = await advance(conn, tenant, reports, now)
+            advanced = await advance_and_settle(conn, tenant, reports, now)
             late = await advance_waiting(conn, tenant, {each.wamid for each in reports if each.wamid}, now)
             await outbox.append_many(conn, tenant, [*advanced.events, *late.events])
         self._meter.advanced(late)

@@ -20,7 +20,7 @@ from waystate.pipelines.dead_letter_payloads import Item, RefusedDelivery
 from waystate.pipelines.numbers import numbers_of
 from waystate.pipelines.queue_payloads import FROM_QUEUE, SendResult
 from waystate.pipelines.resending import resend_many
-from waystate.pipelines.status import advance, advance_waiting
+from waystate.pipelines.statuses import advance_and_settle, advance_waiting
 from waystate.tenants.routing import TenantView
 
 T = TypeVar("T")
@@ -157,7 +157,7 @@ async def _statuses(
     """A status whose message is unknown waits for it; a send's result has nothing to wait for."""
     reports = {key: item.report if isinstance(item, SendResult) else item for key, item in items.items()}
     sent = {key: report for key, report in reports.items() if isinstance(report, StatusReport)}
-    advanced = await advance(conn, tenant, list(sent.values()), now)
+    advanced = await advance_and_settle(conn, tenant, list(sent.values()), now)
     steps = {id(step.report): step for each in advanced.merged.values() for step in each}
     early = {id(report) for report in advanced.early}
     run, parked = Run(events=list(advanced.events)), []

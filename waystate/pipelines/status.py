@@ -1,14 +1,11 @@
 """The status pipeline: reported statuses of one tenant, merged by rank under the messages' locks."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from waystate.clock import Clock
-from waystate.db.pool import Connection, Database
-from waystate.deliveries import store as delivery_store
-from waystate.events import outbox
+from waystate.db.pool import Connection
 from waystate.events.model import Event, MessageStatus
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
@@ -27,36 +24,23 @@ class Advanced:
     messages: dict[UUID, LockedMessage] = field(default_factory=dict)
     merged: dict[UUID, list[Merged]] = field(default_factory=dict)
     early: list[StatusReport] = field(default_factory=list)
-
-
-async def handle(tenant: TenantId, reports: Sequence[StatusReport], db: Database, clock: Clock) -> Advanced:
-    """Advance what is known; statuses that overtook their message wait for it."""
-    now = clock()
-    async with db.tenant(tenant) as conn:
-        advanced = await advance(conn, tenant, reports, now)
-        if advanced.early:
-            await message_store.park_early(conn, tenant, advanced.early, now)
-        await outbox.append_many(conn, tenant, advanced.events)
-    return advanced
+    arrived: dict[UUID, str] = field(default_factory=dict)
+    """Message → wamid: WhatsApp reported a status of them, so whatever became of the send's answer, they arrived."""
 
 
 async def advance(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport], now: datetime) -> Advanced:
-    """Merge reports into their messages within the caller's transaction, which appends the events of what changed."""
+    """Merge reports into their messages within the caller's transaction, which appends the events of what changed.
+
+    The caller settles the deliveries of what `arrived`.
+    """
     messages, by_message, early = await _locked(conn, tenant, reports)
     merged = {message_id: merge(message.state, by_message[message_id]) for message_id, message in messages.items()}
     if not merged:
         return Advanced(early=early)
     await message_store.advance_many(conn, tenant, merged)
     await _learn_wamids(conn, tenant, messages, by_message)
-    await _settle_unknown(conn, tenant, messages, merged, now)
     events = [event for message_id, steps in merged.items() for event in changes_of(messages[message_id], steps, now)]
-    return Advanced(events, messages, merged, early)
-
-
-async def advance_waiting(conn: Connection, tenant: TenantId, wamids: Collection[str], now: datetime) -> Advanced:
-    """Let through the statuses that waited for these wamids, now that they are known."""
-    waited = await message_store.take_early(conn, tenant, sorted(wamids)) if wamids else []
-    return await advance(conn, tenant, waited, now) if waited else Advanced()
+    return Advanced(events, messages, merged, early, _arrived(messages, merged))
 
 
 def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime) -> list[Event]:
@@ -122,15 +106,10 @@ async def _learn_wamids(
         await message_store.attach_wamids(conn, tenant, learned)
 
 
-async def _settle_unknown(
-    conn: Connection, tenant: TenantId, messages: dict[UUID, LockedMessage], merged: dict[UUID, list[Merged]], now: datetime
-) -> None:
-    """A reported status proves that the send arrived."""
-    arrived = {
+def _arrived(messages: dict[UUID, LockedMessage], merged: dict[UUID, list[Merged]]) -> dict[UUID, str]:
+    return {
         message_id: steps[-1].report.wamid
         for message_id, steps in merged.items()
         if messages[message_id].state.status is Status.QUEUED
         and any(step.report.source == "whatsapp" and step.report.wamid for step in steps)
     }
-    if arrived:
-        await delivery_store.settle_unknown(conn, tenant, arrived, now)

@@ -25,7 +25,8 @@ from waystate.messages import store as message_store
 from waystate.pipelines.deliveries import give_up_unknown
 from waystate.pipelines.inbound import expired
 from waystate.pipelines.missing_deliveries import make_missing
-from waystate.pipelines.status import Advanced, advance
+from waystate.pipelines.status import Advanced
+from waystate.pipelines.statuses import advance_and_settle
 from waystate.pipelines.webhooks import Changed
 from waystate.tenants.each_tenant import every_tenant
 from waystate.tenants.routing import Directory
@@ -167,7 +168,7 @@ class Timers:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
             reports = await message_store.take_early(conn, tenant, None)
-            advanced = await advance(conn, tenant, reports, now) if reports else Advanced()
+            advanced = await advance_and_settle(conn, tenant, reports, now) if reports else Advanced()
             await message_store.drop_aged_early(conn, tenant, now - timedelta(days=KEPT_DAYS))
             await outbox.append_many(conn, tenant, advanced.events)
         if reports:

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from waystate import documents
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
-from waystate.channels.parsed import Ignored, Parsed, Routed
+from waystate.channels.model import Ignored, Parsed, Routed
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
 from waystate.clock import Clock
 from waystate.db.pool import Database
@@ -18,7 +18,7 @@ from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow, Received, child_id
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
-from waystate.pipelines import inbound, outbound, status
+from waystate.pipelines import inbound, outbound, statuses
 from waystate.pipelines.metering import Meter
 from waystate.pipelines.worked import TenantItems, Worked, letter_of, letter_of_unusable
 from waystate.tenants import store as tenant_store
@@ -216,7 +216,7 @@ class WebhookPipeline:
 
     async def _statuses(self, tenant: TenantId, items: Sequence[tuple[Worked, StatusReport]]) -> list[DeadLetter]:
         async def handle(batch: Sequence[tuple[Worked, StatusReport]]) -> list[None]:
-            advanced = await status.handle(tenant, [report for _, report in batch], self._db, self._clock)
+            advanced = await statuses.handle(tenant, [report for _, report in batch], self._db, self._clock)
             self._meter.advanced(advanced)
             return [None] * len(batch)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from waystate.channels.parsed import Unusable, Value
+from waystate.channels.model import Unusable, Value
 from waystate.db.failures import is_unstorable
 from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.documents import JsonObject

@@ -24,7 +24,7 @@ from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.model import Correlation, Direction, StatusReport
 from waystate.messages.status import parse_status
-from waystate.pipelines import correlation, dataplane, status, tracking
+from waystate.pipelines import correlation, dataplane, statuses, tracking
 from waystate.pipelines.dataplane import StatusChange
 from waystate.pipelines.tracking import Tracking
 from waystate.tenants import store as tenant_store
@@ -200,7 +200,7 @@ class DataPlane(RuleBasedStateMachine):
         """As a webhook does; what comes before its message waits for it."""
         model = self.models[tenant]
         said = StatusReport(wamid=wamid, status=word, at=self.clock())
-        self.run(status.handle(model.id, [said], self.db, self.clock))
+        self.run(statuses.handle(model.id, [said], self.db, self.clock))
         if wamid in model.said:
             model.report(wamid, word)
         else:
@@ -217,7 +217,7 @@ class DataPlane(RuleBasedStateMachine):
     async def _pair(self, tenant: TenantId) -> None:
         async with self.db.tenant(tenant) as conn:
             reports = await message_store.take_early(conn, tenant, None)
-            advanced = await status.advance(conn, tenant, reports, self.clock())
+            advanced = await statuses.advance_and_settle(conn, tenant, reports, self.clock())
             await outbox.append_many(conn, tenant, advanced.events)
 
     @rule(tenant=TENANTS, wamid=WAMIDS, word=REPORTED, foreign=st.booleans())

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from tests.world import CUSTOMER, HOLD, LANES, Business, World, accepted, later, lost, refused, wait_for_lock
-from waystate.deliveries.model import AttemptResult, Claimed, Outcome, Target
+from waystate.channels.model import AttemptResult, Outcome
+from waystate.deliveries.model import Claimed, Target
 from waystate.events.model import ConversationCorrelated
 from waystate.pipelines.deliveries import give_up_unknown, recover
 

@@ -10,8 +10,9 @@ import pytest
 from tests.bodies import change, envelope
 from tests.world import HOLD, LANES, Business, World, accepted, lost, refused
 from waystate.channels.genesys.client import GenesysClient
+from waystate.channels.model import Outcome
 from waystate.channels.whatsapp.client import GraphClient
-from waystate.deliveries.model import Claimed, Outcome, Target
+from waystate.deliveries.model import Claimed, Target
 from waystate.ids import new_id
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow, Received

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from waystate.channels.genesys.client import GenesysClient, Integration
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
-from waystate.deliveries.model import AttemptResult, Outcome
 from waystate.egress import open_to_platforms
 
 SENT = {"messaging_product": "whatsapp", "messages": [{"id": "wamid.A"}]}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from waystate.channels.genesys.parse import parse_webhook
-from waystate.channels.parsed import Ignored, Unusable
+from waystate.channels.model import Ignored, Unusable
 from waystate.documents import Unreadable
 from waystate.messages.model import OutboundMessage
 

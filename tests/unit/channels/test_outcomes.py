@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from waystate.channels.attempts import Kind, find_retry_after
 from waystate.channels.genesys.errors import outcome_of as genesys_outcome
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import kind_of
 from waystate.channels.whatsapp.errors import outcome_of as whatsapp_outcome
-from waystate.deliveries.model import AttemptResult, Outcome
 
 ACCEPTED = b'{"messaging_product":"whatsapp","contacts":[{"input":"1","wa_id":"1"}],"messages":[{"id":"wamid.A"}]}'
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
-from waystate.channels.parsed import Ignored, Parsed, Unusable
+from waystate.channels.model import Ignored, Parsed, Unusable
 from waystate.channels.whatsapp.parse import find_lane_key
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
 from waystate.documents import Unreadable

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from waystate.channels.parsed import Ignored, Unusable
+from waystate.channels.model import Ignored, Unusable
 from waystate.channels.whatsapp.parse import find_lane_key, parse_webhook
 from waystate.documents import Unreadable
 from waystate.messages.model import InboundMessage, StatusReport

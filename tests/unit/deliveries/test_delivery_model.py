@@ -4,17 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from waystate.deliveries.model import (
-    GIVE_UP_AFTER,
-    AttemptResult,
-    Claimed,
-    Finished,
-    Outcome,
-    State,
-    Target,
-    back_off,
-    finish,
-)
+from waystate.channels.model import AttemptResult, Outcome
+from waystate.deliveries.model import GIVE_UP_AFTER, Claimed, Finished, State, Target, back_off, finish
 from waystate.ids import new_id
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

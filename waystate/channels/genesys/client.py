@@ -14,7 +14,7 @@ import httpx2
 from waystate.channels.attempts import Kind, find_document, get, post
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.errors import outcome_of
-from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.tenants.model import GenesysIntegration
 

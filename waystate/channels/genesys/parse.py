@@ -7,7 +7,7 @@ from datetime import datetime
 
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
 from waystate.channels.genesys.content import attachments_of, media_of, text_of
-from waystate.channels.parsed import Ignored, Parsed, Routed, Unusable
+from waystate.channels.model import Ignored, Parsed, Routed, Unusable
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.messages.model import OutboundMessage
 

@@ -5,8 +5,8 @@ from urllib.parse import quote
 import httpx2
 
 from waystate.channels.attempts import find_document, get, post
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import outcome_of
-from waystate.deliveries.model import AttemptResult, Outcome
 from waystate.documents import JsonObject
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from waystate.channels.attempts import Kind, find_retry_after
 from waystate.channels.fields import find_list, find_object, find_text
-from waystate.deliveries.model import AttemptResult, Outcome
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject, Unreadable, parse
 
 _CODES: dict[Kind, tuple[int, ...]] = {

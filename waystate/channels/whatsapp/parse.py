@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
-from waystate.channels.parsed import Ignored, Parsed, Routed, Unusable
+from waystate.channels.model import Ignored, Parsed, Routed, Unusable
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, line_of, type_of
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender
 from waystate.documents import JsonObject, Unreadable, parse

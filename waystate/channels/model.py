@@ -1,12 +1,36 @@
-"""What a webhook body turns into: its items, each with its position in the body and what it is routed by.
+"""What comes of a channel: how a call ended, and the items of a webhook body with what each is routed by.
 
 A position ("0.1.m2": entry 0, change 1, message 2) depends on the body alone, so a replayed body names its items as before.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
+from waystate.documents import JsonObject
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+
+
+class Outcome(StrEnum):
+    SENT = "sent"
+    RETRY = "retry"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptResult:
+    """`external_id` is the platform's id of what was sent; `retry_after` is in seconds, as the platform asked.
+
+    `sent`: accepted. `retry`: certainly not done, may be tried again. `failed`: refused for good. `unknown`: no answer came.
+    """
+
+    outcome: Outcome
+    external_id: str | None = None
+    conversation_id: str | None = None
+    http_status: int | None = None
+    error: JsonObject | None = None
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
