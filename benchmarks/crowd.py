@@ -9,13 +9,13 @@ from benchmarks.tenants import APP, bench_vault, make_ready, make_tenant
 from benchmarks.traffic import message_webhook
 from waystate.clock import utc_now
 from waystate.db.pool import Database
+from waystate.deliveries.meter import Meter
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import Received
-from waystate.pipelines.metering import Meter
-from waystate.pipelines.webhooks import WebhookPipeline
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
+from waystate.webhooks.work import WebhookPipeline
 from waystate.work.lanes import lane_of
 
 TENANTS = 500

@@ -19,11 +19,11 @@ from benchmarks.tenants import BENCH, SETTINGS, make_customers, make_ready, make
 from benchmarks.traffic import Inbound, outbound, reports, wamid_of
 from waystate.clock import utc_now
 from waystate.db.pool import Database
+from waystate.deliveries import statuses as status_pipeline
 from waystate.ids import id_floor
+from waystate.messages import receive as inbound
+from waystate.messages import send as outbound_pipeline
 from waystate.messages.model import Status
-from waystate.pipelines import inbound
-from waystate.pipelines import outbound as outbound_pipeline
-from waystate.pipelines import statuses as status_pipeline
 
 BATCH = 500
 CUSTOMERS = 1_000

@@ -8,9 +8,10 @@ from waystate.contacts.model import Identity, IdentityKind
 from waystate.db import partitions
 from waystate.db.pool import Database
 from waystate.ids import TenantId
+from waystate.messages import track as tracking
 from waystate.messages.model import Direction, Status
-from waystate.pipelines import dataplane, tracking
-from waystate.pipelines.tracking import Tracked, Tracking
+from waystate.messages.track import Tracked, Tracking
+from waystate.state import conversations as dataplane
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, Tenant, TenantSettings, WhatsAppAccount
 from waystate.vault.sealing import Vault, vault_of

@@ -11,8 +11,8 @@ from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.errors import Reason
 from waystate.ids import new_id
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
-from waystate.pipelines import dead_letters
-from waystate.pipelines.dead_letters import Result
+from waystate.pipeline import letters as dead_letters
+from waystate.pipeline.letters import Result
 from waystate.principal import Actor
 
 ACTOR = Actor("key", new_id())

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from waystate.broker.asyncapi import document
 from waystate.broker.topology import QueueNames
-from waystate.pipelines.asyncapi import document
 
 ROOT = Path(__file__).parent.parent
 ASYNCAPI = ROOT / "docs" / "reference" / "asyncapi.json"

@@ -9,18 +9,20 @@ from typing import Any
 
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.db.pool import Connection, Database
+from waystate.deliveries import addresses, statuses
 from waystate.deliveries.model import Claimed
+from waystate.deliveries.plan import DeliverySink
+from waystate.deliveries.send import Settlement, settle_many
 from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.events.outbox import Stamped
-from waystate.events.relay import relay
+from waystate.events.sinks import relay
 from waystate.ids import TenantId
+from waystate.messages import receive as inbound
+from waystate.messages import send as outbound
+from waystate.messages.advance import Advanced
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
-from waystate.pipelines import addresses, inbound, outbound, statuses
-from waystate.pipelines.deliveries import Settlement, settle_many
-from waystate.pipelines.outbound import Result
-from waystate.pipelines.relay import DeliverySink
-from waystate.pipelines.status import Advanced
+from waystate.messages.send import Result
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, TenantSettings, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView

@@ -14,7 +14,10 @@ from fastapi import FastAPI
 
 from waystate import log
 from waystate.broker.connection import Broker
+from waystate.broker.consumers import QueueConsumers
 from waystate.broker.publisher import Publisher
+from waystate.broker.publishing import PublishSink, PublishWorker
+from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import queue_names
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.genesys.routes import GenesysWebhook
@@ -25,6 +28,10 @@ from waystate.config import Config, Role
 from waystate.db.checks import check_database
 from waystate.db.opening import make_partitions, open_database
 from waystate.db.pool import Database
+from waystate.deliveries.dispatch import DeliveryWorker
+from waystate.deliveries.meter import Meter
+from waystate.deliveries.plan import RelayWorker
+from waystate.deliveries.send import Platforms
 from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
 from waystate.door.keyed import Keyed
@@ -33,22 +40,13 @@ from waystate.egress import open_to_platforms
 from waystate.events.model import Event
 from waystate.framework import health_app, keyed_lane
 from waystate.ids import TenantId
-from waystate.pipelines.couriers import DeliveryWorker
-from waystate.pipelines.deliveries import Platforms
-from waystate.pipelines.intake import Intake
-from waystate.pipelines.metering import Meter
-from waystate.pipelines.missed_invalidations import InvalidationSink, InvalidationWorker
-from waystate.pipelines.publishing import PublishSink, PublishWorker
-from waystate.pipelines.queue_consumers import QueueConsumers
-from waystate.pipelines.queues import QueuePipeline
-from waystate.pipelines.sharing import Sharing
-from waystate.pipelines.state_routes import StateRoutes
-from waystate.pipelines.timers import Timers
-from waystate.pipelines.warm_up import WarmUp
-from waystate.pipelines.webhooks import WebhookPipeline
-from waystate.pipelines.workers import LedgerWorker, RelayWorker
+from waystate.sharing import Sharing
 from waystate.sign_on.discovery import Discovery
+from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
+from waystate.state.routes import StateRoutes
+from waystate.state.warm_up import WarmUp
 from waystate.tenants.routing import Directory
+from waystate.timers import Timers
 from waystate.vault.installation import check_keys, load_installation_secret
 from waystate.vault.sealing import Vault, derive_key, load_vault
 from waystate.web.asgi import Lane, Route
@@ -56,6 +54,9 @@ from waystate.web.health import HealthCheck
 from waystate.web.metrics import Metrics
 from waystate.web.problems import log_failure
 from waystate.web.webhook_port import webhook_lane
+from waystate.webhooks.intake import Intake
+from waystate.webhooks.work import WebhookPipeline
+from waystate.webhooks.worker import LedgerWorker
 from waystate.work import store as work_store
 from waystate.work.leases import DELIVERIES, LEDGER, PUBLISH, RELAY, LeaseKeeper
 

@@ -17,7 +17,7 @@ from waystate.explained import explained
 
 if TYPE_CHECKING:
     from waystate.dead_letters.model import Filter
-    from waystate.pipelines.dead_letters import Result
+    from waystate.pipeline.letters import Result
 
 app = typer.Typer(help="Dead letters: what could not be used, to find, mend, replay and discard.", no_args_is_help=True)
 

@@ -23,16 +23,16 @@ from waystate.people.members import Members
 from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
 from waystate.people.routes import people_routes
-from waystate.pipelines.dead_letter_routes import DeadLetterRoutes, dead_letter_routes
-from waystate.pipelines.operations import OPERATIONS
-from waystate.pipelines.v1_routes import v1_routes
+from waystate.pipeline.letter_routes import DeadLetterRoutes, dead_letter_routes
 from waystate.sign_on.log_in import SignOn, SignOnAddress
 from waystate.sign_on.routes import identity_provider_routes, sign_on_routes
 from waystate.sign_on.set_up import Providers
+from waystate.state.operations import OPERATIONS
 from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.platform_routes import platform_routes
 from waystate.tenants.routes import tenant_routes
+from waystate.trace.routes import v1_routes
 from waystate.vault.sealing import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders

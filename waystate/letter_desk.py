@@ -14,9 +14,9 @@ from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Refused, WaystateError
 from waystate.ids import TenantId, parse_tenant_id
 from waystate.operator import operate
-from waystate.pipelines import dead_letters
-from waystate.pipelines.dead_letter_answers import render_letter
-from waystate.pipelines.dead_letters import Result
+from waystate.pipeline import letters as dead_letters
+from waystate.pipeline.letter_bodies import render_letter
+from waystate.pipeline.letters import Result
 from waystate.principal import OPERATOR
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import load_vault

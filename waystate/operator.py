@@ -16,11 +16,11 @@ from waystate.documents import JsonObject
 from waystate.errors import BadRequest
 from waystate.ids import new_id, parse_tenant_id
 from waystate.ledger import store as ledger_store
-from waystate.pipelines.trace import trace as trace_message
 from waystate.principal import OPERATOR
 from waystate.tenants import store as tenant_store
 from waystate.tenants.change import Account, Tenants
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
+from waystate.trace.trace import trace as trace_message
 from waystate.vault.sealing import load_vault
 from waystate.webhooks.replay import replay_many
 

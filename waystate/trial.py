@@ -6,15 +6,15 @@ import sys
 
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Publisher
+from waystate.broker.quarantine import OUTAGE, parse_trial
+from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import queue_names
 from waystate.clock import utc_now
 from waystate.config import Config, load_config
 from waystate.db.opening import open_database
+from waystate.deliveries.meter import Meter
 from waystate.errors import ConfigError, Retry
 from waystate.parentage import die_with_parent
-from waystate.pipelines.metering import Meter
-from waystate.pipelines.queues import QueuePipeline
-from waystate.pipelines.trials import OUTAGE, parse_trial
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import load_vault
 from waystate.web.metrics import Metrics

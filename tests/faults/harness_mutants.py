@@ -42,7 +42,7 @@ NO_DEDUPE = Mutant(
 
 SETTLED_FIRST = Mutant(
     name="ack first: the ledger row is done before its messages are",
-    module="pipelines/webhooks.py",
+    module="webhooks/work.py",
     right="        await asyncio.gather(*(self._work_tenant(",
     wrong=(
         "        async with self._db.work() as conn:\n"
@@ -53,7 +53,7 @@ SETTLED_FIRST = Mutant(
 
 ANSWERED_FIRST = Mutant(
     name="ack first: the webhook is answered before it is durable",
-    module="pipelines/intake.py",
+    module="webhooks/intake.py",
     right="            await self._rows.submit(",
     wrong="            self._rows.submit(",
 )
@@ -85,7 +85,7 @@ ACKNOWLEDGED_FIRST = Mutant(
 
 REDIS_FIRST = Mutant(
     name="Redis dedupe first: SETNX before the commit decides what is new",
-    module="pipelines/queues.py",
+    module="broker/queues.py",
     right="        usable = [each for each in numbered if isinstance(each, InboundMessage)]",
     wrong=(
         "        import os, redis.asyncio\n"
@@ -110,7 +110,7 @@ CRASHING = "crashing-payload"
 
 CRASHES_ON_A_MESSAGE = Mutant(
     name="a queue message kills its process",
-    module="pipelines/queues.py",
+    module="broker/queues.py",
     right="        decoded = [self._decode(kind, delivery) for delivery in deliveries]\n        try:",
     wrong=(
         "        decoded = [self._decode(kind, delivery) for delivery in deliveries]\n"
@@ -123,7 +123,7 @@ CRASHES_ON_A_MESSAGE = Mutant(
 
 CRASHES_ON_A_WEBHOOK = Mutant(
     name="a webhook kills its process",
-    module="pipelines/webhooks.py",
+    module="webhooks/work.py",
     right="        worked.items = len(parsed.items)",
     wrong=(
         f"        if b'{CRASHING}' in row.body:\n"

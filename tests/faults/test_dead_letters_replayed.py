@@ -15,7 +15,7 @@ from waystate.db.pool import Database
 from waystate.dead_letters.model import Pipeline
 from waystate.deliveries.model import Claimed, Target
 from waystate.errors import Reason, Rejected
-from waystate.pipelines.replaying import Outcome
+from waystate.pipeline.replay import Outcome
 
 SEED = 17
 SETTLED = {Outcome.REPLAYED, Outcome.ALREADY_DONE, Outcome.NOT_OPEN}

@@ -10,7 +10,7 @@ from tests.databases import temporary_home
 from tests.faults.harness_record import Record
 from tests.integration.db_catalogue.interleaving import interleave, tenants
 from tests.integration.db_catalogue.interleaving import prepare as add_tenants
-from tests.integration.pipelines.data_plane_machine import bounded, machine_on
+from tests.integration.state.data_plane_machine import bounded, machine_on
 from waystate.db.pool import Database
 
 REQUESTS, EXAMPLES, RUNS, STEPS = 10_000, 500, 2000, 50

@@ -5,8 +5,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict
+
 from waystate.channels.model import AttemptResult, Outcome
+from waystate.clock import iso
+from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.documents import JsonObject
+from waystate.errors import Reason
 
 ACCOUNT_MISSING = "account_missing"
 """The `code` of what cannot leave because the tenant has no such number or integration any more."""
@@ -121,4 +126,35 @@ def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: time
         ended_at=now,
         next_attempt_at=now + unknown_ttl,
         hold_until=now + hold,
+    )
+
+
+class RefusedDelivery(BaseModel):
+    """What is kept of a delivery that a platform refused; of it, only the request may be mended."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    message_id: UUID
+    target: Target
+    request: JsonObject
+
+
+def letter_of_refused(
+    *, event_id: UUID, target: Target, message_id: UUID, request: JsonObject, error: JsonObject, at: datetime, text: str
+) -> DeadLetter:
+    """A message that did not reach its platform must not vanish from that side unseen."""
+    return DeadLetter(
+        pipeline=Pipeline.DELIVERIES,
+        reason=Reason.DELIVERY_FAILED,
+        error_message=text,
+        original_payload={
+            "event_id": str(event_id),
+            "target": target,
+            "message_id": str(message_id),
+            "request": request,
+            "error": error,
+            "at": iso(at),
+        },
+        # By the message, not the attempt: what is sent again and refused again is the same dead letter.
+        origin=f"delivery:{message_id}:{target}",
     )

@@ -1,6 +1,6 @@
 """The outbox: events are appended, with their public positions, in the transaction that makes them true."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,9 @@ from waystate.events.model import AnyEvent, Event
 from waystate.ids import TenantId, new_id
 
 _queries = load_queries(__file__)
+
+AfterCommit = Callable[[TenantId, Sequence[Event]], None]
+"""Hears of events after their commit, so that the process's look-ups do not answer with what was."""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Protocol
 
 import structlog
 
 from waystate.clock import Clock
-from waystate.db.pool import Database
+from waystate.db.pool import Connection, Database
 from waystate.events import outbox
-from waystate.events.outbox import Stamped
+from waystate.events.model import Event
+from waystate.events.outbox import Stamped, Window
 from waystate.ids import TenantId
 from waystate.work import store as work_store
 from waystate.work.batch import with_retries
@@ -17,6 +19,32 @@ from waystate.work.leases import LeaseKeeper
 from waystate.work.loops import Worker
 
 log = structlog.get_logger()
+
+
+class Sink(Protocol):
+    """What it writes, it writes on this connection: cursor and effect commit together, so none can lag or skip."""
+
+    @property
+    def name(self) -> str:
+        """Of its cursor."""
+
+    @property
+    def types(self) -> Collection[str] | None:
+        """Of the events it wants; None for all."""
+
+    async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> Sequence[Event]:
+        """Returns events of its own, to be appended last."""
+
+
+async def relay(db: Database, tenant: TenantId, sink: Sink, *, epoch: int, batch: int) -> Window:
+    """Hand the sink its next events of a tenant, `batch` at most."""
+    async with db.tenant(tenant) as conn:
+        window = await outbox.read_after(conn, tenant, sink.name, epoch=epoch, batch=batch, types=sink.types)
+        if window.position is not None:
+            follows = await sink(conn, tenant, window.stamped) if window.stamped else []
+            await outbox.move_cursor(conn, tenant, sink.name, window.position, epoch=epoch)
+            await outbox.append_many(conn, tenant, follows)
+    return window
 
 
 class SinkWorker(Worker):

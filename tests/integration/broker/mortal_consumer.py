@@ -13,14 +13,14 @@ from functools import partial
 
 from waystate.broker.connection import Broker
 from waystate.broker.consumer import Delivery
+from waystate.broker.consumers import QueueConsumers
 from waystate.broker.publisher import Publisher
+from waystate.broker.quarantine import parse_trial, try_apart
+from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import QueueNames
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.pipelines.metering import Meter
-from waystate.pipelines.queue_consumers import QueueConsumers
-from waystate.pipelines.queues import QueuePipeline
-from waystate.pipelines.trials import parse_trial, try_apart
+from waystate.deliveries.meter import Meter
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import vault_of
 from waystate.web.metrics import Metrics

@@ -14,15 +14,15 @@ from tests.servers.rabbitmq import RabbitMQ
 from tests.world import Business, World, accepted
 from waystate.broker.connection import Broker
 from waystate.broker.consumer import Delivery
+from waystate.broker.consumers import QueueConsumers
+from waystate.broker.payloads import MODELS
 from waystate.broker.publisher import Publisher
+from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import DEAD_LETTERS, QueueNames
 from waystate.clock import utc_now
+from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Target
 from waystate.ids import PLATFORM, new_id
-from waystate.pipelines.metering import Meter
-from waystate.pipelines.queue_consumers import QueueConsumers
-from waystate.pipelines.queue_payloads import MODELS
-from waystate.pipelines.queues import QueuePipeline
 from waystate.web.metrics import Metrics
 
 TIME = "2026-03-02T12:00:01Z"

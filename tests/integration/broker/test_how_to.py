@@ -14,14 +14,14 @@ from tests.integration.broker.traffic import running
 from tests.servers.rabbitmq import RabbitMQ
 from tests.world import LANES, World
 from waystate.broker.connection import Broker
+from waystate.broker.consumers import QueueConsumers
 from waystate.broker.publisher import Publisher
+from waystate.broker.publishing import PublishSink, PublishWorker
+from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import QueueNames, topology_of
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.pipelines.metering import Meter
-from waystate.pipelines.publishing import PublishSink, PublishWorker
-from waystate.pipelines.queue_consumers import QueueConsumers
-from waystate.pipelines.queues import QueuePipeline
+from waystate.deliveries.meter import Meter
 from waystate.web.metrics import Metrics
 from waystate.work.leases import LeaseKeeper
 

@@ -12,10 +12,10 @@ from tests.servers.rabbitmq import RabbitMQ
 from tests.world import LANES, Business, World
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Outgoing, Publisher
+from waystate.broker.publishing import SINK, PublishSink, PublishWorker
 from waystate.broker.topology import QueueNames
 from waystate.errors import Retry
 from waystate.events.model import AnyEvent
-from waystate.pipelines.publishing import SINK, PublishSink, PublishWorker
 from waystate.work import store as work_store
 from waystate.work.leases import LeaseKeeper
 

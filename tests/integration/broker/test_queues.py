@@ -14,14 +14,14 @@ from tests.servers.rabbitmq import RabbitMQ
 from tests.world import Business, World
 from waystate.broker.connection import Broker
 from waystate.broker.consumer import Delivery
+from waystate.broker.consumers import QueueConsumers
 from waystate.broker.publisher import Publisher
+from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import DEAD_LETTERS, QueueNames, topology_of
 from waystate.clock import utc_now
+from waystate.deliveries.meter import Meter
 from waystate.ids import new_id
 from waystate.messages.model import StatusReport
-from waystate.pipelines.metering import Meter
-from waystate.pipelines.queue_consumers import QueueConsumers
-from waystate.pipelines.queues import QueuePipeline
 from waystate.web.metrics import Metrics
 
 GENESYS = "genesys-conversation"

@@ -20,8 +20,8 @@ from waystate.door.keyed import Claim, Keyed, Records
 from waystate.door.limits import Rates, RequestLimits
 from waystate.ids import TenantId
 from waystate.keys import store as key_store
-from waystate.pipelines.timers import Timers
 from waystate.principal import Scope
+from waystate.timers import Timers
 from waystate.vault.sealing import vault_of
 from waystate.web.metrics import Metrics
 from waystate.work.loops import Hint

@@ -11,7 +11,7 @@ from waystate.db.pool import Connection
 from waystate.events import outbox
 from waystate.events.model import ConversationCorrelated, ConversationOpened, Event
 from waystate.events.outbox import Stamped
-from waystate.events.relay import relay
+from waystate.events.sinks import relay
 from waystate.ids import TenantId, new_id
 
 

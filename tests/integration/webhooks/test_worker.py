@@ -1,0 +1,184 @@
+"""The loops over the ledger and the outbox, step by step."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from tests.bodies import change, envelope
+from tests.world import LANES, Business, World
+from waystate.deliveries.meter import Meter
+from waystate.deliveries.plan import RelayWorker
+from waystate.errors import Reason
+from waystate.ids import new_id
+from waystate.ledger import store
+from waystate.ledger.model import IN_COMPANY, Received
+from waystate.vault.sealing import vault_of
+from waystate.web.metrics import Metrics
+from waystate.webhooks.work import MAX_ATTEMPTS, WebhookPipeline
+from waystate.webhooks.worker import MAX_FAILURES, LedgerWorker
+from waystate.work.lanes import lane_of
+from waystate.work.leases import LeaseKeeper
+from waystate.work.loops import Hint
+
+
+@pytest.fixture
+async def leases(world: World) -> LeaseKeeper:
+    return LeaseKeeper(world.db, world.clock, lanes=LANES, ttl=timedelta(seconds=15))
+
+
+def ledger_worker(world: World, leases: LeaseKeeper, relay: Hint | None = None, *, batch: int = 100) -> LedgerWorker:
+    meter = Meter(Metrics(), world.clock)
+    pipeline = WebhookPipeline(world.db, world.directory, meter, lambda *_: None, world.clock, lanes=LANES)
+    return LedgerWorker(world.db, world.directory, pipeline, leases, relay or Hint(), world.clock, batch=batch)
+
+
+async def append(world: World, business: Business, *wamids: str) -> None:
+    rows = [
+        Received(
+            id=new_id(),
+            source="whatsapp",
+            origin=business.app_id,
+            lane=lane_of(business.number, LANES),
+            received_at=world.clock.now,
+            body=envelope(change(business, business.message(wamid))),
+        )
+        for wamid in wamids
+    ]
+    async with world.db.ingest() as conn:
+        await store.append_many(conn, rows)
+
+
+async def die_at_work(world: World, times: int) -> None:
+    """What a process leaves that took everything there is and died."""
+    for _ in range(times):
+        async with world.db.work() as conn:
+            await store.take_many(conn, range(LANES), world.clock.now, 1000)
+
+
+async def tracked(world: World, business: Business) -> list[str]:
+    return [row["wamid"] for row in await world.rows(business, "SELECT wamid FROM messages ORDER BY id")]
+
+
+async def states(world: World) -> list[str]:
+    async with world.db.work() as conn:
+        return [row["state"] for row in reversed(await store.list_rows(conn, batch=1000))]
+
+
+async def test_without_a_lease_nothing_is_worked(world: World, tenant: Business, leases: LeaseKeeper) -> None:
+    await append(world, tenant, "wamid.1")
+    assert await ledger_worker(world, leases).step(set(), sweep=True) is False
+    assert await states(world) == ["pending"]
+
+
+async def test_rows_are_worked_in_order_and_the_relay_is_told(world: World, tenant: Business, leases: LeaseKeeper) -> None:
+    hint = Hint()
+    await append(world, tenant, *(f"wamid.{n}" for n in range(5)))
+    await leases.renew()
+    worker = ledger_worker(world, leases, hint, batch=2)
+    while await worker.step(set(), sweep=True):
+        pass
+    assert await tracked(world, tenant) == [f"wamid.{n}" for n in range(5)]
+    assert await states(world) == ["done"] * 5
+    assert await hint.wait(0.01) == {tenant.tenant}
+
+
+async def test_after_one_death_the_batch_is_simply_worked_again(world: World, tenant: Business, leases: LeaseKeeper) -> None:
+    await append(world, tenant, "wamid.1", "wamid.2", "wamid.3")
+    await die_at_work(world, 1)
+    await leases.renew()
+    await ledger_worker(world, leases).step(set(), sweep=True)
+    assert await states(world) == ["done"] * 3
+
+
+async def test_rows_that_were_there_at_repeated_deaths_are_worked_one_at_a_time(
+    world: World, tenant: Business, leases: LeaseKeeper
+) -> None:
+    await append(world, tenant, "wamid.1", "wamid.2", "wamid.3")
+    await die_at_work(world, IN_COMPANY)
+    await append(world, tenant, "wamid.4", "wamid.5")
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    seen = []
+    while await worker.step(set(), sweep=True):
+        seen.append((await states(world)).count("done"))
+    assert seen == [1, 2, 3, 5]
+    assert await tracked(world, tenant) == [f"wamid.{n}" for n in range(1, 6)]
+
+
+async def test_a_killer_is_set_aside_and_its_neighbours_are_worked(world: World, tenant: Business, leases: LeaseKeeper) -> None:
+    await append(world, tenant, "wamid.killer", "wamid.1", "wamid.2")
+    await die_at_work(world, MAX_ATTEMPTS)
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    while await worker.step(set(), sweep=True):
+        pass
+    assert await states(world) == ["rejected", "done", "done"]
+    assert await tracked(world, tenant) == ["wamid.1", "wamid.2"]
+
+
+async def test_a_tenant_whose_secrets_do_not_open_stops_only_its_own_rows(
+    world: World, tenant: Business, leases: LeaseKeeper
+) -> None:
+    world.vault, vault = vault_of(bytes(32)), world.vault
+    broken = await world.add("broken", number="6001", app_id="app-6")
+    world.vault = vault
+    await append(world, tenant, "wamid.1")
+    await append(world, broken, "wamid.2")
+    await append(world, tenant, "wamid.3")
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    for _ in range(3 + MAX_FAILURES):
+        with suppress(Exception):
+            await worker.step(set(), sweep=True)
+    assert await tracked(world, tenant) == ["wamid.1", "wamid.3"]
+    assert await states(world) == ["done", "rejected", "done"]
+    async with world.db.work() as conn:
+        (row,) = await store.list_rows(conn, state="rejected")
+    assert row["outcome"]["reason"] == Reason.DATABASE_ERROR
+
+
+async def test_the_relay_serves_every_tenant_that_has_new_events(world: World, tenant: Business, leases: LeaseKeeper) -> None:
+    other = await world.add("globex", number="2001")
+    hint = Hint()
+    worker = RelayWorker(world.db, world.directory, leases, hint, world.clock, lanes=LANES, batch=2)
+    for business in (tenant, other):
+        await world.receive(business, *(business.message() for _ in range(3)))
+    await worker.step(set(), sweep=True)
+    assert await world.value(tenant, "SELECT count(*) FROM deliveries") == 0, "not without a lease"
+    await leases.renew()
+    await worker.step(set(), sweep=True)
+    assert await hint.wait(0.01) == {tenant.tenant, other.tenant}
+    assert await worker.hint.wait(0.01) == {tenant.tenant, other.tenant}, "more is waiting than a batch"
+    await worker.step({tenant.tenant, other.tenant}, sweep=False)
+    for business in (tenant, other):
+        assert await world.value(business, "SELECT count(*) FROM deliveries") == 3
+
+
+async def test_a_relay_that_lost_its_lanes_makes_no_deliveries(world: World, tenant: Business, leases: LeaseKeeper) -> None:
+    await world.receive(tenant, tenant.message())
+    await leases.renew()
+    stale = RelayWorker(world.db, world.directory, leases, Hint(), world.clock, lanes=LANES, batch=1)
+    await stale.step(set(), sweep=True)
+    world.clock.forward(minutes=1)
+    newer = LeaseKeeper(world.db, world.clock, lanes=LANES, ttl=timedelta(seconds=15))
+    await newer.renew()
+    await world.receive(tenant, tenant.message(), tenant.message())
+    await RelayWorker(world.db, world.directory, newer, Hint(), world.clock, lanes=LANES, batch=1).step(set(), sweep=True)
+    await stale.step(set(), sweep=True)
+    assert await world.value(tenant, "SELECT count(*) FROM deliveries") == 2
+
+
+async def test_a_tenants_backlog_is_not_the_others_wait(world: World, tenant: Business, leases: LeaseKeeper) -> None:
+    quiet = await world.add("globex", number="2003")
+    assert lane_of(quiet.number, LANES) != lane_of(tenant.number, LANES)
+    await append(world, tenant, *(f"wamid.{n}" for n in range(20)))
+    await leases.renew()
+    worker = ledger_worker(world, leases, batch=4)
+    await worker.step(set(), sweep=True)
+    await append(world, quiet, "wamid.quiet")
+    await worker.step(set(), sweep=True)
+    assert (await tracked(world, quiet), len(await tracked(world, tenant))) == (["wamid.quiet"], 4)
+    while await worker.step(set(), sweep=True):
+        pass
+    assert await tracked(world, tenant) == [f"wamid.{n}" for n in range(20)]

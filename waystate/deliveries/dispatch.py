@@ -1,0 +1,291 @@
+"""Couriers: one a tenant carries what is due to the platforms, in order per customer."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from waystate.channels.model import AttemptResult, Outcome
+from waystate.clock import Clock
+from waystate.db.pool import Database
+from waystate.deliveries import addresses
+from waystate.deliveries.meter import Meter
+from waystate.deliveries.model import AUTH_PAUSE, Claimed, Target
+from waystate.deliveries.rate import TokenBucket
+from waystate.deliveries.send import Platforms, Settlement, recover, send, settle_many
+from waystate.events.outbox import AfterCommit
+from waystate.ids import TenantId
+from waystate.tenants.model import TenantStatus
+from waystate.tenants.routing import Directory, TenantView
+from waystate.work import store as work_store
+from waystate.work.batch import with_retries
+from waystate.work.leases import DELIVERIES, LeaseKeeper
+from waystate.work.loops import SWEEP, Hint, Worker
+
+log = structlog.get_logger()
+
+ORPHANS_EVERY = timedelta(seconds=5)
+"""How long an attempt that nobody has in hand may hold up its customer's queue."""
+LEASE_LOST = {"code": "lease_lost", "title": "Not sent: the process slept through its lease."}
+
+Result = tuple[Claimed, AttemptResult, datetime]
+"""An attempt, its answer, and when it came."""
+
+
+class DeliveryWorker(Worker):
+    """One courier a tenant that has something due; couriers of different tenants run side by side."""
+
+    name = "deliveries"
+
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        platforms: Platforms,
+        leases: LeaseKeeper,
+        meter: Meter,
+        changed: AfterCommit,
+        clock: Clock,
+        *,
+        concurrency: int,
+        hold: timedelta,
+    ) -> None:
+        super().__init__()
+        self.db = db
+        self.directory = directory
+        self.platforms = platforms
+        self.leases = leases
+        self.relay_hint = Hint()
+        self.meter = meter
+        self.changed = changed
+        self.clock = clock
+        self.concurrency = concurrency
+        self.hold = hold
+        self._couriers: dict[TenantId, Courier] = {}
+        self._orphans_at = clock() + ORPHANS_EVERY
+        leases.on_takeover(self._taken_over)
+        leases.ask_before_release(self._busy)
+
+    async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
+        lanes = self.leases.lanes(DELIVERIES)
+        if not lanes:
+            return False
+        if self.clock() >= self._orphans_at:
+            self._orphans_at = self.clock() + ORPHANS_EVERY
+            await self._recover(lanes, begun_by=self.clock() - ORPHANS_EVERY)
+        for tenant in hinted | (await self._due("deliveries") if sweep else set()):
+            courier = self._couriers.get(tenant)
+            if courier is None:
+                view = await self.directory.find_tenant(tenant)
+                if view is None:
+                    continue  # it is being deleted
+                courier = self._couriers[tenant] = Courier(self, tenant, view)
+            courier.go()
+        return False
+
+    async def close(self) -> None:
+        """Let calls that are under way finish; nothing new is begun once the leases are released."""
+        await asyncio.gather(*(courier.stop() for courier in self._couriers.values()), return_exceptions=True)
+
+    async def _due(self, kind: str) -> set[TenantId]:
+        async with self.db.work() as conn:
+            return {due.tenant for due in await work_store.due_work(conn, kind, self.clock())}
+
+    async def _taken_over(self, kind: str, lanes: Sequence[int]) -> None:
+        if kind == DELIVERIES:
+            await self._recover(lanes, begun_by=self.clock())
+
+    def _busy(self, kind: str) -> set[int]:
+        if kind != DELIVERIES:
+            return set()
+        return {lane for courier in self._couriers.values() for lane in courier.lanes_in_hand()}
+
+    async def _recover(self, lanes: Sequence[int], *, begun_by: datetime) -> None:
+        """Attempts on our lanes that nobody has in hand: their process ended, was overtaken, or never heard of its COMMIT."""
+        for tenant in await self._due("unsettled"):
+            view = await self.directory.find_tenant(tenant)
+            courier = self._couriers.get(tenant)
+            if view is None or (courier is not None and courier.is_claiming):
+                continue  # what it is about to have in hand is not known yet; the next look finds the rest
+            unknown = await recover(
+                tenant,
+                view.settings,
+                lanes,
+                self.db,
+                self.clock,
+                hold=self.hold,
+                in_hand=[] if courier is None else courier.events_in_hand(),
+                begun_by=begun_by,
+            )
+            if unknown:
+                log.warning("Sends under way when their process ended are unknown until a status tells.", count=unknown)
+
+
+class Courier:
+    """Sends one tenant's deliveries: claims what is due, keeps a bounded number under way, writes answers down in batches.
+
+    It remembers what each account has left of its rate, and who asked for a pause.
+    """
+
+    def __init__(self, worker: DeliveryWorker, tenant: TenantId, view: TenantView) -> None:
+        self._worker = worker
+        self._tenant = tenant
+        self._view = view
+        self._buckets: dict[str, TokenBucket] = {}
+        self._paused: dict[str, datetime] = {}
+        self._widen_at = worker.clock()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._claiming: Collection[int] = ()
+        self._in_hand: dict[tuple[UUID, Target], Claimed] = {}
+        self._run: asyncio.Task[None] | None = None
+
+    @property
+    def is_claiming(self) -> bool:
+        return bool(self._claiming)
+
+    def lanes_in_hand(self) -> set[int]:
+        return {*self._claiming, *(claimed.lane for claimed in self._in_hand.values())}
+
+    def events_in_hand(self) -> list[UUID]:
+        return [event_id for event_id, _ in self._in_hand]
+
+    def go(self) -> None:
+        """There may be something due."""
+        self._wake.set()
+        if self._run is None or self._run.done():
+            self._run = asyncio.create_task(self._carry())
+
+    async def stop(self) -> None:
+        """Wait for the calls under way; begin no more."""
+        self._stopping = True
+        self._wake.set()
+        if self._run is not None:
+            await self._run
+
+    async def _carry(self) -> None:
+        """Until nothing is due. Whatever fails in between, what is under way is waited for and written down."""
+        under_way: set[asyncio.Task[Result]] = set()
+        while True:
+            self._wake.clear()
+            if not self._stopping:
+                for claimed in await self.claim(len(under_way)):
+                    self._in_hand[claimed.event_id, claimed.target] = claimed
+                    under_way.add(asyncio.create_task(self.attempt(claimed, self._view)))
+            if not under_way:
+                if self._wake.is_set() and not self._stopping:
+                    continue
+                return
+            woken = asyncio.create_task(self._wake.wait())
+            await asyncio.wait({*under_way, woken}, return_when=asyncio.FIRST_COMPLETED)
+            woken.cancel()
+            finished = [task for task in under_way if task.done()]
+            under_way.difference_update(finished)
+            if finished:
+                await self._settle([task.result() for task in finished])
+
+    async def claim(self, under_way: int) -> list[Claimed]:
+        """By the accounts and tokens of the same moment: what is remembered might lack the account."""
+        epochs = self._worker.leases.epochs(DELIVERIES)
+        free = self._worker.concurrency - under_way
+        if free <= 0 or not epochs:
+            return []
+        now = self._worker.clock()
+        widen = under_way == 0 or now >= self._widen_at
+        if widen:
+            self._widen_at = now + timedelta(seconds=SWEEP)
+
+        async def claim() -> list[Claimed]:
+            async with self._worker.db.tenant(self._tenant) as conn:
+                view = await self._worker.directory.find_tenant_in(conn, self._tenant)
+                # A suspended tenant's wait, in their order; the sweep asks again every second.
+                if view is None or view.tenant.status is not TenantStatus.ACTIVE:
+                    return []
+                self._view = view
+                return await addresses.claim(
+                    conn,
+                    self._tenant,
+                    epochs=epochs,
+                    paused_accounts=self._paused_accounts(view, now),
+                    holder=self._worker.leases.holder,
+                    now=now,
+                    batch=free,
+                    widen=widen,
+                )
+
+        self._claiming = list(epochs)
+        try:
+            return await with_retries(claim)
+        except Exception as error:
+            log.warning("Nothing could be claimed; the next sweep tries again.", operation="deliveries", error=str(error))
+            return []
+        finally:
+            self._claiming = ()
+
+    async def attempt(self, claimed: Claimed, view: TenantView) -> Result:
+        if not self._worker.leases.holds(DELIVERIES, claimed.lane, claimed.epoch):
+            # This process slept through its lease. Certainly not sent, whatever the lane's next holder had to suppose.
+            return claimed, AttemptResult(outcome=Outcome.RETRY, error=LEASE_LOST), self._worker.clock()
+        bucket = self._buckets.get(claimed.account)
+        if bucket is not None:
+            bucket.take(self._worker.clock())
+        try:
+            result = await send(claimed, view, self._worker.platforms)
+        except Exception as error:
+            log.error("A delivery attempt failed in our own code.", operation="deliveries", exc_info=error)
+            result = AttemptResult(outcome=Outcome.UNKNOWN, error={"code": "internal_error", "title": type(error).__name__})
+        return claimed, result, self._worker.clock()
+
+    async def _settle(self, results: Sequence[Result]) -> None:
+        for claimed, result, ended_at in results:
+            pause = pause_of(result)
+            if pause is not None:
+                self._paused[claimed.account] = ended_at + pause
+        settled = await self._written(results)
+        for claimed, _, _ in results:
+            self._in_hand.pop((claimed.event_id, claimed.target), None)
+        self._worker.meter.attempts(results)
+        self._worker.meter.advanced(settled.advanced)
+        self._worker.meter.dead_letters(settled.dead_letters)
+        self._worker.changed(self._tenant, settled.correlated)
+        self._worker.relay_hint.give(self._tenant)
+
+    async def _written(self, results: Sequence[Result]) -> Settlement:
+        """What a platform answered must not be forgotten: it is written down whenever the database takes it."""
+        while True:
+            try:
+                return await with_retries(
+                    lambda: settle_many(self._tenant, self._view.settings, results, self._worker.db, hold=self._worker.hold)
+                )
+            except Exception as error:
+                log.error(
+                    "Answers could not be written down; they are kept and tried again.", operation="deliveries", exc_info=error
+                )
+                await asyncio.sleep(SWEEP)
+
+    def _paused_accounts(self, view: TenantView, now: datetime) -> list[str]:
+        """Accounts that asked for a pause or used up their rate: theirs stay pending, so a crash leaves nothing unknown."""
+        self._paused = {account: until for account, until in self._paused.items() if until > now}
+        for account in view.accounts.values():
+            self._bucket(account.phone_number_id, account.limits.messages_per_second)
+        for integration in view.integrations.values():
+            self._bucket(integration.integration_id, integration.limits.requests_per_minute / 60)
+        exhausted = [account for account, bucket in self._buckets.items() if not bucket.has_any(now)]
+        return [*self._paused, *exhausted]
+
+    def _bucket(self, account: str, per_second: float) -> None:
+        known = self._buckets.get(account)
+        if known is None or known.per_second != per_second:
+            self._buckets[account] = TokenBucket(per_second, self._worker.clock())
+
+
+def pause_of(result: AttemptResult) -> timedelta | None:
+    """How long the whole account rests: as long as it asked for, or until somebody has mended its credentials."""
+    if (result.error or {}).get("kind") == "auth":
+        log.error("The account's queue is held: its credentials are refused, or its host is not allowed.", error=result.error)
+        return AUTH_PAUSE
+    if result.outcome is Outcome.RETRY and result.retry_after is not None:
+        return timedelta(seconds=result.retry_after)
+    return None

@@ -1,0 +1,273 @@
+"""From events to deliveries: what each event must make known to which platform."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from uuid import UUID
+
+from waystate.channels.genesys.render import render_inbound, render_receipt
+from waystate.channels.whatsapp.render import render_outbound
+from waystate.clock import Clock
+from waystate.db.pool import Connection, Database
+from waystate.dead_letters import store as dead_letter_store
+from waystate.dead_letters.model import DeadLetter
+from waystate.deliveries import store as delivery_store
+from waystate.deliveries.model import ACCOUNT_MISSING, Delivery, Target, letter_of_refused
+from waystate.documents import JsonObject
+from waystate.errors import Rejected
+from waystate.events.model import Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
+from waystate.events.outbox import Stamped
+from waystate.events.sinks import SinkWorker, relay
+from waystate.ids import TenantId
+from waystate.messages.advance import advance
+from waystate.messages.model import Status, StatusReport
+from waystate.tenants.model import GenesysIntegration, TenantSettings, WhatsAppAccount
+from waystate.tenants.routing import Directory, TenantView
+from waystate.work.batch import with_retries
+from waystate.work.lanes import lane_of
+from waystate.work.leases import RELAY, LeaseKeeper
+from waystate.work.loops import Hint
+
+DELIVERED = frozenset({"inbound.enriched", "outbound.processed", "outbound.refused", "message.status"})
+"""Types of events that may call for a delivery."""
+
+
+class DeliverySink:
+    """Turns one tenant's new events into deliveries, in the transaction that moves its cursor."""
+
+    name = "deliveries"
+    types = DELIVERED
+
+    def __init__(self, directory: Directory, lanes: int) -> None:
+        self._directory = directory
+        self._lanes = lanes
+        self.made = 0
+        """Deliveries that are new now."""
+
+    async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> list[Event]:
+        view = await self._directory.find_tenant_in(conn, tenant)
+        if view is None:
+            return []  # it is being deleted, and its events with it
+        planned = plan(stamped, view, self._lanes)
+        if planned.deliveries:
+            await delivery_store.insert_many(conn, tenant, planned.deliveries)
+        self.made = len(planned.deliveries)
+        if planned.letters:
+            await dead_letter_store.insert_many(conn, tenant, planned.letters)
+        if not planned.impossible:
+            return []
+        return (await advance(conn, tenant, planned.impossible, stamped[-1].event.at)).events
+
+
+@dataclass(slots=True)
+class Planned:
+    """What a batch of events comes to: deliveries, and what is written down of events that need one and cannot have it."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    impossible: list[StatusReport] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+def plan(stamped: Sequence[Stamped], view: TenantView, lanes: int) -> Planned:
+    """`view` must be younger than the events: of a number that it does not have, the tenant has it no more."""
+    planned = Planned()
+    for each in stamped:
+        account = view.accounts.get(each.event.phone_number_id)
+        try:
+            if account is None:
+                _give_up(each, view.settings, planned)
+            elif account.sender == "waystate":
+                delivery = delivery_of(each, account, integration_of(view, account), view.settings, lanes)
+                planned.deliveries += [] if delivery is None else [delivery]
+        except Rejected as error:
+            planned.impossible.append(_failed(each, error.reason, error.message))
+    return planned
+
+
+def _give_up(stamped: Stamped, settings: TenantSettings, planned: Planned) -> None:
+    """The number was taken away after the message came: the message says so, and a customer's can be sent again later."""
+    event = stamped.event
+    if not isinstance(event, InboundEnriched | OutboundProcessed):
+        return  # of a receipt nobody is left to be told
+    text = f"Number {event.phone_number_id} was taken away from this tenant before the message was passed on."
+    planned.impossible.append(_failed(stamped, ACCOUNT_MISSING, text))
+    if isinstance(event, InboundEnriched):
+        planned.letters.append(
+            letter_of_refused(
+                event_id=stamped.id,
+                target=Target.GENESYS,
+                message_id=_message_id(event),
+                request=_inbound_request(event, settings),
+                error={"code": ACCOUNT_MISSING, "title": text},
+                at=event.at,
+                text=f"{text} Add the number again and replay this, or discard it.",
+            )
+        )
+
+
+def integration_of(view: TenantView, account: WhatsAppAccount) -> GenesysIntegration | None:
+    """Of those that Waystate sends for; None when somebody else does, or nobody."""
+    if account.genesys_integration_id is None:
+        return None
+    integration = view.integrations.get(account.genesys_integration_id)
+    return integration if integration is not None and integration.sender == "waystate" else None
+
+
+def _failed(stamped: Stamped, code: str, text: str) -> StatusReport:
+    return StatusReport(
+        wamid="",
+        message_id=stamped.event.message_id,
+        status=Status.FAILED,
+        at=stamped.event.at,
+        source="waystate",
+        error={"code": code, "title": text},
+        origin=f"event:{stamped.id}",
+    )
+
+
+def delivery_of(
+    stamped: Stamped,
+    account: WhatsAppAccount,
+    integration: GenesysIntegration | None,
+    settings: TenantSettings,
+    lanes: int,
+) -> Delivery | None:
+    """The delivery an event calls for, or None."""
+    event = stamped.event
+    target: Target
+    match event:
+        case OutboundProcessed():
+            request = render_outbound(
+                wa_id=event.wa_id,
+                user_id=event.user_id,
+                message_id=_message_id(event),
+                type=event.message_type,
+                text=event.message_text,
+                content=event.content,
+                media=event.media,
+            )
+            target = Target.WHATSAPP
+        case InboundEnriched() if integration is not None:
+            request = _inbound_request(event, settings)
+            target = Target.GENESYS
+        case MessageStatus() | OutboundRefused() if integration is not None and receipt_status(event) is not None:
+            request = render_receipt(
+                genesys_message_id=event.genesys_message_id or "",
+                contact_id=genesys_identity(event, settings),
+                at=event.at,
+                status=receipt_status(event) or "Failed",
+                error=_error(event),
+            )
+            target = Target.GENESYS_RECEIPT
+        case _:
+            return None
+    way = way_of(target, account, integration, event.contact_id, _message_id(event))
+    return Delivery(
+        event_id=stamped.id,
+        target=target,
+        message_id=_message_id(event),
+        conversation_id=event.mapping_id,
+        account=way.account,
+        lane=lane_of(way.lane_key, lanes),
+        order_key=way.order_key,
+        position=stamped.position,
+        created_at=event.at,
+        request=request,
+    )
+
+
+def _inbound_request(event: InboundEnriched, settings: TenantSettings) -> JsonObject:
+    return render_inbound(
+        contact_id=genesys_identity(event, settings),
+        name=event.contact_name,
+        wamid=event.wamid,
+        sent_at=event.timestamp,
+        text=event.message_text or f"[{event.message_type}]",
+        attributes={"waystate_mapping_id": str(event.mapping_id), "whatsapp_phone_number_id": event.phone_number_id},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Through whose account, in which lane, and behind what a delivery goes."""
+
+    account: str
+    lane_key: str
+    order_key: str
+
+
+def way_of(
+    target: Target, account: WhatsAppAccount, integration: GenesysIntegration | None, contact_id: UUID, message_id: UUID
+) -> Way:
+    """Lanes follow the number (WhatsApp) and the OAuth client (Genesys); only WhatsApp is reached without an integration."""
+    customer = f"{account.phone_number_id}:{contact_id}"
+    if target is Target.WHATSAPP:
+        return Way(account.phone_number_id, account.phone_number_id, f"w:{customer}")
+    if integration is None:
+        raise ValueError(f"there is no integration to reach {target} through")
+    # Receipts of one message keep their order; they need not wait for the customer's other traffic.
+    order_key = f"g:{customer}" if target is Target.GENESYS else f"r:{message_id}"
+    return Way(integration.integration_id, integration.client_id, order_key)
+
+
+def receipt_status(event: Event) -> Literal["Delivered", "Failed"] | None:
+    """Genesys knows Delivered and Failed, and each receipt costs one of 300 requests a minute: only what is final is told."""
+    match event:
+        case OutboundRefused():
+            return "Failed"
+        case MessageStatus(direction="outbound", status=Status.FAILED, genesys_message_id=str()):
+            return "Failed"
+        case MessageStatus(direction="outbound", status=Status.DELIVERED, genesys_message_id=str()):
+            return "Delivered"
+        case MessageStatus(direction="outbound", status=Status.READ, genesys_message_id=str()) if (
+            event.previous != Status.DELIVERED
+        ):
+            return "Delivered"
+    return None
+
+
+def genesys_identity(event: Event, settings: TenantSettings) -> str:
+    """Our contact id outlives phone and BSUID changes; `wa_id` is for installations whose history hangs on the phone."""
+    if settings.genesys_identity == "wa_id" and event.wa_id:
+        return event.wa_id
+    return str(event.contact_id)
+
+
+def _message_id(event: Event) -> UUID:
+    if event.message_id is None:
+        raise ValueError(f"{event.type} carries no message")
+    return event.message_id
+
+
+def _error(event: MessageStatus | OutboundRefused) -> JsonObject | None:
+    return {"code": event.code, "title": event.reason} if isinstance(event, OutboundRefused) else event.error
+
+
+class RelayWorker(SinkWorker):
+    """Makes deliveries of new events."""
+
+    name = "relay"
+
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        leases: LeaseKeeper,
+        delivery_hint: Hint,
+        clock: Clock,
+        *,
+        lanes: int,
+        batch: int,
+    ) -> None:
+        super().__init__(db, leases, clock, kind=RELAY, due="relay", lanes=lanes, batch=batch)
+        self._directory = directory
+        self._delivery_hint = delivery_hint
+
+    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
+        if await self._directory.find_tenant(tenant) is None:
+            return False  # it is being deleted
+        sink = DeliverySink(self._directory, self._lanes)
+        window = await with_retries(lambda: relay(self._db, tenant, sink, epoch=epoch, batch=self._batch))
+        if sink.made:
+            self._delivery_hint.give(tenant)
+        return window.is_full

@@ -1,0 +1,245 @@
+"""The `/state` operations over HTTP: the data plane's fast lane, without the framework."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from waystate import documents
+from waystate.clock import Clock
+from waystate.db.failures import is_unstorable
+from waystate.db.pool import Database
+from waystate.deliveries.meter import Meter
+from waystate.door.guard import Guard
+from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, Retry, Unavailable, Unprocessable
+from waystate.events.model import Event
+from waystate.ids import TenantId
+from waystate.messages import correlate as correlation
+from waystate.messages import track as tracking
+from waystate.messages.model import Correlation, Direction
+from waystate.messages.status import parse_status, unknown_status
+from waystate.messages.track import Tracked, Tracking
+from waystate.operations import OPERATIONS
+from waystate.principal import Operation
+from waystate.state import conversations as dataplane
+from waystate.state.bodies import ChangeStatus, Correlate, TrackMessage
+from waystate.state.conversations import Changed, StatusChange
+from waystate.state.lookups import BATCH, LookUps
+from waystate.state.shared import SharedMappings
+from waystate.tenants.routing import Directory
+from waystate.web.asgi import Request, Response, Route, json_response
+from waystate.web.facts import Facts, facts_of
+from waystate.web.metrics import Metrics
+from waystate.web.problems import parse_body
+from waystate.work.batch import Batcher
+from waystate.work.loops import Hint
+
+_GET_MAPPING = OPERATIONS["GET", "/state/mapping/{waId}"]
+_GET_CONVERSATION = OPERATIONS["GET", "/state/conversation/{conversationId}"]
+_TRACK = OPERATIONS["POST", "/state/message"]
+_CHANGE = OPERATIONS["PATCH", "/state/message/{messageId}"]
+_CORRELATE = OPERATIONS["POST", "/state/correlation"]
+_CLOCK_TOLERANCE = timedelta(days=1)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class StateRoutes:
+    """Look-ups are answered from the process; what misses, and every write, is batched per tenant."""
+
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        guard: Guard,
+        metrics: Metrics,
+        meter: Meter,
+        relay_hint: Hint,
+        clock: Clock,
+        *,
+        cache_size: int,
+        cache_ttl: float,
+        max_body: int,
+        shared: SharedMappings | None = None,
+    ) -> None:
+        self._db = db
+        self._directory = directory
+        self._guard = guard
+        self._metrics = metrics
+        self._meter = meter
+        self._relay_hint = relay_hint
+        self._clock = clock
+        self._max_body = max_body
+        self._hits, self._misses = metrics.cache_hits_total, metrics.cache_misses_total
+        self.lookups = LookUps(db, directory, relay_hint, clock, cache_size=cache_size, cache_ttl=cache_ttl, shared=shared)
+        self._trackings = Batcher(self._flush_trackings, limit=BATCH)
+        self._changes = Batcher(self._flush_changes, limit=BATCH)
+        self._correlations = Batcher(self._flush_correlations, limit=BATCH)
+
+    def routes(self) -> list[Route]:
+        return [
+            (_GET_MAPPING.method, _GET_MAPPING.path, self.get_mapping),
+            (_GET_CONVERSATION.method, _GET_CONVERSATION.path, self.get_conversation),
+            (_TRACK.method, _TRACK.path, self.track_message),
+            (_CHANGE.method, _CHANGE.path, self.change_status),
+            (_CORRELATE.method, _CORRELATE.path, self.correlate),
+        ]
+
+    async def get_mapping(self, request: Request) -> Response:
+        tenant = await self._admit(facts_of(request.scope), _GET_MAPPING)
+        number = request.query("phoneNumberId")
+        remembered = self.lookups.find_mapping(tenant, request.tail, number)
+        if remembered is not None:
+            self._hits.inc()
+            return json_response(remembered)
+        self._misses.inc()
+        return json_response(await _answer(self.lookups.get_mapping(tenant, request.tail, number)))
+
+    async def get_conversation(self, request: Request) -> Response:
+        tenant = await self._admit(facts_of(request.scope), _GET_CONVERSATION)
+        remembered = self.lookups.find_conversation(tenant, request.tail)
+        if remembered is not None:
+            self._hits.inc()
+            return json_response(remembered)
+        self._misses.inc()
+        return json_response(await _answer(self.lookups.get_conversation(tenant, request.tail)))
+
+    async def track_message(self, request: Request) -> Response:
+        body, tenant = await self._read(request, _TRACK, TrackMessage)
+        direction = Direction(body.direction)
+        status = parse_status(body.status, direction)
+        if status is None:
+            raise Unprocessable("state_violation", unknown_status(body.status, direction))
+        content = {"body": body.content} if isinstance(body.content, str) else body.content or {}
+        tracking = Tracking(
+            conversation_id=body.conversation_id,
+            direction=direction,
+            status=status,
+            type=body.message_type or "text",
+            wamid=body.meta_message_id,
+            genesys_message_id=body.genesys_message_id,
+            content=content,
+            text=body.content if isinstance(body.content, str) else None,
+            media=_media(body),
+        )
+        tracked = await _answer(self._trackings.submit(tenant, tracking))
+        said = "Message tracked successfully" if tracked.created else "Message was tracked before"
+        answer = b'{"message":"%s","messageId":"%s","created":%s}' % (
+            said.encode(),
+            str(tracked.message_id).encode(),
+            b"true" if tracked.created else b"false",
+        )
+        return json_response(answer, 201 if tracked.created else 200)
+
+    async def change_status(self, request: Request) -> Response:
+        body, tenant = await self._read(request, _CHANGE, ChangeStatus)
+        change = StatusChange(
+            message_id=documents.clean_text(request.tail),
+            status=body.status,
+            at=_moment(body.timestamp, self._clock()),
+            error=body.error,
+        )
+        changed = await _answer(self._changes.submit(tenant, change))
+        answer = {"message": "Status updated successfully", "messageId": str(changed.message_id), "status": changed.status}
+        return json_response(documents.dump(answer).encode())
+
+    async def correlate(self, request: Request) -> Response:
+        body, tenant = await self._read(request, _CORRELATE, Correlate)
+        wanted = Correlation(
+            conversation_id=body.conversation_id,
+            communication_id=body.communication_id,
+            whatsapp_message_id=body.whatsapp_message_id,
+            origin="http",
+        )
+        events = await _answer(self._correlations.submit(tenant, wanted))
+        answer = {"message": "Conversation correlated", "changed": bool(events)}
+        return json_response(documents.dump(answer).encode())
+
+    async def _read(self, request: Request, operation: Operation, model: type[Model]) -> tuple[Model, TenantId]:
+        """Whoever may not is sent away before the body is read, which costs memory."""
+        facts = facts_of(request.scope)
+        tenant = None if self._guard.waits_for_a_name(facts) else await self._admit(facts, operation)
+        body = parse_body(model, await request.body(self._max_body))
+        named: str | None = getattr(body, "tenant_id", None)
+        if tenant is None:
+            tenant = await self._admit(facts if named is None else facts._replace(tenant=named.encode()), operation)
+        if named is not None and named != tenant:
+            raise BadRequest(
+                "tenant_mismatch", "The body's tenantId is not the tenant of this call. Leave it out, or name the same one."
+            )
+        return body, tenant
+
+    async def _admit(self, facts: Facts, operation: Operation) -> TenantId:
+        principal = self._guard.find_admitted(facts, operation)
+        if principal is None:
+            principal = await _answer(self._guard.admit_anew(facts, operation))
+        return principal.tenant_id
+
+    async def _flush_trackings(self, tenant: TenantId, trackings: Sequence[Tracking]) -> Sequence[Tracked | Refused]:
+        view = await self._directory.get_tenant(tenant)
+        results = await tracking.track_many(tenant, view.settings, trackings, self._db, self._clock)
+        created = {each.contact_id for each in results if isinstance(each, Tracked) and each.created}
+        self.lookups.forget_contacts(tenant, (contact for contact in created if contact is not None))
+        self._relay_hint.give_later(tenant)
+        return results
+
+    async def _flush_changes(self, tenant: TenantId, changes: Sequence[StatusChange]) -> Sequence[Changed | Refused]:
+        results, advanced = await dataplane.change_many(tenant, changes, self._db, self._clock)
+        self._meter.advanced(advanced)
+        self._relay_hint.give_later(tenant)
+        return results
+
+    async def _flush_correlations(
+        self, tenant: TenantId, correlations: Sequence[Correlation]
+    ) -> Sequence[list[Event] | Refused]:
+        results = await correlation.handle(tenant, correlations, self._db, self._clock)
+        for each in results:
+            if not isinstance(each, Rejected):
+                self.lookups.forget_contacts(tenant, {event.contact_id for event in each})
+        self._relay_hint.give_later(tenant)
+        return [NotFound("message_not_found", each.message) if isinstance(each, Rejected) else each for each in results]
+
+
+async def _answer(future: Any) -> Any:
+    """A batch's result; refusals are values in a batch and errors for the caller."""
+    try:
+        result = await future
+    except Retry as error:
+        raise Unavailable(
+            "database_unavailable", "The database does not answer; send the same again.", retry_after=error.after
+        ) from error
+    except Rejected as error:
+        raise Conflict(error.reason, error.message) from error
+    except Exception as error:
+        if not is_unstorable(error):
+            raise
+        raise Unprocessable(
+            "value_unstorable",
+            "A value is too long or out of its range for the database. Shorten or correct it and send again.",
+        ) from error
+    if isinstance(result, Refused):
+        raise result
+    return result
+
+
+def _media(body: TrackMessage) -> dict[str, Any] | None:
+    if body.media_url is None and body.media_type is None:
+        return None
+    return {"url": body.media_url, "mime_type": body.media_type}
+
+
+def _moment(value: datetime | None, now: datetime) -> datetime:
+    """In UTC; nothing has happened a day from now, and a time like that would stay the latest for good."""
+    if value is None:
+        return now
+    if value.tzinfo is None:
+        raise Unprocessable("invalid_timestamp", "The timestamp needs a time zone, such as 2026-01-31T12:00:00Z.")
+    moment: datetime | None
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:
+        moment = None
+    if moment is None or moment > now + _CLOCK_TOLERANCE:
+        raise Unprocessable("invalid_timestamp", "The timestamp is none of the past. Send when it happened, or leave it out.")
+    return moment
