@@ -19,7 +19,7 @@ from benchmarks.tenants import BENCH, SETTINGS, make_customers, make_ready, make
 from benchmarks.traffic import Inbound, outbound, reports, wamid_of
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.deliveries import statuses as status_pipeline
+from waystate.deliveries import settle as status_pipeline
 from waystate.ids import id_floor
 from waystate.messages import receive as inbound
 from waystate.messages import send as outbound_pipeline

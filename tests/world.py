@@ -9,10 +9,10 @@ from typing import Any
 
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.db.pool import Connection, Database
-from waystate.deliveries import addresses, statuses
+from waystate.deliveries import addresses, settle
 from waystate.deliveries.model import Claimed
 from waystate.deliveries.plan import DeliverySink
-from waystate.deliveries.send import Settlement, settle_many
+from waystate.deliveries.settle import Settlement, settle_many
 from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.events.outbox import Stamped
@@ -138,7 +138,7 @@ class World:
         return await outbound.handle(business.tenant, business.settings, messages, numbers, self.db, self.clock)
 
     async def report(self, business: Business, *reports: StatusReport) -> Advanced:
-        return await statuses.handle(business.tenant, reports, self.db, self.clock)
+        return await settle.handle(business.tenant, reports, self.db, self.clock)
 
     async def relay(self, business: Business, *, epoch: int = 1, batch: int = 1000) -> list[Stamped]:
         """Make deliveries of new events; every event since the last time, whether it called for one or not."""

@@ -49,11 +49,10 @@ from waystate.tenants.routing import Directory
 from waystate.timers import Timers
 from waystate.vault.installation import check_keys, load_installation_secret
 from waystate.vault.sealing import Vault, derive_key, load_vault
-from waystate.web.asgi import Lane, Route
+from waystate.web.asgi import Lane, Route, webhook_lane
 from waystate.web.health import HealthCheck
 from waystate.web.metrics import Metrics
 from waystate.web.problems import log_failure
-from waystate.web.webhook_port import webhook_lane
 from waystate.webhooks.intake import Intake
 from waystate.webhooks.work import WebhookPipeline
 from waystate.webhooks.worker import LedgerWorker

@@ -22,7 +22,7 @@ from waystate.tenants.change import Account, Tenants
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
 from waystate.trace.trace import trace as trace_message
 from waystate.vault.sealing import load_vault
-from waystate.webhooks.replay import replay_many
+from waystate.webhooks.intake import replay_many
 
 R = TypeVar("R")
 

@@ -11,12 +11,11 @@ import structlog
 from waystate.audit.verification import log_heads
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
-from waystate.db import partitions, statistics
+from waystate.db import partitions
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.deliveries.missing import make_missing
-from waystate.deliveries.send import give_up_unknown
-from waystate.deliveries.statuses import advance_and_settle
+from waystate.deliveries.settle import advance_and_settle, give_up_unknown
 from waystate.door import store as idempotency_store
 from waystate.door.idempotency import KEPT
 from waystate.errors import Reason
@@ -138,7 +137,7 @@ class Timers:
 
     async def analyze_grown(self) -> None:
         async with self._db.owner() as conn:
-            await statistics.analyze_grown(conn)
+            await partitions.analyze_grown(conn)
 
     async def drop_suspects(self) -> None:
         async with self._db.work() as conn:

@@ -16,9 +16,9 @@ from waystate.db.failures import is_outage
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
-from waystate.deliveries import statuses
+from waystate.deliveries import settle
 from waystate.deliveries.meter import Meter
-from waystate.deliveries.statuses import advance_and_settle, advance_waiting
+from waystate.deliveries.settle import advance_and_settle, advance_waiting
 from waystate.documents import JsonObject, clean_text
 from waystate.errors import BadRequest, Reason, Rejected, Retry
 from waystate.events import outbox
@@ -30,7 +30,7 @@ from waystate.messages import receive as inbound
 from waystate.messages import send as outbound
 from waystate.messages.advance import Advanced
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
-from waystate.messages.numbers import numbers_of
+from waystate.messages.receive import numbers_of
 from waystate.messages.status import parse_status
 from waystate.tenants.model import RouteKind
 from waystate.tenants.routing import Directory, TenantView
@@ -218,7 +218,7 @@ class QueuePipeline:
 
     async def _statuses(self, tenant: TenantId, _: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
         reports = _items(batch, StatusReport)
-        advanced = await statuses.handle(tenant, reports, self._db, self._clock)
+        advanced = await settle.handle(tenant, reports, self._db, self._clock)
         return self._advanced(advanced, reports)
 
     async def _send_results(self, tenant: TenantId, _: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:

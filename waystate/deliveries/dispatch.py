@@ -13,8 +13,8 @@ from waystate.db.pool import Database
 from waystate.deliveries import addresses
 from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import AUTH_PAUSE, Claimed, Target
-from waystate.deliveries.rate import TokenBucket
-from waystate.deliveries.send import Platforms, Settlement, recover, send, settle_many
+from waystate.deliveries.send import Platforms, send
+from waystate.deliveries.settle import Settlement, recover, settle_many
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.tenants.model import TenantStatus
@@ -289,3 +289,26 @@ def pause_of(result: AttemptResult) -> timedelta | None:
     if result.outcome is Outcome.RETRY and result.retry_after is not None:
         return timedelta(seconds=result.retry_after)
     return None
+
+
+class TokenBucket:
+    """Holds one second's worth; a batch may overdraw it and the debt is waited for, so the long-run rate is `per_second`."""
+
+    def __init__(self, per_second: float, now: datetime) -> None:
+        self.per_second = per_second
+        self._capacity = max(1.0, per_second)
+        self._tokens = self._capacity
+        self._at = now
+
+    def has_any(self, now: datetime) -> bool:
+        self._refill(now)
+        return self._tokens >= 1
+
+    def take(self, now: datetime) -> None:
+        self._refill(now)
+        self._tokens -= 1
+
+    def _refill(self, now: datetime) -> None:
+        passed = max(0.0, (now - self._at).total_seconds())
+        self._tokens = min(self._capacity, self._tokens + passed * self.per_second)
+        self._at = now

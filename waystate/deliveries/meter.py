@@ -1,4 +1,4 @@
-"""What the pipelines tell the metrics page: counts, and how long each hop of a message took."""
+"""What the rooms tell the metrics page: counts, and how long each hop of a message took."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -8,10 +8,10 @@ import structlog
 
 from waystate.clock import Clock
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import person_of
+from waystate.contacts.model import Identity, person_of
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Opened, preview_of, public_conversation_id
-from waystate.conversations.store import Ended, Key
+from waystate.conversations.store import Ended, Key, Wanted
 from waystate.db.pool import Connection, Database
 from waystate.events import outbox
 from waystate.events.model import ConversationExpired, Event, InboundEnriched
@@ -20,6 +20,7 @@ from waystate.messages import store as message_store
 from waystate.messages.model import Direction, InboundMessage, Status
 from waystate.messages.store import MessageRow
 from waystate.tenants.model import TenantSettings
+from waystate.tenants.routing import TenantView
 
 log = structlog.get_logger()
 
@@ -186,3 +187,24 @@ def expired(ended: Sequence[Ended], now: datetime) -> list[Event]:
         ConversationExpired(mapping_id=each.id, contact_id=each.contact_id, phone_number_id=each.phone_number_id, at=now)
         for each in ended
     ]
+
+
+async def numbers_of(
+    conn: Connection, tenant: TenantId, view: TenantView, messages: Sequence[InboundMessage], now: datetime
+) -> list[str]:
+    """The number named, else that of the customer's latest open conversation, else the default; "" when there is none.
+
+    The business-scoped user id says better than the phone who the customer is.
+    """
+    asked = sorted({identity for message in messages if not message.phone_number_id for identity in _identities(message)})
+    found = await conversation_store.find_open_many(conn, tenant, [Wanted(each) for each in asked], now) if asked else []
+    latest = {identity: each.phone_number_id for identity, each in zip(asked, found, strict=True) if each is not None}
+    default = view.default_account.phone_number_id if view.default_account is not None else ""
+    return [
+        message.phone_number_id or next((latest[each] for each in _identities(message) if each in latest), default)
+        for message in messages
+    ]
+
+
+def _identities(message: InboundMessage) -> tuple[Identity, ...]:
+    return person_of(message.wa_id, message.user_id).identities

@@ -12,7 +12,7 @@ from waystate.db.pool import Connection
 from waystate.dead_letters.model import Pipeline
 from waystate.deliveries.model import RefusedDelivery
 from waystate.deliveries.resend import resend_many
-from waystate.deliveries.statuses import advance_and_settle, advance_waiting
+from waystate.deliveries.settle import advance_and_settle, advance_waiting
 from waystate.errors import Reason, Rejected
 from waystate.events.model import Event, InboundEnriched, OutboundRefused
 from waystate.ids import TenantId
@@ -21,7 +21,7 @@ from waystate.messages import receive as inbound
 from waystate.messages import send as outbound
 from waystate.messages import store as message_store
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, Status, StatusReport
-from waystate.messages.numbers import numbers_of
+from waystate.messages.receive import numbers_of
 from waystate.messages.status import parse_status
 from waystate.pipeline.payloads import Item
 from waystate.tenants.routing import TenantView

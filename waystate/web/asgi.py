@@ -4,7 +4,7 @@ A request costs one or two dict look-ups before its handler runs. Measured ceili
 no header dict and no validation layer is made for a request here.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -228,3 +228,20 @@ def find_header(scope: Scope, name: bytes) -> bytes | None:
 def _declares_over(scope: Scope, limit: int) -> bool:
     declared = find_header(scope, b"content-length") or b""
     return declared.isdigit() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit)
+
+
+def webhook_lane(routes: Sequence[Route], on_error: OnError, *, read_timeout: float, answers: Answers) -> Lane:
+    async def nothing_else(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await send({"type": "websocket.close"})
+        refused = NotFound("not_found", "This port takes webhooks alone. The API is on the other port.")
+        status, headers, body = render_problem(refused)
+        answers[UNMATCHED, status] = answers.get((UNMATCHED, status), 0) + 1
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        return await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    return Lane([*routes, ("GET", "/health/live", _live)], nothing_else, on_error, read_timeout=read_timeout, answers=answers)
+
+
+async def _live(_: Request) -> Response:
+    return json_response(b'{"status":"ok"}')

@@ -1,11 +1,17 @@
 """Webhook bodies into the ledger: concurrent requests share one INSERT and one commit."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
+from waystate.audit import store as audit_store
+from waystate.audit.model import Entry, named
+from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import Rejected, Retry, Unavailable
+from waystate.ids import PLATFORM
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import Received
+from waystate.principal import Actor
 from waystate.work.batch import Batcher
 from waystate.work.loops import Hint
 
@@ -37,3 +43,13 @@ class Intake:
         async with self._db.ingest() as conn:
             await ledger_store.append_many(conn, rows)
         return [None] * len(rows)
+
+
+async def replay_many(db: Database, actor: Actor, clock: Clock, ids: Sequence[UUID] | None) -> list[UUID]:
+    """Rejected rows back to pending (None: all of them), with an entry in the platform's audit log; those that were."""
+    async with db.work(tenant_id=PLATFORM) as conn:
+        replayed = await ledger_store.replay_many(conn, ids)
+        if replayed:
+            entry = Entry(actor=actor, action="ledger.replayed", subject="ledger", at=clock(), details=named(replayed))
+            await audit_store.append_many(conn, PLATFORM, [entry])
+    return replayed

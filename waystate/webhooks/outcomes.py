@@ -1,4 +1,4 @@
-"""One ledger row on its way through the pipelines: its items by tenant, what became of them, its dead letters. Pure."""
+"""One ledger row on its way: its items by tenant, what became of them, its dead letters. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Any

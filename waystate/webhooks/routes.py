@@ -12,7 +12,7 @@ from waystate.ledger import store
 from waystate.principal import actor_of
 from waystate.web.caller import Caller
 from waystate.web.requests import Body, read_body, takes
-from waystate.webhooks.replay import replay_many
+from waystate.webhooks.intake import replay_many
 
 PREVIEW = 200
 """Bytes of a body that a list shows."""

@@ -1,4 +1,4 @@
-"""From ledger rows to pipelines: parse, route to tenants, run each tenant's items, and say what became of every row."""
+"""From ledger rows to messages: parse, route to tenants, run each tenant's items, and say what became of every row."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter, Pipeline
-from waystate.deliveries import statuses
+from waystate.deliveries import settle
 from waystate.deliveries.meter import Meter
 from waystate.errors import Reason, Rejected
 from waystate.events.outbox import AfterCommit
@@ -217,7 +217,7 @@ class WebhookPipeline:
 
     async def _statuses(self, tenant: TenantId, items: Sequence[tuple[Worked, StatusReport]]) -> list[DeadLetter]:
         async def handle(batch: Sequence[tuple[Worked, StatusReport]]) -> list[None]:
-            advanced = await statuses.handle(tenant, [report for _, report in batch], self._db, self._clock)
+            advanced = await settle.handle(tenant, [report for _, report in batch], self._db, self._clock)
             self._meter.advanced(advanced)
             return [None] * len(batch)
 

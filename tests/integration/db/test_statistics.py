@@ -1,6 +1,6 @@
 """The planner's statistics of tables that grow."""
 
-from waystate.db import statistics
+from waystate.db import partitions
 from waystate.db.pool import Database
 from waystate.ids import TenantId
 from waystate.tenants import store
@@ -15,7 +15,7 @@ async def add_tenants(db: Database, first: int, last: int) -> None:
 
 async def analyze(db: Database) -> list[str]:
     async with db.owner() as conn:
-        return await statistics.analyze_grown(conn)
+        return await partitions.analyze_grown(conn)
 
 
 async def test_a_table_is_analysed_once_it_has_more_than_tripled(db: Database) -> None:

@@ -14,7 +14,7 @@ from waystate.deliveries.model import Claimed, Target
 from waystate.errors import Reason
 from waystate.events.model import Event, InboundEnriched, OutboundProcessed, OutboundRefused
 from waystate.messages.model import InboundMessage
-from waystate.messages.numbers import numbers_of
+from waystate.messages.receive import numbers_of
 from waystate.state import conversations as dataplane
 
 P, Q = "491700000011", "491700000012"

@@ -15,7 +15,8 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.dispatch import LEASE_LOST, ORPHANS_EVERY, Courier, DeliveryWorker
 from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Claimed, Target
-from waystate.deliveries.send import Platforms, recover
+from waystate.deliveries.send import Platforms
+from waystate.deliveries.settle import recover
 from waystate.ids import new_id
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow, Received

@@ -9,7 +9,7 @@ import pytest
 from tests.world import CUSTOMER, HOLD, LANES, Business, World, accepted, later, lost, refused, wait_for_lock
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.deliveries.model import Claimed, Target
-from waystate.deliveries.send import give_up_unknown, recover
+from waystate.deliveries.settle import give_up_unknown, recover
 from waystate.events.model import ConversationCorrelated
 
 UNKNOWN_TTL = timedelta(minutes=10)

@@ -18,7 +18,7 @@ from tests.world import START, SetClock
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.conversations import store as conversation_store
 from waystate.db.pool import Database
-from waystate.deliveries import statuses
+from waystate.deliveries import settle
 from waystate.errors import Conflict, NotFound, Rejected, Unprocessable
 from waystate.events import outbox
 from waystate.ids import TenantId
@@ -203,7 +203,7 @@ class DataPlane(RuleBasedStateMachine):
         """As a webhook does; what comes before its message waits for it."""
         model = self.models[tenant]
         said = StatusReport(wamid=wamid, status=word, at=self.clock())
-        self.run(statuses.handle(model.id, [said], self.db, self.clock))
+        self.run(settle.handle(model.id, [said], self.db, self.clock))
         if wamid in model.said:
             model.report(wamid, word)
         else:
@@ -220,7 +220,7 @@ class DataPlane(RuleBasedStateMachine):
     async def _pair(self, tenant: TenantId) -> None:
         async with self.db.tenant(tenant) as conn:
             reports = await message_store.take_early(conn, tenant, None)
-            advanced = await statuses.advance_and_settle(conn, tenant, reports, self.clock())
+            advanced = await settle.advance_and_settle(conn, tenant, reports, self.clock())
             await outbox.append_many(conn, tenant, advanced.events)
 
     @rule(tenant=TENANTS, wamid=WAMIDS, word=REPORTED, foreign=st.booleans())

@@ -1,0 +1,237 @@
+"""The deliveries pipeline: send what is due, in order per customer, and write down what became of each attempt."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from waystate.channels.model import AttemptResult, Outcome
+from waystate.clock import Clock
+from waystate.conversations import store as conversation_store
+from waystate.db.pool import Connection, Database
+from waystate.dead_letters import store as dead_letter_store
+from waystate.dead_letters.model import DeadLetter
+from waystate.deliveries import store as delivery_store
+from waystate.deliveries.model import Claimed, Finished, State, Target, finish, letter_of_refused
+from waystate.documents import JsonObject
+from waystate.events import outbox
+from waystate.events.model import Event
+from waystate.ids import TenantId
+from waystate.messages import store as message_store
+from waystate.messages.advance import ARRIVED, Advanced, advance
+from waystate.messages.correlate import correlate
+from waystate.messages.model import Status, StatusReport
+from waystate.tenants.model import TenantSettings
+
+OUTCOME_UNKNOWN: JsonObject = {
+    "code": "outcome_unknown",
+    "title": "The answer to the send was lost and no status came. It may or may not have arrived; ask before sending again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What followed from a batch of answers."""
+
+    advanced: Advanced
+    correlated: list[Event]
+    dead_letters: list[DeadLetter]
+
+
+async def settle_many(
+    tenant: TenantId,
+    settings: TenantSettings,
+    results: Sequence[tuple[Claimed, AttemptResult, datetime]],
+    db: Database,
+    *,
+    hold: timedelta,
+) -> Settlement:
+    """Write what became of attempts, and what follows for their messages and conversations, in one transaction."""
+    finished = [
+        finish(claimed, result, now=ended, hold=hold, unknown_ttl=settings.unknown_ttl) for claimed, result, ended in results
+    ]
+    now = results[-1][2]
+    async with db.tenant(tenant) as conn:
+        # The same order of locks as everywhere: conversations, then keys and messages.
+        await conversation_store.lock_many(conn, tenant, sorted({each.claimed.conversation_id for each in finished}))
+        finished = await _without_overtaken(conn, tenant, finished)
+        advanced = await _advance(conn, tenant, finished, now)
+        correlated = await correlate(conn, tenant, _correlations(finished), now)
+        await delivery_store.finish_many(conn, tenant, _settled_by_status(finished, advanced))
+        letters = [
+            _dead_letter(each) for each in finished if each.state is State.FAILED and each.claimed.target is Target.GENESYS
+        ]
+        if letters:
+            await dead_letter_store.insert_many(conn, tenant, letters)
+        await outbox.append_many(conn, tenant, [*advanced.events, *correlated])
+    return Settlement(advanced, correlated, letters)
+
+
+async def recover(
+    tenant: TenantId,
+    settings: TenantSettings,
+    lanes: Sequence[int],
+    db: Database,
+    clock: Clock,
+    *,
+    hold: timedelta,
+    in_hand: Sequence[UUID] = (),
+    begun_by: datetime | None = None,
+) -> int:
+    """After taking lanes over: nothing that may have left is sent again; how many sends are `unknown` now.
+
+    Not the events `in_hand`, whose calls are this process's own, nor attempts begun after `begun_by` (now).
+    """
+    now = clock()
+    async with db.tenant(tenant) as conn:
+        interrupted = await delivery_store.find_unsettled(conn, tenant, State.SENDING, lanes=lanes, in_hand=in_hand)
+        if not interrupted:
+            return 0
+        await conversation_store.lock_many(conn, tenant, interrupted)
+        unknown = await delivery_store.recover_interrupted(
+            conn,
+            tenant,
+            lanes,
+            now=now,
+            hold_until=now + hold,
+            unknown_until=now + settings.unknown_ttl,
+            in_hand=in_hand,
+            begun_by=begun_by,
+        )
+        # A status may have overtaken the answer that the crash took with it.
+        messages = await message_store.lock_many(conn, tenant, sorted(set(unknown)))
+        arrived = {each.id: each.wamid for each in messages.values() if each.wamid}
+        if arrived:
+            await delivery_store.settle_unknown(conn, tenant, arrived, now)
+    return len(unknown) - len(arrived)
+
+
+async def give_up_unknown(tenant: TenantId, db: Database, clock: Clock) -> Advanced:
+    """Messages whose send stayed `unknown` for `settings.unknown_ttl` are failed; a later status still wins."""
+    now = clock()
+    async with db.tenant(tenant) as conn:
+        overdue = await delivery_store.find_unsettled(conn, tenant, State.UNKNOWN, due_at=now)
+        await conversation_store.lock_many(conn, tenant, overdue)
+        given_up = await delivery_store.give_up_unknown(conn, tenant, now)
+        reports = [_report(message_id, Status.FAILED, now, error=OUTCOME_UNKNOWN) for message_id in given_up]
+        advanced = await advance(conn, tenant, reports, now) if reports else Advanced()
+        await outbox.append_many(conn, tenant, advanced.events)
+    return advanced
+
+
+async def _without_overtaken(conn: Connection, tenant: TenantId, finished: Sequence[Finished]) -> list[Finished]:
+    """A refusal is the end of a message, unless somebody took the delivery over meanwhile and is trying again."""
+    refused = [each.claimed for each in finished if each.state is State.FAILED]
+    if not refused:
+        return list(finished)
+    ours = await delivery_store.find_current(conn, tenant, refused)
+    return [each for each in finished if each.state is not State.FAILED or (each.claimed.event_id, each.claimed.target) in ours]
+
+
+async def _advance(conn: Connection, tenant: TenantId, finished: Sequence[Finished], now: datetime) -> Advanced:
+    """`sent`, `failed` and `processed` are statuses like any other: they go through the same merge."""
+    reports = [report for each in finished if (report := _status_of(each)) is not None]
+    keys = {
+        each.result.external_id: each.claimed.message_id
+        for each in finished
+        if each.claimed.target is Target.WHATSAPP and each.state is State.SENT and each.result.external_id
+    }
+    if keys:
+        await message_store.claim_many(conn, tenant, "whatsapp", keys)
+        reports += await message_store.take_early(conn, tenant, sorted(keys))
+    # An unknown send is looked at under the same lock: a status may have told already that it arrived.
+    reports += [
+        _report(each.claimed.message_id, Status.QUEUED, each.ended_at, error=each.result.error)
+        for each in finished
+        if each.state is State.UNKNOWN
+    ]
+    return await advance_and_settle(conn, tenant, reports, now) if reports else Advanced()
+
+
+def _status_of(finished: Finished) -> StatusReport | None:
+    claimed, at = finished.claimed, finished.ended_at
+    match claimed.target, finished.state:
+        case Target.WHATSAPP, State.SENT:
+            return _report(claimed.message_id, Status.SENT, at, wamid=finished.result.external_id or "")
+        case Target.GENESYS, State.SENT:
+            return _report(claimed.message_id, Status.PROCESSED, at)
+        case ((Target.WHATSAPP | Target.GENESYS), State.FAILED):
+            return _report(claimed.message_id, Status.FAILED, at, error=finished.result.error)
+    return None
+
+
+def _report(
+    message_id: UUID, status: Status, at: datetime, *, wamid: str = "", error: JsonObject | None = None
+) -> StatusReport:
+    return StatusReport(
+        wamid=wamid, message_id=message_id, status=status, at=at, error=error, source="waystate", origin="delivery"
+    )
+
+
+def _settled_by_status(finished: Sequence[Finished], advanced: Advanced) -> list[Finished]:
+    """An unknown send of whose message a status has told already is `sent`, also if that status was `failed`."""
+    settled: list[Finished] = []
+    for each in finished:
+        message = advanced.messages.get(each.claimed.message_id)
+        told = message is not None and (message.wamid is not None or message.state.status in ARRIVED)
+        arrived = each.state is State.UNKNOWN and told
+        if arrived and message is not None:
+            result = AttemptResult(outcome=Outcome.UNKNOWN, external_id=message.wamid, error=each.result.error)
+            settled.append(
+                Finished(
+                    claimed=each.claimed,
+                    result=result,
+                    state=State.SENT,
+                    ended_at=each.ended_at,
+                    next_attempt_at=each.next_attempt_at,
+                )
+            )
+        else:
+            settled.append(each)
+    return settled
+
+
+def _correlations(finished: Sequence[Finished]) -> dict[UUID, tuple[str, str | None]]:
+    return {
+        each.claimed.conversation_id: (each.result.conversation_id, None)
+        for each in finished
+        if each.claimed.target is Target.GENESYS and each.result.conversation_id
+    }
+
+
+def _dead_letter(finished: Finished) -> DeadLetter:
+    claimed, error = finished.claimed, finished.result.error or {}
+    return letter_of_refused(
+        event_id=claimed.event_id,
+        target=claimed.target,
+        message_id=claimed.message_id,
+        request=claimed.request,
+        error=error,
+        at=finished.ended_at,
+        text=f"Genesys refused it: {error.get('title') or error.get('message') or finished.result.http_status}",
+    )
+
+
+async def handle(tenant: TenantId, reports: Sequence[StatusReport], db: Database, clock: Clock) -> Advanced:
+    """Advance what is known; statuses that overtook their message wait for it."""
+    now = clock()
+    async with db.tenant(tenant) as conn:
+        advanced = await advance_and_settle(conn, tenant, reports, now)
+        if advanced.early:
+            await message_store.park_early(conn, tenant, advanced.early, now)
+        await outbox.append_many(conn, tenant, advanced.events)
+    return advanced
+
+
+async def advance_and_settle(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport], now: datetime) -> Advanced:
+    """In the caller's transaction, which appends the events."""
+    advanced = await advance(conn, tenant, reports, now)
+    if advanced.arrived:
+        await delivery_store.settle_unknown(conn, tenant, advanced.arrived, now)
+    return advanced
+
+
+async def advance_waiting(conn: Connection, tenant: TenantId, wamids: Collection[str], now: datetime) -> Advanced:
+    """Let through the statuses that waited for these wamids, now that they are known."""
+    waited = await message_store.take_early(conn, tenant, sorted(wamids)) if wamids else []
+    return await advance_and_settle(conn, tenant, waited, now) if waited else Advanced()
