@@ -40,7 +40,7 @@ def test_success_that_cannot_be_read_is_unknown_and_not_sent_again(body):
 CODES = [
     (Outcome.FAILED, Kind.AUTH, [0, 3, 10, 190, 200, 250, 299, 368, 131005, 131031, 131042, 131045, 133010]),
     (Outcome.RETRY, Kind.THROTTLE, [4, 80007, 130429, 131048, 131056, 131057]),
-    (Outcome.RETRY, Kind.TRANSIENT, [1, 2, 131000, 131016, 133004]),
+    (Outcome.UNKNOWN, Kind.TRANSIENT, [1, 2, 131000, 131016, 133004]),
     (Outcome.FAILED, Kind.WINDOW, [131047]),
     (Outcome.FAILED, Kind.RECIPIENT, [131026, 131021, 131030, 130472, 131049, 131050, 130497, 131062]),
     (Outcome.FAILED, Kind.REQUEST, [100, 131008, 131009, 131051, 131052, 131053, 135000, 999999]),
@@ -59,7 +59,7 @@ def test_code_decides_whatever_the_http_status(outcome, kind, codes):
 
 
 def test_corpus_errors_have_the_documented_outcomes(corpus):
-    expected = {1: Outcome.RETRY, 2: Outcome.RETRY, 4: Outcome.RETRY}
+    expected = {1: Outcome.UNKNOWN, 2: Outcome.UNKNOWN, 4: Outcome.RETRY}
     for name, body in corpus.files("whatsapp/api_error"):
         code = json.loads(body)["error"]["code"]
         result = whatsapp_outcome(400, body, {})
@@ -73,17 +73,23 @@ def test_corpus_errors_have_the_documented_outcomes(corpus):
     [
         (401, b"", Outcome.FAILED, Kind.AUTH),
         (404, b"not here", Outcome.FAILED, Kind.REQUEST),
-        (408, b"", Outcome.RETRY, Kind.TRANSIENT),
-        (429, b"", Outcome.RETRY, Kind.THROTTLE),
-        (500, b"", Outcome.RETRY, Kind.TRANSIENT),
-        (503, b"<html>busy</html>", Outcome.RETRY, Kind.TRANSIENT),
-        (502, b"<html>bad gateway</html>", Outcome.UNKNOWN, Kind.TRANSIENT),
-        (504, b"", Outcome.UNKNOWN, Kind.TRANSIENT),
-        (504, b'{"error":{"message":"x","code":2}}', Outcome.RETRY, Kind.TRANSIENT),
+        (403, b"<html>forbidden</html>", Outcome.FAILED, Kind.AUTH),
+        (408, b"", Outcome.UNKNOWN, Kind.TRANSIENT),
+        (425, b"", Outcome.RETRY, Kind.THROTTLE),
+        (429, b"<html>slow down</html>", Outcome.RETRY, Kind.THROTTLE),
+        *((status, b"<html>oops</html>", Outcome.UNKNOWN, Kind.TRANSIENT) for status in (500, 502, 503, 504, *range(520, 530))),
+        (500, b"", Outcome.UNKNOWN, Kind.TRANSIENT),
+        (500, b'{"error":{"message":"x","co', Outcome.UNKNOWN, Kind.TRANSIENT),
+        (500, b'{"error":{"message":"no code"}}', Outcome.UNKNOWN, Kind.TRANSIENT),
+        (500, b'{"error":{"message":"new","code":987654}}', Outcome.UNKNOWN, Kind.TRANSIENT),
+        (504, b'{"error":{"message":"x","code":2}}', Outcome.UNKNOWN, Kind.TRANSIENT),
+        (500, b'{"error":{"message":"x","code":131047}}', Outcome.FAILED, Kind.WINDOW),
+        (500, b'{"error":{"message":"x","code":190}}', Outcome.FAILED, Kind.AUTH),
+        (503, b'{"error":{"message":"x","code":130429}}', Outcome.RETRY, Kind.THROTTLE),
         (302, b"", Outcome.FAILED, Kind.REQUEST),
         (400, b'{"error":"text"}', Outcome.FAILED, Kind.REQUEST),
         (400, b'{"error":{"code":"x","message":5}}', Outcome.FAILED, Kind.REQUEST),
-        (400, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.RETRY, Kind.TRANSIENT),
+        (400, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.UNKNOWN, Kind.TRANSIENT),
         (400, b'{"error":{"code":131047,"message":"x","is_transient":true}}', Outcome.FAILED, Kind.WINDOW),
     ],
 )

@@ -20,13 +20,17 @@ _CODES: dict[Kind, tuple[int, ...]] = {
     Kind.TEMPLATE: (132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069),
     Kind.REQUEST: (100, 131008, 131009, 131051, 131052, 131053, 135000),
 }
+_OUTCOMES = {Kind.THROTTLE: Outcome.RETRY, Kind.TRANSIENT: Outcome.UNKNOWN}
+"""A limit is judged before anything is done. A fault over there can come at any moment, also after the message was taken."""
 _KINDS = {code: kind for kind, codes in _CODES.items() for code in codes}
-_AGAIN = frozenset({Kind.THROTTLE, Kind.TRANSIENT})
-_GATEWAY = frozenset({502, 504})
 
 
 def outcome_of(http_status: int, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
-    """What one answered send came to. A success that cannot be read may have been sent, so it is `unknown`."""
+    """What one answered send came to.
+
+    Only what proves that nothing was sent is `retry` or `failed`: there is no idempotency key, so a second send is a second
+    message. Whatever else came, a success that cannot be read among it, is `unknown` (decision 0022).
+    """
     answer = _find_answer(body)
     if 200 <= http_status < 300:
         return _accepted(http_status, answer)
@@ -34,9 +38,7 @@ def outcome_of(http_status: int, body: bytes, headers: Mapping[str, str]) -> Att
     kind = kind_of(error.get("code") if error is not None else None, http_status)
     if kind is Kind.REQUEST and error is not None and error.get("is_transient") is True:
         kind = Kind.TRANSIENT
-    outcome = Outcome.RETRY if kind in _AGAIN else Outcome.FAILED
-    if error is None and http_status in _GATEWAY:
-        outcome = Outcome.UNKNOWN  # a proxy lost the API's answer: it may have sent
+    outcome = _OUTCOMES.get(kind, Outcome.FAILED)
     return AttemptResult(
         outcome=outcome,
         http_status=http_status,
@@ -52,7 +54,7 @@ def kind_of(code: Any, http_status: int = 400) -> Kind:
     match http_status:
         case 401 | 403:
             return Kind.AUTH
-        case 429:
+        case 425 | 429:
             return Kind.THROTTLE
         case 408:
             return Kind.TRANSIENT
