@@ -65,6 +65,21 @@ SELECT (SELECT count(*) FROM webhook_ledger WHERE state = 'pending')
 """
 
 
+class Impatient(httpx2.AsyncBaseTransport):
+    """Gives up after `seconds`, as a network's transport does; the one between applications of a process waits for ever."""
+
+    def __init__(self, inner: httpx2.AsyncBaseTransport, seconds: float) -> None:
+        self._inner = inner
+        self._seconds = seconds
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._inner.handle_async_request(request)
+        except TimeoutError:
+            raise httpx2.ReadTimeout(f"no answer within {self._seconds} s", request=request) from None
+
+
 class Door:
     """The application, which does not exist yet when the simulator is told where to deliver."""
 
@@ -235,14 +250,19 @@ async def installed(
 
 
 @asynccontextmanager
-async def installed_with_far_sides(url: str, home: Path, **simulated: Any) -> AsyncIterator[Installation]:
-    """With a tenant whose number and integration are those of the simulated WhatsApp and Genesys."""
+async def installed_with_far_sides(
+    url: str, home: Path, *, patience: float = 60.0, **simulated: Any
+) -> AsyncIterator[Installation]:
+    """With a tenant whose number and integration are those of the simulated WhatsApp and Genesys.
+
+    `patience`: seconds that Waystate waits for an answer of theirs.
+    """
     door = Door()
     far_sides: Starlette = create_simulator(
         SimulatorConfig(**{**SIMULATED, **simulated}), transport=httpx2.ASGITransport(door, client=("127.0.0.1", 50_001))
     )
     async with AsyncExitStack() as stack:
-        to_far_sides = httpx2.AsyncClient(transport=httpx2.ASGITransport(far_sides))
+        to_far_sides = httpx2.AsyncClient(transport=Impatient(httpx2.ASGITransport(far_sides), patience))
         installation = await stack.enter_async_context(installed(url, home, http=to_far_sides, door=door))
         await stack.enter_async_context(far_sides.router.lifespan_context(far_sides))
         control = httpx2.AsyncClient(transport=httpx2.ASGITransport(far_sides), base_url=FAR)

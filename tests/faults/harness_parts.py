@@ -13,6 +13,7 @@ PARTS = {
         "test_crashing_payload",
         "test_dead_letters_replayed",
         "test_directory_changes",
+        "test_lost_answers",
         "test_platform_faults",
         "test_terminated",
     ),

@@ -48,7 +48,9 @@ async def misbehave(run: Harness, *, seconds: float, rate: float, limit: float) 
     struck = {name for name, count in state["struck"].items() if count}
     assert struck == {*RATES, "outage"}, "a fault that never struck proves nothing"
     assert findings.problems == [], run.evidence()
-    assert findings.unknown == [], f"a send whose status came is still unknown; {run.evidence()}"
+    # What `find` has not held against them: they never arrived, and nobody knows that but the platform.
+    lost = state["struck"]["server_errors"] + state["struck"]["outage"]
+    assert len(findings.unknown) <= lost, f"a send whose status came is still unknown; {run.evidence()}"
 
 
 async def faults_for(run: Harness, seconds: float) -> int:

@@ -30,9 +30,12 @@ FAULTS = {
     "reordering": 0.3,
     "early_statuses": 0.3,
     "throttle": 0.05,
-    "server_errors": 0.05,
     "lost_answers": 0.05,
+    "html_500_after": 0.03,
+    "edge_5xx_after": 0.03,
+    "graph_131000_after": 0.03,
 }
+"""None that leaves a message unknown for good: what WhatsApp had not taken is not sent again."""
 PLAIN_EVERY = 5
 """Seconds between plain lines."""
 

@@ -31,6 +31,8 @@ class SimulatorConfig(BaseModel):
 
     answer_delay: Seconds = 0.0
     """Both APIs take at least this long."""
+    late_delay: Seconds = 60.0
+    """What `late` waits before it answers: longer than the caller does."""
     retry_after: Annotated[int, Field(ge=0)] = 1
     """Seconds, in the Retry-After header of a 429."""
 

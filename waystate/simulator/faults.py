@@ -17,9 +17,24 @@ RATES = (
     "early_statuses",  # statuses arrive before the answer to the send
     "undeliverable",  # the send is accepted, then fails: status `failed`, 131026
     "throttle",  # 429, nothing done
-    "server_errors",  # 500, nothing done
+    "server_errors",  # 500 with the platform's own words, nothing done
     "lost_answers",  # done, but the connection is cut before the answer
 )
+WAYS = (
+    "html_500",
+    "plain_503",
+    "bad_gateway",  # 502, as a proxy says it
+    "gateway_timeout",  # 504
+    "edge_5xx",  # 520 to 529, as a content network says it
+    "graph_1",
+    "graph_2",
+    "graph_131000",  # the Graph API's own "something went wrong"
+    "unreadable",  # 200, and what it says is no JSON
+    "cut_off",  # the connection ends in the middle of the answer
+    "late",  # the answer comes after `late_delay`, when nobody waits for it any more
+)
+"""How the answer to a send at WhatsApp is lost, each as two switches: before the message was taken, and after."""
+LOST = tuple(f"{way}_{when}" for way in WAYS for when in ("before", "after"))
 OUTAGE = "outage"  # seconds from now in which both APIs answer 503
 
 
@@ -40,7 +55,7 @@ class Faults:
         self._outage_ends = self._clock() + switches.get(OUTAGE, 0.0)
 
     def switches(self) -> dict[str, float]:
-        return {name: self._rates.get(name, 0.0) for name in RATES} | {OUTAGE: self._outage_left()}
+        return {name: self._rates.get(name, 0.0) for name in (*RATES, *LOST)} | {OUTAGE: self._outage_left()}
 
     def strikes(self, name: str) -> bool:
         rate = self._rates.get(name, 0.0)
@@ -48,6 +63,10 @@ class Faults:
         if hit:
             self.struck[name] += 1
         return hit
+
+    def find_lost(self, when: str) -> str | None:
+        """The way in which this answer is lost, `before` or `after` the message is taken; None: it is not."""
+        return next((way for way in WAYS if self.strikes(f"{way}_{when}")), None)
 
     def is_out(self) -> bool:
         out = self._clock() < self._outage_ends
@@ -78,7 +97,7 @@ class CutOff(Response):
 
 def _check(switches: dict[str, float]) -> None:
     for name, value in switches.items():
-        if name not in RATES and name != OUTAGE:
-            raise BadRequest("unknown_fault", f"There is no fault '{name}'. Choose from: {', '.join((*RATES, OUTAGE))}.")
+        if name not in (*RATES, *LOST, OUTAGE):
+            raise BadRequest("unknown_fault", f"There is no fault '{name}'. Choose from: {', '.join((*RATES, OUTAGE, *LOST))}.")
         if value < 0 or (name != OUTAGE and value > 1):
             raise BadRequest("invalid_fault", f"'{name}' is a rate from 0 to 1; only 'outage' is a number of seconds.")

@@ -7,13 +7,14 @@ from random import Random
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from waystate.clock import Clock
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, Customers
 from waystate.simulator.envelope import find_text, new_wamid
+from waystate.simulator.faults import CutOff
 from waystate.simulator.journal import Journal, Sent
 from waystate.simulator.statuses import Statuses
 
@@ -109,6 +110,21 @@ def render_accepted(customer: Customer, address: str, wamid: str) -> JsonObject:
         "contacts": [{"input": address, **identity}],
         "messages": [{"id": wamid, "message_status": "accepted"}],
     }
+
+
+def lost_answer(way: str, random: Random) -> Response:
+    """What the caller sees instead of the answer (`WAYS` of the faults)."""
+    match way:
+        case "html_500" | "bad_gateway" | "gateway_timeout" | "edge_5xx":
+            status = {"html_500": 500, "bad_gateway": 502, "gateway_timeout": 504}.get(way) or random.randint(520, 529)
+            return HTMLResponse(f"<html><body><h1>{status}</h1></body></html>", status)
+        case "plain_503":
+            return PlainTextResponse("upstream connect error", 503)
+        case "graph_1" | "graph_2" | "graph_131000":
+            return refusal(500, int(way.removeprefix("graph_")), "Something went wrong")
+        case "unreadable":
+            return PlainTextResponse("<!-- accepted -->")
+    return CutOff()
 
 
 def refusal(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -43,6 +43,7 @@ class World:
         self.tasks = Tasks()
         self.journal = journal = Journal(config.journal_limit)
         self.faults = faults = Faults(random("faults"))
+        self._edge = random("edge")
         self.meta = Webhooks(meta_delivery(config), client, self.tasks, faults, random("meta"))
         self.genesys_webhooks = Webhooks(genesys_delivery(config), client, self.tasks, faults, random("genesys webhooks"))
         self.customers = Customers(config, journal, self.meta, Lines(self.tasks), clock, random("customers"))
@@ -71,7 +72,7 @@ class World:
             return Route(path, guarded, methods=[method])
 
         return [
-            graph_route("/graph/{version}/{phone_number_id}/messages", self.graph.messages),
+            graph_route("/graph/{version}/{phone_number_id}/messages", self._losing_answers(self.graph.messages)),
             graph_route("/graph/{version}/{phone_number_id}", self.graph.number, "GET"),
             genesys_route("/genesys/login/oauth/token", self.genesys.token),
             genesys_route(_INBOUND + "/message", self.genesys.message),
@@ -96,6 +97,20 @@ class World:
             if response.status_code < 400 and self.faults.strikes("lost_answers"):
                 return CutOff()
             return response
+
+        return answer
+
+    def _losing_answers(self, endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            lost = self.faults.find_lost("before")
+            if lost is None:
+                response = await endpoint(request)
+                lost = self.faults.find_lost("after") if response.status_code < 400 else None
+                if lost is None:
+                    return response
+            if lost == "late":
+                await asyncio.sleep(self.config.late_delay)
+            return graph.lost_answer(lost, self._edge)
 
         return answer
 
