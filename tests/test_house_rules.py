@@ -71,6 +71,10 @@ def test_links_of_the_documents_resolve() -> None:
     assert dead_links(ROOT) == []
 
 
+def test_waystate_is_started_as_a_child_in_one_way() -> None:
+    assert other_starts(ROOT) == []
+
+
 def long_modules(root: Path) -> list[str]:
     lengths = {path: len(path.read_text().splitlines()) for path in python_files(root, "waystate", "benchmarks", "tests")}
     over = [path for path, lines in lengths.items() if lines > MODULE_LINES]
@@ -166,6 +170,17 @@ def dead_links(root: Path) -> list[str]:
     return found
 
 
+def other_starts(root: Path) -> list[str]:
+    """Whoever starts Python without -P runs what the current directory holds; `parentage.command_of` has it."""
+    return [
+        f"{path.relative_to(root)}:{node.lineno}: sys.executable"
+        for path in python_files(root, "waystate")
+        if path.name != "parentage.py"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.executable"
+    ]
+
+
 def python_files(root: Path, *folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((root / folder).rglob("*.py")) if not NOT_OURS & {*path.parts}]
 
@@ -237,6 +252,7 @@ PLANTED: list[tuple[Check, dict[str, str]]] = [
     (mocks, {"tests/test_a.py": "def test_a(monkeypatch):\n    monkeypatch.setattr('waystate.clock.utc_now', None)"}),
     (named_places, {"requirements.lock": "--index-" + "url https://example.org/simple\n"}),
     (named_places, {"docs/a.md": "See /" + "home/someone/project."}),
+    (other_starts, {"waystate/a.py": "import sys\nrun([sys.executable, '-m', 'waystate', 'prepare'])"}),
     (dead_links, {"docs/a.md": "[there](missing.md)"}),
     (dead_links, {"docs/a.md": "# One\n[there](a.md#two)"}),
 ]
