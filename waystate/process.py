@@ -16,7 +16,7 @@ from granian.utils.proxies import wrap_asgi_with_proxy_headers
 from waystate.app import ALL_ROLES, Waystate, configure_log, open_waystate
 from waystate.config import Config, Role
 from waystate.errors import ConfigError
-from waystate.parentage import die_with_parent, tell_parent_it_is_up
+from waystate.parentage import tell_parent_it_is_up
 from waystate.ports import BACKLOG, address_of, for_granian
 from waystate.web.asgi import Asgi, Scope, Send
 from waystate.web.bodies import Receive
@@ -115,7 +115,6 @@ async def _work(config: Config, role: Role, listening: socket.socket | None) -> 
 
 def create(config: Config, role: Role | None, webhooks: socket.socket | None) -> Asgi:
     """Returns what Granian's worker of `serve` (None) or `api` runs. `webhooks` is the socket of WEBHOOK_PORT."""
-    die_with_parent()
     _configure_log(config, "waystate" if role is None else role)
     service = Service(config, ALL_ROLES if role is None else [role], webhooks=webhooks)
     if not config.listed_proxies:

@@ -104,6 +104,8 @@ def serve_worker(load: Callable[[], Any], listeners: Mapping[str, socket], setti
     )
 
     def load_in_worker() -> Any:
+        # A killed parent would leave a worker that goes on answering on the port.
+        die_with_parent()
         # There it is Granian's to close.
         listeners[setting].detach()
         return load()
