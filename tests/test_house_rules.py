@@ -78,6 +78,10 @@ def test_the_table_of_contributing_names_what_is_there() -> None:
     assert lost_places(ROOT) == []
 
 
+def test_waystate_is_started_as_a_child_in_one_way() -> None:
+    assert other_starts(ROOT) == []
+
+
 def long_modules(root: Path) -> list[str]:
     lengths = {path: len(path.read_text().splitlines()) for path in python_files(root, "waystate", "benchmarks", "tests")}
     return [f"{path.relative_to(root)}: {lines} lines" for path, lines in lengths.items() if lines > MODULE_LINES]
@@ -182,6 +186,17 @@ def lost_places(root: Path) -> list[str]:
     ]
 
 
+def other_starts(root: Path) -> list[str]:
+    """Whoever starts Python without -P runs what the current directory holds; `parentage.command_of` has it."""
+    return [
+        f"{path.relative_to(root)}:{node.lineno}: sys.executable"
+        for path in python_files(root, "waystate")
+        if path.name != "parentage.py"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.executable"
+    ]
+
+
 def python_files(root: Path, *folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((root / folder).rglob("*.py")) if not NOT_OURS & {*path.parts}]
 
@@ -255,6 +270,7 @@ PLANTED: list[tuple[Check, dict[str, str]]] = [
     (named_places, {"docs/a.md": "See /" + "home/someone/project."}),
     (lost_places, {"CONTRIBUTING.md": "| keys | `access/store.py` |", "waystate/keys/store.py": ""}),
     (lost_places, {"CONTRIBUTING.md": "| keys | `keys/`, `desk.py` |", "waystate/keys/store.py": ""}),
+    (other_starts, {"waystate/a.py": "import sys\nrun([sys.executable, '-m', 'waystate', 'prepare'])"}),
     (dead_links, {"docs/a.md": "[there](missing.md)"}),
     (dead_links, {"docs/a.md": "# One\n[there](a.md#two)"}),
 ]

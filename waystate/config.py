@@ -85,6 +85,9 @@ class Config(BaseSettings):
     health_port: int | None = _port(
         "HEALTH_PORT", None, "/health, /health/live and /metrics of a role without an API; unset, it listens nowhere."
     )
+    simulator_port: int | None = _port(
+        "SIMULATOR_PORT", None, "Where the demo simulates WhatsApp and Genesys, on 127.0.0.1; unset, it is PORT + 1."
+    )
     trusted_mode: TrustedMode = _setting(
         "TRUSTED_MODE", "off", "'off' or 'loopback'", "'loopback': X-Tenant-ID is enough on this machine."
     )

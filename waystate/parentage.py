@@ -11,6 +11,11 @@ _came_up = mmap.mmap(-1, 1)
 """Memory that a forked worker has in common with its parent."""
 
 
+def command_of(*arguments: str) -> list[str]:
+    """Returns what starts `waystate` as a child. With -P a file of the current directory is never taken for a library."""
+    return [sys.executable, "-P", "-m", "waystate", *arguments]
+
+
 def die_with_parent(signum: signal.Signals = signal.SIGKILL) -> None:
     """A killed Granian parent otherwise leaves a worker that goes on answering on the port (Linux only)."""
     parent = os.getppid()

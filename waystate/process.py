@@ -14,21 +14,31 @@ from granian.server.embed import Server
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from waystate.app import ALL_ROLES, Waystate, configure_log, open_waystate
-from waystate.config import Config, Role, load_config
+from waystate.config import Config, Role
 from waystate.errors import ConfigError
-from waystate.parentage import die_with_parent, tell_parent_it_is_up
+from waystate.parentage import tell_parent_it_is_up
+from waystate.ports import BACKLOG, address_of, for_granian
 from waystate.web.asgi import Asgi, Scope, Send
 from waystate.web.bodies import Receive
 
 logger = structlog.get_logger()
 
 
-class Listener:
-    """A port of its own for one application, on the event loop that runs anyway."""
+class _Server(Server):
+    """Granian's own sockets may be shared with other processes (SO_REUSEPORT); this one answers on one that listens."""
 
-    def __init__(self, app: Asgi, host: str, port: int, *, setting: str) -> None:
-        _check_free(host, port, setting)
-        self._server = Server(app, address=host, port=port, interface=Interfaces.ASGINL, backlog=2048, log_enabled=False)
+    listens: int
+
+    def _init_shared_socket(self) -> None:
+        self._shd = for_granian(self.listens)
+
+
+class Listener:
+    """A port of its own for one application, on the event loop that runs anyway. It takes `listening` over."""
+
+    def __init__(self, app: Asgi, listening: socket.socket) -> None:
+        self._server = _Server(app, interface=Interfaces.ASGINL, backlog=BACKLOG, log_enabled=False)
+        self._server.listens = listening.detach()
         self._task = asyncio.create_task(self._server.serve())
 
     async def close(self) -> None:
@@ -39,8 +49,9 @@ class Listener:
 class Service:
     """The process as Granian runs it: opens everything on start-up, closes it on shutdown."""
 
-    def __init__(self, config: Config, roles: Collection[Role] = ALL_ROLES) -> None:
+    def __init__(self, config: Config, roles: Collection[Role] = ALL_ROLES, *, webhooks: socket.socket | None = None) -> None:
         self._config = config
+        self._listening = webhooks
         self._roles = roles
         self._waystate: Waystate | None = None
         self._lane: Asgi | None = None
@@ -72,31 +83,28 @@ class Service:
         config = self._config
         self._waystate = await open_waystate(config, self._roles)
         self._lane = self._waystate.lane()
-        if config.webhook_port is not None:
-            webhooks = self._waystate.webhook_lane()
-            self._webhooks = Listener(webhooks, config.host, config.webhook_port, setting="WEBHOOK_PORT")
+        if self._listening is not None:
+            self._webhooks = Listener(self._waystate.webhook_lane(), self._listening)
         self._waystate.start()
         what = "the API is" if self._roles == [Role.API] else "serving"
-        print(f"waystate: {what} on http://{config.host}:{config.port} (docs: /docs)", flush=True)
+        print(f"waystate: {what} on http://{address_of(config.host, config.port)} (docs: /docs)", flush=True)
         if config.webhook_port is not None:
-            print(f"waystate: webhooks alone on http://{config.host}:{config.webhook_port}", flush=True)
+            print(f"waystate: webhooks alone on http://{address_of(config.host, config.webhook_port)}", flush=True)
 
 
-def run(config: Config, role: Role) -> int:
-    """A role without an API, until it is told to stop; the exit code."""
+def run(config: Config, role: Role, listening: socket.socket | None) -> int:
+    """A role without an API, until it is told to stop; the exit code. `listening` is HEALTH_PORT's."""
     _configure_log(config, role)
-    uvloop.run(_work(config, role))
+    uvloop.run(_work(config, role, listening))
     return 0
 
 
-async def _work(config: Config, role: Role) -> None:
+async def _work(config: Config, role: Role, listening: socket.socket | None) -> None:
     told = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, told.set)
     waystate = await open_waystate(config, [role])
-    health = None
-    if config.health_port is not None:
-        health = Listener(waystate.health_app(), config.host, config.health_port, setting="HEALTH_PORT")
+    health = None if listening is None else Listener(waystate.health_app(), listening)
     waystate.start()
     print(f"waystate: {role} runs{_shown(config)}", flush=True)
     await told.wait()
@@ -105,21 +113,10 @@ async def _work(config: Config, role: Role) -> None:
         await health.close()
 
 
-def create() -> Asgi:
-    """What Granian's worker of `serve` calls (factory)."""
-    return _create("waystate", ALL_ROLES)
-
-
-def create_api() -> Asgi:
-    """What Granian's worker of `api` calls (factory)."""
-    return _create("api", [Role.API])
-
-
-def _create(name: str, roles: Collection[Role]) -> Asgi:
-    die_with_parent()
-    config = load_config()
-    _configure_log(config, name)
-    service = Service(config, roles)
+def create(config: Config, role: Role | None, webhooks: socket.socket | None) -> Asgi:
+    """Returns what Granian's worker of `serve` (None) or `api` runs. `webhooks` is the socket of WEBHOOK_PORT."""
+    _configure_log(config, "waystate" if role is None else role)
+    service = Service(config, ALL_ROLES if role is None else [role], webhooks=webhooks)
     if not config.listed_proxies:
         return service
     wrapped: Asgi = wrap_asgi_with_proxy_headers(service, config.listed_proxies)
@@ -133,16 +130,4 @@ def _configure_log(config: Config, name: str) -> None:
 
 
 def _shown(config: Config) -> str:
-    return "" if config.health_port is None else f", health on http://{config.host}:{config.health_port}/health"
-
-
-def _check_free(host: str, port: int, setting: str) -> None:
-    """Granian's own refusal is a panic, and a port that two share would hide one of them."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            why = f"{setting} {port} cannot be listened on ({error.strerror}). Stop what uses it, or choose another."
-            raise ConfigError(why) from error
+    return "" if config.health_port is None else f", health on http://{address_of(config.host, config.health_port)}/health"

@@ -3,19 +3,23 @@
 The parent process imports as little as it can: it only waits, and its memory counts.
 """
 
+import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from socket import socket
 from typing import Any
 
 from waystate.config import Config, Role, load_config
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.errors import ConfigError
-from waystate.parentage import die_with_parent, ending_of, has_child_come_up
+from waystate.parentage import command_of, die_with_parent, ending_of, has_child_come_up
+from waystate.ports import BACKLOG, Port, address_of, close, for_granian, listen, ports_of
 
 RESPAWN = 0.1
 """Seconds until a dead worker is replaced, doubled up to `LONGEST` while it dies again soon."""
@@ -30,16 +34,15 @@ def run(role: Role | None = None) -> int:
     config = load_config()
     if os.environ.get("WAYSTATE_CHILD") == "1":
         die_with_parent(signal.SIGTERM)
+    listeners = listen(ports_of(config, role))
     postgres = None if config.database_url else EmbeddedPostgres(config.home)
     if postgres is not None:
         _bring_up(postgres, role)
     try:
         # Of a database of one's own nothing is to be prepared: it is checked where it is opened, which halves a role's start.
-        if postgres is not None and (
-            failed := subprocess.run([sys.executable, "-m", "waystate", "prepare"], check=False).returncode
-        ):
+        if postgres is not None and (failed := subprocess.run(command_of("prepare"), check=False).returncode):
             return failed
-        return _run_prepared(config, role)
+        return _run_prepared(config, role, listeners)
     finally:
         # Others may have attached to it; `serve` alone owns it.
         if postgres is not None and role is None:
@@ -67,43 +70,70 @@ def _keep_running(postgres: EmbeddedPostgres) -> None:
                 postgres.start()
 
 
-def _run_prepared(config: Config, role: Role | None) -> int:
+def _run_prepared(config: Config, role: Role | None, listeners: Mapping[str, socket]) -> int:
     if role is None or role is Role.API:
-        return serve_worker(f"waystate.process:create{'' if role is None else '_api'}", config.host, config.port, config)
+        load = partial(_load, config, role, listeners.get("WEBHOOK_PORT"))
+        return serve_worker(load, listeners, "PORT", config)
     from waystate.process import run as run_role
 
-    return run_role(config, role)
+    return run_role(config, role, listeners.get("HEALTH_PORT"))
 
 
-def serve_worker(target: str, host: str, port: int, config: Config | None = None) -> int:
-    """Until told to stop; the exit code."""
+def _load(config: Config, role: Role | None, webhooks: socket | None) -> Any:
+    """Only the worker imports all that the application needs."""
+    from waystate.process import create
+
+    return create(config, role, webhooks)
+
+
+def serve_worker(load: Callable[[], Any], listeners: Mapping[str, socket], setting: str, config: Config | None = None) -> int:
+    """Serve what `load` builds on the socket of `setting`, until told to stop; the exit code."""
     from granian.constants import Interfaces, Loops
 
-    server = _respawning()(
-        target,
-        factory=True,
+    # Workers have their sockets, and the memory by which they tell that they are up, from their parent.
+    multiprocessing.set_start_method("fork", force=True)
+    server = _respawning(listeners, setting)(
+        "",
         interface=Interfaces.ASGI,
-        address=host,
-        port=port,
         workers=1,
         loop=Loops.uvloop,
-        backlog=2048,
+        backlog=BACKLOG,
         respawn_failed_workers=True,
         workers_kill_timeout=int(config.stop_timeout) + 1 if config is not None else 2,
         log_enabled=False,
     )
-    server.serve()
+
+    def load_in_worker() -> Any:
+        # A killed parent would leave a worker that goes on answering on the port.
+        die_with_parent()
+        # There it is Granian's to close.
+        listeners[setting].detach()
+        return load()
+
+    # Granian's own loader would put the current directory first on the path, and run what lies there.
+    server.serve(target_loader=load_in_worker, wrap_loader=False)
     return int(server.exit_code)
 
 
-def _respawning() -> Any:
-    """Granian's server gives up at the second death within 5.5 s; this one goes on, and rests a little in between."""
+def _respawning(listeners: Mapping[str, socket], setting: str) -> Any:
+    """Granian's server gives up at the second death within 5.5 s; this one goes on, and rests a little in between.
+
+    Its workers share our socket: what connects between two of them waits. Granian's own each had one of the same port.
+    """
     from granian.server.mp import MPServer
 
     class Server(MPServer):
         exit_code = 0
         pause = RESPAWN
         started_at = time.monotonic()
+
+        def _init_shared_socket(self) -> None:
+            self._sso = None
+            self._shd = for_granian(listeners[setting].fileno())
+
+        def _drop_shared_socket(self) -> None:
+            """Who stops takes no more, on none of its ports, while its worker finishes what it has in hand."""
+            close(listeners.values())
 
         def _respawn_workers(self, workers: list[int], spawn_target: Any, target_loader: Any, delay: float = 0) -> None:
             code, lasted = self.wrks[workers[0]].inner.exitcode or 0, time.monotonic() - self.started_at
@@ -131,4 +161,13 @@ def serve_simulator(port: int) -> int:
         )
     if os.environ.get("WAYSTATE_CHILD") == "1":
         die_with_parent(signal.SIGTERM)
-    return serve_worker("waystate.simulator.app:create_from_environment", "127.0.0.1", port)
+    listeners = listen([Port("--port", "127.0.0.1", port)])
+    return serve_worker(partial(_load_simulator, port), listeners, "--port")
+
+
+def _load_simulator(port: int) -> Any:
+    from waystate.simulator.app import create_from_environment
+
+    app = create_from_environment()
+    print(f"waystate: WhatsApp and Genesys are simulated on http://{address_of('127.0.0.1', port)}", flush=True)
+    return app

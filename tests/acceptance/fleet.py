@@ -5,27 +5,29 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
 _GONE = 20
+_PROGRAM = (sys.executable, "-m", "waystate")
 
 
 class Fleet:
-    """Processes by name; each writes to `<name>.log` in `folder`."""
+    """Processes by name; each writes to `<name>.log` in `folder`. `program` is what is typed before the command."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], program: Sequence[str] = _PROGRAM) -> None:
         self._folder = folder
+        self._program = program
         self._environment = environment
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, command: str, **settings: str) -> None:
         with self.log(name).open("ab") as output:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "waystate", command],
+                [*self._program, *command.split()],
                 env={"PATH": os.environ.get("PATH", ""), "PYTHONUNBUFFERED": "1", **self._environment, **settings},
                 stdout=output,
                 stderr=output,
@@ -67,8 +69,8 @@ class Fleet:
 
 
 @contextmanager
-def fleet(folder: Path, environment: Mapping[str, str]) -> Iterator[Fleet]:
-    made = Fleet(folder, environment)
+def fleet(folder: Path, environment: Mapping[str, str], program: Sequence[str] = _PROGRAM) -> Iterator[Fleet]:
+    made = Fleet(folder, environment, program)
     try:
         yield made
     finally:

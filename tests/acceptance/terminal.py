@@ -21,7 +21,13 @@ async def run_command(environment: Mapping[str, str], *arguments: str, stdin: st
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await process.communicate(stdin.encode() if isinstance(stdin, str) else stdin)
+    try:
+        output, errors = await process.communicate(stdin.encode() if isinstance(stdin, str) else stdin)
+    finally:
+        # Whoever waits no longer leaves nothing behind.
+        if process.returncode is None:
+            process.terminate()
+            await process.wait()
     return process.returncode or 0, output.decode(), errors.decode()
 
 

@@ -7,7 +7,6 @@ import asyncio
 import base64
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -16,9 +15,9 @@ from waystate import documents
 from waystate.broker.consumer import Delivery, Untried
 from waystate.broker.letters import TENANT_HEADER
 from waystate.errors import Retry
-from waystate.parentage import ending_of
+from waystate.parentage import command_of, ending_of
 
-COMMAND = (sys.executable, "-m", "waystate", "try-message")
+COMMAND = tuple(command_of("try-message"))
 TIMEOUT = 60.0
 """Seconds; a message that takes longer would hold its queue for good."""
 OUTAGE = os.EX_TEMPFAIL

@@ -1,13 +1,14 @@
 """The demo's child processes: started, started again when they die, ended in order; and what they count, added up."""
 
 import os
+import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from waystate.parentage import ending_of
+from waystate.parentage import command_of, ending_of
+from waystate.ports import handed_on
 from waystate.web.metrics import Labels, Samples
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
@@ -19,12 +20,13 @@ _CUMULATIVE = ("_total", "_bucket", "_count", "_sum")
 
 @dataclass
 class Child:
-    """`metrics_url` is None where nothing is counted."""
+    """`metrics_url` is None where nothing is counted. `listeners` stay open between its lives: callers wait meanwhile."""
 
     name: str
     arguments: list[str]
     environment: dict[str, str]
     metrics_url: str | None = None
+    listeners: Sequence[socket.socket] = ()
     pause: float = FIRST_PAUSE
     started_at: float = 0.0
     restart_at: float | None = None
@@ -37,8 +39,9 @@ class Child:
     def start(self) -> None:
         """In a session of its own: Ctrl-C reaches the demo alone, which then ends its children in order."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "waystate", *self.arguments],
-            env=os.environ | self.environment | {"WAYSTATE_CHILD": "1"},
+            command_of(*self.arguments),
+            env=os.environ | self.environment | handed_on(self.listeners) | {"WAYSTATE_CHILD": "1"},
+            pass_fds=[listener.fileno() for listener in self.listeners],
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
@@ -71,6 +74,10 @@ class Processes:
                 child.start()
 
     def end(self) -> None:
+        """Nothing new comes in while what was taken is finished."""
+        for child in self.children:
+            for listener in child.listeners:
+                listener.close()
         started = [child.process for child in self.children if child.process is not None]
         for process in started:
             process.terminate()

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import socket
 from types import FrameType
 
 import httpx2
@@ -20,7 +20,8 @@ from waystate.db.pool import Database
 from waystate.demo import tenant
 from waystate.demo.display import Figures, Snapshot, Window, render_line, render_table
 from waystate.demo.processes import Child, Processes, Tally
-from waystate.errors import ConfigError, WaystateError
+from waystate.errors import WaystateError
+from waystate.ports import Port, address_of, listen, listen_on_any, ports_of
 from waystate.preparation import prepare
 from waystate.vault.sealing import load_vault
 from waystate.web.metrics import parse_metrics
@@ -36,6 +37,7 @@ FAULTS = {
     "graph_131000_after": 0.03,
 }
 """None that leaves a message unknown for good: what WhatsApp had not taken is not sent again."""
+SIMULATOR_PORT = "SIMULATOR_PORT"
 PLAIN_EVERY = 5
 """Seconds between plain lines."""
 
@@ -70,16 +72,17 @@ def run(*, customers: int, rate: float, faults: bool, seconds: float | None) -> 
 
 @contextmanager
 def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path, Processes]]:
-    _check_port(config)
-    base_url = f"http://127.0.0.1:{config.port}"
-    simulator_port = _free_port(config.port + 1)
-    simulator_url = f"http://127.0.0.1:{simulator_port}"
+    listeners = _listen(config)
+    far = listeners.pop(SIMULATOR_PORT)
+    simulator_port = far.getsockname()[1]
+    base_url = _url(config.host, config.port)
+    simulator_url = _url("127.0.0.1", simulator_port)
     demo_file = config.home / "demo.json"
     postgres = None if config.database_url else EmbeddedPostgres(config.home)
-    simulator = Child("the simulator", ["simulate", "--port", str(simulator_port)], {})
+    simulator = Child("the simulator", ["simulate", "--port", str(simulator_port)], {}, listeners=[far])
     # Its journal is in its memory: started anew it would know nothing of what it sent.
     far_side = Processes([simulator], console.print)
-    processes = Processes(_children(config), console.print)
+    processes = Processes(_children(config, list(listeners.values())), console.print)
     try:
         if postgres is not None:
             console.print("waystate: starting the embedded PostgreSQL (the first start takes some seconds)")
@@ -94,6 +97,9 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
         processes.start()
         for url in (f"{simulator_url}/simulator/state", f"{base_url}/health"):
             _wait_for(url, [*far_side.children, *processes.children], config)
+        console.print(
+            f"waystate: serving on {base_url}; WhatsApp and Genesys are simulated on {simulator_url} (SIMULATOR_PORT)"
+        )
         yield base_url, simulator_url, demo_file, processes
     finally:
         for signum in (signal.SIGINT, signal.SIGTERM):
@@ -104,20 +110,33 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
             postgres.stop()
 
 
-def _children(config: Config) -> list[Child]:
+def _listen(config: Config) -> dict[str, socket]:
+    """Before anything is started, so that whoever finds a port taken has changed nothing."""
+    chosen = config.simulator_port
+    far = Port(SIMULATOR_PORT, "127.0.0.1", chosen or config.port + 1, "" if chosen else "unset, so it is PORT + 1")
+    return listen([*ports_of(config, None), far])
+
+
+def _children(config: Config, listeners: list[socket]) -> list[Child]:
     """With a RabbitMQ and a Redis of one's own it is an installation of several processes; else one process is all of it."""
     shared = {"STOP_TIMEOUT": "3"}
-    metrics = f"http://127.0.0.1:{config.port}/metrics"
+    metrics = f"{_url(config.host, config.port)}/metrics"
     if config.amqp_url is None or config.redis_url is None:
-        return [Child("serve", ["serve"], shared | {"WAYSTATE_LOG_TO_FILE": "waystate"}, metrics)]
+        return [Child("serve", ["serve"], shared | {"WAYSTATE_LOG_TO_FILE": "waystate"}, metrics, listeners)]
     if "DB_POOL_SIZE" not in os.environ:
         shared["DB_POOL_SIZE"] = "8"
-    children = [Child("api", ["api"], shared | {"WAYSTATE_LOG_TO_FILE": "api"}, metrics)]
+    children = [Child("api", ["api"], shared | {"WAYSTATE_LOG_TO_FILE": "api"}, metrics, listeners)]
     for name, command in (("work-1", "work"), ("work-2", "work"), ("relay", "relay"), ("timers", "timers")):
-        port = _free_port(0)
+        health = listen_on_any(config.host)
+        port = health.getsockname()[1]
         environment = shared | {"WAYSTATE_LOG_TO_FILE": name, "HEALTH_PORT": str(port)}
-        children.append(Child(name, [command], environment, f"http://127.0.0.1:{port}/metrics"))
+        children.append(Child(name, [command], environment, f"{_url(config.host, port)}/metrics", [health]))
     return children
+
+
+def _url(host: str, port: int) -> str:
+    """Returns where what listens at `host` is reached from this machine."""
+    return f"http://{address_of({'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host), port)}"
 
 
 def _show(
@@ -175,25 +194,6 @@ def _wait_for(url: str, children: list[Child], config: Config) -> None:
                 return
         time.sleep(0.05)
     raise ServerEnded(f"{url} did not answer within 30 s; the logs are in {config.home / 'log'}.")
-
-
-def _check_port(config: Config) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((config.host, config.port))
-        except OSError as error:
-            raise ConfigError(
-                f"Port {config.port} is in use ({error.strerror}). Stop what uses it, or choose another: PORT=3010 make run."
-            ) from error
-
-
-def _free_port(preferred: int) -> int:
-    for port in (preferred, 0):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise ConfigError("No free port is left on 127.0.0.1 for the simulator.")
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
