@@ -1,0 +1,44 @@
+"""Every case there is: an input of real reports, run on an installation of its own, with what must hold in the end."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.cases.checks import Wrong, check_all
+from tests.acceptance.cases.files import cases_folder, read_case
+from tests.acceptance.cases.run import running
+
+MENDED_LATER = {
+    "01-number-change": "a change of number is taken for a message; the contact's ids stay as they were",
+    "02-number-variants": "the two ways to write one Argentinian or Brazilian number are two contacts",
+    "03-moved-phone-known-bsuid": "the answer goes to the phone of the conversation's first message, not of the last",
+    "04-recycled-phone": "a user id that nobody knows is taken for the former owner of its phone",
+    "09-group-message": "a group's message joins the private conversation of whoever wrote it",
+    "11-contact-request": "a phone that WhatsApp shared with the customer's consent is not added to the contact",
+    "19-payment-status": "the failed payment of an order fails the message that carries the wamid",
+    "21-agentless-to-a-phone": "a phone with a plus sign is nobody's, and Genesys is not told that its message goes nowhere",
+    "27-media-with-caption": "an agent reads the caption alone, without a word of the picture or document it belongs to",
+    "29-system-message-is-no-customer-message": "what the platform says opens the customer window, and a conversation",
+}
+"""By file, what is wrong today. A case that holds again must leave this list."""
+
+
+def paths() -> list[object]:
+    folder = cases_folder()
+    found = sorted(folder.glob("*.json"))
+    if not found:
+        reason = f"NO CASES at {folder}: set WAYSTATE_CASES to the folder of cases; none of them did run"
+        return [pytest.param(folder, id="no cases", marks=pytest.mark.skip(reason=reason))]
+    return [pytest.param(path, id=path.stem, marks=expectation(path.stem)) for path in found]
+
+
+def expectation(name: str) -> list[pytest.MarkDecorator]:
+    """Only a check that does not hold is expected; a word that the driver does not know is an error all the same."""
+    return [pytest.mark.xfail(reason=MENDED_LATER[name], raises=Wrong, strict=True)] if name in MENDED_LATER else []
+
+
+@pytest.mark.parametrize("path", paths())
+async def test_case_ends_as_it_should(path: Path, database_url: str, tmp_path: Path) -> None:
+    case = read_case(path)
+    async with running(case, database_url, tmp_path) as run:
+        await check_all(run, case.checks)
