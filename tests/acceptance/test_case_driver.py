@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,19 @@ async def test_all_that_is_wrong_is_told_at_once(run: Run) -> None:
 async def test_answer_to_the_second_number_leaves_from_it(run: Run) -> None:
     senders = {call.path.split("/")[-2] for call in run.far.calls if call.path.endswith("/messages")}
     assert senders == {NUMBER, SECOND}
+
+
+async def test_send_that_is_doubled_or_names_no_message_is_no_single_send(run: Run) -> None:
+    (send,) = run.far.sends((await run.find_trace("to-ada"))["messageId"])
+    anonymous = {key: value for key, value in send.body.items() if key != "biz_opaque_callback_data"}
+    for kind, wants, body in (("sent", ADA, send.body), ("not_sent", BOB, {**anonymous, "to": BOB})):
+        await check(run, kind, "to-ada", to=wants)
+        run.far.calls.append(replace(send, body=body))
+        try:
+            with pytest.raises(Wrong):
+                await check(run, kind, "to-ada", to=wants)
+        finally:
+            run.far.calls.pop()
 
 
 STEP, CHECK = STEPS[0], {"check": "status", "of": "wamid.ada-1", "is": "processed"}

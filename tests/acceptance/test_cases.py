@@ -11,11 +11,8 @@ from tests.acceptance.cases.run import running
 MENDED_LATER = {
     "01-number-change": "a change of number is taken for a message; the contact's ids stay as they were",
     "02-number-variants": "the two ways to write one Argentinian or Brazilian number are two contacts",
-    "03-moved-phone-known-bsuid": "the answer goes to the phone of the conversation's first message, not of the last",
-    "04-recycled-phone": "a user id that nobody knows is taken for the former owner of its phone",
     "09-group-message": "a group's message joins the private conversation of whoever wrote it",
     "11-contact-request": "a phone that WhatsApp shared with the customer's consent is not added to the contact",
-    "19-payment-status": "the failed payment of an order fails the message that carries the wamid",
     "21-agentless-to-a-phone": "a phone with a plus sign is nobody's, and Genesys is not told that its message goes nowhere",
     "27-media-with-caption": "an agent reads the caption alone, without a word of the picture or document it belongs to",
     "29-system-message-is-no-customer-message": "what the platform says opens the customer window, and a conversation",

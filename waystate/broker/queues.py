@@ -31,7 +31,7 @@ from waystate.messages import send as outbound
 from waystate.messages.advance import Advanced
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.receive import numbers_of
-from waystate.messages.status import parse_status
+from waystate.messages.status import parse_status, unknown_status
 from waystate.tenants.model import RouteKind
 from waystate.tenants.routing import Directory, TenantView
 from waystate.work import store as work_store
@@ -251,9 +251,7 @@ class QueuePipeline:
             if parse_status(step.report.status, step.state.direction) is None
         }
         return [
-            Rejected(Reason.STATE_VIOLATION, f"'{report.status}' is no status of an {wrong[id(report)]} message.")
-            if id(report) in wrong
-            else None
+            Rejected(Reason.STATE_VIOLATION, unknown_status(report.status, wrong[id(report)])) if id(report) in wrong else None
             for report in reports
         ]
 

@@ -58,6 +58,12 @@ def words_of(direction: Direction) -> list[str]:
     return sorted(_INBOUND if direction is Direction.INBOUND else _OUTBOUND)
 
 
+def later_than(current: Status, direction: Direction) -> list[Status]:
+    """The statuses that a report can still bring about, the lowest first."""
+    meant = {status for word in words_of(direction) if (status := parse_status(word, direction)) is not None}
+    return sorted((status for status in meant if _RANK[status] > _RANK[current]), key=_RANK.__getitem__)
+
+
 def unknown_status(word: str, direction: Direction) -> str:
     """What a caller is told who reported it."""
     return f"'{word}' is no status of an {direction} message. Send one of: {', '.join(words_of(direction))}."

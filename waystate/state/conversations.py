@@ -19,9 +19,9 @@ from waystate.events.model import ConversationOpened, Event
 from waystate.ids import TenantId, find_uuid
 from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced, advance
-from waystate.messages.model import Status, StatusReport
+from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.receive import expired
-from waystate.messages.status import STEPS, Merged, parse_status, unknown_status
+from waystate.messages.status import STEPS, Merged, later_than, parse_status, unknown_status
 from waystate.tenants.model import TenantSettings
 
 
@@ -167,10 +167,16 @@ def _outcome(message_id: UUID | None, step: Merged) -> Changed | Refused:
     return Conflict(
         "state_violation",
         f"The message is {current} already and does not go back to {status}. "
-        + (f"It can still become: {', '.join(sorted(STEPS[current]))}." if STEPS[current] else "That status is final."),
+        + _what_may_follow(current, step.state.direction),
         current=current,
         valid_next_states=sorted(STEPS[current]),
     )
+
+
+def _what_may_follow(current: Status, direction: Direction) -> str:
+    """No step leads on from a failure, but a report can prove that it was not the last word."""
+    following = sorted(STEPS[current]) or later_than(current, direction)
+    return f"It can still become: {', '.join(following)}." if following else "That status is final."
 
 
 def _no_message(message_id: str) -> NotFound:

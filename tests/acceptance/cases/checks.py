@@ -67,15 +67,19 @@ def _place_of(trace: Any, what: str) -> str | None:
 
 
 async def _sent(run: Run, of: str, wants: Document) -> None:
-    """Once, and nowhere else: a second send is a message doubled."""
-    sends = run.far.sends(await _message_id(run, of))
-    addresses = [_address(call.body) for call in sends if call.is_accepted]
-    _hold(addresses == [_plain(wants["to"])], f"{of}: sent to {wants['to']}", addresses)
+    """In one part or several, none of them twice, and nowhere else."""
+    message_id = await _message_id(run, of)
+    bodies = [call.body for call in run.far.sends(message_id) if call.is_accepted] if message_id else []
+    addresses = [_address(body) for body in bodies]
+    is_once = all(body not in bodies[:place] for place, body in enumerate(bodies))
+    _hold(is_once and {*addresses} == {_plain(wants["to"])}, f"{of}: sent once to {wants['to']}", addresses)
 
 
 async def _not_sent(run: Run, of: str, wants: Document) -> None:
-    """Not even asked for."""
-    addresses = [_address(call.body) for call in run.far.sends(await _message_id(run, of))]
+    """Not even asked for; a send that names no message may have been this one's."""
+    message_id = await _message_id(run, of)
+    sends = run.far.sends(None) + (run.far.sends(message_id) if message_id else [])
+    addresses = [_address(call.body) for call in sends]
     _hold(_plain(wants["to"]) not in addresses, f"{of}: not sent to {wants['to']}", addresses)
 
 

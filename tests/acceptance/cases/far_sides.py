@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 
 from tests.acceptance.installation import SIMULATED, Door
-from waystate.json import Unreadable, parse
+from waystate.documents import Unreadable, parse
 from waystate.simulator.app import create_simulator
 from waystate.simulator.config import SimulatorConfig
 
@@ -72,11 +72,11 @@ class FarSides(httpx2.AsyncBaseTransport):
         return httpx2.Response(answer.status_code, headers=answer.headers, content=content)
 
     def sends(self, message_id: str | None) -> list[Call]:
-        """What the Graph API was asked to send for a message of ours. A send that names none may have been for any."""
+        """What the Graph API was asked to send for a message of ours; for None, the sends that name no message."""
         return [
             call
             for call in self._calls("/messages", "/graph/")
-            if "status" not in call.body and call.body.get("biz_opaque_callback_data") in (message_id, None)
+            if "status" not in call.body and call.body.get("biz_opaque_callback_data") == message_id
         ]
 
     def told(self, wamid: str) -> list[Call]:
