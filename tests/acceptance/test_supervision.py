@@ -16,7 +16,7 @@ from tests.acceptance.installation import MASTER_KEY
 from tests.acceptance.served import free_port
 from tests.databases import Databases, find_memory, temporary_home
 from waystate.db.embedded import EmbeddedPostgres
-from waystate.supervisor import SOON
+from waystate.processes.supervisor import SOON
 
 READY = 40
 

@@ -22,7 +22,7 @@ from waystate.demo.display import Figures, Snapshot, Window, render_line, render
 from waystate.demo.processes import Child, Processes, Tally
 from waystate.errors import WaystateError
 from waystate.ports import Port, address_of, listen, listen_on_any, ports_of
-from waystate.preparation import prepare
+from waystate.processes.prepare import prepare
 from waystate.vault.sealing import load_vault
 from waystate.web.metrics import parse_metrics
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from waystate.commands.secrets import rows_of
+from waystate.cli.secrets import rows_of
 from waystate.config import Config, load_config
 from waystate.errors import ConfigError
 from waystate.vault.sealing import Unsealable, aad, key_id, load_vault, replace_key_file, vault_of

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from waystate.channels.checks import Checked, check_many
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
+from waystate.cli.operate import operate
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.failures import is_transient
@@ -14,7 +15,6 @@ from waystate.documents import JsonObject
 from waystate.egress import open_to_platforms
 from waystate.errors import BadRequest, Refused, Unavailable
 from waystate.ids import PLATFORM, parse_tenant_id
-from waystate.operator import operate
 from waystate.principal import OPERATOR
 from waystate.tenants.bodies import NewTenant, PlatformTenantChange, built, render_account, render_integration, render_tenant
 from waystate.tenants.change import Tenants

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import typer
 
+from waystate.cli.errors import explained
 from waystate.errors import BadRequest, NotFound, Refused, WaystateError
-from waystate.explained import explained
 from waystate.principal import Role
 
 if TYPE_CHECKING:
@@ -223,11 +223,11 @@ def _change(tenant: str, email: str, change: "Change", as_json: bool, said: str)
 
 def _run(tenant: str, work: "Callable[[Members, Logins, TenantId], Awaitable[R]]") -> R:
     from waystate.cache.limits import Limits
+    from waystate.cli.operate import operate
     from waystate.clock import utc_now
     from waystate.config import load_config
     from waystate.db.pool import Database
     from waystate.ids import parse_tenant_id
-    from waystate.operator import operate
     from waystate.people.login_limits import LoginLimits
     from waystate.people.logins import Logins
     from waystate.people.members import Members

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waystate.explained import explained
+from waystate.cli.errors import explained
 
 if TYPE_CHECKING:
     from waystate.audit.verification import Verified
@@ -34,8 +34,8 @@ def list_entries(
     """Entries of a tenant, newest first."""
     from waystate.audit import store
     from waystate.audit.bodies import filter_of, is_actor, render_entry
+    from waystate.cli.operate import operate
     from waystate.ids import parse_tenant_id
-    from waystate.operator import operate
     from waystate.tenants import store as tenant_store
 
     if actor is not None and not is_actor(actor):
@@ -76,8 +76,8 @@ def verify(
     Note the heads that it prints somewhere else: the chain itself cannot show that its newest entries were taken away.
     """
     from waystate.audit.model import parse_head
+    from waystate.cli.operate import operate
     from waystate.ids import TenantId, parse_tenant_id
-    from waystate.operator import operate
 
     if head is not None and tenant is None:
         raise typer.BadParameter("--head is of one tenant: name it too.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from waystate.explained import explained
+from waystate.cli.errors import explained
 
 if TYPE_CHECKING:
     from waystate.ids import TenantId
@@ -47,10 +47,10 @@ def seed(
 
 
 def _seed(tenant: "TenantId", plan: "Plan", *, force: bool) -> None:
+    from waystate.cli.operate import operate
     from waystate.clock import utc_now
     from waystate.config import load_config
     from waystate.db.pool import Database
-    from waystate.operator import operate
     from waystate.seeding import writing
     from waystate.seeding.writing import lines_of
     from waystate.tenants.routing import Directory
@@ -72,10 +72,10 @@ def _seed(tenant: "TenantId", plan: "Plan", *, force: bool) -> None:
 
 
 def _remove(tenant: "TenantId", seed: int) -> None:
+    from waystate.cli.operate import operate
     from waystate.clock import utc_now
     from waystate.config import load_config
     from waystate.db.pool import Database
-    from waystate.operator import operate
     from waystate.seeding import writing
     from waystate.seeding.forgetting import forget
 

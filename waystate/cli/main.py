@@ -6,10 +6,11 @@ from uuid import UUID
 
 import typer
 
-from waystate import __version__, dlq
-from waystate.commands import audit, keys, secrets, seed, tenants, users
+from waystate import __version__
+from waystate.cli import audit, keys, secrets, seed, tenants, users
+from waystate.cli import dead_letters as dlq
+from waystate.cli.errors import explained
 from waystate.errors import ConfigError
-from waystate.explained import explained
 
 app = typer.Typer(
     help="Waystate, the state manager between WhatsApp Business and Genesys Cloud.",
@@ -38,7 +39,7 @@ app.add_typer(seed.app)
 @app.command(rich_help_panel=RUN)
 def serve() -> None:
     """Run everything on HOST:PORT. Settings are environment variables; see docs/reference/settings.md."""
-    from waystate.supervisor import run
+    from waystate.processes.supervisor import run
 
     with explained():
         raise typer.Exit(run())
@@ -70,7 +71,7 @@ def timers() -> None:
 
 def _run_role(name: str) -> None:
     from waystate.config import Role
-    from waystate.supervisor import run
+    from waystate.processes.supervisor import run
 
     with explained():
         raise typer.Exit(run(Role(name)))
@@ -93,7 +94,7 @@ def demo(
 @app.command(rich_help_panel=RUN)
 def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen, on 127.0.0.1")] = 3006) -> None:
     """Run the fake Graph API and the fake Genesys alone; WAYSTATE_SIMULATOR holds their configuration as JSON."""
-    from waystate.supervisor import serve_simulator
+    from waystate.processes.supervisor import serve_simulator
 
     with explained():
         raise typer.Exit(serve_simulator(port))
@@ -102,7 +103,7 @@ def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen,
 @app.command(rich_help_panel=INSTALLATION)
 def prepare() -> None:
     """Check the database and bring an embedded one to the newest schema (serve does this by itself)."""
-    from waystate.preparation import prepare as run
+    from waystate.processes.prepare import prepare as run
 
     with explained():
         run()
@@ -111,7 +112,7 @@ def prepare() -> None:
 @app.command("try-message", hidden=True)
 def try_message() -> None:
     """Work one suspected message of a queue, told on standard input. A consumer starts this by itself."""
-    from waystate.trial import run
+    from waystate.processes.trial import run
 
     with explained():
         raise typer.Exit(run())
@@ -156,10 +157,10 @@ def status() -> None:
 
 
 def _migrate(action: str, target: str | None) -> None:
-    from waystate import preparation
+    from waystate.processes import prepare
 
     with explained():
-        preparation.migrate(action, target)
+        prepare.migrate(action, target)
 
 
 @db_app.command()
@@ -203,7 +204,7 @@ def trace(
     """Where a message is, and why, as JSON."""
     from rich.console import Console
 
-    from waystate.operator import trace as trace_message
+    from waystate.cli.operate import trace as trace_message
 
     with explained():
         Console().print_json(data=trace_message(tenant, message))
@@ -215,7 +216,7 @@ def list_ledger(
     limit: Annotated[int, typer.Option(help="Rows at the most")] = 50,
 ) -> None:
     """Webhook bodies, newest first."""
-    from waystate.operator import list_rows
+    from waystate.cli.operate import list_rows
 
     with explained():
         rows = list_rows(rejected=rejected, limit=limit)
@@ -228,7 +229,7 @@ def replay(
     every: Annotated[bool, typer.Option("--all", help="Everything that was rejected")] = False,
 ) -> None:
     """Put rejected bodies back to work, at the end of their lane's order. What had its effect before has none again."""
-    from waystate.operator import replay_rows
+    from waystate.cli.operate import replay_rows
 
     if not ids and not every:
         raise typer.BadParameter("Name ids, or use --all.")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from waystate.explained import explained
+from waystate.cli.errors import explained
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -139,8 +139,8 @@ def _scopes(names: list[str]) -> list[Any]:
 
 
 def _operate(tenant: str, work: "Callable[[Database, TenantId], Awaitable[R]]") -> R:
+    from waystate.cli.operate import operate
     from waystate.ids import parse_tenant_id
-    from waystate.operator import operate
     from waystate.tenants import store as tenant_store
 
     async def run(db: "Database") -> R:

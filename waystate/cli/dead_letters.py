@@ -12,8 +12,8 @@ from uuid import UUID
 
 import typer
 
+from waystate.cli.errors import explained
 from waystate.errors import Reason, WaystateError
-from waystate.explained import explained
 
 if TYPE_CHECKING:
     from waystate.dead_letters.model import Filter
@@ -47,12 +47,12 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """Dead letters, newest first."""
-    from waystate import letter_desk
+    from waystate.cli import dead_letter_work as work
 
     with explained():
         wanted = _filter(reason, pipeline, since, until)
         of_status = None if status == "any" else status
-        letters, total = letter_desk.list_letters(tenant, wanted, status=of_status, before=before, limit=limit)
+        letters, total = work.list_letters(tenant, wanted, status=of_status, before=before, limit=limit)
     if as_json:
         print(json.dumps({"items": letters, "openTotal": total}, ensure_ascii=False))
         return
@@ -67,10 +67,10 @@ def list_letters(
 @app.command()
 def show(tenant: Tenant, letter: Letter) -> None:
     """One dead letter as JSON: its payloads, what happened to it so far, what to do."""
-    from waystate import letter_desk
+    from waystate.cli import dead_letter_work as work
 
     with explained():
-        _print(letter_desk.show_letter(tenant, letter))
+        _print(work.show_letter(tenant, letter))
 
 
 @app.command()
@@ -83,13 +83,13 @@ def edit(
     ] = None,
 ) -> None:
     """Mend the payload of an open one. The original stays readable beside it."""
-    from waystate import letter_desk
+    from waystate.cli import dead_letter_work as work
 
     if file is None and not values:
         raise typer.BadParameter("Give --file, or --set path=value.")
     with explained():
         document = None if file is None else _read(file)
-        _print(letter_desk.edit_letter(tenant, letter, document=document, values=values or []))
+        _print(work.edit_letter(tenant, letter, document=document, values=values or []))
 
 
 @app.command()
@@ -107,11 +107,11 @@ def replay(
 
     The exit code is 1 when one of them failed again.
     """
-    from waystate import letter_desk
+    from waystate.cli import dead_letter_work as work
 
     chosen = _chosen(letters, every, reason, pipeline, since, until)
     with explained(), _progress("Replaying", as_json) as progress:
-        letter_desk.replay_letters(tenant, chosen, started=progress.started, told=progress.told)
+        work.replay_letters(tenant, chosen, started=progress.started, told=progress.told)
     progress.finish()
 
 
@@ -128,11 +128,11 @@ def discard(
     as_json: AsJson = False,
 ) -> None:
     """Decide that they shall have no effect. They stay as a record."""
-    from waystate import letter_desk
+    from waystate.cli import dead_letter_work as work
 
     chosen = _chosen(letters, every, reason, pipeline, since, until)
     with explained(), _progress("Discarding", as_json) as progress:
-        letter_desk.discard_letters(tenant, chosen, note, started=progress.started, told=progress.told)
+        work.discard_letters(tenant, chosen, note, started=progress.started, told=progress.told)
     progress.finish()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waystate.explained import explained
+from waystate.cli.errors import explained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ def apply(
     file: Annotated[Path, typer.Argument(help="JSON; docs/how-to/connect-a-number.md shows one")], as_json: AsJson = False
 ) -> None:
     """Create or update a tenant with its Meta apps, WhatsApp numbers and Genesys integrations."""
-    from waystate.operator import apply_tenant
+    from waystate.cli.operate import apply_tenant
 
     with explained():
         said = apply_tenant(file)
@@ -47,10 +47,10 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a tenant."""
-    from waystate import tenant_desk
+    from waystate.cli import tenant_work as work
 
     with explained():
-        _print(tenant_desk.create(tenant, name or tenant, _pairs(settings), _pairs(quotas)), as_json)
+        _print(work.create(tenant, name or tenant, _pairs(settings), _pairs(quotas)), as_json)
 
 
 @app.command("list")
@@ -60,10 +60,10 @@ def list_tenants(
     as_json: AsJson = False,
 ) -> None:
     """All tenants, by id."""
-    from waystate import tenant_desk
+    from waystate.cli import tenant_work as work
 
     with explained():
-        tenants = tenant_desk.list_page(after, limit)
+        tenants = work.list_page(after, limit)
     if as_json:
         print(json.dumps({"items": tenants}, ensure_ascii=False))
         return
@@ -78,10 +78,10 @@ def list_tenants(
 @app.command()
 def show(tenant: TenantName, as_json: AsJson = False) -> None:
     """A tenant with its settings, quotas, numbers and integrations. No secret is shown."""
-    from waystate import tenant_desk
+    from waystate.cli import tenant_work as work
 
     with explained():
-        _print(tenant_desk.show(tenant), as_json)
+        _print(work.show(tenant), as_json)
 
 
 @app.command("set")
@@ -93,30 +93,30 @@ def change(
     as_json: AsJson = False,
 ) -> None:
     """Change a tenant's name, settings or quotas; docs/reference/tenant-settings.md lists them."""
-    from waystate import tenant_desk
+    from waystate.cli import tenant_work as work
 
     if name is None and not settings and not quotas:
         raise typer.BadParameter("Give --name, --setting or --quota.")
     with explained():
-        _print(tenant_desk.change(tenant, name, _pairs(settings), _pairs(quotas)), as_json)
+        _print(work.change(tenant, name, _pairs(settings), _pairs(quotas)), as_json)
 
 
 @app.command()
 def suspend(tenant: TenantName, as_json: AsJson = False) -> None:
     """Let nobody in and send nothing; what comes is answered and kept."""
-    from waystate import tenant_desk
+    from waystate.cli import tenant_work as work
 
     with explained():
-        _print(tenant_desk.suspend(tenant), as_json)
+        _print(work.suspend(tenant), as_json)
 
 
 @app.command()
 def resume(tenant: TenantName, as_json: AsJson = False) -> None:
     """Let a suspended tenant work again: what waited goes out in order."""
-    from waystate import tenant_desk
+    from waystate.cli import tenant_work as work
 
     with explained():
-        _print(tenant_desk.resume(tenant), as_json)
+        _print(work.resume(tenant), as_json)
 
 
 @app.command()
@@ -126,12 +126,12 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete a suspended tenant with everything of it. Broken off, it goes on when it is run again."""
-    from waystate import tenant_desk
+    from waystate.cli import tenant_work as work
 
     if not yes:
         typer.confirm(f"Delete tenant '{tenant}' with all its conversations and messages, for good?", abort=True)
     with explained():
-        rows = tenant_desk.delete(tenant, _show_progress if sys.stderr.isatty() else lambda *_: None)
+        rows = work.delete(tenant, _show_progress if sys.stderr.isatty() else lambda *_: None)
     if sys.stderr.isatty():
         print(file=sys.stderr)
     if as_json:
@@ -145,10 +145,10 @@ def delete(
 @app.command()
 def check(tenant: TenantName, as_json: AsJson = False) -> None:
     """Ask WhatsApp and Genesys whether each account works. Exit code 1 when one does not."""
-    from waystate import tenant_desk
+    from waystate.cli import tenant_work as work
 
     with explained():
-        checked = tenant_desk.check(tenant)
+        checked = work.check(tenant)
     if as_json:
         items = [{"platform": each.platform, "id": each.id, "ok": each.is_ok, "findings": _findings(each)} for each in checked]
         print(json.dumps({"items": items}, ensure_ascii=False))

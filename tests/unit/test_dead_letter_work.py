@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from waystate.cli.dead_letter_work import read_payload, with_values
 from waystate.errors import BadRequest
-from waystate.letter_desk import read_payload, with_values
 
 
 @pytest.mark.parametrize(

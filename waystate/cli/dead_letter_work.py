@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from waystate import documents
+from waystate.cli.operate import operate
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.pool import Database
@@ -13,7 +14,6 @@ from waystate.dead_letters.model import MAX_BULK, Filter
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Refused, WaystateError
 from waystate.ids import TenantId, parse_tenant_id
-from waystate.operator import operate
 from waystate.pipeline import letters as dead_letters
 from waystate.pipeline.letter_bodies import render_letter
 from waystate.pipeline.letters import Result

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waystate.explained import explained
+from waystate.cli.errors import explained
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -30,9 +30,9 @@ def rotate(
 
     It can be stopped and run again. The exit code is 1 when a secret could not be opened.
     """
+    from waystate.cli.operate import operate
     from waystate.clock import utc_now
     from waystate.config import load_config
-    from waystate.operator import operate
     from waystate.vault.rotation import rotate as run
     from waystate.vault.sealing import load_vault, replace_key_file
 
@@ -54,8 +54,8 @@ def rotate(
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="JSON, for programs")] = False) -> None:
     """How many stored secrets there are under each master key, and whether an old key may be removed."""
+    from waystate.cli.operate import operate
     from waystate.config import load_config
-    from waystate.operator import operate
     from waystate.vault.installation import count_keys
     from waystate.vault.sealing import load_vault
 

@@ -74,14 +74,14 @@ def _run_prepared(config: Config, role: Role | None, listeners: Mapping[str, soc
     if role is None or role is Role.API:
         load = partial(_load, config, role, listeners.get("WEBHOOK_PORT"))
         return serve_worker(load, listeners, "PORT", config)
-    from waystate.process import run as run_role
+    from waystate.processes.worker import run as run_role
 
     return run_role(config, role, listeners.get("HEALTH_PORT"))
 
 
 def _load(config: Config, role: Role | None, webhooks: socket | None) -> Any:
     """Only the worker imports all that the application needs."""
-    from waystate.process import create
+    from waystate.processes.worker import create
 
     return create(config, role, webhooks)
 
