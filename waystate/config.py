@@ -20,7 +20,7 @@ TrustedMode = Literal["off", "loopback"]
 DbSsl = Literal["off", "require", "verify-full"]
 
 
-class Role(StrEnum):
+class ProcessRole(StrEnum):
     """What one process does; `serve` does all of it."""
 
     API = "api"

@@ -1,7 +1,6 @@
 """What answers requests: every router of the framework, the lane before it, and what stands before both."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import Response
@@ -9,10 +8,9 @@ from starlette.responses import Response
 from waystate import __version__
 from waystate.audit.routes import audit_routes
 from waystate.channels.check_routes import check_routes
-from waystate.channels.genesys.client import GenesysClient
-from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
 from waystate.door.keyed import Keyed, Records
+from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.keys.routes import KeyRoutes, key_routes
 from waystate.people.login_limits import LoginLimits
@@ -24,6 +22,7 @@ from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
 from waystate.people.routes import people_routes
 from waystate.pipeline.letter_routes import DeadLetterRoutes, dead_letter_routes
+from waystate.services import Services
 from waystate.sign_on.log_in import SignOn, SignOnAddress
 from waystate.sign_on.routes import identity_provider_routes, sign_on_routes
 from waystate.sign_on.set_up import Providers
@@ -42,16 +41,14 @@ from waystate.web.openapi import document_lane, install_docs
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
 from waystate.webhooks.routes import webhook_routes
-
-if TYPE_CHECKING:
-    from waystate.app import Waystate
+from waystate.work.leases import RELAY
 
 
-def keyed_lane(waystate: "Waystate", routes: Sequence[Route]) -> Keyed:
-    """`routes` are the lane's own; everything else goes to the framework."""
-    config, answers = waystate.config, waystate.metrics.answers
+def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str, HealthCheck], changed: AfterCommit) -> Keyed:
+    """`routes` are the lane's own; everything else goes to the framework. `checks` are those of the health page."""
+    config, answers = services.config, services.metrics.answers
     timeout, origins = config.body_timeout, config.listed_origins
-    framework = framework_of(waystate)
+    framework = framework_of(services, checks, changed)
     lane = (
         CrossOriginLane(routes, framework, log_failure, read_timeout=timeout, answers=answers, origins=origins)
         if origins
@@ -59,28 +56,28 @@ def keyed_lane(waystate: "Waystate", routes: Sequence[Route]) -> Keyed:
     )
     return Keyed(
         lane,
-        waystate.guard,
-        Records(waystate.db, waystate.vault, waystate.clock),
+        services.guard,
+        Records(services.db, services.vault, services.clock),
         log_failure,
-        secret=derive_key(waystate.installation, "idempotent requests"),
+        secret=derive_key(services.installation, "idempotent requests"),
         max_body=config.max_body,
         read_timeout=timeout,
         answers=answers,
     )
 
 
-def framework_of(waystate: "Waystate") -> FastAPI:
+def framework_of(services: Services, checks: Mapping[str, HealthCheck], changed: AfterCommit) -> FastAPI:
     app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
     # The door's checks come before everything of a route: its other dependencies, its parameters, its body.
-    door = [Depends(waystate.guard)]
-    for router in (*_of_messages(waystate), *_of_access(waystate), *_of_people(waystate), *_of_tenants(waystate)):
+    door = [Depends(services.guard)]
+    for router in (*_of_messages(services, changed), *_of_access(services), *_of_people(services), *_of_tenants(services)):
         app.include_router(router, dependencies=door)
-    _add_health(app, waystate.checks, waystate.metrics, waystate.clock)
+    _add_health(app, checks, services.metrics, services.clock)
     document_lane(app, OPERATIONS)
     install_docs(app)
-    app.add_middleware(BodyLimit, limit=waystate.config.max_body)
-    app.add_middleware(OriginCheck, origins=waystate.config.own_origins)
-    install_problems(app, answers=waystate.metrics.answers)
+    app.add_middleware(BodyLimit, limit=services.config.max_body)
+    app.add_middleware(OriginCheck, origins=services.config.own_origins)
+    install_problems(app, answers=services.metrics.answers)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -91,48 +88,48 @@ def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock
     return app
 
 
-def _of_messages(waystate: "Waystate") -> list[APIRouter]:
-    db, directory, clock = waystate.db, waystate.directory, waystate.clock
-    letters = DeadLetterRoutes(db, directory, waystate.relay.hint, waystate.changed, clock, lanes=waystate.lanes)
+def _of_messages(services: Services, changed: AfterCommit) -> list[APIRouter]:
+    db, directory, clock = services.db, services.directory, services.clock
+    letters = DeadLetterRoutes(db, directory, services.hints[RELAY], changed, clock, lanes=services.lanes)
     return [v1_routes(db, directory, clock), dead_letter_routes(letters)]
 
 
-def _of_access(waystate: "Waystate") -> list[APIRouter]:
-    db, clock = waystate.db, waystate.clock
-    return [key_routes(KeyRoutes(db, waystate.authenticator.forget, clock)), audit_routes(db)]
+def _of_access(services: Services) -> list[APIRouter]:
+    db, clock = services.db, services.clock
+    return [key_routes(KeyRoutes(db, services.authenticator.forget, clock)), audit_routes(db)]
 
 
-def _of_people(waystate: "Waystate") -> list[APIRouter]:
+def _of_people(services: Services) -> list[APIRouter]:
     db, vault, clock, forget = (
-        waystate.db,
-        waystate.vault,
-        waystate.clock,
-        waystate.authenticator.forget,
+        services.db,
+        services.vault,
+        services.clock,
+        services.authenticator.forget,
     )
-    limits = LoginLimits(waystate.sharing.limits(), derive_key(waystate.installation, "login limits"))
+    limits = LoginLimits(services.sharing.limits(), derive_key(services.installation, "login limits"))
     logins = Logins(db, vault, Passwords(), limits, clock, forget)
-    address = SignOnAddress(waystate.config.public_url)
+    address = SignOnAddress(services.config.public_url)
     return [
         people_routes(Members(db, clock, forget)),
         login_routes(logins),
         me_routes(Myself(logins)),
-        sign_on_routes(SignOn(db, vault, waystate.discovery, address, clock)),
+        sign_on_routes(SignOn(db, vault, services.discovery, address, clock)),
         identity_provider_routes(Providers(db, vault, address, clock)),
     ]
 
 
-def _of_tenants(waystate: "Waystate") -> list[APIRouter]:
+def _of_tenants(services: Services) -> list[APIRouter]:
     def changed(_: TenantId | None) -> None:
-        waystate.directory.clear()
-        waystate.authenticator.forget()
+        services.directory.clear()
+        services.authenticator.forget()
 
-    graph, genesys = GraphClient(waystate.http), GenesysClient(waystate.http)
-    tenants = Tenants(waystate.db, waystate.vault, waystate.clock, changed)
+    platforms = services.platforms
+    tenants = Tenants(services.db, services.vault, services.clock, changed)
     return [
-        tenant_routes(tenants, graph_api_url=waystate.config.graph_api_url),
-        check_routes(tenants, graph, genesys),
-        platform_routes(tenants, Eraser(waystate.db, waystate.clock)),
-        webhook_routes(waystate.db, waystate.clock),
+        tenant_routes(tenants, graph_api_url=services.config.graph_api_url),
+        check_routes(tenants, platforms.graph, platforms.genesys),
+        platform_routes(tenants, Eraser(services.db, services.clock)),
+        webhook_routes(services.db, services.clock),
     ]
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from waystate.config import Config, Role
+from waystate.config import Config, ProcessRole
 from waystate.errors import ConfigError
 
 BACKLOG = 2048
@@ -32,9 +32,9 @@ class Port:
         return f"{self.setting} {self.number}{f' ({self.unset})' if self.unset else ''}"
 
 
-def ports_of(config: Config, role: Role | None) -> list[Port]:
+def ports_of(config: Config, role: ProcessRole | None) -> list[Port]:
     """Returns the ports of a role, or of all roles in one process (None)."""
-    if role is None or role is Role.API:
+    if role is None or role is ProcessRole.API:
         numbers = {"PORT": config.port, "WEBHOOK_PORT": config.webhook_port}
     else:
         numbers = {"HEALTH_PORT": config.health_port}

@@ -27,7 +27,6 @@ from tests.integration.db_catalogue.catalogue import tenant_tables
 from tests.integration.db_catalogue.filling import fingerprint
 from waystate.door.guard import Guard
 from waystate.errors import Forbidden, NotFound
-from waystate.framework import framework_of
 from waystate.ids import TenantId
 from waystate.operations import OPERATIONS
 from waystate.principal import Operation, Principal, Role, Scope
@@ -64,7 +63,7 @@ async def scene(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
             await place.settled()
             await key_caller(place, B, "B's own key", OF_A_KEY)
             await session_caller(place, B, Role.OWNER)
-            framework = framework_of(place.app)
+            framework = place.app.framework()
             yield Scene(place, framework, framework.openapi(), await gather(place, A, B))
 
 
@@ -143,7 +142,7 @@ LETTER = "/v1/planted/{letter_id}"
 def holes(scene: Scene) -> APIRouter:
     """What the checks are there to find."""
     router = APIRouter()
-    guard: Guard = scene.place.app.guard
+    guard: Guard = scene.place.app.services.guard
     database, foreign = scene.place.database, scene.outsiders.foreign
 
     async def exists(letter_id: str) -> bool:
@@ -190,7 +189,7 @@ PLANTED = [
 
 @pytest.fixture
 async def planted(scene: Scene) -> AsyncIterator[Scene]:
-    framework = framework_of(scene.place.app)
+    framework = scene.place.app.framework()
     framework.include_router(holes(scene))
     OPERATIONS.update({(each.method, each.path): each for each in PLANTED})
     transport = httpx2.ASGITransport(framework, client=("127.0.0.1", 50_000))

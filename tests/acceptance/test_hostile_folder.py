@@ -16,7 +16,7 @@ from tests.acceptance.served import free_port
 from tests.acceptance.test_ports import attached, free_pair
 from tests.acceptance.test_supervision import embedded, home, wait_until_ended, wait_until_ready
 from tests.databases import Databases
-from waystate.broker.consumer import Delivery, Untried
+from waystate.broker.consumer import QueueMessage, Untried
 from waystate.broker.quarantine import try_apart
 from waystate.simulator.app import CONFIG_VARIABLE
 from waystate.simulator.config import SimulatorConfig
@@ -126,7 +126,7 @@ async def test_a_suspected_message_is_tried_there(
     monkeypatch.chdir(tmp_path / "folder")
     monkeypatch.setenv("WAYSTATE_MASTER_KEY", MASTER_KEY)
     monkeypatch.delenv("AMQP_URL", raising=False)
-    message = Delivery(queue="inbound", id="1", body=b"{}", headers={}, sent_at=None, returns=0)
+    message = QueueMessage(queue="inbound", id="1", body=b"{}", headers={}, sent_at=None, returns=0)
     with pytest.raises(Untried, match="exit code 2"):
         await try_apart("inbound", message)
     assert "AMQP_URL is not set" in capfd.readouterr().err

@@ -82,7 +82,7 @@ async def test_every_door_says_come_again_until_the_database_is_back(outage: Out
         if memory == "cold":
             place.app.directory.clear()
             place.app.state.lookups.cache.clear()
-            place.app.authenticator.forget()
+            place.app.services.authenticator.forget()
         health = await place.http.get("/health")
         assert (health.status_code, health.json()["status"]) == (503, "unhealthy")
         assert health.json()["checks"]["database"]["status"] == "error"

@@ -13,7 +13,6 @@ from starlette.routing import BaseRoute, Route
 from tests.acceptance.credentials import bearing, key_with, session_of
 from tests.acceptance.installation import TENANT, Installation, installed
 from tests.databases import Databases
-from waystate.framework import framework_of
 from waystate.ids import PLATFORM, TenantId
 from waystate.operations import OPERATIONS
 from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Operation, Role, Scope
@@ -59,7 +58,7 @@ def tenant_of(scope: Scope) -> TenantId:
 
 def served(place: Installation) -> set[tuple[str, str]]:
     """(method, path) of the lane's routes and the framework's, as they are asked and not as they are documented."""
-    return set(place.lane.operations) | set(_routes(framework_of(place.app).routes))
+    return set(place.lane.operations) | set(_routes(place.app.framework().routes))
 
 
 def _routes(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
@@ -74,7 +73,7 @@ def _routes(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
 
 
 def documented(place: Installation) -> set[tuple[str, str]]:
-    paths = framework_of(place.app).openapi()["paths"]
+    paths = place.app.framework().openapi()["paths"]
     return {(method.upper(), path) for path, operations in paths.items() for method in operations}
 
 
@@ -108,9 +107,9 @@ async def test_every_closed_route_of_the_framework_asks_the_guard(place: Install
     """A row says nothing of a route that does not look at it."""
     unguarded = [
         (method, route.path)
-        for route in _every_route(framework_of(place.app).routes)
+        for route in _every_route(place.app.framework().routes)
         for method in sorted(route.methods - {"HEAD"})
-        if not any(each.call is place.app.guard for each in route.dependant.dependencies)
+        if not any(each.call is place.app.services.guard for each in route.dependant.dependencies)
     ]
     assert [each for each in unguarded if OPERATIONS[each].scope is not None] == []
 

@@ -35,7 +35,7 @@ FAULTS = {
     "reordering": 0.5,
     "early_statuses": 0.2,
     "throttle": 0.03,
-    "server_errors": 0.03,
+    "html_500_after": 0.03,
     "lost_answers": 0.05,
 }
 

@@ -172,11 +172,13 @@ async def test_a_session_by_a_provider_cannot_change_what_opens_other_tenants(
     await ada.log_in(A)
     operation = OPERATIONS["POST", path]
     with pytest.raises(Forbidden) as refused:
-        await place.app.guard.admit(Facts(path, "POST", authorization=f"Bearer {ada.cookies[COOKIE]}".encode()), operation)
+        await place.app.services.guard.admit(
+            Facts(path, "POST", authorization=f"Bearer {ada.cookies[COOKIE]}".encode()), operation
+        )
     assert refused.value.code == "password_login_required"
     by_password = await bearer_of(place, A, user_id)
     facts = Facts(path, "POST", authorization=by_password["authorization"].encode())
-    assert (await place.app.guard.admit(facts, operation)).user_id == user_id
+    assert (await place.app.services.guard.admit(facts, operation)).user_id == user_id
 
 
 async def test_a_login_ends_at_the_page_it_was_begun_for(place: Installation, provider: Provider) -> None:

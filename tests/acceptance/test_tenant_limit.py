@@ -22,7 +22,7 @@ async def place(databases: Databases, tmp_path: Path) -> AsyncIterator[Installat
 async def test_state_and_v1_share_one_limit(place: Installation) -> None:
     known = {"x-tenant-id": TENANT}
     # The second begins at the first call, and that one opens a conversation: on a busy machine it is over before the last.
-    place.app.guard.limit._limits._monotonic = lambda: 1.0  # type: ignore[union-attr]
+    place.app.services.guard.limit._limits._monotonic = lambda: 1.0  # type: ignore[union-attr]
     allowed = [(await place.state("GET", "/state/mapping/491700000001")).status_code for _ in range(PER_SECOND)]
     refused = await place.http.get("/v1/messages/wamid.none/trace", headers=known)
     assert allowed == [200] * PER_SECOND

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.acceptance.installation import TENANT, Installation, configuration, installed
 from tests.databases import Databases
 from waystate.app import open_waystate
-from waystate.config import Role
+from waystate.config import ProcessRole
 from waystate.web.openapi import Document
 
 LOOKUP = "/state/mapping/15550100001"
@@ -134,7 +134,7 @@ async def test_a_tenant_that_is_not_there_and_the_platforms_own_are_named_in_vai
 async def test_every_start_in_trusted_mode_warns(database_url: str, tmp_path: Path, mode: str, warnings: int) -> None:
     for _ in range(2):
         with capture_logs() as logs:
-            waystate = await open_waystate(configuration(database_url, tmp_path, TRUSTED_MODE=mode), [Role.API])
+            waystate = await open_waystate(configuration(database_url, tmp_path, TRUSTED_MODE=mode), [ProcessRole.API])
             await waystate.db.close()
         said = [each["event"] for each in logs if each["log_level"] == "warning" and "TRUSTED_MODE" in each["event"]]
         assert len(said) == warnings, logs

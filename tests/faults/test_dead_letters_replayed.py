@@ -15,10 +15,10 @@ from waystate.db.pool import Database
 from waystate.dead_letters.model import Pipeline
 from waystate.deliveries.model import Claimed, Target
 from waystate.errors import Reason, Rejected
-from waystate.pipeline.replay import Outcome
+from waystate.pipeline.replay import ReplayOutcome
 
 SEED = 17
-SETTLED = {Outcome.REPLAYED, Outcome.ALREADY_DONE, Outcome.NOT_OPEN}
+SETTLED = {ReplayOutcome.REPLAYED, ReplayOutcome.ALREADY_DONE, ReplayOutcome.NOT_OPEN}
 
 
 async def test_a_hundred_dead_letters_are_replayed_once_each_in_their_customers_order(
@@ -112,7 +112,7 @@ async def by_several_hands(world: World, tenant: Business, ids: Sequence[UUID], 
     results = await asyncio.gather(*(replay_many(world, tenant, *ids) for _ in range(2)))
     await writing
     again = await replay_many(world, tenant, *ids)
-    assert {each.outcome for each in again} == {Outcome.NOT_OPEN}
+    assert {each.outcome for each in again} == {ReplayOutcome.NOT_OPEN}
     assert {each.outcome for result in results for each in result} <= SETTLED
     await world.relay(tenant, batch=10_000)
 

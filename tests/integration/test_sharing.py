@@ -14,6 +14,7 @@ import pytest
 from tests.servers.redis import RedisServer, redis_server
 from tests.world import CUSTOMER, Business, World
 from waystate import documents
+from waystate.cache.process import ProcessCache
 from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.deliveries.meter import Meter
@@ -67,6 +68,8 @@ class Process:
         self.sharing = Sharing(world.db, self.metrics, world.clock, redis_url=redis_url, installation="tests")
         meter = Meter(self.metrics, world.clock)
         self.hint = self.sharing.hint("relay")
+        cache: ProcessCache[bytes] = ProcessCache(size=1000, ttl=cache_ttl, monotonic=time.monotonic)
+        self.invalidations = self.sharing.invalidations(cache)
         self.state = StateRoutes(
             world.db,
             world.directory,
@@ -78,13 +81,11 @@ class Process:
             meter,
             self.hint,
             world.clock,
-            cache_size=1000,
-            cache_ttl=cache_ttl,
+            cache=cache,
+            forget=self.invalidations.forget,
             max_body=10_000,
             shared=self.sharing.mappings,
         )
-        self.invalidations = self.sharing.invalidations(self.state.lookups.cache)
-        self.state.lookups.forget_contacts = self.invalidations.forget
 
     async def get(self, path: str, tenant: str = "acme") -> dict[str, Any]:
         headers = [(b"host", b"localhost"), (b"x-tenant-id", tenant.encode())]

@@ -13,6 +13,7 @@ from tests.world import HOLD, LANES, Business, World, accepted
 from waystate.broker.consumer import Delivery as QueueMessage
 from waystate.broker.publisher import Outgoing
 from waystate.broker.queues import QueuePipeline
+from waystate.cache.process import ProcessCache
 from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.meter import Meter
 from waystate.deliveries.missing import CURSOR, make_missing
@@ -339,7 +340,8 @@ async def test_a_queues_message_on_a_number_that_was_added_a_moment_ago_is_worke
 async def test_a_look_up_on_a_number_that_was_added_a_moment_ago_is_answered(
     world: World, tenant: Business, other: Other
 ) -> None:
-    lookups = LookUps(world.db, other.directory, Hint(), world.clock, cache_size=10, cache_ttl=5.0)
+    cache: ProcessCache[bytes] = ProcessCache(size=10, ttl=5.0, monotonic=Stopped())
+    lookups = LookUps(world.db, other.directory, Hint(), world.clock, cache=cache, forget=lambda *_: None)
     await with_second_number(world, tenant)
     assert b'"phoneNumberId":"9001"' in await lookups.get_mapping(tenant.tenant, "491700000001", SECOND)
 

@@ -44,7 +44,7 @@ _OPENING = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class QueueMessage:
     """`id` is the publisher's message id, else a digest of the body; `returns` is how often it was out before."""
 
     queue: str
@@ -55,13 +55,13 @@ class Delivery:
     returns: int = 0
 
 
-Handle = Callable[[Sequence[Delivery]], Awaitable[None]]
+Handle = Callable[[Sequence[QueueMessage]], Awaitable[None]]
 """Returns when the batch is durable. `Retry` keeps it in hand; any other error takes it apart."""
-SetAside = Callable[[Delivery, str], Awaitable[None]]
+SetAside = Callable[[QueueMessage, str], Awaitable[None]]
 """Keeps a message that cannot be worked, with the reason."""
-Try = Callable[[Delivery], Awaitable[int]]
+Try = Callable[[QueueMessage], Awaitable[int]]
 """Records durably that this message is begun, alone, after deaths; how often it has been, this time included."""
-TryApart = Callable[[Delivery], Awaitable[str | None]]
+TryApart = Callable[[QueueMessage], Awaitable[str | None]]
 """Works it in a process of its own: None when it is done, else how that process died. `Untried` when it told nothing."""
 
 
@@ -91,7 +91,7 @@ class Consumer:
         self._batch = batch
         self._stopping = asyncio.Event()
         self._is_giving_way = False
-        self._window: Window | None = None
+        self._window: InFlight | None = None
         self.queue = queue
         self.batches = 0
         """Worked so far."""
@@ -124,7 +124,7 @@ class Consumer:
     async def _consume(self) -> None:
         self._is_giving_way = False
         await self._broker.ensure(self._topology)
-        window = self._window = Window(await self._broker.channel(), self.queue)
+        window = self._window = InFlight(await self._broker.channel(), self.queue)
         try:
             # A queue that is still being recovered may keep its new consumer waiting for a minute, and then refuse.
             async with asyncio.timeout(_OPENING):
@@ -140,7 +140,7 @@ class Consumer:
             # What was not acknowledged goes back to the head of the queue, in order.
             await window.close()
 
-    async def _finish(self, work: Awaitable[None], window: "Window") -> None:
+    async def _finish(self, work: Awaitable[None], window: "InFlight") -> None:
         """A cancellation waits for the batch in hand: committed but not acknowledged, it would be worked twice."""
         task = asyncio.ensure_future(work)
         try:
@@ -152,7 +152,7 @@ class Consumer:
             raise
         await window.acknowledge()
 
-    async def _work(self, batch: Sequence[Delivery], *, is_first: bool) -> None:
+    async def _work(self, batch: Sequence[QueueMessage], *, is_first: bool) -> None:
         """The order of what is tried here is the queue's order; nothing is given up but what is set aside."""
         first = batch[0]
         if is_first and first.returns >= _ALONE and await self._is_settled_apart(first):
@@ -168,7 +168,7 @@ class Consumer:
             for delivery in batch:
                 await self._work_one(delivery)
 
-    async def _is_settled_apart(self, suspect: Delivery) -> bool:
+    async def _is_settled_apart(self, suspect: QueueMessage) -> bool:
         """A suspect that was begun here before is worked, or shown to kill, where it kills nobody else."""
         if await self._retrying(lambda: self._record_try(suspect)) <= MAX_TRIES:
             return False
@@ -182,7 +182,7 @@ class Consumer:
             await self._retrying(lambda: self._set_aside(suspect, f"A process of its own died on it: {ending}."))
         return True
 
-    async def _work_one(self, delivery: Delivery) -> None:
+    async def _work_one(self, delivery: QueueMessage) -> None:
         for failures in range(1, MAX_FAILURES + 1):
             try:
                 await self._retrying(lambda: self._handle([delivery]))
@@ -212,7 +212,7 @@ class Consumer:
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
 
-class Window:
+class InFlight:
     """What one channel has been handed and has not acknowledged, in the queue's order."""
 
     def __init__(self, channel: AbstractChannel, queue: str) -> None:
@@ -231,7 +231,7 @@ class Window:
         underlay.on_consumer_cancel_callbacks.add(self._cancelled)
         await queue.consume(self._arrive)
 
-    async def next(self, limit: int, stopping: asyncio.Event) -> list[Delivery] | None:
+    async def next(self, limit: int, stopping: asyncio.Event) -> list[QueueMessage] | None:
         """What is there, at most `limit`, and less of what was out before. None when stopping, `Retry` when closed."""
         while not self._waiting and not stopping.is_set():
             if self._is_ended or self._channel.is_closed:
@@ -251,10 +251,10 @@ class Window:
         with suppress(*AWAY):
             await self._channel.close()
 
-    def _take(self, limit: int) -> list[Delivery]:
+    def _take(self, limit: int) -> list[QueueMessage]:
         returns = _returns(self._waiting[0])
         limit = limit if returns == 0 else min(limit, SMALL_BATCH) if returns < _ALONE else 1
-        batch: list[Delivery] = []
+        batch: list[QueueMessage] = []
         while self._waiting and len(batch) < limit and _returns(self._waiting[0]) <= returns:
             self._last = self._waiting.popleft()
             batch.append(_delivery(self._queue, self._last))
@@ -280,8 +280,8 @@ def _returns(message: AbstractIncomingMessage) -> int:
     return count if isinstance(count, int) else _ALONE * bool(message.redelivered)
 
 
-def _delivery(queue: str, message: AbstractIncomingMessage) -> Delivery:
-    return Delivery(
+def _delivery(queue: str, message: AbstractIncomingMessage) -> QueueMessage:
+    return QueueMessage(
         queue=queue,
         id=message.message_id or hashlib.sha256(message.body).hexdigest()[:32],
         body=message.body,

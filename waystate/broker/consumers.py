@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 
 from waystate.broker.connection import Broker, Depth
-from waystate.broker.consumer import Consumer, Delivery
+from waystate.broker.consumer import Consumer, QueueMessage
 from waystate.broker.payloads import MODELS
 from waystate.broker.quarantine import try_apart
 from waystate.broker.queues import QueuePipeline
@@ -32,7 +32,7 @@ SHARE = 5.0
 LONGEST_SHARE = 300.0
 _REST = 1.0
 
-TryApart = Callable[[str, Delivery], Awaitable[str | None]]
+TryApart = Callable[[str, QueueMessage], Awaitable[str | None]]
 Queues = Sequence[tuple[str, str]]
 """The kind of payload and the name of each queue."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from waystate.broker.consumer import Delivery
+from waystate.broker.consumer import QueueMessage
 from waystate.broker.payloads import FROM_QUEUE, PIPELINES, Item
 from waystate.broker.publisher import Outgoing
 from waystate.broker.topology import DEAD_LETTERS
@@ -20,7 +20,7 @@ _LONGEST_ID = 200
 class Decoded:
     """A message with what it says, or why that cannot be used."""
 
-    delivery: Delivery
+    delivery: QueueMessage
     document: JsonObject
     item: Item | Rejected
 
@@ -29,7 +29,7 @@ class Decoded:
         return origin_of(self.delivery)
 
 
-def origin_of(delivery: Delivery) -> str:
+def origin_of(delivery: QueueMessage) -> str:
     return f"{FROM_QUEUE}{delivery.queue}:{clean_text(delivery.id[:_LONGEST_ID])}"
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from waystate import documents
-from waystate.broker.consumer import Delivery, Untried
+from waystate.broker.consumer import QueueMessage, Untried
 from waystate.broker.letters import TENANT_HEADER
 from waystate.errors import Retry
 from waystate.parentage import command_of, ending_of
@@ -24,7 +24,9 @@ OUTAGE = os.EX_TEMPFAIL
 """The exit code that says: not now."""
 
 
-async def try_apart(kind: str, delivery: Delivery, *, command: Sequence[str] = COMMAND, limit: float = TIMEOUT) -> str | None:
+async def try_apart(
+    kind: str, delivery: QueueMessage, *, command: Sequence[str] = COMMAND, limit: float = TIMEOUT
+) -> str | None:
     """None when it is worked there, else how that process died. `Retry` in an outage, `Untried` when nothing came of it."""
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, env={**os.environ, "WAYSTATE_CHILD": "1"}, start_new_session=True
@@ -50,7 +52,7 @@ async def try_apart(kind: str, delivery: Delivery, *, command: Sequence[str] = C
             raise Untried(f"the process that tries a suspected message ended with exit code {code}")
 
 
-def render_trial(kind: str, delivery: Delivery) -> bytes:
+def render_trial(kind: str, delivery: QueueMessage) -> bytes:
     tenant = delivery.headers.get(TENANT_HEADER)
     document = {
         "kind": kind,
@@ -64,9 +66,9 @@ def render_trial(kind: str, delivery: Delivery) -> bytes:
     return documents.dump(document).encode()
 
 
-def parse_trial(document: bytes) -> tuple[str, Delivery]:
+def parse_trial(document: bytes) -> tuple[str, QueueMessage]:
     told = documents.parse(document)
-    return told["kind"], Delivery(
+    return told["kind"], QueueMessage(
         queue=told["queue"],
         id=told["id"],
         body=base64.b64decode(told["body"]),

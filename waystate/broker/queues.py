@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from waystate.broker.consumer import Delivery
+from waystate.broker.consumer import QueueMessage
 from waystate.broker.letters import TENANT_HEADER, Decoded, letter_of, origin_of, parked
 from waystate.broker.payloads import SendResult, parse_payload, read_body
 from waystate.broker.publisher import Outgoing
@@ -66,7 +66,7 @@ class QueuePipeline:
             "send_results": self._send_results,
         }
 
-    async def work(self, kind: str, deliveries: Sequence[Delivery]) -> None:
+    async def work(self, kind: str, deliveries: Sequence[QueueMessage]) -> None:
         """Durable when it returns: the effects, or a dead letter for what cannot have one. `Retry` in an outage."""
         decoded = [self._decode(kind, delivery) for delivery in deliveries]
         try:
@@ -83,7 +83,7 @@ class QueuePipeline:
                 raise Retry(f"the database does not answer: {error}", after=1.0) from error
             raise
 
-    async def set_aside(self, kind: str, delivery: Delivery, why: str) -> None:
+    async def set_aside(self, kind: str, delivery: QueueMessage, why: str) -> None:
         """A message that kills processes, or keeps failing in our own code, must not stop its queue."""
         decoded = self._decode(kind, delivery)
         if not isinstance(decoded.item, Rejected):
@@ -94,7 +94,7 @@ class QueuePipeline:
             await self._bury(tenant, [letter_of(kind, each, each.item) for each in items if isinstance(each.item, Rejected)])
         await self._park([parked(each, error) for each, error in homeless])
 
-    async def record_try(self, delivery: Delivery) -> int:
+    async def record_try(self, delivery: QueueMessage) -> int:
         """The epoch of a lease that lapses at once counts who took it, and survives them."""
         key = (f"suspect:{origin_of(delivery)}", 0)
 
@@ -107,7 +107,7 @@ class QueuePipeline:
 
         return await with_retries(take)
 
-    def _decode(self, kind: str, delivery: Delivery) -> Decoded:
+    def _decode(self, kind: str, delivery: QueueMessage) -> Decoded:
         document: JsonObject = {"body": clean_text(delivery.body.decode("utf-8", "replace"))}
         try:
             document = read_body(delivery.body)

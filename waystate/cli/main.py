@@ -70,11 +70,11 @@ def timers() -> None:
 
 
 def _run_role(name: str) -> None:
-    from waystate.config import Role
+    from waystate.config import ProcessRole
     from waystate.processes.supervisor import run
 
     with explained():
-        raise typer.Exit(run(Role(name)))
+        raise typer.Exit(run(ProcessRole(name)))
 
 
 @app.command(rich_help_panel=RUN)

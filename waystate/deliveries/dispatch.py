@@ -51,13 +51,15 @@ class DeliveryWorker(Worker):
         *,
         concurrency: int,
         hold: timedelta,
+        hint: Hint | None = None,
+        relay_hint: Hint | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(hint)
         self.db = db
         self.directory = directory
         self.platforms = platforms
         self.leases = leases
-        self.relay_hint = Hint()
+        self.relay_hint = relay_hint or Hint()
         self.meter = meter
         self.changed = changed
         self.clock = clock

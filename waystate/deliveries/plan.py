@@ -258,8 +258,9 @@ class RelayWorker(SinkWorker):
         *,
         lanes: int,
         batch: int,
+        hint: Hint | None = None,
     ) -> None:
-        super().__init__(db, leases, clock, kind=RELAY, due="relay", lanes=lanes, batch=batch)
+        super().__init__(db, leases, clock, kind=RELAY, due="relay", lanes=lanes, batch=batch, hint=hint)
         self._directory = directory
         self._delivery_hint = delivery_hint
 

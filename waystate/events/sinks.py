@@ -16,7 +16,7 @@ from waystate.work import store as work_store
 from waystate.work.batch import with_retries
 from waystate.work.lanes import lane_of
 from waystate.work.leases import LeaseKeeper
-from waystate.work.loops import Worker
+from waystate.work.loops import Hint, Worker
 
 log = structlog.get_logger()
 
@@ -53,8 +53,19 @@ class SinkWorker(Worker):
     `due` is the kind of due work that names the tenants which the sink is behind.
     """
 
-    def __init__(self, db: Database, leases: LeaseKeeper, clock: Clock, *, kind: str, due: str, lanes: int, batch: int) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        db: Database,
+        leases: LeaseKeeper,
+        clock: Clock,
+        *,
+        kind: str,
+        due: str,
+        lanes: int,
+        batch: int,
+        hint: Hint | None = None,
+    ) -> None:
+        super().__init__(hint)
         self._db = db
         self._leases = leases
         self._clock = clock

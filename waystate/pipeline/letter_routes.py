@@ -29,7 +29,7 @@ from waystate.pipeline.letter_bodies import (
     render_letter,
 )
 from waystate.pipeline.letters import Result
-from waystate.pipeline.replay import Outcome
+from waystate.pipeline.replay import ReplayOutcome
 from waystate.principal import Principal, actor_of
 from waystate.tenants.routing import Directory
 from waystate.web.caller import Caller
@@ -159,7 +159,7 @@ def _add_one(router: APIRouter, routes: DeadLetterRoutes) -> None:
     async def replay_dead_letter(letter_id: UUID, principal: Caller) -> Replayed:
         """It goes to the end of its customer's order. However often it is asked for, it has one effect."""
         (result,) = await routes.replay(principal, [letter_id])
-        if result.outcome not in (Outcome.REPLAYED, Outcome.ALREADY_DONE):
+        if result.outcome not in (ReplayOutcome.REPLAYED, ReplayOutcome.ALREADY_DONE):
             _refuse(result)
         message = f"Dead letter replayed. {result.message}"
         return Replayed(message=message, outcome=result.outcome, events=len(result.events))
@@ -174,7 +174,7 @@ def _add_one(router: APIRouter, routes: DeadLetterRoutes) -> None:
         """It stays as a record, with the note."""
         body = await read_body(request, Discard, default=b"{}")
         (result,) = await routes.discard(principal, [letter_id], body.note)
-        if result.outcome is not Outcome.DISCARDED:
+        if result.outcome is not ReplayOutcome.DISCARDED:
             _refuse(result)
         return Discarded(message=result.message)
 
@@ -198,9 +198,9 @@ def _add_many(router: APIRouter, routes: DeadLetterRoutes) -> None:
 
 
 def _refuse(result: Result) -> NoReturn:
-    if result.outcome is Outcome.NOT_FOUND:
+    if result.outcome is ReplayOutcome.NOT_FOUND:
         raise dead_letter_store.unknown_letter()
-    if result.outcome is Outcome.NOT_OPEN:
+    if result.outcome is ReplayOutcome.NOT_OPEN:
         raise dead_letter_store.settled_letter(result.status or "settled")
     if result.problems:
         raise Unprocessable(

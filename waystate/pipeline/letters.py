@@ -20,7 +20,7 @@ from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.pipeline.payloads import Item, PayloadUnusable, Problem, check_edit, parse_payload
-from waystate.pipeline.replay import Outcome, run_items
+from waystate.pipeline.replay import ReplayOutcome, run_items
 from waystate.principal import Actor
 from waystate.tenants.routing import TenantView
 from waystate.work.batch import in_halves, with_retries
@@ -34,7 +34,7 @@ class Result:
     """What became of one. `reason` is why it failed again; `status` that of one that was not open."""
 
     id: UUID
-    outcome: Outcome
+    outcome: ReplayOutcome
     message: str
     events: tuple[Event, ...] = ()
     reason: Reason | None = None
@@ -211,12 +211,12 @@ def _parsed(letter: Row) -> Item:
 
 def _failed(letter_id: UUID, error: Rejected) -> Result:
     problems = tuple(error.problems) if isinstance(error, PayloadUnusable) else ()
-    return Result(id=letter_id, outcome=Outcome.FAILED, message=error.message, reason=error.reason, problems=problems)
+    return Result(id=letter_id, outcome=ReplayOutcome.FAILED, message=error.message, reason=error.reason, problems=problems)
 
 
 def _discarded(letter_id: UUID, letter: Row | None) -> Result:
     if letter is not None and letter["status"] == "open":
-        return Result(id=letter_id, outcome=Outcome.DISCARDED, message="It is discarded and stays as a record.")
+        return Result(id=letter_id, outcome=ReplayOutcome.DISCARDED, message="It is discarded and stays as a record.")
     return _not_open(letter_id, letter)
 
 
@@ -224,8 +224,8 @@ def _not_open(letter_id: UUID, letter: Row | None) -> Result:
     if letter is None:
         return _not_found(letter_id)
     text = f"It was {letter['status']} already; nothing is left to do."
-    return Result(id=letter_id, outcome=Outcome.NOT_OPEN, message=text, status=letter["status"])
+    return Result(id=letter_id, outcome=ReplayOutcome.NOT_OPEN, message=text, status=letter["status"])
 
 
 def _not_found(letter_id: UUID) -> Result:
-    return Result(id=letter_id, outcome=Outcome.NOT_FOUND, message="There is no dead letter with this id.")
+    return Result(id=letter_id, outcome=ReplayOutcome.NOT_FOUND, message="There is no dead letter with this id.")

@@ -40,7 +40,7 @@ _REFUSED = frozenset(
 """Why an agent's message is tracked as failed and never sent; one from a queue is a dead letter beside that."""
 
 
-class Outcome(StrEnum):
+class ReplayOutcome(StrEnum):
     REPLAYED = "replayed"
     ALREADY_DONE = "already_done"
     FAILED = "failed"
@@ -51,7 +51,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    outcome: Outcome
+    outcome: ReplayOutcome
     message: str
     events: tuple[Event, ...] = ()
 
@@ -64,11 +64,11 @@ class Run:
     events: list[Event] = field(default_factory=list)
 
 
-DONE_BEFORE = Verdict(Outcome.ALREADY_DONE, "Its effect had happened before; nothing was done again.")
+DONE_BEFORE = Verdict(ReplayOutcome.ALREADY_DONE, "Its effect had happened before; nothing was done again.")
 
 
 def done(message: str, *events: Event) -> Verdict:
-    return Verdict(Outcome.REPLAYED, message, events)
+    return Verdict(ReplayOutcome.REPLAYED, message, events)
 
 
 async def run_items(

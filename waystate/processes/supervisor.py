@@ -15,7 +15,7 @@ from functools import partial
 from socket import socket
 from typing import Any
 
-from waystate.config import Config, Role, load_config
+from waystate.config import Config, ProcessRole, load_config
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.errors import ConfigError
 from waystate.parentage import command_of, die_with_parent, ending_of, has_child_come_up
@@ -29,7 +29,7 @@ LOOK = 1.0
 """Seconds between looks whether the embedded PostgreSQL still runs."""
 
 
-def run(role: Role | None = None) -> int:
+def run(role: ProcessRole | None = None) -> int:
     """One role, or all of them in one (`serve`), until told to stop; the exit code."""
     config = load_config()
     if os.environ.get("WAYSTATE_CHILD") == "1":
@@ -49,7 +49,7 @@ def run(role: Role | None = None) -> int:
             postgres.stop()
 
 
-def _bring_up(postgres: EmbeddedPostgres, role: Role | None) -> None:
+def _bring_up(postgres: EmbeddedPostgres, role: ProcessRole | None) -> None:
     if role is None:
         print("waystate: starting the embedded PostgreSQL", flush=True)
     elif postgres.is_running():
@@ -70,8 +70,8 @@ def _keep_running(postgres: EmbeddedPostgres) -> None:
                 postgres.start()
 
 
-def _run_prepared(config: Config, role: Role | None, listeners: Mapping[str, socket]) -> int:
-    if role is None or role is Role.API:
+def _run_prepared(config: Config, role: ProcessRole | None, listeners: Mapping[str, socket]) -> int:
+    if role is None or role is ProcessRole.API:
         load = partial(_load, config, role, listeners.get("WEBHOOK_PORT"))
         return serve_worker(load, listeners, "PORT", config)
     from waystate.processes.worker import run as run_role
@@ -79,7 +79,7 @@ def _run_prepared(config: Config, role: Role | None, listeners: Mapping[str, soc
     return run_role(config, role, listeners.get("HEALTH_PORT"))
 
 
-def _load(config: Config, role: Role | None, webhooks: socket | None) -> Any:
+def _load(config: Config, role: ProcessRole | None, webhooks: socket | None) -> Any:
     """Only the worker imports all that the application needs."""
     from waystate.processes.worker import create
 

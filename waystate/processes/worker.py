@@ -14,7 +14,7 @@ from granian.server.embed import Server
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from waystate.app import ALL_ROLES, Waystate, configure_log, open_waystate
-from waystate.config import Config, Role
+from waystate.config import Config, ProcessRole
 from waystate.errors import ConfigError
 from waystate.parentage import tell_parent_it_is_up
 from waystate.ports import BACKLOG, address_of, for_granian
@@ -49,7 +49,9 @@ class Listener:
 class Service:
     """The process as Granian runs it: opens everything on start-up, closes it on shutdown."""
 
-    def __init__(self, config: Config, roles: Collection[Role] = ALL_ROLES, *, webhooks: socket.socket | None = None) -> None:
+    def __init__(
+        self, config: Config, roles: Collection[ProcessRole] = ALL_ROLES, *, webhooks: socket.socket | None = None
+    ) -> None:
         self._config = config
         self._listening = webhooks
         self._roles = roles
@@ -86,20 +88,20 @@ class Service:
         if self._listening is not None:
             self._webhooks = Listener(self._waystate.webhook_lane(), self._listening)
         self._waystate.start()
-        what = "the API is" if self._roles == [Role.API] else "serving"
+        what = "the API is" if self._roles == [ProcessRole.API] else "serving"
         print(f"waystate: {what} on http://{address_of(config.host, config.port)} (docs: /docs)", flush=True)
         if config.webhook_port is not None:
             print(f"waystate: webhooks alone on http://{address_of(config.host, config.webhook_port)}", flush=True)
 
 
-def run(config: Config, role: Role, listening: socket.socket | None) -> int:
+def run(config: Config, role: ProcessRole, listening: socket.socket | None) -> int:
     """A role without an API, until it is told to stop; the exit code. `listening` is HEALTH_PORT's."""
     _configure_log(config, role)
     uvloop.run(_work(config, role, listening))
     return 0
 
 
-async def _work(config: Config, role: Role, listening: socket.socket | None) -> None:
+async def _work(config: Config, role: ProcessRole, listening: socket.socket | None) -> None:
     told = asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, told.set)
@@ -113,7 +115,7 @@ async def _work(config: Config, role: Role, listening: socket.socket | None) -> 
         await health.close()
 
 
-def create(config: Config, role: Role | None, webhooks: socket.socket | None) -> Asgi:
+def create(config: Config, role: ProcessRole | None, webhooks: socket.socket | None) -> Asgi:
     """Returns what Granian's worker of `serve` (None) or `api` runs. `webhooks` is the socket of WEBHOOK_PORT."""
     _configure_log(config, "waystate" if role is None else role)
     service = Service(config, ALL_ROLES if role is None else [role], webhooks=webhooks)

@@ -1,6 +1,5 @@
 """Look-ups: a customer's mapping and a conversation, from the process's memory or read in batches per tenant."""
 
-import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from uuid import UUID
 
@@ -22,12 +21,12 @@ from waystate.work.loops import Hint
 
 BATCH = 500
 
+Forget = Callable[[TenantId, Iterable[UUID]], None]
+"""Drops what is remembered of these contacts, here and in the other processes."""
+
 
 class LookUps:
-    """`find_…` answers from memory or not at all, `get_…` reads.
-
-    `forget_contacts` is told of every commit here, and may be replaced by one that tells the other processes too.
-    """
+    """`find_…` answers from the `cache` or not at all, `get_…` reads. `forget` hears of every commit here."""
 
     def __init__(
         self,
@@ -36,8 +35,8 @@ class LookUps:
         relay_hint: Hint,
         clock: Clock,
         *,
-        cache_size: int,
-        cache_ttl: float,
+        cache: ProcessCache[bytes],
+        forget: Forget,
         shared: SharedMappings | None = None,
     ) -> None:
         self._db = db
@@ -45,8 +44,8 @@ class LookUps:
         self._relay_hint = relay_hint
         self._clock = clock
         self._shared = shared
-        self.cache: ProcessCache[bytes] = ProcessCache(size=cache_size, ttl=cache_ttl, monotonic=time.monotonic)
-        self.forget_contacts: Callable[[TenantId, Iterable[UUID]], None] = self._forget_here
+        self.cache = cache
+        self.forget_contacts = forget
         self._mappings = Batcher(self._flush_mappings, limit=BATCH)
         self._conversations = Batcher(self._flush_conversations, limit=BATCH)
 
@@ -85,10 +84,6 @@ class LookUps:
         body = self._render(conversation, view)
         self._fill((tenant, conversation_id), tenant, conversation, body, stamp)
         return body
-
-    def _forget_here(self, tenant: TenantId, contacts: Iterable[UUID]) -> None:
-        for contact in contacts:
-            self.cache.invalidate((tenant, contact))
 
     def _render(self, conversation: Conversation, view: TenantView) -> bytes:
         return render_mapping(Found(conversation), conversation.wa_id, view, now=self._clock())

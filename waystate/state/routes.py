@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from waystate import documents
+from waystate.cache.process import ProcessCache
 from waystate.clock import Clock
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
@@ -25,7 +26,7 @@ from waystate.principal import Operation
 from waystate.state import conversations as dataplane
 from waystate.state.bodies import ChangeStatus, Correlate, TrackMessage
 from waystate.state.conversations import Changed, StatusChange
-from waystate.state.lookups import BATCH, LookUps
+from waystate.state.lookups import BATCH, Forget, LookUps
 from waystate.state.shared import SharedMappings
 from waystate.tenants.routing import Directory
 from waystate.web.asgi import Request, Response, Route, json_response
@@ -58,8 +59,8 @@ class StateRoutes:
         relay_hint: Hint,
         clock: Clock,
         *,
-        cache_size: int,
-        cache_ttl: float,
+        cache: ProcessCache[bytes],
+        forget: Forget,
         max_body: int,
         shared: SharedMappings | None = None,
     ) -> None:
@@ -72,7 +73,7 @@ class StateRoutes:
         self._clock = clock
         self._max_body = max_body
         self._hits, self._misses = metrics.cache_hits_total, metrics.cache_misses_total
-        self.lookups = LookUps(db, directory, relay_hint, clock, cache_size=cache_size, cache_ttl=cache_ttl, shared=shared)
+        self.lookups = LookUps(db, directory, relay_hint, clock, cache=cache, forget=forget, shared=shared)
         self._trackings = Batcher(self._flush_trackings, limit=BATCH)
         self._changes = Batcher(self._flush_changes, limit=BATCH)
         self._correlations = Batcher(self._flush_correlations, limit=BATCH)

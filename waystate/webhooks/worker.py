@@ -39,8 +39,9 @@ class LedgerWorker(Worker):
         clock: Clock,
         *,
         batch: int,
+        hint: Hint | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(hint)
         self._db = db
         self._directory = directory
         self._pipeline = pipeline

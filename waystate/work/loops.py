@@ -90,8 +90,9 @@ class Worker:
 
     name = "worker"
 
-    def __init__(self) -> None:
-        self.hint = Hint()
+    def __init__(self, hint: Hint | None = None) -> None:
+        """`hint` wakes it; without one it has its own."""
+        self.hint = hint or Hint()
         self._stopping = False
 
     def stop(self) -> None:

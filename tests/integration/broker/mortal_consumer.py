@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from waystate.broker.connection import Broker
-from waystate.broker.consumer import Delivery
+from waystate.broker.consumer import QueueMessage
 from waystate.broker.consumers import QueueConsumers
 from waystate.broker.publisher import Publisher
 from waystate.broker.quarantine import parse_trial, try_apart
@@ -29,7 +29,7 @@ POISON = b"this kills"
 
 
 class Mortal(QueuePipeline):
-    async def work(self, kind: str, deliveries: Sequence[Delivery]) -> None:
+    async def work(self, kind: str, deliveries: Sequence[QueueMessage]) -> None:
         if any(POISON in each.body for each in deliveries):
             os.kill(os.getpid(), signal.SIGKILL)
         await super().work(kind, deliveries)

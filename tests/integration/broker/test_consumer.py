@@ -9,7 +9,7 @@ import pytest
 from tests.integration.broker.traffic import depth, running, send, until, until_empty
 from tests.servers.rabbitmq import RabbitMQ
 from waystate.broker.connection import Broker
-from waystate.broker.consumer import MAX_FAILURES, MAX_TRIES, SMALL_BATCH, Consumer, Delivery, Untried
+from waystate.broker.consumer import MAX_FAILURES, MAX_TRIES, SMALL_BATCH, Consumer, QueueMessage, Untried
 from waystate.broker.topology import QueueNames, topology_of
 from waystate.errors import Retry
 
@@ -23,27 +23,27 @@ class Desk:
     tries: dict[str, int] = field(default_factory=dict)
     dies: dict[str, str | Untried] = field(default_factory=dict)
     apart: list[str] = field(default_factory=list)
-    deny: Callable[[Sequence[Delivery]], None] = lambda _: None
+    deny: Callable[[Sequence[QueueMessage]], None] = lambda _: None
     gate: asyncio.Event | None = None
 
     @property
     def done(self) -> list[str]:
         return [each for batch in self.batches for each in batch]
 
-    async def work(self, batch: Sequence[Delivery]) -> None:
+    async def work(self, batch: Sequence[QueueMessage]) -> None:
         if self.gate is not None:
             await self.gate.wait()
         self.deny(batch)
         self.batches.append([each.body.decode() for each in batch])
 
-    async def set_aside(self, delivery: Delivery, why: str) -> None:
+    async def set_aside(self, delivery: QueueMessage, why: str) -> None:
         self.aside.append((delivery.body.decode(), why))
 
-    async def record_try(self, delivery: Delivery) -> int:
+    async def record_try(self, delivery: QueueMessage) -> int:
         self.tries[delivery.id] = self.tries.get(delivery.id, 0) + 1
         return self.tries[delivery.id]
 
-    async def try_apart(self, delivery: Delivery) -> str | None:
+    async def try_apart(self, delivery: QueueMessage) -> str | None:
         ending = self.dies.get(delivery.id)
         if isinstance(ending, Untried):
             raise ending
@@ -62,7 +62,7 @@ Make = Callable[..., Consumer]
 
 @pytest.fixture
 def consumer(rabbit: Broker, names: QueueNames, desk: Desk) -> Make:
-    def make(work: Callable[[Sequence[Delivery]], Awaitable[None]] | None = None, *, batch: int = 100) -> Consumer:
+    def make(work: Callable[[Sequence[QueueMessage]], Awaitable[None]] | None = None, *, batch: int = 100) -> Consumer:
         return Consumer(
             rabbit,
             names.inbound,
@@ -98,7 +98,7 @@ async def test_messages_are_worked_in_the_queues_order_in_batches_of_what_is_the
 async def test_nothing_is_acknowledged_before_it_is_durable(
     broker: RabbitMQ, rabbit: Broker, names: QueueNames, desk: Desk, consumer: Make
 ) -> None:
-    async def die(_: Sequence[Delivery]) -> None:
+    async def die(_: Sequence[QueueMessage]) -> None:
         await asyncio.Event().wait()
 
     await send(broker.url, names.inbound, *numbers(5))
@@ -186,7 +186,7 @@ async def test_in_an_outage_the_batch_stays_in_hand_and_nothing_overtakes_it(
 ) -> None:
     seen: list[list[str]] = []
 
-    def away(batch: Sequence[Delivery]) -> None:
+    def away(batch: Sequence[QueueMessage]) -> None:
         seen.append([each.body.decode() for each in batch])
         if len(seen) < 4:
             raise Retry("away", after=1)
@@ -207,7 +207,7 @@ async def test_a_message_that_keeps_failing_is_set_aside_alone(
 ) -> None:
     tries = 0
 
-    def bad(batch: Sequence[Delivery]) -> None:
+    def bad(batch: Sequence[QueueMessage]) -> None:
         nonlocal tries
         if any(each.body == b"3" for each in batch):
             tries += len(batch) == 1

@@ -13,7 +13,7 @@ from tests.integration.db_catalogue.catalogue import tenant_tables
 from tests.servers.rabbitmq import RabbitMQ
 from tests.world import Business, World, accepted
 from waystate.broker.connection import Broker
-from waystate.broker.consumer import Delivery
+from waystate.broker.consumer import QueueMessage
 from waystate.broker.consumers import QueueConsumers
 from waystate.broker.payloads import MODELS
 from waystate.broker.publisher import Publisher
@@ -115,7 +115,7 @@ class Feed:
         done = 0
 
         class Counted(QueuePipeline):
-            async def work(self, kind: str, deliveries: Sequence[Delivery]) -> None:
+            async def work(self, kind: str, deliveries: Sequence[QueueMessage]) -> None:
                 nonlocal done
                 await super().work(kind, deliveries)
                 done += len(deliveries)

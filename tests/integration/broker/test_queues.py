@@ -13,7 +13,7 @@ from tests.integration.broker.traffic import depth, read, running, send, until, 
 from tests.servers.rabbitmq import RabbitMQ
 from tests.world import Business, World
 from waystate.broker.connection import Broker
-from waystate.broker.consumer import Delivery
+from waystate.broker.consumer import QueueMessage
 from waystate.broker.consumers import QueueConsumers
 from waystate.broker.publisher import Publisher
 from waystate.broker.queues import QueuePipeline
@@ -33,7 +33,7 @@ class Counted(QueuePipeline):
 
     done = 0
 
-    async def work(self, kind: str, deliveries: Sequence[Delivery]) -> None:
+    async def work(self, kind: str, deliveries: Sequence[QueueMessage]) -> None:
         await super().work(kind, deliveries)
         self.done += len(deliveries)
 
@@ -145,7 +145,7 @@ async def test_a_redelivery_has_no_second_effect(
     committed = asyncio.Event()
 
     class Cut(QueuePipeline):
-        async def work(self, kind: str, deliveries: Sequence[Delivery]) -> None:
+        async def work(self, kind: str, deliveries: Sequence[QueueMessage]) -> None:
             await pipeline.work(kind, deliveries)
             committed.set()
             await rabbit.close()
@@ -317,7 +317,7 @@ async def test_of_two_processes_the_later_one_gets_its_share_of_the_partitions(
     class Slow(QueuePipeline):
         rate: Counter[str]
 
-        async def work(self, kind: str, deliveries: Sequence[Delivery]) -> None:
+        async def work(self, kind: str, deliveries: Sequence[QueueMessage]) -> None:
             self.rate[deliveries[0].queue] += len(deliveries)
             await pipeline.work(kind, deliveries)
             await asyncio.sleep(0.05)
@@ -375,7 +375,7 @@ async def test_tries_are_counted_and_what_is_set_aside_is_a_dead_letter(
     broker: RabbitMQ, rabbit: Broker, names: QueueNames, world: World, tenant: Business, pipeline: QueuePipeline
 ) -> None:
     body = json.dumps(said(1)).encode()
-    delivery = Delivery(queue=names.inbound, id="killer", body=body, returns=2)
+    delivery = QueueMessage(queue=names.inbound, id="killer", body=body, returns=2)
     assert [await pipeline.record_try(delivery) for _ in range(3)] == [1, 2, 3]
     await pipeline.set_aside("inbound", delivery, "A process of its own died on it: signal 11.")
     (row,) = await letters(world, tenant)

@@ -10,7 +10,7 @@ from waystate.dead_letters.model import Pipeline
 from waystate.deliveries.model import Target
 from waystate.errors import Reason, Unprocessable
 from waystate.ids import new_id
-from waystate.pipeline.replay import Outcome
+from waystate.pipeline.replay import ReplayOutcome
 
 
 async def refuse_at_genesys(world: World, tenant: Business) -> UUID:
@@ -26,7 +26,7 @@ async def test_a_refused_delivery_is_sent_again_and_a_second_refusal_opens_the_l
     world: World, tenant: Business
 ) -> None:
     letter = await refuse_at_genesys(world, tenant)
-    assert (await replay(world, tenant, letter)).outcome is Outcome.REPLAYED
+    assert (await replay(world, tenant, letter)).outcome is ReplayOutcome.REPLAYED
     (again,) = await world.claim(tenant)
     assert again.attempt == 1, "a new delivery"
     before = await world.row(tenant, "SELECT message_id, request FROM deliveries WHERE state = 'failed'")
@@ -79,8 +79,8 @@ async def test_a_whatsapp_send_nobody_can_tell_of_is_never_repeated(world: World
     (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
     payload = {"message_id": str(claimed.message_id), "target": "whatsapp", "request": claimed.request}
     under_way, unknown = [await bury(world, tenant, Pipeline.DELIVERIES, payload) for _ in range(2)]
-    assert (await replay(world, tenant, under_way)).outcome is Outcome.ALREADY_DONE
+    assert (await replay(world, tenant, under_way)).outcome is ReplayOutcome.ALREADY_DONE
     await world.settle(tenant, (claimed, lost()))
     doubtful = await replay(world, tenant, unknown)
-    assert (doubtful.outcome, doubtful.reason) == (Outcome.FAILED, Reason.STATE_VIOLATION)
+    assert (doubtful.outcome, doubtful.reason) == (ReplayOutcome.FAILED, Reason.STATE_VIOLATION)
     assert await world.value(tenant, "SELECT count(*) FROM deliveries WHERE target = 'whatsapp'") == 1

@@ -15,7 +15,7 @@ from waystate.events.model import InboundEnriched, OutboundProcessed
 from waystate.ids import new_id
 from waystate.pipeline import letters as dead_letters
 from waystate.pipeline.letters import runs_of
-from waystate.pipeline.replay import Outcome
+from waystate.pipeline.replay import ReplayOutcome
 
 GENESYS = "genesys-conversation"
 
@@ -31,14 +31,14 @@ async def test_a_customers_message_is_tracked_by_its_replay(world: World, tenant
     assert isinstance(event, InboundEnriched)
     assert (event.wamid, event.media, event.content) == ("wamid.1", {"id": "m"}, {"body": "x"})
     row = await row_of(world, tenant, letter)
-    assert (result.outcome, row["status"], row["retry_count"]) == (Outcome.REPLAYED, "replayed", 1)
+    assert (result.outcome, row["status"], row["retry_count"]) == (ReplayOutcome.REPLAYED, "replayed", 1)
     assert (row["replayed_at"], row["actor_kind"], row["actor_id"]) == (world.clock.now, "key", ACTOR.id)
 
 
 async def test_twenty_replays_at_once_have_one_effect(world: World, tenant: Business) -> None:
     letter = await bury(world, tenant, Pipeline.INBOUND, tenant.message("wamid.1"))
     results = await asyncio.gather(*(replay(world, tenant, letter) for _ in range(20)))
-    assert sorted(each.outcome for each in results) == [Outcome.NOT_OPEN] * 19 + [Outcome.REPLAYED]
+    assert sorted(each.outcome for each in results) == [ReplayOutcome.NOT_OPEN] * 19 + [ReplayOutcome.REPLAYED]
     assert await world.value(tenant, "SELECT count(*) FROM messages") == 1
 
 
@@ -47,7 +47,11 @@ async def test_what_was_tracked_meanwhile_is_not_tracked_again_and_the_answer_sa
     other = await bury(world, tenant, Pipeline.INBOUND, tenant.message("wamid.2"))
     await world.receive(tenant, tenant.message("wamid.2"))
     results = await replay_many(world, tenant, first, twin, other)
-    assert [each.outcome for each in results] == [Outcome.REPLAYED, Outcome.ALREADY_DONE, Outcome.ALREADY_DONE]
+    assert [each.outcome for each in results] == [
+        ReplayOutcome.REPLAYED,
+        ReplayOutcome.ALREADY_DONE,
+        ReplayOutcome.ALREADY_DONE,
+    ]
     assert results[1].events == ()
     assert await world.value(tenant, "SELECT count(*) FROM messages") == 2
     assert {await status(world, tenant, each) for each in (first, twin, other)} == {"replayed"}
@@ -56,7 +60,7 @@ async def test_what_was_tracked_meanwhile_is_not_tracked_again_and_the_answer_sa
 async def test_an_agents_message_waits_until_its_conversation_is_known(world: World, tenant: Business) -> None:
     letter = await bury(world, tenant, Pipeline.OUTBOUND, tenant.reply("g.1", conversation_id=GENESYS))
     early = await replay(world, tenant, letter)
-    assert (early.outcome, early.reason) == (Outcome.FAILED, Reason.MAPPING_NOT_FOUND)
+    assert (early.outcome, early.reason) == (ReplayOutcome.FAILED, Reason.MAPPING_NOT_FOUND)
     row = await row_of(world, tenant, letter)
     assert (row["status"], row["retry_count"], row["last_reason"]) == ("open", 1, "mapping_not_found")
     assert "No conversation is known" in row["last_error"]
@@ -77,7 +81,7 @@ async def test_a_status_is_merged_or_waits_for_its_message(world: World, tenant:
     lower = await bury(world, tenant, Pipeline.STATUS, tenant.report("wamid.out", "delivered"))
     unknown = await bury(world, tenant, Pipeline.STATUS, tenant.report("wamid.other", "read"))
     results = await replay_many(world, tenant, known, lower, unknown)
-    assert [each.outcome for each in results] == [Outcome.REPLAYED, Outcome.ALREADY_DONE, Outcome.REPLAYED]
+    assert [each.outcome for each in results] == [ReplayOutcome.REPLAYED, ReplayOutcome.ALREADY_DONE, ReplayOutcome.REPLAYED]
     assert await world.value(tenant, "SELECT status FROM messages WHERE wamid = 'wamid.out'") == "read"
     assert await world.value(tenant, "SELECT external_id FROM early_statuses") == "wamid.other"
 
@@ -85,7 +89,7 @@ async def test_a_status_is_merged_or_waits_for_its_message(world: World, tenant:
 async def test_what_is_still_unusable_says_which_field_and_is_mended_by_an_edit(world: World, tenant: Business) -> None:
     letter = await bury(world, tenant, Pipeline.INBOUND, {"id": "wamid.nobody"})
     result = await replay(world, tenant, letter)
-    assert (result.outcome, result.reason) == (Outcome.FAILED, Reason.INVALID_PAYLOAD)
+    assert (result.outcome, result.reason) == (ReplayOutcome.FAILED, Reason.INVALID_PAYLOAD)
     assert "wamid" in {each["field"] for each in result.problems}
     with pytest.raises(Unprocessable, match="wa_id or user_id") as refusal:
         await edit(world, tenant, letter, {"wamid": "w", "phone_number_id": "1001", "sent_at": "2026-03-02T12:00:00Z"})
@@ -109,7 +113,7 @@ async def test_one_bad_item_keeps_no_other_back(world: World, tenant: Business) 
     payloads[5]["sent_at"] = "9999-12-31T23:59:59-12:00"
     letters = await bury_many(world, tenant, *((Pipeline.INBOUND, each) for each in payloads))
     results = await replay_many(world, tenant, *letters)
-    assert [each.outcome is Outcome.REPLAYED for each in results] == [n not in (1, 3, 5) for n in range(7)]
+    assert [each.outcome is ReplayOutcome.REPLAYED for each in results] == [n not in (1, 3, 5) for n in range(7)]
     reasons = [results[n].reason for n in (1, 3, 5)]
     assert reasons == [Reason.INVALID_PAYLOAD, Reason.UNKNOWN_TENANT, Reason.INVALID_PAYLOAD]
     rows = [await row_of(world, tenant, each) for each in letters]
@@ -130,7 +134,7 @@ async def test_messages_of_queues_are_replayed_in_their_own_shape(world: World, 
         await bury(world, tenant, Pipeline.CORRELATION, correlation, origin="queue:correlation:1"),
         await bury(world, tenant, Pipeline.OUTBOUND, outbound, origin="queue:outbound:1"),
     ]
-    assert [each.outcome for each in await replay_many(world, tenant, *steps)] == [Outcome.REPLAYED] * 2
+    assert [each.outcome for each in await replay_many(world, tenant, *steps)] == [ReplayOutcome.REPLAYED] * 2
     message = str(await world.value(tenant, "SELECT id FROM messages WHERE genesys_message_id = 'g.q'"))
     read = {"wamid": "wamid.out", "status": "read", "timestamp": "2026-03-02T12:00:00Z"}
     unknown = {"message_id": str(new_id()), "wamid": "wamid.x"}
@@ -153,9 +157,9 @@ async def test_a_queues_message_that_is_kept_as_failed_is_sent_only_under_a_new_
     letter = await bury(world, tenant, Pipeline.OUTBOUND, payload, origin="queue:outbound:1", reason=Reason.MAPPING_NOT_FOUND)
     for _ in range(2):
         late = await replay(world, tenant, letter)
-        assert (late.outcome, late.reason) == (Outcome.FAILED, Reason.WINDOW_CLOSED)
+        assert (late.outcome, late.reason) == (ReplayOutcome.FAILED, Reason.WINDOW_CLOSED)
     await world.receive(tenant, tenant.message())
-    assert (await replay(world, tenant, letter)).outcome is Outcome.FAILED, "its sender was told that it failed"
+    assert (await replay(world, tenant, letter)).outcome is ReplayOutcome.FAILED, "its sender was told that it failed"
     await edit(world, tenant, letter, {**payload, "genesys_message_id": "g.new"})
     (event,) = (await replay(world, tenant, letter)).events
     assert isinstance(event, OutboundProcessed)
@@ -172,8 +176,12 @@ async def test_two_operators_and_live_traffic_at_once_do_everything_once(world: 
     live = [world.receive(tenant, tenant.message(f"wamid.{n}", wa_id=f"4917{n % 6}")) for n in range(0, 60, 3)]
     first, second, *_ = await asyncio.gather(*half, *live)
     assert await world.value(tenant, "SELECT count(*) FROM messages") == 60
-    assert {each.outcome for each in (*first, *second)} <= {Outcome.REPLAYED, Outcome.ALREADY_DONE, Outcome.NOT_OPEN}
-    done = [each.id for each in (*first, *second) if each.outcome is not Outcome.NOT_OPEN]
+    assert {each.outcome for each in (*first, *second)} <= {
+        ReplayOutcome.REPLAYED,
+        ReplayOutcome.ALREADY_DONE,
+        ReplayOutcome.NOT_OPEN,
+    }
+    done = [each.id for each in (*first, *second) if each.outcome is not ReplayOutcome.NOT_OPEN]
     assert sorted(done) == sorted(letters)
 
 
@@ -210,22 +218,22 @@ async def test_discarded_letters_have_no_effect_any_more(world: World, tenant: B
     letter = await bury(world, tenant, Pipeline.INBOUND, tenant.message())
     other = await world.add("globex", number="2001")
     for business, ids, expected in (
-        (other, [letter], [Outcome.NOT_FOUND]),
-        (tenant, [letter, new_id()], [Outcome.DISCARDED, Outcome.NOT_FOUND]),
-        (tenant, [letter], [Outcome.NOT_OPEN]),
+        (other, [letter], [ReplayOutcome.NOT_FOUND]),
+        (tenant, [letter, new_id()], [ReplayOutcome.DISCARDED, ReplayOutcome.NOT_FOUND]),
+        (tenant, [letter], [ReplayOutcome.NOT_OPEN]),
     ):
         results = await dead_letters.discard_many(business.tenant, ids, "a test", ACTOR, world.db, world.clock)
         assert [each.outcome for each in results] == expected
     row = await row_of(world, tenant, letter)
     assert (row["status"], row["note"], row["discarded_at"]) == ("discarded", "a test", world.clock.now)
-    assert (await replay(world, tenant, letter)).outcome is Outcome.NOT_OPEN
+    assert (await replay(world, tenant, letter)).outcome is ReplayOutcome.NOT_OPEN
     assert await world.value(tenant, "SELECT count(*) FROM messages") == 0
 
 
 async def test_another_tenants_letter_is_not_there(world: World, tenant: Business) -> None:
     other = await world.add("globex", number="2001")
     letter = await bury(world, tenant, Pipeline.INBOUND, tenant.message())
-    assert (await replay(world, other, letter)).outcome is Outcome.NOT_FOUND
+    assert (await replay(world, other, letter)).outcome is ReplayOutcome.NOT_FOUND
     with pytest.raises(NotFound):
         await edit(world, other, letter, {})
     assert await status(world, tenant, letter) == "open"

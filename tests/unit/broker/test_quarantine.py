@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from waystate.broker.consumer import Delivery, Untried
+from waystate.broker.consumer import QueueMessage, Untried
 from waystate.broker.quarantine import parse_trial, render_trial, try_apart
 from waystate.errors import Retry
 
-DELIVERY = Delivery(
+DELIVERY = QueueMessage(
     queue="inbound",
     id="m1",
     body=b"\xff{}",
@@ -25,7 +25,7 @@ def program(source: str) -> list[str]:
 
 def test_a_delivery_arrives_as_it_was() -> None:
     assert parse_trial(render_trial("inbound", DELIVERY)) == ("inbound", DELIVERY)
-    bare = Delivery(queue="q", id="", body=b"")
+    bare = QueueMessage(queue="q", id="", body=b"")
     assert parse_trial(render_trial("status", bare)) == ("status", bare)
 
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from waystate.channels.genesys.payloads import InboundMessage, Receipt
+from tests.unit.channels.genesys_payloads import InboundMessage, Receipt
 from waystate.channels.genesys.render import render_inbound, render_receipt
 from waystate.errors import Rejected
 

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from waystate.channels.genesys import payloads as genesys
-from waystate.channels.whatsapp import payloads as whatsapp
+from tests.unit.channels import genesys_payloads as genesys
+from tests.unit.channels import whatsapp_payloads as whatsapp
 
 
 def round_trip(model, document):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.channels.whatsapp_payloads import SendRequest
 from waystate.channels.genesys.parse import parse_webhook
-from waystate.channels.whatsapp.payloads import SendRequest
 from waystate.channels.whatsapp.render import render_outbound, render_text
 from waystate.errors import Reason, Rejected
 

@@ -1,0 +1,116 @@
+"""What everything of one process is built on: made once, before any loop or route, and never changed."""
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import httpx2
+
+from waystate.cache.process import ProcessCache
+from waystate.channels.genesys.client import GenesysClient
+from waystate.channels.whatsapp.client import GraphClient
+from waystate.clock import Clock
+from waystate.config import Config, ProcessRole
+from waystate.db.pool import Database
+from waystate.deliveries.meter import Meter
+from waystate.deliveries.send import Platforms
+from waystate.door.auth import Authenticator
+from waystate.door.guard import Guard
+from waystate.door.limits import Rates
+from waystate.egress import open_to_platforms
+from waystate.sharing import Sharing
+from waystate.sign_on.discovery import Discovery
+from waystate.state.invalidations import Invalidations
+from waystate.tenants.routing import Directory
+from waystate.vault.sealing import Vault, derive_key
+from waystate.web.metrics import Metrics
+from waystate.work.leases import DELIVERIES, LEDGER, RELAY
+from waystate.work.loops import SharedHint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """`installation` is the secret that all processes have in common; `hints` wake the loops of a kind, in every process."""
+
+    config: Config
+    db: Database
+    vault: Vault
+    installation: bytes
+    clock: Clock
+    metrics: Metrics
+    meter: Meter
+    directory: Directory
+    discovery: Discovery
+    http: httpx2.AsyncClient
+    platforms: Platforms
+    sharing: Sharing
+    cache: ProcessCache[bytes]
+    invalidations: Invalidations
+    authenticator: Authenticator
+    guard: Guard
+    hints: Mapping[str, SharedHint]
+
+    @property
+    def lanes(self) -> int:
+        return self.config.ledger_lanes
+
+    async def close(self) -> None:
+        """After all work has ended."""
+        await self.sharing.close()
+        await self.http.aclose()
+        await self.discovery.close()
+        await self.db.close(grace=1.0)
+
+
+def build_services(
+    config: Config,
+    db: Database,
+    *,
+    vault: Vault,
+    installation: bytes,
+    clock: Clock,
+    roles: Collection[ProcessRole],
+    http: httpx2.AsyncClient | None = None,
+) -> Services:
+    """`http` replaces the way to the platforms, for far sides that are in the same process."""
+    metrics, directory = Metrics(), Directory(db, vault)
+    shared_by = derive_key(installation, "installation").hex()[:16]
+    sharing = Sharing(db, metrics, clock, redis_url=config.redis_url, installation=shared_by)
+    sharing.tell_changes(directory)
+    cache: ProcessCache[bytes] = ProcessCache(size=config.cache_size, ttl=config.cache_ttl, monotonic=time.monotonic)
+    authenticator = Authenticator(db, directory, trusted=config.trusted_mode == "loopback", clock=clock)
+    way_out = http or open_to_platforms(
+        config.own_hosts,
+        timeout=httpx2.Timeout(config.send_timeout, connect=5.0),
+        limits=httpx2.Limits(max_connections=200),
+    )
+    return Services(
+        config=config,
+        db=db,
+        vault=vault,
+        installation=installation,
+        clock=clock,
+        metrics=metrics,
+        meter=Meter(metrics, clock),
+        directory=directory,
+        discovery=Discovery(config.own_hosts),
+        http=way_out,
+        platforms=Platforms(GraphClient(way_out), GenesysClient(way_out)),
+        sharing=sharing,
+        cache=cache,
+        # Who answers no look-ups remembers none.
+        invalidations=sharing.invalidations(cache if ProcessRole.API in roles else None),
+        authenticator=authenticator,
+        guard=Guard(authenticator, origins=config.own_origins, limit=sharing.request_limits(_rates_of(config), directory)),
+        hints={kind: sharing.hint(kind) for kind in (LEDGER, DELIVERIES, RELAY)},
+    )
+
+
+def _rates_of(config: Config) -> Rates:
+    return Rates(
+        config.tenant_rate_limit,
+        config.credential_rate_limit,
+        config.user_rate_limit,
+        config.address_rate_limit,
+        config.refused_rate_limit,
+    )
