@@ -133,6 +133,7 @@ FALSE: list[tuple[str, str | list[str], dict[str, Any]]] = [
     ("identity", "wamid.ada-1", {"bsuid": BOBS}),
     ("identity", "wamid.unusable", {"bsuid": BOBS}),
     ("no_conversation", ADA, {}),
+    ("no_conversation", f"+{ADA}", {}),
     ("no_conversation", ["15550109999", BOBS], {}),
 ]
 
@@ -206,6 +207,12 @@ async def test_placeholder_that_nobody_knows_is_an_error(run: Run, text: str) ->
 async def test_check_of_a_message_that_no_step_gave_is_an_error(run: Run, kind: str) -> None:
     with pytest.raises(UnknownCase):
         await check(run, kind, ["wamid.misspelt", "wamid.ada-1"], **dict.fromkeys(CHECKS[kind], "open"))
+
+
+@pytest.mark.parametrize("of", ["wamid.ada-1", "wamid.unusable", "to-ada"])
+async def test_no_conversation_of_a_message_instead_of_a_whatsapp_id_is_an_error(run: Run, of: str) -> None:
+    with pytest.raises(UnknownCase):
+        await check(run, "no_conversation", of)
 
 
 async def test_window_that_is_neither_open_nor_closed_is_an_error(run: Run) -> None:

@@ -128,7 +128,9 @@ async def _identity(run: Run, of: str, wants: Document) -> None:
 
 
 async def _no_conversation(run: Run, of: str, _: Document) -> None:
-    found = [str(row["id"]) for row in await run.place.rows(OPEN_CONVERSATIONS, of)]
+    if of.startswith("wamid.") or await run.find_trace(of) is not None:
+        raise UnknownCase(f"the check 'no_conversation' is of a WhatsApp id, and {of} is a message")
+    found = [str(row["id"]) for row in await run.place.rows(OPEN_CONVERSATIONS, _plain(of))]
     _hold(not found, f"{of}: no open conversation", found)
 
 
@@ -142,7 +144,7 @@ def _address(body: Any) -> str:
 
 
 def _plain(address: str) -> str:
-    """The Graph API takes a phone with and without the plus sign."""
+    """A phone is the same with and without the plus sign."""
     return address.removeprefix("+")
 
 
