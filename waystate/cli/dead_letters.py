@@ -103,7 +103,7 @@ def replay(
     until: Until = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run them through their pipelines again, at the end of each customer's order. What had its effect before has none again.
+    """Work them again, at the end of each customer's order. What had its effect before has none again.
 
     The exit code is 1 when one of them failed again.
     """

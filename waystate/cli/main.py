@@ -53,7 +53,7 @@ def api() -> None:
 
 @app.command(rich_help_panel=RUN)
 def work() -> None:
-    """Run the pipelines and the calls to WhatsApp and Genesys alone."""
+    """Work what comes in, and make the calls to WhatsApp and Genesys, and nothing else."""
     _run_role("work")
 
 
