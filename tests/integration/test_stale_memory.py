@@ -10,7 +10,7 @@ import pytest
 
 from tests.bodies import change, envelope
 from tests.world import HOLD, LANES, Business, World, accepted
-from waystate.broker.consumer import Delivery as QueueMessage
+from waystate.broker.consumer import QueueMessage
 from waystate.broker.publisher import Outgoing
 from waystate.broker.queues import QueuePipeline
 from waystate.cache.process import ProcessCache
