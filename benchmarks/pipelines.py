@@ -21,7 +21,7 @@ from waystate.clock import utc_now
 from waystate.db.pool import Database
 from waystate.deliveries import settle as status_pipeline
 from waystate.ids import id_floor
-from waystate.messages import receive as inbound
+from waystate.messages import receive
 from waystate.messages import send as outbound_pipeline
 from waystate.messages.model import Status
 
@@ -133,7 +133,7 @@ def _inbound(db: Database, customers: int | None) -> Work:
 
     async def work() -> Callable[[], Awaitable[Any]]:
         messages = source.batch(BATCH)
-        return lambda: inbound.handle(BENCH, SETTINGS, messages, db, utc_now)
+        return lambda: receive.handle(BENCH, SETTINGS, messages, db, utc_now)
 
     return work
 

@@ -11,7 +11,7 @@ from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.errors import Reason
 from waystate.ids import new_id
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
-from waystate.pipeline import letters as dead_letters
+from waystate.pipeline import letters
 from waystate.pipeline.letters import Result
 from waystate.principal import Actor
 
@@ -43,7 +43,7 @@ async def bury(world: World, tenant: Business, pipeline: Pipeline, payload: obje
 
 async def replay_many(world: World, tenant: Business, *ids: UUID) -> list[Result]:
     view = await world.view(tenant)
-    return await dead_letters.replay_many(tenant.tenant, view, ids, ACTOR, world.db, world.clock, lanes=LANES)
+    return await letters.replay_many(tenant.tenant, view, ids, ACTOR, world.db, world.clock, lanes=LANES)
 
 
 async def replay(world: World, tenant: Business, letter: UUID) -> Result:
@@ -52,7 +52,7 @@ async def replay(world: World, tenant: Business, letter: UUID) -> Result:
 
 
 async def edit(world: World, tenant: Business, letter: UUID, payload: Any) -> dict[str, Any]:
-    return await dead_letters.edit(tenant.tenant, letter, payload, ACTOR, world.db, world.clock)
+    return await letters.edit(tenant.tenant, letter, payload, ACTOR, world.db, world.clock)
 
 
 async def row_of(world: World, tenant: Business, letter: UUID) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from waystate.events.outbox import Stamped
 from waystate.events.sinks import relay
 from waystate.ids import TenantId
 from waystate.messages import receive as inbound
-from waystate.messages import send as outbound
+from waystate.messages import send
 from waystate.messages.advance import Advanced
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.send import Result
@@ -135,7 +135,7 @@ class World:
 
     async def answer(self, business: Business, *messages: OutboundMessage) -> list[Result]:
         numbers = {business.integration: business.number}
-        return await outbound.handle(business.tenant, business.settings, messages, numbers, self.db, self.clock)
+        return await send.handle(business.tenant, business.settings, messages, numbers, self.db, self.clock)
 
     async def report(self, business: Business, *reports: StatusReport) -> Advanced:
         return await settle.handle(business.tenant, reports, self.db, self.clock)

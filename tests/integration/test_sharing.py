@@ -23,7 +23,7 @@ from waystate.door.guard import Guard
 from waystate.door.limits import Rates
 from waystate.errors import TooMany
 from waystate.events.model import ConversationCorrelated
-from waystate.messages import correlate as correlation
+from waystate.messages import correlate
 from waystate.messages.model import Correlation
 from waystate.sharing import Sharing
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
@@ -423,7 +423,7 @@ async def correlated(world: World, tenant: Business, conversation: str, genesys:
         wa_id = await world.value(tenant, "SELECT wa_id FROM conversations WHERE id = $1", conversation)
         await world.receive(tenant, tenant.message(wamid, wa_id=wa_id))
     wanted = Correlation(conversation_id=genesys, communication_id="communication", whatsapp_message_id=wamid, origin="test")
-    (events,) = await correlation.handle(tenant.tenant, [wanted], world.db, world.clock)
+    (events,) = await correlate.handle(tenant.tenant, [wanted], world.db, world.clock)
     assert isinstance(events, list)
     assert [type(event) for event in events] == [ConversationCorrelated]
     return events

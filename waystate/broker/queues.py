@@ -25,9 +25,7 @@ from waystate.events import outbox
 from waystate.events.model import OutboundRefused
 from waystate.events.outbox import AfterCommit
 from waystate.ids import PLATFORM, TenantId, new_id, parse_tenant_id
-from waystate.messages import correlate as correlation
-from waystate.messages import receive as inbound
-from waystate.messages import send as outbound
+from waystate.messages import correlate, receive, send
 from waystate.messages.advance import Advanced
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.receive import numbers_of
@@ -177,7 +175,7 @@ class QueuePipeline:
         taken_at = self._clock()
         numbered = await self._with_numbers(tenant, view, _items(batch, InboundMessage))
         usable = [each for each in numbered if isinstance(each, InboundMessage)]
-        events = await inbound.handle(tenant, view.settings, usable, self._db, self._clock) if usable else []
+        events = await receive.handle(tenant, view.settings, usable, self._db, self._clock) if usable else []
         self._changed(tenant, events)
         self._meter.inbound(events, {message.wamid: taken_at for message in usable})
         return [each if isinstance(each, Rejected) else None for each in numbered]
@@ -199,10 +197,10 @@ class QueuePipeline:
     async def _outbound(self, tenant: TenantId, view: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
         """What is kept as failed is a dead letter too, in the same transaction: a repeat says nothing of it any more."""
         taken_at = self._clock()
-        numbers = outbound.numbers_of(view)
+        numbers = send.numbers_of(view)
         messages = _items(batch, OutboundMessage)
         async with self._db.tenant(tenant) as conn:
-            results, events = await outbound.process(conn, tenant, view.settings, messages, numbers, taken_at)
+            results, events = await send.process(conn, tenant, view.settings, messages, numbers, taken_at)
             refused = [
                 letter_of("outbound", each, result)
                 for each, result in zip(batch, results, strict=True)
@@ -237,7 +235,7 @@ class QueuePipeline:
         ]
 
     async def _correlations(self, tenant: TenantId, _: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
-        results = await correlation.handle(tenant, _items(batch, Correlation), self._db, self._clock)
+        results = await correlate.handle(tenant, _items(batch, Correlation), self._db, self._clock)
         self._changed(tenant, [event for each in results if not isinstance(each, Rejected) for event in each])
         return [each if isinstance(each, Rejected) else None for each in results]
 

@@ -14,7 +14,7 @@ from waystate.dead_letters.model import MAX_BULK, Filter
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Refused, WaystateError
 from waystate.ids import TenantId, parse_tenant_id
-from waystate.pipeline import letters as dead_letters
+from waystate.pipeline import letters
 from waystate.pipeline.letter_bodies import render_letter
 from waystate.pipeline.letters import Result
 from waystate.principal import OPERATOR
@@ -62,7 +62,7 @@ def edit_letter(tenant: str, letter_id: UUID, *, document: bytes | None, values:
         if document is not None:
             payload = read_payload(document)
         edited = with_values(payload, values)
-        return _rendered(await dead_letters.edit(tenant_id, letter_id, edited, OPERATOR, db, utc_now))
+        return _rendered(await letters.edit(tenant_id, letter_id, edited, OPERATOR, db, utc_now))
 
     return _operate(tenant, run)
 
@@ -75,7 +75,7 @@ def replay_letters(tenant: str, chosen: Sequence[UUID] | Filter, *, started: Sta
         view = await Directory(db, vault).get_tenant(tenant_id)
 
         async def replay(ids: Sequence[UUID]) -> None:
-            await dead_letters.replay_many(tenant_id, view, ids, OPERATOR, db, utc_now, lanes=config.ledger_lanes, told=told)
+            await letters.replay_many(tenant_id, view, ids, OPERATOR, db, utc_now, lanes=config.ledger_lanes, told=told)
 
         await _in_steps(db, tenant_id, chosen, started, replay)
 
@@ -85,7 +85,7 @@ def replay_letters(tenant: str, chosen: Sequence[UUID] | Filter, *, started: Sta
 def discard_letters(tenant: str, chosen: Sequence[UUID] | Filter, note: str | None, *, started: Started, told: Told) -> None:
     async def run(db: Database, tenant_id: TenantId) -> None:
         async def discard(ids: Sequence[UUID]) -> None:
-            told(await dead_letters.discard_many(tenant_id, ids, note, OPERATOR, db, utc_now))
+            told(await letters.discard_many(tenant_id, ids, note, OPERATOR, db, utc_now))
 
         await _in_steps(db, tenant_id, chosen, started, discard)
 

@@ -14,7 +14,7 @@ from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import MAX_BULK, Filter, Pipeline
 from waystate.errors import Conflict, Reason, Unprocessable
 from waystate.events.outbox import AfterCommit
-from waystate.pipeline import letters as dead_letters
+from waystate.pipeline import letters
 from waystate.pipeline.letter_bodies import (
     BulkAnswer,
     DeadLetterAnswer,
@@ -81,7 +81,7 @@ class DeadLetterRoutes:
     async def edit(self, principal: Principal, letter_id: UUID, body: Edit) -> DeadLetterAnswer:
         actor = actor_of(principal)
         return render_letter(
-            await dead_letters.edit(principal.tenant_id, letter_id, body.originalPayload, actor, self._db, self._clock)
+            await letters.edit(principal.tenant_id, letter_id, body.originalPayload, actor, self._db, self._clock)
         )
 
     async def replay(self, principal: Principal, ids: Sequence[UUID]) -> list[Result]:
@@ -92,13 +92,13 @@ class DeadLetterRoutes:
             self._changed(tenant, [event for result in results for event in result.events])
             self._relay_hint.give(tenant)
 
-        return await dead_letters.replay_many(
+        return await letters.replay_many(
             tenant, view, ids, actor_of(principal), self._db, self._clock, lanes=self._lanes, told=told
         )
 
     async def discard(self, principal: Principal, ids: Sequence[UUID], note: str | None) -> list[Result]:
         note = None if note is None else documents.clean_text(note)
-        return await dead_letters.discard_many(principal.tenant_id, ids, note, actor_of(principal), self._db, self._clock)
+        return await letters.discard_many(principal.tenant_id, ids, note, actor_of(principal), self._db, self._clock)
 
     async def select(self, principal: Principal, selection: Selection) -> tuple[list[UUID], UUID | None]:
         """The ids, and where to go on when there may be more."""

@@ -16,9 +16,7 @@ from waystate.deliveries.settle import advance_and_settle, advance_waiting
 from waystate.errors import Reason, Rejected
 from waystate.events.model import Event, InboundEnriched, OutboundRefused
 from waystate.ids import TenantId
-from waystate.messages import correlate as correlation
-from waystate.messages import receive as inbound
-from waystate.messages import send as outbound
+from waystate.messages import correlate, receive, send
 from waystate.messages import store as message_store
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, Status, StatusReport
 from waystate.messages.receive import numbers_of
@@ -114,7 +112,7 @@ async def _inbound(
         else:
             text = f"Number {number or '(none)'} is none of this tenant's. Add its account or correct the number."
             run.verdicts[key] = Rejected(Reason.UNKNOWN_TENANT, text)
-    run.events = await inbound.track(conn, tenant, view.settings, list(usable.values()), now) if usable else []
+    run.events = await receive.track(conn, tenant, view.settings, list(usable.values()), now) if usable else []
     new = {event.wamid: event for event in run.events if isinstance(event, InboundEnriched)}
     for key, message in usable.items():
         event = new.pop(message.wamid, None)
@@ -130,9 +128,7 @@ async def _outbound(
     letters: Mapping[UUID, Mapping[str, Any]],
     now: datetime,
 ) -> Run:
-    results, events = await outbound.process(
-        conn, tenant, view.settings, list(messages.values()), outbound.numbers_of(view), now
-    )
+    results, events = await send.process(conn, tenant, view.settings, list(messages.values()), send.numbers_of(view), now)
     run = Run(events=events)
     for (key, message), result in zip(messages.items(), results, strict=True):
         from_queue = str(letters[key]["origin"]).startswith(FROM_QUEUE)
@@ -185,7 +181,7 @@ async def _statuses(
 
 
 async def _correlations(conn: Connection, tenant: TenantId, correlations: Mapping[UUID, Correlation], now: datetime) -> Run:
-    results, events = await correlation.process(conn, tenant, list(correlations.values()), now)
+    results, events = await correlate.process(conn, tenant, list(correlations.values()), now)
     run = Run(events=events)
     for key, result in zip(correlations, results, strict=True):
         if isinstance(result, Rejected):

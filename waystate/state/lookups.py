@@ -11,7 +11,7 @@ from waystate.db.pool import Database
 from waystate.documents import clean_text
 from waystate.errors import NotFound, Refused
 from waystate.ids import TenantId
-from waystate.state import conversations as dataplane
+from waystate.state import conversations
 from waystate.state.conversations import Found
 from waystate.state.mappings import no_number, number_of, parse_identity, render_mapping
 from waystate.state.shared import SharedMappings, conversation_key, known, open_key
@@ -107,13 +107,13 @@ class LookUps:
         default = view.default_account.phone_number_id if view.default_account is not None else None
         if default is not None or all(number for _, number in wanted):
             return await self._get_or_open(tenant, view, wanted, default or "")
-        found = await dataplane.find_open_many(tenant, wanted, self._db, self._clock)
+        found = await conversations.find_open_many(tenant, wanted, self._db, self._clock)
         return [Found(each) if each is not None else no_number() for each in found]
 
     async def _get_or_open(
         self, tenant: TenantId, view: TenantView, wanted: Sequence[tuple[Identity, str]], default: str
     ) -> list[Found | Refused]:
-        answers = await dataplane.get_or_open_many(tenant, view.settings, wanted, default, self._db, self._clock)
+        answers = await conversations.get_or_open_many(tenant, view.settings, wanted, default, self._db, self._clock)
         opened = {each.conversation.contact_id for each in answers if each.is_new}
         if opened:
             self.forget_contacts(tenant, opened)
@@ -122,8 +122,8 @@ class LookUps:
 
     async def _flush_conversations(self, tenant: TenantId, ids: Sequence[str]) -> Sequence[Conversation | None]:
         if self._shared is None:
-            return await dataplane.find_conversations(tenant, ids, self._db)
+            return await conversations.find_conversations(tenant, ids, self._db)
         keys = [conversation_key(each) for each in ids]
         return await self._shared.find_many(
-            tenant, keys, lambda places: dataplane.find_conversations(tenant, [ids[each] for each in places], self._db)
+            tenant, keys, lambda places: conversations.find_conversations(tenant, [ids[each] for each in places], self._db)
         )

@@ -23,7 +23,7 @@ from waystate.messages.status import parse_status, unknown_status
 from waystate.messages.track import Tracked, Tracking
 from waystate.operations import OPERATIONS
 from waystate.principal import Operation
-from waystate.state import conversations as dataplane
+from waystate.state import conversations
 from waystate.state.bodies import ChangeStatus, Correlate, TrackMessage
 from waystate.state.conversations import Changed, StatusChange
 from waystate.state.lookups import BATCH, Forget, LookUps
@@ -186,7 +186,7 @@ class StateRoutes:
         return results
 
     async def _flush_changes(self, tenant: TenantId, changes: Sequence[StatusChange]) -> Sequence[Changed | Refused]:
-        results, advanced = await dataplane.change_many(tenant, changes, self._db, self._clock)
+        results, advanced = await conversations.change_many(tenant, changes, self._db, self._clock)
         self._meter.advanced(advanced)
         self._relay_hint.give_later(tenant)
         return results

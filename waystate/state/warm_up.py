@@ -10,7 +10,7 @@ from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Conversation
 from waystate.db.pool import Database
 from waystate.ids import TenantId
-from waystate.state import conversations as dataplane
+from waystate.state import conversations
 from waystate.state.shared import SharedMappings, open_key
 from waystate.tenants.each_tenant import customers
 
@@ -53,7 +53,7 @@ class WarmUp:
             batch = wanted[start : start + BATCH]
 
             async def load(places: list[int], batch: list[tuple[Identity, str]] = batch) -> list[Conversation | None]:
-                return await dataplane.find_open_many(tenant, [batch[place] for place in places], self._db, self._clock)
+                return await conversations.find_open_many(tenant, [batch[place] for place in places], self._db, self._clock)
 
             await self._shared.find_many(tenant, [open_key(*each) for each in batch], load)
         return len(wanted)

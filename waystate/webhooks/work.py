@@ -19,8 +19,7 @@ from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow, Received, child_id
-from waystate.messages import receive as inbound
-from waystate.messages import send as outbound
+from waystate.messages import receive, send
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import RouteKind
@@ -184,9 +183,12 @@ class WebhookPipeline:
         """Messages before statuses: a status can only concern a message that is here already, or waits as an early one."""
         view = await self._directory.get_tenant(tenant)
         letters = [letter_of_unusable(worked, value) for worked, value in items.unusable]
-        letters += await self._inbound(tenant, view, items.inbound)
-        letters += await self._outbound(tenant, view, items.outbound)
-        letters += await self._statuses(tenant, items.statuses)
+        if items.inbound:
+            letters += await self._inbound(tenant, view, items.inbound)
+        if items.outbound:
+            letters += await self._outbound(tenant, view, items.outbound)
+        if items.statuses:
+            letters += await self._statuses(tenant, items.statuses)
         if letters:
             await with_retries(lambda: self._bury(tenant, letters))
 
@@ -194,7 +196,7 @@ class WebhookPipeline:
         self, tenant: TenantId, view: TenantView, items: Sequence[tuple[Worked, InboundMessage]]
     ) -> list[DeadLetter]:
         async def handle(batch: Sequence[tuple[Worked, InboundMessage]]) -> list[None]:
-            events = await inbound.handle(tenant, view.settings, [message for _, message in batch], self._db, self._clock)
+            events = await receive.handle(tenant, view.settings, [message for _, message in batch], self._db, self._clock)
             self._changed(tenant, events)
             self._meter.inbound(events, {message.wamid: worked.row.received_at for worked, message in batch})
             return [None] * len(batch)
@@ -204,11 +206,11 @@ class WebhookPipeline:
     async def _outbound(
         self, tenant: TenantId, view: TenantView, items: Sequence[tuple[Worked, OutboundMessage]]
     ) -> list[DeadLetter]:
-        numbers = outbound.numbers_of(view)
+        numbers = send.numbers_of(view)
 
-        async def handle(batch: Sequence[tuple[Worked, OutboundMessage]]) -> list[outbound.Result]:
+        async def handle(batch: Sequence[tuple[Worked, OutboundMessage]]) -> list[send.Result]:
             messages = [message for _, message in batch]
-            results = await outbound.handle(tenant, view.settings, messages, numbers, self._db, self._clock)
+            results = await send.handle(tenant, view.settings, messages, numbers, self._db, self._clock)
             self._changed(tenant, [each for each in results if each is not None and not isinstance(each, Rejected)])
             self._meter.outbound(results, [worked.row.received_at for worked, _ in batch])
             return results

@@ -15,7 +15,7 @@ from waystate.errors import Reason
 from waystate.events.model import Event, InboundEnriched, OutboundProcessed, OutboundRefused
 from waystate.messages.model import InboundMessage
 from waystate.messages.receive import numbers_of
-from waystate.state import conversations as dataplane
+from waystate.state import conversations
 
 P, Q = "491700000011", "491700000012"
 ANN, BOB = "DE.1", "DE.9"
@@ -147,11 +147,11 @@ async def test_a_conversation_of_another_release_is_not_answered_at_a_phone_that
 
 async def test_look_ups_find_the_present_owner_and_show_the_former_no_more(world: World, tenant: Business) -> None:
     ann, bob = await receive(world, tenant, from_ann(tenant), from_bob(tenant))
-    (found,) = await dataplane.get_or_open_many(
+    (found,) = await conversations.get_or_open_many(
         tenant.tenant, tenant.settings, [(Identity(IdentityKind.WA_ID, P), "")], tenant.number, world.db, world.clock
     )
     assert (found.conversation.id, found.is_new) == (bob.mapping_id, False)
-    (former,) = await dataplane.find_conversations(tenant.tenant, [str(ann.mapping_id)], world.db)
+    (former,) = await conversations.find_conversations(tenant.tenant, [str(ann.mapping_id)], world.db)
     assert former is not None
     assert (former.wa_id, former.user_id) == (None, ANN)
 
@@ -160,7 +160,7 @@ async def test_a_conversation_that_is_closed_shows_no_phone_that_went_away(world
     (ann,) = await receive(world, tenant, from_ann(tenant))
     await world.close(tenant)
     await receive(world, tenant, from_bob(tenant))
-    (former,) = await dataplane.find_conversations(tenant.tenant, [str(ann.mapping_id)], world.db)
+    (former,) = await conversations.find_conversations(tenant.tenant, [str(ann.mapping_id)], world.db)
     assert former is not None
     assert former.wa_id is None
 

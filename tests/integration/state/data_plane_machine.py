@@ -28,7 +28,7 @@ from waystate.messages import track as tracking
 from waystate.messages.model import Correlation, Direction, StatusReport
 from waystate.messages.status import parse_status
 from waystate.messages.track import Tracking
-from waystate.state import conversations as dataplane
+from waystate.state import conversations
 from waystate.state.conversations import StatusChange
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Tenant, TenantSettings
@@ -148,7 +148,7 @@ class DataPlane(RuleBasedStateMachine):
     def look_up(self, tenant: int, customer: str, number: str) -> None:
         model, now = self.models[tenant], self.clock()
         wanted = [(Identity(IdentityKind.WA_ID, customer), number)]
-        (found,) = self.run(dataplane.get_or_open_many(model.id, model.settings, wanted, "1", self.db, self.clock))
+        (found,) = self.run(conversations.get_or_open_many(model.id, model.settings, wanted, "1", self.db, self.clock))
         expected = model.open_of(customer, number, now)
         assert found.is_new == (expected is None)
         if expected is None:
@@ -166,7 +166,7 @@ class DataPlane(RuleBasedStateMachine):
     def find(self, tenant: int, which: int, genesys: str, foreign: bool, by_genesys: bool) -> None:
         model = self.models[tenant]
         name = genesys if by_genesys else self._own_name(self.models[1 - tenant] if foreign else model, which)
-        (found,) = self.run(dataplane.find_conversations(model.id, [name], self.db))
+        (found,) = self.run(conversations.find_conversations(model.id, [name], self.db))
         expected = model.named(name)
         assert (None if found is None else found.id) == (None if expected is None else expected.id)
 
@@ -230,7 +230,7 @@ class DataPlane(RuleBasedStateMachine):
         theirs = other.said.get(wamid)
         name = str(theirs.id) if foreign and theirs is not None else wamid
         change = StatusChange(message_id=name, status=word, at=self.clock())
-        ((answer,), _) = self.run(dataplane.change_many(model.id, [change], self.db, self.clock))
+        ((answer,), _) = self.run(conversations.change_many(model.id, [change], self.db, self.clock))
         said = model.said.get(name)
         if said is None:
             assert isinstance(answer, NotFound)
@@ -240,7 +240,7 @@ class DataPlane(RuleBasedStateMachine):
             assert isinstance(answer, Conflict)
         else:
             model.report(name, word)
-            assert isinstance(answer, dataplane.Changed)
+            assert isinstance(answer, conversations.Changed)
             assert (answer.message_id, answer.status) == (said.id, NAMES[said.direction][said.rank])
 
     @rule(tenant=TENANTS, wamid=WAMIDS, genesys=GENESYS)

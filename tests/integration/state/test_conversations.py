@@ -8,7 +8,7 @@ from waystate.contacts.model import Identity, IdentityKind
 from waystate.errors import Conflict, NotFound, Unprocessable
 from waystate.messages.model import Direction, Status
 from waystate.messages.track import Tracked, Tracking, track_many
-from waystate.state import conversations as dataplane
+from waystate.state import conversations
 from waystate.state.conversations import Changed, Found, StatusChange
 
 PHONE = Identity(IdentityKind.WA_ID, CUSTOMER)
@@ -16,7 +16,7 @@ USER = Identity(IdentityKind.BSUID, "DE.1")
 
 
 async def get_or_open(world: World, tenant: Business, *wanted: tuple[Identity, str]) -> list[Found]:
-    return await dataplane.get_or_open_many(tenant.tenant, tenant.settings, wanted, tenant.number, world.db, world.clock)
+    return await conversations.get_or_open_many(tenant.tenant, tenant.settings, wanted, tenant.number, world.db, world.clock)
 
 
 async def track(world: World, tenant: Business, *trackings: Tracking) -> list[Any]:
@@ -25,7 +25,7 @@ async def track(world: World, tenant: Business, *trackings: Tracking) -> list[An
 
 async def change(world: World, tenant: Business, *pairs: tuple[str, str]) -> list[Any]:
     changes = [StatusChange(message_id=message_id, status=status, at=world.clock.now) for message_id, status in pairs]
-    results, _ = await dataplane.change_many(tenant.tenant, changes, world.db, world.clock)
+    results, _ = await conversations.change_many(tenant.tenant, changes, world.db, world.clock)
     return list(results)
 
 
@@ -72,7 +72,7 @@ async def test_a_message_between_look_ups_is_found_by_both(world: World, tenant:
     (event,) = await world.receive(tenant, tenant.message())
     assert event.mapping_id == opened.conversation.id
     assert event.model_dump()["is_new_conversation"] is False
-    (known,) = await dataplane.find_open_many(tenant.tenant, [(PHONE, "")], world.db, world.clock)
+    (known,) = await conversations.find_open_many(tenant.tenant, [(PHONE, "")], world.db, world.clock)
     assert known is not None
     assert known.last_customer_message_at == world.clock.now
 
@@ -131,5 +131,5 @@ async def test_conversations_are_found_by_either_id_in_one_batch(world: World, t
     (found,) = await get_or_open(world, tenant, (PHONE, ""))
     await world.execute(tenant, "UPDATE conversations SET genesys_conversation_id = 'genesys-1'")
     asked = ["genesys-1", str(found.conversation.id), "nobody"]
-    answers = await dataplane.find_conversations(tenant.tenant, asked, world.db)
+    answers = await conversations.find_conversations(tenant.tenant, asked, world.db)
     assert [each and each.id for each in answers] == [found.conversation.id, found.conversation.id, None]
