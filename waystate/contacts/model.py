@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -28,10 +29,14 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whoever wrote, by the identities that one payload gave; the first one is decisive when two of them disagree."""
+    """Whoever wrote, by the identities that one payload gave; the first one is decisive when two of them disagree.
+
+    `at`: when they wrote, as the platform says. None: now.
+    """
 
     identities: tuple[Identity, ...]
     name: str | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,8 @@ class Resolved:
     contacts: list[UUID]
     left: Collection[tuple[UUID, Identity]] = frozenset()
     former: Mapping[int, UUID] = field(default_factory=dict)
+    late: Collection[tuple[UUID, Identity]] = frozenset()
+    """A contact, and a phone that it wrote from before its owner did: a message that came late takes no phone away."""
 
 
 @dataclass(slots=True)
@@ -90,6 +97,7 @@ class Walk:
     founded: list[UUID] = field(default_factory=list)
     left: set[tuple[UUID, Identity]] = field(default_factory=set)
     former: dict[int, UUID] = field(default_factory=dict)
+    late: set[tuple[UUID, Identity]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +112,12 @@ class PhoneChange:
 SAME_PHONE = PhoneChange()
 
 
-def person_of(wa_id: str | None, user_id: str | None, name: str | None = None) -> Person:
+def person_of(wa_id: str | None, user_id: str | None, name: str | None = None, at: datetime | None = None) -> Person:
     """The business-scoped user id leads: it outlives a phone number, and a phone can be missing (wire formats, BSUID)."""
     if not user_id:
-        return Person((Identity(_WA_ID, wa_id),) if wa_id else (), name)
+        return Person((Identity(_WA_ID, wa_id),) if wa_id else (), name, at)
     phone = (Identity(_WA_ID, wa_id),) if wa_id else ()
-    return Person((Identity(_BSUID, user_id), *phone), name)
+    return Person((Identity(_BSUID, user_id), *phone), name, at)
 
 
 def find_contacts(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> list[UUID | None]:
@@ -129,14 +137,16 @@ def walk(
     owners: Mapping[Identity, UUID],
     with_user_id: Collection[UUID],
     new_contact: Callable[[int], UUID],
+    written: Mapping[Identity, datetime] | None = None,
 ) -> Walk:
     """Returns what comes of people who write one after the other, so that no cut into batches makes a difference.
 
     `owners`: whose each identity is before. `with_user_id`: contacts who have a business-scoped user id (not all need be known:
     only those of phones from which an unknown one writes). `new_contact`: the id of the contact founded at a place.
+    `written`: when its owner last wrote from a phone that somebody else writes from now.
     """
     done = Walk(dict(owners))
-    owned, leading = done.owners, set(with_user_id)
+    owned, leading, last = done.owners, set(with_user_id), dict(written or {})
     for place, person in enumerate(people):
         first, *others = person.identities
         contact = owned.get(first)
@@ -149,12 +159,18 @@ def walk(
             done.founded.append(contact)
         for identity in person.identities:
             before = owned.get(identity)
+            if before not in (None, contact) and person.at is not None and person.at < last.get(identity, person.at):
+                done.late.add((contact, identity))
+                continue
+            if person.at is not None:
+                last[identity] = max(person.at, last.get(identity, person.at))
             if before == contact:
                 continue
             if before is not None:
                 done.former[place] = before
                 done.left.add((before, identity))
             done.left.discard((contact, identity))
+            done.late.discard((contact, identity))
             owned[identity] = contact
         if first.kind is _BSUID:
             leading.add(contact)
@@ -170,6 +186,16 @@ def doubtful(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> set[U
         if person.identities[0] not in owners
         for identity in person.identities[1:]
         if identity in owners
+    }
+
+
+def contested(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> set[tuple[UUID, str]]:
+    """Returns owner and phone where somebody else may be writing from it: `walk` must know when its owner last did."""
+    return {
+        (owners[identity], identity.external_id)
+        for person in people
+        for identity in person.identities[1:]
+        if identity in owners and owners[identity] != owners.get(person.identities[0])
     }
 
 

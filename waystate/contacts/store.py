@@ -1,7 +1,7 @@
 """Contacts and their identities in PostgreSQL."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +15,7 @@ from waystate.contacts.model import (
     Recipient,
     Resolved,
     Walk,
+    contested,
     doubtful,
     e164,
     find_contacts,
@@ -28,6 +29,9 @@ from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id
 
 _queries = load_queries(__file__)
+
+LastWritten = Callable[[Collection[tuple[UUID, str]]], Awaitable[Mapping[tuple[UUID, str], datetime]]]
+"""(contact, phone) → when that contact last wrote from that phone, as the platform says; those that never did are left out."""
 
 _KINDS = {kind.value: kind for kind in IdentityKind}
 
@@ -46,13 +50,18 @@ class NewContact:
     metadata: JsonObject = field(default_factory=dict)
 
 
-async def upsert_many(conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime) -> Resolved:
-    """The contact of everybody, as if they had written one by one in this order; who is not known becomes a contact."""
+async def upsert_many(
+    conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime, last_written: LastWritten | None = None
+) -> Resolved:
+    """The contact of everybody, as if they had written one by one in this order; who is not known becomes a contact.
+
+    `last_written` is asked of phones that may change hands: whose message is older than their owner's takes none.
+    """
     owners, names = await find_many(conn, tenant, {identity for person in people for identity in person.identities})
     contacts = find_contacts(people, owners)
     if None in contacts:
         unsettled = [person for person, contact in zip(people, contacts, strict=True) if contact is None]
-        return await _settle(conn, tenant, people, unsettled, owners, names, now)
+        return await _settle(conn, tenant, people, unsettled, owners, names, now, last_written)
     resolved = Resolved([contact for contact in contacts if contact is not None])
     given = given_names(people, resolved.contacts, names)
     if given:
@@ -146,6 +155,7 @@ async def _settle(
     known: Mapping[Identity, UUID],
     names: Mapping[UUID, str | None],
     now: datetime,
+    last_written: LastWritten | None,
 ) -> Resolved:
     """Decided twice: what to propose by what is known, what holds by what this transaction has locked.
 
@@ -157,9 +167,14 @@ async def _settle(
     wanted = {identity: done.owners[identity] for person in unsettled for identity in person.identities}
     claimed, new = await _claim(conn, tenant, wanted, now)
     owners = {identity: contact for identity, contact in {**known, **claimed}.items() if identity not in new}
-    rivals = doubtful(people, owners)
-    if rivals or owners != known:
-        done = walk(people, owners, await _find_leading(conn, tenant, rivals, new) if rivals else (), ids.__getitem__)
+    rivals, phones_at_stake = doubtful(people, owners), contested(people, owners)
+    written: dict[Identity, datetime] = {}
+    if phones_at_stake and last_written is not None:
+        found = await last_written(phones_at_stake)
+        written = {Identity(IdentityKind.WA_ID, phone): at for (_, phone), at in found.items()}
+    if rivals or written or owners != known:
+        leading = await _find_leading(conn, tenant, rivals, new) if rivals else set()
+        done = walk(people, owners, leading, ids.__getitem__, written)
     await _correct_many(conn, tenant, {each: done.owners[each] for each in new if done.owners[each] != claimed[each]})
     moved = {each: done.owners[each] for each, contact in owners.items() if done.owners[each] != contact}
     await _move_many(conn, tenant, moved, now)
@@ -171,7 +186,7 @@ async def _settle(
     phones = {contact: change for contact, change in phones.items() if contact not in founded}
     if given or phones:
         await _change_many(conn, tenant, given, phones)
-    return Resolved(done.contacts, done.left, done.former)
+    return Resolved(done.contacts, done.left, done.former, done.late)
 
 
 async def _claim(

@@ -32,6 +32,14 @@ ORDER BY k.external_id, k.source DESC;
 -- Which conversations must be locked before these messages may change.
 SELECT m.id, m.conversation_id FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]);
 
+-- name: find_last_written
+-- When each contact last wrote from a phone, as the platform says. Asked only where a phone may change hands, which is seldom.
+SELECT v.contact_id, v.phone, max(m.sent_at) AS at
+FROM unnest(:contact_ids::uuid[], :phones::text[]) AS v (contact_id, phone)
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = v.contact_id
+JOIN messages m ON m.tenant_id = :tenant_id AND m.conversation_id = c.id AND m.direction = 'inbound' AND m.sender = v.phone
+GROUP BY v.contact_id, v.phone;
+
 -- name: lock_many
 -- Events follow one another under the conversation's lock. Row by row it is taken before the message's, and conversations in the
 -- order that every writer keeps, so none can deadlock another.

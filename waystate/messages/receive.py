@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -51,12 +52,14 @@ async def track(
     new = [message for message in copies if message.wamid in claimed]
     if not new:
         return []
-    people = [person_of(message.wa_id, message.user_id, message.contact_name) for message in new]
-    resolved = await contact_store.upsert_many(conn, tenant, people, now)
+    people = [person_of(message.wa_id, message.user_id, message.contact_name, message.sent_at) for message in new]
+    last_written = partial(message_store.find_last_written, conn, tenant)
+    resolved = await contact_store.upsert_many(conn, tenant, people, now, last_written)
     sent = list(zip(new, resolved.contacts, strict=True))
     left = {(contact, phone.external_id) for contact, phone in resolved.left}
     if left:
         left |= outdated(sent, left, await conversation_store.leave_phones(conn, tenant, left, resolved.contacts))
+    left |= {(contact, phone.external_id) for contact, phone in resolved.late}
     opened, overdue = await conversation_store.open_many(
         conn, tenant, activity_of(sent, now, left), ttl=settings.mapping_ttl, now=now
     )

@@ -100,6 +100,17 @@ async def find_conversations(conn: Connection, tenant: TenantId, ids: Sequence[U
     return {row["id"]: row["conversation_id"] for row in rows}
 
 
+async def find_last_written(
+    conn: Connection, tenant: TenantId, wanted: Iterable[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], datetime]:
+    """(contact, phone) → when that contact last wrote from that phone; those that never did are left out."""
+    pairs = sorted(wanted)
+    rows = await _queries.find_last_written(
+        conn, tenant_id=tenant, contact_ids=[contact for contact, _ in pairs], phones=[phone for _, phone in pairs]
+    )
+    return {(row["contact_id"], row["phone"]): row["at"] for row in rows}
+
+
 async def lock_many(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> dict[UUID, LockedMessage]:
     """With their conversations."""
     rows = await _queries.lock_many(conn, tenant_id=tenant, ids=list(ids))

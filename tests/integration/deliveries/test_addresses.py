@@ -240,7 +240,7 @@ async def test_a_late_message_that_opens_a_conversation_is_not_answered_at_a_pho
     assert (await answer(world, tenant, *talks.values())).user_id == BOB
     assert sorted(str(addressed(each)) for each in await to_whatsapp(world, tenant)) == [
         str({"recipient": ANN}),
-        str({"recipient": BOB}),
+        str({"to": P}),
     ]
 
 
