@@ -1,5 +1,6 @@
 """What a process remembers of tenants is never the reason that something is lost: a second process has just changed it."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -304,7 +305,32 @@ async def test_a_number_that_appears_while_its_webhook_is_being_rejected_is_not_
     await with_second_number(world, tenant)
     await other.pipeline().work(rows)
     assert await rejected(world) == []
+    await other.pipeline().work(await other.take())
+    assert await rejected(world) == []
     assert await world.value(tenant, "SELECT count(*) FROM messages") == 1
+
+
+@pytest.mark.parametrize("is_heard", [False, True], ids=["unheard", "heard of"])
+async def test_what_was_rejected_before_is_worked_before_what_was_in_hand_when_its_number_appeared(
+    world: World, tenant: Business, other: Other, is_heard: bool
+) -> None:
+    unknown = Business(tenant.tenant, tenant.settings, tenant.app_id, SECOND, tenant.waba, tenant.integration, world.clock)
+    pipeline = other.pipeline()
+    await append(world, unknown, "wamid.first")
+    await pipeline.work(await other.take())
+    await append(world, unknown, "wamid.second")
+    rows = await other.take()
+    working = asyncio.create_task(pipeline.work(rows)) if is_heard else None
+    await with_second_number(world, tenant)
+    if working is None:
+        await pipeline.work(rows)
+    else:
+        other.directory.clear()
+        await working
+    await pipeline.work(await other.take())
+    await pipeline.work(await other.take())
+    got = await world.rows(tenant, "SELECT wamid FROM messages ORDER BY id")
+    assert [row["wamid"] for row in got] == ["wamid.first", "wamid.second"]
 
 
 async def test_a_ledger_worker_judges_by_a_memory_younger_than_its_rows(world: World, tenant: Business, other: Other) -> None:

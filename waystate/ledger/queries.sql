@@ -52,6 +52,12 @@ UPDATE webhook_ledger SET state = 'pending', taken = NULL, attempts = 0, outcome
 WHERE state = 'rejected' AND (:ids::uuid[] IS NULL OR id = ANY(:ids::uuid[]))
 RETURNING id;
 
+-- name: give_back_many!
+-- Judged by what is not so any more: they are taken again in the order in which they came, with what waits by now.
+UPDATE webhook_ledger l SET taken = NULL, attempts = greatest(l.attempts - 1, 0)
+FROM unnest(:days::date[], :ids::uuid[]) AS v (day, id)
+WHERE l.day = v.day AND l.id = v.id AND l.state = 'pending';
+
 -- name: replay_unrouted!
 -- What nobody had a use for when it came, and somebody has now: in the old order, and before what comes from here on.
 UPDATE webhook_ledger SET state = 'pending', taken = NULL, attempts = 0, outcome = NULL

@@ -49,6 +49,11 @@ async def replay_many(conn: Connection, ids: Sequence[UUID] | None) -> list[UUID
     return [row["id"] for row in await _queries.replay_many(conn, ids=ids)]
 
 
+async def give_back_many(conn: Connection, rows: Sequence[LedgerRow]) -> None:
+    """Rows that were taken, to be taken again; this take does not count."""
+    await _queries.give_back_many(conn, days=[row.day for row in rows], ids=[row.id for row in rows])
+
+
 async def replay_unrouted(conn: Connection, keys: Sequence[str]) -> None:
     """Rejected rows that lacked one of these routes (`kind:external id`) back to pending, in the transaction that makes it."""
     await _queries.replay_unrouted(conn, keys=keys)

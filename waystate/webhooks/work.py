@@ -51,21 +51,17 @@ class WebhookPipeline:
     async def work(self, rows: Sequence[LedgerRow]) -> set[TenantId]:
         """Work a batch of rows in their order; the tenants that have something new to relay. `Retry` in an outage.
 
-        Again where the directory changed before it was written down that an item is nobody's: it may be somebody's by now, and
-        what had its effect has none again.
+        Where the directory changed before it was written down that an item is nobody's, the rows are given back: it may be
+        somebody's by now, and what was rejected before is worked before it. What had its effect has none again.
         """
-        while True:
-            tenants = await self._work(rows)
-            if tenants is not None:
-                return tenants
-            await self._directory.renew()
-
-    async def _work(self, rows: Sequence[LedgerRow]) -> set[TenantId] | None:
-        revision = self._directory.revision
+        revision, generation = self._directory.revision, self._directory.generation
         batch = [Worked(row) for row in rows]
         handed_over: list[Received] = []
         routed = [(worked, item) for worked in batch for item in self._parse(worked, handed_over)]
         by_tenant = await self._by_tenant(routed)
+        if self._directory.generation != generation:
+            await self._give_back(rows)
+            return set()
         tenants = list(by_tenant)
         await asyncio.gather(*(self._work_tenant(tenant, by_tenant[tenant]) for tenant in tenants))
         settled = [worked.settled() for worked in batch]
@@ -80,9 +76,19 @@ class WebhookPipeline:
             return True
 
         if not await with_retries(settle):
-            return None
+            await self._give_back(rows)
+            return set(tenants)
         self._meter.ledger(settled)
         return set(tenants)
+
+    async def _give_back(self, rows: Sequence[LedgerRow]) -> None:
+        await self._directory.renew()
+
+        async def give_back() -> None:
+            async with self._db.work() as conn:
+                await ledger_store.give_back_many(conn, rows)
+
+        await with_retries(give_back)
 
     async def set_aside(self, row: LedgerRow, error: Exception) -> None:
         """A row that keeps failing in our own code must not stop its lane; it is kept, with the reason, for a later replay."""
