@@ -3,13 +3,20 @@
 import asyncio
 import inspect
 import json
+import ssl
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import httpx2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.model import AttemptResult, Outcome
@@ -136,6 +143,46 @@ async def test_answer_cut_short_is_unknown():
         writer.close()
 
     assert (await _send_over_a_socket(cut)).outcome is Outcome.UNKNOWN
+
+
+async def test_what_tls_says_after_the_handshake_is_unknown(tmp_path):
+    """The far side asks for a certificate; over TLS 1.3 its refusal comes when the request has left already."""
+    certificate, client = with_a_certificate_of_its_own(tmp_path)
+    server = await asyncio.start_server(stay_silent, "127.0.0.1", 0, ssl=certificate)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, httpx2.AsyncClient(timeout=2, trust_env=False, verify=client) as http:
+        result = await GraphClient(http).send(api_url=url, phone_number_id="1", access_token="t", body=BODY)
+    assert (result.outcome, result.error["code"]) == (Outcome.UNKNOWN, "answer_lost")
+
+
+async def test_a_handshake_that_fails_is_tried_again():
+    async def no_tls(reader, writer):
+        writer.write(b"this is no TLS\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(no_tls, "127.0.0.1", 0)
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, httpx2.AsyncClient(timeout=2, trust_env=False) as http:
+        result = await GraphClient(http).send(api_url=url, phone_number_id="1", access_token="t", body=BODY)
+    assert (result.outcome, result.error["code"]) == (Outcome.RETRY, "not_connected")
+
+
+def with_a_certificate_of_its_own(folder):
+    """A server's context that demands a client's certificate, and a client's that has none and trusts anybody."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "far side")])
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin + timedelta(days=36500))
+    pem = folder / "far.pem"
+    unsealed = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem.write_bytes(unsealed + builder.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(pem)
+    server.load_verify_locations(pem)
+    server.verify_mode = ssl.CERT_REQUIRED
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    return server, client
 
 
 async def stay_silent(reader, writer):
@@ -317,6 +364,13 @@ async def test_message_without_a_token_never_left(client, genesys, login, outcom
 async def test_lost_answer_of_genesys_is_unknown(client, genesys):
     genesys.api = fails_with(httpx2.ReadTimeout("slow"))
     assert (await send(client)).outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("body", [b"<html>sign in</html>", b'{"id":"m-1","cha', b"[]", b"OK"])
+async def test_page_of_somebody_else_is_no_answer_of_genesys(client, genesys, body):
+    genesys.api = lambda request: httpx2.Response(200, content=body)
+    result = await send(client)
+    assert (result.outcome, result.error["code"]) == (Outcome.UNKNOWN, "unreadable_answer")
 
 
 async def test_throttled_message_says_when_to_come_back(client, genesys):

@@ -18,6 +18,11 @@ from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.tenants.model import GenesysIntegration
 
+NOT_THEIRS: JsonObject = {
+    "code": "unreadable_answer",
+    "message": "a success whose body is not Genesys' own",
+    "kind": Kind.TRANSPORT.value,
+}
 _LONGEST_EARLY_S = 60.0  # a token is renewed this long before it ends, or a tenth of its life if that is less
 _DEFAULT_LIFE_S = 300.0  # for an answer without `expires_in`
 
@@ -99,6 +104,9 @@ class GenesysClient:
         answer = await post(self._http, url, json=body, headers={"Authorization": f"Bearer {token}"})
         if isinstance(answer, AttemptResult):
             return answer
+        if answer.is_success and answer.content and find_document(answer) is None:
+            # A gateway's page, or half an answer: taken for `sent`, the message could be lost. A repeat is recognised.
+            return AttemptResult(outcome=Outcome.UNKNOWN, http_status=answer.status_code, error=NOT_THEIRS)
         return outcome_of(answer.status_code, answer.content, answer.headers)
 
     async def _token(self, integration: Integration) -> str | AttemptResult:
