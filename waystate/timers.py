@@ -112,7 +112,10 @@ class Timers:
 
     async def give_up_unknown(self) -> None:
         for tenant in await self._due("unsettled"):
-            await with_retries(partial(give_up_unknown, tenant, self._db, self._clock))
+            given_up = len((await with_retries(partial(give_up_unknown, tenant, self._db, self._clock))).events)
+            if given_up:
+                self._metrics.outcome_unknown_total.inc(given_up)
+                log.warning("Messages failed as outcome_unknown: no status told whether they were sent.", count=given_up)
             self._relay_hint.give(tenant)
 
     async def make_missing(self) -> None:

@@ -88,6 +88,7 @@ async def test_unknown_sends_are_given_up(world: World, tenant: Business, timers
     await world.settle(tenant, (claimed, lost()))
     world.clock.forward(minutes=10)
     await timers.give_up_unknown()
+    assert parse_metrics(told.metrics.render().decode())["waystate_outcome_unknown_total", ()] == 1
     assert await world.value(tenant, "SELECT status FROM messages WHERE id = $1", claimed.message_id) == "failed"
     assert tenant.tenant in await told.relay.wait(0.01)
 

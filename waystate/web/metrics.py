@@ -39,6 +39,9 @@ class Metrics:
         self.webhooks_total = _counter(registry, "webhooks", "Webhook bodies taken or refused", "source", "outcome")
         self.ledger_rows_total = _counter(registry, "ledger_rows", "Ledger rows that reached a state", "state")
         self.deliveries_total = _counter(registry, "deliveries", "Delivery attempts by their outcome", "target", "outcome")
+        self.outcome_unknown_total = _counter(
+            registry, "outcome_unknown", "Messages failed because nobody can tell whether they were sent"
+        )
         self.missing_deliveries_total = _counter(
             registry,
             "missing_deliveries",
