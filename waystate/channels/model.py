@@ -22,7 +22,8 @@ class Outcome(StrEnum):
 class AttemptResult:
     """`external_id` is the platform's id of what was sent; `retry_after` is in seconds, as the platform asked.
 
-    `sent`: accepted. `retry`: certainly not done, may be tried again. `failed`: refused for good. `unknown`: no answer came.
+    `sent`: accepted. `retry`: certainly not done, may be tried again. `failed`: refused for good. `unknown`: no answer
+    came, or none that proves any of these.
     """
 
     outcome: Outcome

@@ -248,6 +248,7 @@ class Courier:
         settled = await self._written(results)
         for claimed, _, _ in results:
             self._in_hand.pop((claimed.event_id, claimed.target), None)
+        log_lost(results)
         self._worker.meter.attempts(results)
         self._worker.meter.advanced(settled.advanced)
         self._worker.meter.dead_letters(settled.dead_letters)
@@ -283,12 +284,19 @@ class Courier:
             self._buckets[account] = TokenBucket(per_second, self._worker.clock())
 
 
+def log_lost(results: Sequence[Result]) -> None:
+    """Say how many sends to WhatsApp nobody can tell of yet: a disturbance there shows here first."""
+    lost = [each for claimed, each, _ in results if claimed.target is Target.WHATSAPP and each.outcome is Outcome.UNKNOWN]
+    if lost:
+        log.warning("Sends are unknown until a status tells; none is sent again.", count=len(lost), error=lost[-1].error)
+
+
 def pause_of(result: AttemptResult) -> timedelta | None:
     """How long the whole account rests: as long as it asked for, or until somebody has mended its credentials."""
     if (result.error or {}).get("kind") == "auth":
         log.error("The account's queue is held: its credentials are refused, or its host is not allowed.", error=result.error)
         return AUTH_PAUSE
-    if result.outcome is Outcome.RETRY and result.retry_after is not None:
+    if result.retry_after is not None:
         return timedelta(seconds=result.retry_after)
     return None
 

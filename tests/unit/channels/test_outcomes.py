@@ -86,8 +86,11 @@ def test_corpus_errors_have_the_documented_outcomes(corpus):
         (500, b'{"error":{"message":"x","code":131047}}', Outcome.FAILED, Kind.WINDOW),
         (500, b'{"error":{"message":"x","code":190}}', Outcome.FAILED, Kind.AUTH),
         (503, b'{"error":{"message":"x","code":130429}}', Outcome.RETRY, Kind.THROTTLE),
-        (302, b"", Outcome.FAILED, Kind.REQUEST),
+        *((status, b"", Outcome.UNKNOWN, Kind.TRANSIENT) for status in (101, 302, 303, 307, 444, 460, 499)),
         (400, b'{"error":"text"}', Outcome.FAILED, Kind.REQUEST),
+        (403, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.UNKNOWN, Kind.TRANSIENT),
+        (401, b'{"error":{"code":190,"message":"x","is_transient":true}}', Outcome.FAILED, Kind.AUTH),
+        (429, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.RETRY, Kind.THROTTLE),
         (400, b'{"error":{"code":"x","message":5}}', Outcome.FAILED, Kind.REQUEST),
         (400, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.UNKNOWN, Kind.TRANSIENT),
         (400, b'{"error":{"code":131047,"message":"x","is_transient":true}}', Outcome.FAILED, Kind.WINDOW),
@@ -113,6 +116,7 @@ def test_retry_after_is_passed_on_only_where_it_counts():
     assert refusal(130429, 429, {"Retry-After": "7"}).retry_after == 7
     assert refusal(130429, 429).retry_after is None
     assert refusal(131026, 400, {"Retry-After": "7"}).retry_after is None
+    assert whatsapp_outcome(503, b"busy", {"Retry-After": "7"}).retry_after == 7, "the account's next sends wait"
 
 
 @pytest.mark.parametrize(

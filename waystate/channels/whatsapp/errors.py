@@ -35,30 +35,46 @@ def outcome_of(http_status: int, body: bytes, headers: Mapping[str, str]) -> Att
     if 200 <= http_status < 300:
         return _accepted(http_status, answer)
     error = find_object(answer, "error")
-    kind = kind_of(error.get("code") if error is not None else None, http_status)
-    if kind is Kind.REQUEST and error is not None and error.get("is_transient") is True:
-        kind = Kind.TRANSIENT
+    kind = _kind_of_error(error, http_status)
     outcome = _OUTCOMES.get(kind, Outcome.FAILED)
     return AttemptResult(
         outcome=outcome,
         http_status=http_status,
         error=_error(error, http_status, kind),
-        retry_after=find_retry_after(headers) if outcome is Outcome.RETRY else None,
+        # An unknown send is not tried again, but those of the account that have not left yet need not become unknown too.
+        retry_after=None if outcome is Outcome.FAILED else find_retry_after(headers),
     )
 
 
 def kind_of(code: Any, http_status: int = 400) -> Kind:
     """The class of an error code, of an answer or of a `failed` status; unknown codes go by the HTTP status."""
-    if isinstance(code, int) and not isinstance(code, bool) and code in _KINDS:
-        return _KINDS[code]
+    return _find_kind(code) or _kind_of_status(http_status)
+
+
+def _kind_of_error(error: JsonObject | None, http_status: int) -> Kind:
+    """What says of itself that it passes was not judged, unless its code is a known one; a limit was."""
+    code = error.get("code") if error is not None else None
+    kind = kind_of(code, http_status)
+    is_vague = kind is Kind.REQUEST or (kind is Kind.AUTH and _find_kind(code) is None)
+    if is_vague and error is not None and error.get("is_transient") is True:
+        return Kind.TRANSIENT
+    return kind
+
+
+def _find_kind(code: Any) -> Kind | None:
+    return _KINDS.get(code) if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _kind_of_status(http_status: int) -> Kind:
+    """Only a 4xx refuses. 303 says "done, look there"; a gateway's 444, 460 and 499 tell of a connection that ended."""
     match http_status:
         case 401 | 403:
             return Kind.AUTH
         case 425 | 429:
             return Kind.THROTTLE
-        case 408:
+        case 408 | 444 | 460 | 499:
             return Kind.TRANSIENT
-    return Kind.TRANSIENT if http_status >= 500 else Kind.REQUEST
+    return Kind.REQUEST if 400 <= http_status < 500 else Kind.TRANSIENT
 
 
 def _accepted(http_status: int, answer: Any) -> AttemptResult:
