@@ -100,6 +100,15 @@ async def test_on_another_number_of_the_tenant_it_is_the_same(world: World, tena
     assert (row["wa_id"], row["user_id"]) == (None, "DE.C")
 
 
+async def test_late_messages_on_two_numbers_take_no_phone_either(world: World, tenant: Business) -> None:
+    await came(world, tenant, ("B", 10, P))
+    await world.receive(tenant, replace(message(world, tenant, "C", 5, P), phone_number_id="2002"))
+    await came(world, tenant, ("C", 4, P))
+    sql = "SELECT count(*) FROM conversations WHERE user_id = 'DE.C' AND wa_id IS NULL"
+    assert await world.value(tenant, sql) == 2
+    assert await world.value(tenant, "SELECT count(*) FROM conversations WHERE user_id = 'DE.B' AND wa_id = $1", P) == 1
+
+
 async def test_who_writes_later_takes_the_phone_as_before(world: World, tenant: Business) -> None:
     await came(world, tenant, ("B", 10, P), ("C", 15, P))
     await answer(world, tenant, "C")
