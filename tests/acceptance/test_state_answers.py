@@ -69,11 +69,15 @@ async def test_message_is_tracked_once_however_often_it_is_posted(place: Install
     assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
     assert {answer.json()["messageId"] for answer in answers} == {answers[0].json()["messageId"]}
     assert [answer.json()["created"] for answer in answers].count(True) == 1
+    again = await place.state("POST", "/state/message", {**body, "content": "another"}, tenant="local")
+    assert (again.status_code, again.json()["created"]) == (200, False)
+    (row,) = await place.rows("SELECT status, content FROM messages WHERE wamid = 'wamid.once'")
+    assert row == {"status": "received", "content": {}}
+    assert await place.value("SELECT count(*) FROM events WHERE message_id = $1", UUID(again.json()["messageId"])) == 1
     late = await place.state("POST", "/state/message", {**body, "status": "read", "content": "another"}, tenant="local")
     assert (late.status_code, late.json()["created"]) == (200, False)
     (row,) = await place.rows("SELECT status, content FROM messages WHERE wamid = 'wamid.once'")
-    assert row == {"status": "received", "content": {}}
-    assert await place.value("SELECT count(*) FROM events WHERE message_id = $1", UUID(late.json()["messageId"])) == 1
+    assert row == {"status": "processed", "content": {}}, "a later status counts, what it was recorded with stays"
 
 
 async def test_same_ids_in_two_tenants_are_two_messages(place: Installation) -> None:

@@ -55,7 +55,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
     since = (now - timedelta(days=9)).date()
     return {
         "messages.claim_many": {"source": "whatsapp", "external_ids": stock.wamids, "message_ids": ids},
-        "messages.find_keys": {"external_ids": stock.wamids},
+        "messages.find_keys": {"external_ids": stock.wamids, "sources": ["whatsapp", "genesys"]},
         "messages.find_conversations": {"ids": stock.messages},
         "messages.lock_many": {"ids": stock.messages},
         "messages.advance_many": {
@@ -105,7 +105,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
             "lanes": list(range(64)), "now": now, "hold_until": now, "unknown_until": now + timedelta(minutes=10),
             "in_hand": [], "begun_by": now,
         },
-        "deliveries.settle_unknown": {"message_ids": stock.messages, "wamids": stock.wamids, "now": now},
+        "deliveries.settle_arrived": {"message_ids": stock.messages, "wamids": stock.wamids, "now": now},
         "deliveries.give_up_unknown": {"now": now},
         "deliveries.list_of_message": {"message_id": stock.messages[0]},
         "events.append_many": {"ids": [new_id()], "events": '[{"type": "test", "at": "2026-01-31T12:00:00Z"}]'},

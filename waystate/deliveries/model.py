@@ -15,6 +15,10 @@ from waystate.errors import Reason
 
 ACCOUNT_MISSING = "account_missing"
 """The `code` of what cannot leave because the tenant has no such number or integration any more."""
+SENDER_EXTERNAL = "sender_external"
+"""The `code` of what is not sent because somebody else sends for its number or integration by now; both would be a double."""
+NOT_TRIED = frozenset({ACCOUNT_MISSING, SENDER_EXTERNAL})
+"""Codes of refusals of our own: no platform was asked."""
 
 
 class Target(StrEnum):

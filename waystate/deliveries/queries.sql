@@ -120,11 +120,12 @@ UPDATE deliveries d SET
 FROM found f WHERE d.tenant_id = :tenant_id AND d.event_id = f.event_id AND d.target = f.target
 RETURNING d.message_id, d.target;
 
--- name: settle_unknown
--- A status of the message proves that the send arrived.
+-- name: settle_arrived
+-- A status of the message proves that a send arrived: one of which nobody knew, or one that was taken for not done and waits to
+-- be made again.
 UPDATE deliveries SET state = 'sent', finished_at = :now, external_id = coalesce(external_id, v.wamid)
 FROM unnest(:message_ids::uuid[], :wamids::text[]) AS v (message_id, wamid)
-WHERE tenant_id = :tenant_id AND deliveries.message_id = v.message_id AND target = 'whatsapp' AND state = 'unknown'
+WHERE tenant_id = :tenant_id AND deliveries.message_id = v.message_id AND target = 'whatsapp' AND state IN ('pending', 'unknown')
 RETURNING deliveries.message_id;
 
 -- name: give_up_unknown

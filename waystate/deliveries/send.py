@@ -6,7 +6,7 @@ from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.addresses import RECIPIENT_MOVED
-from waystate.deliveries.model import ACCOUNT_MISSING, Claimed, Target
+from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Claimed, Target
 from waystate.tenants.routing import TenantView
 
 
@@ -19,13 +19,15 @@ class Platforms:
 
 
 async def send(claimed: Claimed, view: TenantView, platforms: Platforms) -> AttemptResult:
-    """One attempt. The far side's answer, whatever it is, comes back as a value."""
+    """One attempt, by the accounts as they were when it was claimed. The answer, whatever it is, comes back as a value."""
     if claimed.is_astray:
         return AttemptResult(outcome=Outcome.FAILED, error=RECIPIENT_MOVED)
     if claimed.target is Target.WHATSAPP:
         account = view.accounts.get(claimed.account)
         if account is None or not account.is_active:
             return _no_account(f"WhatsApp number {claimed.account} is not configured or not active any more.")
+        if account.sender != "waystate":
+            return _not_ours(f"WhatsApp number {account.phone_number_id}")
         return await platforms.graph.send(
             api_url=account.api_url,
             phone_number_id=account.phone_number_id,
@@ -35,10 +37,18 @@ async def send(claimed: Claimed, view: TenantView, platforms: Platforms) -> Atte
     integration = next((each for each in view.integrations.values() if each.integration_id == claimed.account), None)
     if integration is None:
         return _no_account(f"Genesys integration {claimed.account} is not configured any more.")
+    number = next((each for each in view.accounts.values() if each.genesys_integration_id == integration.id), None)
+    if integration.sender != "waystate" or (number is not None and number.sender != "waystate"):
+        return _not_ours(f"Genesys integration {integration.integration_id}")
     target = Integration.of(integration)
     if claimed.target is Target.GENESYS:
         return await platforms.genesys.send_message(integration=target, body=claimed.request)
     return await platforms.genesys.send_receipt(integration=target, body=claimed.request)
+
+
+def _not_ours(account: str) -> AttemptResult:
+    title = f"Not sent: somebody else sends for {account} since the message came."
+    return AttemptResult(outcome=Outcome.FAILED, error={"code": SENDER_EXTERNAL, "title": title})
 
 
 def _no_account(message: str) -> AttemptResult:

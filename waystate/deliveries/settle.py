@@ -12,7 +12,7 @@ from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.model import Claimed, Finished, State, Target, finish, letter_of_refused
+from waystate.deliveries.model import NOT_TRIED, Claimed, Finished, State, Target, finish, letter_of_refused
 from waystate.documents import JsonObject
 from waystate.events import outbox
 from waystate.events.model import Event
@@ -102,7 +102,7 @@ async def recover(
         messages = await message_store.lock_many(conn, tenant, sorted(set(unknown)))
         arrived = {each.id: each.wamid for each in messages.values() if each.wamid}
         if arrived:
-            await delivery_store.settle_unknown(conn, tenant, arrived, now)
+            await delivery_store.settle_arrived(conn, tenant, arrived, now)
     return len(unknown) - len(arrived)
 
 
@@ -201,6 +201,7 @@ def _correlations(finished: Sequence[Finished]) -> dict[UUID, tuple[str, str | N
 
 def _dead_letter(finished: Finished) -> DeadLetter:
     claimed, error = finished.claimed, finished.result.error or {}
+    said = error.get("title") or error.get("message") or finished.result.http_status
     return letter_of_refused(
         event_id=claimed.event_id,
         target=claimed.target,
@@ -208,7 +209,7 @@ def _dead_letter(finished: Finished) -> DeadLetter:
         request=claimed.request,
         error=error,
         at=finished.ended_at,
-        text=f"Genesys refused it: {error.get('title') or error.get('message') or finished.result.http_status}",
+        text=str(said) if error.get("code") in NOT_TRIED else f"Genesys refused it: {said}",
     )
 
 
@@ -227,7 +228,7 @@ async def advance_and_settle(conn: Connection, tenant: TenantId, reports: Sequen
     """In the caller's transaction, which appends the events."""
     advanced = await advance(conn, tenant, reports, now)
     if advanced.arrived:
-        await delivery_store.settle_unknown(conn, tenant, advanced.arrived, now)
+        await delivery_store.settle_arrived(conn, tenant, advanced.arrived, now)
     return advanced
 
 

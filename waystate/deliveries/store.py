@@ -179,9 +179,9 @@ async def recover_interrupted(
     return [row["message_id"] for row in rows if row["target"] == Target.WHATSAPP]
 
 
-async def settle_unknown(conn: Connection, tenant: TenantId, wamids: dict[UUID, str], now: datetime) -> list[UUID]:
-    """Message id → wamid of a status that came: their unknown sends did arrive."""
-    rows = await _queries.settle_unknown(
+async def settle_arrived(conn: Connection, tenant: TenantId, wamids: Mapping[UUID, str | None], now: datetime) -> list[UUID]:
+    """Message id → wamid of a status that came: their sends did arrive, and none is made again."""
+    rows = await _queries.settle_arrived(
         conn, tenant_id=tenant, message_ids=list(wamids), wamids=list(wamids.values()), now=now
     )
     return [row["message_id"] for row in rows]

@@ -1,6 +1,6 @@
 """The status pipeline: reported statuses of one tenant, merged by rank under the messages' locks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from waystate.events.model import Event, MessageStatus
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status, StatusReport
-from waystate.messages.status import Merged, merge
+from waystate.messages.status import Merged, MessageState, merge
 from waystate.messages.store import LockedMessage
 
 ARRIVED = frozenset({Status.SENT, Status.DELIVERED, Status.READ})
@@ -25,7 +25,7 @@ class Advanced:
     merged: dict[UUID, list[Merged]] = field(default_factory=dict)
     early: list[StatusReport] = field(default_factory=list)
     arrived: dict[UUID, str] = field(default_factory=dict)
-    """Message → wamid: WhatsApp reported a status of them, so whatever became of the send's answer, they arrived."""
+    """Message → wamid: WhatsApp has them, so whatever became of a send's answer, none is to be made again."""
 
 
 async def advance(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport], now: datetime) -> Advanced:
@@ -33,14 +33,39 @@ async def advance(conn: Connection, tenant: TenantId, reports: Sequence[StatusRe
 
     The caller settles the deliveries of what `arrived`.
     """
-    messages, by_message, early = await _locked(conn, tenant, reports)
-    merged = {message_id: merge(message.state, by_message[message_id]) for message_id, message in messages.items()}
+    return await merge_reported(conn, tenant, await lock_reported(conn, tenant, reports), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Messages, locked, and what is reported of each; `early` is reported of none that there is."""
+
+    messages: dict[UUID, LockedMessage] = field(default_factory=dict)
+    reports: dict[UUID, list[StatusReport]] = field(default_factory=dict)
+    early: list[StatusReport] = field(default_factory=list)
+
+    def without(self, left_out: Collection[UUID]) -> "Reported":
+        kept = {key: message for key, message in self.messages.items() if key not in left_out}
+        return Reported(kept, self.reports, self.early)
+
+
+async def merge_reported(
+    conn: Connection,
+    tenant: TenantId,
+    reported: Reported,
+    now: datetime,
+    *,
+    merge: Callable[[MessageState, Iterable[StatusReport]], list[Merged]] = merge,
+) -> Advanced:
+    """The second half of `advance`."""
+    messages = reported.messages
+    merged = {message_id: merge(message.state, reported.reports[message_id]) for message_id, message in messages.items()}
     if not merged:
-        return Advanced(early=early)
+        return Advanced(early=reported.early)
     await message_store.advance_many(conn, tenant, merged)
-    await _learn_wamids(conn, tenant, messages, by_message)
+    await _learn_wamids(conn, tenant, messages, reported.reports)
     events = [event for message_id, steps in merged.items() for event in changes_of(messages[message_id], steps, now)]
-    return Advanced(events, messages, merged, early, _arrived(messages, merged))
+    return Advanced(events, messages, merged, reported.early, _arrived(messages, merged))
 
 
 def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime) -> list[Event]:
@@ -66,10 +91,8 @@ def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime) -
     ]
 
 
-async def _locked(
-    conn: Connection, tenant: TenantId, reports: Sequence[StatusReport]
-) -> tuple[dict[UUID, LockedMessage], dict[UUID, list[StatusReport]], list[StatusReport]]:
-    """The messages, what is reported of each, and what is reported of none.
+async def lock_reported(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport]) -> Reported:
+    """The first half of `advance`: lock the messages, with their conversations.
 
     By our own id first (it is echoed before the wamid is known here), then by wamid.
     """
@@ -90,7 +113,7 @@ async def _locked(
             early.append(report)
         else:
             matched.setdefault(message_id, []).append(report)
-    return messages, matched, early
+    return Reported(messages, matched, early)
 
 
 async def _learn_wamids(
@@ -111,5 +134,5 @@ def _arrived(messages: dict[UUID, LockedMessage], merged: dict[UUID, list[Merged
         message_id: steps[-1].report.wamid
         for message_id, steps in merged.items()
         if messages[message_id].state.status is Status.QUEUED
-        and any(step.report.source == "whatsapp" and step.report.wamid for step in steps)
+        and any(step.report.source != "waystate" and step.report.wamid for step in steps)
     }

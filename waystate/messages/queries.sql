@@ -22,10 +22,10 @@ FROM unnest(:ids::uuid[], :conversation_ids::uuid[], :directions::text[], :statu
         sent_at, delivered_at, read_at, failed_at, error, metadata);
 
 -- name: find_keys
--- By either platform's id; wamid first, should both platforms ever choose the same one.
+-- By the platforms' ids; the wamid first, should both ever choose the same one.
 SELECT DISTINCT ON (k.external_id) k.external_id, k.message_id
 FROM message_keys k
-WHERE k.tenant_id = :tenant_id AND k.source IN ('whatsapp', 'genesys') AND k.external_id = ANY(:external_ids::text[])
+WHERE k.tenant_id = :tenant_id AND k.source = ANY(:sources::text[]) AND k.external_id = ANY(:external_ids::text[])
 ORDER BY k.external_id, k.source DESC;
 
 -- name: find_conversations
@@ -43,7 +43,7 @@ GROUP BY v.contact_id, v.phone;
 -- name: lock_many
 -- Events follow one another under the conversation's lock. Row by row it is taken before the message's, and conversations in the
 -- order that every writer keeps, so none can deadlock another.
-SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.delivered_at, m.read_at,
+SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.origin, m.delivered_at, m.read_at,
     m.failed_at, m.error, c.contact_id, c.phone_number_id, c.wa_id
 FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[])
@@ -72,6 +72,17 @@ ON CONFLICT DO NOTHING;
 UPDATE messages m SET wamid = v.wamid
 FROM unnest(:ids::uuid[], :wamids::text[]) AS v (id, wamid)
 WHERE m.tenant_id = :tenant_id AND m.id = v.id AND m.wamid IS NULL;
+
+-- name: attach_genesys_ids!
+-- Of a message that was recorded before Genesys' id of it was told.
+UPDATE messages m SET genesys_message_id = v.genesys_message_id
+FROM unnest(:ids::uuid[], :genesys_message_ids::text[]) AS v (id, genesys_message_id)
+WHERE m.tenant_id = :tenant_id AND m.id = v.id AND m.genesys_message_id IS NULL;
+
+-- name: release_keys!
+-- What was claimed in this transaction for a message that is not written after all.
+DELETE FROM message_keys k
+WHERE k.tenant_id = :tenant_id AND k.source = :source AND k.external_id = ANY(:external_ids::text[]);
 
 -- name: park_early!
 -- A status can overtake the answer that tells us its wamid.

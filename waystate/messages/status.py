@@ -103,6 +103,18 @@ def merge(state: MessageState, reports: Iterable[StatusReport]) -> list[Merged]:
     return merged
 
 
+def merge_strictly(state: MessageState, reports: Iterable[StatusReport]) -> list[Merged]:
+    """As `merge` does, but what takes the message no step forward changes nothing of it: what is refused has no effect."""
+    merged: list[Merged] = []
+    for report in reports:
+        outcome = _merge_one(state, report)
+        if outcome.why_not is not None and parse_status(report.status, state.direction) is not state.status:
+            outcome = outcome._replace(state=state)
+        merged.append(outcome)
+        state = outcome.state
+    return merged
+
+
 def _merge_one(state: MessageState, report: StatusReport) -> Merged:
     status = parse_status(report.status, state.direction)
     if status is None:
@@ -128,9 +140,14 @@ def _with_times(state: MessageState, status: Status, report: StatusReport) -> Me
         case Status.PROCESSED:
             return state._replace(failed_at=None, error=None)
         case Status.FAILED if state.status not in (Status.READ, Status.PROCESSED):
-            earlier = state.failed_at is None or (report.at, dump(report.error)) < (state.failed_at, dump(state.error))
+            earlier = state.failed_at is None or _order(report.at, report.error) < _order(state.failed_at, state.error)
             return state._replace(failed_at=report.at, error=report.error) if earlier else state
     return state
+
+
+def _order(at: datetime, error: JsonObject | None) -> tuple[datetime, bool, str]:
+    """The first failure stays; of two at once the one that says why."""
+    return at, error is None, dump(error)
 
 
 def _earliest(known: datetime | None, reported: datetime) -> datetime:

@@ -16,6 +16,9 @@ _queries = load_queries(__file__)
 
 T = TypeVar("T")
 
+RECORDED = "http"
+"""The origin of messages that are only recorded (`POST /state/message`)."""
+
 
 @dataclass(slots=True, kw_only=True)
 class MessageRow:
@@ -53,7 +56,13 @@ class LockedMessage:
     wamid: str | None
     genesys_message_id: str | None
     type: str
+    origin: str
     state: MessageState
+
+    @property
+    def is_recorded(self) -> bool:
+        """Somebody else carries it and told of it over HTTP: no delivery was ever called for."""
+        return self.origin == RECORDED
 
 
 async def claim_many(conn: Connection, tenant: TenantId, source: str, keys: dict[str, UUID]) -> set[str]:
@@ -89,8 +98,11 @@ async def insert_many(conn: Connection, tenant: TenantId, rows: Sequence[Message
     )
 
 
-async def find_ids(conn: Connection, tenant: TenantId, external_ids: Sequence[str]) -> dict[str, UUID]:
-    rows = await _queries.find_keys(conn, tenant_id=tenant, external_ids=external_ids)
+async def find_ids(
+    conn: Connection, tenant: TenantId, external_ids: Sequence[str], *, sources: Sequence[str] = ("whatsapp", "genesys")
+) -> dict[str, UUID]:
+    """External id → message id, of those that are known; WhatsApp's first, should both platforms choose the same one."""
+    rows = await _queries.find_keys(conn, tenant_id=tenant, external_ids=external_ids, sources=sources)
     return {row["external_id"]: row["message_id"] for row in rows}
 
 
@@ -159,6 +171,16 @@ async def attach_wamids(conn: Connection, tenant: TenantId, wamids: dict[UUID, s
     """Both the message's column and its key, so that statuses find it from here on."""
     await _queries.attach_wamids(conn, tenant_id=tenant, ids=list(wamids), wamids=list(wamids.values()))
     await claim_many(conn, tenant, "whatsapp", {wamid: message_id for message_id, wamid in wamids.items()})
+
+
+async def attach_genesys_ids(conn: Connection, tenant: TenantId, ids: dict[UUID, str]) -> None:
+    """The message's column; its key is the caller's to claim."""
+    await _queries.attach_genesys_ids(conn, tenant_id=tenant, ids=list(ids), genesys_message_ids=list(ids.values()))
+
+
+async def release_many(conn: Connection, tenant: TenantId, source: str, external_ids: Sequence[str]) -> None:
+    """Give back keys that were claimed in this transaction."""
+    await _queries.release_keys(conn, tenant_id=tenant, source=source, external_ids=external_ids)
 
 
 async def park_early(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport], now: datetime) -> None:
@@ -234,6 +256,7 @@ def _locked(row: Any) -> LockedMessage:
         wamid=row["wamid"],
         genesys_message_id=row["genesys_message_id"],
         type=row["type"],
+        origin=row["origin"],
         state=MessageState(
             direction=Direction(row["direction"]),
             status=Status(row["status"]),

@@ -1,4 +1,4 @@
-"""The data plane's operations (seed 001), each over a batch of one tenant's requests in one transaction."""
+"""Look-ups of conversations (seed 001), each over a batch of one tenant's requests in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +12,10 @@ from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation
 from waystate.conversations.store import Wanted
 from waystate.db.pool import Connection, Database
-from waystate.documents import JsonObject
-from waystate.errors import Conflict, NotFound, Refused, Unprocessable
 from waystate.events import outbox
 from waystate.events.model import ConversationOpened, Event
-from waystate.ids import TenantId, find_uuid
-from waystate.messages import store as message_store
-from waystate.messages.advance import Advanced, advance
-from waystate.messages.model import Direction, Status, StatusReport
+from waystate.ids import TenantId
 from waystate.messages.receive import expired
-from waystate.messages.status import STEPS, Merged, later_than, parse_status, unknown_status
 from waystate.tenants.model import TenantSettings
 
 
@@ -31,24 +25,6 @@ class Found:
 
     conversation: Conversation
     is_new: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChange:
-    """A status for the message that `message_id` names: a wamid, a Genesys id or ours."""
-
-    message_id: str
-    status: str
-    at: datetime
-    error: JsonObject | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """`status` is the message's own from now on, whatever word it was asked for with."""
-
-    message_id: UUID
-    status: Status
 
 
 async def get_or_open_many(
@@ -96,30 +72,6 @@ async def find_conversations(tenant: TenantId, ids: Sequence[str], db: Database)
         return await conversation_store.find_many(conn, tenant, ids)
 
 
-async def change_many(
-    tenant: TenantId, changes: Sequence[StatusChange], db: Database, clock: Clock
-) -> tuple[list[Changed | Refused], Advanced]:
-    """Advance messages by hand; unlike a webhook's, a status that goes backwards or means nothing is refused."""
-    async with db.tenant(tenant) as conn:
-        keys = await message_store.find_ids(conn, tenant, [each.message_id for each in changes])
-        targets = [keys.get(each.message_id) or find_uuid(each.message_id) for each in changes]
-        reports = [
-            StatusReport(
-                wamid="", message_id=target, status=each.status, at=each.at, error=each.error, source="http", origin="http"
-            )
-            for each, target in zip(changes, targets, strict=True)
-            if target is not None
-        ]
-        advanced = await advance(conn, tenant, reports, clock()) if reports else Advanced()
-        await outbox.append_many(conn, tenant, advanced.events)
-    steps = {message_id: iter(merged) for message_id, merged in advanced.merged.items()}
-    results = [
-        _no_message(each.message_id) if target not in steps else _outcome(target, next(steps[target]))
-        for each, target in zip(changes, targets, strict=True)
-    ]
-    return results, advanced
-
-
 async def _find_open(
     conn: Connection, tenant: TenantId, wanted: Sequence[tuple[Identity, str]], now: datetime
 ) -> list[Conversation | None]:
@@ -154,34 +106,3 @@ async def _open(
                 ConversationOpened(mapping_id=each.id, contact_id=contact_id, phone_number_id=number, at=now, wa_id=wa_id)
             )
     return {each.id for each in opened.values() if each.is_new}, events
-
-
-def _outcome(message_id: UUID | None, step: Merged) -> Changed | Refused:
-    assert message_id is not None
-    current = step.before
-    status = parse_status(step.report.status, step.state.direction)
-    if status is None:
-        return Unprocessable("state_violation", unknown_status(step.report.status, step.state.direction))
-    if step.why_not is None or status == current:
-        return Changed(message_id, step.state.status)
-    return Conflict(
-        "state_violation",
-        f"The message is {current} already and does not go back to {status}. "
-        + _what_may_follow(current, step.state.direction),
-        current=current,
-        valid_next_states=sorted(STEPS[current]),
-    )
-
-
-def _what_may_follow(current: Status, direction: Direction) -> str:
-    """No step leads on from a failure, but a report can prove that it was not the last word."""
-    following = sorted(STEPS[current]) or later_than(current, direction)
-    return f"It can still become: {', '.join(following)}." if following else "That status is final."
-
-
-def _no_message(message_id: str) -> NotFound:
-    return NotFound(
-        "message_not_found",
-        f"No message has the id '{message_id}'. It may be a wamid, a Genesys message id or Waystate's own; track it first with "
-        "POST /state/message.",
-    )

@@ -45,11 +45,16 @@ OPERATIONS = (
         method="POST",
         path="/state/message",
         summary="Record a message that somebody else carries",
-        description="It only tracks, it never sends. The same metaMessageId again answers 200 and `created: false`.",
+        description="It only tracks, it never sends. The same id again, of either platform, answers 200 and `created: false`; "
+        "what is told anew, the other id or a later status, is added.",
         parameters=(_TENANT,),
         request=TrackMessage,
         responses={201: MessageTracked, 200: MessageTracked},
-        problems={404: "No conversation has this id", 422: "A field is missing or wrong"},
+        problems={
+            404: "No conversation has this id",
+            409: "The ids contradict what is known of the message",
+            422: "A field is missing or wrong",
+        },
     ),
     Operation(
         method="PATCH",
@@ -58,7 +63,11 @@ OPERATIONS = (
         parameters=(Parameter(name="messageId", example="wamid.test123"), _TENANT),
         request=ChangeStatus,
         responses={200: StatusChanged},
-        problems={404: "No message has this id", 409: "A status does not go backwards", 422: "No such status"},
+        problems={
+            404: "No message has this id",
+            409: "A status does not go backwards, or Waystate is about to pass the message on itself",
+            422: "No such status",
+        },
     ),
     Operation(
         method="POST",

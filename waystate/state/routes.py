@@ -17,17 +17,15 @@ from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, R
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.messages import correlate as correlation
-from waystate.messages import track as tracking
 from waystate.messages.model import Correlation, Direction
 from waystate.messages.status import parse_status, unknown_status
-from waystate.messages.track import Tracked, Tracking
 from waystate.operations import OPERATIONS
 from waystate.principal import Operation
-from waystate.state import conversations
 from waystate.state.bodies import ChangeStatus, Correlate, TrackMessage
-from waystate.state.conversations import Changed, StatusChange
+from waystate.state.changes import Changed, StatusChange, change_many
 from waystate.state.lookups import BATCH, Forget, LookUps
 from waystate.state.shared import SharedMappings
+from waystate.state.track import Tracked, Tracking, track_many
 from waystate.tenants.routing import Directory
 from waystate.web.asgi import Request, Response, Route, json_response
 from waystate.web.facts import Facts, facts_of
@@ -179,14 +177,14 @@ class StateRoutes:
 
     async def _flush_trackings(self, tenant: TenantId, trackings: Sequence[Tracking]) -> Sequence[Tracked | Refused]:
         view = await self._directory.get_tenant(tenant)
-        results = await tracking.track_many(tenant, view.settings, trackings, self._db, self._clock)
+        results = await track_many(tenant, view.settings, trackings, self._directory, self._db, self._clock)
         created = {each.contact_id for each in results if isinstance(each, Tracked) and each.created}
         self.lookups.forget_contacts(tenant, (contact for contact in created if contact is not None))
         self._relay_hint.give_later(tenant)
         return results
 
     async def _flush_changes(self, tenant: TenantId, changes: Sequence[StatusChange]) -> Sequence[Changed | Refused]:
-        results, advanced = await conversations.change_many(tenant, changes, self._db, self._clock)
+        results, advanced = await change_many(tenant, changes, self._directory, self._db, self._clock)
         self._meter.advanced(advanced)
         self._relay_hint.give_later(tenant)
         return results

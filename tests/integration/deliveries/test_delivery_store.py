@@ -188,7 +188,7 @@ async def test_an_unknown_send_is_settled_by_a_status_or_given_up(world: World, 
     await insert(world, tenant, *rows)
     await finish_many(world, tenant, *((claimed, lost()) for claimed in await world.claim(tenant)))
     async with world.db.tenant(tenant.tenant) as conn:
-        settled = await store.settle_unknown(
+        settled = await store.settle_arrived(
             conn, tenant.tenant, {rows[0].message_id: "wamid.0", new_id(): "x"}, world.clock.now
         )
         assert settled == [rows[0].message_id]

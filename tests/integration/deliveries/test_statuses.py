@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.world import Business, World, accepted, lost
+from tests.world import Business, World, accepted, later, lost
 from waystate.deliveries.model import Target
 from waystate.events.model import MessageStatus
 from waystate.ids import new_id
@@ -132,3 +132,17 @@ async def test_a_status_settles_a_send_whose_answer_was_lost(world: World, tenan
     row = await world.row(tenant, "SELECT state, external_id FROM deliveries WHERE target = 'whatsapp'")
     assert list(row.values()) == ["sent", "wamid.out"]
     assert (await message(world, tenant, claimed.message_id))["wamid"] == "wamid.out"
+
+
+@pytest.mark.parametrize("word", ["sent", "delivered", "failed"])
+async def test_a_status_of_a_send_taken_for_not_done_keeps_it_from_being_made_again(
+    world: World, tenant: Business, word: str
+) -> None:
+    await world.correspond(tenant)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    await world.settle(tenant, (claimed, later()))
+    await world.report(tenant, tenant.report("wamid.out", word, message_id=claimed.message_id))
+    world.clock.forward(minutes=5)
+    assert [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP] == []
+    row = await world.row(tenant, "SELECT state, external_id FROM deliveries WHERE target = 'whatsapp'")
+    assert (row["state"], row["external_id"]) == ("sent", "wamid.out")

@@ -24,14 +24,15 @@ from waystate.events import outbox
 from waystate.ids import TenantId
 from waystate.messages import correlate as correlation
 from waystate.messages import store as message_store
-from waystate.messages import track as tracking
 from waystate.messages.model import Correlation, Direction, StatusReport
 from waystate.messages.status import parse_status
-from waystate.messages.track import Tracking
 from waystate.state import conversations
-from waystate.state.conversations import StatusChange
+from waystate.state.changes import Changed, StatusChange, change_many
+from waystate.state.track import Tracked, Tracking, track_many
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Tenant, TenantSettings
+from waystate.tenants.routing import Directory
+from waystate.vault.sealing import vault_of
 
 T = TypeVar("T")
 
@@ -51,6 +52,8 @@ TENANTS = st.integers(0, 1)
 CUSTOMERS = st.sampled_from(["491700000001", "491700000002"])
 NUMBERS = st.sampled_from(["", "1", "2"])
 WAMIDS = st.sampled_from(["wamid.1", "wamid.2", "wamid.3", "wamid.4"])
+MESSAGES = st.sampled_from(["message-1", "message-2", "message-3"])
+"""Genesys' ids of messages."""
 GENESYS = st.sampled_from(["genesys-1", "genesys-2"])
 REPORTED = st.sampled_from(sorted({*WORDS["outbound"], *WORDS["inbound"], "nonsense"}))
 WHICH = st.integers(0, 5)
@@ -87,15 +90,22 @@ class Said:
     talk: Talk
     direction: str
     rank: int
+    wamid: str | None = None
+    genesys_id: str | None = None
 
 
 @dataclass
 class Model:
-    """One tenant's. `talks` are in the order they were opened; `early` are (wamid, word, time) that wait for a message."""
+    """One tenant's.
+
+    `talks` are in the order they were opened; `said` are messages by either platform's id; `early` are (wamid, word, time) that
+    wait for a message.
+    """
 
     id: TenantId
     settings: TenantSettings
     talks: list[Talk] = field(default_factory=list)
+    messages: list[Said] = field(default_factory=list)
     said: dict[str, Said] = field(default_factory=dict)
     early: dict[tuple[str, str, datetime], None] = field(default_factory=dict)
 
@@ -111,6 +121,22 @@ class Model:
         """By either id; the open row, else the latest."""
         found = [each for each in self.talks if name in (str(each.id), each.genesys)]
         return max(found, key=lambda each: (each.status in OPEN, each.id), default=None)
+
+    def known(self, wamid: str | None, genesys_id: str | None, talk: Talk, direction: str) -> Said | type[Conflict] | None:
+        """What recording a message with these ids meets: a message, a contradiction, or nothing."""
+        by_wamid, by_genesys = self.said.get(wamid or ""), self.said.get(genesys_id or "")
+        found = by_wamid or by_genesys
+        if found is None:
+            return None
+        if found.talk is not talk:
+            return Conflict
+        if by_wamid is None and wamid is not None and found.wamid is not None:
+            return None
+        if found.direction != direction:
+            return Conflict
+        if by_wamid is not None and genesys_id not in (None, by_wamid.genesys_id):
+            return Conflict if by_wamid.genesys_id is not None or by_genesys is not None else found
+        return found
 
     def report(self, wamid: str, word: str) -> None:
         said = self.said[wamid]
@@ -137,7 +163,10 @@ class DataPlane(RuleBasedStateMachine):
         cls.examples += 1
         self.clock = SetClock(START)
         self.models = [Model(TenantId(f"t{cls.examples}-{place}"), each) for place, each in enumerate(SETTINGS)]
+        self.directory = Directory(self.db, vault_of(bytes(range(32))))
         self.run(self._add())
+        for tenant in range(len(self.models)):
+            self._look_up(tenant, "491700000001", "1")
 
     async def _add(self) -> None:
         async with self.db.work() as conn:
@@ -146,6 +175,9 @@ class DataPlane(RuleBasedStateMachine):
 
     @rule(tenant=TENANTS, customer=CUSTOMERS, number=NUMBERS)
     def look_up(self, tenant: int, customer: str, number: str) -> None:
+        self._look_up(tenant, customer, number)
+
+    def _look_up(self, tenant: int, customer: str, number: str) -> None:
         model, now = self.models[tenant], self.clock()
         wanted = [(Identity(IdentityKind.WA_ID, customer), number)]
         (found,) = self.run(conversations.get_or_open_many(model.id, model.settings, wanted, "1", self.db, self.clock))
@@ -174,29 +206,51 @@ class DataPlane(RuleBasedStateMachine):
         tenant=TENANTS,
         which=WHICH,
         foreign=st.booleans(),
-        wamid=WAMIDS,
-        direction=st.sampled_from(["inbound", "outbound"]),
+        wamid=st.none() | WAMIDS,
+        genesys_id=st.none() | MESSAGES,
+        direction=st.sampled_from(["inbound", "outbound", "outbound"]),
         rank=st.integers(0, 4),
     )
-    def track(self, tenant: int, which: int, foreign: bool, wamid: str, direction: str, rank: int) -> None:
+    def track(
+        self,
+        tenant: int,
+        which: int,
+        foreign: bool,
+        wamid: str | None,
+        genesys_id: str | None,
+        direction: str,
+        rank: int,
+    ) -> None:
         model, now = self.models[tenant], self.clock()
         rank = rank if rank in NAMES[direction] else 0
         name = self._own_name(self.models[1 - tenant] if foreign else model, which)
         word = parse_status(NAMES[direction][rank], Direction(direction))
         assert word is not None
-        wanted = Tracking(conversation_id=name, direction=Direction(direction), status=word, wamid=wamid)
-        (answer,) = self.run(tracking.track_many(model.id, model.settings, [wanted], self.db, self.clock))
+        wanted = Tracking(
+            conversation_id=name, direction=Direction(direction), status=word, wamid=wamid, genesys_message_id=genesys_id
+        )
+        (answer,) = self.run(track_many(model.id, model.settings, [wanted], self.directory, self.db, self.clock))
         talk = model.named(name)
         if talk is None:
             assert isinstance(answer, NotFound)
             return
-        assert isinstance(answer, tracking.Tracked)
-        assert answer.created == (wamid not in model.said)
-        if answer.created:
-            model.said[wamid] = Said(answer.message_id, talk, direction, rank)
+        known = model.known(wamid, genesys_id, talk, direction)
+        if known is Conflict:
+            assert isinstance(answer, Conflict)
+            return
+        assert isinstance(answer, Tracked)
+        assert answer.created == (known is None)
+        if not isinstance(known, Said):
+            known = Said(answer.message_id, talk, direction, rank, wamid, genesys_id)
+            model.messages.append(known)
             if talk.status in OPEN and talk.expires > now:
                 talk.activity, talk.expires = now, max(talk.expires, now + model.settings.mapping_ttl)
-        assert model.said[wamid].id == answer.message_id
+        assert known.id == answer.message_id
+        known.rank = max(known.rank, rank)
+        known.wamid, known.genesys_id = known.wamid or wamid, known.genesys_id or genesys_id
+        for key in (wamid, genesys_id):
+            if key is not None:
+                model.said.setdefault(key, known)
 
     @rule(tenant=TENANTS, wamid=WAMIDS, word=REPORTED)
     def report(self, tenant: int, wamid: str, word: str) -> None:
@@ -223,14 +277,14 @@ class DataPlane(RuleBasedStateMachine):
             advanced = await settle.advance_and_settle(conn, tenant, reports, self.clock())
             await outbox.append_many(conn, tenant, advanced.events)
 
-    @rule(tenant=TENANTS, wamid=WAMIDS, word=REPORTED, foreign=st.booleans())
+    @rule(tenant=TENANTS, wamid=WAMIDS | MESSAGES, word=REPORTED, foreign=st.booleans())
     def change(self, tenant: int, wamid: str, word: str, foreign: bool) -> None:
         """By hand; the message may be named by our own id, and that may be the other tenant's."""
         model, other = self.models[tenant], self.models[1 - tenant]
         theirs = other.said.get(wamid)
         name = str(theirs.id) if foreign and theirs is not None else wamid
         change = StatusChange(message_id=name, status=word, at=self.clock())
-        ((answer,), _) = self.run(conversations.change_many(model.id, [change], self.db, self.clock))
+        ((answer,), _) = self.run(change_many(model.id, [change], self.directory, self.db, self.clock))
         said = model.said.get(name)
         if said is None:
             assert isinstance(answer, NotFound)
@@ -240,7 +294,7 @@ class DataPlane(RuleBasedStateMachine):
             assert isinstance(answer, Conflict)
         else:
             model.report(name, word)
-            assert isinstance(answer, conversations.Changed)
+            assert isinstance(answer, Changed)
             assert (answer.message_id, answer.status) == (said.id, NAMES[said.direction][said.rank])
 
     @rule(tenant=TENANTS, wamid=WAMIDS, genesys=GENESYS)
@@ -298,25 +352,29 @@ class DataPlane(RuleBasedStateMachine):
         cls = type(self)
         cls.steps += 1
         for model in getattr(self, "models", []):
-            talks, said, early = self.run(self._tables(model.id))
+            talks, messages, keys, early = self.run(self._tables(model.id))
             assert talks == {
                 each.id: (each.status, each.genesys, each.number, each.activity, each.expires) for each in model.talks
             }
-            assert said == {
-                wamid: (each.id, each.talk.id, NAMES[each.direction][each.rank]) for wamid, each in model.said.items()
+            assert messages == {
+                each.id: (each.wamid, each.genesys_id, each.talk.id, NAMES[each.direction][each.rank])
+                for each in model.messages
             }
+            assert keys == {key: each.id for key, each in model.said.items()}
             assert early == set(model.early)
 
-    async def _tables(self, tenant: TenantId) -> tuple[dict[UUID, Any], dict[str, Any], set[Any]]:
+    async def _tables(self, tenant: TenantId) -> tuple[dict[UUID, Any], dict[UUID, Any], dict[str, UUID], set[Any]]:
         async with self.db.tenant(tenant) as conn:
             talks = await conn.fetch(
                 "SELECT id, status, genesys_conversation_id, phone_number_id, last_activity_at, expires_at FROM conversations"
             )
-            said = await conn.fetch("SELECT wamid, id, conversation_id, status FROM messages")
+            messages = await conn.fetch("SELECT id, wamid, genesys_message_id, conversation_id, status FROM messages")
+            keys = await conn.fetch("SELECT external_id, message_id FROM message_keys")
             early = await conn.fetch("SELECT external_id, status, at FROM early_statuses")
         return (
             {row[0]: tuple(row)[1:] for row in talks},
-            {row[0]: tuple(row)[1:] for row in said},
+            {row[0]: tuple(row)[1:] for row in messages},
+            {row[0]: row[1] for row in keys},
             {tuple(row) for row in early},
         )
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import pytest
 
-from tests.world import Business, World
+from tests.world import Business, World, later, lost
+from waystate.deliveries.model import Target
 from waystate.errors import Conflict, Refused, Unprocessable
 from waystate.messages.model import Direction, Status
 from waystate.messages.status import parse_status, words_of
-from waystate.messages.track import Tracked, Tracking, track_many
-from waystate.state.conversations import Changed, StatusChange, change_many
+from waystate.state.changes import Changed, StatusChange, change_many
+from waystate.state.track import Tracked, Tracking, track_many
 
 REACHED = {
     Direction.INBOUND: (Status.RECEIVED, Status.PROCESSED, Status.FAILED),
@@ -29,14 +30,16 @@ async def tenant(world: World) -> Business:
 async def message_in(world: World, tenant: Business, direction: Direction, status: Status) -> Tracked:
     conversation = str(await world.value(tenant, "SELECT id FROM conversations"))
     tracking = Tracking(conversation_id=conversation, direction=direction, status=status)
-    (tracked,) = await track_many(tenant.tenant, tenant.settings, [tracking], world.db, world.clock)
+    (tracked,) = await track_many(tenant.tenant, tenant.settings, [tracking], world.directory, world.db, world.clock)
     assert isinstance(tracked, Tracked)
     return tracked
 
 
-async def changed(world: World, tenant: Business, tracked: Tracked, word: str) -> Changed | Refused:
-    change = StatusChange(message_id=str(tracked.message_id), status=word, at=world.clock.now)
-    (result,), _ = await change_many(tenant.tenant, [change], world.db, world.clock)
+async def changed(
+    world: World, tenant: Business, tracked: Tracked, word: str, *, error: dict[str, Any] | None = None
+) -> Changed | Refused:
+    change = StatusChange(message_id=str(tracked.message_id), status=word, at=world.clock.now, error=error)
+    (result,), _ = await change_many(tenant.tenant, [change], world.directory, world.db, world.clock)
     return result
 
 
@@ -77,3 +80,72 @@ async def test_the_words_that_a_refusal_offers_are_the_words_that_are_taken(
     for word in WORDS:
         result = await changed(world, tenant, await message_in(world, tenant, direction, first), word)
         assert isinstance(result, Unprocessable) == (word.lower() not in offered), word
+
+
+async def test_a_refused_status_changes_nothing(world: World, tenant: Business) -> None:
+    for direction, current, word in TABLE:
+        tracked = await message_in(world, tenant, direction, current)
+        before = await world.row(tenant, "SELECT * FROM messages WHERE id = $1", tracked.message_id)
+        world.clock.forward(seconds=1)
+        if isinstance(await changed(world, tenant, tracked, word), Refused):
+            assert await world.row(tenant, "SELECT * FROM messages WHERE id = $1", tracked.message_id) == before, word
+
+
+async def test_a_failure_keeps_its_first_error_and_says_so(world: World, tenant: Business) -> None:
+    tracked = await message_in(world, tenant, Direction.OUTBOUND, Status.SENT)
+    answers = [
+        await changed(world, tenant, tracked, "failed", error=error) for error in ({"code": 1}, {"code": 1}, None, {"code": 2})
+    ]
+    assert [type(each) for each in answers] == [Changed, Changed, Changed, Conflict]
+    row = await world.row(tenant, "SELECT status, error FROM messages WHERE id = $1", tracked.message_id)
+    assert (row["status"], row["error"]) == ("failed", {"code": 1})
+
+
+@pytest.fixture
+async def carrying(world: World) -> Business:
+    return await world.add("carrier", number="1002")
+
+
+async def inbound_and_outbound(world: World, tenant: Business) -> list[Any]:
+    await world.correspond(tenant)
+    await world.receive(tenant, tenant.message())
+    return [row["id"] for row in await world.rows(tenant, "SELECT id FROM messages WHERE status IN ('queued', 'received')")]
+
+
+@pytest.mark.parametrize("stage", ["recorded", "planned", "claimed", "to be tried again"])
+async def test_what_waystate_is_about_to_pass_on_takes_no_status_by_hand(world: World, carrying: Business, stage: str) -> None:
+    """200 would be untrue: it leaves all the same."""
+    waiting = await inbound_and_outbound(world, carrying)
+    assert len(waiting) == 2
+    if stage == "planned":
+        await world.relay(carrying)
+    if stage in ("claimed", "to be tried again"):
+        claimed = await world.deliver(carrying)
+        assert {each.message_id for each in claimed} == set(waiting)
+        if stage == "to be tried again":
+            await world.settle(carrying, *[(each, later()) for each in claimed])
+    before = await world.rows(carrying, "SELECT * FROM messages ORDER BY id")
+    for message_id in waiting:
+        for word in ("delivered", "failed", "read"):
+            refused = await changed(world, carrying, Tracked(message_id, False), word)
+            assert isinstance(refused, Conflict), word
+            assert refused.code == "delivery_under_way"
+    assert await world.rows(carrying, "SELECT * FROM messages ORDER BY id") == before
+
+
+async def test_of_an_unknown_send_whoever_knows_may_say_what_became(world: World, carrying: Business) -> None:
+    await world.correspond(carrying)
+    (claimed,) = [each for each in await world.deliver(carrying) if each.target is Target.WHATSAPP]
+    await world.settle(carrying, (claimed, lost()))
+    assert isinstance(await changed(world, carrying, Tracked(claimed.message_id, False), "delivered"), Changed)
+    assert await world.value(carrying, "SELECT state FROM deliveries WHERE target = 'whatsapp'") == "sent"
+
+
+async def test_a_message_that_somebody_else_carries_takes_every_status(world: World) -> None:
+    tenant = await world.add("external", number="1003", sender="external")
+    await world.receive(tenant, tenant.message("wamid.in"))
+    conversation = str(await world.value(tenant, "SELECT id FROM conversations"))
+    await world.answer(tenant, tenant.reply("g.1", conversation_id=conversation))
+    await world.relay(tenant)
+    for row in await world.rows(tenant, "SELECT id FROM messages"):
+        assert isinstance(await changed(world, tenant, Tracked(row["id"], False), "delivered"), Changed)

@@ -31,7 +31,9 @@ def model(reports: list[StatusReport]) -> MessageState:
     at = {word: [each.at for each in reports if each.status == word] for word in WORDS}
     seen = at["read"] + at["played"]
     failures = [each for each in reports if each.status == "failed"]
-    failure = min(failures, key=lambda each: (each.at, json.dumps(each.error, sort_keys=True)), default=None)
+    failure = min(
+        failures, key=lambda each: (each.at, each.error is None, json.dumps(each.error, sort_keys=True)), default=None
+    )
     if seen:
         status, failure = Status.READ, None
     elif failures:

@@ -1,0 +1,123 @@
+"""Recording what somebody else carries: a message is found again by either platform's id, and learns the other."""
+
+from typing import Any
+
+import pytest
+
+from tests.world import Business, World
+from waystate.errors import Conflict, Refused
+from waystate.messages.model import Direction, Status
+from waystate.state.changes import Changed, StatusChange, change_many
+from waystate.state.track import Tracked, Tracking, track_many
+
+GENESYS, WAMID = {"genesys_message_id": "g.1"}, {"wamid": "wamid.1"}
+
+
+@pytest.fixture
+async def tenant(world: World) -> Business:
+    business = await world.add("acme", number="1001", sender="external")
+    await world.receive(business, business.message(wa_id="491700000001"))
+    return business
+
+
+async def conversation(world: World, tenant: Business) -> str:
+    return str(await world.value(tenant, "SELECT id FROM conversations ORDER BY id LIMIT 1"))
+
+
+async def track(world: World, tenant: Business, *said: dict[str, Any]) -> list[Tracked | Refused]:
+    given = {"conversation_id": await conversation(world, tenant), "direction": Direction.OUTBOUND, "status": Status.SENT}
+    trackings = [Tracking(**(given | each)) for each in said]
+    return await track_many(tenant.tenant, tenant.settings, trackings, world.directory, world.db, world.clock)
+
+
+async def created(world: World, tenant: Business, **said: Any) -> Tracked:
+    (tracked,) = await track(world, tenant, said)
+    assert isinstance(tracked, Tracked)
+    assert tracked.created
+    return tracked
+
+
+async def outbound(world: World, tenant: Business) -> list[tuple[str | None, str | None, str]]:
+    rows = await world.rows(
+        tenant, "SELECT wamid, genesys_message_id, status FROM messages WHERE direction = 'outbound' ORDER BY id"
+    )
+    return [(row["wamid"], row["genesys_message_id"], row["status"]) for row in rows]
+
+
+@pytest.mark.parametrize(("first", "second"), [(GENESYS, WAMID), (WAMID, GENESYS)])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_message_told_by_one_id_is_the_same_when_the_other_is_told(
+    world: World, tenant: Business, first: dict[str, str], second: dict[str, str], at_once: bool
+) -> None:
+    told = [dict(first), first | second, dict(second), first | second]
+    answers = await track(world, tenant, *told) if at_once else [(await track(world, tenant, each))[0] for each in told]
+    assert all(isinstance(each, Tracked) for each in answers)
+    assert len({each.message_id for each in answers if isinstance(each, Tracked)}) == 1
+    assert [each.created for each in answers if isinstance(each, Tracked)] == [True, False, False, False]
+    assert await outbound(world, tenant) == [("wamid.1", "g.1", "sent")]
+    await world.report(tenant, tenant.report("wamid.1", "delivered"))
+    change = StatusChange(message_id="g.1", status="read", at=world.clock.now)
+    ((changed,), _) = await change_many(tenant.tenant, [change], world.directory, world.db, world.clock)
+    assert isinstance(changed, Changed)
+    assert await outbound(world, tenant) == [("wamid.1", "g.1", "read")]
+
+
+async def test_a_status_that_came_before_the_wamid_was_told_finds_the_message(world: World, tenant: Business) -> None:
+    tracked = await created(world, tenant, **GENESYS)
+    await world.report(tenant, tenant.report("wamid.1", "delivered"))
+    await track(world, tenant, GENESYS | WAMID)
+    rows = await world.rows(tenant, "SELECT message_id FROM message_keys WHERE external_id IN ('g.1', 'wamid.1')")
+    assert [row["message_id"] for row in rows] == [tracked.message_id] * 2
+
+
+async def test_an_agents_message_from_the_queue_learns_the_wamid_its_carrier_tells(world: World, tenant: Business) -> None:
+    await world.answer(tenant, tenant.reply("g.1", conversation_id=await conversation(world, tenant)))
+    assert await outbound(world, tenant) == [(None, "g.1", "queued")]
+    (told,) = await track(world, tenant, GENESYS | WAMID)
+    assert isinstance(told, Tracked)
+    assert not told.created
+    assert await outbound(world, tenant) == [("wamid.1", "g.1", "sent")]
+
+
+async def test_a_later_status_told_again_counts_and_an_earlier_one_is_a_repeat(world: World, tenant: Business) -> None:
+    await created(world, tenant, **WAMID)
+    for status, expected in [(Status.DELIVERED, "delivered"), (Status.SENT, "delivered"), (Status.READ, "read")]:
+        (told,) = await track(world, tenant, WAMID | {"status": status})
+        assert isinstance(told, Tracked)
+        assert not told.created
+        assert await outbound(world, tenant) == [("wamid.1", None, expected)]
+    assert await world.value(tenant, "SELECT count(*) FROM message_events WHERE NOT applied") == 0
+
+
+async def test_one_message_of_genesys_may_leave_as_several(world: World, tenant: Business) -> None:
+    first = await created(world, tenant, **(GENESYS | WAMID))
+    second = await created(world, tenant, **GENESYS, wamid="wamid.2")
+    again = await track(world, tenant, GENESYS | {"wamid": "wamid.2"}, GENESYS | WAMID)
+    assert [each.message_id for each in again if isinstance(each, Tracked)] == [second.message_id, first.message_id]
+    assert await outbound(world, tenant) == [("wamid.1", "g.1", "sent"), ("wamid.2", "g.1", "sent")]
+
+
+async def test_ids_that_contradict_each_other_are_refused_and_leave_nothing_behind(world: World, tenant: Business) -> None:
+    await created(world, tenant, **WAMID)
+    await created(world, tenant, **GENESYS)
+    await created(world, tenant, wamid="wamid.3", genesys_message_id="g.3")
+    await world.receive(tenant, tenant.message(wa_id="491700000002"))
+    other = str(await world.value(tenant, "SELECT id FROM conversations ORDER BY id DESC LIMIT 1"))
+    before = await world.rows(tenant, "SELECT * FROM message_keys ORDER BY source, external_id")
+    contradictions: list[dict[str, Any]] = [
+        GENESYS | WAMID,
+        {"wamid": "wamid.3", "genesys_message_id": "g.4"},
+        {"wamid": "wamid.3", "genesys_message_id": "g.1"},
+        WAMID | {"direction": Direction.INBOUND, "status": Status.RECEIVED},
+        WAMID | {"conversation_id": other},
+        WAMID | {"conversation_id": other, "genesys_message_id": "g.5"},
+        GENESYS | {"conversation_id": other, "wamid": "wamid.6"},
+    ]
+    for refused in [
+        *await track(world, tenant, *contradictions),
+        *[(await track(world, tenant, each))[0] for each in contradictions],
+    ]:
+        assert isinstance(refused, Conflict)
+        assert refused.code == "message_exists"
+    assert await outbound(world, tenant) == [("wamid.1", None, "sent"), (None, "g.1", "sent"), ("wamid.3", "g.3", "sent")]
+    assert await world.rows(tenant, "SELECT * FROM message_keys ORDER BY source, external_id") == before
