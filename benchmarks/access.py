@@ -22,7 +22,7 @@ from benchmarks.tenants import BENCH, make_customers, make_ready, make_tenant, w
 from waystate.clock import utc_now
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.conversations import store as conversation_store
-from waystate.conversations.store import Wanted
+from waystate.conversations.store import WantedConversation
 from waystate.db.pool import Connection, Database
 from waystate.keys import store as key_store
 
@@ -134,7 +134,7 @@ async def _statements(url: str, options: Options) -> list[Figure]:
 
 async def _statement(ours: Transaction, theirs: Transaction, size: int, options: Options) -> Figure:
     """The statement behind a look-up that the process does not remember, in a transaction of its own."""
-    everyone = [Wanted(Identity(IdentityKind.WA_ID, wa_id(n))) for n in range(CUSTOMERS)]
+    everyone = [WantedConversation(Identity(IdentityKind.WA_ID, wa_id(n))) for n in range(CUSTOMERS)]
     batches = cycle([everyone[start : start + size] for start in range(0, CUSTOMERS - size, size)])
     rates: dict[Transaction, list[float]] = {ours: [], theirs: []}
     for round_ in range(-1, options.rounds):
@@ -155,7 +155,7 @@ async def _statement(ours: Transaction, theirs: Transaction, size: int, options:
 
 
 async def _in_turn(
-    sides: Sequence[Transaction], next_batch: Callable[[], Sequence[Wanted]], seconds: float
+    sides: Sequence[Transaction], next_batch: Callable[[], Sequence[WantedConversation]], seconds: float
 ) -> dict[Transaction, float]:
     """Transactions a second of each side."""
     done, spent = dict.fromkeys(sides, 0), dict.fromkeys(sides, 0.0)

@@ -17,7 +17,7 @@ from waystate.ledger.model import Received
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, make_customer, render_inbound
 from waystate.simulator.envelope import new_wamid, render_envelope
-from waystate.simulator.journal import Written
+from waystate.simulator.journal import CustomerMessage
 from waystate.simulator.sentences import question
 from waystate.simulator.webhooks import hex_signature, render_meta_body
 from waystate.work.lanes import lane_of
@@ -80,7 +80,9 @@ class Authors:
             customer.written += 1
             text = question(self._random, customer.written)
             wamid = new_wamid(customer.id, self._random)
-            entry = Written(customer=customer.id, number=customer.written, wamid=wamid, type="text", text=text, at=utc_now())
+            entry = CustomerMessage(
+                customer=customer.id, number=customer.written, wamid=wamid, type="text", text=text, at=utc_now()
+            )
             one = render_inbound(customer, entry, {"type": "text", "text": {"body": text}})
             value["contacts"] += [each for each in one["contacts"] if each not in value["contacts"]]
             value["messages"] += one["messages"]

@@ -38,7 +38,7 @@ Topics = Mapping[str, Sequence[str]]
 Heard = Callable[[str], None]
 
 
-class Line(Protocol):
+class OpenWire(Protocol):
     """An open connection; `lost` is done as soon as it is known to be gone."""
 
     @property
@@ -53,7 +53,7 @@ class Wire(Protocol):
     @property
     def name(self) -> str: ...
 
-    def open(self, heard: Heard) -> AbstractAsyncContextManager[Line]: ...
+    def open(self, heard: Heard) -> AbstractAsyncContextManager[OpenWire]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,7 @@ class _Link:
 
     def __init__(self, wire: Wire, feed: Feed) -> None:
         self.wire = wire
-        self.line: Line | None = None
+        self.line: OpenWire | None = None
         self._feed = feed
         self._echo = asyncio.Event()
         self._said_down = False
@@ -296,7 +296,7 @@ class _Link:
             log.debug("A message between processes was lost.", operation="feed", wire=self.wire.name, error=str(error))
         return False
 
-    async def _live(self, line: Line) -> None:
+    async def _live(self, line: OpenWire) -> None:
         """Ends with the error that ended the wire."""
         beats = 0
         while True:
@@ -316,7 +316,7 @@ class _Link:
                 self._feed.connected()
             await self._until(line, asyncio.sleep(BEAT))
 
-    async def _until(self, line: Line, done: Any) -> None:
+    async def _until(self, line: OpenWire, done: Any) -> None:
         waiting = asyncio.ensure_future(done)
         try:
             await asyncio.wait((line.lost, waiting), return_when=asyncio.FIRST_COMPLETED)

@@ -47,7 +47,7 @@ return 0
 """
 
 
-class Wanted(NamedTuple):
+class Permit(NamedTuple):
     """One from the bucket `key`. `burst` may come at once after a rest; `name` is the caller's own."""
 
     name: str
@@ -77,10 +77,10 @@ class Limits:
 
         `key` begins with `t:{tenant}:`, tenant in braces, as every key in Redis does.
         """
-        refused = await self.take_many([Wanted("", key, limit_per_second, burst)])
+        refused = await self.take_many([Permit("", key, limit_per_second, burst)])
         return None if refused is None else refused[1]
 
-    async def take_many(self, wanted: Sequence[Wanted]) -> tuple[int, float] | None:
+    async def take_many(self, wanted: Sequence[Permit]) -> tuple[int, float] | None:
         """From all buckets, which are one tenant's, or from none: None for yes; else whose place it was that refused, and
         seconds until it has room."""
         if self._breaker is not None and self._breaker.is_closed:
@@ -100,10 +100,10 @@ class Limits:
                 await self._breaker.call(lambda: self._client.eval(_GIVE_BACK, 1, key, step))
 
     def take_here(self, key: str, limit_per_second: float, burst: float) -> float | None:
-        refused = self.take_many_here([Wanted("", key, limit_per_second, burst)])
+        refused = self.take_many_here([Permit("", key, limit_per_second, burst)])
         return None if refused is None else refused[1]
 
-    def take_many_here(self, wanted: Sequence[Wanted]) -> tuple[int, float] | None:
+    def take_many_here(self, wanted: Sequence[Permit]) -> tuple[int, float] | None:
         now = self._monotonic()
         buckets = self._full_at
         fulls = []
@@ -132,7 +132,7 @@ class Limits:
             for key in nsmallest(SIZE // 10, self._full_at, key=self._full_at.__getitem__):
                 del self._full_at[key]
 
-    async def _take_shared(self, breaker: Breaker, wanted: Sequence[Wanted]) -> tuple[int, float] | None:
+    async def _take_shared(self, breaker: Breaker, wanted: Sequence[Permit]) -> tuple[int, float] | None:
         steps = [ceil(1_000_000 / each.per_second) for each in wanted]
         rooms = [value for each, step in zip(wanted, steps, strict=True) for value in (step, ceil(each.burst * step))]
 

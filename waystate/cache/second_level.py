@@ -37,7 +37,7 @@ Counted = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CacheEntry:
     """`key` is what is asked by, `subject` the contact it is about, `item` and `version` the row that `value` shows."""
 
     key: str
@@ -105,14 +105,14 @@ class SecondLevel:
         self._counted(hits, len(values) - hits)
         return Recalled(values, stamp, started)
 
-    def fill_later(self, tenant: TenantId, entries: Sequence[Entry], recalled: Recalled) -> None:
+    def fill_later(self, tenant: TenantId, entries: Sequence[CacheEntry], recalled: Recalled) -> None:
         """After the commit that `entries` were read from, by a read that began after `recalled`; nobody waits for it."""
         if recalled.stamp is not None and entries and tenant not in self._owed:
             task = asyncio.create_task(self.fill_many(tenant, entries, recalled))
             self._fills.add(task)
             task.add_done_callback(self._fills.discard)
 
-    async def fill_many(self, tenant: TenantId, entries: Sequence[Entry], recalled: Recalled) -> None:
+    async def fill_many(self, tenant: TenantId, entries: Sequence[CacheEntry], recalled: Recalled) -> None:
         if recalled.stamp is None or asyncio.get_running_loop().time() - recalled.at > FILL_WITHIN:
             return
         until = self._clock() + timedelta(seconds=CONTACT_TTL)

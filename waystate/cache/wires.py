@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from redis.asyncio.client import PubSub
 
 from waystate.cache.connection import Redis
-from waystate.cache.feed import Heard, Line, render_notice
+from waystate.cache.feed import Heard, OpenWire, render_notice
 from waystate.db.notifications import listen, notify
 from waystate.db.pool import Connection, Database
 
@@ -30,7 +30,7 @@ class PostgresWire:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def open(self, heard: Heard) -> AbstractAsyncContextManager[Line]:
+    def open(self, heard: Heard) -> AbstractAsyncContextManager[OpenWire]:
         return listen(self._db, CHANNEL, heard)
 
 
@@ -44,7 +44,7 @@ class RedisWire:
         self._channel = f"{CHANNEL}:{installation}"
 
     @asynccontextmanager
-    async def open(self, heard: Heard) -> AsyncIterator[Line]:
+    async def open(self, heard: Heard) -> AsyncIterator[OpenWire]:
         pubsub = self._client.pubsub(ignore_subscribe_messages=True)
         line = _RedisLine(self._client, self._channel)
         try:

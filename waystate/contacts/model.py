@@ -28,7 +28,7 @@ class Identity(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Writer:
     """Whoever wrote, by the identities that one payload gave; the first one is decisive when two of them disagree.
 
     `at`: when they wrote, as the platform says. None: now.
@@ -112,15 +112,15 @@ class PhoneChange:
 SAME_PHONE = PhoneChange()
 
 
-def person_of(wa_id: str | None, user_id: str | None, name: str | None = None, at: datetime | None = None) -> Person:
+def person_of(wa_id: str | None, user_id: str | None, name: str | None = None, at: datetime | None = None) -> Writer:
     """The business-scoped user id leads: it outlives a phone number, and a phone can be missing (wire formats, BSUID)."""
     if not user_id:
-        return Person((Identity(_WA_ID, wa_id),) if wa_id else (), name, at)
+        return Writer((Identity(_WA_ID, wa_id),) if wa_id else (), name, at)
     phone = (Identity(_WA_ID, wa_id),) if wa_id else ()
-    return Person((Identity(_BSUID, user_id), *phone), name, at)
+    return Writer((Identity(_BSUID, user_id), *phone), name, at)
 
 
-def find_contacts(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> list[UUID | None]:
+def find_contacts(people: Sequence[Writer], owners: Mapping[Identity, UUID]) -> list[UUID | None]:
     """Returns the contact of each person whose identities are all known and agree, else None."""
     contacts: list[UUID | None] = []
     for person in people:
@@ -133,7 +133,7 @@ def find_contacts(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> 
 
 
 def walk(
-    people: Sequence[Person],
+    people: Sequence[Writer],
     owners: Mapping[Identity, UUID],
     with_user_id: Collection[UUID],
     new_contact: Callable[[int], UUID],
@@ -178,7 +178,7 @@ def walk(
     return done
 
 
-def doubtful(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> set[UUID]:
+def doubtful(people: Sequence[Writer], owners: Mapping[Identity, UUID]) -> set[UUID]:
     """Returns the contacts from whose phones an unknown user id writes: of these `walk` must know whether they have another."""
     return {
         owners[identity]
@@ -189,7 +189,7 @@ def doubtful(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> set[U
     }
 
 
-def contested(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> set[tuple[UUID, str]]:
+def contested(people: Sequence[Writer], owners: Mapping[Identity, UUID]) -> set[tuple[UUID, str]]:
     """Returns owner and phone where somebody else may be writing from it: `walk` must know when its owner last did."""
     return {
         (owners[identity], identity.external_id)
@@ -199,7 +199,7 @@ def contested(people: Sequence[Person], owners: Mapping[Identity, UUID]) -> set[
     }
 
 
-def given_names(people: Sequence[Person], contacts: Sequence[UUID], names: Mapping[UUID, str | None]) -> dict[UUID, str]:
+def given_names(people: Sequence[Writer], contacts: Sequence[UUID], names: Mapping[UUID, str | None]) -> dict[UUID, str]:
     """Returns the name that each contact gave last, if one was not what `names` says; contacts not named there are left out."""
     given: dict[UUID, str] = {}
     for person, contact in zip(people, contacts, strict=True):

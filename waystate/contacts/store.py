@@ -10,11 +10,11 @@ from waystate.contacts.model import (
     SAME_PHONE,
     Identity,
     IdentityKind,
-    Person,
     PhoneChange,
     Recipient,
     Resolved,
     Walk,
+    Writer,
     contested,
     doubtful,
     e164,
@@ -51,7 +51,7 @@ class NewContact:
 
 
 async def upsert_many(
-    conn: Connection, tenant: TenantId, people: Sequence[Person], now: datetime, last_written: LastWritten | None = None
+    conn: Connection, tenant: TenantId, people: Sequence[Writer], now: datetime, last_written: LastWritten | None = None
 ) -> Resolved:
     """The contact of everybody, as if they had written one by one in this order; who is not known becomes a contact.
 
@@ -150,8 +150,8 @@ async def _add_identities(conn: Connection, tenant: TenantId, rows: Sequence[tup
 async def _settle(
     conn: Connection,
     tenant: TenantId,
-    people: Sequence[Person],
-    unsettled: Sequence[Person],
+    people: Sequence[Writer],
+    unsettled: Sequence[Writer],
     known: Mapping[Identity, UUID],
     names: Mapping[UUID, str | None],
     now: datetime,

@@ -70,7 +70,7 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class OpenedConversation:
     """The one open conversation after `open_many`; `is_new` for the caller whose row it is."""
 
     id: UUID

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from waystate.contacts.model import Identity
-from waystate.conversations.model import Activity, Conversation, ConversationStatus, Opened
+from waystate.conversations.model import Activity, Conversation, ConversationStatus, OpenedConversation
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, find_uuid, new_id
@@ -26,7 +26,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedConversation:
     """Whose conversation: an identity, and the number if the caller named one."""
 
     identity: Identity
@@ -60,7 +60,7 @@ class PastConversation:
 
 async def open_many(
     conn: Connection, tenant: TenantId, activity: Sequence[Activity], *, ttl: timedelta, now: datetime
-) -> tuple[dict[Key, Opened], list[Ended]]:
+) -> tuple[dict[Key, OpenedConversation], list[Ended]]:
     """The open conversation of each (number, contact), made where there is none; and those that were overdue, now expired."""
     rows = sorted(activity, key=lambda each: (each.phone_number_id, each.contact_id))
     opened = await _open_many(conn, tenant, rows, ttl, now)
@@ -79,7 +79,7 @@ async def open_many(
 
 async def _open_many(
     conn: Connection, tenant: TenantId, rows: Sequence[Activity], ttl: timedelta, now: datetime
-) -> dict[Key, Opened]:
+) -> dict[Key, OpenedConversation]:
     opened = await _queries.open_many(
         conn,
         tenant_id=tenant,
@@ -97,7 +97,7 @@ async def _open_many(
         now=now,
     )
     return {
-        (row["phone_number_id"], row["contact_id"]): Opened(
+        (row["phone_number_id"], row["contact_id"]): OpenedConversation(
             id=row["id"], genesys_conversation_id=row["genesys_conversation_id"], is_new=row["is_new"]
         )
         for row in opened
@@ -177,7 +177,7 @@ async def touch_many(conn: Connection, tenant: TenantId, activity: dict[UUID, Ac
 
 
 async def find_open_many(
-    conn: Connection, tenant: TenantId, wanted: Sequence[Wanted], now: datetime
+    conn: Connection, tenant: TenantId, wanted: Sequence[WantedConversation], now: datetime
 ) -> list[Conversation | None]:
     rows = await _queries.find_open_by_identity(
         conn,

@@ -51,7 +51,7 @@ class Figures:
         return self.failed == self.doubled == self.dead_letters == 0
 
 
-class Window:
+class RateWindow:
     """The last snapshots; the oldest is what rates are counted from."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ from waystate.config import Config, load_config
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.pool import Database
 from waystate.demo import tenant
-from waystate.demo.display import Figures, Snapshot, Window, render_line, render_table
+from waystate.demo.display import Figures, RateWindow, Snapshot, render_line, render_table
 from waystate.demo.processes import Child, Processes, Tally
 from waystate.errors import WaystateError
 from waystate.ports import Port, address_of, listen, listen_on_any, ports_of
@@ -142,7 +142,7 @@ def _url(host: str, port: int) -> str:
 def _show(
     console: Console, processes: Processes, base_url: str, simulator_url: str, demo_file: Path, seconds: float | None
 ) -> None:
-    window, tally = Window(), Tally()
+    window, tally = RateWindow(), Tally()
     started = time.monotonic()
     shown = str(demo_file)
     with httpx2.Client(timeout=5) as http, Live(console=console, auto_refresh=False, transient=False) as live:
@@ -161,7 +161,7 @@ def _show(
             time.sleep(1)
 
 
-def _figures(http: httpx2.Client, window: Window, tally: Tally, processes: Processes, simulator_url: str) -> Figures | None:
+def _figures(http: httpx2.Client, window: RateWindow, tally: Tally, processes: Processes, simulator_url: str) -> Figures | None:
     """None while the far side does not answer; a process that is being restarted is shown as it last was."""
     for child in processes.children:
         if child.metrics_url is not None:

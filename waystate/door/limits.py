@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from waystate.cache.limits import Limits, Wanted
+from waystate.cache.limits import Limits, Permit
 from waystate.errors import TooMany, Unauthorized
 from waystate.ids import TenantId
 from waystate.principal import Principal
@@ -91,7 +91,7 @@ class RequestLimits:
         rate = self._rates.refused
         key = f"refused:{address_of(facts.client_host)}"
         # Taken first and given back, or a thousand at once would all pass before the first is refused.
-        wanted = [Wanted("address_refused_too_often", key, rate, max(1.0, rate * _BURST_OF_REFUSALS))]
+        wanted = [Permit("address_refused_too_often", key, rate, max(1.0, rate * _BURST_OF_REFUSALS))]
         _judge(self._addresses.take_many_here(wanted), wanted)
         try:
             principal = await authenticate(facts)
@@ -121,23 +121,23 @@ class RequestLimits:
             known = self._quotas[tenant] = (view, api_calls, quota_of(view, "messages_per_second"))
         return known[1], known[2]
 
-    def _wanted(self, principal: Principal, facts: Facts, api_calls: float, messages: float) -> list[Wanted]:
+    def _wanted(self, principal: Principal, facts: Facts, api_calls: float, messages: float) -> list[Permit]:
         rates, start = self._rates, f"t:{{{principal.tenant_id}}}:rate:"
         wanted = []
         if api_calls:
-            wanted.append(Wanted("tenant_rate_limit", f"{start}http", api_calls, max(1.0, api_calls)))
+            wanted.append(Permit("tenant_rate_limit", f"{start}http", api_calls, max(1.0, api_calls)))
         if messages and facts.method == "POST" and facts.path == "/state/message":
-            wanted.append(Wanted("tenant_message_limit", f"{start}messages", messages, max(1.0, messages)))
+            wanted.append(Permit("tenant_message_limit", f"{start}messages", messages, max(1.0, messages)))
         if rates.credential and principal.id is not None:
             key = f"{start}{principal.kind}:{principal.id}"
-            wanted.append(Wanted("credential_rate_limit", key, rates.credential, max(1.0, rates.credential)))
+            wanted.append(Permit("credential_rate_limit", key, rates.credential, max(1.0, rates.credential)))
         if rates.user and principal.user_id is not None:
-            wanted.append(Wanted("user_rate_limit", f"{start}user:{principal.user_id}", rates.user, max(1.0, rates.user)))
+            wanted.append(Permit("user_rate_limit", f"{start}user:{principal.user_id}", rates.user, max(1.0, rates.user)))
         return wanted
 
     def _take_address(self, facts: Facts) -> None:
         if rate := self._rates.address:
-            wanted = [Wanted("address_rate_limit", address_of(facts.client_host), rate, max(1.0, rate))]
+            wanted = [Permit("address_rate_limit", address_of(facts.client_host), rate, max(1.0, rate))]
             _judge(self._addresses.take_many_here(wanted), wanted)
 
 
@@ -150,7 +150,7 @@ def quota_of(view: TenantView, name: str) -> float:
     return float(value) if 0 < value < float("inf") else 0.0
 
 
-def _judge(refused: tuple[int, float] | None, wanted: list[Wanted]) -> None:
+def _judge(refused: tuple[int, float] | None, wanted: list[Permit]) -> None:
     if refused is None:
         return
     place, wait = refused

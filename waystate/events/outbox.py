@@ -33,7 +33,7 @@ class Stamped:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class EventWindow:
     """What a sink has before it: the events it wants, and where its cursor goes once they are dealt with (None: it stays)."""
 
     stamped: list[Stamped]
@@ -52,18 +52,18 @@ async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event
 
 async def read_after(
     conn: Connection, tenant: TenantId, sink: str, *, epoch: int, batch: int, types: Collection[str] | None = None
-) -> Window:
+) -> EventWindow:
     """The sink's next events, oldest first, with its cursor locked; nothing when a newer lease epoch has been here.
 
     What commits while this reads is beyond `head`, so passing over other types up to there skips nothing.
     """
     cursor = await _queries.lock_sink(conn, tenant_id=tenant, sink=sink, epoch=epoch)
     if cursor is None or (cursor["head"] or 0) <= cursor["position"]:
-        return Window([])
+        return EventWindow([])
     stamped = await list_after(conn, tenant, cursor["position"], batch, types)
     is_full = len(stamped) == batch
     seen = stamped[-1].position if stamped else 0
-    return Window(stamped, seen if is_full else max(seen, cursor["head"]), is_full)
+    return EventWindow(stamped, seen if is_full else max(seen, cursor["head"]), is_full)
 
 
 async def move_cursor(conn: Connection, tenant: TenantId, sink: str, position: int, *, epoch: int) -> bool:

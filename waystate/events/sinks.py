@@ -10,7 +10,7 @@ from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.events import outbox
 from waystate.events.model import Event
-from waystate.events.outbox import Stamped, Window
+from waystate.events.outbox import EventWindow, Stamped
 from waystate.ids import TenantId
 from waystate.work import store as work_store
 from waystate.work.batch import with_retries
@@ -36,7 +36,7 @@ class Sink(Protocol):
         """Returns events of its own, to be appended last."""
 
 
-async def relay(db: Database, tenant: TenantId, sink: Sink, *, epoch: int, batch: int) -> Window:
+async def relay(db: Database, tenant: TenantId, sink: Sink, *, epoch: int, batch: int) -> EventWindow:
     """Hand the sink its next events of a tenant, `batch` at most."""
     async with db.tenant(tenant) as conn:
         window = await outbox.read_after(conn, tenant, sink.name, epoch=epoch, batch=batch, types=sink.types)
@@ -127,7 +127,7 @@ async def pass_on(
     Whether more are waiting. A death in between acts on the same events again; an error of `act` leaves the cursor.
     """
 
-    async def read() -> outbox.Window:
+    async def read() -> outbox.EventWindow:
         async with db.tenant(tenant) as conn:
             return await outbox.read_after(conn, tenant, sink, epoch=epoch, batch=batch, types=types)
 

@@ -11,8 +11,8 @@ from waystate.clock import Clock
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, person_of
 from waystate.conversations import store as conversation_store
-from waystate.conversations.model import Activity, Opened, preview_of, public_conversation_id
-from waystate.conversations.store import Ended, Key, Wanted
+from waystate.conversations.model import Activity, OpenedConversation, preview_of, public_conversation_id
+from waystate.conversations.store import Ended, Key, WantedConversation
 from waystate.db.pool import Connection, Database
 from waystate.events import outbox
 from waystate.events.model import ConversationExpired, Event, InboundEnriched
@@ -114,7 +114,7 @@ def outdated(sent: Sequence[Sent], left: Set[tuple[UUID, str]], wrote: Mapping[s
     return {key for key, at in own.items() if at < latest.get(key[1], at)}
 
 
-def rows_of(sent: Sequence[Sent], opened: dict[Key, Opened], ids: dict[str, UUID]) -> list[MessageRow]:
+def rows_of(sent: Sequence[Sent], opened: dict[Key, OpenedConversation], ids: dict[str, UUID]) -> list[MessageRow]:
     return [
         MessageRow(
             id=ids[message.wamid],
@@ -137,7 +137,7 @@ def rows_of(sent: Sequence[Sent], opened: dict[Key, Opened], ids: dict[str, UUID
 
 def received(
     sent: Sequence[Sent],
-    opened: dict[Key, Opened],
+    opened: dict[Key, OpenedConversation],
     ids: dict[str, UUID],
     settings: TenantSettings,
     now: datetime,
@@ -200,7 +200,11 @@ async def numbers_of(
     The business-scoped user id says better than the phone who the customer is.
     """
     asked = sorted({identity for message in messages if not message.phone_number_id for identity in _identities(message)})
-    found = await conversation_store.find_open_many(conn, tenant, [Wanted(each) for each in asked], now) if asked else []
+    found = (
+        await conversation_store.find_open_many(conn, tenant, [WantedConversation(each) for each in asked], now)
+        if asked
+        else []
+    )
     latest = {identity: each.phone_number_id for identity, each in zip(asked, found, strict=True) if each is not None}
     default = view.default_account.phone_number_id if view.default_account is not None else ""
     return [

@@ -34,7 +34,7 @@ _NO_PHONE, _BOTH, _EVERY = 7, 3, 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
+class SampleCustomer:
     """At least one of `wa_id` and `user_id` is there, as with real users."""
 
     number: int
@@ -52,14 +52,14 @@ class Customer:
         return tuple(Identity(kind, each) for kind, each in known if each is not None)
 
 
-def customer(seed: int, number: int) -> Customer:
+def customer(seed: int, number: int) -> SampleCustomer:
     random = Random(f"customer/{seed}/{number}")
     language, country = _WHEEL[number % len(_WHEEL)]
     first, last = (random.choice(names.split()) for names in _NAMES[language])
     name = f"{last} {first}" if language == "ja" else f"{first} {last}"
     has_phone = number % _EVERY != _NO_PHONE
     has_user_id = number % _EVERY in (_NO_PHONE, _BOTH)
-    return Customer(
+    return SampleCustomer(
         number=number,
         name=name,
         language=language,

@@ -25,7 +25,7 @@ _PEOPLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class StaffMember:
     """`status` as in `users.status`. Nobody of them has a password: an operator invites or resets to log in as one."""
 
     name: str
@@ -34,11 +34,11 @@ class Member:
     status: str
 
 
-def staff_of(tenant: TenantId, seed: int) -> tuple[Member, ...]:
+def staff_of(tenant: TenantId, seed: int) -> tuple[StaffMember, ...]:
     """An address belongs to one person in all tenants, so it names the tenant and the seed."""
     label = tenant if len(tenant) <= _LABEL else f"{tenant[:21]}-{hashlib.sha256(tenant.encode()).hexdigest()[:8]}"
     return tuple(
-        Member(name, f"{local_part(name, number)}+{label}-{seed}@example.com", role, status)
+        StaffMember(name, f"{local_part(name, number)}+{label}-{seed}@example.com", role, status)
         for number, (name, role, status) in enumerate(_PEOPLE, start=1)
     )
 

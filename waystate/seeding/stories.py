@@ -16,7 +16,7 @@ from waystate.ids import TenantId, id_at
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.store import MessageRow
 from waystate.seeding.contents import said
-from waystate.seeding.customers import Customer, customer
+from waystate.seeding.customers import SampleCustomer, customer
 from waystate.seeding.dialogues import Dialogue, Turn, dialogues, filled
 from waystate.seeding.fates import Fate, becoming_of
 from waystate.seeding.schedule import Ending, Span, Timed, ending_of, time_all
@@ -89,7 +89,7 @@ def story_of(tenant: TenantId, plan: Plan, number: int, lines: Sequence[Line], s
     return teller.story
 
 
-def _contact(who: Customer, met: datetime, seed: int, random: Random) -> NewContact:
+def _contact(who: SampleCustomer, met: datetime, seed: int, random: Random) -> NewContact:
     return NewContact(
         id=id_at(met, random.getrandbits(74)),
         identities=who.identities,
@@ -102,7 +102,7 @@ def _contact(who: Customer, met: datetime, seed: int, random: Random) -> NewCont
     )
 
 
-def _spoken(who: Customer, total: int, random: Random) -> Iterator[Dialogue]:
+def _spoken(who: SampleCustomer, total: int, random: Random) -> Iterator[Dialogue]:
     """Conversations of `total` turns in all; of many turns, several dialogues make up a conversation."""
     known = dialogues()[who.language]
     if len(known) < _FEW:
@@ -124,7 +124,7 @@ def _spoken(who: Customer, total: int, random: Random) -> Iterator[Dialogue]:
 class _Teller:
     """Adds to one customer's story conversation by conversation, in the order of time."""
 
-    def __init__(self, contact: NewContact, who: Customer, line: Line, seed: int, span: Span, random: Random) -> None:
+    def __init__(self, contact: NewContact, who: SampleCustomer, line: Line, seed: int, span: Span, random: Random) -> None:
         self.story = Story(contact)
         self._who = who
         self._line = line

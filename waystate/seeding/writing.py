@@ -23,7 +23,7 @@ from waystate.people import store as people_store
 from waystate.people.model import INVITATION_TTL
 from waystate.principal import OPERATOR
 from waystate.seeding.schedule import Span
-from waystate.seeding.staff import Member, staff_of
+from waystate.seeding.staff import StaffMember, staff_of
 from waystate.seeding.stories import ORIGIN, Line, Plan, Story, mark_of, origin_of, story_of
 from waystate.tenants import store as tenant_store
 from waystate.tenants.routing import TenantView
@@ -182,7 +182,7 @@ async def _note(conn: Connection, tenant: TenantId, action: str, seed: int, now:
     await audit_store.append_many(conn, tenant, [entry])
 
 
-async def _write_people(db: Database, tenant: TenantId, staff: Sequence[Member], now: datetime) -> int:
+async def _write_people(db: Database, tenant: TenantId, staff: Sequence[StaffMember], now: datetime) -> int:
     """How many are new. Nobody ever had the tokens of their invitations, and nobody has a password."""
     made = 0
     async with db.work(tenant_id=tenant) as conn:
@@ -201,7 +201,7 @@ async def _write_people(db: Database, tenant: TenantId, staff: Sequence[Member],
     return made
 
 
-async def _remove_people(db: Database, tenant: TenantId, staff: Sequence[Member]) -> int:
+async def _remove_people(db: Database, tenant: TenantId, staff: Sequence[StaffMember]) -> int:
     removed = 0
     async with db.work(tenant_id=tenant) as conn:
         for each in staff:

@@ -10,7 +10,7 @@ from random import Random
 from waystate.clock import Clock, iso
 from waystate.documents import JsonObject
 from waystate.simulator.config import SimulatorConfig
-from waystate.simulator.journal import Journal, Received, Reply
+from waystate.simulator.journal import Journal, MessageAtGenesys, Reply
 from waystate.simulator.lines import Lines
 from waystate.simulator.sentences import answer
 from waystate.simulator.webhooks import Webhooks, render_genesys_body
@@ -32,7 +32,7 @@ class Agents:
         """Webhooks that were due or are to come, and not yet taken by Waystate."""
         return self._lines.waiting
 
-    def answer(self, received: Received) -> None:
+    def answer(self, received: MessageAtGenesys) -> None:
         """Perhaps, after a while, and in order within the conversation."""
         if self._random.random() >= self._config.agent_reply_share:
             return
@@ -43,7 +43,7 @@ class Agents:
         self._journal.add_reply(reply)
         self._lines.append(received.conversation_id, partial(self._reply, reply, received, due))
 
-    def _compose(self, received: Received) -> Reply:
+    def _compose(self, received: MessageAtGenesys) -> Reply:
         number = self._written[received.customer] = self._written.get(received.customer, 0) + 1
         return Reply(
             customer=received.customer,
@@ -55,19 +55,19 @@ class Agents:
             at=self._clock(),
         )
 
-    async def _reply(self, reply: Reply, received: Received, due: float) -> None:
+    async def _reply(self, reply: Reply, received: MessageAtGenesys, due: float) -> None:
         await _until(due)
         body = {"type": "Text", "text": reply.text, "content": [], "originatingEntity": "Human"}
         reply.accepted = await self._webhooks.deliver(self._render(reply.id, received, body))
         reply.waiting = False
 
-    async def _type(self, received: Received, due: float) -> None:
+    async def _type(self, received: MessageAtGenesys, due: float) -> None:
         await _until(due)
         self._journal.tally["agent_typing"] += 1
         body = {"type": "Event", "events": [{"eventType": "Typing", "typing": {"type": "On", "duration": 5000}}]}
         await self._webhooks.deliver(self._render(self._new_id(), received, body))
 
-    def _render(self, message_id: str, received: Received, body: JsonObject) -> bytes:
+    def _render(self, message_id: str, received: MessageAtGenesys, body: JsonObject) -> bytes:
         integration = self._config.integration_id
         channel = {
             "id": integration,

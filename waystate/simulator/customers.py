@@ -9,7 +9,7 @@ from waystate.documents import JsonObject
 from waystate.errors import BadRequest
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.envelope import find_text, new_wamid, render_envelope, without_none
-from waystate.simulator.journal import Journal, Written
+from waystate.simulator.journal import CustomerMessage, Journal
 from waystate.simulator.lines import Lines
 from waystate.simulator.sentences import full_name, question
 from waystate.simulator.webhooks import Webhooks, render_meta_body
@@ -79,13 +79,13 @@ class Customers:
             customer.name = name
         return customer
 
-    def write(self, customer: Customer, text: str | None = None, message: JsonObject | None = None) -> Written:
+    def write(self, customer: Customer, text: str | None = None, message: JsonObject | None = None) -> CustomerMessage:
         """Put one message into the customer's line; `message` is a WhatsApp message object of any type, without ids."""
         customer.written += 1
         if message is None:
             body = question(self._random, customer.written) if text is None else text
             message = {"type": "text", "text": {"body": body}}
-        entry = Written(
+        entry = CustomerMessage(
             customer=customer.id,
             number=customer.written,
             wamid=new_wamid(customer.id, self._random),
@@ -98,7 +98,7 @@ class Customers:
         self._lines.append(customer.id, partial(self._deliver, entry, render_meta_body(render_envelope(self._config, value))))
         return entry
 
-    async def _deliver(self, entry: Written, body: bytes) -> None:
+    async def _deliver(self, entry: CustomerMessage, body: bytes) -> None:
         entry.accepted = await self._webhooks.deliver(body)
 
     def _add(self, customer: Customer) -> Customer:
@@ -120,7 +120,7 @@ def make_customer(config: SimulatorConfig, index: int) -> Customer:
     return Customer(id=wa_id or user_id or "", wa_id=wa_id, user_id=user_id, name=full_name(random))
 
 
-def render_inbound(customer: Customer, entry: Written, message: JsonObject) -> JsonObject:
+def render_inbound(customer: Customer, entry: CustomerMessage, message: JsonObject) -> JsonObject:
     profile = without_none({"name": customer.name, "username": customer.username})
     contact = without_none({"profile": profile, "wa_id": customer.wa_id, "user_id": customer.user_id})
     ids = without_none({"from": customer.wa_id, "from_user_id": customer.user_id})

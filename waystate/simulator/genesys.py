@@ -22,7 +22,7 @@ from waystate.simulator.agents import Agents
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customers
 from waystate.simulator.genesys_bodies import EventBody, MessageBody, ReceiptBody
-from waystate.simulator.journal import Journal, Receipt, Received
+from waystate.simulator.journal import Journal, MessageAtGenesys, Receipt
 
 TOKEN_SECONDS = 86_399
 
@@ -130,12 +130,12 @@ class GenesysApi:
         prefetch = request.query_params.get("prefetchConversationId") == "true"
         return render_received(self._config.integration_id, entry, prefetch=prefetch)
 
-    def _receive(self, message_id: str, body: MessageBody) -> Received:
+    def _receive(self, message_id: str, body: MessageBody) -> MessageAtGenesys:
         from_id = body.channel.sender.id
         original = self._journal.written.get(message_id)
         customer = self._customers.find(from_id)
         known = original.customer if original else customer.id if customer else from_id
-        entry = Received(
+        entry = MessageAtGenesys(
             customer=known,
             message_id=message_id,
             time=body.channel.time,
@@ -175,7 +175,7 @@ class GenesysApi:
         return self._random.randbytes(16).hex()
 
 
-def render_received(integration_id: str, entry: Received, *, prefetch: bool) -> JsonObject:
+def render_received(integration_id: str, entry: MessageAtGenesys, *, prefetch: bool) -> JsonObject:
     channel = {
         "id": integration_id,
         "platform": "Open",

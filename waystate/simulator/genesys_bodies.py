@@ -60,7 +60,7 @@ class Content(BaseModel):
     attachment: Attachment
 
 
-class Reason(BaseModel):
+class ReceiptReason(BaseModel):
     code: ReasonCode
     message: str | None = None
 
@@ -87,7 +87,7 @@ class ReceiptBody(BaseModel):
     channel: ReceiptChannel
     status: Literal["Delivered", "Failed", "Sent", "Published", "Removed"]
     isFinalReceipt: bool = True
-    reasons: list[Reason] | None = None
+    reasons: list[ReceiptReason] | None = None
 
 
 class EventBody(BaseModel):

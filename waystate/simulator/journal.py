@@ -31,7 +31,7 @@ class Recent(OrderedDict[Key, Entry], Generic[Key, Entry]):
 
 
 @dataclass(slots=True, kw_only=True)
-class Written:
+class CustomerMessage:
     """A customer's message; `accepted` when Waystate answered 200."""
 
     customer: str
@@ -44,7 +44,7 @@ class Written:
 
 
 @dataclass(slots=True, kw_only=True)
-class Received:
+class MessageAtGenesys:
     """A distinct message at Genesys: (message_id, time) is what makes it distinct."""
 
     customer: str
@@ -120,8 +120,8 @@ class Journal:
     """`tally` counts what leaves no entry of its own: statuses, read marks, typing and so on."""
 
     def __init__(self, limit: int) -> None:
-        self.written: Recent[str, Written] = Recent(limit)
-        self.received: Recent[tuple[str, str], Received] = Recent(limit)
+        self.written: Recent[str, CustomerMessage] = Recent(limit)
+        self.received: Recent[tuple[str, str], MessageAtGenesys] = Recent(limit)
         self.replies: Recent[str, Reply] = Recent(limit)
         self.sent: Recent[str, Sent] = Recent(limit)
         self.receipts: Recent[tuple[str, str], Receipt] = Recent(limit)
@@ -129,18 +129,18 @@ class Journal:
         self.genesys_order = OrderCheck()
         self.whatsapp_order = OrderCheck()
 
-    def add_written(self, entry: Written) -> None:
+    def add_written(self, entry: CustomerMessage) -> None:
         self.written[entry.wamid] = entry
         self.tally["written"] += 1
 
-    def add_received(self, entry: Received) -> None:
+    def add_received(self, entry: MessageAtGenesys) -> None:
         self.received[entry.message_id, entry.time] = entry
         self.tally["received"] += 1
         original = self.written.get(entry.message_id)
         if original is not None:
             self.genesys_order.saw(original.customer, original.number)
 
-    def add_repeat(self, entry: Received) -> None:
+    def add_repeat(self, entry: MessageAtGenesys) -> None:
         entry.repeats += 1
         self.tally["repeats"] += 1
 

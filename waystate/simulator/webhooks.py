@@ -43,7 +43,7 @@ def render_genesys_body(document: JsonObject) -> bytes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class WebhookTerms:
     """How a platform delivers: what counts as taken, what it tries again (None: no answer at all), and after which pauses."""
 
     url: str
@@ -54,9 +54,9 @@ class Delivery:
     pauses: Callable[[], Iterator[float]]
 
 
-def meta_delivery(config: SimulatorConfig) -> Delivery:
+def meta_terms(config: SimulatorConfig) -> WebhookTerms:
     secret = config.app_secret.encode()
-    return Delivery(
+    return WebhookTerms(
         url=config.whatsapp_webhook_url,
         timeout=config.webhook_timeout,
         sign=lambda body: hex_signature(secret, body),
@@ -66,9 +66,9 @@ def meta_delivery(config: SimulatorConfig) -> Delivery:
     )
 
 
-def genesys_delivery(config: SimulatorConfig) -> Delivery:
+def genesys_terms(config: SimulatorConfig) -> WebhookTerms:
     secret = config.webhook_secret.encode()
-    return Delivery(
+    return WebhookTerms(
         url=config.genesys_webhook_url,
         timeout=config.webhook_timeout,
         sign=lambda body: base64_signature(secret, body),
@@ -90,8 +90,8 @@ class Webhooks:
     """`tally` counts `accepted`, `retried`, `copies` (by the fault `duplicates`), `refused` (an answer that is not retried)
     and `given_up` (all retries used)."""
 
-    def __init__(self, delivery: Delivery, client: httpx2.AsyncClient, tasks: Tasks, faults: Faults, random: Random) -> None:
-        self._delivery = delivery
+    def __init__(self, terms: WebhookTerms, client: httpx2.AsyncClient, tasks: Tasks, faults: Faults, random: Random) -> None:
+        self._terms = terms
         self._client = client
         self._tasks = tasks
         self._faults = faults
@@ -101,17 +101,17 @@ class Webhooks:
     async def deliver(self, body: bytes) -> bool:
         """Until it is taken or the platform would give up; whether it was taken."""
         self._start_copies(body)
-        for pause in self._delivery.pauses():
+        for pause in self._terms.pauses():
             status = await self._post(body)
-            if self._delivery.is_taken(status) or not self._delivery.is_retried(status):
+            if self._terms.is_taken(status) or not self._terms.is_retried(status):
                 return self._settle(status)
             self.tally["retried"] += 1
             await sleep(pause)
         return self._settle(await self._post(body))
 
     def _settle(self, status: int | None) -> bool:
-        taken = self._delivery.is_taken(status)
-        self.tally["accepted" if taken else "given_up" if self._delivery.is_retried(status) else "refused"] += 1
+        taken = self._terms.is_taken(status)
+        self.tally["accepted" if taken else "given_up" if self._terms.is_retried(status) else "refused"] += 1
         return taken
 
     def _start_copies(self, body: bytes) -> None:
@@ -125,10 +125,10 @@ class Webhooks:
         await self._post(body)
 
     async def _post(self, body: bytes) -> int | None:
-        headers = {"content-type": "application/json", "x-hub-signature-256": self._delivery.sign(body)}
+        headers = {"content-type": "application/json", "x-hub-signature-256": self._terms.sign(body)}
         try:
             answer = await self._client.post(
-                self._delivery.url, content=body, headers=headers, timeout=httpx2.Timeout(self._delivery.timeout, pool=None)
+                self._terms.url, content=body, headers=headers, timeout=httpx2.Timeout(self._terms.timeout, pool=None)
             )
         except httpx2.TransportError:
             return None

@@ -22,7 +22,7 @@ from waystate.simulator.journal import Journal
 from waystate.simulator.lines import Lines, Tasks
 from waystate.simulator.load import Load
 from waystate.simulator.statuses import Statuses
-from waystate.simulator.webhooks import Webhooks, genesys_delivery, meta_delivery
+from waystate.simulator.webhooks import Webhooks, genesys_terms, meta_terms
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Refusal = Callable[..., Response]
@@ -44,8 +44,8 @@ class World:
         self.journal = journal = Journal(config.journal_limit)
         self.faults = faults = Faults(random("faults"))
         self._edge = random("edge")
-        self.meta = Webhooks(meta_delivery(config), client, self.tasks, faults, random("meta"))
-        self.genesys_webhooks = Webhooks(genesys_delivery(config), client, self.tasks, faults, random("genesys webhooks"))
+        self.meta = Webhooks(meta_terms(config), client, self.tasks, faults, random("meta"))
+        self.genesys_webhooks = Webhooks(genesys_terms(config), client, self.tasks, faults, random("genesys webhooks"))
         self.customers = Customers(config, journal, self.meta, Lines(self.tasks), clock, random("customers"))
         self.load = Load(self.customers, self.tasks, config.journal_limit, random("load"))
         self.agents = Agents(config, journal, self.genesys_webhooks, Lines(self.tasks), clock, random("agents"))

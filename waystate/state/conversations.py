@@ -7,10 +7,10 @@ from uuid import UUID
 
 from waystate.clock import Clock
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity, IdentityKind, Person
+from waystate.contacts.model import Identity, IdentityKind, Writer
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation
-from waystate.conversations.store import Wanted
+from waystate.conversations.store import WantedConversation
 from waystate.db.pool import Connection, Database
 from waystate.events import outbox
 from waystate.events.model import ConversationOpened, Event
@@ -76,7 +76,7 @@ async def _find_open(
     conn: Connection, tenant: TenantId, wanted: Sequence[tuple[Identity, str]], now: datetime
 ) -> list[Conversation | None]:
     return await conversation_store.find_open_many(
-        conn, tenant, [Wanted(identity, number or None) for identity, number in wanted], now
+        conn, tenant, [WantedConversation(identity, number or None) for identity, number in wanted], now
     )
 
 
@@ -84,7 +84,7 @@ async def _open(
     conn: Connection, tenant: TenantId, settings: TenantSettings, missing: Sequence[tuple[Identity, str]], now: datetime
 ) -> tuple[set[UUID], list[Event]]:
     """The conversations that are new now, and the events of it."""
-    resolved = await contact_store.upsert_many(conn, tenant, [Person((identity,)) for identity, _ in missing], now)
+    resolved = await contact_store.upsert_many(conn, tenant, [Writer((identity,)) for identity, _ in missing], now)
     # One row a conversation: a contact may be asked for by several identities at once.
     activity: dict[tuple[str, UUID], Activity] = {}
     for (identity, number), contact_id in zip(missing, resolved.contacts, strict=True):

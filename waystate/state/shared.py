@@ -6,7 +6,7 @@ from typing import Any, TypeVar, overload
 from uuid import UUID
 
 from waystate import documents
-from waystate.cache.second_level import Entry, SecondLevel
+from waystate.cache.second_level import CacheEntry, SecondLevel
 from waystate.clock import Clock
 from waystate.contacts.model import Identity
 from waystate.conversations.model import Conversation, ConversationStatus
@@ -83,7 +83,7 @@ def conversation_key(conversation_id: str) -> str:
     return f"conv:{conversation_id}"
 
 
-def render_entry(tenant: TenantId, key: str, conversation: Conversation) -> Entry:
+def render_entry(tenant: TenantId, key: str, conversation: Conversation) -> CacheEntry:
     last = conversation.last_customer_message_at
     row = [
         tenant,
@@ -101,7 +101,7 @@ def render_entry(tenant: TenantId, key: str, conversation: Conversation) -> Entr
         conversation.contact_name,
         conversation.user_id,
     ]
-    return Entry(
+    return CacheEntry(
         key=key,
         subject=str(conversation.contact_id),
         item=str(conversation.id),

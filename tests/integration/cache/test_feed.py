@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers.redis import RedisServer
 from waystate.cache.connection import open_redis
-from waystate.cache.feed import Feed, Line, Wire
+from waystate.cache.feed import Feed, OpenWire, Wire
 from waystate.cache.wires import PostgresWire, RedisWire
 from waystate.db.pool import Database
 from waystate.ids import TenantId
@@ -162,7 +162,7 @@ class DeafWire:
         self.is_deaf = False
 
     @asynccontextmanager
-    async def open(self, heard: Callable[[str], None]) -> AsyncIterator[Line]:
+    async def open(self, heard: Callable[[str], None]) -> AsyncIterator[OpenWire]:
         async with self._wire.open(lambda text: None if self.is_deaf else heard(text)) as line:
             yield line
 

@@ -16,16 +16,16 @@ from tests.servers.redis import RedisServer, redis_server, sentinel_of
 from tests.world import SetClock
 from waystate.cache.breaker import TIMEOUT, Away, Breaker
 from waystate.cache.connection import open_redis
-from waystate.cache.second_level import CONTACT_TTL, Entry, Recalled, SecondLevel
+from waystate.cache.second_level import CONTACT_TTL, CacheEntry, Recalled, SecondLevel
 from waystate.ids import TenantId
 
 ACME, OTHER = TenantId("acme"), TenantId("other")
 NOW = datetime.now(UTC)
 
 
-def entry(key: str = "wa_id::49170", *, version: int = 1, **said: Any) -> Entry:
+def entry(key: str = "wa_id::49170", *, version: int = 1, **said: Any) -> CacheEntry:
     given = {"subject": "contact-1", "item": "item-1", "expires_at": NOW + timedelta(hours=72), "value": b"v%d" % version}
-    return Entry(key=key, version=version, **(given | said))
+    return CacheEntry(key=key, version=version, **(given | said))
 
 
 @asynccontextmanager
@@ -45,7 +45,7 @@ async def second(server: RedisServer) -> AsyncIterator[SecondLevel]:
         yield second
 
 
-async def fill(second: SecondLevel, *entries: Entry, tenant: TenantId = ACME) -> None:
+async def fill(second: SecondLevel, *entries: CacheEntry, tenant: TenantId = ACME) -> None:
     await second.fill_many(tenant, entries, await second.find_many(tenant, [each.key for each in entries]))
 
 

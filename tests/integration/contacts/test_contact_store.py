@@ -6,13 +6,13 @@ from uuid import UUID
 
 from tests.world import Business, World, wait_for_lock
 from waystate.contacts import store
-from waystate.contacts.model import Identity, IdentityKind, Person, Recipient, person_of
+from waystate.contacts.model import Identity, IdentityKind, Recipient, Writer, person_of
 
 PHONE = Identity(IdentityKind.WA_ID, "4915112345678")
 USER = Identity(IdentityKind.BSUID, "DE.13491208655302741918")
 
 
-async def upsert(world: World, tenant: Business, *people: Person) -> dict[Identity, UUID]:
+async def upsert(world: World, tenant: Business, *people: Writer) -> dict[Identity, UUID]:
     """The contact of every identity; nobody here shares one with another contact."""
     async with world.db.tenant(tenant.tenant) as conn:
         resolved = await store.upsert_many(conn, tenant.tenant, people, world.clock.now)
@@ -21,7 +21,7 @@ async def upsert(world: World, tenant: Business, *people: Person) -> dict[Identi
     }
 
 
-async def meet(world: World, tenant: Business, *people: Person) -> list[UUID]:
+async def meet(world: World, tenant: Business, *people: Writer) -> list[UUID]:
     """The contact of each person."""
     async with world.db.tenant(tenant.tenant) as conn:
         return (await store.upsert_many(conn, tenant.tenant, people, world.clock.now)).contacts
@@ -96,7 +96,7 @@ async def test_a_new_person_met_by_phone_and_by_user_id_at_once_is_one_contact(w
 async def test_crowds_that_overlap_do_not_deadlock_and_make_each_person_once(world: World, tenant: Business) -> None:
     """By phone in one batch and by user id in the next, so that the people themselves come in different orders."""
 
-    def crowd(batch: int) -> Sequence[Person]:
+    def crowd(batch: int) -> Sequence[Writer]:
         user_ids = [None if batch % 2 else f"DE.{(n * 7) % 60:03}" for n in range(60)]
         everybody = [person_of(f"49151{n:07}", user_id, f"N{n}") for n, user_id in enumerate(user_ids)]
         return everybody[batch * 6 :] + everybody[: batch * 6]

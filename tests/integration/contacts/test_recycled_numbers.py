@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.integration.contacts.test_contact_store import PHONE, meet, owners, upsert
 from tests.world import START, Business, World, wait_for_lock
 from waystate.contacts import store
-from waystate.contacts.model import Identity, IdentityKind, Person, person_of
+from waystate.contacts.model import Identity, IdentityKind, Writer, person_of
 from waystate.db.pool import Database
 from waystate.ids import TenantId
 from waystate.tenants import store as tenant_store
@@ -112,7 +112,7 @@ async def test_batches_that_race_over_phones_and_people_neither_deadlock_nor_los
 ) -> None:
     """Thirty phones, each with two people who write from it, in batches of every order."""
 
-    def crowd(batch: int) -> list[Person]:
+    def crowd(batch: int) -> list[Writer]:
         everybody = [person_of(f"49151{n % 30:07}", f"DE.{n:03}", f"N{n}{batch}") for n in range(60)]
         return everybody[batch * 6 :] + everybody[: batch * 6]
 
@@ -163,7 +163,7 @@ def test_every_cut_into_batches_gives_what_one_by_one_gives(
     assert together == alone
 
 
-async def _both(url: str, alone: list[list[Person]], batches: list[list[Person]]) -> list[object]:
+async def _both(url: str, alone: list[list[Writer]], batches: list[list[Writer]]) -> list[object]:
     db = await Database.open(url, pool_size=1)
     try:
         return [await _outcome(db, TenantId(name), each) for name, each in (("alone", alone), ("cut", batches))]
@@ -171,7 +171,7 @@ async def _both(url: str, alone: list[list[Person]], batches: list[list[Person]]
         await db.close()
 
 
-async def _outcome(db: Database, tenant: TenantId, batches: list[list[Person]]) -> object:
+async def _outcome(db: Database, tenant: TenantId, batches: list[list[Writer]]) -> object:
     """Who is whom, whose each identity is, and what each contact shows; contacts by the place where they were met first."""
     async with db.work() as conn:
         await tenant_store.upsert_many(conn, [Tenant(id=tenant, name=tenant)])

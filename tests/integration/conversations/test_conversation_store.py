@@ -11,8 +11,8 @@ from tests.world import CUSTOMER, START, Business, World
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, person_of
 from waystate.conversations import store
-from waystate.conversations.model import Activity, Conversation, ConversationStatus, Opened
-from waystate.conversations.store import Ended, Key, Wanted
+from waystate.conversations.model import Activity, Conversation, ConversationStatus, OpenedConversation
+from waystate.conversations.store import Ended, Key, WantedConversation
 from waystate.ids import new_id
 
 TTL = timedelta(hours=72)
@@ -31,7 +31,7 @@ def activity(world: World, contact: UUID, number: str = "1001", **said: object) 
     return Activity(**(given | said))  # type: ignore[arg-type]
 
 
-async def open_many(world: World, tenant: Business, *rows: Activity) -> tuple[dict[Key, Opened], list[Ended]]:
+async def open_many(world: World, tenant: Business, *rows: Activity) -> tuple[dict[Key, OpenedConversation], list[Ended]]:
     async with world.db.tenant(tenant.tenant) as conn:
         return await store.open_many(conn, tenant.tenant, rows, ttl=TTL, now=world.clock.now)
 
@@ -40,7 +40,7 @@ def id_of(conversation: Conversation | None) -> UUID | None:
     return None if conversation is None else conversation.id
 
 
-async def open_one(world: World, tenant: Business, row: Activity) -> Opened:
+async def open_one(world: World, tenant: Business, row: Activity) -> OpenedConversation:
     (opened,) = (await open_many(world, tenant, row))[0].values()
     return opened
 
@@ -157,11 +157,11 @@ async def test_an_open_conversation_is_found_by_identity_with_or_without_a_numbe
     world.clock.forward(minutes=1)
     latest = await open_one(world, tenant, activity(world, contact, number="1002"))
     wanted = [
-        Wanted(PHONE),
-        Wanted(PHONE, "1001"),
-        Wanted(PHONE, "1003"),
-        Wanted(Identity(IdentityKind.WA_ID, "nobody")),
-        Wanted(PHONE._replace(kind=IdentityKind.BSUID)),
+        WantedConversation(PHONE),
+        WantedConversation(PHONE, "1001"),
+        WantedConversation(PHONE, "1003"),
+        WantedConversation(Identity(IdentityKind.WA_ID, "nobody")),
+        WantedConversation(PHONE._replace(kind=IdentityKind.BSUID)),
     ]
 
     async def found(now: datetime) -> list[UUID | None]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.servers.redis import free_port, redis_server
 from waystate.cache.breaker import Breaker
 from waystate.cache.connection import open_redis
-from waystate.cache.second_level import Entry, SecondLevel
+from waystate.cache.second_level import CacheEntry, SecondLevel
 from waystate.ids import TenantId
 from waystate.seeding.forgetting import forget
 
@@ -20,7 +20,7 @@ async def test_what_redis_knew_of_the_tenant_is_void(tmp_path: Path) -> None:
         await breaker.probe()
         second = SecondLevel(client, breaker, installation="ours")
         ends = datetime.now(UTC) + timedelta(hours=1)
-        entry = Entry(key="a", subject="contact-1", item="item-1", version=1, expires_at=ends, value=b"A")
+        entry = CacheEntry(key="a", subject="contact-1", item="item-1", version=1, expires_at=ends, value=b"A")
         await second.fill_many(ACME, [entry], await second.find_many(ACME, ["a"]))
         assert (await second.find_many(ACME, ["a"])).values == [b"A"]
         assert await forget(server.url, ACME)

@@ -12,10 +12,10 @@ from waystate.contacts.model import (
     Address,
     Identity,
     IdentityKind,
-    Person,
     PhoneChange,
     Recipient,
     Walk,
+    Writer,
     doubtful,
     e164,
     find_contacts,
@@ -39,7 +39,7 @@ class Book:
 
     owners: dict[Identity, UUID] = field(default_factory=dict)
 
-    def meet(self, batch: Sequence[Person]) -> Walk:
+    def meet(self, batch: Sequence[Writer]) -> Walk:
         ids: defaultdict[int, UUID] = defaultdict(uuid4)
         suspects = doubtful(batch, self.owners)
         leading = {each for identity, each in self.owners.items() if identity.kind is BSUID and each in suspects}
@@ -48,12 +48,12 @@ class Book:
         return done
 
 
-def met(*batches: Sequence[Person]) -> tuple[list[UUID], Book]:
+def met(*batches: Sequence[Writer]) -> tuple[list[UUID], Book]:
     book = Book()
     return [contact for batch in batches for contact in book.meet(batch).contacts], book
 
 
-def said(user: Identity | None, phone: Identity | None) -> Person:
+def said(user: Identity | None, phone: Identity | None) -> Writer:
     return person_of(phone.external_id if phone else None, user.external_id if user else None)
 
 
@@ -66,7 +66,7 @@ def partition(contacts: Sequence[UUID], book: Book) -> tuple[list[int], dict[Ide
 
 
 @given(people, st.data())
-def test_every_cut_into_batches_gives_what_one_by_one_gives(everybody: list[Person], data: st.DataObject) -> None:
+def test_every_cut_into_batches_gives_what_one_by_one_gives(everybody: list[Writer], data: st.DataObject) -> None:
     alone = partition(*met(*[[person] for person in everybody]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(everybody)), max_size=4)))
     batches = [everybody[start:end] for start, end in zip([0, *cuts], [*cuts, len(everybody)], strict=True)]
@@ -74,7 +74,7 @@ def test_every_cut_into_batches_gives_what_one_by_one_gives(everybody: list[Pers
 
 
 @given(people)
-def test_everybody_owns_what_they_wrote_from_once_they_wrote(everybody: list[Person]) -> None:
+def test_everybody_owns_what_they_wrote_from_once_they_wrote(everybody: list[Writer]) -> None:
     book = Book()
     for person in everybody:
         (contact,) = book.meet([person]).contacts
@@ -82,7 +82,7 @@ def test_everybody_owns_what_they_wrote_from_once_they_wrote(everybody: list[Per
 
 
 @given(people)
-def test_a_business_scoped_id_never_changes_its_contact_and_a_contact_never_has_two(everybody: list[Person]) -> None:
+def test_a_business_scoped_id_never_changes_its_contact_and_a_contact_never_has_two(everybody: list[Writer]) -> None:
     book = Book()
     users: dict[Identity, UUID] = {}
     for person in everybody:
@@ -94,7 +94,7 @@ def test_a_business_scoped_id_never_changes_its_contact_and_a_contact_never_has_
 
 
 @given(people)
-def test_what_somebody_left_is_anothers_and_who_took_it_is_told_from_whom(everybody: list[Person]) -> None:
+def test_what_somebody_left_is_anothers_and_who_took_it_is_told_from_whom(everybody: list[Writer]) -> None:
     done = Book().meet(everybody)
     assert all(done.owners[phone] != contact for contact, phone in done.left)
     assert {contact for contact, _ in done.left} <= set(done.former.values())
@@ -103,7 +103,7 @@ def test_what_somebody_left_is_anothers_and_who_took_it_is_told_from_whom(everyb
 
 
 @given(people, people)
-def test_who_is_known_and_agrees_is_found_without_a_walk(before: list[Person], everybody: list[Person]) -> None:
+def test_who_is_known_and_agrees_is_found_without_a_walk(before: list[Writer], everybody: list[Writer]) -> None:
     book = Book()
     book.meet(before)
     found = find_contacts(everybody, book.owners)
@@ -143,18 +143,18 @@ def test_two_people_of_one_batch_are_not_one_because_a_phone_went_from_one_to_th
 
 
 def test_the_business_scoped_id_leads() -> None:
-    assert person_of("4917", "DE.1", "Ada") == Person((Identity(BSUID, "DE.1"), Identity(WA, "4917")), "Ada")
+    assert person_of("4917", "DE.1", "Ada") == Writer((Identity(BSUID, "DE.1"), Identity(WA, "4917")), "Ada")
 
 
 def test_an_empty_phone_is_no_phone() -> None:
-    assert person_of("", "DE.1") == Person((Identity(BSUID, "DE.1"),))
-    assert person_of("4917", None) == Person((Identity(WA, "4917"),))
+    assert person_of("", "DE.1") == Writer((Identity(BSUID, "DE.1"),))
+    assert person_of("4917", None) == Writer((Identity(WA, "4917"),))
 
 
 def test_the_name_given_last_stands_and_no_name_changes_nothing() -> None:
     ada, bob, cyd = uuid4(), uuid4(), uuid4()
     said = [(ada, "Ada L."), (bob, "Bob"), (ada, None), (ada, "Ada"), (cyd, "Cyd"), (bob, None)]
-    people = [Person((PHONE,), name) for _, name in said]
+    people = [Writer((PHONE,), name) for _, name in said]
     assert given_names(people, [contact for contact, _ in said], {ada: "Ada", bob: None}) == {ada: "Ada", bob: "Bob"}
 
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from waystate.cache.limits import SIZE, Limits, Wanted
+from waystate.cache.limits import SIZE, Limits, Permit
 from waystate.door.limits import Rates, RequestLimits, counted, quota_of
 from waystate.errors import TooMany, Unauthorized, Unavailable
 from waystate.ids import TenantId
@@ -183,7 +183,7 @@ def test_an_ipv6_customer_is_one_address() -> None:
 
 def test_what_one_bucket_refuses_the_others_are_not_charged_for() -> None:
     limits = Limits(monotonic=Seconds())
-    wide, narrow = Wanted("a", "wide", 1, 3), Wanted("b", "narrow", 1, 1)
+    wide, narrow = Permit("a", "wide", 1, 3), Permit("b", "narrow", 1, 1)
     assert limits.take_many_here([wide, narrow]) is None
     refused = limits.take_many_here([wide, narrow])
     assert refused is not None
