@@ -41,6 +41,13 @@ class EventWindow:
     is_full: bool = False
 
 
+async def find_first_behind(conn: Connection, tenant: TenantId, sink: str) -> UUID | None:
+    """The id of the first event that the sink has not come to yet."""
+    at = (await find_positions(conn, tenant, [sink])).get(sink, 0)
+    found: UUID | None = await _queries.find_at(conn, tenant_id=tenant, position=at + 1)
+    return found
+
+
 async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event]) -> None:
     """Once, as the last statement of a transaction: it takes the lock that orders all of a tenant's writers."""
     if not events:

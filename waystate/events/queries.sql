@@ -27,6 +27,10 @@ UPDATE sink_cursors SET position = :position
 WHERE tenant_id = :tenant_id AND sink = :sink AND epoch = :epoch AND position < :position
 RETURNING position;
 
+-- name: find_at$
+-- Positions have no gaps, so this is also how the first one behind a cursor is found.
+SELECT e.id FROM events e WHERE e.tenant_id = :tenant_id AND e.position = :position;
+
 -- name: list_after
 -- What a sink has not seen yet, in order. Types of NULL means every type.
 SELECT e.id, e.position, e.type, e.data::text AS data FROM events e

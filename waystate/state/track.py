@@ -196,7 +196,10 @@ async def _add_to_known(
     for each in known:
         message = messages.get(each.message_id) if each.message_id in here else None
         if message is None:
-            each.refusal = _elsewhere(each.message_id) if each.message_id in conversation_of else None
+            if each.message_id in conversation_of:
+                each.refusal = _elsewhere(each.message_id)
+            elif each.learned == "whatsapp":
+                each.known = None  # of what Genesys' id named before nothing is left but the id
         elif each.learned == "whatsapp" and message.wamid is not None:
             each.known = None  # what Genesys sent as one may leave as several, each with a wamid of its own
         else:

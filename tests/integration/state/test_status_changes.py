@@ -133,6 +133,15 @@ async def test_what_waystate_is_about_to_pass_on_takes_no_status_by_hand(world: 
     assert await world.rows(carrying, "SELECT * FROM messages ORDER BY id") == before
 
 
+async def test_what_was_never_to_be_passed_on_takes_a_status_by_hand(world: World, tenant: Business) -> None:
+    """It came while nobody was there to pass it on to, and somebody is now."""
+    await world.relay(tenant)
+    await world.add("acme", number="1001", with_genesys=True)
+    await world.relay(tenant)
+    message_id = await world.value(tenant, "SELECT id FROM messages")
+    assert isinstance(await changed(world, tenant, Tracked(message_id, False), "processed"), Changed)
+
+
 async def test_of_an_unknown_send_whoever_knows_may_say_what_became(world: World, carrying: Business) -> None:
     await world.correspond(carrying)
     (claimed,) = [each for each in await world.deliver(carrying) if each.target is Target.WHATSAPP]

@@ -97,6 +97,18 @@ async def test_one_message_of_genesys_may_leave_as_several(world: World, tenant:
     assert await outbound(world, tenant) == [("wamid.1", "g.1", "sent"), ("wamid.2", "g.1", "sent")]
 
 
+async def test_an_id_whose_message_was_deleted_since_names_no_other(world: World, tenant: Business) -> None:
+    gone = await created(world, tenant, **GENESYS)
+    await world.execute(tenant, "DELETE FROM messages WHERE id = $1", gone.message_id)
+    (again,) = await track(world, tenant, GENESYS)
+    assert isinstance(again, Tracked)
+    assert (again.message_id, again.created) == (gone.message_id, False)
+    new = await created(world, tenant, **(GENESYS | WAMID))
+    assert await outbound(world, tenant) == [("wamid.1", "g.1", "sent")]
+    key = await world.value(tenant, "SELECT message_id FROM message_keys WHERE source = 'whatsapp' AND external_id = 'wamid.1'")
+    assert key == new.message_id
+
+
 async def test_ids_that_contradict_each_other_are_refused_and_leave_nothing_behind(world: World, tenant: Business) -> None:
     await created(world, tenant, **WAMID)
     await created(world, tenant, **GENESYS)
