@@ -7,10 +7,13 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test faults lint bench deps lock clean
+.PHONY: help install run test faults lint bench deps lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+install: $(READY) ## The locked libraries into .venv, and nothing else
+	@echo "Installed. Run: . $(BIN)/activate; waystate --help"
 
 run: $(READY) ## Start the demo: embedded database, simulated WhatsApp and Genesys
 	@exec $(BIN)/waystate demo
