@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.acceptance.installation import MASTER_KEY
 from tests.acceptance.served import free_port
 from tests.databases import Databases, find_memory, temporary_home
 from waystate.db.embedded import EmbeddedPostgres
+from waystate.parentage import command_of
 from waystate.processes.supervisor import SOON
 
 READY = 40
@@ -141,6 +143,17 @@ def test_serve_starts_its_postgresql_again_when_that_alone_dies(home: Path, tmp_
         assert EmbeddedPostgres(home).find_pid() not in (None, before)
         assert processes.end("serve")[0] == 0
         assert not EmbeddedPostgres(home).is_running(), "it is serve's own"
+
+
+@pytest.mark.parametrize("command", [["tenant", "list"], ["prepare"]])
+def test_a_home_where_nothing_has_run_yet_is_made_by_the_first_command(home: Path, command: list[str]) -> None:
+    environment = os.environ | {"WAYSTATE_HOME": str(home)}
+    done = subprocess.run(command_of(*command), env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    again = subprocess.run(
+        command_of("tenant", "list"), env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (again.returncode, again.stdout) == (0, "None.\n")
 
 
 def test_roles_share_an_embedded_postgresql_that_outlives_each_of_them(home: Path, tmp_path: Path) -> None:

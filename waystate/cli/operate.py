@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from waystate.clock import utc_now
 from waystate.config import load_config
-from waystate.db.opening import started_url, with_database
+from waystate.db.opening import with_database
 from waystate.db.pool import Database
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest
 from waystate.ids import new_id, parse_tenant_id
 from waystate.ledger import store as ledger_store
 from waystate.principal import OPERATOR
+from waystate.processes.prepare import bring_up
 from waystate.tenants import store as tenant_store
 from waystate.tenants.change import Account, Tenants
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
@@ -91,8 +92,9 @@ def replay_rows(ids: Sequence[UUID] | None) -> list[UUID]:
 
 
 def operate(work: Callable[[Database], Awaitable[R]]) -> R:
+    """Do it on the database of the settings; an embedded one is started, and made on a home where nothing has run yet."""
     config = load_config()
-    started_url(config)
+    bring_up(config)
     return asyncio.run(with_database(config, work))
 
 

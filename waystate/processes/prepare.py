@@ -2,10 +2,10 @@
 
 import asyncio
 
-from waystate.config import load_config
+from waystate.config import Config, load_config
 from waystate.db import migrate as migrations
 from waystate.db.checks import check_database, is_current
-from waystate.db.opening import database_url, make_partitions, started_url, with_database
+from waystate.db.opening import make_partitions, started_url, with_database
 from waystate.db.pool import Database
 from waystate.vault.sealing import load_or_create_master_key
 
@@ -14,10 +14,16 @@ def prepare() -> None:
     """Bring the embedded database to the newest schema; of an external one only demand it, as every start does."""
     config = load_config()
     load_or_create_master_key(config)
-    url = database_url(config)
+    bring_up(config)
+    asyncio.run(with_database(config, lambda db: check_database(db, connections=config.db_pool_size)))
+
+
+def bring_up(config: Config) -> None:
+    """Start the embedded database, if it does not run, and bring it to the newest schema; an external one is left as it is."""
+    url = started_url(config)
     if config.database_url is None and not asyncio.run(_is_current(url)):
         migrations.upgrade(url)
-    asyncio.run(with_database(config, lambda db: check_database(db, connections=config.db_pool_size)))
+        asyncio.run(with_database(config, make_partitions))
 
 
 def migrate(action: str, target: str | None) -> None:
