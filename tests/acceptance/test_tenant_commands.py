@@ -110,6 +110,25 @@ async def test_applying_a_file_is_on_record_once_and_keeps_quotas_and_status(ter
     assert (code, "A file sets no status" in errors) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"phone_number_id": NUMBER}, "belongs to another tenant"),
+        ({"genesys_integration": "4002"}, "names integration 4002"),
+        ({"meta_app_id": "3002"}, "There is no Meta app 3002"),
+        ({"access_token": 7}, "is not usable"),
+    ],
+)
+async def test_a_file_that_is_refused_changes_nothing(terminal: Desk, tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
+    file = tmp_path / "initech.json"
+    file.write_text(json.dumps(FILE | {"whatsapp_accounts": [FILE["whatsapp_accounts"][0] | wrong]}))
+    code, _, errors = await terminal.run("apply", str(file))
+    assert (code, said in errors) == (2, True), errors
+    assert [each["id"] for each in (await terminal.told("list"))["items"]] == [TENANT]
+    assert await terminal.place.rows("SELECT id FROM meta_apps WHERE id = '3001'") == []
+    assert await terminal.audited(PLATFORM) == []
+
+
 async def test_what_is_shown_holds_no_secret_and_a_check_fails_loudly(terminal: Desk, tmp_path: Path) -> None:
     file = tmp_path / "initech.json"
     file.write_text(json.dumps(FILE))

@@ -19,7 +19,7 @@ from waystate.ledger import store as ledger_store
 from waystate.principal import OPERATOR
 from waystate.processes.prepare import bring_up
 from waystate.tenants import store as tenant_store
-from waystate.tenants.change import Account, Tenants
+from waystate.tenants.change import Tenants
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
 from waystate.trace.trace import trace as trace_message
 from waystate.vault.sealing import load_vault
@@ -51,19 +51,14 @@ def apply_tenant(path: Path) -> str:
     vault = load_vault(config)
 
     async def run(db: Database) -> str:
-        tenants = Tenants(db, vault, utc_now)
-        await tenants.apply(OPERATOR, wanted.tenant, wanted.meta_apps)
-        async with db.work(tenant_id=wanted.tenant.id) as conn:
-            before: list[Account] = [
-                *await tenant_store.integrations_of(conn, vault, wanted.tenant.id),
-                *await tenant_store.accounts_of(conn, vault, wanted.tenant.id),
-            ]
-            integrations = await tenant_store.upsert_integrations(conn, vault, wanted.tenant.id, wanted.genesys_integrations)
+        def build(integrations: list[GenesysIntegration]) -> list[WhatsAppAccount]:
             ids = {each.integration_id: each.id for each in integrations}
-            accounts = [_account({"api_url": config.graph_api_url} | each, ids) for each in wanted.whatsapp_accounts]
-            known = await tenant_store.upsert_accounts(conn, vault, wanted.tenant.id, accounts)
-            await tenants.note_accounts(conn, wanted.tenant.id, OPERATOR, before, [*integrations, *known])
-        return f"Tenant {wanted.tenant.id} has {len(known)} WhatsApp numbers and {len(integrations)} Genesys integrations."
+            return [_account({"api_url": config.graph_api_url} | each, ids) for each in wanted.whatsapp_accounts]
+
+        accounts, integrations = await Tenants(db, vault, utc_now).apply(
+            OPERATOR, wanted.tenant, wanted.meta_apps, wanted.genesys_integrations, build
+        )
+        return f"Tenant {wanted.tenant.id} has {len(accounts)} WhatsApp numbers and {len(integrations)} Genesys integrations."
 
     return operate(run)
 

@@ -201,6 +201,11 @@ def _as_tenant(tenant_id: TenantId) -> str:
     return f"; SET LOCAL app.tenant_id = '{parse_tenant_id(tenant_id)}'"
 
 
+async def go_on_as(conn: Connection, tenant_id: TenantId) -> None:
+    """The rest of a `work` transaction sees this tenant's rows: what concerns the platform and a tenant is one act."""
+    await conn.execute(_as_tenant(tenant_id).removeprefix("; "))
+
+
 def _milliseconds(seconds: float) -> str:
     return str(round(seconds * 1000))
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
 from waystate.clock import Clock
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection, Database, go_on_as
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Conflict, NotFound
 from waystate.ids import PLATFORM, TenantId
@@ -80,8 +80,18 @@ class Tenants:
         self.forget(tenant.id)
         return await self.find(tenant.id)
 
-    async def apply(self, actor: Actor, tenant: Tenant, meta_apps: Sequence[MetaApp]) -> None:
-        """Make the tenant and the apps what a file says. Quotas that it leaves out stay, and so does the status."""
+    async def apply(
+        self,
+        actor: Actor,
+        tenant: Tenant,
+        meta_apps: Sequence[MetaApp],
+        integrations: Sequence[GenesysIntegration],
+        build: Callable[[list[GenesysIntegration]], list[WhatsAppAccount]],
+    ) -> tuple[list[WhatsAppAccount], list[GenesysIntegration]]:
+        """Make all of it what a file says, or nothing; what the tenant has afterwards.
+
+        Quotas that the file leaves out stay, and so does the status. `build` makes the accounts, given all integrations.
+        """
         if "status" in tenant.model_fields_set:
             raise BadRequest(
                 "file_invalid", "A file sets no status. Take it out; `waystate tenant suspend` and `resume` do that."
@@ -97,8 +107,18 @@ class Tenants:
             await store.upsert_meta_apps(conn, self._vault, meta_apps)
             told = [_saying("tenant", tenant.id, before, tenant)] if tenant != before else []
             told += [_saying("meta_app", each.id, apps.get(each.id), each) for each in meta_apps if each != apps.get(each.id)]
+            await go_on_as(conn, tenant.id)
+            had: list[Account] = [
+                *await store.integrations_of(conn, self._vault, tenant.id),
+                *await store.accounts_of(conn, self._vault, tenant.id),
+            ]
+            known = await store.upsert_integrations(conn, self._vault, tenant.id, integrations)
+            accounts = await store.upsert_accounts(conn, self._vault, tenant.id, build(known))
+            await self.note_accounts(conn, tenant.id, actor, had, [*known, *accounts])
+            await go_on_as(conn, PLATFORM)
             await audit_store.append_many(conn, PLATFORM, [self._entry(actor, *each) for each in told])
         self.forget(tenant.id)
+        return accounts, known
 
     async def change(self, actor: Actor, tenant_id: TenantId, changes: Changes, *, log: TenantId) -> Tenant:
         """In the audit `log` of the platform or of the tenant, whose act it is."""
@@ -197,7 +217,7 @@ class Tenants:
     async def note_accounts(
         self, conn: Connection, tenant_id: TenantId, actor: Actor, before: Sequence[Account], after: Sequence[Account]
     ) -> None:
-        """What differs, a sentence each; the last statement of its transaction."""
+        """What differs, a sentence each; behind it come only other entries of its transaction."""
         known = {_name_of(each): each for each in before}
         entries = [
             self._entry(actor, *_saying(*_name_of(each), known.get(_name_of(each)), each))
