@@ -15,6 +15,7 @@ from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import ACCOUNT_MISSING, Delivery, Target, letter_of_refused
 from waystate.documents import JsonObject
 from waystate.errors import Rejected
+from waystate.events import outbox
 from waystate.events.model import Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import SinkWorker, relay
@@ -48,6 +49,7 @@ class DeliverySink:
         view = await self._directory.find_tenant_in(conn, tenant)
         if view is None:
             return []  # it is being deleted, and its events with it
+        await outbox.note_judgement(conn, tenant, self.name, view.revision)
         planned = plan(stamped, view, self._lanes)
         if planned.deliveries:
             await delivery_store.insert_many(conn, tenant, planned.deliveries)

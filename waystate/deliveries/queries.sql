@@ -11,9 +11,9 @@ ON CONFLICT (tenant_id, event_id, target) DO NOTHING;
 
 -- name: list_missing
 -- Events that the sink has passed and of which no delivery was made, though their number is one that Waystate sends for: there
--- should be none. Only since the tenant's configuration is as it is, since what an event needed before nobody can tell.
+-- should be none. Only what was judged by the configuration as it is: what an event needed before nobody can tell.
 SELECT e.id, e.position, e.type, e.data::text AS data FROM events e
-WHERE e.tenant_id = :tenant_id AND e.position > :after AND e.position <= :until AND e.at > :since
+WHERE e.tenant_id = :tenant_id AND e.position > :after AND e.position <= :until
     AND (e.type = 'outbound.processed' AND e.data->>'phone_number_id' = ANY(:to_whatsapp::text[])
         OR e.type = 'inbound.enriched' AND e.data->>'phone_number_id' = ANY(:to_genesys::text[]))
     AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = :tenant_id AND d.event_id = e.id)

@@ -48,6 +48,15 @@ async def find_first_behind(conn: Connection, tenant: TenantId, sink: str) -> UU
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a sink passed behind `since` and up to `until` (positions) it judged by the tenant's `revision`."""
+
+    until: int
+    revision: int
+    since: int
+
+
 async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event]) -> None:
     """Once, as the last statement of a transaction: it takes the lock that orders all of a tenant's writers."""
     if not events:
@@ -76,6 +85,17 @@ async def read_after(
 async def move_cursor(conn: Connection, tenant: TenantId, sink: str, position: int, *, epoch: int) -> bool:
     """Whether it moved; a stale holder's does not, nor does one that is there already."""
     return await _queries.move_sink(conn, tenant_id=tenant, sink=sink, position=position, epoch=epoch) is not None
+
+
+async def note_judgement(conn: Connection, tenant: TenantId, sink: str, revision: int) -> None:
+    """From here on the sink judges by this revision of the tenant; in the transaction of `read_after`, before `move_cursor`."""
+    await _queries.note_judgement(conn, tenant_id=tenant, sink=sink, revision=revision)
+
+
+async def find_judgement(conn: Connection, tenant: TenantId, sink: str) -> Judgement | None:
+    """None when the sink has not begun, or nobody can tell by what it judged."""
+    row = await _queries.find_judgement(conn, tenant_id=tenant, sink=sink)
+    return None if row is None or row["judged_by"] is None else Judgement(row["position"], row["judged_by"], row["judged_from"])
 
 
 async def find_positions(conn: Connection, tenant: TenantId, sinks: Sequence[str]) -> dict[str, int]:

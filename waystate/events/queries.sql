@@ -31,6 +31,15 @@ RETURNING position;
 -- Positions have no gaps, so this is also how the first one behind a cursor is found.
 SELECT e.id FROM events e WHERE e.tenant_id = :tenant_id AND e.position = :position;
 
+-- name: note_judgement!
+-- Under the lock of `lock_sink`, before the cursor moves: what was passed up to here was judged by something else.
+UPDATE sink_cursors SET judged_by = :revision, judged_from = position
+WHERE tenant_id = :tenant_id AND sink = :sink AND judged_by IS DISTINCT FROM :revision;
+
+-- name: find_judgement^
+-- One row, so position and judgement are of one moment.
+SELECT s.position, s.judged_by, s.judged_from FROM sink_cursors s WHERE s.tenant_id = :tenant_id AND s.sink = :sink;
+
 -- name: list_after
 -- What a sink has not seen yet, in order. Types of NULL means every type.
 SELECT e.id, e.position, e.type, e.data::text AS data FROM events e

@@ -2,8 +2,7 @@
 -- Set-up runs again and again: a row that says the same already is left alone, so it makes no dead tuples and no noise.
 INSERT INTO tenants AS t (id, name, settings, quotas)
 SELECT v.* FROM unnest(:ids::text[], :names::text[], :settings::jsonb[], :quotas::jsonb[]) AS v
-ON CONFLICT (id) DO UPDATE SET name = excluded.name, settings = excluded.settings, quotas = excluded.quotas,
-        revised_at = clock_timestamp()
+ON CONFLICT (id) DO UPDATE SET name = excluded.name, settings = excluded.settings, quotas = excluded.quotas
     WHERE (t.name, t.settings, t.quotas) IS DISTINCT FROM (excluded.name, excluded.settings, excluded.quotas)
         AND t.deletion IS NULL
 RETURNING t.id;
@@ -17,7 +16,7 @@ RETURNING id;
 
 -- name: change_status
 -- Only what is in another status: of two that do the same at once, one has done it. What is being deleted stays as it is.
-UPDATE tenants t SET status = :status, revised_at = clock_timestamp()
+UPDATE tenants t SET status = :status
 WHERE t.id = ANY(:ids::text[]) AND t.id <> 'platform' AND t.status <> :status AND t.deletion IS NULL
 RETURNING t.id;
 
@@ -164,9 +163,9 @@ SELECT d.revision FROM directory d WHERE d.is_only FOR SHARE;
 UPDATE directory SET revision = revision + 1 WHERE is_only RETURNING revision;
 
 -- name: note_revised!
--- By the clock and not the transaction's begin: the lock on the revision may have been waited for.
-UPDATE tenants t SET revised_at = clock_timestamp() WHERE t.id = :tenant_id;
+-- Right after the revision was raised: its lock is held until the commit, so no two changes have one revision.
+UPDATE tenants t SET revision = d.revision FROM directory d WHERE d.is_only AND t.id = ANY(:ids::text[]);
 
--- name: get_revised_at$
--- Since when the tenant's configuration is as it is.
-SELECT t.revised_at FROM tenants t WHERE t.id = :tenant_id;
+-- name: find_tenant_revision$
+-- Of the last change of the tenant, its accounts, integrations and routes.
+SELECT t.revision FROM tenants t WHERE t.id = :tenant_id;

@@ -137,9 +137,13 @@ class ShortMemory(Generic[K, V]):
 
 @dataclass(frozen=True, slots=True)
 class TenantView:
-    """`accounts` by phone number id, `integrations` by our id; inactive accounts are among them."""
+    """`accounts` by phone number id, `integrations` by our id; inactive accounts are among them.
+
+    `revision`: everything here is at least as young as that revision of the tenant.
+    """
 
     tenant: Tenant
+    revision: int
     accounts: Mapping[str, WhatsAppAccount]
     integrations: Mapping[UUID, GenesysIntegration]
     default_account: WhatsAppAccount | None
@@ -301,13 +305,16 @@ class Directory:
             return await self._read_tenant(conn, tenant_id)
 
     async def _read_tenant(self, conn: Connection, tenant_id: TenantId) -> TenantView | None:
+        # Before what it tells the age of: a change in between makes that younger than it says, never older.
+        revision = await store.find_tenant_revision(conn, tenant_id)
         tenant = (await store.find_many(conn, [tenant_id])).get(tenant_id)
-        if tenant is None or tenant.status is TenantStatus.DELETING:
+        if tenant is None or revision is None or tenant.status is TenantStatus.DELETING:
             return None
         accounts = await store.accounts_of(conn, self._vault, tenant_id)
         integrations = await store.integrations_of(conn, self._vault, tenant_id)
         return TenantView(
             tenant=tenant,
+            revision=revision,
             accounts={each.phone_number_id: each for each in accounts},
             integrations={each.id: each for each in integrations},
             default_account=default_of(accounts),

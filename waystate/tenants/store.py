@@ -4,7 +4,6 @@ Whatever writes an account, an integration or a route runs in a transaction of r
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from asyncpg import Record
@@ -201,10 +200,10 @@ async def get_revision(conn: Connection) -> int:
     return int(await _queries.get_revision(conn))
 
 
-async def get_revised_at(conn: Connection, tenant_id: TenantId) -> datetime | None:
-    """Since when the tenant's configuration is as it is; None: there is no such tenant any more."""
-    revised_at: datetime | None = await _queries.get_revised_at(conn, tenant_id=tenant_id)
-    return revised_at
+async def find_tenant_revision(conn: Connection, tenant_id: TenantId) -> int | None:
+    """The directory's when the tenant's configuration was changed last; None: there is no such tenant any more."""
+    revision: int | None = await _queries.find_tenant_revision(conn, tenant_id=tenant_id)
+    return revision
 
 
 async def hold_revision(conn: Connection) -> int:
@@ -241,13 +240,14 @@ async def _revised(conn: Connection, rows: Iterable[Record]) -> list[TenantId]:
     ids = [TenantId(row["id"]) for row in rows]
     if ids:
         await raise_revision(conn)
+        await _queries.note_revised(conn, ids=ids)
     return ids
 
 
 async def _settle_routes(conn: Connection, tenant_id: TenantId) -> None:
     """Make the tenant's routes those of its accounts and integrations, and work the webhooks that lacked them."""
     await raise_revision(conn)
-    await _queries.note_revised(conn, tenant_id=tenant_id)
+    await _queries.note_revised(conn, ids=[tenant_id])
     await _queries.prune_routes(conn, tenant_id=tenant_id)
     await _queries.claim_routes(conn, tenant_id=tenant_id)
     foreign = await _queries.find_foreign_route(conn, tenant_id=tenant_id)
