@@ -190,6 +190,42 @@ async def test_an_agents_message_whose_number_was_taken_away_is_failed(world: Wo
     assert (message["status"], message["error"]["code"]) == ("failed", ACCOUNT_MISSING)
 
 
+async def fail_or_wait(world: World, tenant: Business, relaying: Other) -> tuple[dict[str, str], int]:
+    """A customer's and an agent's message, then the number is taken away: status by direction, and dead letters."""
+    await world.receive(tenant, tenant.message())
+    await world.relay(tenant)
+    await world.receive(tenant, tenant.message("wamid.on.its.way"))
+    conversation = str(await world.value(tenant, "SELECT id FROM conversations"))
+    await world.answer(tenant, tenant.reply(conversation_id=conversation))
+    async with world.db.work(tenant_id=tenant.tenant) as conn:
+        await store.remove_accounts(conn, tenant.tenant, [tenant.number])
+    await relaying.relay(tenant)
+    rows = await world.rows(tenant, "SELECT direction, status FROM messages WHERE wamid IS DISTINCT FROM 'wamid.in.1'")
+    letters: int = await world.value(tenant, "SELECT count(*) FROM dead_letters")
+    return {row["direction"]: row["status"] for row in rows}, letters
+
+
+async def test_what_others_send_does_not_fail_with_the_number_that_was_taken_away(world: World) -> None:
+    external = await world.add("external", number="3001", sender="external")
+    told = await fail_or_wait(world, external, Other(world))
+    assert told == ({"inbound": "received", "outbound": "queued"}, 0), "Waystate never sent for it"
+
+
+async def test_what_nobody_sends_to_genesys_does_not_fail_with_the_number_that_was_taken_away(world: World) -> None:
+    alone = await world.add("alone", number="3001", with_genesys=False)
+    told = await fail_or_wait(world, alone, Other(world))
+    assert told == ({"inbound": "received", "outbound": "failed"}, 0), "the answer alone was Waystate's to send"
+
+
+async def test_a_number_that_came_back_and_went_again_fails_what_its_last_sender_would_have_sent(world: World) -> None:
+    once = await world.add("once", number="3001", sender="external")
+    async with world.db.work(tenant_id=once.tenant) as conn:
+        await store.remove_accounts(conn, once.tenant, [once.number])
+    again = await world.add("once", number="3001", sender="waystate")
+    told = await fail_or_wait(world, again, Other(world))
+    assert told == ({"inbound": "failed", "outbound": "failed"}, 1)
+
+
 class Recorder:
     """A far side that says yes, and keeps through which number it was asked."""
 

@@ -22,7 +22,7 @@ from waystate.events.sinks import SinkWorker, relay
 from waystate.ids import TenantId
 from waystate.messages.advance import advance
 from waystate.messages.model import Status, StatusReport
-from waystate.tenants.model import GenesysIntegration, TenantSettings, WhatsAppAccount
+from waystate.tenants.model import FormerAccount, GenesysIntegration, TenantSettings, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
 from waystate.work.batch import with_retries
 from waystate.work.lanes import lane_of
@@ -77,7 +77,7 @@ def plan(stamped: Sequence[Stamped], view: TenantView, lanes: int) -> Planned:
         account = view.accounts.get(each.event.phone_number_id)
         try:
             if account is None:
-                _give_up(each, view.settings, planned)
+                _give_up(each, view, planned)
             elif account.sender == "waystate":
                 delivery = delivery_of(each, account, integration_of(view, account), view.settings, lanes)
                 planned.deliveries += [] if delivery is None else [delivery]
@@ -86,11 +86,21 @@ def plan(stamped: Sequence[Stamped], view: TenantView, lanes: int) -> Planned:
     return planned
 
 
-def _give_up(stamped: Stamped, settings: TenantSettings, planned: Planned) -> None:
-    """The number was taken away after the message came: the message says so, and a customer's can be sent again later."""
+def _give_up(stamped: Stamped, view: TenantView, planned: Planned) -> None:
+    """The number was taken away after the message came: the message says so, and a customer's can be sent again later.
+
+    Only of what Waystate would have sent: what others send, or nobody, the number's end does not fail.
+    """
     event = stamped.event
-    if not isinstance(event, InboundEnriched | OutboundProcessed):
-        return  # of a receipt nobody is left to be told
+    # An older release took numbers away without a word: then it is better to fail aloud than to lose silently.
+    former = view.former.get(event.phone_number_id) or FormerAccount(event.phone_number_id, to_whatsapp=True, to_genesys=True)
+    match event:
+        case InboundEnriched() if former.to_genesys:
+            pass
+        case OutboundProcessed() if former.to_whatsapp:
+            pass
+        case _:
+            return  # of a receipt nobody is left to be told
     text = f"Number {event.phone_number_id} was taken away from this tenant before the message was passed on."
     planned.impossible.append(_failed(stamped, ACCOUNT_MISSING, text))
     if isinstance(event, InboundEnriched):
@@ -99,7 +109,7 @@ def _give_up(stamped: Stamped, settings: TenantSettings, planned: Planned) -> No
                 event_id=stamped.id,
                 target=Target.GENESYS,
                 message_id=_message_id(event),
-                request=_inbound_request(event, settings),
+                request=_inbound_request(event, view.settings),
                 error={"code": ACCOUNT_MISSING, "title": text},
                 at=event.at,
                 text=f"{text} Add the number again and replay this, or discard it.",

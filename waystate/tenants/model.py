@@ -192,6 +192,14 @@ class GenesysIntegration(_Value):
         return data
 
 
+class FormerAccount(NamedTuple):
+    """A number that the tenant had, and whether Waystate sent to WhatsApp and to Genesys for it."""
+
+    phone_number_id: str
+    to_whatsapp: bool
+    to_genesys: bool
+
+
 class RouteKind(StrEnum):
     PHONE_NUMBER_ID = "phone_number_id"
     WABA = "waba"

@@ -106,9 +106,23 @@ ON CONFLICT (tenant_id, id) DO UPDATE SET display_phone_number = excluded.displa
     sender = excluded.sender, is_default = excluded.is_default, is_active = excluded.is_active;
 
 -- name: remove_accounts
--- Conversations and messages of the number stay; they name it by its WhatsApp id.
-DELETE FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id AND a.phone_number_id = ANY(:phone_number_ids::text[])
-RETURNING a.phone_number_id;
+-- Conversations and messages of the number stay; they name it by its WhatsApp id. What Waystate sent for it stays known, for what
+-- was on its way at this moment.
+WITH removed AS (
+    DELETE FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id AND a.phone_number_id = ANY(:phone_number_ids::text[])
+    RETURNING a.phone_number_id, a.sender, a.genesys_integration_id
+), former AS (
+    INSERT INTO former_accounts (tenant_id, phone_number_id, to_whatsapp, to_genesys)
+    SELECT :tenant_id, r.phone_number_id, r.sender = 'waystate', r.sender = 'waystate' AND EXISTS (
+        SELECT FROM genesys_integrations g WHERE g.tenant_id = :tenant_id AND g.id = r.genesys_integration_id AND g.sender = 'waystate')
+    FROM removed r
+    ON CONFLICT (tenant_id, phone_number_id) DO UPDATE SET to_whatsapp = excluded.to_whatsapp, to_genesys = excluded.to_genesys
+)
+SELECT r.phone_number_id FROM removed r;
+
+-- name: list_former_accounts
+-- A tenant takes few numbers away in its life.
+SELECT f.phone_number_id, f.to_whatsapp, f.to_genesys FROM former_accounts f WHERE f.tenant_id = :tenant_id;
 
 -- name: prune_routes!
 -- A route whose account is gone, or moved to another business account, would hold the id against its next owner.

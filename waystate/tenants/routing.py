@@ -11,6 +11,7 @@ from waystate.db.pool import Connection, Database
 from waystate.ids import PLATFORM, TenantId
 from waystate.tenants import store
 from waystate.tenants.model import (
+    FormerAccount,
     GenesysIntegration,
     MetaApp,
     Route,
@@ -139,6 +140,7 @@ class ShortMemory(Generic[K, V]):
 class TenantView:
     """`accounts` by phone number id, `integrations` by our id; inactive accounts are among them.
 
+    `former`: numbers that were taken away, by phone number id, some of which may be among the accounts again.
     `revision`: everything here is at least as young as that revision of the tenant.
     """
 
@@ -147,6 +149,7 @@ class TenantView:
     accounts: Mapping[str, WhatsAppAccount]
     integrations: Mapping[UUID, GenesysIntegration]
     default_account: WhatsAppAccount | None
+    former: Mapping[str, FormerAccount]
 
     @property
     def settings(self) -> TenantSettings:
@@ -318,6 +321,7 @@ class Directory:
             accounts={each.phone_number_id: each for each in accounts},
             integrations={each.id: each for each in integrations},
             default_account=default_of(accounts),
+            former={each.phone_number_id: each for each in await store.former_accounts_of(conn, tenant_id)},
         )
 
     async def _load_statuses(self, ids: Sequence[TenantId]) -> dict[TenantId, TenantStatus]:

@@ -14,6 +14,7 @@ from waystate.errors import Conflict, NotFound
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.tenants.model import (
+    FormerAccount,
     GenesysIntegration,
     GenesysLimits,
     MetaApp,
@@ -185,6 +186,11 @@ async def remove_accounts(conn: Connection, tenant_id: TenantId, phone_number_id
     removed = await _queries.remove_accounts(conn, tenant_id=tenant_id, phone_number_ids=list(phone_number_ids))
     await _settle_routes(conn, tenant_id)
     return [row["phone_number_id"] for row in removed]
+
+
+async def former_accounts_of(conn: Connection, tenant_id: TenantId) -> list[FormerAccount]:
+    """Numbers that were taken away, and maybe given back since."""
+    return [FormerAccount(**row) for row in await _queries.list_former_accounts(conn, tenant_id=tenant_id)]
 
 
 async def routes_of(conn: Connection, kind: RouteKind, external_ids: Sequence[str]) -> dict[str, Route]:

@@ -34,7 +34,7 @@ BY_BATCH = {
     "sessions": _queries.erase_sessions,
 }
 """Tables of a tenant, what refers to another before that other. `memberships` go with their people."""
-WITH_THE_TENANT = frozenset({"audit_log", "routes"})
+WITH_THE_TENANT = frozenset({"audit_log", "routes", "former_accounts"})
 """They go by a foreign key; the audit log is short beside messages, and the application may delete nothing of it."""
 TABLES = (*BY_BATCH, "memberships")
 

@@ -1,0 +1,14 @@
+"""Numbers that a tenant had, and what Waystate sent for them: what came before one was taken away is judged by that."""
+
+from waystate.db.migrations.sql import run_down, run_up
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    run_up(__file__)
+
+
+def downgrade() -> None:
+    run_down(__file__)
