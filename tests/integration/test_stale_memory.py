@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.bodies import change, envelope
+from tests.bodies import agent_says, change, envelope
 from tests.world import HOLD, LANES, Business, World, accepted
 from waystate.broker.consumer import QueueMessage
 from waystate.broker.publisher import Outgoing
@@ -17,7 +18,6 @@ from waystate.broker.queues import QueuePipeline
 from waystate.cache.process import ProcessCache
 from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.meter import Meter
-from waystate.deliveries.missing import CURSOR, make_missing
 from waystate.deliveries.model import ACCOUNT_MISSING, Target
 from waystate.deliveries.plan import DeliverySink
 from waystate.deliveries.send import Platforms
@@ -26,12 +26,14 @@ from waystate.events.sinks import relay
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow, Received
+from waystate.principal import OPERATOR
 from waystate.state.lookups import LookUps
 from waystate.tenants import store
+from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.model import MetaApp, RouteKind, Tenant, TenantSettings, TenantStatus
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
-from waystate.webhooks.work import WebhookPipeline
+from waystate.webhooks.work import TenantsFailed, WebhookPipeline
 from waystate.webhooks.worker import LedgerWorker
 from waystate.work.lanes import lane_of
 from waystate.work.leases import DELIVERIES, LeaseKeeper
@@ -369,6 +371,137 @@ async def test_what_was_rejected_before_is_worked_before_what_was_in_hand_when_i
     assert [row["wamid"] for row in got] == ["wamid.first", "wamid.second"]
 
 
+async def test_a_batch_is_worked_however_often_others_change_the_directory(
+    world: World, tenant: Business, other: Other
+) -> None:
+    """Two at a time that never stop: what does not concern a row is no reason to give it back."""
+    globex = await world.add("globex", number="2001")
+    pipeline = other.pipeline()
+
+    async def hear() -> None:
+        while True:
+            other.directory.clear()
+            await asyncio.sleep(0)
+
+    async def change() -> None:
+        for n in range(100_000):
+            async with world.db.work() as conn:
+                await store.upsert_many(conn, [Tenant(id=globex.tenant, name=f"name {n}")])
+
+    disturbing = [asyncio.create_task(hear()), asyncio.create_task(change())]
+    try:
+        for n in range(5):
+            await append(world, tenant, f"wamid.{n}")
+            await pipeline.work(await other.take())
+            assert await world.value(tenant, "SELECT count(*) FROM messages") == n + 1
+    finally:
+        for each in disturbing:
+            each.cancel()
+        await asyncio.gather(*disturbing, return_exceptions=True)
+
+
+async def test_a_row_that_may_be_somebodys_by_now_holds_up_no_other(world: World, tenant: Business, other: Other) -> None:
+    unknown = Business(tenant.tenant, tenant.settings, tenant.app_id, SECOND, tenant.waba, tenant.integration, world.clock)
+    globex = await world.add("globex", number="2001")
+    doubtful = await append(world, unknown, "wamid.doubtful")
+    await append(world, globex, "wamid.known")
+    rows = await other.take()
+    await other.directory.routes_of(RouteKind.PHONE_NUMBER_ID, [SECOND])
+    await with_second_number(world, tenant)
+    await other.pipeline().work(rows)
+    assert [row["wamid"] for row in await world.rows(globex, "SELECT wamid FROM messages")] == ["wamid.known"]
+    assert [row.id for row in await other.take()] == [doubtful], "the other is done"
+
+
+async def test_a_number_that_appears_unheard_is_worked_behind_what_was_rejected_before(
+    world: World, tenant: Business, other: Other
+) -> None:
+    """Its route is read for the first time after the rows were taken, so no memory tells that it is new."""
+    unknown = Business(tenant.tenant, tenant.settings, tenant.app_id, SECOND, tenant.waba, tenant.integration, world.clock)
+    await append(world, unknown, "wamid.first")
+    await other.pipeline().work(await other.take())
+    await append(world, unknown, "wamid.second")
+    rows = await other.take()
+    await with_second_number(world, tenant)
+    fresh = Other(world)
+    await fresh.pipeline().work(rows)
+    while rows := await fresh.take():
+        await fresh.pipeline().work(rows)
+    got = await world.rows(tenant, "SELECT wamid FROM messages ORDER BY id")
+    assert [row["wamid"] for row in got] == ["wamid.first", "wamid.second"]
+
+
+async def append_agents(world: World, business: Business, genesys_id: str) -> UUID:
+    row = Received(
+        id=new_id(),
+        source="genesys",
+        origin=business.integration,
+        lane=lane_of(business.integration, LANES),
+        received_at=world.clock.now,
+        body=agent_says(business, genesys_id, to="nobody"),
+    )
+    async with world.db.ingest() as conn:
+        await ledger_store.append_many(conn, [row])
+    return row.id
+
+
+async def outcomes(world: World) -> dict[UUID, tuple[str, str | None]]:
+    async with world.db.work() as conn:
+        rows = await ledger_store.list_rows(conn)
+    return {row["id"]: (row["state"], (row["outcome"] or {}).get("reason")) for row in rows}
+
+
+async def erase(world: World, business: Business) -> None:
+    async with world.db.work() as conn:
+        await store.change_status(conn, [business.tenant], TenantStatus.SUSPENDED)
+    await Eraser(world.db, world.clock).run(business.tenant, OPERATOR)
+
+
+async def _without(world: World, business: Business, what: str) -> None:
+    match what:
+        case "the integration":
+            await _remove_integration(world, business)
+        case "the number":
+            await _remove_number(world, business)
+        case "the tenant, suspended":
+            await _suspend(world, business)
+        case "the tenant":
+            await erase(world, business)
+
+
+GONE = ["the integration", "the number", "the tenant, suspended", "the tenant"]
+
+
+@pytest.mark.parametrize("remembered", ["nothing", "the routes", "the routes and the tenant"])
+@pytest.mark.parametrize("what", GONE)
+async def test_what_goes_between_take_and_work_stops_nobody_else_and_nothing_is_lost(
+    world: World, tenant: Business, other: Other, what: str, remembered: str
+) -> None:
+    going = await world.add("going", number="2001")
+    first = await append(world, going, "wamid.going")
+    agents = await append_agents(world, going, "genesys.going")
+    staying = await append(world, tenant, "wamid.staying")
+    rows = await other.take()
+    if remembered != "nothing":
+        await other.directory.routes_of(RouteKind.PHONE_NUMBER_ID, [going.number])
+        await other.directory.routes_of(RouteKind.GENESYS_INTEGRATION, [going.integration])
+    if remembered == "the routes and the tenant":
+        await other.remember(going)
+    await _without(world, going, what)
+    with suppress(TenantsFailed):
+        await other.pipeline().work(rows)
+    assert (await outcomes(world))[staying] == ("done", None)
+    assert await world.value(tenant, "SELECT wamid FROM messages") == "wamid.staying"
+    while rows := await other.take():
+        await other.pipeline().work(rows)
+    told = await outcomes(world)
+    assert {told[first][0], told[agents][0]} <= {"done", "rejected"}
+    letters = await world.rows(going, "SELECT reason FROM dead_letters")
+    messages = await world.rows(going, "SELECT wamid FROM messages")
+    assert told[first] == ("rejected", "unknown_tenant") or [each["wamid"] for each in messages] == ["wamid.going"]
+    assert told[agents] == ("rejected", "unknown_tenant") or [each["reason"] for each in letters] == ["mapping_not_found"]
+
+
 async def test_a_ledger_worker_judges_by_a_memory_younger_than_its_rows(world: World, tenant: Business, other: Other) -> None:
     leases = LeaseKeeper(world.db, world.clock, lanes=LANES, ttl=timedelta(seconds=15))
     await leases.renew()
@@ -461,101 +594,3 @@ async def test_every_change_of_the_directory_raises_its_revision(world: World, t
     await CHANGES[what](world, tenant)
     async with world.db.work() as conn:
         assert await store.get_revision(conn) > before
-
-
-async def lose_the_delivery(world: World, tenant: Business) -> None:
-    """As by a relay that passed an event by: its cursor stands behind an event without a delivery."""
-    await world.relay(tenant)
-    await world.execute(tenant, "DELETE FROM deliveries WHERE state = 'pending'")
-
-
-async def missing(world: World, tenant: Business) -> int:
-    return await make_missing(world.db, world.directory, tenant.tenant, lanes=LANES)
-
-
-async def set_off(world: World, seconds: float) -> None:
-    """The clock of the application's machine stands so far from the database's."""
-    async with world.db.work() as conn:
-        world.clock.now = await conn.fetchval("SELECT clock_timestamp()") + timedelta(seconds=seconds)
-
-
-async def test_an_event_that_a_relay_passed_by_is_found_and_delivered_once(world: World, tenant: Business) -> None:
-    assert await missing(world, tenant) == 0, "the net is there from now on"
-    await world.receive(tenant, tenant.message())
-    await lose_the_delivery(world, tenant)
-    assert await missing(world, tenant) == 1
-    assert await targets(world, tenant) == [(Target.GENESYS, tenant.integration)]
-    assert await missing(world, tenant) == 0
-
-
-async def test_what_the_relay_has_not_reached_is_not_missing(world: World, tenant: Business) -> None:
-    await missing(world, tenant)
-    await world.receive(tenant, tenant.message())
-    assert await missing(world, tenant) == 0
-    await world.relay(tenant)
-    assert await missing(world, tenant) == 0
-    assert await world.value(tenant, "SELECT count(*) FROM deliveries") == 1
-    assert await world.value(tenant, "SELECT position FROM sink_cursors WHERE sink = $1", CURSOR) == 1
-
-
-SKEWS = pytest.mark.parametrize("seconds", [-60, 0, 60], ids=lambda seconds: f"{seconds:+} s")
-
-
-@SKEWS
-async def test_what_is_missing_is_told_by_no_clock(world: World, tenant: Business, seconds: int) -> None:
-    await set_off(world, seconds)
-    await missing(world, tenant)
-    await world.receive(tenant, tenant.message())
-    await lose_the_delivery(world, tenant)
-    assert [await missing(world, tenant) for _ in range(2)] == [1, 0]
-    assert await world.value(tenant, "SELECT count(*) FROM deliveries") == 1
-
-
-@SKEWS
-async def test_what_came_while_somebody_else_sent_is_not_missing_later(world: World, seconds: int) -> None:
-    await set_off(world, seconds)
-    external = await world.add("external", number="3001", sender="external")
-    await missing(world, external)
-    await world.receive(external, external.message("wamid.theirs"))
-    await world.relay(external)
-    await world.add("external", number="3001", sender="waystate")
-    assert await missing(world, external) == 0
-    await world.receive(external, external.message("wamid.ours"))
-    await lose_the_delivery(world, external)
-    assert await missing(world, external) == 1, "the net is there again"
-    assert await world.value(external, "SELECT request->'channel'->>'messageId' FROM deliveries") == "wamid.ours"
-
-
-async def test_what_the_relay_judged_before_a_change_is_not_missing_after_it_has_moved_on(world: World) -> None:
-    """All in one look of the net: only behind the place where the relay heard of the change is something missing."""
-    external = await world.add("external", number="3001", sender="external")
-    await missing(world, external)
-    await world.receive(external, external.message("wamid.theirs"))
-    await world.relay(external)
-    await world.add("external", number="3001", sender="waystate")
-    await world.receive(external, external.message("wamid.ours"))
-    await lose_the_delivery(world, external)
-    assert await missing(world, external) == 1
-    assert await world.value(external, "SELECT request->'channel'->>'messageId' FROM deliveries") == "wamid.ours"
-
-
-@SKEWS
-async def test_an_event_has_one_delivery_however_often_the_net_and_the_relay_look(
-    world: World, tenant: Business, seconds: int
-) -> None:
-    await set_off(world, seconds)
-    await missing(world, tenant)
-    for _ in range(5):
-        await world.receive(tenant, tenant.message())
-        await asyncio.gather(world.relay(tenant), missing(world, tenant), missing(world, tenant))
-    await world.execute(tenant, "UPDATE sink_cursors SET position = 0 WHERE sink = $1", CURSOR)
-    assert await missing(world, tenant) == 0
-    assert await world.value(tenant, "SELECT count(*) FROM deliveries") == 5
-
-
-async def test_what_failed_meanwhile_is_not_sent(world: World, tenant: Business) -> None:
-    await missing(world, tenant)
-    await world.receive(tenant, tenant.message("wamid.failed"))
-    await lose_the_delivery(world, tenant)
-    await world.report(tenant, tenant.report("wamid.failed", "failed"))
-    assert await missing(world, tenant) == 0

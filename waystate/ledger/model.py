@@ -35,7 +35,7 @@ class LedgerRow:
     """A pending row as its lane's holder takes it. `attempts` counts this take; `taken` orders the takes of a lane.
 
     More than `IN_COMPANY` attempts: processes died on it so often, and it is taken alone since.
-    `epoch` is that of its lane's lease when it was taken (None: by nobody who could lose it).
+    `epoch` is that of its lane's lease when it was taken (None: by nobody who could lose it), `revision` the directory's.
     """
 
     day: date
@@ -49,6 +49,7 @@ class LedgerRow:
     body: bytes
     parent: UUID | None = None
     epoch: int | None = None
+    revision: int | None = None
 
     @property
     def name(self) -> str:

@@ -15,6 +15,7 @@ ON CONFLICT (day, id) DO NOTHING;
 -- What a crash left half done comes first and in its old order; `taken` is the order that every later hop shows.
 -- A row that was under way at `in_company` deaths may be what killed, so from then on it is taken alone, and only takes alone
 -- count further: its neighbours are not to blame, however often a process dies.
+-- The revision is of the same snapshot: what was put back to work by a later one is not among these rows.
 WITH next AS (
     SELECT p.day, p.id, p.taken, p.attempts FROM webhook_ledger p
     WHERE p.state = 'pending' AND p.lane = ANY(:lanes::smallint[]) AND p.day >= :since
@@ -30,7 +31,8 @@ WITH next AS (
 UPDATE webhook_ledger l SET taken = o.taken,
     attempts = CASE WHEN o.is_suspect THEN l.attempts + 1 ELSE least(l.attempts + 1, :in_company) END
 FROM ordered o WHERE l.day = o.day AND l.id = o.id AND l.state = 'pending'
-RETURNING l.day, l.id, l.source, l.origin, l.lane, l.received_at, l.taken, l.attempts, l.body, l.parent;
+RETURNING l.day, l.id, l.source, l.origin, l.lane, l.received_at, l.taken, l.attempts, l.body, l.parent,
+    (SELECT d.revision FROM directory d WHERE d.is_only) AS revision;
 
 -- name: settle_many!
 -- After the tenants' transactions committed; a crash before this replays the bodies, which the dedupe keys make harmless.

@@ -207,10 +207,11 @@ class RouteKind(StrEnum):
 
 
 class Route(NamedTuple):
-    """Whose an id of a platform is. For `waba` the account is one of those of that business account."""
+    """Whose an id of a platform is, since a `revision` of the directory. For `waba` the account is one of that WABA's."""
 
     tenant_id: TenantId
     account_id: UUID
+    revision: int
 
 
 def sentences_of(error: ValidationError) -> list[str]:

@@ -136,8 +136,8 @@ DELETE FROM routes r WHERE r.tenant_id = :tenant_id AND NOT EXISTS (
 
 -- name: claim_routes!
 -- The primary key decides between two tenants that claim one id at once: the later waits for the earlier and then gets nothing.
-INSERT INTO routes (kind, external_id, tenant_id, account_id)
-SELECT v.kind, v.external_id, :tenant_id, (min(v.account_id::text))::uuid FROM (
+INSERT INTO routes (kind, external_id, tenant_id, account_id, revision)
+SELECT v.kind, v.external_id, :tenant_id, (min(v.account_id::text))::uuid, (SELECT d.revision FROM directory d WHERE d.is_only) FROM (
     SELECT 'phone_number_id', a.phone_number_id, a.id FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id
     UNION ALL SELECT 'waba', a.business_account_id, a.id FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id
     UNION ALL SELECT 'genesys_integration', g.integration_id, g.id FROM genesys_integrations g WHERE g.tenant_id = :tenant_id
@@ -156,7 +156,7 @@ SELECT r.kind, r.external_id FROM routes r WHERE r.tenant_id <> :tenant_id AND (
 
 -- name: find_routes
 -- Whose is an id of a platform, asked before a tenant is known; routes hold no secrets.
-SELECT r.external_id, r.tenant_id, r.account_id FROM routes r WHERE r.kind = :kind AND r.external_id = ANY(:external_ids::text[]);
+SELECT r.external_id, r.tenant_id, r.account_id, r.revision FROM routes r WHERE r.kind = :kind AND r.external_id = ANY(:external_ids::text[]);
 
 -- name: list_route_keys
 -- What reaches this tenant by itself, written as rejected webhooks name what they lacked.

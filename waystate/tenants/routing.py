@@ -167,7 +167,6 @@ class Directory:
         self._db = db
         self._vault = vault
         self._revision: int | None = None
-        self._generation = 0
         self._renewal: asyncio.Task[None] | None = None
         self._routes = ShortMemory(self._load_routes, monotonic=monotonic)
         self._apps = ShortMemory(self._load_apps, monotonic=monotonic)
@@ -271,14 +270,8 @@ class Directory:
         await self.renew()
         return await self.get_tenant(tenant_id)
 
-    @property
-    def generation(self) -> int:
-        """How often everything was forgotten: who reads before and after reads of two different moments."""
-        return self._generation
-
     def clear(self) -> None:
         """After a change that this process made, or heard of, or may have missed."""
-        self._generation += 1
         for memory in (self._routes, self._apps, self._tenants, self._statuses, self._first):
             memory.clear()
 

@@ -195,7 +195,7 @@ async def former_accounts_of(conn: Connection, tenant_id: TenantId) -> list[Form
 
 async def routes_of(conn: Connection, kind: RouteKind, external_ids: Sequence[str]) -> dict[str, Route]:
     rows = await _queries.find_routes(conn, kind=kind, external_ids=list(external_ids))
-    return {row["external_id"]: Route(TenantId(row["tenant_id"]), row["account_id"]) for row in rows}
+    return {row["external_id"]: Route(TenantId(row["tenant_id"]), row["account_id"], row["revision"]) for row in rows}
 
 
 async def get_revision(conn: Connection) -> int:

@@ -10,15 +10,19 @@ from waystate.db.failures import is_unstorable
 from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
-from waystate.ledger.model import LedgerRow, Settled
+from waystate.ledger.model import LedgerRow, Received, Settled
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+from waystate.tenants.routing import TenantView
 
 _as_json: TypeAdapter[Any] = TypeAdapter(InboundMessage | OutboundMessage | StatusReport)
 
 
 @dataclass(slots=True)
 class Worked:
-    """One ledger row on its way: what its items came to."""
+    """One ledger row on its way: what its items came to.
+
+    `handed_over`: to other lanes. `is_late`: an item is somebody's only since the row was taken. `error`: of a tenant of its.
+    """
 
     row: LedgerRow
     items: int = 0
@@ -26,6 +30,9 @@ class Worked:
     rejected: list[JsonObject] = field(default_factory=list)
     unrouted: list[str] = field(default_factory=list)
     dead_letters: list[JsonObject] = field(default_factory=list)
+    handed_over: list[Received] = field(default_factory=list)
+    is_late: bool = False
+    error: Exception | None = None
 
     def reject(self, reason: Reason, message: str, item: str | None = None) -> None:
         self.rejected.append({"item": item, "reason": reason, "message": message})
@@ -57,10 +64,15 @@ class Worked:
 class TenantItems:
     """One tenant's share of a batch, in the order taken, each item with the row it came from."""
 
+    view: TenantView
     inbound: list[tuple[Worked, InboundMessage]] = field(default_factory=list)
     outbound: list[tuple[Worked, OutboundMessage]] = field(default_factory=list)
     statuses: list[tuple[Worked, StatusReport]] = field(default_factory=list)
     unusable: list[tuple[Worked, Unusable]] = field(default_factory=list)
+
+    def rows(self) -> list[Worked]:
+        """Those that its items came from, each as often as it has some."""
+        return [worked for each in (self.inbound, self.outbound, self.statuses, self.unusable) for worked, _ in each]
 
     def add(self, worked: Worked, value: Value) -> None:
         match value:

@@ -1,28 +1,29 @@
 """From ledger rows to messages: parse, route to tenants, run each tenant's items, and say what became of every row."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from waystate import documents
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
-from waystate.channels.model import Ignored, Parsed, Routed
+from waystate.channels.model import Ignored, Parsed, Routed, Value
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
 from waystate.clock import Clock
+from waystate.db.failures import is_outage
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.deliveries import settle
 from waystate.deliveries.meter import Meter
-from waystate.errors import Reason, Rejected
+from waystate.errors import Reason, Rejected, Retry
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow, Received, child_id
+from waystate.ledger.model import LedgerRow, Received, Settled, child_id
 from waystate.messages import receive, send
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.tenants import store as tenant_store
-from waystate.tenants.model import RouteKind
+from waystate.tenants.model import Route, RouteKind
 from waystate.tenants.routing import Directory, TenantView
 from waystate.webhooks.outcomes import TenantItems, Worked, letter_of, letter_of_unusable
 from waystate.work.batch import in_halves, with_retries
@@ -33,6 +34,17 @@ MAX_ATTEMPTS = 4
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class TenantsFailed(Exception):
+    """All else of a batch is done; these rows, each with its error, wait for tenants that cannot be worked now."""
+
+    def __init__(self, rows: Sequence[LedgerRow], errors: Sequence[Exception], tenants: set[TenantId]) -> None:
+        """`tenants` that have something new to relay."""
+        super().__init__(f"{len(rows)} webhooks could not be worked")
+        self.rows = rows
+        self.errors = errors
+        self.tenants = tenants
 
 
 class WebhookPipeline:
@@ -51,35 +63,56 @@ class WebhookPipeline:
     async def work(self, rows: Sequence[LedgerRow]) -> set[TenantId]:
         """Work a batch of rows in their order; the tenants that have something new to relay. `Retry` in an outage.
 
-        Where the directory changed before it was written down that an item is nobody's, the rows are given back: it may be
-        somebody's by now, and what was rejected before is worked before it. What had its effect has none again.
+        What the directory's changes since then make doubtful is given back, to be taken again with what was rejected before
+        it: rows of the lanes that a change concerns, and rows with an item that is said to be nobody's. The others are done,
+        so that no change of one tenant stops another's. A tenant's fault is its own rows': `TenantsFailed`, after all else.
+        What had its effect has none again.
         """
-        revision, generation = self._directory.revision, self._directory.generation
+        revision = self._directory.revision
         batch = [Worked(row) for row in rows]
-        handed_over: list[Received] = []
-        routed = [(worked, item) for worked in batch for item in self._parse(worked, handed_over)]
+        routed = [(worked, item) for worked in batch for item in self._parse(worked)]
         by_tenant = await self._by_tenant(routed)
-        if self._directory.generation != generation:
-            await self._give_back(rows)
-            return set()
-        tenants = list(by_tenant)
-        await asyncio.gather(*(self._work_tenant(tenant, by_tenant[tenant]) for tenant in tenants))
-        settled = [worked.settled() for worked in batch]
+        await self._work_tenants(by_tenant)
+        stale = [worked for worked in batch if worked.is_late]
+        stale += await self._settle([worked for worked in batch if not worked.is_late and worked.error is None], revision)
+        if stale:
+            await self._give_back([worked.row for worked in stale])
+        failed = [(worked.row, worked.error) for worked in batch if worked.error is not None and not worked.is_late]
+        if failed:
+            # They are tried again by what is so then.
+            await self._directory.renew()
+            raise TenantsFailed([row for row, _ in failed], [error for _, error in failed], set(by_tenant))
+        return set(by_tenant)
 
-        async def settle() -> bool:
+    async def _work_tenants(self, by_tenant: Mapping[TenantId, TenantItems]) -> None:
+        """Side by side, and each to its end: what one cannot do is written at its rows."""
+        results = await asyncio.gather(
+            *(self._work_tenant(tenant, items) for tenant, items in by_tenant.items()), return_exceptions=True
+        )
+        for items, error in zip(by_tenant.values(), results, strict=True):
+            if isinstance(error, Exception) and not _is_nobodys_fault(error):
+                for worked in items.rows():
+                    worked.error = error
+            elif error is not None:
+                raise error
+
+    async def _settle(self, batch: Sequence[Worked], revision: int | None) -> list[Worked]:
+        """Write down what became of them; those of which it does not hold any more, since the directory changed."""
+
+        async def settle() -> tuple[list[Worked], list[Settled]]:
             async with self._db.work() as conn:
-                if any(worked.unrouted for worked in batch) and await tenant_store.hold_revision(conn) != revision:
-                    return False
-                if handed_over:
+                unrouted = [worked for worked in batch if worked.unrouted]
+                moved = bool(unrouted) and await tenant_store.hold_revision(conn) != revision
+                kept = [worked for worked in batch if not (moved and worked.unrouted)]
+                settled = [worked.settled() for worked in kept]
+                if handed_over := [each for worked in kept for each in worked.handed_over]:
                     await ledger_store.hand_over_many(conn, handed_over)
                 await ledger_store.settle_many(conn, settled)
-            return True
+            return unrouted if moved else [], settled
 
-        if not await with_retries(settle):
-            await self._give_back(rows)
-            return set(tenants)
+        stale, settled = await with_retries(settle)
         self._meter.ledger(settled)
-        return set(tenants)
+        return stale
 
     async def _give_back(self, rows: Sequence[LedgerRow]) -> None:
         await self._directory.renew()
@@ -98,7 +131,7 @@ class WebhookPipeline:
             await ledger_store.settle_many(conn, [worked.settled()])
         self._meter.ledger([worked.settled()])
 
-    def _parse(self, worked: Worked, handed_over: list[Received]) -> list[Routed]:
+    def _parse(self, worked: Worked) -> list[Routed]:
         row = worked.row
         if row.attempts > MAX_ATTEMPTS:
             worked.reject(
@@ -114,13 +147,14 @@ class WebhookPipeline:
             worked.reject(Reason.INVALID_PAYLOAD, f"The body cannot be read: {error}.")
             return []
         worked.items = len(parsed.items)
-        return self._own_items(row, parsed, handed_over)
+        return self._own_items(worked, parsed)
 
-    def _own_items(self, row: LedgerRow, parsed: Parsed, handed_over: list[Received]) -> list[Routed]:
+    def _own_items(self, worked: Worked, parsed: Parsed) -> list[Routed]:
         """The items of this row's lane: one lane alone works a number, so another lane's become a ledger row of their own.
 
         A child's id is made of its parent and its number, so a crash in between hands over the same child again.
         """
+        row = worked.row
         if row.parent is not None:
             parent = row.parent
             return [item for item in parsed.items if item.phone_number_id and child_id(parent, item.phone_number_id) == row.id]
@@ -129,7 +163,7 @@ class WebhookPipeline:
             for item in parsed.items
             if item.phone_number_id is not None and lane_of(item.phone_number_id, self._lanes) != row.lane
         }
-        handed_over += [
+        worked.handed_over = [
             Received(
                 id=child_id(row.id, number),
                 source=row.source,
@@ -144,55 +178,67 @@ class WebhookPipeline:
         return [item for item in parsed.items if item.phone_number_id not in others]
 
     async def _by_tenant(self, routed: Sequence[tuple[Worked, Routed]]) -> dict[TenantId, TenantItems]:
-        numbers = await self._directory.routes_of(
-            RouteKind.PHONE_NUMBER_ID, {item.phone_number_id for _, item in routed if item.phone_number_id}
-        )
-        wabas = await self._directory.routes_of(RouteKind.WABA, {item.waba_id for _, item in routed if item.waba_id})
-        integrations = await self._directory.routes_of(
-            RouteKind.GENESYS_INTEGRATION, {item.integration_id for _, item in routed if item.integration_id}
-        )
-        by_tenant: dict[TenantId, TenantItems] = {}
-        for worked, item in routed:
+        """Whose each item is. Rows of lanes in which something is somebody's only since they were taken are late, and left."""
+        routes = await self._routes_of([item for _, item in routed])
+        views = await self._views_of({route.tenant_id for route in routes if route is not None})
+        placed: list[tuple[Worked, TenantId, TenantView, Value]] = []
+        for (worked, item), route in zip(routed, routes, strict=True):
             if isinstance(item.value, Ignored):
                 worked.ignored.append({"item": item.item, "what": item.value.what, "why": item.value.why})
                 continue
-            route = (
-                integrations.get(item.integration_id or "")
-                or numbers.get(item.phone_number_id or "")
-                or (wabas.get(item.waba_id or "") if item.phone_number_id is None else None)
-            )
-            if route is None:
+            view = None if route is None else views[route.tenant_id]
+            if route is None or view is None:
                 worked.reject_unrouted(_key_of(item), _unknown(item), item.item)
-            elif not await self._is_allowed(route.tenant_id, worked.row, item):
+            elif isinstance(view, Exception):
+                worked.error = view
+            elif worked.row.revision is not None and max(route.revision, view.revision) > worked.row.revision:
+                worked.is_late = True
+            elif not _is_allowed(view, worked.row, item):
                 worked.reject_unrouted(_key_of(item), _foreign(item, worked.row), item.item)
             else:
-                by_tenant.setdefault(route.tenant_id, TenantItems()).add(worked, item.value)
+                placed.append((worked, route.tenant_id, view, item.value))
+        late = {worked.row.lane for worked, _ in routed if worked.is_late}
+        by_tenant: dict[TenantId, TenantItems] = {}
+        for worked, _ in routed:
+            worked.is_late = worked.row.lane in late
+        for worked, tenant, view, value in placed:
+            if not worked.is_late:
+                by_tenant.setdefault(tenant, TenantItems(view)).add(worked, value)
         return by_tenant
 
-    async def _is_allowed(self, tenant: TenantId, row: LedgerRow, item: Routed) -> bool:
-        """A Meta app may speak only for the numbers, and the business accounts, that are configured under it."""
-        if row.source != "whatsapp":
-            return True
-        view = await self._directory.find_tenant(tenant)
-        accounts = [] if view is None else view.accounts.values()
-        return any(
-            each.meta_app_id == row.origin
-            and (
-                each.business_account_id == item.waba_id
-                if item.phone_number_id is None
-                else each.phone_number_id == item.phone_number_id
-            )
-            for each in accounts
+    async def _routes_of(self, items: Sequence[Routed]) -> list[Route | None]:
+        numbers = await self._directory.routes_of(
+            RouteKind.PHONE_NUMBER_ID, {item.phone_number_id for item in items if item.phone_number_id}
         )
+        wabas = await self._directory.routes_of(RouteKind.WABA, {item.waba_id for item in items if item.waba_id})
+        integrations = await self._directory.routes_of(
+            RouteKind.GENESYS_INTEGRATION, {item.integration_id for item in items if item.integration_id}
+        )
+        return [
+            integrations.get(item.integration_id or "")
+            or numbers.get(item.phone_number_id or "")
+            or (wabas.get(item.waba_id or "") if item.phone_number_id is None else None)
+            for item in items
+        ]
+
+    async def _views_of(self, tenants: Collection[TenantId]) -> dict[TenantId, TenantView | Exception | None]:
+        """None: it is being deleted, and its numbers and integrations are free. An exception: it cannot be read."""
+        asked = sorted(tenants)
+        found = await asyncio.gather(*(self._directory.find_tenant(each) for each in asked), return_exceptions=True)
+        views: dict[TenantId, TenantView | Exception | None] = {}
+        for tenant, view in zip(asked, found, strict=True):
+            if isinstance(view, BaseException) and (not isinstance(view, Exception) or _is_nobodys_fault(view)):
+                raise view
+            views[tenant] = view
+        return views
 
     async def _work_tenant(self, tenant: TenantId, items: TenantItems) -> None:
         """Messages before statuses: a status can only concern a message that is here already, or waits as an early one."""
-        view = await self._directory.get_tenant(tenant)
         letters = [letter_of_unusable(worked, value) for worked, value in items.unusable]
         if items.inbound:
-            letters += await self._inbound(tenant, view, items.inbound)
+            letters += await self._inbound(tenant, items.view, items.inbound)
         if items.outbound:
-            letters += await self._outbound(tenant, view, items.outbound)
+            letters += await self._outbound(tenant, items.view, items.outbound)
         if items.statuses:
             letters += await self._statuses(tenant, items.statuses)
         if letters:
@@ -249,6 +295,26 @@ async def _run(
         for (worked, message), result in zip(items, results, strict=True)
         if isinstance(result, Exception)
     ]
+
+
+def _is_nobodys_fault(error: Exception) -> bool:
+    """An outage: all wait for it."""
+    return isinstance(error, Retry) or is_outage(error)
+
+
+def _is_allowed(view: TenantView, row: LedgerRow, item: Routed) -> bool:
+    """A Meta app may speak only for the numbers, and the business accounts, that are configured under it."""
+    if row.source != "whatsapp":
+        return True
+    return any(
+        each.meta_app_id == row.origin
+        and (
+            each.business_account_id == item.waba_id
+            if item.phone_number_id is None
+            else each.phone_number_id == item.phone_number_id
+        )
+        for each in view.accounts.values()
+    )
 
 
 def _key_of(item: Routed) -> str:

@@ -13,7 +13,7 @@ from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow
 from waystate.tenants.routing import Directory
-from waystate.webhooks.work import WebhookPipeline
+from waystate.webhooks.work import TenantsFailed, WebhookPipeline
 from waystate.work.lanes import Fairness
 from waystate.work.leases import LEDGER, LeaseKeeper
 from waystate.work.loops import Hint, Worker
@@ -21,7 +21,7 @@ from waystate.work.loops import Hint, Worker
 log = structlog.get_logger()
 
 MAX_FAILURES = 5
-"""Steps that a single ledger row may fail, in our own code and not for the database, before it is set aside."""
+"""Tries that a ledger row or a tenant may fail, in our own code and not for the database, before its rows are set aside."""
 
 
 class LedgerWorker(Worker):
@@ -52,7 +52,9 @@ class LedgerWorker(Worker):
         self._one_by_one = False
         self._in_hand: list[LedgerRow] = []
         self._taking: Collection[int] = ()
+        self._failed: list[LedgerRow] = []
         self._failures = 0
+        self._tenant_failures = 0
         self._fairness = Fairness(batch)
         leases.ask_before_release(self._busy)
 
@@ -60,16 +62,47 @@ class LedgerWorker(Worker):
         epochs = self._leases.epochs(LEDGER)
         # What failed stays in hand: taking it again would count as an attempt, and those tell what kills workers.
         # But what was taken under a lease that is gone may be in somebody else's hands by now.
-        self._in_hand = [row for row in self._in_hand if self._leases.holds(LEDGER, row.lane, row.epoch or 0)]
-        if epochs and not self._in_hand:
-            await self._take(epochs)
+        self._in_hand = self._held(self._in_hand)
+        self._failed = self._held(self._failed)
+        if sweep:
+            await self._retry()
+        # Nothing overtakes what waits for its tenant; the other lanes go on.
+        waiting = {row.lane for row in self._failed}
+        free = {lane: epoch for lane, epoch in epochs.items() if lane not in waiting}
+        if free and not self._in_hand:
+            await self._take(free)
         if not self._in_hand:
             return False
         while self._in_hand:
             size = 1 if self._one_by_one else self._batch
             await self._work(self._in_hand[:size])
-            self._in_hand = self._in_hand[size:]
+            waiting = {row.lane for row in self._failed}
+            self._failed += [row for row in self._in_hand[size:] if row.lane in waiting]
+            self._in_hand = [row for row in self._in_hand[size:] if row.lane not in waiting]
         return True
+
+    def _held(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
+        return [row for row in rows if self._leases.holds(LEDGER, row.lane, row.epoch or 0)]
+
+    async def _retry(self) -> None:
+        """Rows whose tenant could not be worked, one after the other, until one fails again or none is left.
+
+        A tenant that fails for `MAX_FAILURES` tries is not waited for: its rows are set aside, with the reason.
+        """
+        while self._failed:
+            row = self._failed[0]
+            try:
+                tenants = await self._pipeline.work([row])
+            except TenantsFailed as failed:
+                self._tenant_failures += 1
+                if self._tenant_failures < MAX_FAILURES:
+                    return
+                await self._pipeline.set_aside(row, failed.errors[0])
+                tenants = failed.tenants
+            else:
+                self._tenant_failures = 0
+            self._failed = self._failed[1:]
+            self._relay_hint.give(*tenants)
 
     async def _take(self, epochs: Mapping[int, int]) -> None:
         self._taking = list(epochs)
@@ -87,11 +120,17 @@ class LedgerWorker(Worker):
         self._one_by_one = False
 
     def _busy(self, kind: str) -> set[int]:
-        return {*self._taking, *(row.lane for row in self._in_hand)} if kind == LEDGER else set()
+        in_hand = (row.lane for row in (*self._in_hand, *self._failed))
+        return {*self._taking, *in_hand} if kind == LEDGER else set()
 
     async def _work(self, rows: Sequence[LedgerRow]) -> None:
         try:
             tenants = await self._pipeline.work(rows)
+        except TenantsFailed as failed:
+            self._failed += failed.rows
+            tenants = failed.tenants
+            for error in dict.fromkeys(failed.errors):
+                log.error("A tenant's webhooks failed; they are tried again.", operation=self.name, exc_info=error)
         except Exception as error:
             if isinstance(error, Retry) or is_outage(error):
                 raise

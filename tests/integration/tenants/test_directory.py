@@ -61,9 +61,14 @@ async def known(db: Database, vault: Vault) -> None:
         await store.upsert_accounts(conn, vault, A, [ACCOUNT])
 
 
+async def revision(db: Database) -> int:
+    async with db.work() as conn:
+        return await store.get_revision(conn)
+
+
 @pytest.mark.usefixtures("known")
-async def test_the_directory_finds_everything_of_a_tenant(directory: Directory) -> None:
-    assert await directory.find_route(RouteKind.PHONE_NUMBER_ID, "1001") == Route(A, ACCOUNT.id)
+async def test_the_directory_finds_everything_of_a_tenant(directory: Directory, db: Database) -> None:
+    assert await directory.find_route(RouteKind.PHONE_NUMBER_ID, "1001") == Route(A, ACCOUNT.id, await revision(db))
     assert await directory.find_meta_app("3001") == APP
     assert await directory.find_genesys_webhook("4001") == (A, INTEGRATION)
     assert (await directory.get_tenant(A)).settings.correlation == "local"
@@ -88,8 +93,10 @@ async def test_an_empty_installation_has_no_first_tenant(directory: Directory) -
 
 
 @pytest.mark.usefixtures("known")
-async def test_routes_are_found_in_batches(directory: Directory) -> None:
-    assert await directory.routes_of(RouteKind.PHONE_NUMBER_ID, ["1001", "1002", "1001"]) == {"1001": Route(A, ACCOUNT.id)}
+async def test_routes_are_found_in_batches(directory: Directory, db: Database) -> None:
+    assert await directory.routes_of(RouteKind.PHONE_NUMBER_ID, ["1001", "1002", "1001"]) == {
+        "1001": Route(A, ACCOUNT.id, await revision(db))
+    }
 
 
 @pytest.mark.usefixtures("known")
@@ -129,7 +136,7 @@ async def test_a_write_of_this_process_is_noticed_at_once(directory: Directory, 
         await store.upsert_meta_apps(conn, vault, [rolled])
         accounts = await store.upsert_accounts(conn, vault, A, [WhatsAppAccount(**second.model_dump(exclude={"id"}))])
     directory.clear()
-    assert await directory.find_route(RouteKind.PHONE_NUMBER_ID, "1002") == Route(A, accounts[1].id)
+    assert await directory.find_route(RouteKind.PHONE_NUMBER_ID, "1002") == Route(A, accounts[1].id, await revision(db))
     assert (await directory.get_tenant(A)).accounts["1002"] == accounts[1]
     assert await directory.find_meta_app("3001") == rolled
     assert (await directory.get_tenant(A)).default_account is None

@@ -66,6 +66,11 @@ async def routes(db: Database, kind: RouteKind, *ids: str) -> dict[str, Route]:
         return await store.routes_of(conn, kind, ids)
 
 
+async def revision(db: Database) -> int:
+    async with db.work() as conn:
+        return await store.get_revision(conn)
+
+
 async def test_a_tenant_comes_back_as_it_was_written(db: Database) -> None:
     tenant = Tenant(id=A, name="Ärzte & Söhne", settings=TenantSettings(correlation="local"))
     async with db.work() as conn:
@@ -113,15 +118,15 @@ async def test_writing_an_app_again_changes_only_what_differs(db: Database, vaul
 async def test_an_account_and_its_routes_are_made_together(db: Database, vault: Vault) -> None:
     (made,) = await set_up(db, vault, A, wanted := account(is_default=True))
     assert made == wanted
-    assert await routes(db, RouteKind.PHONE_NUMBER_ID, "1001", "1002") == {"1001": Route(A, made.id)}
-    assert await routes(db, RouteKind.WABA, "2001") == {"2001": Route(A, made.id)}
+    assert await routes(db, RouteKind.PHONE_NUMBER_ID, "1001", "1002") == {"1001": Route(A, made.id, await revision(db))}
+    assert await routes(db, RouteKind.WABA, "2001") == {"2001": Route(A, made.id, await revision(db))}
 
 
 @pytest.mark.usefixtures("tenants")
 async def test_an_integration_and_its_route_are_made_together(db: Database, vault: Vault) -> None:
     (made,) = await integrate(db, vault, A, wanted := integration())
     assert made == wanted
-    assert await routes(db, RouteKind.GENESYS_INTEGRATION, "4001") == {"4001": Route(A, made.id)}
+    assert await routes(db, RouteKind.GENESYS_INTEGRATION, "4001") == {"4001": Route(A, made.id, await revision(db))}
 
 
 async def snapshot(url: str) -> dict[str, list[tuple[Any, ...]]]:

@@ -1,7 +1,9 @@
 """The loops over the ledger and the outbox, step by step."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -136,6 +138,67 @@ async def test_a_tenant_whose_secrets_do_not_open_stops_only_its_own_rows(
     async with world.db.work() as conn:
         (row,) = await store.list_rows(conn, state="rejected")
     assert row["outcome"]["reason"] == Reason.DATABASE_ERROR
+
+
+async def with_broken(world: World, tenant: Business) -> tuple[Business, Callable[[], Awaitable[Any]]]:
+    """A tenant in another lane whose secrets do not open, and what mends it."""
+    number = next(n for n in map(str, range(6001, 6100)) if lane_of(n, LANES) != lane_of(tenant.number, LANES))
+    world.vault, vault = vault_of(bytes(32)), world.vault
+    broken = await world.add("broken", number=number, app_id="app-6")
+    world.vault = vault
+
+    async def mend() -> None:
+        async with world.db.work(tenant_id=broken.tenant) as conn:
+            await conn.execute("DELETE FROM whatsapp_accounts")
+            await conn.execute("DELETE FROM genesys_integrations")
+            await conn.execute("DELETE FROM meta_apps WHERE id = 'app-6'")
+        await world.add("broken", number=number, app_id="app-6")
+
+    return broken, mend
+
+
+async def test_others_are_worked_at_once_while_a_tenant_cannot_be(world: World, tenant: Business, leases: LeaseKeeper) -> None:
+    broken, _ = await with_broken(world, tenant)
+    await append(world, broken, "wamid.broken")
+    await append(world, tenant, "wamid.1")
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    assert await worker.step(set(), sweep=True) is True, "no rest because of it"
+    assert await states(world) == ["pending", "done"]
+    for n in range(2, 5):
+        await append(world, tenant, f"wamid.{n}")
+        await worker.step(set(), sweep=False)
+        assert await tracked(world, tenant) == [f"wamid.{each}" for each in range(1, n + 1)]
+
+
+async def test_a_broken_tenants_backlog_is_set_aside_after_a_few_tries_and_not_each_row_after_its_own(
+    world: World, tenant: Business, leases: LeaseKeeper
+) -> None:
+    broken, _ = await with_broken(world, tenant)
+    await append(world, broken, *(f"wamid.{n}" for n in range(20)))
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    for _ in range(1 + MAX_FAILURES):
+        await worker.step(set(), sweep=True)
+    assert await states(world) == ["rejected"] * 20
+
+
+async def test_a_tenant_that_is_mended_gets_everything_in_its_order(
+    world: World, tenant: Business, leases: LeaseKeeper
+) -> None:
+    broken, mend = await with_broken(world, tenant)
+    await append(world, broken, "wamid.1", "wamid.2")
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    await worker.step(set(), sweep=True)
+    await append(world, broken, "wamid.3")
+    await worker.step(set(), sweep=True)
+    assert await states(world) == ["pending"] * 3
+    await mend()
+    for _ in range(4):
+        await worker.step(set(), sweep=True)
+    assert await tracked(world, broken) == ["wamid.1", "wamid.2", "wamid.3"]
+    assert await states(world) == ["done"] * 3
 
 
 async def test_the_relay_serves_every_tenant_that_has_new_events(world: World, tenant: Business, leases: LeaseKeeper) -> None:
