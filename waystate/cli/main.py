@@ -246,7 +246,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         print(f"{row['id']}  {received}  {row['source']} {row['origin']}  {row['state']}")
         if "reason" in outcome:
             print(f"    {outcome['reason']}: {outcome['message']}")
-        print(f"    {len(row['body'])} bytes: {bytes(row['body'][:100]).decode('utf-8', 'replace')}")
+        print(f"    {row['bytes']} bytes: {bytes(row['preview'][:100]).decode('utf-8', 'replace')}")
     if not rows:
         print("Nothing.")
 

@@ -9,6 +9,9 @@ from waystate.documents import JsonObject
 IN_COMPANY = 2
 """Deaths that a row can share with the rest of its batch before it is suspected."""
 
+PREVIEW = 200
+"""Bytes of a body that a list shows."""
+
 KEPT_DAYS = 8
 """Meta retries a webhook for 7 days; a body must outlive its last retry."""
 

@@ -43,8 +43,11 @@ FROM unnest(:days::date[], :ids::uuid[], :states::text[], :outcomes::text[], :la
 WHERE l.day = v.day AND l.id = v.id AND l.state = 'pending' AND (v.epoch IS NULL OR v.epoch = e.epoch);
 
 -- name: list_rows
--- Newest first, for the operator; a state of NULL means all. A page begins below the id `before`.
-SELECT l.day, l.id, l.source, l.origin, l.received_at, l.attempts, l.state, l.outcome, l.body FROM webhook_ledger l
+-- Newest first, for the operator; a state of NULL means all. A page begins below the id `before`. Of a body only its beginning: a
+-- page of whole bodies may be gigabytes.
+SELECT l.day, l.id, l.source, l.origin, l.received_at, l.attempts, l.state, l.outcome, length(l.body) AS bytes,
+    substr(l.body, 1, :preview::int) AS preview
+FROM webhook_ledger l
 WHERE (:state::text IS NULL OR l.state = :state) AND (:before::uuid IS NULL OR l.id < :before::uuid)
 ORDER BY l.id DESC LIMIT :batch;
 

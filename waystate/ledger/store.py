@@ -7,7 +7,7 @@ from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import dump
-from waystate.ledger.model import IN_COMPANY, KEPT_DAYS, LedgerRow, Received, Settled
+from waystate.ledger.model import IN_COMPANY, KEPT_DAYS, PREVIEW, LedgerRow, Received, Settled
 
 _queries = load_queries(__file__)
 
@@ -40,8 +40,8 @@ async def settle_many(conn: Connection, settled: Sequence[Settled]) -> None:
 async def list_rows(
     conn: Connection, *, state: str | None = None, before: UUID | None = None, batch: int = 100
 ) -> list[dict[str, Any]]:
-    """Newest first, from below the id `before`."""
-    return [dict(row) for row in await _queries.list_rows(conn, state=state, before=before, batch=batch)]
+    """Newest first, from below the id `before`. `bytes` is how long the body is, `preview` its first `PREVIEW` bytes."""
+    return [dict(row) for row in await _queries.list_rows(conn, state=state, before=before, batch=batch, preview=PREVIEW)]
 
 
 async def replay_many(conn: Connection, ids: Sequence[UUID] | None) -> list[UUID]:

@@ -14,8 +14,6 @@ from waystate.web.caller import Caller
 from waystate.web.requests import Body, read_body, takes
 from waystate.webhooks.intake import replay_many
 
-PREVIEW = 200
-"""Bytes of a body that a list shows."""
 MOST = 1000
 
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
@@ -104,7 +102,6 @@ def webhook_routes(db: Database, clock: Clock) -> APIRouter:
 
 def render_webhook(row: dict[str, Any]) -> WebhookAnswer:
     outcome = row["outcome"] or {}
-    body = bytes(row["body"])
     return WebhookAnswer(
         id=row["id"],
         receivedAt=iso(row["received_at"]),
@@ -115,6 +112,6 @@ def render_webhook(row: dict[str, Any]) -> WebhookAnswer:
         rejected=[Unmet(**each) for each in outcome.get("rejected", [])],
         lacks=outcome.get("unrouted", []),
         attempts=row["attempts"],
-        bytes=len(body),
-        preview=body[:PREVIEW].decode("utf-8", "replace"),
+        bytes=row["bytes"],
+        preview=bytes(row["preview"]).decode("utf-8", "replace"),
     )

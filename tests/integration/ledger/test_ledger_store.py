@@ -162,6 +162,14 @@ async def test_a_released_lane_is_free_at_once_and_its_epoch_still_rises(db: Dat
     assert await acquire(db, "b", *LANE) == {LANE[0]: 2}
 
 
+async def test_of_a_large_body_only_its_beginning_crosses_to_the_list(db: Database) -> None:
+    await append(db, *(received(b"0123456789" * 500_000) for _ in range(3)))
+    async with db.work() as conn:
+        rows = await store.list_rows(conn)
+    assert [(row["bytes"], bytes(row["preview"])) for row in rows] == [(5_000_000, b"0123456789" * 20)] * 3
+    assert sum(len(value) for row in rows for value in row.values() if isinstance(value, bytes)) == 600
+
+
 async def test_ten_that_ask_at_once_share_the_lanes_without_overlap(db: Database) -> None:
     lanes = [(kind, lane) for kind in ("ledger", "relay") for lane in range(16)]
     got = await asyncio.gather(*(acquire(db, f"holder {n}", *lanes) for n in range(10)))
