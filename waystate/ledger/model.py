@@ -12,6 +12,9 @@ IN_COMPANY = 2
 PREVIEW = 200
 """Bytes of a body that a list shows."""
 
+ANY_ROUTE = "*"
+"""Stands for the routes that a row lacked and that were too many to name."""
+
 KEPT_DAYS = 8
 """Meta retries a webhook for 7 days; a body must outlive its last retry."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import dump
-from waystate.ledger.model import IN_COMPANY, KEPT_DAYS, PREVIEW, LedgerRow, Received, Settled
+from waystate.ledger.model import ANY_ROUTE, IN_COMPANY, KEPT_DAYS, PREVIEW, LedgerRow, Received, Settled
 
 _queries = load_queries(__file__)
 
@@ -55,8 +55,11 @@ async def give_back_many(conn: Connection, rows: Sequence[LedgerRow]) -> None:
 
 
 async def replay_unrouted(conn: Connection, keys: Sequence[str]) -> None:
-    """Rejected rows that lacked one of these routes (`kind:external id`) back to pending, in the transaction that makes it."""
-    await _queries.replay_unrouted(conn, keys=keys)
+    """Rejected rows that lacked one of these routes (`kind:external id`) back to pending, in the transaction that makes it.
+
+    Those that lacked too many to name too: they are rejected again, if it was none of these.
+    """
+    await _queries.replay_unrouted(conn, keys=[*keys, ANY_ROUTE])
 
 
 async def find_row(conn: Connection, day: date, row_id: UUID) -> dict[str, Any] | None:

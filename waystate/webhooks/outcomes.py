@@ -1,5 +1,6 @@
 """One ledger row on its way: its items by tenant, what became of them, its dead letters. Pure."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +11,12 @@ from waystate.db.failures import is_unstorable
 from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
-from waystate.ledger.model import LedgerRow, Received, Settled
+from waystate.ledger.model import ANY_ROUTE, LedgerRow, Received, Settled
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.tenants.routing import TenantView
+
+LISTED = 100
+"""Items of one outcome, and routes that they lacked, that are kept with a row: a body may have a hundred thousand."""
 
 _as_json: TypeAdapter[Any] = TypeAdapter(InboundMessage | OutboundMessage | StatusReport)
 
@@ -21,6 +25,7 @@ _as_json: TypeAdapter[Any] = TypeAdapter(InboundMessage | OutboundMessage | Stat
 class Worked:
     """One ledger row on its way: what its items came to.
 
+    Of a body with many items, the first `LISTED` of each outcome are kept, and how many more there are in `unlisted`.
     `handed_over`: to other lanes. `is_late`: an item is somebody's only since the row was taken. `error`: of a tenant of its.
     """
 
@@ -28,26 +33,41 @@ class Worked:
     items: int = 0
     ignored: list[JsonObject] = field(default_factory=list)
     rejected: list[JsonObject] = field(default_factory=list)
-    unrouted: list[str] = field(default_factory=list)
+    unrouted: dict[str, None] = field(default_factory=dict)
     dead_letters: list[JsonObject] = field(default_factory=list)
+    unlisted: Counter[str] = field(default_factory=Counter)
     handed_over: list[Received] = field(default_factory=list)
     is_late: bool = False
     error: Exception | None = None
 
     def reject(self, reason: Reason, message: str, item: str | None = None) -> None:
-        self.rejected.append({"item": item, "reason": reason, "message": message})
+        self._list("rejected", {"item": item, "reason": reason, "message": message})
+
+    def ignore(self, item: str, what: str, why: str) -> None:
+        self._list("ignored", {"item": item, "what": what, "why": why})
+
+    def bury(self, item: str, reason: Reason, message: str) -> None:
+        """It is a dead letter of its tenant."""
+        self._list("dead_letters", {"item": item, "reason": reason, "message": message})
 
     def reject_unrouted(self, key: str, message: str, item: str) -> None:
-        """`key` names the route that the item lacked: when it appears, the row is worked again."""
+        """`key` names the route that the item lacked: when it appears, the row is worked again.
+
+        Of more than `LISTED` keys the rest is kept as `ANY_ROUTE`: the row is worked again whichever route appears.
+        """
         self.reject(Reason.UNKNOWN_TENANT, message, item)
         if key not in self.unrouted:
-            self.unrouted.append(key)
+            self.unrouted[key if len(self.unrouted) < LISTED else ANY_ROUTE] = None
 
     def settled(self) -> Settled:
         outcome: JsonObject = {"items": self.items}
-        for name in ("ignored", "rejected", "unrouted", "dead_letters"):
+        for name in ("ignored", "rejected", "dead_letters"):
             if listed := getattr(self, name):
                 outcome[name] = listed
+        if self.unrouted:
+            outcome["unrouted"] = list(self.unrouted)
+        if self.unlisted:
+            outcome["unlisted"] = dict(self.unlisted)
         if self.rejected:
             outcome |= {"reason": self.rejected[0]["reason"], "message": self.rejected[0]["message"]}
         return Settled(
@@ -58,6 +78,13 @@ class Worked:
             lane=self.row.lane,
             epoch=self.row.epoch,
         )
+
+    def _list(self, name: str, entry: JsonObject) -> None:
+        listed: list[JsonObject] = getattr(self, name)
+        if len(listed) < LISTED:
+            listed.append(entry)
+        else:
+            self.unlisted[name] += 1
 
 
 @dataclass(slots=True)
@@ -94,12 +121,12 @@ def letter_of(worked: Worked, message: object, pipeline: Pipeline, error: Except
     else:
         reason, text = Reason.DATABASE_ERROR, f"{type(error).__name__}: {error}"
     origin = str(getattr(message, "origin", worked.row.name))
-    worked.dead_letters.append({"item": origin.removeprefix(worked.row.name + ":"), "reason": reason, "message": text})
+    worked.bury(origin.removeprefix(worked.row.name + ":"), reason, text)
     return DeadLetter(pipeline=pipeline, reason=reason, error_message=text, original_payload=_payload(message), origin=origin)
 
 
 def letter_of_unusable(worked: Worked, value: Unusable) -> DeadLetter:
-    worked.dead_letters.append({"item": value.item, "reason": Reason.INVALID_PAYLOAD, "message": value.why})
+    worked.bury(value.item, Reason.INVALID_PAYLOAD, value.why)
     payload = value.payload if isinstance(value.payload, dict) else {"item": value.payload}
     return DeadLetter(
         pipeline=Pipeline.OUTBOUND if worked.row.source == "genesys" else Pipeline.INBOUND,

@@ -28,8 +28,9 @@ class Unmet(BaseModel):
 
 
 class WebhookAnswer(BaseModel):
-    """`lacks` names the routes that would let it be worked (`phone_number_id:…`, `waba:…`, `genesys_integration:…`): as soon as
-    one of them is set up, it is worked by itself. `preview` is the beginning of the body, `bytes` its whole length."""
+    """`lacks` names the routes that would let it be worked (`phone_number_id:…`, `waba:…`, `genesys_integration:…`, and `*`:
+    more than can be listed): as soon as one of them is set up, it is worked by itself. Of `rejected` and `lacks` the first 100
+    are listed; `unlisted` is how many more items were rejected. `preview` is the beginning of the body, `bytes` its length."""
 
     id: UUID
     receivedAt: Text
@@ -38,6 +39,7 @@ class WebhookAnswer(BaseModel):
     state: str
     items: int | None
     rejected: list[Unmet]
+    unlisted: int
     lacks: list[str]
     attempts: int
     bytes: int
@@ -110,6 +112,7 @@ def render_webhook(row: dict[str, Any]) -> WebhookAnswer:
         state=row["state"],
         items=outcome.get("items"),
         rejected=[Unmet(**each) for each in outcome.get("rejected", [])],
+        unlisted=outcome.get("unlisted", {}).get("rejected", 0),
         lacks=outcome.get("unrouted", []),
         attempts=row["attempts"],
         bytes=row["bytes"],

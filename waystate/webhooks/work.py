@@ -184,7 +184,7 @@ class WebhookPipeline:
         placed: list[tuple[Worked, TenantId, TenantView, Value]] = []
         for (worked, item), route in zip(routed, routes, strict=True):
             if isinstance(item.value, Ignored):
-                worked.ignored.append({"item": item.item, "what": item.value.what, "why": item.value.why})
+                worked.ignore(item.item, item.value.what, item.value.why)
                 continue
             view = None if route is None else views[route.tenant_id]
             if route is None or view is None:

@@ -20,6 +20,7 @@ from waystate.ids import TenantId, new_id
 from waystate.ledger import store
 from waystate.ledger.model import LedgerRow, Received
 from waystate.web.metrics import Metrics
+from waystate.webhooks.outcomes import LISTED
 from waystate.webhooks.work import WebhookPipeline
 from waystate.work.lanes import lane_of
 
@@ -186,6 +187,41 @@ async def test_a_rejected_row_is_worked_after_its_number_was_configured(world: W
     assert await wamids(world, late) == ["wamid.late"]
     assert await wamids(world, acme) == []
     assert (await ledger(world, row_id))["state"] == "done"
+
+
+async def test_a_body_of_very_many_strangers_keeps_a_bounded_outcome_and_is_worked_when_any_of_them_is_known(
+    world: World, tenant: Business, pipeline: WebhookPipeline
+) -> None:
+    lane = lane_of(tenant.number, LANES)
+    numbers = [n for n in map(str, range(900_000, 960_000)) if lane_of(n, LANES) == lane][: 3 * LISTED]
+    strangers = [replace(tenant, number=number, waba=f"waba-{number}") for number in numbers]
+    changes = [change(each, each.message(f"wamid.{each.number}")) for each in (tenant, *strangers)]
+    row_id = await append(world, envelope(*changes))
+    await work_all(world, pipeline)
+    row = await ledger(world, row_id)
+    assert (row["state"], row["outcome"]["items"]) == ("rejected", 1 + 3 * LISTED)
+    assert len(row["outcome"]["rejected"]) == LISTED
+    assert row["outcome"]["unlisted"] == {"rejected": 2 * LISTED}
+    assert len(row["outcome"]["unrouted"]) == LISTED + 1
+    last = await world.add("late", number=numbers[-1])
+    await work_all(world, pipeline)
+    assert await wamids(world, last) == [f"wamid.{last.number}"], "it is none of those that are named"
+    assert await wamids(world, tenant) == [f"wamid.{tenant.number}"]
+
+
+async def test_ignored_items_and_dead_letters_of_a_body_are_listed_up_to_a_bound(
+    world: World, tenant: Business, pipeline: WebhookPipeline
+) -> None:
+    nobody = [{"id": f"wamid.{n}"} for n in range(LISTED + 20)]
+    templates = [{"field": "message_template_status_update", "value": {}} for _ in range(LISTED + 30)]
+    entry = change(tenant, *nobody)
+    entry["changes"] += templates
+    row_id = await append(world, envelope(entry))
+    await work_all(world, pipeline)
+    outcome = (await ledger(world, row_id))["outcome"]
+    assert [len(outcome[name]) for name in ("ignored", "dead_letters")] == [LISTED] * 2
+    assert outcome["unlisted"] == {"ignored": 30, "dead_letters": 20}
+    assert await world.value(tenant, "SELECT count(*) FROM dead_letters") == LISTED + 20
 
 
 @pytest.mark.parametrize("with_number", [True, False])
