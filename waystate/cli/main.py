@@ -228,14 +228,14 @@ def replay(
     ids: Annotated[list[UUID] | None, typer.Argument(help="Ids from `waystate ledger list --rejected`")] = None,
     every: Annotated[bool, typer.Option("--all", help="Everything that was rejected")] = False,
 ) -> None:
-    """Put rejected bodies back to work, at the end of their lane's order. What had its effect before has none again."""
+    """Put rejected bodies back to work, in their old order. What had its effect before has none again."""
     from waystate.cli.operate import replay_rows
 
     if not ids and not every:
         raise typer.BadParameter("Name ids, or use --all.")
     with explained():
         replayed = replay_rows(ids if ids else None)
-        print(f"{len(replayed)} of {len(ids) if ids else len(replayed)} put back to work.")
+        print(f"{replayed} of {len(ids) if ids else replayed} put back to work.")
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:

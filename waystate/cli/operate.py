@@ -23,7 +23,7 @@ from waystate.tenants.change import Tenants
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
 from waystate.trace.trace import trace as trace_message
 from waystate.vault.sealing import load_vault
-from waystate.webhooks.intake import replay_many
+from waystate.webhooks.intake import replay_all, replay_many
 
 R = TypeVar("R")
 
@@ -82,8 +82,14 @@ def list_rows(*, rejected: bool, limit: int) -> list[dict[str, Any]]:
     return operate(run)
 
 
-def replay_rows(ids: Sequence[UUID] | None) -> list[UUID]:
-    return operate(lambda db: replay_many(db, OPERATOR, utc_now, ids))
+def replay_rows(ids: Sequence[UUID] | None) -> int:
+    """None: all that were rejected; how many were put back to work."""
+
+    async def run(db: Database) -> int:
+        replayed = replay_all(db, OPERATOR, utc_now) if ids is None else replay_many(db, OPERATOR, utc_now, ids)
+        return (await replayed).count
+
+    return operate(run)
 
 
 def operate(work: Callable[[Database], Awaitable[R]]) -> R:

@@ -51,10 +51,19 @@ FROM webhook_ledger l
 WHERE (:state::text IS NULL OR l.state = :state) AND (:before::uuid IS NULL OR l.id < :before::uuid)
 ORDER BY l.id DESC LIMIT :batch;
 
+-- name: find_last_rejected$
+-- Where a replay of all ends: what is rejected meanwhile has a later id, or was replayed already.
+SELECT l.id FROM webhook_ledger l WHERE l.state = 'rejected' ORDER BY l.id DESC LIMIT 1;
+
+-- name: list_rejected
+-- One step of a replay of all, in the old order.
+SELECT l.id FROM webhook_ledger l
+WHERE l.state = 'rejected' AND (:after::uuid IS NULL OR l.id > :after::uuid) AND l.id <= :until ORDER BY l.id LIMIT :batch;
+
 -- name: replay_many
--- Back to pending, at the end of the lane's order.
+-- Back to pending, in the old order: rows are taken by their ids.
 UPDATE webhook_ledger SET state = 'pending', taken = NULL, attempts = 0, outcome = NULL
-WHERE state = 'rejected' AND (:ids::uuid[] IS NULL OR id = ANY(:ids::uuid[]))
+WHERE state = 'rejected' AND id = ANY(:ids::uuid[])
 RETURNING id;
 
 -- name: give_back_many!

@@ -44,9 +44,19 @@ async def list_rows(
     return [dict(row) for row in await _queries.list_rows(conn, state=state, before=before, batch=batch, preview=PREVIEW)]
 
 
-async def replay_many(conn: Connection, ids: Sequence[UUID] | None) -> list[UUID]:
-    """Rejected rows back to pending (None: all of them); those that were replayed."""
-    return [row["id"] for row in await _queries.replay_many(conn, ids=ids)]
+async def find_last_rejected(conn: Connection) -> UUID | None:
+    last: UUID | None = await _queries.find_last_rejected(conn)
+    return last
+
+
+async def list_rejected(conn: Connection, *, after: UUID | None, until: UUID, batch: int) -> list[UUID]:
+    """The next rejected rows behind `after` and up to `until`, oldest first."""
+    return [row["id"] for row in await _queries.list_rejected(conn, after=after, until=until, batch=batch)]
+
+
+async def replay_many(conn: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    """Rejected rows back to pending; those that were rejected, oldest first."""
+    return sorted(row["id"] for row in await _queries.replay_many(conn, ids=ids))
 
 
 async def give_back_many(conn: Connection, rows: Sequence[LedgerRow]) -> None:

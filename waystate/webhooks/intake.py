@@ -1,12 +1,13 @@
 """Webhook bodies into the ledger: concurrent requests share one INSERT and one commit."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry, named
 from waystate.clock import Clock
-from waystate.db.pool import Database
+from waystate.db.pool import Connection, Database
 from waystate.errors import Rejected, Retry, Unavailable
 from waystate.ids import PLATFORM
 from waystate.ledger import store as ledger_store
@@ -16,6 +17,10 @@ from waystate.work.batch import Batcher
 from waystate.work.loops import Hint
 
 BATCH = 500
+STEP = 500
+"""Rows that one transaction of a replay puts back: a hundred thousand at once would hold their locks for as long."""
+NAMED = 1000
+"""Ids that the answer to a replay names at the most."""
 
 
 class Intake:
@@ -45,11 +50,42 @@ class Intake:
         return [None] * len(rows)
 
 
-async def replay_many(db: Database, actor: Actor, clock: Clock, ids: Sequence[UUID] | None) -> list[UUID]:
-    """Rejected rows back to pending (None: all of them), with an entry in the platform's audit log; those that were."""
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many rows were put back to work, and the ids of the first `NAMED` of them."""
+
+    count: int = 0
+    ids: tuple[UUID, ...] = ()
+
+    def plus(self, ids: Sequence[UUID]) -> "Replayed":
+        return Replayed(self.count + len(ids), (*self.ids, *ids)[:NAMED])
+
+
+async def replay_many(db: Database, actor: Actor, clock: Clock, ids: Sequence[UUID]) -> Replayed:
+    """Rejected rows back to pending, with an entry in the platform's audit log; those that are not rejected are left."""
     async with db.work(tenant_id=PLATFORM) as conn:
-        replayed = await ledger_store.replay_many(conn, ids)
-        if replayed:
-            entry = Entry(actor=actor, action="ledger.replayed", subject="ledger", at=clock(), details=named(replayed))
-            await audit_store.append_many(conn, PLATFORM, [entry])
+        return Replayed().plus(await _replay(conn, actor, clock, ids))
+
+
+async def replay_all(db: Database, actor: Actor, clock: Clock, *, step: int = STEP) -> Replayed:
+    """Everything that is rejected now, oldest first: a transaction, and an entry in the audit log, for each `step` rows."""
+    async with db.work() as conn:
+        until = await ledger_store.find_last_rejected(conn)
+    replayed = Replayed()
+    after: UUID | None = None
+    while until is not None:
+        async with db.work(tenant_id=PLATFORM) as conn:
+            ids = await ledger_store.list_rejected(conn, after=after, until=until, batch=step)
+            replayed = replayed.plus(await _replay(conn, actor, clock, ids))
+        if len(ids) < step:
+            break
+        after = ids[-1]
+    return replayed
+
+
+async def _replay(conn: Connection, actor: Actor, clock: Clock, ids: Sequence[UUID]) -> list[UUID]:
+    replayed = await ledger_store.replay_many(conn, ids)
+    if replayed:
+        entry = Entry(actor=actor, action="ledger.replayed", subject="ledger", at=clock(), details=named(replayed))
+        await audit_store.append_many(conn, PLATFORM, [entry])
     return replayed

@@ -12,9 +12,10 @@ from waystate.ledger import store
 from waystate.principal import actor_of
 from waystate.web.caller import Caller
 from waystate.web.requests import Body, read_body, takes
-from waystate.webhooks.intake import replay_many
+from waystate.webhooks.intake import NAMED, replay_all, replay_many
 
-MOST = 1000
+MOST = NAMED
+"""Ids that one call may name: all of them are in its answer."""
 
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
 
@@ -67,10 +68,10 @@ class Replay(Body):
 
 
 class WebhooksReplayed(BaseModel):
-    """`ids` of those that were rejected, and are worked again now."""
+    """How many were rejected, and are worked again now; `ids` are the first 1000 of them, oldest first where it was `all`."""
 
     replayed: int
-    ids: list[UUID]
+    ids: Annotated[list[UUID], Field(max_length=NAMED)]
 
 
 def webhook_routes(db: Database, clock: Clock) -> APIRouter:
@@ -95,9 +96,16 @@ def webhook_routes(db: Database, clock: Clock) -> APIRouter:
         openapi_extra=takes(Replay),
     )
     async def replay_webhooks(request: Request, principal: Caller) -> WebhooksReplayed:
-        """In their old order. What had its effect before has none again; ids that are not rejected are left out."""
-        ids = await replay_many(db, actor_of(principal), clock, (await read_body(request, Replay)).ids)
-        return WebhooksReplayed(replayed=len(ids), ids=ids)
+        """In their old order. What had its effect before has none again; ids that are not rejected are left out.
+
+        `all` goes in steps: should it be cut off, what was put back stays so, and asking again does the rest.
+        """
+        wanted, actor = await read_body(request, Replay), actor_of(principal)
+        if wanted.ids is None:
+            replayed = await replay_all(db, actor, clock)
+        else:
+            replayed = await replay_many(db, actor, clock, wanted.ids)
+        return WebhooksReplayed(replayed=replayed.count, ids=list(replayed.ids))
 
     return router
 

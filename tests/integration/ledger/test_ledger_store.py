@@ -123,7 +123,12 @@ async def test_rejected_rows_are_listed_newest_first_and_replayed_at_the_end(db:
     assert (again.id, again.attempts) == (rows[0].id, 1)
     assert again.taken > max(row.taken for row in taken)
     async with db.work() as conn:
-        assert await store.replay_many(conn, None) == [rows[2].id]
+        last = await store.find_last_rejected(conn)
+        assert last == rows[2].id
+        assert await store.list_rejected(conn, after=None, until=last, batch=10) == [rows[2].id]
+        assert await store.list_rejected(conn, after=last, until=last, batch=10) == []
+        assert await store.replay_many(conn, [last]) == [rows[2].id]
+        assert await store.find_last_rejected(conn) is None
 
 
 async def test_a_row_is_found_by_its_day_and_id(db: Database) -> None:
