@@ -55,7 +55,7 @@ def _kind_of_error(error: JsonObject | None, http_status: int) -> Kind:
     """What says of itself that it passes was not judged, unless its code is a known one; a limit was."""
     code = error.get("code") if error is not None else None
     kind = kind_of(code, http_status)
-    is_vague = kind is Kind.REQUEST or (kind is Kind.AUTH and _find_kind(code) is None)
+    is_vague = kind in (Kind.REQUEST, Kind.AUTH) and _find_kind(code) is None
     if is_vague and error is not None and error.get("is_transient") is True:
         return Kind.TRANSIENT
     return kind
