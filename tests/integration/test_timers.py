@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.world import LANES, Business, World, accepted, lost
 from waystate.deliveries.model import Target
@@ -87,7 +88,11 @@ async def test_unknown_sends_are_given_up(world: World, tenant: Business, timers
     (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
     await world.settle(tenant, (claimed, lost()))
     world.clock.forward(minutes=10)
-    await timers.give_up_unknown()
+    with capture_logs() as lines:
+        await timers.give_up_unknown()
+        await timers.give_up_unknown()
+    said = [each for each in lines if "outcome_unknown" in each["event"]]
+    assert [(each["log_level"], each["count"]) for each in said] == [("warning", 1)], "once, and not of nothing"
     assert parse_metrics(told.metrics.render().decode())["waystate_outcome_unknown_total", ()] == 1
     assert await world.value(tenant, "SELECT status FROM messages WHERE id = $1", claimed.message_id) == "failed"
     assert tenant.tenant in await told.relay.wait(0.01)

@@ -1,10 +1,15 @@
-"""How long an account rests after an answer."""
+"""How long an account rests after an answer, and what is said of sends that nobody can tell of."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from structlog.testing import capture_logs
 
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import outcome_of
-from waystate.deliveries.dispatch import pause_of
+from waystate.deliveries.dispatch import log_lost, pause_of
+from waystate.deliveries.model import Claimed, Target
 
 
 def test_an_account_rests_as_long_as_a_disturbed_platform_asks() -> None:
@@ -16,3 +21,32 @@ def test_an_account_rests_as_long_as_a_disturbed_platform_asks() -> None:
 def test_an_account_goes_on_where_nobody_asks_for_a_pause() -> None:
     assert pause_of(outcome_of(503, b"busy", {})) is None
     assert pause_of(AttemptResult(outcome=Outcome.SENT)) is None
+
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+LOST = outcome_of(503, b"busy", {})
+
+
+def claimed(target: Target) -> Claimed:
+    ids = {name: uuid4() for name in ("event_id", "message_id", "conversation_id")}
+    said = {"account": "1", "lane": 0, "epoch": 1, "attempt": 1, "created_at": NOW, "request": {"text": "Secret words"}}
+    return Claimed(target=target, **ids, **said)
+
+
+def test_lost_sends_of_a_batch_are_counted_in_one_line() -> None:
+    with capture_logs() as lines:
+        log_lost([(claimed(Target.WHATSAPP), LOST, NOW), (claimed(Target.WHATSAPP), LOST, NOW)])
+    (line,) = lines
+    assert (line["log_level"], line["count"], line["error"]["code"]) == ("warning", 2, 503)
+    assert "none is sent again" in line["event"]
+    assert "Secret words" not in str(line)
+
+
+@pytest.mark.parametrize(
+    ("target", "result"),
+    [(Target.GENESYS, LOST), (Target.WHATSAPP, AttemptResult(outcome=Outcome.SENT, external_id="wamid.A"))],
+)
+def test_what_is_sent_again_or_arrived_is_not_called_lost(target: Target, result: AttemptResult) -> None:
+    with capture_logs() as lines:
+        log_lost([(claimed(target), result, NOW)])
+    assert lines == []
