@@ -106,7 +106,6 @@ LOST = {"no connection stood": NEVER_STOOD, "the connection ended": ENDED}
 
 def test_every_row_is_checked_and_every_check_has_its_row() -> None:
     checks = [*CHECKS, *LOST]
-    assert [[check for check in checks if answer.startswith(check)] for answer, _ in rows()] != []
     for answer, _ in rows():
         assert len([check for check in checks if answer.startswith(check)]) == 1, f"say here how to check: {answer}"
     for check in checks:
