@@ -77,6 +77,28 @@ WHERE l.day = v.day AND l.id = v.id AND l.state = 'pending';
 UPDATE webhook_ledger SET state = 'pending', taken = NULL, attempts = 0, outcome = NULL
 WHERE state = 'rejected' AND outcome->'unrouted' ?| :keys::text[];
 
+-- name: lock_lanes$
+-- By how many lanes rows are shared out; whoever changes that does so alone.
+SELECT d.lanes FROM directory d WHERE d.is_only FOR UPDATE;
+
+-- name: note_lanes!
+UPDATE directory SET lanes = :lanes WHERE is_only;
+
+-- name: list_lane_keys
+-- What decides the lane of each row that is not done: the first number in its body, of a handed-over one all that may be its own.
+-- Only after the number of lanes was changed; the bodies stay where they are.
+SELECT l.day, l.id, l.source, l.origin, l.lane, l.parent, CASE WHEN l.parent IS NULL
+    THEN regexp_match(encode(l.body, 'escape'), '"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})')
+    ELSE ARRAY(SELECT DISTINCT m[1]
+        FROM regexp_matches(encode(l.body, 'escape'), '"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})', 'g') AS m)
+    END AS numbers
+FROM webhook_ledger l
+WHERE l.state IN ('pending', 'rejected') AND (:after::uuid IS NULL OR l.id > :after::uuid) ORDER BY l.id LIMIT :batch;
+
+-- name: change_lanes!
+UPDATE webhook_ledger l SET lane = v.lane FROM unnest(:days::date[], :ids::uuid[], :lanes::smallint[]) AS v (day, id, lane)
+WHERE l.day = v.day AND l.id = v.id AND l.lane <> v.lane;
+
 -- name: find_row^
 -- One row whole, for the trace.
 SELECT l.day, l.id, l.source, l.origin, l.lane, l.received_at, l.taken, l.attempts, l.state, l.outcome, l.parent

@@ -1,6 +1,6 @@
 """The webhook ledger in PostgreSQL: a global table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -70,6 +70,26 @@ async def replay_unrouted(conn: Connection, keys: Sequence[str]) -> None:
     Those that lacked too many to name too: they are rejected again, if it was none of these.
     """
     await _queries.replay_unrouted(conn, keys=[*keys, ANY_ROUTE])
+
+
+async def lock_lanes(conn: Connection) -> int | None:
+    """By how many lanes rows are shared out, until this transaction ends; None: nobody has said so yet."""
+    lanes: int | None = await _queries.lock_lanes(conn)
+    return lanes
+
+
+async def note_lanes(conn: Connection, lanes: int) -> None:
+    await _queries.note_lanes(conn, lanes=lanes)
+
+
+async def list_lane_keys(conn: Connection, *, after: UUID | None, batch: int) -> list[dict[str, Any]]:
+    """`day`, `id`, `source`, `origin`, `lane`, `parent` and `numbers` (None: none) of rows that are not done, by id."""
+    return [dict(row) for row in await _queries.list_lane_keys(conn, after=after, batch=batch)]
+
+
+async def change_lanes(conn: Connection, rows: Sequence[Mapping[str, Any]], lanes: Sequence[int]) -> None:
+    """Rows of `list_lane_keys`, each into its lane."""
+    await _queries.change_lanes(conn, days=[row["day"] for row in rows], ids=[row["id"] for row in rows], lanes=list(lanes))
 
 
 async def find_row(conn: Connection, day: date, row_id: UUID) -> dict[str, Any] | None:

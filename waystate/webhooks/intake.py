@@ -1,7 +1,8 @@
 """Webhook bodies into the ledger: concurrent requests share one INSERT and one commit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from waystate.audit import store as audit_store
@@ -11,9 +12,10 @@ from waystate.db.pool import Connection, Database
 from waystate.errors import Rejected, Retry, Unavailable
 from waystate.ids import PLATFORM
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import Received
+from waystate.ledger.model import Received, child_id
 from waystate.principal import Actor
 from waystate.work.batch import Batcher
+from waystate.work.lanes import lane_of
 from waystate.work.loops import Hint
 
 BATCH = 500
@@ -89,3 +91,30 @@ async def _replay(conn: Connection, actor: Actor, clock: Clock, ids: Sequence[UU
         entry = Entry(actor=actor, action="ledger.replayed", subject="ledger", at=clock(), details=named(replayed))
         await audit_store.append_many(conn, PLATFORM, [entry])
     return replayed
+
+
+async def share_out_anew(db: Database, lanes: int) -> int:
+    """Where the number of lanes was changed, put rows that are not done into their new lanes; how many were looked at.
+
+    Else what waits in a lane that is no more would wait for ever, and what is replayed would be worked in another lane than
+    what came after it.
+    """
+    looked_at = 0
+    async with db.work() as conn:
+        if await ledger_store.lock_lanes(conn) == lanes:
+            return 0
+        after: UUID | None = None
+        while rows := await ledger_store.list_lane_keys(conn, after=after, batch=STEP):
+            await ledger_store.change_lanes(conn, rows, [_lane_of(row, lanes) for row in rows])
+            looked_at += len(rows)
+            after = rows[-1]["id"]
+        await ledger_store.note_lanes(conn, lanes)
+    return looked_at
+
+
+def _lane_of(row: Mapping[str, Any], lanes: int) -> int:
+    """As its callback, or whoever handed it over, found it."""
+    numbers: list[str] = row["numbers"] or []
+    if row["parent"] is not None:
+        numbers = [each for each in numbers if child_id(row["parent"], each) == row["id"]]
+    return lane_of(numbers[0] if numbers and row["source"] == "whatsapp" else row["origin"], lanes)

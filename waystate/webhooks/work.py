@@ -58,7 +58,7 @@ class WebhookPipeline:
         self._meter = meter
         self._changed = changed
         self._clock = clock
-        self._lanes = lanes
+        self.lanes = lanes
 
     async def work(self, rows: Sequence[LedgerRow]) -> set[TenantId]:
         """Work a batch of rows in their order; the tenants that have something new to relay. `Retry` in an outage.
@@ -161,14 +161,14 @@ class WebhookPipeline:
         others = {
             item.phone_number_id
             for item in parsed.items
-            if item.phone_number_id is not None and lane_of(item.phone_number_id, self._lanes) != row.lane
+            if item.phone_number_id is not None and lane_of(item.phone_number_id, self.lanes) != row.lane
         }
         worked.handed_over = [
             Received(
                 id=child_id(row.id, number),
                 source=row.source,
                 origin=row.origin,
-                lane=lane_of(number, self._lanes),
+                lane=lane_of(number, self.lanes),
                 received_at=row.received_at,
                 body=row.body,
                 parent=row.id,

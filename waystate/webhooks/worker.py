@@ -13,6 +13,7 @@ from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow
 from waystate.tenants.routing import Directory
+from waystate.webhooks.intake import share_out_anew
 from waystate.webhooks.work import TenantsFailed, WebhookPipeline
 from waystate.work.lanes import Fairness
 from waystate.work.leases import LEDGER, LeaseKeeper
@@ -49,6 +50,7 @@ class LedgerWorker(Worker):
         self._relay_hint = relay_hint
         self._clock = clock
         self._batch = batch
+        self._is_shared_out = False
         self._one_by_one = False
         self._in_hand: list[LedgerRow] = []
         self._taking: Collection[int] = ()
@@ -59,6 +61,10 @@ class LedgerWorker(Worker):
         leases.ask_before_release(self._busy)
 
     async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
+        if not self._is_shared_out:
+            if looked_at := await share_out_anew(self._db, self._pipeline.lanes):
+                log.info("Webhooks that are not done are shared out by the number of lanes.", count=looked_at)
+            self._is_shared_out = True
         epochs = self._leases.epochs(LEDGER)
         # What failed stays in hand: taking it again would count as an attempt, and those tell what kills workers.
         # But what was taken under a lease that is gone may be in somebody else's hands by now.

@@ -1,0 +1,3 @@
+SET LOCAL ROLE waystate_owner;
+ALTER TABLE directory DROP COLUMN lanes;
+RESET ROLE;

@@ -1,0 +1,14 @@
+"""By how many lanes the ledger's rows are shared out: with another number, what is not done yet is shared out anew."""
+
+from waystate.db.migrations.sql import run_down, run_up
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    run_up(__file__)
+
+
+def downgrade() -> None:
+    run_down(__file__)

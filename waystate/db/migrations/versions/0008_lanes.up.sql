@@ -1,0 +1,4 @@
+SET LOCAL ROLE waystate_owner;
+-- Null: nobody has said so yet.
+ALTER TABLE directory ADD COLUMN lanes integer;
+RESET ROLE;
