@@ -137,6 +137,7 @@ class Courier:
         self._view = view
         self._buckets: dict[str, TokenBucket] = {}
         self._paused: dict[str, datetime] = {}
+        self._refused: set[str] = set()
         self._widen_at = worker.clock()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -244,7 +245,8 @@ class Courier:
         for claimed, result, ended_at in results:
             pause = pause_of(result)
             if pause is not None:
-                self._paused[claimed.account] = ended_at + pause
+                self._paused[claimed.account] = max(ended_at + pause, self._paused.get(claimed.account, ended_at))
+            self._note_refusal(claimed.account, result)
         settled = await self._written(results)
         for claimed, _, _ in results:
             self._in_hand.pop((claimed.event_id, claimed.target), None)
@@ -254,6 +256,19 @@ class Courier:
         self._worker.meter.dead_letters(settled.dead_letters)
         self._worker.changed(self._tenant, settled.correlated)
         self._worker.relay_hint.give(self._tenant)
+
+    def _note_refusal(self, account: str, result: AttemptResult) -> None:
+        """Say once that an account's queue is held, however many messages and attempts find out."""
+        if not is_refused(result):
+            self._refused.discard(account)
+        elif account not in self._refused:
+            self._refused.add(account)
+            log.error(
+                "The account's queue is held: its credentials are refused, or its host is not allowed. It is tried again every "
+                f"{AUTH_PAUSE.total_seconds():g} s; `waystate tenant check` tells when it is mended.",
+                account=account,
+                error=result.error,
+            )
 
     async def _written(self, results: Sequence[Result]) -> Settlement:
         """What a platform answered must not be forgotten: it is written down whenever the database takes it."""
@@ -291,10 +306,14 @@ def log_lost(results: Sequence[Result]) -> None:
         log.warning("Sends are unknown until a status tells; none is sent again.", count=len(lost), error=lost[-1].error)
 
 
+def is_refused(result: AttemptResult) -> bool:
+    """Whether it is the account that was refused, not the message."""
+    return (result.error or {}).get("kind") == "auth"
+
+
 def pause_of(result: AttemptResult) -> timedelta | None:
     """How long the whole account rests: as long as it asked for, or until somebody has mended its credentials."""
-    if (result.error or {}).get("kind") == "auth":
-        log.error("The account's queue is held: its credentials are refused, or its host is not allowed.", error=result.error)
+    if is_refused(result):
         return AUTH_PAUSE
     if result.retry_after is not None:
         return timedelta(seconds=result.retry_after)
