@@ -92,6 +92,8 @@ FIRST_RETRY = timedelta(seconds=0.5)
 LONGEST_RETRY = timedelta(seconds=60)
 GIVE_UP_AFTER = timedelta(hours=24)
 """A reply that could not leave for a day is outside the customer window anyway; the dead letter or failed status says so."""
+GIVE_UP_ATTEMPTS = 10
+"""What a suspended tenant kept waiting for longer has its chance when the tenant is resumed, whatever rate limits it meets."""
 
 
 def back_off(attempt: int, retry_after: float | None) -> timedelta:
@@ -113,7 +115,7 @@ def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: time
         outcome = Outcome.RETRY
     if outcome is Outcome.UNKNOWN and claimed.target is not Target.WHATSAPP:
         outcome = Outcome.RETRY
-    if outcome is Outcome.RETRY and now - claimed.created_at >= GIVE_UP_AFTER:
+    if outcome is Outcome.RETRY and now - claimed.created_at >= GIVE_UP_AFTER and claimed.attempt >= GIVE_UP_ATTEMPTS:
         outcome = Outcome.FAILED
     match outcome:
         case Outcome.SENT:

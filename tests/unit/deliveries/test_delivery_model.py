@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from waystate.channels.model import AttemptResult, Outcome
-from waystate.deliveries.model import GIVE_UP_AFTER, Claimed, Finished, State, Target, back_off, finish
+from waystate.deliveries.model import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, Claimed, Finished, State, Target, back_off, finish
 from waystate.ids import new_id
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -56,8 +56,17 @@ def test_what_was_certainly_not_done_is_tried_again_later(target: Target) -> Non
 @pytest.mark.parametrize("target", Target)
 def test_after_a_day_of_retries_it_is_failed(target: Target) -> None:
     retry = AttemptResult(outcome=Outcome.RETRY)
-    assert finished(target, retry, age=GIVE_UP_AFTER - timedelta(seconds=1)).state is State.PENDING
-    assert finished(target, retry, age=GIVE_UP_AFTER).state is State.FAILED
+    tried = GIVE_UP_ATTEMPTS
+    assert finished(target, retry, attempt=tried, age=GIVE_UP_AFTER - timedelta(seconds=1)).state is State.PENDING
+    assert finished(target, retry, attempt=tried, age=GIVE_UP_AFTER).state is State.FAILED
+
+
+@pytest.mark.parametrize("target", Target)
+def test_what_waited_for_days_untried_is_not_failed_by_its_first_refusal(target: Target) -> None:
+    """A tenant was suspended and is resumed: all that waited leaves at once, and meets the platform's rate limits."""
+    retry = AttemptResult(outcome=Outcome.RETRY)
+    assert finished(target, retry, attempt=1, age=3 * GIVE_UP_AFTER).state is State.PENDING
+    assert finished(target, retry, attempt=GIVE_UP_ATTEMPTS, age=3 * GIVE_UP_AFTER).state is State.FAILED
 
 
 def test_a_lost_answer_of_whatsapp_stays_unknown_however_old_the_message_is() -> None:
