@@ -9,11 +9,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from waystate import __version__
-from waystate.broker.payloads import MODELS
 from waystate.broker.topology import DEAD_LETTERS, QueueNames
 from waystate.documents import JsonObject
 from waystate.errors import Reason
 from waystate.events.model import SCHEMA_VERSION, Event
+from waystate.pipeline.items import MODELS
 
 _EVENTS: tuple[type[BaseModel], ...] = get_args(Event)
 _PURPOSES = {

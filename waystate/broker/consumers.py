@@ -10,7 +10,6 @@ import structlog
 
 from waystate.broker.connection import Broker, Depth
 from waystate.broker.consumer import Consumer, QueueMessage
-from waystate.broker.payloads import MODELS
 from waystate.broker.quarantine import try_apart
 from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import QueueNames, topology_of
@@ -18,6 +17,7 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import ConfigError, Retry
 from waystate.ids import new_id
+from waystate.pipeline.items import MODELS
 from waystate.work import store as work_store
 from waystate.work.lanes import share_out
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from waystate.broker.consumer import QueueMessage
-from waystate.broker.payloads import FROM_QUEUE, PIPELINES, Item
 from waystate.broker.publisher import Outgoing
 from waystate.broker.topology import DEAD_LETTERS
 from waystate.db.failures import is_unstorable
@@ -11,6 +10,7 @@ from waystate.dead_letters.model import DeadLetter
 from waystate.documents import JsonObject, clean_text
 from waystate.errors import Reason, Rejected
 from waystate.events.model import OutboundRefused
+from waystate.pipeline.items import FROM_QUEUE, PIPELINES, Item
 
 TENANT_HEADER = "x-tenant-id"
 _LONGEST_ID = 200

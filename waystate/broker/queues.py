@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from waystate.broker.consumer import QueueMessage
 from waystate.broker.letters import TENANT_HEADER, Decoded, letter_of, origin_of, parked
-from waystate.broker.payloads import SendResult, parse_payload, read_body
 from waystate.broker.publisher import Outgoing
 from waystate.clock import Clock
 from waystate.db.failures import is_outage
@@ -30,6 +29,7 @@ from waystate.messages.advance import Advanced
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.receive import numbers_of
 from waystate.messages.status import parse_status, unknown_status
+from waystate.pipeline.items import SendResult, parse_payload, read_body
 from waystate.tenants.model import RouteKind
 from waystate.tenants.routing import Directory, TenantView
 from waystate.work import store as work_store

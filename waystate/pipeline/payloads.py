@@ -6,14 +6,14 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from waystate.broker import payloads as queue_payloads
-from waystate.broker.payloads import FROM_QUEUE, MAX_ID, SendResult
 from waystate.channels.fields import find_object
 from waystate.dead_letters.model import Pipeline
 from waystate.deliveries.model import RefusedDelivery
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
+from waystate.pipeline import items as queue_payloads
+from waystate.pipeline.items import FROM_QUEUE, MAX_ID, SendResult
 
 Item = InboundMessage | OutboundMessage | StatusReport | Correlation | SendResult | RefusedDelivery
 Problem = dict[str, str]

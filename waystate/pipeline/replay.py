@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
-from waystate.broker.payloads import FROM_QUEUE, SendResult
 from waystate.db.pool import Connection
 from waystate.dead_letters.model import Pipeline
 from waystate.deliveries.model import RefusedDelivery
@@ -21,6 +20,7 @@ from waystate.messages import store as message_store
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, Status, StatusReport
 from waystate.messages.receive import numbers_of
 from waystate.messages.status import parse_status
+from waystate.pipeline.items import FROM_QUEUE, SendResult
 from waystate.pipeline.payloads import Item
 from waystate.tenants.routing import TenantView
 

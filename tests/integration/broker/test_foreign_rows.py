@@ -15,7 +15,6 @@ from tests.world import Business, World, accepted
 from waystate.broker.connection import Broker
 from waystate.broker.consumer import QueueMessage
 from waystate.broker.consumers import QueueConsumers
-from waystate.broker.payloads import MODELS
 from waystate.broker.publisher import Publisher
 from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import DEAD_LETTERS, QueueNames
@@ -23,6 +22,7 @@ from waystate.clock import utc_now
 from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Target
 from waystate.ids import PLATFORM, new_id
+from waystate.pipeline.items import MODELS
 from waystate.web.metrics import Metrics
 
 TIME = "2026-03-02T12:00:01Z"

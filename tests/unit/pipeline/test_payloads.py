@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from tests.world import START
-from waystate.broker.payloads import SendResult
 from waystate.dead_letters.model import Pipeline
 from waystate.deliveries.model import RefusedDelivery
 from waystate.errors import Reason, Rejected
 from waystate.ids import new_id
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
+from waystate.pipeline.items import SendResult
 from waystate.pipeline.payloads import Item, PayloadUnusable, check_edit, parse_payload
 
 AT = "2026-03-02T12:00:00Z"

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from waystate.broker.payloads import SendResult, kind_of, parse_payload, read_body
 from waystate.dead_letters.model import Pipeline
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
+from waystate.pipeline.items import SendResult, kind_of, parse_payload, read_body
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ID = "01957b2e-0000-7000-8000-000000000001"
