@@ -13,6 +13,7 @@ from waystate.deliveries.meter import Meter
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import Received
+from waystate.pipeline.run import Runner
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
 from waystate.webhooks.work import WebhookPipeline
@@ -31,7 +32,9 @@ async def measure(rig: Rig, options: Options) -> list[Figure]:
         for n in range(TENANTS):
             await make_tenant(db, TenantId(f"tenant-{n}"), number_of(n))
         meter = Meter(Metrics(), utc_now)
-        pipeline = WebhookPipeline(db, Directory(db, bench_vault()), meter, lambda *_: None, utc_now, lanes=LANES)
+        directory = Directory(db, bench_vault())
+        runner = Runner(db, meter, lambda *_: None, utc_now, lanes=LANES)
+        pipeline = WebhookPipeline(db, directory, runner, meter, lanes=LANES)
         rates: list[float] = []
         slowest: list[float] = []
         for round_ in range(-1, options.rounds):

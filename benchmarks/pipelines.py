@@ -1,8 +1,8 @@
-"""Each pipeline's `handle`, 500 a batch on one connection, against COPY of the very rows it wrote, in turn."""
+"""Each kind of item, 500 a batch on one connection, against COPY of the very rows it wrote, in turn."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -15,17 +15,20 @@ from benchmarks.copying import Copier, take_rows
 from benchmarks.figures import Figure, Findings, Target
 from benchmarks.options import Options
 from benchmarks.rig import Rig
-from benchmarks.tenants import BENCH, SETTINGS, make_customers, make_ready, make_tenant, track
+from benchmarks.tenants import BENCH, bench_vault, make_customers, make_ready, make_tenant, track
 from benchmarks.traffic import Inbound, outbound, reports, wamid_of
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.deliveries import settle as status_pipeline
+from waystate.deliveries.meter import Meter
 from waystate.ids import id_floor
-from waystate.messages import receive
-from waystate.messages import send as outbound_pipeline
 from waystate.messages.model import Status
+from waystate.pipeline.batch import Taken
+from waystate.pipeline.run import Runner
+from waystate.tenants.routing import Directory
+from waystate.web.metrics import Metrics
 
 BATCH = 500
+LANES = 64
 CUSTOMERS = 1_000
 AGAINST_COPY = Target(0.5, 0.25)
 
@@ -128,12 +131,20 @@ async def _copier(case: Case, raw: "asyncpg.Connection[asyncpg.Record]") -> Copi
     return Copier(raw, [await take_rows(raw, table, f"{_NEW[table]} >= '{floor}'") for table in case.tables])
 
 
+async def _run(db: Database, items: Sequence[Any]) -> Callable[[], Awaitable[Any]]:
+    """As every door runs them."""
+    runner = Runner(db, Meter(Metrics(), utc_now), lambda *_: None, utc_now, lanes=LANES)
+    view = await Directory(db, bench_vault()).get_tenant(BENCH)
+    taken = [Taken(each, utc_now(), each.origin) for each in items]
+    return lambda: runner.run(BENCH, view, taken)
+
+
 def _inbound(db: Database, customers: int | None) -> Work:
     source = Inbound(customers)
 
     async def work() -> Callable[[], Awaitable[Any]]:
         messages = source.batch(BATCH)
-        return lambda: receive.handle(BENCH, SETTINGS, messages, db, utc_now)
+        return await _run(db, messages)
 
     return work
 
@@ -143,7 +154,7 @@ def _outbound(db: Database, conversations: list[str]) -> Work:
 
     async def work() -> Callable[[], Awaitable[Any]]:
         messages = outbound(conversations, numbers, BATCH)
-        return lambda: outbound_pipeline.handle(BENCH, SETTINGS, messages, {}, db, utc_now)
+        return await _run(db, messages)
 
     return work
 
@@ -160,6 +171,6 @@ def _status(db: Database, conversations: list[str]) -> Work:
             waiting.extend([(wamids, "delivered"), (wamids, "read")])
         wamids, status = waiting.pop(0)
         batch = reports(wamids, status)
-        return lambda: status_pipeline.handle(BENCH, batch, db, utc_now)
+        return await _run(db, batch)
 
     return work

@@ -8,12 +8,12 @@ from waystate.contacts.model import Identity, IdentityKind
 from waystate.db import partitions
 from waystate.db.pool import Database
 from waystate.ids import TenantId
-from waystate.messages import track as tracking
 from waystate.messages.model import Direction, Status
-from waystate.messages.track import Tracked, Tracking
 from waystate.state import conversations as dataplane
+from waystate.state.track import Tracked, Tracking, track_many
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, Tenant, TenantSettings, WhatsAppAccount
+from waystate.tenants.routing import Directory
 from waystate.vault.sealing import Vault, vault_of
 
 BENCH = TenantId("bench")
@@ -78,7 +78,7 @@ async def track(db: Database, conversations: list[str], wamids: list[str], statu
             )
             for n in range(start, min(start + BATCH, len(wamids)))
         ]
-        for result in await tracking.track_many(BENCH, SETTINGS, trackings, db, utc_now):
+        for result in await track_many(BENCH, SETTINGS, trackings, Directory(db, bench_vault()), db, utc_now):
             assert isinstance(result, Tracked)
             ids.append(result.message_id)
     return ids

@@ -6,13 +6,14 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from tests.world import LANES, Business, World
+from waystate.dead_letters import replay as deeds
 from waystate.dead_letters import store
 from waystate.dead_letters.model import DeadLetter, Pipeline
+from waystate.dead_letters.replay import Result
 from waystate.errors import Reason
 from waystate.ids import new_id
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
-from waystate.pipeline import letters
-from waystate.pipeline.letters import Result
+from waystate.pipeline.replay import Replays, check_edited
 from waystate.principal import Actor
 
 ACTOR = Actor("key", new_id())
@@ -42,8 +43,8 @@ async def bury(world: World, tenant: Business, pipeline: Pipeline, payload: obje
 
 
 async def replay_many(world: World, tenant: Business, *ids: UUID) -> list[Result]:
-    view = await world.view(tenant)
-    return await letters.replay_many(tenant.tenant, view, ids, ACTOR, world.db, world.clock, lanes=LANES)
+    pipelines = Replays(world.directory, lanes=LANES)
+    return await deeds.replay_many(tenant.tenant, ids, ACTOR, world.db, world.clock, pipelines=pipelines)
 
 
 async def replay(world: World, tenant: Business, letter: UUID) -> Result:
@@ -52,7 +53,7 @@ async def replay(world: World, tenant: Business, letter: UUID) -> Result:
 
 
 async def edit(world: World, tenant: Business, letter: UUID, payload: Any) -> dict[str, Any]:
-    return await letters.edit(tenant.tenant, letter, payload, ACTOR, world.db, world.clock)
+    return await deeds.edit(tenant.tenant, letter, payload, ACTOR, world.db, world.clock, check=check_edited)
 
 
 async def row_of(world: World, tenant: Business, letter: UUID) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from itertools import count
 from typing import Any
 
 from waystate.channels.model import AttemptResult, Outcome
+from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
-from waystate.deliveries import addresses, settle
+from waystate.deliveries import addresses
+from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Claimed
 from waystate.deliveries.plan import DeliverySink
 from waystate.deliveries.settle import Settlement, settle_many
@@ -23,10 +25,13 @@ from waystate.messages import send
 from waystate.messages.advance import Advanced
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.send import Result
+from waystate.pipeline.batch import Batch, Judged, Work
+from waystate.pipeline.run import Runner, run_statuses
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, TenantSettings, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
 from waystate.vault.sealing import Vault, vault_of
+from waystate.web.metrics import Metrics
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 CUSTOMER = "491700000001"
@@ -87,6 +92,17 @@ class Business:
         return StatusReport(**(given | said))
 
 
+async def run_in(
+    db: Database, directory: Directory, clock: Clock, tenant: TenantId, work: Work, items: Sequence[Any]
+) -> Judged:
+    """Items of one kind, in a transaction of their own."""
+    view = await directory.get_tenant(tenant)
+    async with db.tenant(tenant) as conn:
+        judged = await work(Batch(conn, tenant, view, clock(), LANES), items)
+        await outbox.append_many(conn, tenant, judged.events)
+    return judged
+
+
 class World:
     """A database with tenants in it, and the pipelines to drive by hand. `businesses` are by their tenant."""
 
@@ -130,15 +146,25 @@ class World:
     async def view(self, business: Business) -> TenantView:
         return await self.directory.get_tenant(business.tenant)
 
+    def runner(self, meter: Meter | None = None) -> Runner:
+        return Runner(self.db, meter or Meter(Metrics(), self.clock), lambda *_: None, self.clock, lanes=LANES)
+
     async def receive(self, business: Business, *messages: InboundMessage) -> list[Event]:
-        return await inbound.handle(business.tenant, business.settings, messages, self.db, self.clock)
+        async with self.db.tenant(business.tenant) as conn:
+            events = await inbound.track(conn, business.tenant, business.settings, messages, self.clock())
+            await outbox.append_many(conn, business.tenant, events)
+        return events
 
     async def answer(self, business: Business, *messages: OutboundMessage) -> list[Result]:
         numbers = {business.integration: business.number}
-        return await send.handle(business.tenant, business.settings, messages, numbers, self.db, self.clock)
+        async with self.db.tenant(business.tenant) as conn:
+            results, events = await send.process(conn, business.tenant, business.settings, messages, numbers, self.clock())
+            await outbox.append_many(conn, business.tenant, events)
+        return results
 
     async def report(self, business: Business, *reports: StatusReport) -> Advanced:
-        return await settle.handle(business.tenant, reports, self.db, self.clock)
+        judged = await run_in(self.db, self.directory, self.clock, business.tenant, run_statuses, reports)
+        return judged.advanced[0]
 
     async def relay(self, business: Business, *, epoch: int = 1, batch: int = 1000) -> list[Stamped]:
         """Make deliveries of new events; every event since the last time, whether it called for one or not."""

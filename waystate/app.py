@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -29,9 +29,7 @@ from waystate.db.pool import Database
 from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.plan import RelayWorker
 from waystate.door.keyed import Keyed
-from waystate.events.model import Event
 from waystate.framework import framework_of, health_app, keyed_lane
-from waystate.ids import TenantId
 from waystate.services import build_services
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.state.routes import StateRoutes
@@ -110,6 +108,7 @@ class Waystate:
 
     def _build_work(self) -> None:
         config, db, clock, meter = self.config, self.db, self.clock, self.services.meter
+        changed = self.services.invalidations.changed
         unused = {PUBLISH} if config.amqp_url is None else set()
         kinds = [kind for role in ProcessRole if role in self.roles for kind in KINDS.get(role, ()) if kind not in unused]
         self.leases = LeaseKeeper(
@@ -126,7 +125,7 @@ class Waystate:
             self.services.platforms,
             self.leases,
             meter,
-            self.changed,
+            changed,
             clock,
             concurrency=DELIVERIES_UNDER_WAY,
             hold=timedelta(seconds=config.unknown_hold),
@@ -143,7 +142,7 @@ class Waystate:
             batch=config.worker_batch,
             hint=self.hints[RELAY],
         )
-        pipeline = WebhookPipeline(db, self.directory, meter, self.changed, clock, lanes=self.lanes)
+        pipeline = WebhookPipeline(db, self.directory, self.services.runner, meter, lanes=self.lanes)
         self.ledger = LedgerWorker(
             db,
             self.directory,
@@ -154,7 +153,7 @@ class Waystate:
             batch=config.worker_batch,
             hint=self.hints[LEDGER],
         )
-        self.timers = Timers(db, self.directory, self.metrics, self.hints[RELAY], self.changed, clock, lanes=self.lanes)
+        self.timers = Timers(db, self.directory, self.metrics, self.hints[RELAY], changed, clock, lanes=self.lanes)
         self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries]
         self._loops[ProcessRole.RELAY] += [self.relay]
         self._loops[ProcessRole.TIMERS] += [self.timers]
@@ -201,9 +200,7 @@ class Waystate:
         config, db, clock, names = self.config, self.db, self.clock, queue_names(self.config)
         self.broker = broker = Broker(url, names)
         self.publisher = publish = Publisher(broker)
-        pipeline = QueuePipeline(
-            db, self.directory, self.services.meter, self.changed, self.hints[RELAY].give, publish.publish_many, clock
-        )
+        pipeline = QueuePipeline(db, self.directory, self.services.runner, self.hints[RELAY].give, publish.publish_many, clock)
         self._loops[ProcessRole.WORK].append(QueueConsumers(broker, names, pipeline, db, clock, batch=config.worker_batch))
         sink = PublishSink(db, publish.publish_many, names.events)
         events = PublishWorker(db, sink, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
@@ -242,11 +239,11 @@ class Waystate:
     def lane(self) -> Keyed:
         """The ASGI application: the data plane's lane, the framework behind it, before both what is done once by its key."""
         routes = [*self.state.routes(), *self._webhook_routes()]
-        return keyed_lane(self.services, routes, self.checks, self.changed)
+        return keyed_lane(self.services, routes, self.checks)
 
     def framework(self) -> FastAPI:
         """What answers everything that no lane does."""
-        return framework_of(self.services, self.checks, self.changed)
+        return framework_of(self.services, self.checks)
 
     def webhook_lane(self) -> Lane:
         """The ASGI application of WEBHOOK_PORT. It knows no operation that a tenant's name or key could open."""
@@ -257,10 +254,6 @@ class Waystate:
     def health_app(self) -> FastAPI:
         """The ASGI application of HEALTH_PORT."""
         return health_app(self.checks, self.metrics, self.clock)
-
-    def changed(self, tenant: TenantId, events: Sequence[Event]) -> None:
-        """After the commit of these events."""
-        self.services.invalidations.changed(tenant, events)
 
     def _webhook_routes(self) -> list[Route]:
         return [route for webhook in self._webhooks for route in webhook.routes()]

@@ -9,8 +9,8 @@ from waystate import __version__
 from waystate.audit.routes import audit_routes
 from waystate.channels.check_routes import check_routes
 from waystate.clock import Clock
+from waystate.dead_letters.routes import DeadLetterRoutes, dead_letter_routes
 from waystate.door.keyed import Keyed, Records
-from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.keys.routes import KeyRoutes, key_routes
 from waystate.people.login_limits import LoginLimits
@@ -21,7 +21,7 @@ from waystate.people.members import Members
 from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
 from waystate.people.routes import people_routes
-from waystate.pipeline.letter_routes import DeadLetterRoutes, dead_letter_routes
+from waystate.pipeline.replay import Replays
 from waystate.services import Services
 from waystate.sign_on.log_in import SignOn, SignOnAddress
 from waystate.sign_on.routes import identity_provider_routes, sign_on_routes
@@ -44,11 +44,11 @@ from waystate.webhooks.routes import webhook_routes
 from waystate.work.leases import RELAY
 
 
-def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str, HealthCheck], changed: AfterCommit) -> Keyed:
+def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str, HealthCheck]) -> Keyed:
     """`routes` are the lane's own; everything else goes to the framework. `checks` are those of the health page."""
     config, answers = services.config, services.metrics.answers
     timeout, origins = config.body_timeout, config.listed_origins
-    framework = framework_of(services, checks, changed)
+    framework = framework_of(services, checks)
     lane = (
         CrossOriginLane(routes, framework, log_failure, read_timeout=timeout, answers=answers, origins=origins)
         if origins
@@ -66,11 +66,11 @@ def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str,
     )
 
 
-def framework_of(services: Services, checks: Mapping[str, HealthCheck], changed: AfterCommit) -> FastAPI:
+def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastAPI:
     app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
     # The door's checks come before everything of a route: its other dependencies, its parameters, its body.
     door = [Depends(services.guard)]
-    for router in (*_of_messages(services, changed), *_of_access(services), *_of_people(services), *_of_tenants(services)):
+    for router in (*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)):
         app.include_router(router, dependencies=door)
     _add_health(app, checks, services.metrics, services.clock)
     document_lane(app, OPERATIONS)
@@ -88,9 +88,10 @@ def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock
     return app
 
 
-def _of_messages(services: Services, changed: AfterCommit) -> list[APIRouter]:
+def _of_messages(services: Services) -> list[APIRouter]:
     db, directory, clock = services.db, services.directory, services.clock
-    letters = DeadLetterRoutes(db, directory, services.hints[RELAY], changed, clock, lanes=services.lanes)
+    replays = Replays(directory, lanes=services.lanes)
+    letters = DeadLetterRoutes(db, replays, services.hints[RELAY], services.invalidations.changed, clock)
     return [v1_routes(db, directory, clock), dead_letter_routes(letters)]
 
 

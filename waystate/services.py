@@ -18,6 +18,7 @@ from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
 from waystate.door.limits import Rates
 from waystate.egress import open_to_platforms
+from waystate.pipeline.run import Runner
 from waystate.sharing import Sharing
 from waystate.sign_on.discovery import Discovery
 from waystate.state.invalidations import Invalidations
@@ -46,6 +47,7 @@ class Services:
     sharing: Sharing
     cache: ProcessCache[bytes]
     invalidations: Invalidations
+    runner: Runner
     authenticator: Authenticator
     guard: Guard
     hints: Mapping[str, SharedHint]
@@ -78,6 +80,9 @@ def build_services(
     sharing = Sharing(db, metrics, clock, redis_url=config.redis_url, installation=shared_by)
     sharing.tell_changes(directory)
     cache: ProcessCache[bytes] = ProcessCache(size=config.cache_size, ttl=config.cache_ttl, monotonic=time.monotonic)
+    # Who answers no look-ups remembers none.
+    invalidations = sharing.invalidations(cache if ProcessRole.API in roles else None)
+    meter = Meter(metrics, clock)
     authenticator = Authenticator(db, directory, trusted=config.trusted_mode == "loopback", clock=clock)
     way_out = http or open_to_platforms(
         config.own_hosts,
@@ -91,15 +96,15 @@ def build_services(
         installation=installation,
         clock=clock,
         metrics=metrics,
-        meter=Meter(metrics, clock),
+        meter=meter,
         directory=directory,
         discovery=Discovery(config.own_hosts),
         http=way_out,
         platforms=Platforms(GraphClient(way_out), GenesysClient(way_out)),
         sharing=sharing,
         cache=cache,
-        # Who answers no look-ups remembers none.
-        invalidations=sharing.invalidations(cache if ProcessRole.API in roles else None),
+        invalidations=invalidations,
+        runner=Runner(db, meter, invalidations.changed, clock, lanes=config.ledger_lanes),
         authenticator=authenticator,
         guard=Guard(authenticator, origins=config.own_origins, limit=sharing.request_limits(_rates_of(config), directory)),
         hints={kind: sharing.hint(kind) for kind in (LEDGER, DELIVERIES, RELAY)},

@@ -13,9 +13,9 @@ from tests.letters import bury_many, replay_many
 from tests.world import Business, World, accepted, refused
 from waystate.db.pool import Database
 from waystate.dead_letters.model import Pipeline
+from waystate.dead_letters.replay import ReplayOutcome
 from waystate.deliveries.model import Claimed, Target
 from waystate.errors import Reason, Rejected
-from waystate.pipeline.replay import ReplayOutcome
 
 SEED = 17
 SETTLED = {ReplayOutcome.REPLAYED, ReplayOutcome.ALREADY_DONE, ReplayOutcome.NOT_OPEN}

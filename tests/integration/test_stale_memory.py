@@ -64,7 +64,7 @@ class Other:
 
     def pipeline(self) -> WebhookPipeline:
         meter = Meter(Metrics(), self.world.clock)
-        return WebhookPipeline(self.world.db, self.directory, meter, lambda *_: None, self.world.clock, lanes=LANES)
+        return WebhookPipeline(self.world.db, self.directory, self.world.runner(), meter, lanes=LANES)
 
     async def take(self) -> list[LedgerRow]:
         async with self.world.db.work() as conn:
@@ -521,8 +521,8 @@ async def test_a_queues_message_on_a_number_that_was_added_a_moment_ago_is_worke
     async def park(letters: Sequence[Outgoing]) -> None:
         parked.extend(letters)
 
-    meter = Meter(Metrics(), world.clock)
-    pipeline = QueuePipeline(world.db, other.directory, meter, lambda *_: None, lambda _: None, park, world.clock)
+    runner = world.runner()
+    pipeline = QueuePipeline(world.db, other.directory, runner, lambda _: None, park, world.clock)
     assert await other.directory.routes_of(RouteKind.PHONE_NUMBER_ID, [SECOND]) == {}
     await with_second_number(world, tenant)
     body = {"wa_id": "491700000001", "wamid": "wamid.queued", "message_text": "Hello", "phone_number_id": SECOND}

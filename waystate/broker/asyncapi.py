@@ -13,25 +13,20 @@ from waystate.broker.topology import DEAD_LETTERS, QueueNames
 from waystate.documents import JsonObject
 from waystate.errors import Reason
 from waystate.events.model import SCHEMA_VERSION, Event
-from waystate.pipeline.items import MODELS
+from waystate.pipeline.items import Kind
+from waystate.pipeline.run import KINDS
 
 _EVENTS: tuple[type[BaseModel], ...] = get_args(Event)
-_PURPOSES = {
-    "inbound": "Find or open the conversation and track the message, once. Told as `inbound.enriched`.",
-    "outbound": "Find the customer, check the conversation and the window, queue the message. Told as `outbound.processed`.",
-    "status": "Advance the message. Told as `message.status`.",
-    "correlation": "Attach Genesys' ids to the conversation. Told as `conversation.correlated`.",
-    "send_results": "For numbers with `sender: external`: attach the wamid, advance to `sent` or `failed`.",
-}
 
 
 def document(names: QueueNames) -> JsonObject:
-    models = [*MODELS.values(), *_EVENTS]
+    queued = {kind.name: kind.queued for kind in KINDS if kind.queued is not None}
+    models = [*queued.values(), *_EVENTS]
     _, definitions = models_json_schema(
         [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
     )
     schemas = definitions["$defs"]
-    queues = dict(zip(MODELS, names.named, strict=True))
+    queues = dict(zip(KINDS.by_queue.values(), names.named, strict=True))
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -42,12 +37,12 @@ def document(names: QueueNames) -> JsonObject:
         "defaultContentType": "application/json",
         "servers": {"rabbitmq": {"host": "rabbitmq.example:5672", "protocol": "amqp", "description": "What AMQP_URL names."}},
         "channels": {
-            **{kind: _queue(kind, name) for kind, name in queues.items()},
+            **{kind.name: _queue(kind, name) for kind, name in queues.items()},
             "events": _events(names),
             "deadLetters": _dead_letters(),
         },
         "operations": {
-            **{f"consume_{kind}": _operation("receive", kind, _PURPOSES[kind]) for kind in queues},
+            **{f"consume_{kind.name}": _operation("receive", kind.name, kind.purpose) for kind in queues},
             "publish_events": _operation(
                 "send", "events", "Every event, after it is durable; at least once, in each tenant's order."
             ),
@@ -55,7 +50,7 @@ def document(names: QueueNames) -> JsonObject:
         },
         "components": {
             "messages": {
-                **{kind: _message(model, _IN_HEADERS, kind) for kind, model in MODELS.items()},
+                **{name: _message(model, _IN_HEADERS, name) for name, model in queued.items()},
                 **{_type(model): _message(model, _OUT_HEADERS, _type(model)) for model in _EVENTS},
                 "deadLetter": {
                     "title": "Dead letter without a tenant",
@@ -96,11 +91,11 @@ _DEAD_HEADERS: JsonObject = {
 }
 
 
-def _queue(kind: str, name: str) -> JsonObject:
+def _queue(kind: Kind, name: str) -> JsonObject:
     return {
         "address": name,
-        "description": _PURPOSES[kind],
-        "messages": {kind: {"$ref": f"#/components/messages/{kind}"}},
+        "description": kind.purpose,
+        "messages": {kind.name: {"$ref": f"#/components/messages/{kind.name}"}},
         "bindings": {
             "amqp": {"is": "queue", "queue": {"name": name, "durable": True, "exclusive": False, "autoDelete": False}}
         },

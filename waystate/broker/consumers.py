@@ -17,7 +17,7 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import ConfigError, Retry
 from waystate.ids import new_id
-from waystate.pipeline.items import MODELS
+from waystate.pipeline.run import KINDS
 from waystate.work import store as work_store
 from waystate.work.lanes import share_out
 
@@ -138,7 +138,7 @@ class QueueConsumers:
         while not self._stopping.is_set():
             try:
                 await self._broker.ensure(topology_of(self._names))
-                kinds = zip(MODELS, self._names.named, strict=True)
+                kinds = zip(KINDS.by_queue, self._names.named, strict=True)
                 return in_turn([[(kind, queue) for queue in await self._broker.partitions_of(name)] for kind, name in kinds])
             except Retry:
                 await self._pause(_REST)

@@ -1,16 +1,15 @@
 """A queue's message on its way, and what becomes of those that cannot be used. Pure."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from waystate import documents
 from waystate.broker.consumer import QueueMessage
 from waystate.broker.publisher import Outgoing
 from waystate.broker.topology import DEAD_LETTERS
-from waystate.db.failures import is_unstorable
-from waystate.dead_letters.model import DeadLetter
 from waystate.documents import JsonObject, clean_text
 from waystate.errors import Reason, Rejected
-from waystate.events.model import OutboundRefused
-from waystate.pipeline.items import FROM_QUEUE, PIPELINES, Item
+from waystate.pipeline.items import FROM_QUEUE
 
 TENANT_HEADER = "x-tenant-id"
 _LONGEST_ID = 200
@@ -18,11 +17,11 @@ _LONGEST_ID = 200
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A message with what it says, or why that cannot be used."""
+    """A message with the item it says, or with why that cannot be used (`Rejected`)."""
 
     delivery: QueueMessage
     document: JsonObject
-    item: Item | Rejected
+    item: Any
 
     @property
     def origin(self) -> str:
@@ -33,26 +32,14 @@ def origin_of(delivery: QueueMessage) -> str:
     return f"{FROM_QUEUE}{delivery.queue}:{clean_text(delivery.id[:_LONGEST_ID])}"
 
 
-def letter_of(kind: str, decoded: Decoded, error: Exception | OutboundRefused) -> DeadLetter:
-    match error:
-        case Rejected():
-            reason, text = error.reason, error.message
-        case OutboundRefused():
-            reason, text = Reason(error.code), error.reason
-        case Exception() if is_unstorable(error):
-            reason, text = (
-                Reason.INVALID_PAYLOAD,
-                "The message cannot be stored: a value is too long or out of range.",
-            )
-        case _:
-            reason, text = Reason.DATABASE_ERROR, f"{type(error).__name__}: {error}"
-    return DeadLetter(
-        pipeline=PIPELINES[kind],
-        reason=reason,
-        error_message=text,
-        original_payload=decoded.document,
-        origin=decoded.origin,
-    )
+def read_body(body: bytes) -> JsonObject:
+    try:
+        document = documents.parse(body)
+    except documents.Unreadable as error:
+        raise Rejected(Reason.INVALID_PAYLOAD, f"The message cannot be read: {error}.") from None
+    if not isinstance(document, dict):
+        raise Rejected(Reason.INVALID_PAYLOAD, "The message is no JSON object.")
+    return document
 
 
 def parked(decoded: Decoded, error: Rejected) -> Outgoing:

@@ -4,65 +4,39 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from waystate.broker.consumer import QueueMessage
-from waystate.broker.letters import TENANT_HEADER, Decoded, letter_of, origin_of, parked
+from waystate.broker.letters import TENANT_HEADER, Decoded, origin_of, parked, read_body
 from waystate.broker.publisher import Outgoing
 from waystate.clock import Clock
 from waystate.db.failures import is_outage
 from waystate.db.pool import Database
-from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import DeadLetter
-from waystate.deliveries import settle
-from waystate.deliveries.meter import Meter
-from waystate.deliveries.settle import advance_and_settle, advance_waiting
 from waystate.documents import JsonObject, clean_text
 from waystate.errors import BadRequest, Reason, Rejected, Retry
-from waystate.events import outbox
-from waystate.events.model import OutboundRefused
-from waystate.events.outbox import AfterCommit
 from waystate.ids import PLATFORM, TenantId, new_id, parse_tenant_id
-from waystate.messages import correlate, receive, send
-from waystate.messages.advance import Advanced
-from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
-from waystate.messages.receive import numbers_of
-from waystate.messages.status import parse_status, unknown_status
-from waystate.pipeline.items import SendResult, parse_payload, read_body
+from waystate.messages.model import InboundMessage
+from waystate.pipeline.batch import Taken
+from waystate.pipeline.run import Runner
 from waystate.tenants.model import RouteKind
-from waystate.tenants.routing import Directory, TenantView
+from waystate.tenants.routing import Directory
 from waystate.work import store as work_store
-from waystate.work.batch import in_halves, with_retries
-
-T = TypeVar("T")
+from waystate.work.batch import with_retries
 
 Park = Callable[[Sequence[Outgoing]], Awaitable[None]]
 """Publishes with confirms: what has no tenant is kept in the broker's own dead-letter queue."""
 Worked = Callable[[TenantId], None]
 """Told of every tenant that may have something new to relay."""
-Verdict = Rejected | None
-Handler = Callable[[TenantId, TenantView, Sequence[Decoded]], Awaitable[list[Verdict]]]
 
 
 class QueuePipeline:
-    def __init__(
-        self, db: Database, directory: Directory, meter: Meter, changed: AfterCommit, worked: Worked, park: Park, clock: Clock
-    ) -> None:
+    def __init__(self, db: Database, directory: Directory, runner: Runner, worked: Worked, park: Park, clock: Clock) -> None:
         self._db = db
         self._directory = directory
-        self._meter = meter
-        self._changed = changed
+        self._runner = runner
         self._worked = worked
         self._park = park
         self._clock = clock
-        self._handlers: dict[str, Handler] = {
-            "inbound": self._inbound,
-            "outbound": self._outbound,
-            "status": self._statuses,
-            "correlation": self._correlations,
-            "send_results": self._send_results,
-        }
 
     async def work(self, kind: str, deliveries: Sequence[QueueMessage]) -> None:
         """Durable when it returns: the effects, or a dead letter for what cannot have one. `Retry` in an outage."""
@@ -89,7 +63,8 @@ class QueuePipeline:
             decoded = replace(decoded, item=Rejected(Reason.INVALID_PAYLOAD, text))
         by_tenant, homeless = await self._by_tenant([decoded])
         for tenant, items in by_tenant.items():
-            await self._bury(tenant, [letter_of(kind, each, each.item) for each in items if isinstance(each.item, Rejected)])
+            taken = self._taken(kind, items)
+            await self._runner.bury(tenant, [(each, each.item) for each in taken])
         await self._park([parked(each, error) for each, error in homeless])
 
     async def record_try(self, delivery: QueueMessage) -> int:
@@ -110,9 +85,8 @@ class QueuePipeline:
         try:
             document = read_body(delivery.body)
             received_at = delivery.sent_at or self._clock()
-            return Decoded(
-                delivery, document, parse_payload(kind, document, origin=origin_of(delivery), received_at=received_at)
-            )
+            read = self._runner.kinds.by_queue[kind].read
+            return Decoded(delivery, document, read(document, origin=origin_of(delivery), received_at=received_at))
         except Rejected as error:
             return Decoded(delivery, document, error)
 
@@ -162,109 +136,12 @@ class QueuePipeline:
 
     async def _work_tenant(self, kind: str, tenant: TenantId, decoded: Sequence[Decoded]) -> None:
         view = await self._directory.get_tenant(tenant)
-        usable = [each for each in decoded if not isinstance(each.item, Rejected)]
-        letters = [letter_of(kind, each, each.item) for each in decoded if isinstance(each.item, Rejected)]
-        results = await in_halves(usable, partial(self._handlers[kind], tenant, view))
-        for each, result in zip(usable, results, strict=True):
-            if result is not None:
-                letters.append(letter_of(kind, each, result))
-        if letters:
-            await self._bury(tenant, letters)
+        await self._runner.run(tenant, view, self._taken(kind, decoded))
         self._worked(tenant)
 
-    async def _inbound(self, tenant: TenantId, view: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
-        taken_at = self._clock()
-        numbered = await self._with_numbers(tenant, view, _items(batch, InboundMessage))
-        usable = [each for each in numbered if isinstance(each, InboundMessage)]
-        events = await receive.handle(tenant, view.settings, usable, self._db, self._clock) if usable else []
-        self._changed(tenant, events)
-        self._meter.inbound(events, {message.wamid: taken_at for message in usable})
-        return [each if isinstance(each, Rejected) else None for each in numbered]
-
-    async def _with_numbers(
-        self, tenant: TenantId, view: TenantView, messages: Sequence[InboundMessage]
-    ) -> list[InboundMessage | Rejected]:
-        if all(message.phone_number_id for message in messages):
-            return list(messages)
-        async with self._db.tenant(tenant) as conn:
-            numbers = await numbers_of(conn, tenant, view, messages, self._clock())
-        return [
-            replace(message, phone_number_id=number)
-            if number
-            else Rejected(Reason.INVALID_PAYLOAD, "No phone_number_id is named, and the tenant has no default number.")
-            for message, number in zip(messages, numbers, strict=True)
-        ]
-
-    async def _outbound(self, tenant: TenantId, view: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
-        """What is kept as failed is a dead letter too, in the same transaction: a repeat says nothing of it any more."""
-        taken_at = self._clock()
-        numbers = send.numbers_of(view)
-        messages = _items(batch, OutboundMessage)
-        async with self._db.tenant(tenant) as conn:
-            results, events = await send.process(conn, tenant, view.settings, messages, numbers, taken_at)
-            refused = [
-                letter_of("outbound", each, result)
-                for each, result in zip(batch, results, strict=True)
-                if isinstance(result, OutboundRefused)
-            ]
-            if refused:
-                await dead_letter_store.insert_many(conn, tenant, refused)
-            await outbox.append_many(conn, tenant, events)
-        self._meter.dead_letters(refused)
-        self._changed(tenant, events)
-        self._meter.outbound(results, [taken_at] * len(results))
-        return [each if isinstance(each, Rejected) else None for each in results]
-
-    async def _statuses(self, tenant: TenantId, _: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
-        reports = _items(batch, StatusReport)
-        advanced = await settle.handle(tenant, reports, self._db, self._clock)
-        return self._advanced(advanced, reports)
-
-    async def _send_results(self, tenant: TenantId, _: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
-        """A wamid that becomes known here lets the statuses that waited for it through."""
-        now = self._clock()
-        reports = [each.report for each in _items(batch, SendResult)]
-        async with self._db.tenant(tenant) as conn:
-            advanced = await advance_and_settle(conn, tenant, reports, now)
-            late = await advance_waiting(conn, tenant, {each.wamid for each in reports if each.wamid}, now)
-            await outbox.append_many(conn, tenant, [*advanced.events, *late.events])
-        self._meter.advanced(late)
-        unknown = {id(report) for report in advanced.early}
-        verdicts = self._advanced(advanced, reports)
-        return [
-            _no_message(report) if id(report) in unknown else verdict for report, verdict in zip(reports, verdicts, strict=True)
-        ]
-
-    async def _correlations(self, tenant: TenantId, _: TenantView, batch: Sequence[Decoded]) -> list[Verdict]:
-        results = await correlate.handle(tenant, _items(batch, Correlation), self._db, self._clock)
-        self._changed(tenant, [event for each in results if not isinstance(each, Rejected) for event in each])
-        return [each if isinstance(each, Rejected) else None for each in results]
-
-    def _advanced(self, advanced: Advanced, reports: Sequence[StatusReport]) -> list[Verdict]:
-        """A lower status is history; one that a message of that direction cannot have is refused."""
-        self._meter.advanced(advanced)
-        wrong = {
-            id(step.report): step.state.direction
-            for steps in advanced.merged.values()
-            for step in steps
-            if parse_status(step.report.status, step.state.direction) is None
-        }
-        return [
-            Rejected(Reason.STATE_VIOLATION, unknown_status(report.status, wrong[id(report)])) if id(report) in wrong else None
-            for report in reports
-        ]
-
-    async def _bury(self, tenant: TenantId, letters: Sequence[DeadLetter]) -> None:
-        async def insert() -> None:
-            async with self._db.tenant(tenant) as conn:
-                await dead_letter_store.insert_many(conn, tenant, letters)
-
-        await with_retries(insert)
-        self._meter.dead_letters(letters)
-
-
-def _items(batch: Sequence[Decoded], kind: type[T]) -> list[T]:
-    return [each.item for each in batch if isinstance(each.item, kind)]
+    def _taken(self, kind: str, decoded: Sequence[Decoded]) -> list[Taken]:
+        now, pipeline = self._clock(), self._runner.kinds.by_queue[kind].pipeline
+        return [Taken(each.item, now, each.origin, each.document, pipeline) for each in decoded]
 
 
 def _number_of(decoded: Decoded) -> str | None:
@@ -279,7 +156,3 @@ def _slug(value: Any) -> TenantId | None:
         return parse_tenant_id(value.decode() if isinstance(value, bytes) else str(value))
     except (BadRequest, UnicodeDecodeError):
         return None
-
-
-def _no_message(report: StatusReport) -> Rejected:
-    return Rejected(Reason.MAPPING_NOT_FOUND, f"The tenant has no message {report.message_id}; replay it once it is there.")

@@ -9,14 +9,15 @@ from waystate.cli.operate import operate
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.pool import Database
+from waystate.dead_letters import replay as deeds
 from waystate.dead_letters import store as dead_letter_store
+from waystate.dead_letters.bodies import render_letter
 from waystate.dead_letters.model import MAX_BULK, Filter
+from waystate.dead_letters.replay import Result
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Refused, WaystateError
 from waystate.ids import TenantId, parse_tenant_id
-from waystate.pipeline import letters
-from waystate.pipeline.letter_bodies import render_letter
-from waystate.pipeline.letters import Result
+from waystate.pipeline.replay import Replays, check_edited
 from waystate.principal import OPERATOR
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import load_vault
@@ -62,7 +63,7 @@ def edit_letter(tenant: str, letter_id: UUID, *, document: bytes | None, values:
         if document is not None:
             payload = read_payload(document)
         edited = with_values(payload, values)
-        return _rendered(await letters.edit(tenant_id, letter_id, edited, OPERATOR, db, utc_now))
+        return _rendered(await deeds.edit(tenant_id, letter_id, edited, OPERATOR, db, utc_now, check=check_edited))
 
     return _operate(tenant, run)
 
@@ -72,10 +73,10 @@ def replay_letters(tenant: str, chosen: Sequence[UUID] | Filter, *, started: Sta
     vault = load_vault(config)
 
     async def run(db: Database, tenant_id: TenantId) -> None:
-        view = await Directory(db, vault).get_tenant(tenant_id)
+        pipelines = Replays(Directory(db, vault), lanes=config.ledger_lanes)
 
         async def replay(ids: Sequence[UUID]) -> None:
-            await letters.replay_many(tenant_id, view, ids, OPERATOR, db, utc_now, lanes=config.ledger_lanes, told=told)
+            await deeds.replay_many(tenant_id, ids, OPERATOR, db, utc_now, pipelines=pipelines, told=told)
 
         await _in_steps(db, tenant_id, chosen, started, replay)
 
@@ -85,7 +86,7 @@ def replay_letters(tenant: str, chosen: Sequence[UUID] | Filter, *, started: Sta
 def discard_letters(tenant: str, chosen: Sequence[UUID] | Filter, note: str | None, *, started: Started, told: Told) -> None:
     async def run(db: Database, tenant_id: TenantId) -> None:
         async def discard(ids: Sequence[UUID]) -> None:
-            told(await letters.discard_many(tenant_id, ids, note, OPERATOR, db, utc_now))
+            told(await deeds.discard_many(tenant_id, ids, note, OPERATOR, db, utc_now))
 
         await _in_steps(db, tenant_id, chosen, started, discard)
 

@@ -17,7 +17,7 @@ from waystate.errors import Reason, WaystateError
 
 if TYPE_CHECKING:
     from waystate.dead_letters.model import Filter
-    from waystate.pipeline.letters import Result
+    from waystate.dead_letters.replay import Result
 
 app = typer.Typer(help="Dead letters: what could not be used, to find, mend, replay and discard.", no_args_is_help=True)
 

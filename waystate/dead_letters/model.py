@@ -1,13 +1,15 @@
 """What could not be used, why, and where it came from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from waystate.documents import JsonObject
-from waystate.errors import Reason
+from waystate.errors import Reason, Refused, Rejected
+from waystate.events.model import Event
 from waystate.ids import id_floor
 
 MAX_BULK = 1000
@@ -55,6 +57,35 @@ class DeadLetter:
     original_payload: JsonObject
     origin: str
     retry_count: int = 0
+
+
+class Verdict(NamedTuple):
+    """What became of one item, whichever door it came by.
+
+    `error` is why it came to nothing: a dead letter, or what a caller who waits is told. `is_repeat`: its effect had happened
+    before. `events` are its own ones, `answer` is what a caller who waits is answered.
+    """
+
+    message: str = ""
+    events: tuple[Event, ...] = ()
+    error: Rejected | Refused | None = None
+    is_repeat: bool = False
+    answer: Any = None
+
+
+DONE_BEFORE = Verdict("Its effect had happened before; nothing was done again.", is_repeat=True)
+
+Problem = dict[str, str]
+"""`field` and `problem`, never the value."""
+
+
+class PayloadUnusable(Rejected):
+    """Says of each field what is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        said = "; ".join(f"{each['field']}: {each['problem']}" for each in problems)
+        super().__init__(Reason.INVALID_PAYLOAD, f"The payload cannot be used: {said}. Edit it, then replay it.")
+        self.problems = list(problems)
 
 
 class Bounds(NamedTuple):

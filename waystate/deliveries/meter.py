@@ -5,15 +5,22 @@ from datetime import datetime
 
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.clock import Clock
-from waystate.dead_letters.model import DeadLetter
+from waystate.dead_letters.model import DeadLetter, Verdict
 from waystate.deliveries.model import Claimed, Target
-from waystate.events.model import Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
+from waystate.events.model import InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
 from waystate.ids import time_of
 from waystate.ledger.model import Settled
 from waystate.messages.advance import Advanced
 from waystate.messages.model import Status
 from waystate.messages.status import parse_status
 from waystate.web.metrics import Metrics
+
+_TRACKED = {
+    InboundEnriched: ("inbound", "webhook_to_tracked"),
+    OutboundProcessed: ("outbound", "genesys_to_tracked"),
+    OutboundRefused: ("outbound", "genesys_to_tracked"),
+}
+"""A message's direction and the hop that ends with its event."""
 
 
 class Meter:
@@ -25,19 +32,14 @@ class Meter:
         for each in settled:
             self._metrics.ledger_rows_total.labels(each.state).inc()
 
-    def inbound(self, events: Sequence[Event], received_at: dict[str, datetime]) -> None:
+    def tracked(self, verdicts: Sequence[Verdict], taken_at: Sequence[datetime]) -> None:
+        """`taken_at` is when each item came in."""
         now = self._clock()
-        for event in events:
-            if isinstance(event, InboundEnriched):
-                self._metrics.messages_total.labels("inbound").inc()
-                self._hop("webhook_to_tracked", received_at[event.wamid], now)
-
-    def outbound(self, results: Sequence[object], received_at: Sequence[datetime]) -> None:
-        now = self._clock()
-        for result, received in zip(results, received_at, strict=True):
-            if isinstance(result, OutboundProcessed | OutboundRefused):
-                self._metrics.messages_total.labels("outbound").inc()
-                self._hop("genesys_to_tracked", received, now)
+        for verdict, since in zip(verdicts, taken_at, strict=True):
+            for event in verdict.events:
+                if (hop := _TRACKED.get(type(event))) is not None:
+                    self._metrics.messages_total.labels(hop[0]).inc()
+                    self._hop(hop[1], since, now)
 
     def attempts(self, results: Sequence[tuple[Claimed, AttemptResult, datetime]]) -> None:
         for claimed, result, ended_at in results:

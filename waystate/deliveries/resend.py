@@ -1,8 +1,8 @@
 """Replay of refused deliveries: the same message goes out again as a new delivery, at the end of its customer's order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from waystate.conversations import store as conversation_store
@@ -18,19 +18,21 @@ from waystate.messages import store as message_store
 from waystate.tenants.routing import TenantView
 from waystate.work.lanes import lane_of
 
-Sends = Mapping[UUID, bool | Rejected]
-"""Key → whether it is sent again (False: it was sent, or is about to be), or why it cannot be."""
+K = TypeVar("K", bound=Hashable)
 
 
 async def resend_many(
-    conn: Connection, tenant: TenantId, view: TenantView, refused: Mapping[UUID, RefusedDelivery], now: datetime, *, lanes: int
-) -> Sends:
-    """In the order given. Nothing but the callers' dead letters is locked: they alone make a failed delivery live again."""
+    conn: Connection, tenant: TenantId, view: TenantView, refused: Mapping[K, RefusedDelivery], now: datetime, *, lanes: int
+) -> dict[K, bool | Rejected]:
+    """By key whether it is sent again (False: it was sent, or is about to be), or why it cannot be; in the order given.
+
+    Nothing but the callers' dead letters is locked: they alone make a failed delivery live again.
+    """
     message_ids = sorted({each.message_id for each in refused.values()})
     before = await delivery_store.find_of_messages(conn, tenant, message_ids)
     conversation_of = await _conversations(conn, tenant, message_ids)
     position = await outbox.get_head(conn, tenant)
-    sends: dict[UUID, bool | Rejected] = {}
+    sends: dict[K, bool | Rejected] = {}
     deliveries: dict[tuple[UUID, str], Delivery] = {}
     for key, each in refused.items():
         done = may_send([row for row in before if (row["message_id"], row["target"]) == (each.message_id, each.target)], each)

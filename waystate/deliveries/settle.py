@@ -213,17 +213,6 @@ def _dead_letter(finished: Finished) -> DeadLetter:
     )
 
 
-async def handle(tenant: TenantId, reports: Sequence[StatusReport], db: Database, clock: Clock) -> Advanced:
-    """Advance what is known; statuses that overtook their message wait for it."""
-    now = clock()
-    async with db.tenant(tenant) as conn:
-        advanced = await advance_and_settle(conn, tenant, reports, now)
-        if advanced.early:
-            await message_store.park_early(conn, tenant, advanced.early, now)
-        await outbox.append_many(conn, tenant, advanced.events)
-    return advanced
-
-
 async def advance_and_settle(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport], now: datetime) -> Advanced:
     """In the caller's transaction, which appends the events."""
     advanced = await advance(conn, tenant, reports, now)

@@ -7,14 +7,12 @@ from uuid import UUID
 
 import structlog
 
-from waystate.clock import Clock
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, person_of
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, OpenedConversation, preview_of, public_conversation_id
 from waystate.conversations.store import Ended, Key, WantedConversation
-from waystate.db.pool import Connection, Database
-from waystate.events import outbox
+from waystate.db.pool import Connection
 from waystate.events.model import ConversationExpired, Event, InboundEnriched
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
@@ -29,16 +27,6 @@ Sent = tuple[InboundMessage, UUID]
 """A message, and the contact who sent it."""
 
 _INBOUND, _RECEIVED = Direction.INBOUND, Status.RECEIVED
-
-
-async def handle(
-    tenant: TenantId, settings: TenantSettings, messages: Sequence[InboundMessage], db: Database, clock: Clock
-) -> list[Event]:
-    """Track a batch of one tenant's inbound messages; the events of those not seen before."""
-    async with db.tenant(tenant) as conn:
-        events = await track(conn, tenant, settings, messages, clock())
-        await outbox.append_many(conn, tenant, events)
-    return events
 
 
 async def track(

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from waystate.clock import Clock
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Address, Identity, IdentityKind, Recipient
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation, ConversationStatus, preview_of, public_conversation_id
 from waystate.conversations.store import Key
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.errors import Reason, Rejected
-from waystate.events import outbox
 from waystate.events.model import Event, OutboundProcessed, OutboundRefused
 from waystate.ids import TenantId, find_uuid, new_id
 from waystate.messages import store as message_store
@@ -48,21 +46,6 @@ class _Checked:
 
 Result = Event | Rejected | None
 """The event of a message seen for the first time, None for a repeat, Rejected when no conversation is known."""
-
-
-async def handle(
-    tenant: TenantId,
-    settings: TenantSettings,
-    messages: Sequence[OutboundMessage],
-    numbers: dict[str, str],
-    db: Database,
-    clock: Clock,
-) -> list[Result]:
-    """Track a batch of one tenant's outbound messages; a result for each, in order."""
-    async with db.tenant(tenant) as conn:
-        results, events = await process(conn, tenant, settings, messages, numbers, clock())
-        await outbox.append_many(conn, tenant, events)
-    return results
 
 
 async def process(

@@ -1,24 +1,27 @@
-"""The payloads of the five queues (seed 000), and what the pipelines take of them. Pure.
+"""Items and how they are written down: as the payloads of the five queues (seed 000), and in a dead letter. Pure.
 
-Names are snake_case; fields that are not listed are kept, not refused; times are ISO 8601 (Unix seconds are understood).
+A queue's names are snake_case; fields that are not listed are kept, not refused; times are ISO 8601 (Unix seconds are
+understood).
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from waystate import documents
 from waystate.channels.fields import moment_of
-from waystate.dead_letters.model import Pipeline
+from waystate.dead_letters.model import PayloadUnusable, Pipeline, Problem
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 from waystate.ids import find_uuid
 from waystate.messages.model import Correlation, Direction, InboundMessage, OutboundMessage, Status, StatusReport
 from waystate.messages.status import parse_status
+from waystate.pipeline.batch import Work
 
 FROM_QUEUE = "queue:"
 """How the origin of a queue's message begins."""
@@ -27,12 +30,22 @@ MAX_ID = 512
 WITHOUT_EITHER = frozenset({"location", "contacts", "reaction", "order", "interactive", "button", "system", "unsupported"})
 """Types whose messages have neither text nor media; all of theirs is in `content`."""
 
+_IDS = ("wamid", "phone_number_id", "wa_id", "user_id", "genesys_message_id", "conversation_id", "recipient_id")
+_TIMES = ("sent_at", "at")
+
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 OptionalId = Annotated[Id | None, BeforeValidator(lambda value: value or None)]
 Time = Annotated[str | int | float, Field(description="ISO 8601 with offset or Z, or Unix seconds")]
-Problem = Annotated[
+SaidError = Annotated[
     JsonObject | None, BeforeValidator(lambda value: {"title": value} if isinstance(value, str) and value else value)
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendResult:
+    """As the status it comes to; an unknown message is a dead letter here, where a status would wait."""
+
+    report: StatusReport
 
 
 class Payload(BaseModel):
@@ -42,6 +55,10 @@ class Payload(BaseModel):
     def further(self) -> JsonObject:
         """Fields that are not ours, kept with the message."""
         return dict(self.model_extra or {})
+
+    def to_item(self, origin: str, received_at: datetime) -> Any:
+        """The item it stands for; `Rejected` for a value that no message can have."""
+        raise NotImplementedError
 
 
 class InboundPayload(Payload):
@@ -66,6 +83,23 @@ class InboundPayload(Payload):
         _check_contents(self)
         return self
 
+    def to_item(self, origin: str, received_at: datetime) -> InboundMessage:
+        return InboundMessage(
+            wamid=self.wamid,
+            phone_number_id=self.phone_number_id or "",
+            sent_at=moment_of(self.timestamp, received_at),
+            wa_id=self.wa_id,
+            user_id=self.user_id,
+            contact_name=self.contact_name,
+            display_phone_number=self.display_phone_number,
+            type=_type(self),
+            text=self.message_text,
+            content=self.content,
+            media=_media(self.media_url),
+            metadata=self.further,
+            origin=origin,
+        )
+
 
 class OutboundPayload(Payload):
     """An agent's message; `conversation_id` is Genesys' or ours."""
@@ -83,6 +117,19 @@ class OutboundPayload(Payload):
         _check_contents(self)
         return self
 
+    def to_item(self, origin: str, received_at: datetime) -> OutboundMessage:
+        return OutboundMessage(
+            genesys_message_id=self.genesys_message_id,
+            conversation_id=self.conversation_id,
+            sent_at=moment_of(self.timestamp, received_at),
+            type=_type(self),
+            text=self.message_text,
+            content=self.content,
+            media=_media(self.media_url),
+            metadata=self.further,
+            origin=origin,
+        )
+
 
 class StatusPayload(Payload):
     """A status of a message, as WhatsApp reported it."""
@@ -91,7 +138,19 @@ class StatusPayload(Payload):
     status: Annotated[str, Field(min_length=1, max_length=50)]
     timestamp: Time
     message_id: OptionalId = None
-    error: Problem = None
+    error: SaidError = None
+
+    def to_item(self, origin: str, received_at: datetime) -> StatusReport:
+        if all(parse_status(self.status, direction) is None for direction in Direction):
+            raise Rejected(Reason.STATE_VIOLATION, f"'{self.status}' is no status of a message.")
+        return StatusReport(
+            wamid=self.wamid,
+            status=self.status,
+            at=moment_of(self.timestamp, received_at),
+            message_id=find_uuid(self.message_id or ""),
+            error=self.error,
+            origin=origin,
+        )
 
 
 class CorrelationPayload(Payload):
@@ -101,13 +160,21 @@ class CorrelationPayload(Payload):
     communication_id: OptionalId = None
     whatsapp_message_id: Id
 
+    def to_item(self, origin: str, received_at: datetime) -> Correlation:
+        return Correlation(
+            conversation_id=self.conversation_id,
+            communication_id=self.communication_id,
+            whatsapp_message_id=self.whatsapp_message_id,
+            origin=origin,
+        )
+
 
 class SendResultPayload(Payload):
     """What became of a message that somebody else sends (`sender: external`): a `wamid`, or an `error`."""
 
     message_id: UUID
     wamid: OptionalId = None
-    error: Problem = None
+    error: SaidError = None
     timestamp: Time | None = None
 
     @model_validator(mode="after")
@@ -116,137 +183,134 @@ class SendResultPayload(Payload):
             raise ValueError("exactly one of wamid and error is needed")
         return self
 
+    def to_item(self, origin: str, received_at: datetime) -> SendResult:
+        return SendResult(
+            report=StatusReport(
+                wamid=self.wamid or "",
+                message_id=self.message_id,
+                status=Status.SENT if self.error is None else Status.FAILED,
+                at=moment_of(self.timestamp, received_at),
+                error=self.error,
+                source="external",
+                origin=origin,
+            )
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SendResult:
-    """As the status it comes to; an unknown message is a dead letter here, where a status would wait."""
+class Kind:
+    """One kind of item, with everything in which it differs from others: whoever handles items asks here.
 
-    report: StatusReport
+    `item` is its type, `work` runs a batch of such items, `pipeline` is where its dead letters are found. `queued`: the payload
+    of its queue, where it has one, and `purpose` what that is for. `told_by`: the field by which a dead letter of its pipeline
+    is known as one of it. Of each group of `needed` one field at least says something (None: a dead letter never keeps the
+    item, only what came by the queue). `fixed` are paths in the kept payload that nobody may edit.
+    """
+
+    name: str
+    item: type
+    work: Work
+    pipeline: Pipeline
+    queued: type[Payload] | None = None
+    purpose: str = ""
+    told_by: str | None = None
+    needed: tuple[tuple[str, ...], ...] | None = None
+    fixed: tuple[str, ...] = ()
+
+    def read(self, payload: JsonObject, *, origin: str, received_at: datetime) -> Any:
+        """The item of a queue's message. `PayloadUnusable` names the fields that are wrong, `Rejected` what a value breaks."""
+        assert self.queued is not None, f"{self.name} has no queue"
+        try:
+            parsed = self.queued.model_validate(payload)
+        except ValidationError as error:
+            raise PayloadUnusable(_problems(error)) from None
+        return parsed.to_item(origin, received_at)
+
+    def restore(self, kept: JsonObject) -> Any:
+        """The item that `keep` made this of, or somebody who mended it."""
+        try:
+            item = _adapter(self.item).validate_python(kept)
+        except ValidationError as error:
+            raise PayloadUnusable(_problems(error)) from None
+        if problems := _shortcomings(item, self.needed or ()):
+            raise PayloadUnusable(problems)
+        return item
+
+    def keep(self, item: Any) -> JsonObject:
+        """The item's fields as JSON values, for people to read and mend."""
+        kept: JsonObject = _adapter(self.item).dump_python(item, mode="json")
+        return kept
 
 
-Item = InboundMessage | OutboundMessage | StatusReport | Correlation | SendResult
-"""An InboundMessage with `phone_number_id == ""` named no number."""
+class Kinds:
+    """All kinds there are, in the order in which a batch of several is run."""
 
-MODELS: dict[str, type[Payload]] = {
-    "inbound": InboundPayload,
-    "outbound": OutboundPayload,
-    "status": StatusPayload,
-    "correlation": CorrelationPayload,
-    "send_results": SendResultPayload,
-}
-PIPELINES: dict[str, Pipeline] = {
-    "inbound": Pipeline.INBOUND,
-    "outbound": Pipeline.OUTBOUND,
-    "status": Pipeline.STATUS,
-    "correlation": Pipeline.CORRELATION,
-    "send_results": Pipeline.STATUS,
-}
+    def __init__(self, *kinds: Kind) -> None:
+        self._by_item: dict[type, Kind] = {kind.item: kind for kind in kinds}
+        self.works: dict[type, Work] = {kind.item: kind.work for kind in kinds}
+        self.in_order: list[Work] = list(dict.fromkeys(self.works.values()))
+        self.by_queue: dict[str, Kind] = {kind.name: kind for kind in kinds if kind.queued is not None}
+
+    def __iter__(self) -> Iterator[Kind]:
+        return iter(self._by_item.values())
+
+    def of(self, item: object) -> Kind:
+        return self._by_item[type(item)]
+
+    def of_letter(self, pipeline: Pipeline, payload: JsonObject, *, is_queued: bool) -> Kind:
+        """Told by the payload where several kinds share the pipeline. `is_queued`: it is a queue's message as it came."""
+        kinds = [kind for kind in self if kind.pipeline is pipeline and (kind.queued if is_queued else kind.needed) is not None]
+        told = [kind for kind in kinds if kind.told_by is not None and kind.told_by in payload]
+        return (told or [kind for kind in kinds if kind.told_by is None] or kinds)[0]
+
+    def read_letter(self, pipeline: Pipeline, payload: JsonObject, *, origin: str, received_at: datetime) -> Any:
+        """The item of a dead letter. `PayloadUnusable` names the fields that are wrong, `Rejected` what a value breaks."""
+        is_queued = origin.startswith(FROM_QUEUE)
+        kind = self.of_letter(pipeline, payload, is_queued=is_queued)
+        return kind.read(payload, origin=origin, received_at=received_at) if is_queued else kind.restore(payload)
 
 
-def read_body(body: bytes) -> JsonObject:
-    try:
-        document = documents.parse(body)
-    except documents.Unreadable as error:
-        raise Rejected(Reason.INVALID_PAYLOAD, f"The message cannot be read: {error}.") from None
-    if not isinstance(document, dict):
-        raise Rejected(Reason.INVALID_PAYLOAD, "The message is no JSON object.")
+def check_edit(kind: Kind, original: JsonObject, edited: JsonObject) -> None:
+    """A delivery's identity is how Genesys tells a repeat: a changed one would be a second message."""
+    problems = [
+        {"field": path, "problem": "must stay as it was"} for path in kind.fixed if _at(original, path) != _at(edited, path)
+    ]
+    if problems:
+        raise PayloadUnusable(problems)
+
+
+@cache
+def _adapter(item: type) -> TypeAdapter[Any]:
+    return TypeAdapter(item)
+
+
+def _at(document: Any, path: str) -> Any:
+    for name in path.split("."):
+        document = document.get(name) if isinstance(document, dict) else None
     return document
 
 
-def kind_of(pipeline: Pipeline, payload: JsonObject) -> str:
-    """Which queue's payload a dead letter holds: statuses and send results share their pipeline."""
-    if pipeline is Pipeline.STATUS:
-        return "status" if "status" in payload else "send_results"
-    return pipeline.value
+def _shortcomings(item: object, needed: Sequence[tuple[str, ...]]) -> list[Problem]:
+    """What the types do not say: an id that is empty or too long for its index, a time without its zone."""
+    problems = [
+        {"field": " or ".join(names), "problem": "is missing"}
+        for names in needed
+        if not any(getattr(item, name) for name in names)
+    ]
+    for name in _IDS:
+        if len(getattr(item, name, None) or "") > MAX_ID:
+            problems.append({"field": name, "problem": f"has more than {MAX_ID} characters"})
+    for name in _TIMES:
+        moment = getattr(item, name, None)
+        if isinstance(moment, datetime) and moment.tzinfo is None:
+            problems.append({"field": name, "problem": "has no time zone"})
+    return problems
 
 
-def parse_payload(kind: str, document: JsonObject, *, origin: str, received_at: datetime) -> Item:
-    """`kind` is a key of `MODELS`. `Rejected` names every field that is wrong."""
-    try:
-        payload = MODELS[kind].model_validate(document)
-    except ValidationError as error:
-        raise Rejected(Reason.INVALID_PAYLOAD, f"The message cannot be used: {_sentences(error)}.") from None
-    return item_of(payload, origin=origin, received_at=received_at)
-
-
-def item_of(payload: Payload, *, origin: str, received_at: datetime) -> Item:
-    """What a pipeline takes of it; `Rejected` for a value that no message can have."""
-    match payload:
-        case InboundPayload():
-            return _inbound(payload, origin, received_at)
-        case OutboundPayload():
-            return _outbound(payload, origin, received_at)
-        case StatusPayload():
-            return _status(payload, origin, received_at)
-        case CorrelationPayload():
-            return Correlation(
-                conversation_id=payload.conversation_id,
-                communication_id=payload.communication_id,
-                whatsapp_message_id=payload.whatsapp_message_id,
-                origin=origin,
-            )
-        case SendResultPayload():
-            return _send_result(payload, origin, received_at)
-    raise AssertionError(type(payload))
-
-
-def _inbound(payload: InboundPayload, origin: str, received_at: datetime) -> InboundMessage:
-    return InboundMessage(
-        wamid=payload.wamid,
-        phone_number_id=payload.phone_number_id or "",
-        sent_at=moment_of(payload.timestamp, received_at),
-        wa_id=payload.wa_id,
-        user_id=payload.user_id,
-        contact_name=payload.contact_name,
-        display_phone_number=payload.display_phone_number,
-        type=_type(payload),
-        text=payload.message_text,
-        content=payload.content,
-        media=_media(payload.media_url),
-        metadata=payload.further,
-        origin=origin,
-    )
-
-
-def _outbound(payload: OutboundPayload, origin: str, received_at: datetime) -> OutboundMessage:
-    return OutboundMessage(
-        genesys_message_id=payload.genesys_message_id,
-        conversation_id=payload.conversation_id,
-        sent_at=moment_of(payload.timestamp, received_at),
-        type=_type(payload),
-        text=payload.message_text,
-        content=payload.content,
-        media=_media(payload.media_url),
-        metadata=payload.further,
-        origin=origin,
-    )
-
-
-def _status(payload: StatusPayload, origin: str, received_at: datetime) -> StatusReport:
-    if all(parse_status(payload.status, direction) is None for direction in Direction):
-        raise Rejected(Reason.STATE_VIOLATION, f"'{payload.status}' is no status of a message.")
-    return StatusReport(
-        wamid=payload.wamid,
-        status=payload.status,
-        at=moment_of(payload.timestamp, received_at),
-        message_id=find_uuid(payload.message_id or ""),
-        error=payload.error,
-        origin=origin,
-    )
-
-
-def _send_result(payload: SendResultPayload, origin: str, received_at: datetime) -> SendResult:
-    return SendResult(
-        report=StatusReport(
-            wamid=payload.wamid or "",
-            message_id=payload.message_id,
-            status=Status.SENT if payload.error is None else Status.FAILED,
-            at=moment_of(payload.timestamp, received_at),
-            error=payload.error,
-            source="external",
-            origin=origin,
-        )
-    )
+def _problems(error: ValidationError) -> list[Problem]:
+    """Field and what is wrong, never the value."""
+    found: Sequence[Mapping[str, Any]] = error.errors(include_url=False, include_input=False, include_context=False)
+    return [{"field": ".".join(map(str, each["loc"])) or "payload", "problem": str(each["msg"])} for each in found]
 
 
 def _check_contents(payload: InboundPayload | OutboundPayload) -> None:
@@ -270,9 +334,3 @@ def _media(url: str | None) -> JsonObject | None:
     if not usable or len(url) > 4096:
         raise Rejected(Reason.INVALID_MEDIA_URL, "media_url is no http(s) address of at most 4,096 characters without spaces.")
     return {"url": url}
-
-
-def _sentences(error: ValidationError) -> str:
-    """Field and what is wrong, never the value."""
-    found: list[Any] = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'it'}: {each['msg']}" for each in found)

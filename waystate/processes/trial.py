@@ -15,6 +15,7 @@ from waystate.db.opening import open_database
 from waystate.deliveries.meter import Meter
 from waystate.errors import ConfigError, Retry
 from waystate.parentage import die_with_parent
+from waystate.pipeline.run import Runner
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import load_vault
 from waystate.web.metrics import Metrics
@@ -35,9 +36,9 @@ async def _work(config: Config, document: bytes) -> int:
     broker = Broker(config.amqp_url, queue_names(config))
     publish = Publisher(broker)
     directory = Directory(db, load_vault(config))
-    pipeline = QueuePipeline(
-        db, directory, Meter(Metrics(), utc_now), lambda *_: None, lambda _: None, publish.publish_many, utc_now
-    )
+    meter = Meter(Metrics(), utc_now)
+    runner = Runner(db, meter, lambda *_: None, utc_now, lanes=config.ledger_lanes)
+    pipeline = QueuePipeline(db, directory, runner, lambda _: None, publish.publish_many, utc_now)
     try:
         await pipeline.work(kind, [delivery])
     except Retry:

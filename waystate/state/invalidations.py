@@ -6,7 +6,7 @@ from uuid import UUID
 from waystate.cache.feed import Feed
 from waystate.cache.process import ProcessCache
 from waystate.cache.second_level import SecondLevel
-from waystate.events.model import Event, InboundEnriched
+from waystate.events.model import Event, InboundEnriched, MessageStatus
 from waystate.ids import TenantId
 
 TOPIC = "invalidate"
@@ -29,10 +29,11 @@ class Invalidations:
             second.on_forgotten(self._publish)
 
     def changed(self, tenant: TenantId, events: Sequence[Event]) -> None:
-        """After the commit of these events."""
-        contacts = {event.contact_id for event in events}
+        """After the commit of these events. A message's status is no part of what look-ups show."""
+        contacts = {event.contact_id for event in events if not isinstance(event, MessageStatus)}
         contacts |= {each for event in events if isinstance(event, InboundEnriched) and (each := event.former_contact_id)}
-        self.forget(tenant, contacts)
+        if contacts:
+            self.forget(tenant, contacts)
 
     def forget(self, tenant: TenantId, contacts: Iterable[UUID]) -> None:
         """After the commit that changed these contacts, or conversations of theirs."""

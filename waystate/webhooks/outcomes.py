@@ -1,24 +1,22 @@
-"""One ledger row on its way: its items by tenant, what became of them, its dead letters. Pure."""
+"""One ledger row on its way: its items as the pipelines take them, and what became of them. Pure."""
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
-from pydantic import TypeAdapter
-
-from waystate.channels.model import Unusable, Value
-from waystate.db.failures import is_unstorable
-from waystate.dead_letters.model import DeadLetter, Pipeline
+from waystate.channels.model import Unusable
+from waystate.dead_letters.model import Pipeline
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 from waystate.ledger.model import ANY_ROUTE, LedgerRow, Received, Settled
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+from waystate.pipeline.batch import Taken
 from waystate.tenants.routing import TenantView
 
 LISTED = 100
 """Items of one outcome, and routes that they lacked, that are kept with a row: a body may have a hundred thousand."""
 
-_as_json: TypeAdapter[Any] = TypeAdapter(InboundMessage | OutboundMessage | StatusReport)
+Usable = InboundMessage | OutboundMessage | StatusReport | Unusable
+"""What is some tenant's: all but what is ignored."""
 
 
 @dataclass(slots=True)
@@ -92,52 +90,21 @@ class TenantItems:
     """One tenant's share of a batch, in the order taken, each item with the row it came from."""
 
     view: TenantView
-    inbound: list[tuple[Worked, InboundMessage]] = field(default_factory=list)
-    outbound: list[tuple[Worked, OutboundMessage]] = field(default_factory=list)
-    statuses: list[tuple[Worked, StatusReport]] = field(default_factory=list)
-    unusable: list[tuple[Worked, Unusable]] = field(default_factory=list)
+    items: list[tuple[Worked, Taken]] = field(default_factory=list)
 
     def rows(self) -> list[Worked]:
         """Those that its items came from, each as often as it has some."""
-        return [worked for each in (self.inbound, self.outbound, self.statuses, self.unusable) for worked, _ in each]
-
-    def add(self, worked: Worked, value: Value) -> None:
-        match value:
-            case InboundMessage():
-                self.inbound.append((worked, value))
-            case OutboundMessage():
-                self.outbound.append((worked, value))
-            case StatusReport():
-                self.statuses.append((worked, value))
-            case Unusable():
-                self.unusable.append((worked, value))
+        return [worked for worked, _ in self.items]
 
 
-def letter_of(worked: Worked, message: object, pipeline: Pipeline, error: Exception) -> DeadLetter:
-    if isinstance(error, Rejected):
-        reason, text = error.reason, error.message
-    elif is_unstorable(error):
-        reason, text = Reason.INVALID_PAYLOAD, f"The item cannot be stored: {error}."
-    else:
-        reason, text = Reason.DATABASE_ERROR, f"{type(error).__name__}: {error}"
-    origin = str(getattr(message, "origin", worked.row.name))
-    worked.bury(origin.removeprefix(worked.row.name + ":"), reason, text)
-    return DeadLetter(pipeline=pipeline, reason=reason, error_message=text, original_payload=_payload(message), origin=origin)
-
-
-def letter_of_unusable(worked: Worked, value: Unusable) -> DeadLetter:
-    worked.bury(value.item, Reason.INVALID_PAYLOAD, value.why)
-    payload = value.payload if isinstance(value.payload, dict) else {"item": value.payload}
-    return DeadLetter(
-        pipeline=Pipeline.OUTBOUND if worked.row.source == "genesys" else Pipeline.INBOUND,
-        reason=Reason.INVALID_PAYLOAD,
-        error_message=f"The item cannot be used: {value.why}.",
-        original_payload=payload,
-        origin=f"{worked.row.name}:{value.item}",
+def taken_of(row: LedgerRow, value: Usable) -> Taken:
+    """An item of this row, as the pipelines take it; what cannot be used is rejected here, and kept as it came."""
+    if not isinstance(value, Unusable):
+        return Taken(value, row.received_at, value.origin)
+    return Taken(
+        Rejected(Reason.INVALID_PAYLOAD, f"The item cannot be used: {value.why}."),
+        row.received_at,
+        f"{row.name}:{value.item}",
+        value.payload if isinstance(value.payload, dict) else {"item": value.payload},
+        Pipeline.OUTBOUND if row.source == "genesys" else Pipeline.INBOUND,
     )
-
-
-def _payload(message: object) -> JsonObject:
-    """The item's fields as JSON values, for people to read and mend."""
-    payload: JsonObject = _as_json.dump_python(message, mode="json")
-    return payload

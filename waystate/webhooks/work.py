@@ -1,39 +1,29 @@
 """From ledger rows to messages: parse, route to tenants, run each tenant's items, and say what became of every row."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Mapping, Sequence
 
 from waystate import documents
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
-from waystate.channels.model import Ignored, Parsed, Routed, Value
+from waystate.channels.model import Ignored, Parsed, Routed
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
-from waystate.clock import Clock
 from waystate.db.failures import is_outage
 from waystate.db.pool import Database
-from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import DeadLetter, Pipeline
-from waystate.deliveries import settle
 from waystate.deliveries.meter import Meter
 from waystate.errors import Reason, Rejected, Retry
-from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow, Received, Settled, child_id
-from waystate.messages import receive, send
-from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+from waystate.pipeline.run import Runner
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Route, RouteKind
 from waystate.tenants.routing import Directory, TenantView
-from waystate.webhooks.outcomes import TenantItems, Worked, letter_of, letter_of_unusable
-from waystate.work.batch import in_halves, with_retries
+from waystate.webhooks.outcomes import TenantItems, Usable, Worked, taken_of
+from waystate.work.batch import with_retries
 from waystate.work.lanes import lane_of
 
 MAX_ATTEMPTS = 4
 """A body that processes died on so often, lately alone with it, is set aside: it is what kills them."""
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class TenantsFailed(Exception):
@@ -50,14 +40,11 @@ class TenantsFailed(Exception):
 class WebhookPipeline:
     """`lanes` is the number of ledger lanes; items of a number of another lane are handed over to it."""
 
-    def __init__(
-        self, db: Database, directory: Directory, meter: Meter, changed: AfterCommit, clock: Clock, *, lanes: int
-    ) -> None:
+    def __init__(self, db: Database, directory: Directory, runner: Runner, meter: Meter, *, lanes: int) -> None:
         self._db = db
         self._directory = directory
+        self._runner = runner
         self._meter = meter
-        self._changed = changed
-        self._clock = clock
         self.lanes = lanes
 
     async def work(self, rows: Sequence[LedgerRow]) -> set[TenantId]:
@@ -181,7 +168,7 @@ class WebhookPipeline:
         """Whose each item is. Rows of lanes in which something is somebody's only since they were taken are late, and left."""
         routes = await self._routes_of([item for _, item in routed])
         views = await self._views_of({route.tenant_id for route in routes if route is not None})
-        placed: list[tuple[Worked, TenantId, TenantView, Value]] = []
+        placed: list[tuple[Worked, TenantId, TenantView, Usable]] = []
         for (worked, item), route in zip(routed, routes, strict=True):
             if isinstance(item.value, Ignored):
                 worked.ignore(item.item, item.value.what, item.value.why)
@@ -203,7 +190,7 @@ class WebhookPipeline:
             worked.is_late = worked.row.lane in late
         for worked, tenant, view, value in placed:
             if not worked.is_late:
-                by_tenant.setdefault(tenant, TenantItems(view)).add(worked, value)
+                by_tenant.setdefault(tenant, TenantItems(view)).items.append((worked, taken_of(worked.row, value)))
         return by_tenant
 
     async def _routes_of(self, items: Sequence[Routed]) -> list[Route | None]:
@@ -232,69 +219,11 @@ class WebhookPipeline:
             views[tenant] = view
         return views
 
-    async def _work_tenant(self, tenant: TenantId, items: TenantItems) -> None:
-        """Messages before statuses: a status can only concern a message that is here already, or waits as an early one."""
-        letters = [letter_of_unusable(worked, value) for worked, value in items.unusable]
-        if items.inbound:
-            letters += await self._inbound(tenant, items.view, items.inbound)
-        if items.outbound:
-            letters += await self._outbound(tenant, items.view, items.outbound)
-        if items.statuses:
-            letters += await self._statuses(tenant, items.statuses)
-        if letters:
-            await with_retries(lambda: self._bury(tenant, letters))
-
-    async def _inbound(
-        self, tenant: TenantId, view: TenantView, items: Sequence[tuple[Worked, InboundMessage]]
-    ) -> list[DeadLetter]:
-        async def handle(batch: Sequence[tuple[Worked, InboundMessage]]) -> list[None]:
-            events = await receive.handle(tenant, view.settings, [message for _, message in batch], self._db, self._clock)
-            self._changed(tenant, events)
-            self._meter.inbound(events, {message.wamid: worked.row.received_at for worked, message in batch})
-            return [None] * len(batch)
-
-        return await _run(items, handle, Pipeline.INBOUND)
-
-    async def _outbound(
-        self, tenant: TenantId, view: TenantView, items: Sequence[tuple[Worked, OutboundMessage]]
-    ) -> list[DeadLetter]:
-        numbers = send.numbers_of(view)
-
-        async def handle(batch: Sequence[tuple[Worked, OutboundMessage]]) -> list[send.Result]:
-            messages = [message for _, message in batch]
-            results = await send.handle(tenant, view.settings, messages, numbers, self._db, self._clock)
-            self._changed(tenant, [each for each in results if each is not None and not isinstance(each, Rejected)])
-            self._meter.outbound(results, [worked.row.received_at for worked, _ in batch])
-            return results
-
-        return await _run(items, handle, Pipeline.OUTBOUND)
-
-    async def _statuses(self, tenant: TenantId, items: Sequence[tuple[Worked, StatusReport]]) -> list[DeadLetter]:
-        async def handle(batch: Sequence[tuple[Worked, StatusReport]]) -> list[None]:
-            advanced = await settle.handle(tenant, [report for _, report in batch], self._db, self._clock)
-            self._meter.advanced(advanced)
-            return [None] * len(batch)
-
-        return await _run(items, handle, Pipeline.STATUS)
-
-    async def _bury(self, tenant: TenantId, letters: Sequence[DeadLetter]) -> None:
-        async with self._db.tenant(tenant) as conn:
-            await dead_letter_store.insert_many(conn, tenant, letters)
-        self._meter.dead_letters(letters)
-
-
-async def _run(
-    items: Sequence[tuple[Worked, T]],
-    handle: Callable[[Sequence[tuple[Worked, T]]], Awaitable[Sequence[R]]],
-    pipeline: Pipeline,
-) -> list[DeadLetter]:
-    """Run a batch, halved where it fails; what cannot be used becomes a dead letter alone."""
-    results = await in_halves(items, handle)
-    return [
-        letter_of(worked, message, pipeline, result)
-        for (worked, message), result in zip(items, results, strict=True)
-        if isinstance(result, Exception)
-    ]
+    async def _work_tenant(self, tenant: TenantId, share: TenantItems) -> None:
+        verdicts = await self._runner.run(tenant, share.view, [taken for _, taken in share.items])
+        for (worked, taken), verdict in zip(share.items, verdicts, strict=True):
+            if isinstance(verdict.error, Rejected):
+                worked.bury(taken.origin.removeprefix(worked.row.name + ":"), verdict.error.reason, verdict.error.message)
 
 
 def _is_nobodys_fault(error: Exception) -> bool:
@@ -306,15 +235,10 @@ def _is_allowed(view: TenantView, row: LedgerRow, item: Routed) -> bool:
     """A Meta app may speak only for the numbers, and the business accounts, that are configured under it."""
     if row.source != "whatsapp":
         return True
-    return any(
-        each.meta_app_id == row.origin
-        and (
-            each.business_account_id == item.waba_id
-            if item.phone_number_id is None
-            else each.phone_number_id == item.phone_number_id
-        )
-        for each in view.accounts.values()
-    )
+    if item.phone_number_id is not None:
+        account = view.accounts.get(item.phone_number_id)
+        return account is not None and account.meta_app_id == row.origin
+    return any((each.business_account_id, each.meta_app_id) == (item.waba_id, row.origin) for each in view.accounts.values())
 
 
 def _key_of(item: Routed) -> str:

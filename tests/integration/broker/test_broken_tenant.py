@@ -29,7 +29,7 @@ async def test_a_message_of_a_tenant_whose_secrets_do_not_open_can_be_set_aside(
     broken = await world.add("broken", number="6001", app_id="app-6")
     world.vault = vault
     meter = Meter(Metrics(), world.clock)
-    pipeline = QueuePipeline(world.db, world.directory, meter, lambda *_: None, lambda _: None, park, world.clock)
+    pipeline = QueuePipeline(world.db, world.directory, world.runner(meter=meter), lambda _: None, park, world.clock)
     bad, good = inbound(world, broken, "wamid.bad"), inbound(world, tenant, "wamid.good")
     with pytest.raises(Unsealable):
         await pipeline.work("inbound", [bad, good])

@@ -19,11 +19,9 @@ from waystate.broker.publisher import Publisher
 from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import DEAD_LETTERS, QueueNames
 from waystate.clock import utc_now
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Target
 from waystate.ids import PLATFORM, new_id
-from waystate.pipeline.items import MODELS
-from waystate.web.metrics import Metrics
+from waystate.pipeline.run import KINDS
 
 TIME = "2026-03-02T12:00:01Z"
 WORDS = ("sent", "delivered", "read", "failed")
@@ -121,8 +119,7 @@ class Feed:
                 done += len(deliveries)
 
         world, publish = self._world, Publisher(self._rabbit).publish_many
-        meter = Meter(Metrics(), world.clock)
-        pipeline = Counted(world.db, world.directory, meter, lambda *_: None, lambda _: None, publish, world.clock)
+        pipeline = Counted(world.db, world.directory, world.runner(), lambda _: None, publish, world.clock)
         consumers = QueueConsumers(
             self._rabbit, self._names, pipeline, world.db, utc_now, batch=500, meeting=0.1, share_every=0.3
         )
@@ -174,7 +171,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("queue", MODELS)
+@pytest.mark.parametrize("queue", KINDS.by_queue)
 async def test_a_row_of_another_tenant_is_as_little_there_as_one_that_does_not_exist(
     world: World, tenant: Business, other: Business, database_url: str, feed: Feed, queue: str, how: str
 ) -> None:
@@ -229,7 +226,7 @@ async def test_a_header_that_names_no_tenant_is_never_guessed_around(
         await read(broker.url, DEAD_LETTERS, left)
     messages = [
         (queue, {"phone_number_id": other.number} | theirs.bodies(queue)[0], {"headers": {"x-tenant-id": header}})
-        for queue in MODELS
+        for queue in KINDS.by_queue
         for header in FORGED
     ]
     await feed(*messages)

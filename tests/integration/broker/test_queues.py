@@ -19,13 +19,11 @@ from waystate.broker.publisher import Publisher
 from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import DEAD_LETTERS, QueueNames, topology_of
 from waystate.clock import utc_now
-from waystate.deliveries.meter import Meter
 from waystate.ids import new_id
 from waystate.messages.model import StatusReport
-from waystate.web.metrics import Metrics
 
 GENESYS = "genesys-conversation"
-PARTS = ("db", "directory", "meter", "changed", "worked", "park", "clock")
+PARTS = ("db", "directory", "runner", "worked", "park", "clock")
 
 
 class Counted(QueuePipeline):
@@ -40,9 +38,8 @@ class Counted(QueuePipeline):
 
 @pytest.fixture
 def pipeline(world: World, rabbit: Broker) -> Counted:
-    meter = Meter(Metrics(), world.clock)
     publish = Publisher(rabbit).publish_many
-    return Counted(world.db, world.directory, meter, lambda *_: None, lambda _: None, publish, world.clock)
+    return Counted(world.db, world.directory, world.runner(), lambda _: None, publish, world.clock)
 
 
 Feed = Callable[..., Any]

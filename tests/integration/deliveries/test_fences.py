@@ -67,7 +67,8 @@ def delivery_worker(world: World, leases: LeaseKeeper, platform: Platform) -> De
 
 
 def pipeline(world: World) -> WebhookPipeline:
-    return WebhookPipeline(world.db, world.directory, Meter(Metrics(), world.clock), lambda *_: None, world.clock, lanes=LANES)
+    meter = Meter(Metrics(), world.clock)
+    return WebhookPipeline(world.db, world.directory, world.runner(), meter, lanes=LANES)
 
 
 async def take_over(world: World) -> LeaseKeeper:

@@ -7,10 +7,10 @@ import pytest
 from tests.letters import bury, edit, replay, replay_many, row_of
 from tests.world import Business, World, accepted, lost, refused
 from waystate.dead_letters.model import Pipeline
+from waystate.dead_letters.replay import ReplayOutcome
 from waystate.deliveries.model import Target
 from waystate.errors import Reason, Unprocessable
 from waystate.ids import new_id
-from waystate.pipeline.replay import ReplayOutcome
 
 
 async def refuse_at_genesys(world: World, tenant: Business) -> UUID:

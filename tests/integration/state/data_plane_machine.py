@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.world import START, SetClock
+from tests.world import START, SetClock, run_in
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.conversations import store as conversation_store
 from waystate.db.pool import Database
@@ -26,6 +26,7 @@ from waystate.messages import correlate as correlation
 from waystate.messages import store as message_store
 from waystate.messages.model import Correlation, Direction, StatusReport
 from waystate.messages.status import parse_status
+from waystate.pipeline.run import run_statuses
 from waystate.state import conversations
 from waystate.state.changes import Changed, StatusChange, change_many
 from waystate.state.track import Tracked, Tracking, track_many
@@ -257,7 +258,7 @@ class DataPlane(RuleBasedStateMachine):
         """As a webhook does; what comes before its message waits for it."""
         model = self.models[tenant]
         said = StatusReport(wamid=wamid, status=word, at=self.clock())
-        self.run(settle.handle(model.id, [said], self.db, self.clock))
+        self.run(run_in(self.db, self.directory, self.clock, model.id, run_statuses, [said]))
         if wamid in model.said:
             model.report(wamid, word)
         else:

@@ -36,7 +36,7 @@ async def work_with(world: World, lanes: int, *, times: int = 5) -> None:
     leases = LeaseKeeper(world.db, world.clock, lanes=lanes, ttl=timedelta(seconds=15))
     await leases.renew()
     meter = Meter(Metrics(), world.clock)
-    pipeline = WebhookPipeline(world.db, world.directory, meter, lambda *_: None, world.clock, lanes=lanes)
+    pipeline = WebhookPipeline(world.db, world.directory, world.runner(meter=meter), meter, lanes=lanes)
     worker = LedgerWorker(world.db, world.directory, pipeline, leases, Hint(), world.clock, batch=100)
     for _ in range(times):
         await worker.step(set(), sweep=True)

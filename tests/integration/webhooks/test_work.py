@@ -28,7 +28,7 @@ from waystate.work.lanes import lane_of
 @pytest.fixture
 def pipeline(world: World) -> WebhookPipeline:
     meter = Meter(Metrics(), world.clock)
-    return WebhookPipeline(world.db, world.directory, meter, lambda *_: None, world.clock, lanes=LANES)
+    return WebhookPipeline(world.db, world.directory, world.runner(meter=meter), meter, lanes=LANES)
 
 
 async def append(world: World, body: bytes, *, origin: str = "app-1", source: str = "whatsapp") -> UUID:

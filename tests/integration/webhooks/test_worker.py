@@ -31,7 +31,7 @@ async def leases(world: World) -> LeaseKeeper:
 
 def ledger_worker(world: World, leases: LeaseKeeper, relay: Hint | None = None, *, batch: int = 100) -> LedgerWorker:
     meter = Meter(Metrics(), world.clock)
-    pipeline = WebhookPipeline(world.db, world.directory, meter, lambda *_: None, world.clock, lanes=LANES)
+    pipeline = WebhookPipeline(world.db, world.directory, world.runner(meter=meter), meter, lanes=LANES)
     return LedgerWorker(world.db, world.directory, pipeline, leases, relay or Hint(), world.clock, batch=batch)
 
 

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from tests.world import START
-from waystate.dead_letters.model import Pipeline
+from waystate.dead_letters.model import PayloadUnusable, Pipeline
 from waystate.deliveries.model import RefusedDelivery
 from waystate.errors import Reason, Rejected
 from waystate.ids import new_id
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
+from waystate.pipeline import items
 from waystate.pipeline.items import SendResult
-from waystate.pipeline.payloads import Item, PayloadUnusable, check_edit, parse_payload
+from waystate.pipeline.run import KINDS
 
 AT = "2026-03-02T12:00:00Z"
 GOOD: dict[Pipeline, dict[str, Any]] = {
@@ -21,7 +22,7 @@ GOOD: dict[Pipeline, dict[str, Any]] = {
     Pipeline.CORRELATION: {"conversation_id": "c", "whatsapp_message_id": "w"},
     Pipeline.DELIVERIES: {"message_id": str(new_id()), "target": "genesys", "request": {}},
 }
-KINDS = {
+TYPES = {
     Pipeline.INBOUND: InboundMessage,
     Pipeline.OUTBOUND: OutboundMessage,
     Pipeline.STATUS: StatusReport,
@@ -30,8 +31,12 @@ KINDS = {
 }
 
 
-def parse(pipeline: Pipeline, payload: dict[str, Any], origin: str = "ledger:1:0") -> Item:
-    return parse_payload(pipeline, payload, origin=origin, received_at=START)
+def parse(pipeline: Pipeline, payload: dict[str, Any], origin: str = "ledger:1:0") -> Any:
+    return KINDS.read_letter(pipeline, payload, origin=origin, received_at=START)
+
+
+def check_edit(pipeline: Pipeline, original: dict[str, Any], edited: dict[str, Any]) -> None:
+    items.check_edit(KINDS.of_letter(pipeline, original, is_queued=False), original, edited)
 
 
 def fields_of(pipeline: Pipeline, payload: dict[str, Any], origin: str = "ledger:1:0") -> set[str]:
@@ -44,7 +49,7 @@ def fields_of(pipeline: Pipeline, payload: dict[str, Any], origin: str = "ledger
 @pytest.mark.parametrize("pipeline", Pipeline)
 def test_a_webhooks_item_is_read_back_and_every_missing_field_is_named(pipeline: Pipeline) -> None:
     good = GOOD[pipeline]
-    assert isinstance(parse(pipeline, good), KINDS[pipeline])
+    assert isinstance(parse(pipeline, good), TYPES[pipeline])
     for name in good:
         named = fields_of(pipeline, {key: value for key, value in good.items() if key != name})
         assert any(name in field for field in named), (name, named)

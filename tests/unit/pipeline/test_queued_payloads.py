@@ -6,11 +6,13 @@ from uuid import UUID
 
 import pytest
 
+from waystate.broker.letters import read_body
 from waystate.dead_letters.model import Pipeline
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
-from waystate.pipeline.items import SendResult, kind_of, parse_payload, read_body
+from waystate.pipeline.items import SendResult
+from waystate.pipeline.run import KINDS
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ID = "01957b2e-0000-7000-8000-000000000001"
@@ -24,7 +26,7 @@ MINIMAL: dict[str, JsonObject] = {
 
 
 def parsed(kind: str, **more: Any) -> Any:
-    return parse_payload(kind, MINIMAL[kind] | more, origin="test", received_at=NOW)
+    return KINDS.by_queue[kind].read(MINIMAL[kind] | more, origin="test", received_at=NOW)
 
 
 def refusal(kind: str, **more: Any) -> Rejected:
@@ -129,3 +131,7 @@ def test_a_dead_letters_payload_tells_its_kind() -> None:
     assert kind_of(Pipeline.STATUS, MINIMAL["status"]) == "status"
     assert kind_of(Pipeline.STATUS, MINIMAL["send_results"]) == "send_results"
     assert kind_of(Pipeline.INBOUND, {}) == "inbound"
+
+
+def kind_of(pipeline: Pipeline, payload: JsonObject) -> str:
+    return KINDS.of_letter(pipeline, payload, is_queued=True).name

@@ -8,9 +8,9 @@ import pytest
 from tests.letters import ACTOR, as_json, bury, bury_many, edit, replay, replay_many, row_of
 from tests.world import Business, World
 from waystate.audit.verification import verify
+from waystate.dead_letters import replay as dead_letters
 from waystate.dead_letters.model import Pipeline
 from waystate.errors import Unprocessable
-from waystate.pipeline import letters as dead_letters
 
 
 async def entries(world: World, tenant: Business) -> list[dict[str, Any]]:

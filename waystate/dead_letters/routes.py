@@ -10,12 +10,9 @@ from pydantic import AwareDatetime
 from waystate import documents
 from waystate.clock import Clock
 from waystate.db.pool import Database
+from waystate.dead_letters import replay as deeds
 from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import MAX_BULK, Filter, Pipeline
-from waystate.errors import Conflict, Reason, Unprocessable
-from waystate.events.outbox import AfterCommit
-from waystate.pipeline import letters
-from waystate.pipeline.letter_bodies import (
+from waystate.dead_letters.bodies import (
     BulkAnswer,
     DeadLetterAnswer,
     DeadLetterPage,
@@ -28,10 +25,11 @@ from waystate.pipeline.letter_bodies import (
     render_bulk,
     render_letter,
 )
-from waystate.pipeline.letters import Result
-from waystate.pipeline.replay import ReplayOutcome
+from waystate.dead_letters.model import MAX_BULK, Filter, Pipeline
+from waystate.dead_letters.replay import Pipelines, ReplayOutcome, Result
+from waystate.errors import Conflict, Reason, Unprocessable
+from waystate.events.outbox import AfterCommit
 from waystate.principal import Principal, actor_of
-from waystate.tenants.routing import Directory
 from waystate.web.caller import Caller
 from waystate.web.requests import read_body, takes
 from waystate.work.loops import Hint
@@ -45,24 +43,12 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 
 
 class DeadLetterRoutes:
-    """`lanes` is the number of lanes that deliveries fall into."""
-
-    def __init__(
-        self,
-        db: Database,
-        directory: Directory,
-        relay_hint: Hint,
-        changed: AfterCommit,
-        clock: Clock,
-        *,
-        lanes: int,
-    ) -> None:
+    def __init__(self, db: Database, pipelines: Pipelines, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
         self._db = db
-        self._directory = directory
+        self._pipelines = pipelines
         self._relay_hint = relay_hint
         self._changed = changed
         self._clock = clock
-        self._lanes = lanes
 
     async def page(
         self, principal: Principal, wanted: Filter, *, status: Status | None, before: UUID | None, limit: int
@@ -79,26 +65,26 @@ class DeadLetterRoutes:
             return render_letter(await dead_letter_store.get_one(conn, principal.tenant_id, letter_id))
 
     async def edit(self, principal: Principal, letter_id: UUID, body: Edit) -> DeadLetterAnswer:
-        actor = actor_of(principal)
-        return render_letter(
-            await letters.edit(principal.tenant_id, letter_id, body.originalPayload, actor, self._db, self._clock)
+        tenant, actor = principal.tenant_id, actor_of(principal)
+        edited = await deeds.edit(
+            tenant, letter_id, body.originalPayload, actor, self._db, self._clock, check=self._pipelines.check
         )
+        return render_letter(edited)
 
     async def replay(self, principal: Principal, ids: Sequence[UUID]) -> list[Result]:
         tenant = principal.tenant_id
-        view = await self._directory.get_tenant_now(tenant)
 
         def told(results: Sequence[Result]) -> None:
             self._changed(tenant, [event for result in results for event in result.events])
             self._relay_hint.give(tenant)
 
-        return await letters.replay_many(
-            tenant, view, ids, actor_of(principal), self._db, self._clock, lanes=self._lanes, told=told
+        return await deeds.replay_many(
+            tenant, ids, actor_of(principal), self._db, self._clock, pipelines=self._pipelines, told=told
         )
 
     async def discard(self, principal: Principal, ids: Sequence[UUID], note: str | None) -> list[Result]:
         note = None if note is None else documents.clean_text(note)
-        return await letters.discard_many(principal.tenant_id, ids, note, actor_of(principal), self._db, self._clock)
+        return await deeds.discard_many(principal.tenant_id, ids, note, actor_of(principal), self._db, self._clock)
 
     async def select(self, principal: Principal, selection: Selection) -> tuple[list[UUID], UUID | None]:
         """The ids, and where to go on when there may be more."""

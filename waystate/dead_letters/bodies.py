@@ -9,9 +9,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from waystate.clock import iso
 from waystate.dead_letters.model import ADVICE, MAX_BULK, NOTE_LENGTH, Filter, Pipeline
+from waystate.dead_letters.replay import Result
 from waystate.dead_letters.store import Row
 from waystate.errors import Reason
-from waystate.pipeline.letters import Result
 
 Note = Annotated[str, Field(max_length=NOTE_LENGTH, description="Why, for whoever looks at it later")]
 Text = Annotated[str, Field(description="ISO 8601 with Z")]

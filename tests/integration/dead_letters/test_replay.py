@@ -7,15 +7,14 @@ import pytest
 
 from tests.letters import ACTOR, as_json, bury, bury_many, edit, replay, replay_many, row_of
 from tests.world import Business, World, accepted
+from waystate.dead_letters import replay as dead_letters
 from waystate.dead_letters import store
 from waystate.dead_letters.model import DeadLetter, Pipeline
+from waystate.dead_letters.replay import ReplayOutcome, runs_of
 from waystate.deliveries.model import Target
 from waystate.errors import Conflict, NotFound, Reason, Unprocessable
 from waystate.events.model import InboundEnriched, OutboundProcessed
 from waystate.ids import new_id
-from waystate.pipeline import letters as dead_letters
-from waystate.pipeline.letters import runs_of
-from waystate.pipeline.replay import ReplayOutcome
 
 GENESYS = "genesys-conversation"
 

@@ -1,32 +1,58 @@
 """Dead letters at work: replayed, edited, discarded, one or many, each with one effect however often it is asked for."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
+from typing import Protocol
 from uuid import UUID
 
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry, named
 from waystate.clock import Clock
-from waystate.db.failures import is_unstorable
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import NOTE_LENGTH, Pipeline
+from waystate.dead_letters.model import NOTE_LENGTH, PayloadUnusable, Pipeline, Problem, Verdict
 from waystate.dead_letters.store import Row
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Reason, Rejected, Unprocessable
 from waystate.events import outbox
 from waystate.events.model import Event
 from waystate.ids import TenantId
-from waystate.pipeline.payloads import Item, PayloadUnusable, Problem, check_edit, parse_payload
-from waystate.pipeline.replay import ReplayOutcome, run_items
 from waystate.principal import Actor
-from waystate.tenants.routing import TenantView
 from waystate.work.batch import in_halves, with_retries
 
 BATCH = 100
 """Dead letters a transaction: it holds its customers' conversations no longer than a batch of live traffic does."""
+
+
+Rerun = Callable[[Connection, TenantId, Sequence[Row], datetime], Awaitable[tuple[list[Verdict], list[Event]]]]
+"""Runs what letters of one pipeline hold, in the transaction that locked them: a verdict for each, and the events to append."""
+
+Check = Callable[[Row, JsonObject], None]
+"""`Rejected` where a letter's pipeline cannot take the edited payload."""
+
+
+class Pipelines(Protocol):
+    """What a replay is handed: who knows what the payloads mean, and does what they ask for."""
+
+    async def begin(self, tenant: TenantId) -> Rerun: ...
+
+    def check(self, letter: Row, edited: JsonObject) -> None:
+        """A `Check`."""
+
+    def rejection_of(self, error: Exception) -> Rejected:
+        """Why a letter failed that took its transaction with it."""
+
+
+class ReplayOutcome(StrEnum):
+    REPLAYED = "replayed"
+    ALREADY_DONE = "already_done"
+    FAILED = "failed"
+    DISCARDED = "discarded"
+    NOT_OPEN = "not_open"
+    NOT_FOUND = "not_found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,31 +70,31 @@ class Result:
 
 async def replay_many(
     tenant: TenantId,
-    view: TenantView,
     ids: Sequence[UUID],
     actor: Actor,
     db: Database,
     clock: Clock,
     *,
-    lanes: int,
+    pipelines: Pipelines,
     told: Callable[[Sequence[Result]], None] = lambda _: None,
 ) -> list[Result]:
     """Oldest first, so that each customer's go to the end of the order as they came; a result for each id.
 
     `told` hears of each transaction that was committed. `Retry` in an outage: what was done until then stays done.
     """
+    rerun = await pipelines.begin(tenant)
     wanted = sorted(set(ids))
     async with db.tenant(tenant) as conn:
         found = await dead_letter_store.find_many(conn, tenant, wanted)
     known = {row["id"] for row in found}
     results = [_not_found(each) for each in wanted if each not in known]
     told(results)
-    for pipeline, run in runs_of(found):
-        replay = partial(_replay_batch, tenant, view, pipeline, actor=actor, db=db, now=clock, lanes=lanes)
-        outcomes = await in_halves(run, replay)
+    for _, run in runs_of(found):
+        outcomes = await in_halves(run, partial(_replay_batch, tenant, rerun, actor=actor, db=db, now=clock))
         for letter_id, outcome in zip(run, outcomes, strict=True):
             if isinstance(outcome, Exception):
-                outcome = await with_retries(partial(_record_failure, tenant, letter_id, outcome, actor, db, clock))
+                rejected = pipelines.rejection_of(outcome)
+                outcome = await with_retries(partial(_record_failure, tenant, letter_id, rejected, actor, db, clock))
             results.append(outcome)
         told(results[-len(run) :])
     return sorted(results, key=lambda result: result.id)
@@ -92,13 +118,14 @@ async def discard_many(
     return await with_retries(discard)
 
 
-async def edit(tenant: TenantId, letter_id: UUID, payload: JsonObject, actor: Actor, db: Database, clock: Clock) -> Row:
+async def edit(
+    tenant: TenantId, letter_id: UUID, payload: JsonObject, actor: Actor, db: Database, clock: Clock, *, check: Check
+) -> Row:
     """The row as it is then. Only while it is open, and only into something its pipeline can take."""
     async with db.tenant(tenant) as conn:
         letter = await dead_letter_store.lock_open(conn, tenant, letter_id)
         try:
-            check_edit(Pipeline(letter["pipeline"]), letter["original_payload"], payload)
-            _parsed({**letter, "edited_payload": payload})
+            check(letter, payload)
         except Rejected as error:
             raise unusable(error) from error
         at = clock()
@@ -125,64 +152,52 @@ def unusable(error: Rejected) -> Unprocessable:
 
 
 async def _replay_batch(
-    tenant: TenantId,
-    view: TenantView,
-    pipeline: Pipeline,
-    batch: Sequence[UUID],
-    *,
-    actor: Actor,
-    db: Database,
-    now: Clock,
-    lanes: int,
+    tenant: TenantId, rerun: Rerun, batch: Sequence[UUID], *, actor: Actor, db: Database, now: Clock
 ) -> list[Result]:
     async with db.tenant(tenant) as conn:
         at = now()
         letters = await dead_letter_store.lock_many(conn, tenant, batch)
-        opened = [letters[each] for each in batch if each in letters and letters[each]["status"] == "open"]
-        items, failed = _usable(opened)
-        run = await run_items(conn, tenant, view, pipeline, items, letters, at, lanes=lanes)
-        failed |= {key: each for key, each in run.verdicts.items() if isinstance(each, Rejected)}
-        succeeded = {key: each for key, each in run.verdicts.items() if not isinstance(each, Rejected)}
-        await _mark(conn, tenant, list(succeeded), failed, actor, at)
+        opened = [each for each in batch if each in letters and letters[each]["status"] == "open"]
+        verdicts, events = await rerun(conn, tenant, [letters[each] for each in opened], at)
+        results = {key: _result(key, verdict) for key, verdict in zip(opened, verdicts, strict=True)}
+        failed = [each for each in results.values() if each.outcome is ReplayOutcome.FAILED]
+        await _mark(conn, tenant, [key for key in opened if results[key] not in failed], failed, actor, at)
         # Last, for the lock it takes.
-        await outbox.append_many(conn, tenant, run.events)
-    done = {
-        key: Result(id=key, outcome=each.outcome, message=each.message, events=each.events) for key, each in succeeded.items()
-    }
-    done |= {key: _failed(key, error) for key, error in failed.items()}
-    return [done[each] if each in done else _not_open(each, letters.get(each)) for each in batch]
+        await outbox.append_many(conn, tenant, events)
+    return [results[each] if each in results else _not_open(each, letters.get(each)) for each in batch]
+
+
+def _result(letter_id: UUID, verdict: Verdict) -> Result:
+    if isinstance(verdict.error, Rejected):
+        return _failed(letter_id, verdict.error)
+    outcome = ReplayOutcome.ALREADY_DONE if verdict.is_repeat else ReplayOutcome.REPLAYED
+    return Result(id=letter_id, outcome=outcome, message=verdict.message, events=verdict.events)
 
 
 async def _mark(
-    conn: Connection, tenant: TenantId, succeeded: list[UUID], failed: dict[UUID, Rejected], actor: Actor, at: datetime
+    conn: Connection, tenant: TenantId, succeeded: list[UUID], failed: Sequence[Result], actor: Actor, at: datetime
 ) -> None:
     if succeeded:
         await dead_letter_store.mark_replayed(conn, tenant, succeeded, actor, at)
     if failed:
-        failures = {key: (error.reason.value, error.message) for key, error in failed.items()}
+        failures = {each.id: (each.reason or Reason.DATABASE_ERROR, each.message) for each in failed}
         await dead_letter_store.mark_failed(conn, tenant, failures, actor, at)
-    ids = [*succeeded, *failed]
+    ids = [*succeeded, *(each.id for each in failed)]
     counts = {"replayed": len(succeeded), "failed": len(failed)}
     await audit_store.append_many(conn, tenant, _told("dead_letter.replayed", ids, actor, at, **counts))
 
 
 async def _record_failure(
-    tenant: TenantId, letter_id: UUID, error: Exception, actor: Actor, db: Database, clock: Clock
+    tenant: TenantId, letter_id: UUID, error: Rejected, actor: Actor, db: Database, clock: Clock
 ) -> Result:
     """Of one that took its transaction with it."""
-    match error:
-        case Rejected():
-            rejected = error
-        case Exception() if is_unstorable(error):
-            rejected = Rejected(Reason.INVALID_PAYLOAD, "It cannot be stored: a value is too long or out of range. Edit it.")
-        case _:
-            rejected = Rejected(Reason.DATABASE_ERROR, f"It failed in our own code or the database ({type(error).__name__}).")
+    result = _failed(letter_id, error)
     async with db.tenant(tenant) as conn:
         letters = await dead_letter_store.lock_many(conn, tenant, [letter_id])
         if letters.get(letter_id, {}).get("status") != "open":
             return _not_open(letter_id, letters.get(letter_id))
-        await _mark(conn, tenant, [], {letter_id: rejected}, actor, clock())
-    return _failed(letter_id, rejected)
+        await _mark(conn, tenant, [], [result], actor, clock())
+    return result
 
 
 def _told(action: str, ids: Sequence[UUID], actor: Actor, at: datetime, **counts: int) -> list[Entry]:
@@ -191,22 +206,6 @@ def _told(action: str, ids: Sequence[UUID], actor: Actor, at: datetime, **counts
         return []
     subject = f"dead_letter:{ids[0]}" if len(ids) == 1 else "dead_letter"
     return [Entry(actor=actor, action=action, subject=subject, at=at, details={**named(ids), **counts})]
-
-
-def _usable(letters: Sequence[Row]) -> tuple[dict[UUID, Item], dict[UUID, Rejected]]:
-    items: dict[UUID, Item] = {}
-    failed: dict[UUID, Rejected] = {}
-    for letter in letters:
-        try:
-            items[letter["id"]] = _parsed(letter)
-        except Rejected as error:
-            failed[letter["id"]] = error
-    return items, failed
-
-
-def _parsed(letter: Row) -> Item:
-    payload = letter["original_payload"] if letter["edited_payload"] is None else letter["edited_payload"]
-    return parse_payload(Pipeline(letter["pipeline"]), payload, origin=letter["origin"], received_at=letter["created_at"])
 
 
 def _failed(letter_id: UUID, error: Rejected) -> Result:

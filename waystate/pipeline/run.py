@@ -1,0 +1,320 @@
+"""One way to run a tenant's items, whichever door they came by: a transaction a batch, a verdict an item.
+
+A new kind of item is a row of `KINDS` and the function that does its work. Its type belongs to the noun it is about.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from waystate.clock import Clock
+from waystate.db.pool import Database
+from waystate.dead_letters import store as dead_letter_store
+from waystate.dead_letters.model import DONE_BEFORE, Pipeline, Verdict
+from waystate.deliveries.meter import Meter
+from waystate.deliveries.model import RefusedDelivery
+from waystate.deliveries.resend import resend_many
+from waystate.deliveries.settle import advance_and_settle, advance_waiting
+from waystate.errors import Reason, Rejected
+from waystate.events import outbox
+from waystate.events.model import InboundEnriched, OutboundRefused
+from waystate.events.outbox import AfterCommit
+from waystate.ids import TenantId
+from waystate.messages import correlate, receive, send
+from waystate.messages import store as message_store
+from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, Status, StatusReport
+from waystate.messages.status import Merged, parse_status, unknown_status
+from waystate.pipeline.batch import Batch, Judged, Taken, Work
+from waystate.pipeline.items import (
+    FROM_QUEUE,
+    CorrelationPayload,
+    InboundPayload,
+    Kind,
+    Kinds,
+    OutboundPayload,
+    SendResult,
+    SendResultPayload,
+    StatusPayload,
+)
+from waystate.pipeline.reasons import letter_of, rejection_of
+from waystate.tenants.routing import TenantView
+from waystate.work.batch import in_halves, with_retries
+
+_REFUSED = frozenset(
+    {
+        Reason.WINDOW_CLOSED,
+        Reason.RECIPIENT_MOVED,
+        Reason.MAPPING_STATUS_CLOSED,
+        Reason.MAPPING_STATUS_EXPIRED,
+        Reason.INVALID_PAYLOAD,
+    }
+)
+"""Why an agent's message is tracked as failed and never sent; one from a queue is a dead letter beside that."""
+
+_ADVANCED = Verdict("The message is advanced.")
+_WAITS = Verdict("Its message is not known yet; it waits for it.")
+_SENT_AGAIN = Verdict("It is sent again, at the end of its customer's order.")
+
+
+async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judged:
+    is_told = not batch.is_replay and all(message.phone_number_id for message in messages)
+    numbered = messages if is_told else await _with_numbers(batch, messages)
+    usable = [each for each in numbered if isinstance(each, InboundMessage)]
+    events = await receive.track(batch.conn, batch.tenant, batch.view.settings, usable, batch.now) if usable else []
+    new = {event.wamid: event for event in events if isinstance(event, InboundEnriched)}
+    verdicts: list[Verdict] = []
+    for each in numbered:
+        if isinstance(each, Rejected):
+            verdicts.append(Verdict(error=each))
+        elif event := new.pop(each.wamid, None):
+            verdicts.append(Verdict("It is tracked, at the end of its customer's order.", (event,)))
+        else:
+            verdicts.append(DONE_BEFORE)
+    return Judged(verdicts, events)
+
+
+async def _with_numbers(batch: Batch, messages: Sequence[InboundMessage]) -> Sequence[InboundMessage | Rejected]:
+    """Which number a message is to: the one it names, else its customer's latest, else the tenant's default."""
+    numbers = await receive.numbers_of(batch.conn, batch.tenant, batch.view, messages, batch.now)
+    return [_with_number(batch, message, number) for message, number in zip(messages, numbers, strict=True)]
+
+
+def _with_number(batch: Batch, message: InboundMessage, number: str) -> InboundMessage | Rejected:
+    if not number:
+        return Rejected(Reason.INVALID_PAYLOAD, "No phone_number_id is named, and the tenant has no default number.")
+    if batch.is_replay and number not in batch.view.accounts:
+        text = f"Number {number} is none of this tenant's. Add its account or correct the number."
+        return Rejected(Reason.UNKNOWN_TENANT, text)
+    return replace(message, phone_number_id=number)
+
+
+async def run_outbound(batch: Batch, messages: Sequence[OutboundMessage]) -> Judged:
+    """What a queue's sender sent and is kept as failed is a dead letter too: a repeat says nothing of it any more."""
+    results, events = await send.process(
+        batch.conn, batch.tenant, batch.view.settings, messages, send.numbers_of(batch.view), batch.now
+    )
+    verdicts: list[Verdict] = []
+    for message, result in zip(messages, results, strict=True):
+        match result:
+            case OutboundRefused() if message.origin.startswith(FROM_QUEUE):
+                refusal = Rejected(Reason(result.code), f"{result.reason} It is kept as failed.")
+                verdicts.append(Verdict(events=(result,), error=refusal))
+            case OutboundRefused():
+                verdicts.append(Verdict(f"It is kept as failed, and Genesys is told: {result.reason}", (result,)))
+            case Rejected():
+                verdicts.append(Verdict(error=result))
+            case None:
+                verdicts.append(await _repeated(batch, message) if batch.is_replay else DONE_BEFORE)
+            case _:
+                verdicts.append(Verdict("It is queued for WhatsApp.", (result,)))
+    return Judged(verdicts, events)
+
+
+async def _repeated(batch: Batch, message: OutboundMessage) -> Verdict:
+    """A message that was refused when it came is not sent by a replay of the same id: its sender was told otherwise."""
+    if not message.origin.startswith(FROM_QUEUE):
+        return DONE_BEFORE
+    ids = await message_store.find_ids(batch.conn, batch.tenant, [message.genesys_message_id])
+    known = await message_store.find_message(batch.conn, batch.tenant, ids[message.genesys_message_id]) if ids else None
+    code = ((known or {}).get("error") or {}).get("code")
+    if known is None or known["status"] != Status.FAILED or code not in _REFUSED:
+        return DONE_BEFORE
+    text = (
+        "The message is kept as failed and never sent under the same id. Once the customer has written again, give it a new "
+        "genesys_message_id and replay it, or discard it."
+    )
+    return Verdict(error=Rejected(Reason(code), text))
+
+
+async def run_statuses(batch: Batch, items: Sequence[StatusReport | SendResult]) -> Judged:
+    """A status whose message is unknown waits for it; a send's result has nothing to wait for.
+
+    A wamid that becomes known by a send's result lets the statuses that waited for it through.
+    """
+    reports = [item.report if isinstance(item, SendResult) else item for item in items]
+    advanced = await advance_and_settle(batch.conn, batch.tenant, reports, batch.now)
+    steps = {id(step.report): step for each in advanced.merged.values() for step in each}
+    verdicts = [_verdict_of(item, report, steps.get(id(report))) for item, report in zip(items, reports, strict=True)]
+    parked = [report for report, verdict in zip(reports, verdicts, strict=True) if verdict is _WAITS]
+    if parked:
+        await message_store.park_early(batch.conn, batch.tenant, parked, batch.now)
+    wamids = {each.report.wamid for each in items if isinstance(each, SendResult) and each.report.wamid}
+    late = await advance_waiting(batch.conn, batch.tenant, wamids, batch.now)
+    return Judged(verdicts, [*advanced.events, *late.events], [advanced, late])
+
+
+def _verdict_of(item: StatusReport | SendResult, report: StatusReport, step: Merged | None) -> Verdict:
+    """A lower status is history. One that a message of that direction cannot have is refused where a queue's sender said it."""
+    if step is None:
+        if not isinstance(item, SendResult):
+            return _WAITS
+        text = f"The tenant has no message {report.message_id}. Replay it after the message was tracked."
+        return Verdict(error=Rejected(Reason.MAPPING_NOT_FOUND, text))
+    if report.origin.startswith(FROM_QUEUE) and parse_status(report.status, step.state.direction) is None:
+        return Verdict(error=Rejected(Reason.STATE_VIOLATION, unknown_status(report.status, step.state.direction)))
+    return _ADVANCED if step.why_not is None else DONE_BEFORE
+
+
+async def run_correlations(batch: Batch, correlations: Sequence[Correlation]) -> Judged:
+    results, events = await correlate.process(batch.conn, batch.tenant, correlations, batch.now)
+    verdicts = [
+        Verdict(error=result)
+        if isinstance(result, Rejected)
+        else Verdict("The conversation is correlated.", tuple(result))
+        if result
+        else DONE_BEFORE
+        for result in results
+    ]
+    return Judged(verdicts, events)
+
+
+async def run_deliveries(batch: Batch, refused: Sequence[RefusedDelivery]) -> Judged:
+    sends = await resend_many(batch.conn, batch.tenant, batch.view, dict(enumerate(refused)), batch.now, lanes=batch.lanes)
+    return Judged(
+        [Verdict(error=each) if isinstance(each, Rejected) else _SENT_AGAIN if each else DONE_BEFORE for each in sends.values()]
+    )
+
+
+KINDS = Kinds(
+    Kind(
+        name="inbound",
+        item=InboundMessage,
+        work=run_inbound,
+        pipeline=Pipeline.INBOUND,
+        queued=InboundPayload,
+        purpose="Find or open the conversation and track the message, once. Told as `inbound.enriched`.",
+        needed=(("wamid",), ("phone_number_id",), ("wa_id", "user_id")),
+    ),
+    Kind(
+        name="outbound",
+        item=OutboundMessage,
+        work=run_outbound,
+        pipeline=Pipeline.OUTBOUND,
+        queued=OutboundPayload,
+        purpose="Find the customer, check the conversation and the window, queue the message. Told as `outbound.processed`.",
+        needed=(("genesys_message_id",), ("conversation_id", "recipient_id")),
+    ),
+    # After the messages: a status can only concern one that is here already, or waits as an early one.
+    Kind(
+        name="status",
+        item=StatusReport,
+        work=run_statuses,
+        pipeline=Pipeline.STATUS,
+        queued=StatusPayload,
+        purpose="Advance the message. Told as `message.status`.",
+        told_by="status",
+        needed=(("wamid", "message_id"), ("status",)),
+    ),
+    Kind(
+        name="correlation",
+        item=Correlation,
+        work=run_correlations,
+        pipeline=Pipeline.CORRELATION,
+        queued=CorrelationPayload,
+        purpose="Attach Genesys' ids to the conversation. Told as `conversation.correlated`.",
+        needed=(("conversation_id",), ("whatsapp_message_id",)),
+    ),
+    Kind(
+        name="send_results",
+        item=SendResult,
+        work=run_statuses,
+        pipeline=Pipeline.STATUS,
+        queued=SendResultPayload,
+        purpose="For numbers with `sender: external`: attach the wamid, advance to `sent` or `failed`.",
+    ),
+    Kind(
+        name="deliveries",
+        item=RefusedDelivery,
+        work=run_deliveries,
+        pipeline=Pipeline.DELIVERIES,
+        needed=(),
+        fixed=("message_id", "target", "request.channel.messageId", "request.channel.time"),
+    ),
+)
+
+
+class Runner:
+    """Runs what the doors take in. `lanes` are those deliveries fall into; `changed` hears of events after their commit."""
+
+    def __init__(
+        self,
+        db: Database,
+        meter: Meter,
+        changed: AfterCommit,
+        clock: Clock,
+        *,
+        lanes: int,
+        kinds: Kinds = KINDS,
+    ) -> None:
+        self._db = db
+        self._meter = meter
+        self._changed = changed
+        self._clock = clock
+        self._lanes = lanes
+        self.kinds = kinds
+
+    async def run(self, tenant: TenantId, view: TenantView, taken: Sequence[Taken]) -> list[Verdict]:
+        """Durable when it returns: the effects, or a dead letter of each item whose verdict is an error. `Retry` in an outage.
+
+        A transaction for the items of each kind, halved where it fails, so that a bad item comes to nothing alone.
+        """
+        works = [self.kinds.works.get(type(each.item)) for each in taken]
+        verdicts: dict[int, Verdict] = {}
+        # None is the work of what a door has rejected.
+        failed = {place: taken[place].item for place, work in enumerate(works) if work is None}
+        for work in self.kinds.in_order:
+            places = [place for place, each in enumerate(works) if each is work]
+            if not places:
+                continue
+            results = await in_halves([taken[place] for place in places], partial(self._transact, tenant, view, work))
+            for place, result in zip(places, results, strict=True):
+                if isinstance(result, Exception):
+                    failed[place] = rejection_of(result)
+                else:
+                    verdicts[place] = result
+        if failed:
+            await self.bury(tenant, [(taken[place], error) for place, error in failed.items()])
+            verdicts |= {place: Verdict(error=error) for place, error in failed.items()}
+        return [verdicts[place] for place in range(len(taken))]
+
+    async def bury(self, tenant: TenantId, failed: Sequence[tuple[Taken, Rejected]]) -> None:
+        """Make dead letters. Nothing of the tenant is read: it may be what is broken."""
+        letters = [letter_of(taken, error, self.kinds) for taken, error in failed]
+
+        async def insert() -> None:
+            async with self._db.tenant(tenant) as conn:
+                await dead_letter_store.insert_many(conn, tenant, letters)
+
+        await with_retries(insert)
+        self._meter.dead_letters(letters)
+
+    async def answer(self, tenant: TenantId, view: TenantView, work: Work, items: Sequence[Any]) -> list[Verdict]:
+        """For callers who wait: what an item came to is told, and kept nowhere. Of one kind, in one transaction."""
+        async with self._db.tenant(tenant) as conn:
+            judged = await work(Batch(conn, tenant, view, self._clock(), self._lanes), items)
+            await outbox.append_many(conn, tenant, judged.events)
+        self._changed(tenant, judged.events)
+        for advanced in judged.advanced:
+            self._meter.advanced(advanced)
+        return judged.verdicts
+
+    async def _transact(self, tenant: TenantId, view: TenantView, work: Work, taken: Sequence[Taken]) -> list[Verdict]:
+        async with self._db.tenant(tenant) as conn:
+            judged = await work(Batch(conn, tenant, view, self._clock(), self._lanes), [each.item for each in taken])
+            letters = [
+                letter_of(each, verdict.error, self.kinds)
+                for each, verdict in zip(taken, judged.verdicts, strict=True)
+                if isinstance(verdict.error, Rejected)
+            ]
+            if letters:
+                await dead_letter_store.insert_many(conn, tenant, letters)
+            # Last, for the lock it takes.
+            await outbox.append_many(conn, tenant, judged.events)
+        self._changed(tenant, judged.events)
+        self._meter.tracked(judged.verdicts, [each.at for each in taken])
+        for advanced in judged.advanced:
+            self._meter.advanced(advanced)
+        if letters:
+            self._meter.dead_letters(letters)
+        return judged.verdicts
