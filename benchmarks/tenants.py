@@ -1,5 +1,6 @@
 """Tenants with a number each and known customers, made by Waystate's own functions."""
 
+from functools import partial
 from uuid import UUID
 
 from benchmarks.server import MASTER_KEY
@@ -7,14 +8,17 @@ from waystate.clock import utc_now
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.db import partitions
 from waystate.db.pool import Database
+from waystate.deliveries.meter import Meter
 from waystate.ids import TenantId
 from waystate.messages.model import Direction, Status
+from waystate.pipeline.run import Runner
 from waystate.state import conversations as dataplane
 from waystate.state.track import Tracked, Tracking, track_many
 from waystate.tenants import store
 from waystate.tenants.model import MetaApp, Tenant, TenantSettings, WhatsAppAccount
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import Vault, vault_of
+from waystate.web.metrics import Metrics
 
 BENCH = TenantId("bench")
 NUMBER = "100000000000001"
@@ -68,6 +72,9 @@ async def make_customers(db: Database, count: int) -> list[UUID]:
 async def track(db: Database, conversations: list[str], wamids: list[str], status: Status) -> list[UUID]:
     """Outbound messages that somebody else carries."""
     ids: list[UUID] = []
+    directory = Directory(db, bench_vault())
+    view = await directory.get_tenant(BENCH)
+    runner = Runner(db, Meter(Metrics(), utc_now), lambda *_: None, utc_now, lanes=1)
     for start in range(0, len(wamids), BATCH):
         trackings = [
             Tracking(
@@ -78,7 +85,7 @@ async def track(db: Database, conversations: list[str], wamids: list[str], statu
             )
             for n in range(start, min(start + BATCH, len(wamids)))
         ]
-        for result in await track_many(BENCH, SETTINGS, trackings, Directory(db, bench_vault()), db, utc_now):
-            assert isinstance(result, Tracked)
-            ids.append(result.message_id)
+        for verdict in await runner.answer(BENCH, view, partial(track_many, directory), trackings):
+            assert isinstance(verdict.answer, Tracked)
+            ids.append(verdict.answer.message_id)
     return ids

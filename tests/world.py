@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -23,10 +24,12 @@ from waystate.ids import TenantId
 from waystate.messages import receive as inbound
 from waystate.messages import send
 from waystate.messages.advance import Advanced
-from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.send import Result
 from waystate.pipeline.batch import Batch, Judged, Work
-from waystate.pipeline.run import Runner, run_statuses
+from waystate.pipeline.run import Runner, run_correlations, run_statuses
+from waystate.state.changes import StatusChange, change_many
+from waystate.state.track import Tracking, track_many
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, TenantSettings, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
@@ -103,6 +106,11 @@ async def run_in(
     return judged
 
 
+def results_of(judged: Judged) -> list[Any]:
+    """What each item's caller is answered, or told instead."""
+    return [verdict.error or verdict.answer for verdict in judged.verdicts]
+
+
 class World:
     """A database with tenants in it, and the pipelines to drive by hand. `businesses` are by their tenant."""
 
@@ -161,6 +169,18 @@ class World:
             results, events = await send.process(conn, business.tenant, business.settings, messages, numbers, self.clock())
             await outbox.append_many(conn, business.tenant, events)
         return results
+
+    async def track(self, business: Business, *trackings: Tracking) -> list[Any]:
+        work = partial(track_many, self.directory)
+        return results_of(await run_in(self.db, self.directory, self.clock, business.tenant, work, trackings))
+
+    async def change(self, business: Business, *changes: StatusChange) -> list[Any]:
+        work = partial(change_many, self.directory)
+        return results_of(await run_in(self.db, self.directory, self.clock, business.tenant, work, changes))
+
+    async def correlate(self, business: Business, *correlations: Correlation) -> list[Any]:
+        judged = await run_in(self.db, self.directory, self.clock, business.tenant, run_correlations, correlations)
+        return [verdict.error or list(verdict.events) for verdict in judged.verdicts]
 
     async def report(self, business: Business, *reports: StatusReport) -> Advanced:
         judged = await run_in(self.db, self.directory, self.clock, business.tenant, run_statuses, reports)

@@ -165,7 +165,7 @@ class Waystate:
             self.directory,
             self.services.guard,
             self.metrics,
-            self.services.meter,
+            self.services.runner,
             self.hints[RELAY],
             clock,
             cache=self.services.cache,

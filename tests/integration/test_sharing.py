@@ -23,8 +23,8 @@ from waystate.door.guard import Guard
 from waystate.door.limits import Rates
 from waystate.errors import TooMany
 from waystate.events.model import ConversationCorrelated
-from waystate.messages import correlate
 from waystate.messages.model import Correlation
+from waystate.pipeline.run import Runner
 from waystate.sharing import Sharing
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.state.routes import StateRoutes
@@ -78,7 +78,7 @@ class Process:
                 limit=self.sharing.request_limits(Rates(tenant=limit)),
             ),
             self.metrics,
-            meter,
+            Runner(world.db, meter, self.invalidations.changed, world.clock, lanes=8),
             self.hint,
             world.clock,
             cache=cache,
@@ -423,7 +423,7 @@ async def correlated(world: World, tenant: Business, conversation: str, genesys:
         wa_id = await world.value(tenant, "SELECT wa_id FROM conversations WHERE id = $1", conversation)
         await world.receive(tenant, tenant.message(wamid, wa_id=wa_id))
     wanted = Correlation(conversation_id=genesys, communication_id="communication", whatsapp_message_id=wamid, origin="test")
-    (events,) = await correlate.handle(tenant.tenant, [wanted], world.db, world.clock)
+    (events,) = await world.correlate(tenant, wanted)
     assert isinstance(events, list)
     assert [type(event) for event in events] == [ConversationCorrelated]
     return events

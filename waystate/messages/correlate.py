@@ -4,25 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.errors import Reason, Rejected
-from waystate.events import outbox
 from waystate.events.model import ConversationCorrelated, Event
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.model import Correlation
-
-
-async def handle(
-    tenant: TenantId, correlations: Sequence[Correlation], db: Database, clock: Clock
-) -> list[list[Event] | Rejected]:
-    """For each correlation the events it made (none when it said nothing new), or why it cannot be used."""
-    async with db.tenant(tenant) as conn:
-        results, events = await process(conn, tenant, correlations, clock())
-        await outbox.append_many(conn, tenant, events)
-    return results
 
 
 async def process(

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from waystate.db.pool import Connection
 from waystate.dead_letters.model import Pipeline, Verdict
 from waystate.documents import JsonObject
+from waystate.errors import Refused
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.messages.advance import Advanced
@@ -55,3 +56,8 @@ class Judged:
 
 Work = Callable[[Batch, Sequence[Any]], Awaitable[Judged]]
 """Runs items of one kind in their transaction, whose opener appends the events."""
+
+
+def answered(result: object) -> Verdict:
+    """Of a caller who waits: told why not (`Refused`), or what came of it."""
+    return Verdict(error=result) if isinstance(result, Refused) else Verdict(answer=result)

@@ -5,19 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from waystate.clock import Clock
-from waystate.db.pool import Database
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.carried import find_carried
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused, Unprocessable
-from waystate.events import outbox
-from waystate.ids import TenantId, find_uuid
+from waystate.ids import find_uuid
 from waystate.messages import store as message_store
-from waystate.messages.advance import ARRIVED, Advanced, Reported, lock_reported, merge_reported
+from waystate.messages.advance import ARRIVED, Reported, lock_reported, merge_reported
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import STEPS, Merged, later_than, merge_strictly, parse_status, unknown_status
 from waystate.messages.store import LockedMessage
+from waystate.pipeline.batch import Batch, Judged, answered
 from waystate.tenants.routing import Directory
 
 
@@ -39,28 +37,27 @@ class Changed:
     status: Status
 
 
-async def change_many(
-    tenant: TenantId, changes: Sequence[StatusChange], directory: Directory, db: Database, clock: Clock
-) -> tuple[list[Changed | Refused], Advanced]:
-    """Advance messages by hand; unlike a webhook's, a status that does not hold afterwards is refused and changes nothing."""
-    now = clock()
-    async with db.tenant(tenant) as conn:
-        keys = await message_store.find_ids(conn, tenant, [each.message_id for each in changes])
-        targets = [keys.get(each.message_id) or find_uuid(each.message_id) for each in changes]
-        reports = [
-            StatusReport(
-                wamid="", message_id=target, status=each.status, at=each.at, error=each.error, source="http", origin="http"
-            )
-            for each, target in zip(changes, targets, strict=True)
-            if target is not None
-        ]
-        reported = await lock_reported(conn, tenant, reports) if reports else Reported()
-        carried = await find_carried(conn, tenant, reported.messages, directory)
-        advanced = await merge_reported(conn, tenant, reported.without(carried), now, merge=merge_strictly)
-        arrived = {key: each.wamid for key, each in advanced.messages.items() if _says_it_arrived(each, advanced.merged[key])}
-        if arrived:
-            await delivery_store.settle_arrived(conn, tenant, arrived, now)
-        await outbox.append_many(conn, tenant, advanced.events)
+async def change_many(directory: Directory, batch: Batch, changes: Sequence[StatusChange]) -> Judged:
+    """Advance messages by hand; unlike a webhook's, a status that does not hold afterwards is refused and changes nothing.
+
+    Answers `Changed`.
+    """
+    conn, tenant, now = batch.conn, batch.tenant, batch.now
+    keys = await message_store.find_ids(conn, tenant, [each.message_id for each in changes])
+    targets = [keys.get(each.message_id) or find_uuid(each.message_id) for each in changes]
+    reports = [
+        StatusReport(
+            wamid="", message_id=target, status=each.status, at=each.at, error=each.error, source="http", origin="http"
+        )
+        for each, target in zip(changes, targets, strict=True)
+        if target is not None
+    ]
+    reported = await lock_reported(conn, tenant, reports) if reports else Reported()
+    carried = await find_carried(conn, tenant, reported.messages, directory)
+    advanced = await merge_reported(conn, tenant, reported.without(carried), now, merge=merge_strictly)
+    arrived = {key: each.wamid for key, each in advanced.messages.items() if _says_it_arrived(each, advanced.merged[key])}
+    if arrived:
+        await delivery_store.settle_arrived(conn, tenant, arrived, now)
     steps = {message_id: iter(merged) for message_id, merged in advanced.merged.items()}
     results: list[Changed | Refused] = []
     for each, target in zip(changes, targets, strict=True):
@@ -70,7 +67,7 @@ async def change_many(
             results.append(_no_message(each.message_id))
         else:
             results.append(_outcome(target, next(steps[target])))
-    return results, advanced
+    return Judged([answered(each) for each in results], advanced.events, [advanced])
 
 
 def _says_it_arrived(message: LockedMessage, steps: Sequence[Merged]) -> bool:

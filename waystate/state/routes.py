@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -11,15 +12,15 @@ from waystate.cache.process import ProcessCache
 from waystate.clock import Clock
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
-from waystate.deliveries.meter import Meter
+from waystate.dead_letters.model import Verdict
 from waystate.door.guard import Guard
 from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, Retry, Unavailable, Unprocessable
-from waystate.events.model import Event
 from waystate.ids import TenantId
-from waystate.messages import correlate as correlation
 from waystate.messages.model import Correlation, Direction
 from waystate.messages.status import parse_status, unknown_status
 from waystate.operations import OPERATIONS
+from waystate.pipeline.batch import Work
+from waystate.pipeline.run import Runner, run_correlations
 from waystate.principal import Operation
 from waystate.state.bodies import ChangeStatus, Correlate, TrackMessage
 from waystate.state.changes import Changed, StatusChange, change_many
@@ -53,7 +54,7 @@ class StateRoutes:
         directory: Directory,
         guard: Guard,
         metrics: Metrics,
-        meter: Meter,
+        runner: Runner,
         relay_hint: Hint,
         clock: Clock,
         *,
@@ -66,15 +67,15 @@ class StateRoutes:
         self._directory = directory
         self._guard = guard
         self._metrics = metrics
-        self._meter = meter
+        self._runner = runner
         self._relay_hint = relay_hint
         self._clock = clock
         self._max_body = max_body
         self._hits, self._misses = metrics.cache_hits_total, metrics.cache_misses_total
         self.lookups = LookUps(db, directory, relay_hint, clock, cache=cache, forget=forget, shared=shared)
-        self._trackings = Batcher(self._flush_trackings, limit=BATCH)
-        self._changes = Batcher(self._flush_changes, limit=BATCH)
-        self._correlations = Batcher(self._flush_correlations, limit=BATCH)
+        self._trackings = Batcher(partial(self._run, partial(track_many, directory)), limit=BATCH)
+        self._changes = Batcher(partial(self._run, partial(change_many, directory)), limit=BATCH)
+        self._correlations = Batcher(partial(self._run, run_correlations), limit=BATCH)
 
     def routes(self) -> list[Route]:
         return [
@@ -122,7 +123,7 @@ class StateRoutes:
             text=body.content if isinstance(body.content, str) else None,
             media=_media(body),
         )
-        tracked = await _answer(self._trackings.submit(tenant, tracking))
+        tracked: Tracked = (await _answer(self._trackings.submit(tenant, tracking))).answer
         said = "Message tracked successfully" if tracked.created else "Message was tracked before"
         answer = b'{"message":"%s","messageId":"%s","created":%s}' % (
             said.encode(),
@@ -139,7 +140,7 @@ class StateRoutes:
             at=_moment(body.timestamp, self._clock()),
             error=body.error,
         )
-        changed = await _answer(self._changes.submit(tenant, change))
+        changed: Changed = (await _answer(self._changes.submit(tenant, change))).answer
         answer = {"message": "Status updated successfully", "messageId": str(changed.message_id), "status": changed.status}
         return json_response(documents.dump(answer).encode())
 
@@ -151,8 +152,8 @@ class StateRoutes:
             whatsapp_message_id=body.whatsapp_message_id,
             origin="http",
         )
-        events = await _answer(self._correlations.submit(tenant, wanted))
-        answer = {"message": "Conversation correlated", "changed": bool(events)}
+        verdict: Verdict = await _answer(self._correlations.submit(tenant, wanted))
+        answer = {"message": "Conversation correlated", "changed": bool(verdict.events)}
         return json_response(documents.dump(answer).encode())
 
     async def _read(self, request: Request, operation: Operation, model: type[Model]) -> tuple[Model, TenantId]:
@@ -175,29 +176,11 @@ class StateRoutes:
             principal = await _answer(self._guard.admit_anew(facts, operation))
         return principal.tenant_id
 
-    async def _flush_trackings(self, tenant: TenantId, trackings: Sequence[Tracking]) -> Sequence[Tracked | Refused]:
+    async def _run(self, work: Work, tenant: TenantId, items: Sequence[Any]) -> Sequence[Verdict]:
         view = await self._directory.get_tenant(tenant)
-        results = await track_many(tenant, view.settings, trackings, self._directory, self._db, self._clock)
-        created = {each.contact_id for each in results if isinstance(each, Tracked) and each.created}
-        self.lookups.forget_contacts(tenant, (contact for contact in created if contact is not None))
+        verdicts = await self._runner.answer(tenant, view, work, items)
         self._relay_hint.give_later(tenant)
-        return results
-
-    async def _flush_changes(self, tenant: TenantId, changes: Sequence[StatusChange]) -> Sequence[Changed | Refused]:
-        results, advanced = await change_many(tenant, changes, self._directory, self._db, self._clock)
-        self._meter.advanced(advanced)
-        self._relay_hint.give_later(tenant)
-        return results
-
-    async def _flush_correlations(
-        self, tenant: TenantId, correlations: Sequence[Correlation]
-    ) -> Sequence[list[Event] | Refused]:
-        results = await correlation.handle(tenant, correlations, self._db, self._clock)
-        for each in results:
-            if not isinstance(each, Rejected):
-                self.lookups.forget_contacts(tenant, {event.contact_id for event in each})
-        self._relay_hint.give_later(tenant)
-        return [NotFound("message_not_found", each.message) if isinstance(each, Rejected) else each for each in results]
+        return verdicts
 
 
 async def _answer(future: Any) -> Any:
@@ -217,8 +200,11 @@ async def _answer(future: Any) -> Any:
             "value_unstorable",
             "A value is too long or out of its range for the database. Shorten or correct it and send again.",
         ) from error
-    if isinstance(result, Refused):
-        raise result
+    refusal = result.error if isinstance(result, Verdict) else result
+    if isinstance(refusal, Rejected):
+        raise NotFound("message_not_found", refusal.message)
+    if isinstance(refusal, Refused):
+        raise refusal
     return result
 
 

@@ -5,14 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.deliveries.carried import find_carried
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused
-from waystate.events import outbox
 from waystate.events.model import Event, MessageTracked
 from waystate.ids import TenantId, find_uuid, new_id
 from waystate.messages import store as message_store
@@ -20,6 +18,7 @@ from waystate.messages.advance import Reported, merge_reported
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import later_than, merge_strictly
 from waystate.messages.store import RECORDED, LockedMessage, MessageRow
+from waystate.pipeline.batch import Batch, Judged, answered
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import Directory
 
@@ -77,39 +76,32 @@ class _Placed:
         return self.refusal or Tracked(self.message_id, self.known is None, self.conversation.contact_id)
 
 
-async def track_many(
-    tenant: TenantId,
-    settings: TenantSettings,
-    trackings: Sequence[Tracking],
-    directory: Directory,
-    db: Database,
-    clock: Clock,
-) -> list[Tracked | Refused]:
-    """Record messages that somebody else carries, each found again by either platform's id.
+async def track_many(directory: Directory, batch: Batch, trackings: Sequence[Tracking]) -> Judged:
+    """Record messages that somebody else carries, each found again by either platform's id; answers `Tracked`.
 
     To a message that is known, what is told anew is added: the other platform's id, and a later status. All else of it stays as
     it was first recorded.
     """
-    now = clock()
-    async with db.tenant(tenant) as conn:
-        targets = await _lock_targets(conn, tenant, settings, {each.conversation_id for each in trackings})
-        placed, repeats = _place(trackings, targets)
-        for together in _rounds(list(placed.values())):
-            await _claim(conn, tenant, together)
-            if known := [each for each in together if each.known is not None]:
-                await _add_to_known(conn, tenant, known, directory, now)
-            if new := [each for each in together if each.known is None]:
-                await _record(conn, tenant, settings, new, now)
+    conn, tenant, settings, now = batch.conn, batch.tenant, batch.view.settings, batch.now
+    targets = await _lock_targets(conn, tenant, settings, {each.conversation_id for each in trackings})
+    placed, repeats = _place(trackings, targets)
+    events: list[Event] = []
+    for together in _rounds(list(placed.values())):
+        await _claim(conn, tenant, together)
+        if known := [each for each in together if each.known is not None]:
+            events += await _add_to_known(conn, tenant, known, directory, now)
+        if new := [each for each in together if each.known is None]:
+            events += await _record(conn, tenant, settings, new, now)
     results: list[Tracked | Refused] = []
     for index, tracking in enumerate(trackings):
+        result: Tracked | Refused = _no_conversation(tracking.conversation_id)
         if index in placed:
-            results.append(placed[index].result)
+            result = placed[index].result
         elif index in repeats:
             first = placed[repeats[index]].result
-            results.append(replace(first, created=False) if isinstance(first, Tracked) else first)
-        else:
-            results.append(_no_conversation(tracking.conversation_id))
-    return results
+            result = replace(first, created=False) if isinstance(first, Tracked) else first
+        results.append(result)
+    return Judged([answered(each) for each in results], events)
 
 
 def _place(trackings: Sequence[Tracking], targets: Mapping[str, Conversation]) -> tuple[dict[int, _Placed], dict[int, int]]:
@@ -187,7 +179,7 @@ async def _claim_of(
 
 async def _add_to_known(
     conn: Connection, tenant: TenantId, known: Sequence[_Placed], directory: Directory, now: datetime
-) -> None:
+) -> list[Event]:
     conversation_of = await message_store.find_conversations(conn, tenant, sorted({each.message_id for each in known}))
     # Those of other conversations are left unlocked: conversations are locked in one order, and these here are already.
     here = {each.message_id for each in known if conversation_of.get(each.message_id) == each.conversation.id}
@@ -207,7 +199,7 @@ async def _add_to_known(
             if each.refusal is None:
                 added.append((each, message))
     await _learn(conn, tenant, known, added)
-    await _advance(conn, tenant, added, directory, now)
+    return await _advance(conn, tenant, added, directory, now)
 
 
 async def _learn(
@@ -234,7 +226,7 @@ async def _advance(
     added: Sequence[tuple[_Placed, LockedMessage]],
     directory: Directory,
     now: datetime,
-) -> None:
+) -> list[Event]:
     """A later status counts as if it had been reported; that the first one comes again is a repeat."""
     reports: dict[UUID, list[StatusReport]] = {}
     for each, message in added:
@@ -243,21 +235,23 @@ async def _advance(
             report = StatusReport(wamid="", message_id=message.id, status=status, at=now, source="http", origin=RECORDED)
             reports.setdefault(message.id, []).append(report)
     if not reports:
-        return
+        return []
     reported = Reported({message.id: message for _, message in added if message.id in reports}, reports)
     carried = await find_carried(conn, tenant, reported.messages, directory)
     advanced = await merge_reported(conn, tenant, reported.without(carried), now, merge=merge_strictly)
-    await outbox.append_many(conn, tenant, advanced.events)
+    return advanced.events
 
 
-async def _record(conn: Connection, tenant: TenantId, settings: TenantSettings, new: Sequence[_Placed], now: datetime) -> None:
+async def _record(
+    conn: Connection, tenant: TenantId, settings: TenantSettings, new: Sequence[_Placed], now: datetime
+) -> list[Event]:
     copies = [(_row(each.tracking, each.conversation, each.message_id, now), each.conversation) for each in new]
     await message_store.insert_many(conn, tenant, [row for row, _ in copies])
     # Closed and expired are final: what is recorded late must not open a conversation again.
     live = [(row, conversation) for row, conversation in copies if conversation.is_open(now)]
     if live:
         await conversation_store.touch_many(conn, tenant, _activity(live, now), ttl=settings.mapping_ttl)
-    await outbox.append_many(conn, tenant, [_tracked_event(row, target, now) for row, target in copies])
+    return [_tracked_event(row, target, now) for row, target in copies]
 
 
 def _contradiction(placed: _Placed, message: LockedMessage) -> Conflict | None:

@@ -5,7 +5,6 @@ from typing import Any
 from tests.world import Business, World
 from waystate.errors import Reason, Rejected
 from waystate.events.model import ConversationCorrelated
-from waystate.messages import correlate as correlation
 from waystate.messages.model import Correlation
 
 
@@ -14,7 +13,7 @@ async def correlate(world: World, tenant: Business, *pairs: tuple[str, str]) -> 
         Correlation(conversation_id=genesys, whatsapp_message_id=wamid, communication_id=f"{genesys}-call")
         for wamid, genesys in pairs
     ]
-    return list(await correlation.handle(tenant.tenant, wanted, world.db, world.clock))
+    return await world.correlate(tenant, *wanted)
 
 
 async def test_the_conversation_is_found_by_any_of_its_messages(world: World, tenant: Business) -> None:

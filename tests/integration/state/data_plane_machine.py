@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tests.world import START, SetClock, run_in
+from tests.world import START, SetClock, results_of, run_in
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.conversations import store as conversation_store
 from waystate.db.pool import Database
@@ -22,11 +23,11 @@ from waystate.deliveries import settle
 from waystate.errors import Conflict, NotFound, Rejected, Unprocessable
 from waystate.events import outbox
 from waystate.ids import TenantId
-from waystate.messages import correlate as correlation
 from waystate.messages import store as message_store
 from waystate.messages.model import Correlation, Direction, StatusReport
 from waystate.messages.status import parse_status
-from waystate.pipeline.run import run_statuses
+from waystate.pipeline.batch import Work
+from waystate.pipeline.run import run_correlations, run_statuses
 from waystate.state import conversations
 from waystate.state.changes import Changed, StatusChange, change_many
 from waystate.state.track import Tracked, Tracking, track_many
@@ -195,6 +196,9 @@ class DataPlane(RuleBasedStateMachine):
             model.talks.append(expected)
         assert (found.conversation.id, found.conversation.genesys_conversation_id) == (expected.id, expected.genesys)
 
+    def judge(self, tenant: TenantId, work: Work, *items: object) -> list[Any]:
+        return results_of(self.run(run_in(self.db, self.directory, self.clock, tenant, work, items)))
+
     @rule(tenant=TENANTS, which=WHICH, genesys=GENESYS, foreign=st.booleans(), by_genesys=st.booleans())
     def find(self, tenant: int, which: int, genesys: str, foreign: bool, by_genesys: bool) -> None:
         model = self.models[tenant]
@@ -230,7 +234,7 @@ class DataPlane(RuleBasedStateMachine):
         wanted = Tracking(
             conversation_id=name, direction=Direction(direction), status=word, wamid=wamid, genesys_message_id=genesys_id
         )
-        (answer,) = self.run(track_many(model.id, model.settings, [wanted], self.directory, self.db, self.clock))
+        (answer,) = self.judge(model.id, partial(track_many, self.directory), wanted)
         talk = model.named(name)
         if talk is None:
             assert isinstance(answer, NotFound)
@@ -258,7 +262,7 @@ class DataPlane(RuleBasedStateMachine):
         """As a webhook does; what comes before its message waits for it."""
         model = self.models[tenant]
         said = StatusReport(wamid=wamid, status=word, at=self.clock())
-        self.run(run_in(self.db, self.directory, self.clock, model.id, run_statuses, [said]))
+        self.judge(model.id, run_statuses, said)
         if wamid in model.said:
             model.report(wamid, word)
         else:
@@ -285,7 +289,7 @@ class DataPlane(RuleBasedStateMachine):
         theirs = other.said.get(wamid)
         name = str(theirs.id) if foreign and theirs is not None else wamid
         change = StatusChange(message_id=name, status=word, at=self.clock())
-        ((answer,), _) = self.run(change_many(model.id, [change], self.directory, self.db, self.clock))
+        (answer,) = self.judge(model.id, partial(change_many, self.directory), change)
         said = model.said.get(name)
         if said is None:
             assert isinstance(answer, NotFound)
@@ -302,13 +306,14 @@ class DataPlane(RuleBasedStateMachine):
     def correlate(self, tenant: int, wamid: str, genesys: str) -> None:
         model = self.models[tenant]
         wanted = Correlation(conversation_id=genesys, whatsapp_message_id=wamid)
-        (answer,) = self.run(correlation.handle(model.id, [wanted], self.db, self.clock))
+        judged = self.run(run_in(self.db, self.directory, self.clock, model.id, run_correlations, [wanted]))
+        (verdict,) = judged.verdicts
         if wamid not in model.said:
-            assert isinstance(answer, Rejected)
+            assert isinstance(verdict.error, Rejected)
             return
         talk = model.said[wamid].talk
-        assert not isinstance(answer, Rejected)
-        assert len(answer) == (talk.genesys != genesys)
+        assert verdict.error is None
+        assert len(verdict.events) == (talk.genesys != genesys)
         talk.genesys = genesys
 
     @rule(tenant=TENANTS, which=WHICH)

@@ -8,9 +8,9 @@ from waystate.contacts.model import Identity, IdentityKind
 from waystate.errors import Conflict, NotFound, Unprocessable
 from waystate.messages.model import Direction, Status
 from waystate.state import conversations
-from waystate.state.changes import Changed, StatusChange, change_many
+from waystate.state.changes import Changed, StatusChange
 from waystate.state.conversations import Found
-from waystate.state.track import Tracked, Tracking, track_many
+from waystate.state.track import Tracked, Tracking
 
 PHONE = Identity(IdentityKind.WA_ID, CUSTOMER)
 USER = Identity(IdentityKind.BSUID, "DE.1")
@@ -21,13 +21,12 @@ async def get_or_open(world: World, tenant: Business, *wanted: tuple[Identity, s
 
 
 async def track(world: World, tenant: Business, *trackings: Tracking) -> list[Any]:
-    return list(await track_many(tenant.tenant, tenant.settings, trackings, world.directory, world.db, world.clock))
+    return await world.track(tenant, *trackings)
 
 
 async def change(world: World, tenant: Business, *pairs: tuple[str, str]) -> list[Any]:
     changes = [StatusChange(message_id=message_id, status=status, at=world.clock.now) for message_id, status in pairs]
-    results, _ = await change_many(tenant.tenant, changes, world.directory, world.db, world.clock)
-    return list(results)
+    return await world.change(tenant, *changes)
 
 
 def tracking(conversation: object, wamid: str | None = None, **said: Any) -> Tracking:

@@ -9,8 +9,8 @@ from waystate.deliveries.model import Target
 from waystate.errors import Conflict, Refused, Unprocessable
 from waystate.messages.model import Direction, Status
 from waystate.messages.status import parse_status, words_of
-from waystate.state.changes import Changed, StatusChange, change_many
-from waystate.state.track import Tracked, Tracking, track_many
+from waystate.state.changes import Changed, StatusChange
+from waystate.state.track import Tracked, Tracking
 
 REACHED = {
     Direction.INBOUND: (Status.RECEIVED, Status.PROCESSED, Status.FAILED),
@@ -30,7 +30,7 @@ async def tenant(world: World) -> Business:
 async def message_in(world: World, tenant: Business, direction: Direction, status: Status) -> Tracked:
     conversation = str(await world.value(tenant, "SELECT id FROM conversations"))
     tracking = Tracking(conversation_id=conversation, direction=direction, status=status)
-    (tracked,) = await track_many(tenant.tenant, tenant.settings, [tracking], world.directory, world.db, world.clock)
+    (tracked,) = await world.track(tenant, tracking)
     assert isinstance(tracked, Tracked)
     return tracked
 
@@ -39,7 +39,8 @@ async def changed(
     world: World, tenant: Business, tracked: Tracked, word: str, *, error: dict[str, Any] | None = None
 ) -> Changed | Refused:
     change = StatusChange(message_id=str(tracked.message_id), status=word, at=world.clock.now, error=error)
-    (result,), _ = await change_many(tenant.tenant, [change], world.directory, world.db, world.clock)
+    result: Changed | Refused
+    (result,) = await world.change(tenant, change)
     return result
 
 

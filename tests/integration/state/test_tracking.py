@@ -7,8 +7,8 @@ import pytest
 from tests.world import Business, World
 from waystate.errors import Conflict, Refused
 from waystate.messages.model import Direction, Status
-from waystate.state.changes import Changed, StatusChange, change_many
-from waystate.state.track import Tracked, Tracking, track_many
+from waystate.state.changes import Changed, StatusChange
+from waystate.state.track import Tracked, Tracking
 
 GENESYS, WAMID = {"genesys_message_id": "g.1"}, {"wamid": "wamid.1"}
 
@@ -27,7 +27,7 @@ async def conversation(world: World, tenant: Business) -> str:
 async def track(world: World, tenant: Business, *said: dict[str, Any]) -> list[Tracked | Refused]:
     given = {"conversation_id": await conversation(world, tenant), "direction": Direction.OUTBOUND, "status": Status.SENT}
     trackings = [Tracking(**(given | each)) for each in said]
-    return await track_many(tenant.tenant, tenant.settings, trackings, world.directory, world.db, world.clock)
+    return await world.track(tenant, *trackings)
 
 
 async def created(world: World, tenant: Business, **said: Any) -> Tracked:
@@ -57,7 +57,7 @@ async def test_a_message_told_by_one_id_is_the_same_when_the_other_is_told(
     assert await outbound(world, tenant) == [("wamid.1", "g.1", "sent")]
     await world.report(tenant, tenant.report("wamid.1", "delivered"))
     change = StatusChange(message_id="g.1", status="read", at=world.clock.now)
-    ((changed,), _) = await change_many(tenant.tenant, [change], world.directory, world.db, world.clock)
+    (changed,) = await world.change(tenant, change)
     assert isinstance(changed, Changed)
     assert await outbound(world, tenant) == [("wamid.1", "g.1", "read")]
 
