@@ -10,9 +10,9 @@ import pytest
 import typer
 
 from waystate.cli.main import app
+from waystate.framework import OPERATIONS
 from waystate.messages.model import Direction
 from waystate.messages.status import parse_status, words_of
-from waystate.operations import OPERATIONS
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -1,8 +1,10 @@
-"""docs/reference/permissions.md is what the table says; `python -m tests.test_permission_documentation` writes it."""
+"""docs/reference/permissions.md is what the operations' rows say; `python -m tests.test_permission_documentation` writes it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from waystate.operations import OPERATIONS
+from waystate.framework import OPERATIONS
+from waystate.operations import Operation
 from waystate.principal import DATA_PLANE, NEVER_OF_A_KEY, ROLE_SCOPES, TRUSTED, Role, Scope, roles_of
 
 PERMISSIONS = Path(__file__).parent.parent / "docs" / "reference" / "permissions.md"
@@ -11,8 +13,8 @@ _START = """\
 # Permissions
 
 Every operation takes one scope. An API key has the scopes it was given, a person those of their role in the tenant, and nobody
-gives a key more than they hold. An operation that is not listed is answered to nobody. The table is
-`waystate/operations.py`; this page is made from it.
+gives a key more than they hold. An operation that is not listed is answered to nobody. An operation's scope stands in
+its row, beside its handler; this page is made from the rows.
 """
 
 
@@ -20,7 +22,7 @@ def _row(*cells: str) -> str:
     return "".join(f"| {each} " if each else "| " for each in cells) + "|"
 
 
-def documented_permissions() -> str:
+def documented_permissions(operations: Iterable[Operation] = tuple(OPERATIONS.values())) -> str:
     roles = list(Role)
     lines = [_START, "## Scopes and roles", "", f"| scope | {' | '.join(roles)} | new key | trusted mode |"]
     lines.append(f"|---|{'---|' * (len(roles) + 2)}")
@@ -38,9 +40,9 @@ def documented_permissions() -> str:
         "| operation | scope | roles |",
         "|---|---|---|",
     ]
-    for method, path, scope in OPERATIONS.values():
-        who = "anybody" if scope is None else ", ".join(roles_of(scope))
-        lines.append(_row(f"`{method} {path}`", "" if scope is None else f"`{scope}`", who))
+    for each in operations:
+        who = "anybody" if each.scope is None else ", ".join(roles_of(each.scope))
+        lines.append(_row(f"`{each}`", "" if each.scope is None else f"`{each.scope}`", who))
     lines += [
         "",
         "What is answered to anybody is signed by its sender (webhooks), is how one comes by a credential (login, invitation,",

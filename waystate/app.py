@@ -40,6 +40,7 @@ from waystate.vault.sealing import Vault, derive_key, load_vault
 from waystate.web.asgi import Lane, Route, webhook_lane
 from waystate.web.health import HealthCheck
 from waystate.web.problems import log_failure
+from waystate.web.routers import lane_routes
 from waystate.webhooks.intake import Intake
 from waystate.webhooks.work import WebhookPipeline
 from waystate.webhooks.worker import LedgerWorker
@@ -238,7 +239,7 @@ class Waystate:
 
     def lane(self) -> Keyed:
         """The ASGI application: the data plane's lane, the framework behind it, before both what is done once by its key."""
-        routes = [*self.state.routes(), *self._webhook_routes()]
+        routes = [*lane_routes(self.state), *self._webhook_routes()]
         return keyed_lane(self.services, routes, self.checks)
 
     def framework(self) -> FastAPI:
@@ -256,7 +257,7 @@ class Waystate:
         return health_app(self.checks, self.metrics, self.clock)
 
     def _webhook_routes(self) -> list[Route]:
-        return [route for webhook in self._webhooks for route in webhook.routes()]
+        return [route for webhook in self._webhooks for route in lane_routes(webhook)]
 
     async def _check_database(self) -> dict[str, Any]:
         """Its answer's time, and what waits in it: for a sink, or to be sent to a platform."""

@@ -8,11 +8,15 @@ from starlette.responses import Response
 from waystate import __version__
 from waystate.audit.routes import audit_routes
 from waystate.channels.check_routes import check_routes
+from waystate.channels.genesys.routes import GenesysWebhook
+from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
 from waystate.dead_letters.routes import DeadLetterRoutes, dead_letter_routes
+from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
 from waystate.keys.routes import KeyRoutes, key_routes
+from waystate.operations import NOT_YET_BESIDE_THEIR_HANDLERS, operations_of
 from waystate.people.login_limits import LoginLimits
 from waystate.people.login_routes import login_routes
 from waystate.people.logins import Logins
@@ -26,7 +30,7 @@ from waystate.services import Services
 from waystate.sign_on.log_in import SignOn, SignOnAddress
 from waystate.sign_on.routes import identity_provider_routes, sign_on_routes
 from waystate.sign_on.set_up import Providers
-from waystate.state.operations import OPERATIONS
+from waystate.state.routes import StateRoutes
 from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.platform_routes import platform_routes
@@ -37,11 +41,16 @@ from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
 from waystate.web.health import HealthCheck, health_routes
 from waystate.web.metrics import MEDIA_TYPE, Metrics
-from waystate.web.openapi import document_lane, install_docs
+from waystate.web.openapi import describe, install_docs
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
 from waystate.webhooks.routes import webhook_routes
 from waystate.work.leases import RELAY
+
+ROUTES = (WhatsAppWebhook, GenesysWebhook, StateRoutes)
+"""Whatever has operations, in the order in which they are shown."""
+OPERATIONS = {**operations_of(ROUTES), **NOT_YET_BESIDE_THEIR_HANDLERS}
+"""All of them, by method and path. One that is not here is answered to nobody."""
 
 
 def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str, HealthCheck]) -> Keyed:
@@ -59,6 +68,7 @@ def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str,
         services.guard,
         Records(services.db, services.vault, services.clock),
         log_failure,
+        keyed=KeyedOperations(OPERATIONS.values()),
         secret=derive_key(services.installation, "idempotent requests"),
         max_body=config.max_body,
         read_timeout=timeout,
@@ -73,7 +83,7 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
     for router in (*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)):
         app.include_router(router, dependencies=door)
     _add_health(app, checks, services.metrics, services.clock)
-    document_lane(app, OPERATIONS)
+    describe(app, operations_of(ROUTES).values())
     install_docs(app)
     app.add_middleware(BodyLimit, limit=services.config.max_body)
     app.add_middleware(OriginCheck, origins=services.config.own_origins)

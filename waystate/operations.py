@@ -1,12 +1,101 @@
-"""The one table of operations: the scope that each takes. An operation that is not in it is answered to nobody. Pure."""
+"""An operation of the HTTP API: one row beside its handler, from which its route, its place in the OpenAPI document and on the
+permissions page, and what an Idempotency-Key means for it derive. Pure."""
 
-from waystate.principal import Operation, Scope
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar, cast
+
+from waystate.principal import Scope
+
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
+
+TEXT = "text/plain"
+"""The model of an answer that is no JSON, but this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """Of an operation on the fast path, whose handler's signature does not say it. `kind` is a type."""
+
+    name: str
+    place: Literal["path", "query", "header"] = "path"
+    kind: Any = str
+    required: bool = True
+    description: str = ""
+    example: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operation:
+    """The facts of one operation; as a decorator it stands on its handler, a method of its room's routes.
+
+    `scope` is what a caller must hold; None: anybody may come, with or without a credential. What the handler says is not said
+    again: `name` (the operationId: `list_keys` is `listKeys`), `description` (its docstring), parameters, `body` (its parameter
+    of that name) and the usual answer's model. What `is_fast` is served by the lane without the framework: its handler takes an
+    `asgi.Request`, so the row says these itself.
+    """
+
+    method: str
+    path: str
+    scope: Scope | None
+    summary: str = field(default="", kw_only=True)
+    tag: str = field(default="", kw_only=True)
+    name: str = field(default="", kw_only=True)
+    description: str = field(default="", kw_only=True)
+    parameters: tuple[Parameter, ...] = field(default=(), kw_only=True)
+    body: Any = field(default=None, kw_only=True)
+    """A model, or a type that JSON can be."""
+    is_body_optional: bool = field(default=False, kw_only=True)
+    """Nothing sent stands for `{}`."""
+    status: int = field(default=200, kw_only=True)
+    """Of the usual answer."""
+    answers: Mapping[int, Any] = field(default_factory=dict, kw_only=True)
+    """By status: a model, a media type of text such as `TEXT`, or None for an answer without a body."""
+    problems: Mapping[int, str] = field(default_factory=dict, kw_only=True)
+    """By status, what a refusal means. A problem is also every operation's answer for what is not named here."""
+    example_body: Any = field(default=None, kw_only=True)
+    example_answer: Any = field(default=None, kw_only=True)
+    """Of the usual answer, as JSON or text."""
+    repeatable: str = field(default="", kw_only=True)
+    """Why a POST may run twice with one effect; "": it may not. PUT, PATCH and DELETE may: they say how things are to be."""
+    repeatable_if: Callable[[bytes], bool] | None = field(default=None, kw_only=True)
+    """Which bodies (raw) that is true of, where not of all."""
+    is_fast: bool = field(default=False, kw_only=True)
+    is_hidden: bool = field(default=False, kw_only=True)
+    """Not shown in the document."""
+    handler: Callable[..., Awaitable[Any]] | None = field(default=None, kw_only=True, repr=False)
+
+    def __call__(self, handler: Handler) -> Handler:
+        """The handler, with its row on it."""
+        words = handler.__name__.split("_")
+        body = None if self.is_fast else inspect.signature(handler).parameters.get("body")
+        row = replace(
+            self,
+            name=self.name or words[0] + "".join(each.capitalize() for each in words[1:]),
+            description=self.description or inspect.getdoc(handler) or "",
+            body=self.body if body is None else body.annotation,
+            handler=handler,
+        )
+        handler.operation = row  # type: ignore[attr-defined]
+        return handler
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def find_operation(handler: Any) -> Operation | None:
+    """The row that stands on a handler, be it a function or bound."""
+    return cast("Operation | None", getattr(handler, "operation", None))
+
+
+def operations_of(routes: Iterable[type]) -> dict[tuple[str, str], Operation]:
+    """The rows on the methods of these classes, by method and path as the OpenAPI document writes them."""
+    rows = [row for each in routes for handler in vars(each).values() if (row := find_operation(handler)) is not None]
+    return {(row.method, row.path): row for row in rows}
+
 
 _TABLE = (
-    # Signed by the platforms, which have no credential of ours.
-    ("GET", "/webhooks/whatsapp/{appId}", None),
-    ("POST", "/webhooks/whatsapp/{appId}", None),
-    ("POST", "/webhooks/genesys/{integrationId}", None),
     # For whoever watches the process; they tell nothing of any tenant.
     ("GET", "/health", None),
     ("GET", "/health/live", None),
@@ -14,11 +103,6 @@ _TABLE = (
     ("GET", "/metrics", None),
     ("GET", "/docs", None),
     ("GET", "/openapi.json", None),
-    ("GET", "/state/mapping/{waId}", Scope.STATE_READ),
-    ("GET", "/state/conversation/{conversationId}", Scope.STATE_READ),
-    ("POST", "/state/message", Scope.STATE_WRITE),
-    ("PATCH", "/state/message/{messageId}", Scope.STATE_WRITE),
-    ("POST", "/state/correlation", Scope.STATE_WRITE),
     ("GET", "/v1/messages/{message_id}/trace", Scope.MESSAGES_READ),
     ("GET", "/v1/dead-letters", Scope.DEAD_LETTERS_READ),
     ("GET", "/v1/dead-letters/{letter_id}", Scope.DEAD_LETTERS_READ),
@@ -85,5 +169,4 @@ _TABLE = (
     ("POST", "/v1/platform/webhooks/replay", Scope.PLATFORM),
 )
 
-OPERATIONS: dict[tuple[str, str], Operation] = {(row[0], row[1]): Operation(*row) for row in _TABLE}
-"""By method and path as the OpenAPI document writes them. An operation that is not here is answered to nobody."""
+NOT_YET_BESIDE_THEIR_HANDLERS: dict[tuple[str, str], Operation] = {(row[0], row[1]): Operation(*row) for row in _TABLE}

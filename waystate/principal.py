@@ -76,14 +76,6 @@ NEVER_BY_SIGN_ON = frozenset({Scope.CREDENTIALS})
 """Not of a session that a tenant's identity provider vouched for: a person's password and codes open other tenants too."""
 
 
-class Operation(NamedTuple):
-    """`scope` None: anybody may, with or without a credential."""
-
-    method: str
-    path: str
-    scope: Scope | None
-
-
 class Principal(NamedTuple):
     """Who calls. `id` is that of the key or the session, `user_id` whose session it is.
 

@@ -16,8 +16,8 @@ from tests.acceptance.calls import Document, operations_of
 from tests.acceptance.installation import TENANT, customer_message, envelope, installed
 from tests.acceptance.outsiders import OF_A_KEY, key_caller, session_caller
 from tests.acceptance.served import free_port, served
+from waystate.framework import OPERATIONS
 from waystate.ids import PLATFORM
-from waystate.operations import OPERATIONS
 from waystate.principal import Role, Scope
 from waystate.tokens import COOKIE
 

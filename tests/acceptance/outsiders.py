@@ -12,9 +12,9 @@ import httpx2
 from tests.acceptance.calls import PLACES, Call, Document, Ids, call_of, missing_ids, names_of, operations_of
 from tests.acceptance.installation import Installation
 from waystate.clock import utc_now
+from waystate.framework import OPERATIONS
 from waystate.ids import PLATFORM, TenantId, new_id
 from waystate.keys import store as key_store
-from waystate.operations import OPERATIONS
 from waystate.people import store as people_store
 from waystate.people.sessions import csrf_token
 from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Role, Scope

@@ -27,9 +27,10 @@ from tests.integration.db_catalogue.catalogue import tenant_tables
 from tests.integration.db_catalogue.filling import fingerprint
 from waystate.door.guard import Guard
 from waystate.errors import Forbidden, NotFound
+from waystate.framework import OPERATIONS
 from waystate.ids import TenantId
-from waystate.operations import OPERATIONS
-from waystate.principal import Operation, Principal, Role, Scope
+from waystate.operations import Operation
+from waystate.principal import Principal, Role, Scope
 
 A, B, C = TenantId("tenant-a"), TenantId("tenant-b"), TenantId("tenant-c")
 SUSPEND = ("POST", "/v1/platform/tenants/{tenant_id}/suspend")
@@ -137,6 +138,11 @@ async def test_a_suspended_tenant_is_let_in_nowhere(scene: Scene) -> None:
 
 
 LETTER = "/v1/planted/{letter_id}"
+UNGUARDED = Operation("GET", "/v1/planted/unguarded", Scope.TENANT_READ)
+EVERYBODYS = Operation("GET", "/v1/planted/all", Scope.TENANT_READ)
+UNFILTERED = Operation("GET", LETTER + "/unfiltered", Scope.DEAD_LETTERS_READ)
+TALKATIVE = Operation("DELETE", LETTER + "/talkative", Scope.DEAD_LETTERS_WRITE)
+PLANTED = [UNGUARDED, EVERYBODYS, UNFILTERED, TALKATIVE]
 
 
 def holes(scene: Scene) -> APIRouter:
@@ -149,6 +155,7 @@ def holes(scene: Scene) -> APIRouter:
         return bool(await database.fetchval("SELECT count(*) FROM dead_letters WHERE id::text = $1", letter_id))
 
     @router.get("/v1/planted/unguarded")
+    @UNGUARDED
     async def unguarded() -> dict[str, str]:
         return {}
 
@@ -157,16 +164,19 @@ def holes(scene: Scene) -> APIRouter:
         return {}
 
     @router.get("/v1/planted/all")
+    @EVERYBODYS
     async def everybodys(principal: Principal = Depends(guard)) -> dict[str, str]:
         return {"items": foreign["letter_id"]}
 
     @router.get(LETTER + "/unfiltered")
+    @UNFILTERED
     async def unfiltered(letter_id: str, principal: Principal = Depends(guard)) -> dict[str, str]:
         if not await exists(letter_id):
             raise NotFound("unknown_letter", "There is none.")
         return {}
 
     @router.delete(LETTER + "/talkative")
+    @TALKATIVE
     async def talkative(letter_id: str, principal: Principal = Depends(guard)) -> dict[str, str]:
         if await exists(letter_id):
             raise Forbidden("anothers", "It is another tenant's.")
@@ -177,14 +187,6 @@ def holes(scene: Scene) -> APIRouter:
         return {}
 
     return router
-
-
-PLANTED = [
-    Operation("GET", "/v1/planted/unguarded", Scope.TENANT_READ),
-    Operation("GET", "/v1/planted/all", Scope.TENANT_READ),
-    Operation("GET", LETTER + "/unfiltered", Scope.DEAD_LETTERS_READ),
-    Operation("DELETE", LETTER + "/talkative", Scope.DEAD_LETTERS_WRITE),
-]
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from starlette.routing import BaseRoute, Route
 from tests.acceptance.credentials import bearing, key_with, session_of
 from tests.acceptance.installation import TENANT, Installation, installed
 from tests.databases import Databases
+from waystate.framework import OPERATIONS
 from waystate.ids import PLATFORM, TenantId
-from waystate.operations import OPERATIONS
-from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Operation, Role, Scope
+from waystate.operations import Operation
+from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Role, Scope
 
 PLAUSIBLE = {
     "waId": "15550100001",

@@ -10,8 +10,8 @@ from tests.acceptance.signing_on import SETTINGS, add_person, bearer_of, browser
 from tests.databases import Databases
 from tests.servers.identity_provider import CLIENT, Provider, identity_provider, person
 from waystate.errors import Forbidden
+from waystate.framework import OPERATIONS
 from waystate.ids import TenantId
-from waystate.operations import OPERATIONS
 from waystate.tenants.model import Tenant
 from waystate.tokens import COOKIE
 from waystate.web.facts import Facts

@@ -24,6 +24,7 @@ from waystate.door.limits import Rates
 from waystate.errors import TooMany
 from waystate.events.model import ConversationCorrelated
 from waystate.messages.model import Correlation
+from waystate.operations import find_operation
 from waystate.pipeline.run import Runner
 from waystate.sharing import Sharing
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
@@ -102,7 +103,7 @@ class Process:
             return {"type": "http.request"}
 
         handler = self.state.get_mapping if path.startswith("/state/mapping/") else self.state.get_conversation
-        response = await handler(Request(scope, receive, path.rpartition("/")[2]))
+        response = await handler(Request(scope, receive, path.rpartition("/")[2], operation=find_operation(handler)))
         answer: dict[str, Any] = documents.parse(response.body)
         return answer
 

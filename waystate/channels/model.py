@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pydantic import BaseModel
+
 from waystate.documents import JsonObject
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 
@@ -71,3 +73,7 @@ class Parsed:
     """All items of one body, in the body's order."""
 
     items: list[Routed] = field(default_factory=list)
+
+
+class Taken(BaseModel):
+    """The answer to a webhook whose body is kept: its sender looks at the status alone."""

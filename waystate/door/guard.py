@@ -12,9 +12,9 @@ from starlette.requests import Request
 from waystate.door.auth import Authenticator, TrustedClaim, decide
 from waystate.door.limits import RequestLimits
 from waystate.errors import Forbidden
-from waystate.operations import OPERATIONS
+from waystate.operations import NOT_YET_BESIDE_THEIR_HANDLERS, Operation, find_operation
 from waystate.people.sessions import csrf_token
-from waystate.principal import ROLE_SCOPES, Operation, Principal, roles_of
+from waystate.principal import ROLE_SCOPES, Principal, roles_of
 from waystate.tokens import parse_token
 from waystate.web.browser import SAFE, foreign_origin, is_foreign
 from waystate.web.caller import let_in
@@ -77,8 +77,9 @@ class Guard:
 
 
 def operation_of(request: Request) -> Operation:
-    """A route without an entry in the table is nobody's: `test_permissions` finds it before anyone else does."""
-    return OPERATIONS[request.method, request.scope["route"].path]
+    """The row on the handler. A handler without one is nobody's: `test_permissions` finds it before anyone else does."""
+    route = request.scope["route"]
+    return find_operation(route.endpoint) or NOT_YET_BESIDE_THEIR_HANDLERS[request.method, route.path]
 
 
 def check_browser(facts: Facts, *, origins: Collection[str]) -> None:

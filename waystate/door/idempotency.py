@@ -6,15 +6,15 @@ The contract is that of the IETF's draft "The Idempotency-Key HTTP Header Field"
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from waystate import documents
 from waystate.errors import BadRequest, Conflict, Refused, Unprocessable
-from waystate.operations import OPERATIONS
-from waystate.principal import Operation, Principal
+from waystate.operations import Operation
+from waystate.principal import Principal
 
 HEADER = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
@@ -27,8 +27,6 @@ LARGEST = 2**20
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 REPEATABLE_POSTS = {
-    "/state/message": "by metaMessageId or genesysMessageId; a body without either makes a second message",
-    "/state/correlation": "the same correlation again changes nothing",
     "/v1/dead-letters/{letter_id}/replay": "a letter that was replayed is settled",
     "/v1/dead-letters/{letter_id}/discard": "a letter that was discarded is settled",
     "/v1/dead-letters/replay": "letters that were replayed are settled",
@@ -46,7 +44,6 @@ _SAFE_HEADERS = frozenset({b"content-type", b"content-language", b"cache-control
 _NOT_FINAL = frozenset({401, 403, 408, 413, 429})
 _PASSING = frozenset({"lock_timeout", "database_error"})
 """Conflicts of the moment: the next try may well succeed."""
-_MESSAGE_IDS = ("metaMessageId", "meta_message_id", "genesysMessageId", "genesys_message_id")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -68,11 +65,20 @@ class Record:
     body: bytes | None = field(default=None, repr=False)
 
 
-def find_operation(method: str, raw_path: str) -> Operation | None:
-    """The operation that takes keys at this path, which is still percent-encoded; None: a key means nothing there."""
-    if method not in UNSAFE:
-        return None
-    return next((operation for pattern, operation in _PATTERNS[method] if pattern.fullmatch(raw_path)), None)
+class KeyedOperations:
+    """Those of `operations` that take keys."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        # The most literal path first, as the routers match.
+        rows = sorted(operations, key=lambda each: each.path.count("{"))
+        self._patterns: dict[str, list[tuple[re.Pattern[str], Operation]]] = {
+            method: [(_pattern(each.path), each) for each in rows if each.method == method and _takes_keys(each)]
+            for method in UNSAFE
+        }
+
+    def find(self, method: str, raw_path: str) -> Operation | None:
+        """The one at this path, which is still percent-encoded; None: a key means nothing there."""
+        return next((each for pattern, each in self._patterns.get(method, ()) if pattern.fullmatch(raw_path)), None)
 
 
 def parse_key(values: Sequence[bytes]) -> str:
@@ -101,9 +107,9 @@ def is_repeatable(operation: Operation, body: bytes) -> bool:
     """Whether running it twice has the effect of once, so that a try whose outcome is unknown may be followed by another."""
     if operation.method != "POST":
         return True
-    if operation.path == "/state/message":
-        return _names_message(body)
-    return operation.path in REPEATABLE_POSTS
+    if operation.repeatable_if is not None:
+        return operation.repeatable_if(body)
+    return bool(operation.repeatable) or operation.path in REPEATABLE_POSTS
 
 
 def is_final(answer: Answer) -> bool:
@@ -156,14 +162,6 @@ def not_kept(status: int) -> Conflict:
     )
 
 
-def _names_message(body: bytes) -> bool:
-    try:
-        document = documents.parse(body)
-    except documents.Unreadable:
-        return True
-    return isinstance(document, dict) and any(document.get(name) for name in _MESSAGE_IDS)
-
-
 def _code_of(body: bytes) -> str | None:
     try:
         document = documents.parse(body)
@@ -174,19 +172,10 @@ def _code_of(body: bytes) -> str | None:
 
 def _takes_keys(operation: Operation) -> bool:
     """Webhooks are idempotent by themselves, and what logs in or out is about credentials."""
+    if operation.scope is None:
+        return False
     return operation.path.startswith(("/state/", "/v1/")) and not operation.path.startswith("/v1/auth/")
 
 
 def _pattern(path: str) -> re.Pattern[str]:
     return re.compile("[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]+\}", path)))
-
-
-_PATTERNS: dict[str, list[tuple[re.Pattern[str], Operation]]] = {
-    method: [
-        (_pattern(each.path), each)
-        for each in sorted(OPERATIONS.values(), key=lambda each: each.path.count("{"))
-        if each.method == method and each.scope is not None and _takes_keys(each)
-    ]
-    for method in UNSAFE
-}
-"""The most literal path first, as the routers match."""

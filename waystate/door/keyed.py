@@ -22,8 +22,8 @@ from waystate.door.idempotency import (
     REPLAYED,
     UNSAFE,
     Answer,
+    KeyedOperations,
     Record,
-    find_operation,
     hash_request,
     in_use,
     is_final,
@@ -36,7 +36,7 @@ from waystate.door.idempotency import (
 )
 from waystate.door.limits import counted
 from waystate.ids import TenantId
-from waystate.principal import Operation
+from waystate.operations import Operation
 from waystate.vault.sealing import Unsealable, Vault, aad
 from waystate.web.asgi import Asgi, Request, Scope, Send
 from waystate.web.bodies import Bodies, ClientGone, Message, Receive
@@ -121,7 +121,10 @@ class Application(Protocol):
 
 
 class Keyed:
-    """`secret` keys the digests of requests. `app` is the lane; its own answers are counted there, those given here, here."""
+    """`secret` keys the digests of requests. `app` is the lane; its own answers are counted there, those given here, here.
+
+    `keyed` are the operations that take keys.
+    """
 
     def __init__(
         self,
@@ -130,6 +133,7 @@ class Keyed:
         records: Records,
         on_error: OnError,
         *,
+        keyed: KeyedOperations,
         secret: bytes,
         max_body: int,
         read_timeout: float,
@@ -140,6 +144,7 @@ class Keyed:
         self._guard = guard
         self.records = records
         self._on_error = on_error
+        self._keyed = keyed
         self._secret = secret
         self._max_body = max_body
         self._bodies = Bodies(read_timeout)
@@ -150,7 +155,7 @@ class Keyed:
         """No coroutine of its own for what needs none."""
         if scope["type"] == "http" and scope["method"] in UNSAFE:
             keys = [value for name, value in scope["headers"] if name == HEADER]
-            if keys and (operation := find_operation(scope["method"], _raw_path(scope).decode("latin-1"))):
+            if keys and (operation := self._keyed.find(scope["method"], _raw_path(scope).decode("latin-1"))):
                 return self._answer(scope, receive, send, keys, operation)
         return self._app(scope, receive, send)
 

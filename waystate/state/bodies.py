@@ -87,3 +87,18 @@ class Mapping(Body):
     is_new: bool
     internal_id: UUID
     tenant_id: str
+
+
+MAPPING_EXAMPLE = {
+    "waId": "919876543210",
+    "conversationId": "5f0d8f0a-6c1e-4a43-8a55-0d8f1f3f7b11",
+    "contactName": "Asha Rao",
+    "phoneNumberId": "106540352242922",
+    "displayPhoneNumber": "+1 555 078 3881",
+    "communicationId": "8a1c5d7e-02f4-4b86-9d3b-6f1f0a9f2c44",
+    "lastActivityAt": "2026-01-31T12:00:00Z",
+    "status": "active",
+    "isNew": False,
+    "internalId": "019c1420-8f31-7aa2-b0c4-5d1e9f6a2b70",
+    "tenantId": "demo-tenant-001",
+}

@@ -18,31 +18,53 @@ from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, R
 from waystate.ids import TenantId
 from waystate.messages.model import Correlation, Direction
 from waystate.messages.status import parse_status, unknown_status
-from waystate.operations import OPERATIONS
+from waystate.operations import Operation, Parameter
 from waystate.pipeline.batch import Work
 from waystate.pipeline.run import Runner, run_correlations
-from waystate.principal import Operation
-from waystate.state.bodies import ChangeStatus, Correlate, TrackMessage
+from waystate.principal import Scope
+from waystate.state.bodies import (
+    MAPPING_EXAMPLE,
+    ChangeStatus,
+    Correlate,
+    Correlated,
+    Mapping,
+    MessageTracked,
+    StatusChanged,
+    TrackMessage,
+)
 from waystate.state.changes import Changed, StatusChange, change_many
 from waystate.state.lookups import BATCH, Forget, LookUps
 from waystate.state.shared import SharedMappings
 from waystate.state.track import Tracked, Tracking, track_many
 from waystate.tenants.routing import Directory
-from waystate.web.asgi import Request, Response, Route, json_response
+from waystate.web.asgi import Request, Response, json_response
 from waystate.web.facts import Facts, facts_of
 from waystate.web.metrics import Metrics
 from waystate.web.problems import parse_body
 from waystate.work.batch import Batcher
 from waystate.work.loops import Hint
 
-_GET_MAPPING = OPERATIONS["GET", "/state/mapping/{waId}"]
-_GET_CONVERSATION = OPERATIONS["GET", "/state/conversation/{conversationId}"]
-_TRACK = OPERATIONS["POST", "/state/message"]
-_CHANGE = OPERATIONS["PATCH", "/state/message/{messageId}"]
-_CORRELATE = OPERATIONS["POST", "/state/correlation"]
+_TENANT = Parameter(
+    name="X-Tenant-ID",
+    place="header",
+    required=False,
+    description="Must name the tenant of the key. In trusted mode it is enough by itself.",
+    example="demo-tenant-001",
+)
+_MESSAGE_ID = "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83"
+_MESSAGE_IDS = ("metaMessageId", "meta_message_id", "genesysMessageId", "genesys_message_id")
 _CLOCK_TOLERANCE = timedelta(days=1)
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def names_message(body: bytes) -> bool:
+    """Whether a body to track has an id of a platform's: the same again is the same message then, and so is what is refused."""
+    try:
+        document = documents.parse(body)
+    except documents.Unreadable:
+        return True
+    return isinstance(document, dict) and any(document.get(name) for name in _MESSAGE_IDS)
 
 
 class StateRoutes:
@@ -77,17 +99,30 @@ class StateRoutes:
         self._changes = Batcher(partial(self._run, partial(change_many, directory)), limit=BATCH)
         self._correlations = Batcher(partial(self._run, run_correlations), limit=BATCH)
 
-    def routes(self) -> list[Route]:
-        return [
-            (_GET_MAPPING.method, _GET_MAPPING.path, self.get_mapping),
-            (_GET_CONVERSATION.method, _GET_CONVERSATION.path, self.get_conversation),
-            (_TRACK.method, _TRACK.path, self.track_message),
-            (_CHANGE.method, _CHANGE.path, self.change_status),
-            (_CORRELATE.method, _CORRELATE.path, self.correlate),
-        ]
-
+    @Operation(
+        "GET",
+        "/state/mapping/{waId}",
+        Scope.STATE_READ,
+        tag="State",
+        summary="The open conversation of a WhatsApp user; opened where there is none",
+        description="Looking up is no activity: it keeps no conversation open.",
+        parameters=(
+            Parameter(name="waId", description="+919…, 919… or a business-scoped user id", example="+919876543210"),
+            Parameter(
+                name="phoneNumberId",
+                place="query",
+                required=False,
+                description="Which number; else the latest open conversation, else the default number",
+            ),
+            _TENANT,
+        ),
+        answers={200: Mapping},
+        problems={400: "The waId is no phone number and no user id", 404: "The number is not the tenant's"},
+        example_answer=MAPPING_EXAMPLE,
+        is_fast=True,
+    )
     async def get_mapping(self, request: Request) -> Response:
-        tenant = await self._admit(facts_of(request.scope), _GET_MAPPING)
+        tenant = await self._admit(facts_of(request.scope), request.operation)
         number = request.query("phoneNumberId")
         remembered = self.lookups.find_mapping(tenant, request.tail, number)
         if remembered is not None:
@@ -96,8 +131,20 @@ class StateRoutes:
         self._misses.inc()
         return json_response(await _answer(self.lookups.get_mapping(tenant, request.tail, number)))
 
+    @Operation(
+        "GET",
+        "/state/conversation/{conversationId}",
+        Scope.STATE_READ,
+        tag="State",
+        summary="A conversation by Genesys' id or Waystate's own",
+        parameters=(Parameter(name="conversationId"), _TENANT),
+        answers={200: Mapping},
+        problems={404: "No conversation has this id"},
+        example_answer=MAPPING_EXAMPLE,
+        is_fast=True,
+    )
     async def get_conversation(self, request: Request) -> Response:
-        tenant = await self._admit(facts_of(request.scope), _GET_CONVERSATION)
+        tenant = await self._admit(facts_of(request.scope), request.operation)
         remembered = self.lookups.find_conversation(tenant, request.tail)
         if remembered is not None:
             self._hits.inc()
@@ -105,8 +152,37 @@ class StateRoutes:
         self._misses.inc()
         return json_response(await _answer(self.lookups.get_conversation(tenant, request.tail)))
 
+    @Operation(
+        "POST",
+        "/state/message",
+        Scope.STATE_WRITE,
+        tag="State",
+        summary="Record a message that somebody else carries",
+        description="It only tracks, it never sends. The same id again, of either platform, answers 200 and `created: false`; "
+        "what is told anew, the other id or a later status, is added.",
+        parameters=(_TENANT,),
+        body=TrackMessage,
+        status=201,
+        answers={201: MessageTracked, 200: MessageTracked},
+        problems={
+            404: "No conversation has this id",
+            409: "The ids contradict what is known of the message",
+            422: "A field is missing or wrong",
+        },
+        example_body={
+            "conversationId": MAPPING_EXAMPLE["conversationId"],
+            "metaMessageId": "wamid.HBgMOTE5ODc2NTQzMjEw",
+            "direction": "inbound",
+            "status": "received",
+            "content": "Where is my order?",
+        },
+        example_answer={"message": "Message tracked successfully", "messageId": _MESSAGE_ID, "created": True},
+        repeatable="by metaMessageId or genesysMessageId; a body without either makes a second message",
+        repeatable_if=names_message,
+        is_fast=True,
+    )
     async def track_message(self, request: Request) -> Response:
-        body, tenant = await self._read(request, _TRACK, TrackMessage)
+        body, tenant = await self._read(request, TrackMessage)
         direction = Direction(body.direction)
         status = parse_status(body.status, direction)
         if status is None:
@@ -132,8 +208,26 @@ class StateRoutes:
         )
         return json_response(answer, 201 if tracked.created else 200)
 
+    @Operation(
+        "PATCH",
+        "/state/message/{messageId}",
+        Scope.STATE_WRITE,
+        tag="State",
+        summary="Advance a message's status, by wamid, Genesys id or Waystate's own",
+        parameters=(Parameter(name="messageId", example="wamid.test123"), _TENANT),
+        body=ChangeStatus,
+        answers={200: StatusChanged},
+        problems={
+            404: "No message has this id",
+            409: "A status does not go backwards, or Waystate is about to pass the message on itself",
+            422: "No such status",
+        },
+        example_body={"status": "delivered", "timestamp": "2026-01-31T12:00:05Z"},
+        example_answer={"message": "Status updated successfully", "messageId": _MESSAGE_ID, "status": "delivered"},
+        is_fast=True,
+    )
     async def change_status(self, request: Request) -> Response:
-        body, tenant = await self._read(request, _CHANGE, ChangeStatus)
+        body, tenant = await self._read(request, ChangeStatus)
         change = StatusChange(
             message_id=documents.clean_text(request.tail),
             status=body.status,
@@ -144,8 +238,28 @@ class StateRoutes:
         answer = {"message": "Status updated successfully", "messageId": str(changed.message_id), "status": changed.status}
         return json_response(documents.dump(answer).encode())
 
+    @Operation(
+        "POST",
+        "/state/correlation",
+        Scope.STATE_WRITE,
+        tag="State",
+        name="correlateConversation",
+        summary="Attach Genesys' ids to the conversation of a message",
+        parameters=(_TENANT,),
+        body=Correlate,
+        answers={200: Correlated},
+        problems={404: "No message has this wamid"},
+        example_body={
+            "conversation_id": MAPPING_EXAMPLE["conversationId"],
+            "communication_id": MAPPING_EXAMPLE["communicationId"],
+            "whatsapp_message_id": "wamid.HBgMOTE5ODc2NTQzMjEw",
+        },
+        example_answer={"message": "Conversation correlated", "changed": True},
+        repeatable="the same correlation again changes nothing",
+        is_fast=True,
+    )
     async def correlate(self, request: Request) -> Response:
-        body, tenant = await self._read(request, _CORRELATE, Correlate)
+        body, tenant = await self._read(request, Correlate)
         wanted = Correlation(
             conversation_id=body.conversation_id,
             communication_id=body.communication_id,
@@ -156,9 +270,9 @@ class StateRoutes:
         answer = {"message": "Conversation correlated", "changed": bool(verdict.events)}
         return json_response(documents.dump(answer).encode())
 
-    async def _read(self, request: Request, operation: Operation, model: type[Model]) -> tuple[Model, TenantId]:
+    async def _read(self, request: Request, model: type[Model]) -> tuple[Model, TenantId]:
         """Whoever may not is sent away before the body is read, which costs memory."""
-        facts = facts_of(request.scope)
+        facts, operation = facts_of(request.scope), request.operation
         tenant = None if self._guard.waits_for_a_name(facts) else await self._admit(facts, operation)
         body = parse_body(model, await request.body(self._max_body))
         named: str | None = getattr(body, "tenant_id", None)
@@ -170,7 +284,8 @@ class StateRoutes:
             )
         return body, tenant
 
-    async def _admit(self, facts: Facts, operation: Operation) -> TenantId:
+    async def _admit(self, facts: Facts, operation: Operation | None) -> TenantId:
+        assert operation is not None, "the lane names the row of what it calls"
         principal = self._guard.find_admitted(facts, operation)
         if principal is None:
             principal = await _answer(self._guard.admit_anew(facts, operation))

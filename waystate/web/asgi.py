@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from waystate.documents import clean_text
 from waystate.errors import NotFound, TooLarge
+from waystate.operations import Operation, find_operation
 from waystate.web.bodies import Bodies, ClientGone, Message, Receive, too_large
 from waystate.web.problems import (
     UNMATCHED,
@@ -33,13 +34,21 @@ _LONGEST_LENGTH = 18
 
 
 class Request:
-    """`tail` is the path's last parameter, percent-decoded; a `+` in a path is a plus."""
+    """`tail` is the path's last parameter, percent-decoded; a `+` in a path is a plus. `operation` is the handler's row."""
 
-    __slots__ = ("_bodies", "_body", "_receive", "scope", "tail")
+    __slots__ = ("_bodies", "_body", "_receive", "operation", "scope", "tail")
 
-    def __init__(self, scope: Scope, receive: Receive, tail: str = "", bodies: Bodies | None = None) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        tail: str = "",
+        bodies: Bodies | None = None,
+        operation: Operation | None = None,
+    ) -> None:
         self.scope = scope
         self.tail = tail
+        self.operation = operation
         self._receive = receive
         self._body: bytes | None = None
         self._bodies = bodies or Bodies()
@@ -100,6 +109,8 @@ def text_response(text: str, status: int = 200) -> Response:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+Served = tuple[Handler, str, Operation | None]
+"""A handler, what its answers are counted as, and its row."""
 Route = tuple[str, str, Handler]
 """Method, path, handler. `/state/message` is that path alone; `/state/mapping/{waId}` takes a last part, the `tail`."""
 
@@ -120,8 +131,8 @@ class Lane:
         self._on_error = on_error
         self._bodies = Bodies(read_timeout)
         self._answers = {} if answers is None else answers
-        self._exact: dict[str, dict[str, tuple[Handler, str]]] = {}
-        self._prefixed: dict[str, dict[str, tuple[Handler, str]]] = {}
+        self._exact: dict[str, dict[str, Served]] = {}
+        self._prefixed: dict[str, dict[str, Served]] = {}
         self.operations: list[tuple[str, str]] = []
         for method, path, handler in routes:
             self._add(method, path, handler)
@@ -129,9 +140,10 @@ class Lane:
     def _add(self, method: str, path: str, handler: Handler) -> None:
         prefix = path.partition("{")[0]
         methods = (self._prefixed if prefix.endswith("/") else self._exact).setdefault(prefix, {})
-        methods[method] = (handler, f"{method} {path}")
+        row = find_operation(handler)
+        methods[method] = (handler, f"{method} {path}", row)
         if method == "GET":
-            methods["HEAD"] = (handler, f"HEAD {path}")
+            methods["HEAD"] = (handler, f"HEAD {path}", row)
         self.operations.append((method, path))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,8 +162,8 @@ class Lane:
                     return await self._fallback(scope, receive, send)
         operation = UNMATCHED
         try:
-            handler, operation = self._choose(methods, scope["method"], tail)
-            response = await handler(Request(scope, receive, tail or "", self._bodies))
+            handler, operation, row = self._choose(methods, scope["method"], tail)
+            response = await handler(Request(scope, receive, tail or "", self._bodies, row))
         except ClientGone:
             return None
         except Exception as error:
@@ -160,7 +172,7 @@ class Lane:
         self._answers[key] = self._answers.get(key, 0) + 1
         return await _send(scope, send, response)
 
-    def _find_encoded(self, scope: Scope, path: str) -> tuple[dict[str, tuple[Handler, str]] | None, str]:
+    def _find_encoded(self, scope: Scope, path: str) -> tuple[dict[str, Served] | None, str]:
         """An id may have a slash (base64 has), which a caller writes as %2F; only the raw path tells it from a further part."""
         for prefix, methods in self._prefixed.items():
             if path.startswith(prefix) and scope.get("raw_path", b"").count(b"/") == prefix.count("/"):
@@ -168,7 +180,7 @@ class Lane:
         return None, ""
 
     @staticmethod
-    def _choose(methods: dict[str, tuple[Handler, str]], method: str, tail: str | None) -> tuple[Handler, str]:
+    def _choose(methods: dict[str, Served], method: str, tail: str | None) -> Served:
         if tail is not None and (not tail or "\x00" in tail):
             raise NotFound("not_found", "The path needs an id as its last part. /docs lists every operation.")
         found = methods.get(method)

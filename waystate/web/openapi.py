@@ -1,15 +1,17 @@
-"""The OpenAPI document: the framework's own operations and those of the lane, which the framework never sees."""
+"""The OpenAPI document: made from the rows of all operations, whoever serves them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
 from inspect import Parameter as Argument
 from inspect import Signature
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, Header, Path, Query
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
+from waystate.operations import Operation, Parameter
+from waystate.principal import NEVER_OF_A_KEY
 from waystate.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from waystate.web.problems import Problem
 
@@ -20,48 +22,20 @@ SECURITY_SCHEMES = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key or a session token"},
 }
+_JSON = "application/json"
 _PLACES = {"path": Path, "query": Query, "header": Header}
 _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 _PROBLEM_CONTENT = {Problem.media_type: {"schema": _PROBLEM_REF}}
-_PLAIN_TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}}
+_LOCATION = {"Location": {"schema": {"type": "string"}}}
 _OWN_ERRORS = ("HTTPValidationError", "ValidationError")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    name: str
-    place: Literal["path", "query", "header"] = "path"
-    kind: Any = str
-    required: bool = True
-    description: str = ""
-    example: Any = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One operation of the lane, its `path` as in the lane's route.
-
-    `responses` by status, the usual one first: a model, or None for plain text.
-    `problems` says by status what a refusal means; the problem is each operation's `default` answer as well.
-    """
-
-    method: str
-    path: str
-    summary: str
-    description: str = ""
-    tag: str = "State"
-    parameters: tuple[Parameter, ...] = ()
-    request: Any = None
-    responses: Mapping[int, Any] = field(default_factory=dict)
-    problems: Mapping[int, str] = field(default_factory=dict)
-    is_public: bool = False
-
-
-def document_lane(app: FastAPI, operations: Iterable[Operation]) -> None:
-    """Make `app.openapi()` describe the lane's operations too, and every refusal as a problem."""
-    lane = APIRouter()
+def describe(app: FastAPI, operations: Iterable[Operation]) -> None:
+    """Makes `app.openapi()` show these operations, whatever serves them, and every refusal as a problem."""
+    shown = APIRouter()
     for operation in operations:
-        _add(lane, operation)
+        if not operation.is_hidden:
+            _add(shown, operation)
 
     def openapi() -> Document:
         if app.openapi_schema is None:
@@ -74,7 +48,7 @@ def document_lane(app: FastAPI, operations: Iterable[Operation]) -> None:
                     license_info=app.license_info,
                     tags=app.openapi_tags,
                     servers=app.servers,
-                    routes=[*lane.routes, *app.routes],
+                    routes=[*shown.routes, *app.routes],
                 )
             )
         return app.openapi_schema
@@ -98,39 +72,84 @@ def install_docs(app: FastAPI, path: str = "/docs") -> None:
         return HTMLResponse(pages[0], headers={"content-security-policy": CONTENT_SECURITY_POLICY})
 
 
-def _add(lane: APIRouter, operation: Operation) -> None:
-    first, *others = operation.responses.items() or [(200, None)]
-    answers: Responses = {code: {"model": model} if model is not None else _PLAIN_TEXT for code, model in others}
-    refusals: Responses = {
-        code: {"description": text, "content": _PROBLEM_CONTENT} for code, text in operation.problems.items()
-    }
-    lane.add_api_route(
+def _add(router: APIRouter, operation: Operation) -> None:
+    usual = operation.answers.get(operation.status) if operation.status in operation.answers else _returned(operation)
+    others = {status: model for status, model in operation.answers.items() if status != operation.status}
+    is_text = isinstance(usual, str)
+    router.add_api_route(
         operation.path,
-        _described(operation),
+        _stub(operation),
         methods=[operation.method],
+        operation_id=operation.name,
+        name=operation.name,
         summary=operation.summary,
         description=operation.description,
         tags=[operation.tag],
-        name=operation.summary,
-        response_model=first[1],
-        response_class=PlainTextResponse if first[1] is None else JSONResponse,
-        status_code=first[0],
-        responses={**answers, **refusals},
-        openapi_extra=None if operation.is_public else {"security": [{name: []} for name in SECURITY_SCHEMES]},
+        status_code=operation.status,
+        response_model=None if is_text else usual,
+        # A class of answers without a media type is one without content.
+        response_class=PlainTextResponse if is_text else Response if usual is None else JSONResponse,
+        responses={
+            operation.status: _usual(operation, usual),
+            **{status: _answer(model) for status, model in others.items()},
+            **{status: {"description": text, "content": _PROBLEM_CONTENT} for status, text in operation.problems.items()},
+        },
+        openapi_extra=_extra(operation),
     )
 
 
-def _described(operation: Operation) -> Callable[..., Awaitable[None]]:
+def _returned(operation: Operation) -> Any:
+    """The model that the handler's signature says; None where it says an answer of no content, or the answer itself."""
+    if operation.handler is None:
+        return None
+    model = inspect.signature(operation.handler).return_annotation
+    is_an_answer = isinstance(model, type) and issubclass(model, Response)
+    return None if is_an_answer or model is Signature.empty else model
+
+
+def _usual(operation: Operation, model: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+    if 300 <= operation.status < 400:
+        answer |= {"description": "Go on there", "headers": _LOCATION}
+    if operation.example_answer is not None:
+        answer["content"] = {model if isinstance(model, str) else _JSON: {"example": operation.example_answer}}
+    return answer
+
+
+def _answer(model: Any) -> dict[str, Any]:
+    if isinstance(model, str):
+        return {"content": {model: {"schema": {"type": "string"}}}}
+    return {} if model is None else {"model": model}
+
+
+def _extra(operation: Operation) -> dict[str, Any]:
+    extra: dict[str, Any] = {}
+    if operation.scope is not None:
+        schemes = ["bearer"] if operation.scope in NEVER_OF_A_KEY else list(SECURITY_SCHEMES)
+        extra["security"] = [{name: []} for name in schemes]
+    if operation.example_body is not None:
+        extra["requestBody"] = {"content": {_JSON: {"example": operation.example_body}}}
+    return extra
+
+
+def _stub(operation: Operation) -> Callable[..., Awaitable[None]]:
     """A function with the operation's signature, which is all that the document is made from."""
 
-    async def served_by_the_lane(**_: Any) -> None:
-        raise NotImplementedError("the lane serves this operation")
+    async def served_elsewhere(**_: Any) -> None:
+        raise NotImplementedError("a router or the lane serves this operation")
 
     arguments = [_argument(number, each) for number, each in enumerate(operation.parameters)]
-    if operation.request is not None:
-        arguments.append(Argument("body", Argument.KEYWORD_ONLY, annotation=Annotated[operation.request, Body()]))
-    served_by_the_lane.__signature__ = Signature(arguments)  # type: ignore[attr-defined]
-    return served_by_the_lane
+    if operation.handler is not None and not operation.is_fast:
+        signature = inspect.signature(operation.handler).parameters
+        arguments += [
+            each.replace(kind=Argument.KEYWORD_ONLY) for name, each in signature.items() if name not in ("self", "body")
+        ]
+    if operation.body is not None:
+        default = None if operation.is_body_optional else Argument.empty
+        annotation: Any = Annotated[operation.body, Body()]
+        arguments.append(Argument("body", Argument.KEYWORD_ONLY, annotation=annotation, default=default))
+    served_elsewhere.__signature__ = Signature(arguments)  # type: ignore[attr-defined]
+    return served_elsewhere
 
 
 def _argument(number: int, parameter: Parameter) -> Argument:

@@ -23,13 +23,13 @@ async def read_body(request: Request, model: type[B], *, default: bytes | None =
     return parse_body(model, default if default is not None and not raw.strip() else raw)
 
 
-async def read_from_anybody(request: Request, model: type[B]) -> B:
+async def read_from_anybody(request: Request, model: type[B], *, default: bytes | None = None) -> B:
     """Without a session there is no CSRF token. A page of another origin can send no JSON unless it was allowed to."""
     headers = request.headers
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and ("origin" in headers or "sec-fetch-site" in headers):
         raise BadRequest("json_required", "A browser must send this as 'Content-Type: application/json'.")
-    return await read_body(request, model)
+    return await read_body(request, model, default=default)
 
 
 def takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from tests.world import LANES, SetClock, World
 from waystate.cache.limits import Limits
 from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
-from waystate.door.idempotency import LARGEST, LOCK
+from waystate.door.idempotency import LARGEST, LOCK, KeyedOperations
 from waystate.door.keyed import Claim, Keyed, Records
 from waystate.door.limits import Rates, RequestLimits
+from waystate.framework import OPERATIONS
 from waystate.ids import TenantId
 from waystate.keys import store as key_store
 from waystate.principal import Scope
@@ -114,6 +115,7 @@ def front(world: World, app: Application, guard: Guard, errors: list[Exception])
         guard,
         Records(world.db, vault_of(bytes(range(32))), world.clock),
         lambda _, error, __: errors.append(error),
+        keyed=KeyedOperations(OPERATIONS.values()),
         secret=b"secret",
         max_body=10_000,
         read_timeout=5,

@@ -10,8 +10,8 @@ from waystate.door.idempotency import (
     REPEATABLE_POSTS,
     UNSAFE,
     Answer,
+    KeyedOperations,
     Record,
-    find_operation,
     hash_request,
     is_final,
     is_repeatable,
@@ -20,17 +20,18 @@ from waystate.door.idempotency import (
     why_not_again,
 )
 from waystate.errors import BadRequest
+from waystate.framework import OPERATIONS
 from waystate.ids import TenantId
-from waystate.operations import OPERATIONS
 from waystate.principal import Principal
 
 JSON = (b"content-type", b"application/json")
 ACME = TenantId("acme")
+KEYED = KeyedOperations(OPERATIONS.values())
 
 
 def test_every_unsafe_operation_takes_keys_but_webhooks_and_logins() -> None:
     unsafe = [each for each in OPERATIONS.values() if each.method in UNSAFE]
-    taking = {each for each in unsafe if find_operation(each.method, each.path.replace("{", "").replace("}", "")) == each}
+    taking = {each for each in unsafe if KEYED.find(each.method, each.path.replace("{", "").replace("}", "")) == each}
     left_out = {each.path for each in unsafe if each not in taking}
     assert all(path.startswith(("/webhooks/", "/v1/auth/")) for path in left_out), left_out
     assert len(taking) > 25
@@ -55,8 +56,8 @@ def test_a_message_without_an_id_of_a_platform_is_a_second_one_each_time() -> No
 
 
 def test_an_encoded_slash_is_part_of_an_id() -> None:
-    assert find_operation("PATCH", "/state/message/a%2Fb") == OPERATIONS["PATCH", "/state/message/{messageId}"]
-    assert find_operation("PATCH", "/state/message/a/b") is None
+    assert KEYED.find("PATCH", "/state/message/a%2Fb") == OPERATIONS["PATCH", "/state/message/{messageId}"]
+    assert KEYED.find("PATCH", "/state/message/a/b") is None
 
 
 @pytest.mark.parametrize(("sent", "key"), [(b"abc", "abc"), (b'"abc"', "abc"), (b" a-1 ", "a-1"), (b"x" * 255, "x" * 255)])

@@ -6,8 +6,10 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
+from waystate.operations import TEXT, Operation, Parameter
+from waystate.principal import Scope
 from waystate.web.asgi import Lane, Request, Response, json_response
-from waystate.web.openapi import Operation, Parameter, document_lane, install_docs, undocumented
+from waystate.web.openapi import describe, install_docs, undocumented
 from waystate.web.problems import log_failure
 
 
@@ -28,43 +30,52 @@ class Tracked(BaseModel):
 
 OPERATIONS = [
     Operation(
-        method="GET",
-        path="/state/mapping/{waId}",
+        "GET",
+        "/state/mapping/{waId}",
+        Scope.STATE_READ,
+        tag="State",
+        name="getMapping",
         summary="Get or open the conversation of a WhatsApp user",
         parameters=(
             Parameter(name="waId", example="+919876543210"),
             Parameter(name="phoneNumberId", place="query", required=False),
             Parameter(name="X-Tenant-ID", place="header", required=False, description="In trusted mode"),
         ),
-        responses={200: Mapping},
+        answers={200: Mapping},
     ),
     Operation(
-        method="POST",
-        path="/state/message",
+        "POST",
+        "/state/message",
+        Scope.STATE_WRITE,
+        tag="State",
+        name="trackMessage",
         summary="Track a message",
         description="It never sends.\n\nThe same id again makes no second row.",
-        request=TrackMessage,
-        responses={201: Tracked, 200: Tracked},
+        body=TrackMessage,
+        status=201,
+        answers={201: Tracked, 200: Tracked},
         problems={404: "The conversation is unknown"},
     ),
     Operation(
-        method="GET",
-        path="/webhooks/whatsapp/{app_id}",
+        "GET",
+        "/webhooks/whatsapp/{app_id}",
+        None,
+        name="verifyWebhook",
         summary="Verify the callback",
         tag="Webhooks",
         parameters=(Parameter(name="app_id"), Parameter(name="hub.challenge", place="query")),
-        responses={200: None},
-        is_public=True,
+        answers={200: TEXT},
     ),
     Operation(
-        method="POST",
-        path="/webhooks/whatsapp/{app_id}",
+        "POST",
+        "/webhooks/whatsapp/{app_id}",
+        None,
+        name="takeWebhook",
         summary="Take a webhook",
         tag="Webhooks",
         parameters=(Parameter(name="app_id"),),
-        request=dict[str, Any],
-        responses={200: None},
-        is_public=True,
+        body=dict[str, Any],
+        answers={200: TEXT},
     ),
 ]
 
@@ -81,7 +92,7 @@ def app() -> FastAPI:
     async def get_contact(contact_id: int) -> Mapping:
         raise NotImplementedError
 
-    document_lane(app, OPERATIONS)
+    describe(app, OPERATIONS)
     install_docs(app)
     return app
 

@@ -4,14 +4,17 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/validate
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from waystate.channels.genesys.signature import verify
+from waystate.channels.model import Taken
 from waystate.clock import Clock
 from waystate.errors import Unauthorized
 from waystate.ids import TenantId, new_id
 from waystate.ledger.model import Received
+from waystate.operations import Operation, Parameter
 from waystate.tenants.model import GenesysIntegration
-from waystate.web.asgi import Request, Response, Route, json_response
+from waystate.web.asgi import Request, Response, json_response
 from waystate.web.metrics import Metrics
 from waystate.work.lanes import lane_of
 
@@ -19,6 +22,19 @@ Append = Callable[[Received], Awaitable[None]]
 Found = tuple[TenantId, GenesysIntegration] | None
 Find = Callable[[str], Awaitable[Found]]
 """The integration of an id: as it is remembered, or as the database has it now."""
+_EXAMPLE = {
+    "id": "9f2f7a1c3f0e4f2d8d5a6b7c8d9e0f10",
+    "channel": {
+        "id": "73cb7fb7-c2db-4996-88f3-0a83a4fea1da",
+        "platform": "Open",
+        "type": "Private",
+        "to": {"id": "919876543210", "idType": "Opaque"},
+        "time": "2026-01-31T12:00:03.000Z",
+    },
+    "type": "Text",
+    "text": "It left our warehouse this morning.",
+    "direction": "Outbound",
+}
 
 
 class GenesysWebhook:
@@ -41,9 +57,24 @@ class GenesysWebhook:
         self._lanes = lanes
         self._max_body = max_body
 
-    def routes(self) -> list[Route]:
-        return [("POST", "/webhooks/genesys/{integrationId}", self.receive)]
-
+    @Operation(
+        "POST",
+        "/webhooks/genesys/{integrationId}",
+        None,
+        tag="Webhooks",
+        name="receiveGenesysWebhook",
+        summary="An outbound message of Genesys: durable before it is answered",
+        parameters=(
+            Parameter(name="integrationId"),
+            Parameter(name="X-Hub-Signature-256", place="header", description="HMAC-SHA256 over the raw body"),
+        ),
+        body=dict[str, Any],
+        answers={200: Taken},
+        problems={401: "The signature does not fit", 413: "Over 4 MiB", 503: "Not durable now; send again"},
+        example_body=_EXAMPLE,
+        example_answer={},
+        is_fast=True,
+    )
     async def receive(self, request: Request) -> Response:
         body = await request.body(self._max_body)
         signature = request.header(b"x-hub-signature-256")

@@ -5,15 +5,18 @@ https://developers.facebook.com/docs/graph-api/webhooks/getting-started
 
 import hmac
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+from waystate.channels.model import Taken
 from waystate.channels.whatsapp.parse import find_lane_key
 from waystate.channels.whatsapp.signature import verify
 from waystate.clock import Clock
 from waystate.errors import Forbidden, Unauthorized
 from waystate.ids import new_id
 from waystate.ledger.model import Received
+from waystate.operations import TEXT, Operation, Parameter
 from waystate.tenants.model import MetaApp
-from waystate.web.asgi import Request, Response, Route, json_response, text_response
+from waystate.web.asgi import Request, Response, json_response, text_response
 from waystate.web.metrics import Metrics
 from waystate.work.lanes import lane_of
 
@@ -21,6 +24,33 @@ Append = Callable[[Received], Awaitable[None]]
 """Returns when the body is durable; raises `Unavailable` when it cannot be made so."""
 Find = Callable[[str], Awaitable[MetaApp | None]]
 """The app of an id: as it is remembered, or as the database has it now."""
+_EXAMPLE = {
+    "object": "whatsapp_business_account",
+    "entry": [
+        {
+            "id": "102290129340398",
+            "changes": [
+                {
+                    "field": "messages",
+                    "value": {
+                        "messaging_product": "whatsapp",
+                        "metadata": {"display_phone_number": "15550783881", "phone_number_id": "106540352242922"},
+                        "contacts": [{"profile": {"name": "Asha Rao"}, "wa_id": "919876543210"}],
+                        "messages": [
+                            {
+                                "from": "919876543210",
+                                "id": "wamid.HBgMOTE5ODc2NTQzMjEw",
+                                "timestamp": "1769860800",
+                                "type": "text",
+                                "text": {"body": "Where is my order?"},
+                            }
+                        ],
+                    },
+                }
+            ],
+        }
+    ],
+}
 
 
 class WhatsAppWebhook:
@@ -45,14 +75,26 @@ class WhatsAppWebhook:
         self._lanes = lanes
         self._max_body = max_body
 
-    def routes(self) -> list[Route]:
-        return [
-            ("GET", "/webhooks/whatsapp/{appId}", self.verify),
-            ("POST", "/webhooks/whatsapp/{appId}", self.receive),
-        ]
-
+    @Operation(
+        "GET",
+        "/webhooks/whatsapp/{appId}",
+        None,
+        tag="Webhooks",
+        name="verifyWhatsAppWebhook",
+        summary="Meta's verification of the callback",
+        description="Meta asks this when callback or token are edited: the challenge comes back verbatim.",
+        parameters=(
+            Parameter(name="appId"),
+            Parameter(name="hub.mode", place="query", example="subscribe"),
+            Parameter(name="hub.challenge", place="query"),
+            Parameter(name="hub.verify_token", place="query"),
+        ),
+        answers={200: TEXT},
+        problems={403: "The app or the token is not the configured one"},
+        example_answer="1158201444",
+        is_fast=True,
+    )
     async def verify(self, request: Request) -> Response:
-        """Meta asks this when callback or token are edited: the challenge comes back verbatim."""
         app = await self._find_app_now(request.tail)
         given = request.query("hub.verify_token") or ""
         if request.query("hub.mode") != "subscribe" or app is None or not _same(app.verify_token, given):
@@ -62,6 +104,24 @@ class WhatsAppWebhook:
             )
         return text_response(request.query("hub.challenge") or "")
 
+    @Operation(
+        "POST",
+        "/webhooks/whatsapp/{appId}",
+        None,
+        tag="Webhooks",
+        name="receiveWhatsAppWebhook",
+        summary="A webhook of Meta: durable before it is answered",
+        parameters=(
+            Parameter(name="appId"),
+            Parameter(name="X-Hub-Signature-256", place="header", description="HMAC-SHA256 over the raw body"),
+        ),
+        body=dict[str, Any],
+        answers={200: Taken},
+        problems={401: "The signature does not fit", 413: "Over 4 MiB", 503: "Not durable now; send again"},
+        example_body=_EXAMPLE,
+        example_answer={},
+        is_fast=True,
+    )
     async def receive(self, request: Request) -> Response:
         body = await request.body(self._max_body)
         signature = request.header(b"x-hub-signature-256")

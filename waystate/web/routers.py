@@ -1,0 +1,72 @@
+"""From the rows that stand on handlers to what serves them: the framework's routers, and the lane's routes."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from inspect import Parameter as Argument
+from inspect import Signature
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+
+from waystate.operations import Operation, operations_of
+from waystate.web.asgi import Route
+from waystate.web.requests import read_body, read_from_anybody
+
+Endpoint = Callable[..., Awaitable[Any]]
+
+
+def router_of(*rooms: Any) -> APIRouter:
+    """The framework's routes of these objects. How they are shown, `openapi.describe` says for all operations alike."""
+    router = APIRouter()
+    for room in rooms:
+        for operation in operations_of([type(room)]).values():
+            if not operation.is_fast:
+                router.add_api_route(
+                    operation.path,
+                    _endpoint(operation, _bound(operation, room)),
+                    methods=[operation.method],
+                    status_code=operation.status,
+                    include_in_schema=False,
+                )
+    return router
+
+
+def lane_routes(room: Any) -> list[Route]:
+    """The fast ones."""
+    rows = operations_of([type(room)]).values()
+    return [(each.method, each.path, _bound(each, room)) for each in rows if each.is_fast]
+
+
+def _bound(operation: Operation, room: Any) -> Endpoint:
+    assert operation.handler is not None
+    bound: Endpoint = getattr(room, operation.handler.__name__)
+    return bound
+
+
+def _endpoint(operation: Operation, handler: Endpoint) -> Endpoint:
+    """The handler, given its body. The framework's own reading lets things through that no database stores.
+
+    It is read when everything else of the request was found good, as late as the handler would read it.
+    """
+    if operation.body is None:
+        return handler
+    read = read_from_anybody if operation.scope is None else read_body
+    default = b"{}" if operation.is_body_optional else None
+    signature = inspect.signature(handler)
+    asks_request = "request" in signature.parameters
+
+    async def reading(request: Request, **arguments: Any) -> Any:
+        if asks_request:
+            arguments["request"] = request
+        return await handler(body=await read(request, operation.body, default=default), **arguments)
+
+    others = [each.replace(kind=Argument.KEYWORD_ONLY) for name, each in signature.parameters.items() if name not in _GIVEN]
+    given = Argument("request", Argument.KEYWORD_ONLY, annotation=Request)
+    reading.__signature__ = Signature([given, *others], return_annotation=signature.return_annotation)  # type: ignore[attr-defined]
+    reading.operation = operation  # type: ignore[attr-defined]
+    reading.__name__ = operation.name
+    return reading
+
+
+_GIVEN = ("body", "request")
