@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import Response
 
 from waystate import __version__
-from waystate.audit.routes import audit_routes
+from waystate.audit.routes import AuditRoutes
 from waystate.channels.check_routes import check_routes
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
@@ -15,7 +15,7 @@ from waystate.dead_letters.routes import DeadLetterRoutes, dead_letter_routes
 from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
-from waystate.keys.routes import KeyRoutes, key_routes
+from waystate.keys.routes import KeyRoutes
 from waystate.operations import NOT_YET_BESIDE_THEIR_HANDLERS, operations_of
 from waystate.people.login_limits import LoginLimits
 from waystate.people.login_routes import login_routes
@@ -35,7 +35,7 @@ from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.platform_routes import platform_routes
 from waystate.tenants.routes import tenant_routes
-from waystate.trace.routes import v1_routes
+from waystate.trace.routes import TraceRoutes
 from waystate.vault.sealing import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
@@ -44,10 +44,11 @@ from waystate.web.metrics import MEDIA_TYPE, Metrics
 from waystate.web.openapi import describe, install_docs
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
+from waystate.web.routers import router_of
 from waystate.webhooks.routes import webhook_routes
 from waystate.work.leases import RELAY
 
-ROUTES = (WhatsAppWebhook, GenesysWebhook, StateRoutes)
+ROUTES = (WhatsAppWebhook, GenesysWebhook, StateRoutes, TraceRoutes, KeyRoutes, AuditRoutes)
 """Whatever has operations, in the order in which they are shown."""
 OPERATIONS = {**operations_of(ROUTES), **NOT_YET_BESIDE_THEIR_HANDLERS}
 """All of them, by method and path. One that is not here is answered to nobody."""
@@ -102,12 +103,12 @@ def _of_messages(services: Services) -> list[APIRouter]:
     db, directory, clock = services.db, services.directory, services.clock
     replays = Replays(directory, lanes=services.lanes)
     letters = DeadLetterRoutes(db, replays, services.hints[RELAY], services.invalidations.changed, clock)
-    return [v1_routes(db, directory, clock), dead_letter_routes(letters)]
+    return [router_of(TraceRoutes(db, directory, clock)), dead_letter_routes(letters)]
 
 
 def _of_access(services: Services) -> list[APIRouter]:
     db, clock = services.db, services.clock
-    return [key_routes(KeyRoutes(db, services.authenticator.forget, clock)), audit_routes(db)]
+    return [router_of(KeyRoutes(db, services.authenticator.forget, clock), AuditRoutes(db))]
 
 
 def _of_people(services: Services) -> list[APIRouter]:

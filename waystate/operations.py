@@ -103,7 +103,6 @@ _TABLE = (
     ("GET", "/metrics", None),
     ("GET", "/docs", None),
     ("GET", "/openapi.json", None),
-    ("GET", "/v1/messages/{message_id}/trace", Scope.MESSAGES_READ),
     ("GET", "/v1/dead-letters", Scope.DEAD_LETTERS_READ),
     ("GET", "/v1/dead-letters/{letter_id}", Scope.DEAD_LETTERS_READ),
     ("PATCH", "/v1/dead-letters/{letter_id}", Scope.DEAD_LETTERS_WRITE),
@@ -133,14 +132,6 @@ _TABLE = (
     ("POST", "/v1/users/{user_id}/reset", Scope.USERS_WRITE),
     ("GET", "/v1/users/{user_id}/sessions", Scope.USERS_READ),
     ("DELETE", "/v1/users/{user_id}/sessions", Scope.USERS_WRITE),
-    # Keys.
-    ("GET", "/v1/keys", Scope.KEYS_READ),
-    ("POST", "/v1/keys", Scope.KEYS_WRITE),
-    ("GET", "/v1/keys/{key_id}", Scope.KEYS_READ),
-    ("POST", "/v1/keys/{key_id}/rotate", Scope.KEYS_WRITE),
-    ("DELETE", "/v1/keys/{key_id}", Scope.KEYS_WRITE),
-    ("GET", "/v1/audit", Scope.AUDIT_READ),
-    ("GET", "/v1/audit/verify", Scope.AUDIT_READ),
     # The tenant, by its own people.
     ("GET", "/v1/tenant", Scope.TENANT_READ),
     ("PATCH", "/v1/tenant", Scope.TENANT_WRITE),

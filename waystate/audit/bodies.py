@@ -11,6 +11,7 @@ from waystate.audit.model import AuditFilter, Fault, Head
 from waystate.audit.store import Row
 from waystate.audit.verification import Verified
 from waystate.clock import iso
+from waystate.documents import JsonObject
 
 ACTOR = r"^(user|key|trusted|operator|system)(:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$"
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
@@ -114,3 +115,15 @@ def _head(head: Head) -> AuditHead:
 
 def _fault(fault: Fault) -> AuditFault:
     return AuditFault(kind=fault.kind, position=fault.position, message=fault.message)
+
+
+ENTRY_EXAMPLE: JsonObject = {
+    "position": 41,
+    "id": "019c1420-9a10-7e44-8b3f-1d2c5e7f9a03",
+    "at": "2026-01-31T12:03:00.000Z",
+    "actor": {"kind": "user", "id": "019c1420-1111-7d20-9c4b-3f5a6b7c8d9e"},
+    "action": "key.created",
+    "subject": "key:019c1420-99f2-7a1b-b5c6-7d8e9f0a1b2c",
+    "details": {"name": "routing service", "scopes": ["state:read", "state:write"]},
+    "hash": "9b74c9897bac770ffc029102a200c5de8a3c5f1d2e4b6a7980f1e2d3c4b5a697",
+}

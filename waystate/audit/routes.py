@@ -2,25 +2,36 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime
 
 from waystate.audit import store
-from waystate.audit.bodies import ACTOR, AuditPage, AuditVerdict, filter_of, render_entry, render_verdict
+from waystate.audit.bodies import ACTOR, ENTRY_EXAMPLE, AuditPage, AuditVerdict, filter_of, render_entry, render_verdict
 from waystate.audit.model import parse_head
 from waystate.audit.verification import verify
 from waystate.db.pool import Database
 from waystate.documents import clean_text
+from waystate.operations import Operation
+from waystate.principal import Scope
 from waystate.web.caller import Caller
 
 Clean = Annotated[str, AfterValidator(clean_text)]
 
 
-def audit_routes(db: Database) -> APIRouter:
-    router = APIRouter(prefix="/v1/audit", tags=["Audit log"])
+class AuditRoutes:
+    def __init__(self, db: Database) -> None:
+        self._db = db
 
-    @router.get("", summary="What was done, newest first")
+    @Operation(
+        "GET",
+        "/v1/audit",
+        Scope.AUDIT_READ,
+        tag="Audit log",
+        summary="What was done, newest first",
+        example_answer={"items": [ENTRY_EXAMPLE], "next": None},
+    )
     async def list_audit(
+        self,
         principal: Caller,
         action: Annotated[Clean | None, Query(max_length=200, description="`key.created`, or `key` for all of a noun")] = None,
         actor: Annotated[str | None, Query(pattern=ACTOR, description="`operator`, or `user:{id}`")] = None,
@@ -31,13 +42,26 @@ def audit_routes(db: Database) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> AuditPage:
         wanted = filter_of(action=action, actor=actor, subject=subject, since=since, until=until)
-        async with db.tenant(principal.tenant_id) as conn:
+        async with self._db.tenant(principal.tenant_id) as conn:
             rows = await store.list_page(conn, principal.tenant_id, wanted, before=before, batch=limit + 1)
         items = [render_entry(row) for row in rows[:limit]]
         return AuditPage(items=items, next=items[-1].position if len(rows) > limit else None)
 
-    @router.get("/verify", summary="Whether the record is whole")
+    @Operation(
+        "GET",
+        "/v1/audit/verify",
+        Scope.AUDIT_READ,
+        tag="Audit log",
+        summary="Whether the record is whole",
+        example_answer={
+            "intact": True,
+            "head": {"position": 41, "hash": ENTRY_EXAMPLE["hash"]},
+            "noted": f"41:{ENTRY_EXAMPLE['hash']}",
+            "fault": None,
+        },
+    )
     async def verify_audit(
+        self,
         principal: Caller,
         head: Annotated[
             str | None,
@@ -46,6 +70,4 @@ def audit_routes(db: Database) -> APIRouter:
     ) -> AuditVerdict:
         """Walks the whole chain of the tenant and tells the first place where it is broken."""
         expected = None if head is None else parse_head(head)
-        return render_verdict(await verify(db, principal.tenant_id, expected=expected))
-
-    return router
+        return render_verdict(await verify(self._db, principal.tenant_id, expected=expected))

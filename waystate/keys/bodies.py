@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field
 
 from waystate.clock import iso
+from waystate.documents import JsonObject
 from waystate.keys.model import ApiKey
 from waystate.keys.rotation import LONGEST_OVERLAP, OVERLAP
 from waystate.keys.store import ListedKey
@@ -88,3 +89,17 @@ def status_of(key: ApiKey, now: datetime) -> Literal["active", "expired", "revok
 
 def _time(moment: datetime | None) -> str | None:
     return None if moment is None else iso(moment)
+
+
+KEY_EXAMPLE: JsonObject = {
+    "id": "019c1420-99f2-7a1b-b5c6-7d8e9f0a1b2c",
+    "name": "routing service",
+    "scopes": ["state:read", "state:write"],
+    "status": "active",
+    "createdAt": "2026-01-31T12:03:00.000Z",
+    "createdBy": {"kind": "user", "id": "019c1420-1111-7d20-9c4b-3f5a6b7c8d9e", "name": "Ada Lovelace"},
+    "replaces": None,
+    "expiresAt": "2126-01-31T12:00:00.000Z",
+    "revokedAt": None,
+    "lastUsedAt": None,
+}

@@ -1,24 +1,33 @@
 """The `/v1` operations on messages: the trace."""
 
-from typing import Any
-
-from fastapi import APIRouter
-
 from waystate.clock import Clock
 from waystate.db.pool import Database
+from waystate.operations import Operation
+from waystate.principal import Scope
 from waystate.tenants.routing import Directory
+from waystate.trace.bodies import TRACE_EXAMPLE, MessageTrace
 from waystate.trace.trace import trace
 from waystate.web.caller import Caller
 
 
-def v1_routes(db: Database, directory: Directory, clock: Clock) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["Messages"])
+class TraceRoutes:
+    def __init__(self, db: Database, directory: Directory, clock: Clock) -> None:
+        self._db = db
+        self._directory = directory
+        self._clock = clock
 
-    @router.get("/messages/{message_id}/trace", summary="Where a message is, and why")
-    async def get_trace(message_id: str, principal: Caller) -> dict[str, Any]:
+    @Operation(
+        "GET",
+        "/v1/messages/{message_id}/trace",
+        Scope.MESSAGES_READ,
+        tag="Messages",
+        summary="Where a message is, and why",
+        problems={404: "No message of the tenant has this id"},
+        example_answer=TRACE_EXAMPLE,
+    )
+    async def get_trace(self, message_id: str, principal: Caller) -> MessageTrace:
         """By wamid, Genesys message id or Waystate's own: who, which conversation on both platforms, every hop with its time,
         every attempt, every reported status, and why it stands where it stands."""
-        view = await directory.get_tenant(principal.tenant_id)
-        return await trace(principal.tenant_id, view.settings, message_id, db, clock)
-
-    return router
+        view = await self._directory.get_tenant(principal.tenant_id)
+        told = await trace(principal.tenant_id, view.settings, message_id, self._db, self._clock)
+        return MessageTrace.model_validate(told)

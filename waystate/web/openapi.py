@@ -56,6 +56,15 @@ def describe(app: FastAPI, operations: Iterable[Operation]) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
+def model_of(operation: Operation) -> Any:
+    """Of its usual answer: what the row says, else what the handler's signature does. A media type is text, None no content."""
+    if operation.status in operation.answers or operation.handler is None:
+        return operation.answers.get(operation.status)
+    model = inspect.signature(operation.handler).return_annotation
+    is_an_answer = isinstance(model, type) and issubclass(model, Response)
+    return None if is_an_answer or model is Signature.empty else model
+
+
 def undocumented(document: Document, served: Iterable[tuple[str, str]]) -> list[str]:
     """Which of the lane's (method, path) the document lacks, or describes without a schema of the answer."""
     return [f"{method} {path}" for method, path in served if not _is_described(document, method, path)]
@@ -73,7 +82,7 @@ def install_docs(app: FastAPI, path: str = "/docs") -> None:
 
 
 def _add(router: APIRouter, operation: Operation) -> None:
-    usual = operation.answers.get(operation.status) if operation.status in operation.answers else _returned(operation)
+    usual = model_of(operation)
     others = {status: model for status, model in operation.answers.items() if status != operation.status}
     is_text = isinstance(usual, str)
     router.add_api_route(
@@ -96,15 +105,6 @@ def _add(router: APIRouter, operation: Operation) -> None:
         },
         openapi_extra=_extra(operation),
     )
-
-
-def _returned(operation: Operation) -> Any:
-    """The model that the handler's signature says; None where it says an answer of no content, or the answer itself."""
-    if operation.handler is None:
-        return None
-    model = inspect.signature(operation.handler).return_annotation
-    is_an_answer = isinstance(model, type) and issubclass(model, Response)
-    return None if is_an_answer or model is Signature.empty else model
 
 
 def _usual(operation: Operation, model: Any) -> dict[str, Any]:
