@@ -18,13 +18,13 @@ from waystate.ids import TenantId
 from waystate.keys.routes import KeyRoutes
 from waystate.operations import NOT_YET_BESIDE_THEIR_HANDLERS, operations_of
 from waystate.people.login_limits import LoginLimits
-from waystate.people.login_routes import login_routes
+from waystate.people.login_routes import LoginRoutes
 from waystate.people.logins import Logins
-from waystate.people.me_routes import me_routes
+from waystate.people.me_routes import MeRoutes
 from waystate.people.members import Members
 from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
-from waystate.people.routes import people_routes
+from waystate.people.routes import PeopleRoutes
 from waystate.pipeline.replay import Replays
 from waystate.services import Services
 from waystate.sign_on.log_in import SignOn, SignOnAddress
@@ -48,7 +48,17 @@ from waystate.web.routers import router_of
 from waystate.webhooks.routes import webhook_routes
 from waystate.work.leases import RELAY
 
-ROUTES = (WhatsAppWebhook, GenesysWebhook, StateRoutes, TraceRoutes, KeyRoutes, AuditRoutes)
+ROUTES = (
+    WhatsAppWebhook,
+    GenesysWebhook,
+    StateRoutes,
+    TraceRoutes,
+    LoginRoutes,
+    MeRoutes,
+    PeopleRoutes,
+    KeyRoutes,
+    AuditRoutes,
+)
 """Whatever has operations, in the order in which they are shown."""
 OPERATIONS = {**operations_of(ROUTES), **NOT_YET_BESIDE_THEIR_HANDLERS}
 """All of them, by method and path. One that is not here is answered to nobody."""
@@ -122,9 +132,7 @@ def _of_people(services: Services) -> list[APIRouter]:
     logins = Logins(db, vault, Passwords(), limits, clock, forget)
     address = SignOnAddress(services.config.public_url)
     return [
-        people_routes(Members(db, clock, forget)),
-        login_routes(logins),
-        me_routes(Myself(logins)),
+        router_of(LoginRoutes(logins), MeRoutes(Myself(logins)), PeopleRoutes(Members(db, clock, forget))),
         sign_on_routes(SignOn(db, vault, services.discovery, address, clock)),
         identity_provider_routes(Providers(db, vault, address, clock)),
     ]

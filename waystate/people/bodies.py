@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, PlainSerializer
 
 from waystate.clock import iso
+from waystate.documents import JsonObject
 from waystate.ids import TENANT_ID_PATTERN
 from waystate.people.model import LONGEST_PASSWORD, SHORTEST_PASSWORD, Member, Status
 from waystate.people.sessions import Session
@@ -184,3 +185,32 @@ def render_session(session: Session, current: UUID | None = None) -> SessionAnsw
         address=session.address,
         current=session.id == current,
     )
+
+
+USER_EXAMPLE: JsonObject = {
+    "id": "019c1420-1111-7d20-9c4b-3f5a6b7c8d9e",
+    "email": "ada@example.com",
+    "name": "Ada Lovelace",
+    "role": "admin",
+    "status": "active",
+    "totp": True,
+    "createdAt": "2026-01-31T12:00:00.000Z",
+    "invitationExpiresAt": None,
+}
+SESSION_EXAMPLE: JsonObject = {
+    "id": "019c1420-2222-7a30-8d5c-4e6f7a8b9c0d",
+    "createdAt": "2026-01-31T12:00:00.000Z",
+    "lastSeenAt": "2026-01-31T12:30:00.000Z",
+    "expiresAt": "2026-02-01T00:00:00.000Z",
+    "userAgent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "address": "192.0.2.17",
+    "current": False,
+}
+LOGIN_EXAMPLE: JsonObject = {
+    "token": "wss.acme.5d3e1f2a.c2hvd24tb25jZQ",
+    "csrfToken": "q3vZk1mJ0xT7r2yB8uWn5cLhD4fGsA6e",
+    "expiresAt": "2026-02-01T00:00:00.000Z",
+    "user": {"id": "019c1420-1111-7d20-9c4b-3f5a6b7c8d9e", "email": "ada@example.com", "name": "Ada Lovelace"},
+    "tenant": "acme",
+    "role": "admin",
+}

@@ -1,12 +1,15 @@
 """`/v1/me`: a person's own account."""
 
-from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
+from waystate.operations import Operation
 from waystate.people.bodies import (
+    LOGIN_EXAMPLE,
+    SESSION_EXAMPLE,
+    USER_EXAMPLE,
     Confirmation,
     MyselfAnswer,
     PasswordChange,
@@ -21,32 +24,40 @@ from waystate.people.login_routes import origin_of
 from waystate.people.myself import Myself
 from waystate.people.routes import SECRET
 from waystate.people.sessions import csrf_token
-from waystate.principal import Principal
+from waystate.principal import Principal, Scope
 from waystate.tokens import parse_token
 from waystate.web.caller import Caller
 from waystate.web.facts import facts_of, token_of
-from waystate.web.requests import read_body, takes
 
-_PROVEN: dict[int | str, dict[str, Any]] = {
-    403: {"description": "`password_wrong`: it is not the account's password"},
-    429: {"description": "Too many failed attempts; Retry-After says when to come again"},
+_PROVEN = {
+    403: "`password_wrong`: it is not the account's password",
+    429: "Too many failed attempts; Retry-After says when to come again",
 }
+_PROOF = {"password": "a long enough passphrase 7"}
 
 
-def me_routes(myself: Myself) -> APIRouter:
-    router = APIRouter(prefix="/v1/me", tags=["Myself"])
-    _add_account(router, myself)
-    _add_totp(router, myself)
-    _add_sessions(router, myself)
-    return router
+class MeRoutes:
+    def __init__(self, myself: Myself) -> None:
+        self._myself = myself
 
-
-def _add_account(router: APIRouter, myself: Myself) -> None:
-    @router.get("", summary="Who I am, where, and what I may")
-    async def get_me(request: Request, response: Response, principal: Caller) -> MyselfAnswer:
+    @Operation(
+        "GET",
+        "/v1/me",
+        Scope.SELF,
+        tag="Myself",
+        summary="Who I am, where, and what I may",
+        example_answer={
+            "user": USER_EXAMPLE,
+            "tenant": "acme",
+            "role": "admin",
+            "scopes": ["messages:read", "state:read"],
+            "csrfToken": LOGIN_EXAMPLE["csrfToken"],
+        },
+    )
+    async def get_me(self, request: Request, response: Response, principal: Caller) -> MyselfAnswer:
         """With the CSRF token that a page sends along with the session's cookie."""
         user_id, _ = _ids(principal)
-        member = await myself.get(principal.tenant_id, user_id)
+        member = await self._myself.get(principal.tenant_id, user_id)
         response.headers.update(SECRET)
         return MyselfAnswer(
             user=render_user(member),
@@ -56,48 +67,92 @@ def _add_account(router: APIRouter, myself: Myself) -> None:
             csrfToken=_csrf_token(request),
         )
 
-    @router.post("/password", summary="Change my password", responses=_PROVEN, openapi_extra=takes(PasswordChange))
-    async def change_password(request: Request, principal: Caller) -> Revoked:
+    @Operation(
+        "POST",
+        "/v1/me/password",
+        Scope.CREDENTIALS,
+        tag="Myself",
+        summary="Change my password",
+        problems=_PROVEN,
+        example_body={"currentPassword": "a long enough passphrase 7", "newPassword": "another passphrase, longer 8"},
+        example_answer={"revokedSessions": 1},
+    )
+    async def change_password(self, request: Request, principal: Caller, body: PasswordChange) -> Revoked:
         """My other sessions end, in every tenant."""
-        body = await read_body(request, PasswordChange)
         user_id, session_id = _ids(principal)
-        count = await myself.change_password(
+        count = await self._myself.change_password(
             principal.tenant_id, user_id, session_id, body.currentPassword, body.newPassword, origin_of(request)
         )
         return Revoked(revokedSessions=count)
 
-
-def _add_totp(router: APIRouter, myself: Myself) -> None:
-    @router.post("/totp", summary="Begin with one-time codes", responses=_PROVEN, openapi_extra=takes(Proof))
-    async def begin_totp(request: Request, response: Response, principal: Caller) -> TotpAnswer:
+    @Operation(
+        "POST",
+        "/v1/me/totp",
+        Scope.CREDENTIALS,
+        tag="Myself",
+        summary="Begin with one-time codes",
+        problems=_PROVEN,
+        example_body=_PROOF,
+        example_answer={
+            "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+            "uri": "otpauth://totp/Waystate:ada%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Waystate",
+        },
+    )
+    async def begin_totp(self, request: Request, response: Response, principal: Caller, body: Proof) -> TotpAnswer:
         """They are asked for once `/v1/me/totp/confirm` took the first one."""
-        body = await read_body(request, Proof)
-        secret, uri = await myself.begin_totp(_ids(principal)[0], body.password, origin_of(request))
+        secret, uri = await self._myself.begin_totp(_ids(principal)[0], body.password, origin_of(request))
         response.headers.update(SECRET)
         return TotpAnswer(secret=secret, uri=uri)
 
-    @router.post("/totp/confirm", status_code=204, summary="Switch one-time codes on", openapi_extra=takes(Confirmation))
-    async def confirm_totp(request: Request, principal: Caller) -> None:
-        body = await read_body(request, Confirmation)
-        await myself.confirm_totp(principal.tenant_id, _ids(principal)[0], body.code)
+    @Operation(
+        "POST",
+        "/v1/me/totp/confirm",
+        Scope.CREDENTIALS,
+        tag="Myself",
+        summary="Switch one-time codes on",
+        status=204,
+        example_body={"code": "123456"},
+    )
+    async def confirm_totp(self, principal: Caller, body: Confirmation) -> None:
+        await self._myself.confirm_totp(principal.tenant_id, _ids(principal)[0], body.code)
 
-    @router.delete("/totp", status_code=204, summary="Switch one-time codes off", responses=_PROVEN, openapi_extra=takes(Proof))
-    async def remove_totp(request: Request, principal: Caller) -> None:
-        body = await read_body(request, Proof)
-        await myself.remove_totp(principal.tenant_id, _ids(principal)[0], body.password, origin_of(request))
+    @Operation(
+        "DELETE",
+        "/v1/me/totp",
+        Scope.CREDENTIALS,
+        tag="Myself",
+        summary="Switch one-time codes off",
+        status=204,
+        problems=_PROVEN,
+        example_body=_PROOF,
+    )
+    async def remove_totp(self, request: Request, principal: Caller, body: Proof) -> None:
+        await self._myself.remove_totp(principal.tenant_id, _ids(principal)[0], body.password, origin_of(request))
 
-
-def _add_sessions(router: APIRouter, myself: Myself) -> None:
-    @router.get("/sessions", summary="Where I am logged in")
-    async def list_my_sessions(principal: Caller) -> SessionList:
+    @Operation(
+        "GET",
+        "/v1/me/sessions",
+        Scope.SELF,
+        tag="Myself",
+        summary="Where I am logged in",
+        example_answer={"items": [{**SESSION_EXAMPLE, "current": True}]},
+    )
+    async def list_my_sessions(self, principal: Caller) -> SessionList:
         """In this tenant."""
         user_id, session_id = _ids(principal)
-        sessions = await myself.sessions(principal.tenant_id, user_id)
+        sessions = await self._myself.sessions(principal.tenant_id, user_id)
         return SessionList(items=[render_session(each, session_id) for each in sessions])
 
-    @router.delete("/sessions/{session_id}", status_code=204, summary="End one of my sessions")
-    async def end_my_session(session_id: UUID, principal: Caller) -> None:
-        await myself.end_session(principal.tenant_id, _ids(principal)[0], session_id)
+    @Operation(
+        "DELETE",
+        "/v1/me/sessions/{session_id}",
+        Scope.SELF,
+        tag="Myself",
+        summary="End one of my sessions",
+        status=204,
+    )
+    async def end_my_session(self, session_id: UUID, principal: Caller) -> None:
+        await self._myself.end_session(principal.tenant_id, _ids(principal)[0], session_id)
 
 
 def _ids(principal: Principal) -> tuple[UUID, UUID]:
