@@ -28,7 +28,7 @@ from waystate.people.routes import PeopleRoutes
 from waystate.pipeline.replay import Replays
 from waystate.services import Services
 from waystate.sign_on.log_in import SignOn, SignOnAddress
-from waystate.sign_on.routes import identity_provider_routes, sign_on_routes
+from waystate.sign_on.routes import ProviderRoutes, SignOnRoutes
 from waystate.sign_on.set_up import Providers
 from waystate.state.routes import StateRoutes
 from waystate.tenants.change import Tenants
@@ -54,10 +54,12 @@ ROUTES = (
     StateRoutes,
     TraceRoutes,
     LoginRoutes,
+    SignOnRoutes,
     MeRoutes,
     PeopleRoutes,
     KeyRoutes,
     AuditRoutes,
+    ProviderRoutes,
 )
 """Whatever has operations, in the order in which they are shown."""
 OPERATIONS = {**operations_of(ROUTES), **NOT_YET_BESIDE_THEIR_HANDLERS}
@@ -133,8 +135,10 @@ def _of_people(services: Services) -> list[APIRouter]:
     address = SignOnAddress(services.config.public_url)
     return [
         router_of(LoginRoutes(logins), MeRoutes(Myself(logins)), PeopleRoutes(Members(db, clock, forget))),
-        sign_on_routes(SignOn(db, vault, services.discovery, address, clock)),
-        identity_provider_routes(Providers(db, vault, address, clock)),
+        router_of(
+            SignOnRoutes(SignOn(db, vault, services.discovery, address, clock)),
+            ProviderRoutes(Providers(db, vault, address, clock)),
+        ),
     ]
 
 

@@ -111,8 +111,6 @@ _TABLE = (
     ("POST", "/v1/dead-letters/replay", Scope.DEAD_LETTERS_WRITE),
     ("POST", "/v1/dead-letters/discard", Scope.DEAD_LETTERS_WRITE),
     # People and their sessions.
-    ("GET", "/v1/auth/oidc/{tenant}", None),
-    ("GET", "/v1/auth/oidc/{tenant}/callback", None),
     # The tenant, by its own people.
     ("GET", "/v1/tenant", Scope.TENANT_READ),
     ("PATCH", "/v1/tenant", Scope.TENANT_WRITE),
@@ -124,9 +122,6 @@ _TABLE = (
     ("PUT", "/v1/tenant/genesys-integrations/{integration_id}", Scope.TENANT_WRITE),
     ("DELETE", "/v1/tenant/genesys-integrations/{integration_id}", Scope.TENANT_WRITE),
     ("POST", "/v1/tenant/genesys-integrations/{integration_id}/check", Scope.TENANT_WRITE),
-    ("GET", "/v1/tenant/identity-provider", Scope.TENANT_READ),
-    ("PUT", "/v1/tenant/identity-provider", Scope.SIGN_ON_WRITE),
-    ("DELETE", "/v1/tenant/identity-provider", Scope.SIGN_ON_WRITE),
     # All tenants, by the platform's people.
     ("GET", "/v1/platform/tenants", Scope.PLATFORM),
     ("POST", "/v1/platform/tenants", Scope.PLATFORM),

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from waystate.documents import JsonObject
 from waystate.errors import Unprocessable
 from waystate.sign_on.model import IdentityProvider, Issuer, ProviderSettings
 from waystate.tenants.model import Word
@@ -41,3 +42,13 @@ class ProviderAnswer(BaseModel):
     redirect_uri: str | None
     login_path: str
     created_at: datetime
+
+
+PROVIDER_EXAMPLE: JsonObject = {
+    "issuer": "https://login.example.com",
+    "client_id": "waystate",
+    "settings": {"allowed_domains": ["example.com"], "default_role": "agent"},
+    "redirect_uri": "https://waystate.example.com/v1/auth/oidc/acme/callback",
+    "login_path": "/v1/auth/oidc/acme",
+    "created_at": "2026-01-31T12:00:00Z",
+}
