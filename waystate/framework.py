@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from waystate import __version__
 from waystate.audit.routes import AuditRoutes
-from waystate.channels.check_routes import check_routes
+from waystate.channels.check_routes import CheckRoutes
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
@@ -33,8 +33,8 @@ from waystate.sign_on.set_up import Providers
 from waystate.state.routes import StateRoutes
 from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser
-from waystate.tenants.platform_routes import platform_routes
-from waystate.tenants.routes import tenant_routes
+from waystate.tenants.platform_routes import PlatformRoutes
+from waystate.tenants.routes import TenantRoutes
 from waystate.trace.routes import TraceRoutes
 from waystate.vault.sealing import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
@@ -45,7 +45,7 @@ from waystate.web.openapi import describe, install_docs
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
 from waystate.web.routers import router_of
-from waystate.webhooks.routes import webhook_routes
+from waystate.webhooks.routes import WebhookRoutes
 from waystate.work.leases import RELAY
 
 ROUTES = (
@@ -59,7 +59,11 @@ ROUTES = (
     PeopleRoutes,
     KeyRoutes,
     AuditRoutes,
+    TenantRoutes,
+    CheckRoutes,
     ProviderRoutes,
+    PlatformRoutes,
+    WebhookRoutes,
 )
 """Whatever has operations, in the order in which they are shown."""
 OPERATIONS = {**operations_of(ROUTES), **NOT_YET_BESIDE_THEIR_HANDLERS}
@@ -150,10 +154,12 @@ def _of_tenants(services: Services) -> list[APIRouter]:
     platforms = services.platforms
     tenants = Tenants(services.db, services.vault, services.clock, changed)
     return [
-        tenant_routes(tenants, graph_api_url=services.config.graph_api_url),
-        check_routes(tenants, platforms.graph, platforms.genesys),
-        platform_routes(tenants, Eraser(services.db, services.clock)),
-        webhook_routes(services.db, services.clock),
+        router_of(
+            TenantRoutes(tenants, graph_api_url=services.config.graph_api_url),
+            CheckRoutes(tenants, platforms.graph, platforms.genesys),
+            PlatformRoutes(tenants, Eraser(services.db, services.clock)),
+            WebhookRoutes(services.db, services.clock),
+        ),
     ]
 
 

@@ -96,7 +96,6 @@ def operations_of(routes: Iterable[type]) -> dict[tuple[str, str], Operation]:
 
 
 _TABLE = (
-    # For whoever watches the process; they tell nothing of any tenant.
     ("GET", "/health", None),
     ("GET", "/health/live", None),
     ("GET", "/health/ready", None),
@@ -110,30 +109,6 @@ _TABLE = (
     ("POST", "/v1/dead-letters/{letter_id}/discard", Scope.DEAD_LETTERS_WRITE),
     ("POST", "/v1/dead-letters/replay", Scope.DEAD_LETTERS_WRITE),
     ("POST", "/v1/dead-letters/discard", Scope.DEAD_LETTERS_WRITE),
-    # People and their sessions.
-    # The tenant, by its own people.
-    ("GET", "/v1/tenant", Scope.TENANT_READ),
-    ("PATCH", "/v1/tenant", Scope.TENANT_WRITE),
-    ("GET", "/v1/tenant/whatsapp-accounts", Scope.TENANT_READ),
-    ("PUT", "/v1/tenant/whatsapp-accounts/{phone_number_id}", Scope.TENANT_WRITE),
-    ("DELETE", "/v1/tenant/whatsapp-accounts/{phone_number_id}", Scope.TENANT_WRITE),
-    ("POST", "/v1/tenant/whatsapp-accounts/{phone_number_id}/check", Scope.TENANT_WRITE),
-    ("GET", "/v1/tenant/genesys-integrations", Scope.TENANT_READ),
-    ("PUT", "/v1/tenant/genesys-integrations/{integration_id}", Scope.TENANT_WRITE),
-    ("DELETE", "/v1/tenant/genesys-integrations/{integration_id}", Scope.TENANT_WRITE),
-    ("POST", "/v1/tenant/genesys-integrations/{integration_id}/check", Scope.TENANT_WRITE),
-    # All tenants, by the platform's people.
-    ("GET", "/v1/platform/tenants", Scope.PLATFORM),
-    ("POST", "/v1/platform/tenants", Scope.PLATFORM),
-    ("GET", "/v1/platform/tenants/{tenant_id}", Scope.PLATFORM),
-    ("PATCH", "/v1/platform/tenants/{tenant_id}", Scope.PLATFORM),
-    ("DELETE", "/v1/platform/tenants/{tenant_id}", Scope.PLATFORM),
-    ("POST", "/v1/platform/tenants/{tenant_id}/suspend", Scope.PLATFORM),
-    ("POST", "/v1/platform/tenants/{tenant_id}/resume", Scope.PLATFORM),
-    ("GET", "/v1/platform/meta-apps", Scope.PLATFORM),
-    ("PUT", "/v1/platform/meta-apps/{app_id}", Scope.PLATFORM),
-    ("GET", "/v1/platform/webhooks", Scope.PLATFORM),
-    ("POST", "/v1/platform/webhooks/replay", Scope.PLATFORM),
 )
 
 NOT_YET_BESIDE_THEIR_HANDLERS: dict[tuple[str, str], Operation] = {(row[0], row[1]): Operation(*row) for row in _TABLE}

@@ -31,11 +31,6 @@ REPEATABLE_POSTS = {
     "/v1/dead-letters/{letter_id}/discard": "a letter that was discarded is settled",
     "/v1/dead-letters/replay": "letters that were replayed are settled",
     "/v1/dead-letters/discard": "letters that were discarded are settled",
-    "/v1/platform/tenants/{tenant_id}/suspend": "a suspended tenant stays so",
-    "/v1/platform/tenants/{tenant_id}/resume": "a resumed tenant stays so",
-    "/v1/platform/webhooks/replay": "what was put back to work is not rejected any more",
-    "/v1/tenant/whatsapp-accounts/{phone_number_id}/check": "it only looks",
-    "/v1/tenant/genesys-integrations/{integration_id}/check": "it only looks",
 }
 """What may run twice with one effect, and why. PUT, PATCH and DELETE say how things are to be, so they all may."""
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
+from waystate.documents import JsonObject
 from waystate.errors import Unprocessable
 from waystate.tenants.change import Changes
 from waystate.tenants.erasure.erase import Erased
@@ -276,3 +277,44 @@ def built(model: type[M], said: dict[str, Any]) -> M:
 def _wrong(field: str, problem: str) -> Unprocessable:
     errors = [{"field": field, "problem": problem}]
     return Unprocessable("invalid_request", f"Not usable: {field}: {problem}. Correct it and send again.", errors=errors)
+
+
+TENANT_EXAMPLE: JsonObject = {
+    "id": "acme",
+    "name": "Acme Stores",
+    "status": "active",
+    "settings": TenantSettings().model_dump(mode="json"),
+    "quotas": Quotas(messages_per_second=50).model_dump(mode="json"),
+}
+ACCOUNT_EXAMPLE: JsonObject = {
+    "id": "019c1420-3333-7b40-9e6d-5f7a8b9c0d1e",
+    "phone_number_id": "106540352242922",
+    "display_phone_number": "+1 555 078 3881",
+    "business_account_id": "102290129340398",
+    "meta_app_id": "670843887433847",
+    "api_url": "https://graph.facebook.com/v23.0",
+    "has_access_token": True,
+    "limits": WhatsAppLimits().model_dump(mode="json"),
+    "genesys_integration": "73cb7fb7-c2db-4996-88f3-0a83a4fea1da",
+    "sender": "waystate",
+    "is_default": True,
+    "is_active": True,
+}
+INTEGRATION_EXAMPLE: JsonObject = {
+    "id": "019c1420-4444-7c50-8f7e-6a8b9c0d1e2f",
+    "integration_id": "73cb7fb7-c2db-4996-88f3-0a83a4fea1da",
+    "region": "mypurecloud.de",
+    "api_url": "https://api.mypurecloud.de",
+    "login_url": "https://login.mypurecloud.de",
+    "client_id": "0d5c2a9e-7b14-4f63-8d2a-1e9f0b3c4d5a",
+    "has_client_secret": True,
+    "has_webhook_secret": True,
+    "limits": GenesysLimits().model_dump(mode="json"),
+    "sender": "waystate",
+}
+META_APP_EXAMPLE: JsonObject = {
+    "id": "670843887433847",
+    "has_app_secret": True,
+    "has_verify_token": True,
+    "webhook_path": "/webhooks/whatsapp/670843887433847",
+}

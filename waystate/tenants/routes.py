@@ -1,11 +1,11 @@
 """`/v1/tenant`: a tenant's settings, numbers and integrations, by its own people and keys."""
 
-from typing import Any
-
-from fastapi import APIRouter, Request
-
-from waystate.principal import actor_of
+from waystate.operations import Operation
+from waystate.principal import Scope, actor_of
 from waystate.tenants.bodies import (
+    ACCOUNT_EXAMPLE,
+    INTEGRATION_EXAMPLE,
+    TENANT_EXAMPLE,
     GenesysIntegrationAnswer,
     GenesysIntegrationBody,
     GenesysIntegrationList,
@@ -21,91 +21,148 @@ from waystate.tenants.bodies import (
 from waystate.tenants.change import Tenants
 from waystate.tenants.model import PathId
 from waystate.web.caller import Caller
-from waystate.web.requests import read_body, takes
 
-_REFUSED: dict[int | str, dict[str, Any]] = {
-    404: {"description": "This tenant has no account of this id"},
-    409: {"description": "Another tenant has this number or integration, or two accounts want the same"},
-    422: {"description": "A field is not usable; `errors` names it"},
+_REFUSED = {
+    404: "This tenant has no account of this id",
+    409: "Another tenant has this number or integration, or two accounts want the same",
+    422: "A field is not usable; `errors` names it",
 }
 
 
-def tenant_routes(tenants: Tenants, *, graph_api_url: str) -> APIRouter:
+class TenantRoutes:
     """`graph_api_url` is where new numbers are reached."""
-    router = APIRouter(prefix="/v1/tenant", tags=["Tenant"])
-    _add_tenant(router, tenants)
-    _add_accounts(router, tenants, graph_api_url)
-    _add_integrations(router, tenants)
-    return router
 
+    def __init__(self, tenants: Tenants, *, graph_api_url: str) -> None:
+        self._tenants = tenants
+        self._graph_api_url = graph_api_url
 
-def _add_tenant(router: APIRouter, tenants: Tenants) -> None:
-    @router.get("", summary="The tenant, its settings and its quotas")
-    async def get_tenant(principal: Caller) -> TenantAnswer:
-        return render_tenant(await tenants.find(principal.tenant_id))
+    @Operation(
+        "GET",
+        "/v1/tenant",
+        Scope.TENANT_READ,
+        tag="Tenant",
+        summary="The tenant, its settings and its quotas",
+        example_answer=TENANT_EXAMPLE,
+    )
+    async def get_tenant(self, principal: Caller) -> TenantAnswer:
+        return render_tenant(await self._tenants.find(principal.tenant_id))
 
-    @router.patch("", summary="Change its name or settings", responses={422: _REFUSED[422]}, openapi_extra=takes(TenantChange))
-    async def change_tenant(request: Request, principal: Caller) -> TenantAnswer:
+    @Operation(
+        "PATCH",
+        "/v1/tenant",
+        Scope.TENANT_WRITE,
+        tag="Tenant",
+        summary="Change its name or settings",
+        problems={422: _REFUSED[422]},
+        example_body={"name": "Acme Stores", "settings": {"mapping_ttl": None}},
+        example_answer={**TENANT_EXAMPLE, "name": "Acme Stores"},
+    )
+    async def change_tenant(self, principal: Caller, body: TenantChange) -> TenantAnswer:
         """Quotas are the platform's to set."""
-        changes = (await read_body(request, TenantChange)).changes()
         tenant_id = principal.tenant_id
-        return render_tenant(await tenants.change(actor_of(principal), tenant_id, changes, log=tenant_id))
+        return render_tenant(await self._tenants.change(actor_of(principal), tenant_id, body.changes(), log=tenant_id))
 
-
-def _add_accounts(router: APIRouter, tenants: Tenants, graph_api_url: str) -> None:
-    path = "/whatsapp-accounts/{phone_number_id}"
-
-    @router.get("/whatsapp-accounts", summary="Its WhatsApp numbers")
-    async def list_whatsapp_accounts(principal: Caller) -> WhatsAppAccountList:
-        accounts, integrations = await tenants.accounts(principal.tenant_id)
+    @Operation(
+        "GET",
+        "/v1/tenant/whatsapp-accounts",
+        Scope.TENANT_READ,
+        tag="Tenant",
+        name="listWhatsAppAccounts",
+        summary="Its WhatsApp numbers",
+        example_answer={"items": [ACCOUNT_EXAMPLE]},
+    )
+    async def list_whatsapp_accounts(self, principal: Caller) -> WhatsAppAccountList:
+        accounts, integrations = await self._tenants.accounts(principal.tenant_id)
         return WhatsAppAccountList(items=[render_account(each, integrations) for each in accounts])
 
-    @router.put(
-        path,
+    @Operation(
+        "PUT",
+        "/v1/tenant/whatsapp-accounts/{phone_number_id}",
+        Scope.TENANT_WRITE,
+        tag="Tenant",
+        name="putWhatsAppAccount",
         summary="Set a WhatsApp number up, or change it",
-        responses=_REFUSED,
-        openapi_extra=takes(WhatsAppAccountBody),
+        problems=_REFUSED,
+        example_body={
+            "display_phone_number": ACCOUNT_EXAMPLE["display_phone_number"],
+            "business_account_id": ACCOUNT_EXAMPLE["business_account_id"],
+            "meta_app_id": ACCOUNT_EXAMPLE["meta_app_id"],
+            "access_token": "EAAG-as-Meta-shows-it",
+            "is_default": True,
+        },
+        example_answer={**ACCOUNT_EXAMPLE, "genesys_integration": None},
     )
-    async def put_whatsapp_account(phone_number_id: PathId, request: Request, principal: Caller) -> WhatsAppAccountAnswer:
+    async def put_whatsapp_account(
+        self, phone_number_id: PathId, principal: Caller, body: WhatsAppAccountBody
+    ) -> WhatsAppAccountAnswer:
         """The whole account; only a secret that is left out stays as it is."""
-        body = await read_body(request, WhatsAppAccountBody)
-        account = await tenants.put_account(
+        account = await self._tenants.put_account(
             actor_of(principal),
             principal.tenant_id,
             phone_number_id,
-            lambda known, integrations: body.account(phone_number_id, graph_api_url, known, integrations),
+            lambda known, integrations: body.account(phone_number_id, self._graph_api_url, known, integrations),
         )
-        return render_account(account, (await tenants.accounts(principal.tenant_id))[1])
+        return render_account(account, (await self._tenants.accounts(principal.tenant_id))[1])
 
-    @router.delete(path, status_code=204, summary="Take a WhatsApp number off", responses={404: _REFUSED[404]})
-    async def remove_whatsapp_account(phone_number_id: PathId, principal: Caller) -> None:
+    @Operation(
+        "DELETE",
+        "/v1/tenant/whatsapp-accounts/{phone_number_id}",
+        Scope.TENANT_WRITE,
+        tag="Tenant",
+        name="removeWhatsAppAccount",
+        summary="Take a WhatsApp number off",
+        status=204,
+        problems={404: _REFUSED[404]},
+    )
+    async def remove_whatsapp_account(self, phone_number_id: PathId, principal: Caller) -> None:
         """Its conversations and messages stay. What waits to be sent through it fails."""
-        await tenants.remove_account(actor_of(principal), principal.tenant_id, phone_number_id)
+        await self._tenants.remove_account(actor_of(principal), principal.tenant_id, phone_number_id)
 
-
-def _add_integrations(router: APIRouter, tenants: Tenants) -> None:
-    path = "/genesys-integrations/{integration_id}"
-
-    @router.get("/genesys-integrations", summary="Its Genesys integrations")
-    async def list_genesys_integrations(principal: Caller) -> GenesysIntegrationList:
-        _, integrations = await tenants.accounts(principal.tenant_id)
+    @Operation(
+        "GET",
+        "/v1/tenant/genesys-integrations",
+        Scope.TENANT_READ,
+        tag="Tenant",
+        summary="Its Genesys integrations",
+        example_answer={"items": [INTEGRATION_EXAMPLE]},
+    )
+    async def list_genesys_integrations(self, principal: Caller) -> GenesysIntegrationList:
+        _, integrations = await self._tenants.accounts(principal.tenant_id)
         return GenesysIntegrationList(items=[render_integration(each) for each in integrations])
 
-    @router.put(
-        path,
+    @Operation(
+        "PUT",
+        "/v1/tenant/genesys-integrations/{integration_id}",
+        Scope.TENANT_WRITE,
+        tag="Tenant",
         summary="Set a Genesys integration up, or change it",
-        responses={code: _REFUSED[code] for code in (409, 422)},
-        openapi_extra=takes(GenesysIntegrationBody),
+        problems={code: _REFUSED[code] for code in (409, 422)},
+        example_body={
+            "region": INTEGRATION_EXAMPLE["region"],
+            "client_id": INTEGRATION_EXAMPLE["client_id"],
+            "client_secret": "as-Genesys-shows-it",
+            "webhook_secret": "at least 16 characters",
+        },
+        example_answer=INTEGRATION_EXAMPLE,
     )
-    async def put_genesys_integration(integration_id: PathId, request: Request, principal: Caller) -> GenesysIntegrationAnswer:
+    async def put_genesys_integration(
+        self, integration_id: PathId, principal: Caller, body: GenesysIntegrationBody
+    ) -> GenesysIntegrationAnswer:
         """The whole integration; only a secret that is left out stays as it is."""
-        body = await read_body(request, GenesysIntegrationBody)
-        integration = await tenants.put_integration(
+        integration = await self._tenants.put_integration(
             actor_of(principal), principal.tenant_id, integration_id, lambda known: body.integration(integration_id, known)
         )
         return render_integration(integration)
 
-    @router.delete(path, status_code=204, summary="Take a Genesys integration off", responses={404: _REFUSED[404]})
-    async def remove_genesys_integration(integration_id: PathId, principal: Caller) -> None:
+    @Operation(
+        "DELETE",
+        "/v1/tenant/genesys-integrations/{integration_id}",
+        Scope.TENANT_WRITE,
+        tag="Tenant",
+        summary="Take a Genesys integration off",
+        status=204,
+        problems={404: _REFUSED[404]},
+    )
+    async def remove_genesys_integration(self, integration_id: PathId, principal: Caller) -> None:
         """Its number goes on without Genesys."""
-        await tenants.remove_integration(actor_of(principal), principal.tenant_id, integration_id)
+        await self._tenants.remove_integration(actor_of(principal), principal.tenant_id, integration_id)

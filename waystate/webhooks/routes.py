@@ -3,15 +3,17 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query
 from pydantic import BaseModel, Field, model_validator
 
 from waystate.clock import Clock, iso
 from waystate.db.pool import Database
+from waystate.documents import JsonObject
 from waystate.ledger import store
-from waystate.principal import actor_of
+from waystate.operations import Operation
+from waystate.principal import Scope, actor_of
 from waystate.web.caller import Caller
-from waystate.web.requests import Body, read_body, takes
+from waystate.web.requests import Body
 from waystate.webhooks.intake import NAMED, replay_all, replay_many
 
 MOST = NAMED
@@ -74,40 +76,69 @@ class WebhooksReplayed(BaseModel):
     ids: Annotated[list[UUID], Field(max_length=NAMED)]
 
 
-def webhook_routes(db: Database, clock: Clock) -> APIRouter:
-    router = APIRouter(prefix="/v1/platform/webhooks", tags=["Platform"])
+_EXAMPLE: JsonObject = {
+    "id": "019c1420-8f2e-7d03-a1b9-6c8e0f5d4a27",
+    "receivedAt": "2026-01-31T12:00:00.000Z",
+    "source": "whatsapp",
+    "origin": "670843887433847",
+    "state": "rejected",
+    "items": 1,
+    "rejected": [{"item": "0.0.m0", "reason": "unknown_number", "message": "No tenant has the number 106540352242922."}],
+    "unlisted": 0,
+    "lacks": ["phone_number_id:106540352242922"],
+    "attempts": 1,
+    "bytes": 412,
+    "preview": '{"object": "whatsapp_business_account", "entry": [{"id": "102290129340398", "changes": [',
+}
 
-    @router.get("", summary="Bodies from the platforms, newest first")
+
+class WebhookRoutes:
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    @Operation(
+        "GET",
+        "/v1/platform/webhooks",
+        Scope.PLATFORM,
+        tag="Platform",
+        summary="Bodies from the platforms, newest first",
+        example_answer={"items": [_EXAMPLE], "next": None},
+    )
     async def list_webhooks(
+        self,
         _: Caller,
         state: Annotated[Literal["pending", "done", "rejected"] | None, Query(description="Left out: all")] = None,
         before: Annotated[UUID | None, Query(description="The `next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> WebhookPage:
-        async with db.work() as conn:
+        async with self._db.work() as conn:
             rows = await store.list_rows(conn, state=state, before=before, batch=limit + 1)
         items = [render_webhook(row) for row in rows[:limit]]
         return WebhookPage(items=items, next=items[-1].id if len(rows) > limit else None)
 
-    @router.post(
-        "/replay",
+    @Operation(
+        "POST",
+        "/v1/platform/webhooks/replay",
+        Scope.PLATFORM,
+        tag="Platform",
         summary="Put rejected bodies back to work",
-        responses={422: {"description": "Neither ids nor all, or both"}},
-        openapi_extra=takes(Replay),
+        problems={422: "Neither ids nor all, or both"},
+        example_body={"ids": [_EXAMPLE["id"]]},
+        example_answer={"replayed": 1, "ids": [_EXAMPLE["id"]]},
+        repeatable="what was put back to work is not rejected any more",
     )
-    async def replay_webhooks(request: Request, principal: Caller) -> WebhooksReplayed:
+    async def replay_webhooks(self, principal: Caller, body: Replay) -> WebhooksReplayed:
         """In their old order. What had its effect before has none again; ids that are not rejected are left out.
 
         `all` goes in steps: should it be cut off, what was put back stays so, and asking again does the rest.
         """
-        wanted, actor = await read_body(request, Replay), actor_of(principal)
-        if wanted.ids is None:
-            replayed = await replay_all(db, actor, clock)
+        actor = actor_of(principal)
+        if body.ids is None:
+            replayed = await replay_all(self._db, actor, self._clock)
         else:
-            replayed = await replay_many(db, actor, clock, wanted.ids)
+            replayed = await replay_many(self._db, actor, self._clock, body.ids)
         return WebhooksReplayed(replayed=replayed.count, ids=list(replayed.ids))
-
-    return router
 
 
 def render_webhook(row: dict[str, Any]) -> WebhookAnswer:
