@@ -15,7 +15,7 @@ from waystate.door.guard import operation_of
 from waystate.door.idempotency import KeyedOperations, is_repeatable
 from waystate.framework import OPERATIONS
 from waystate.ids import TenantId
-from waystate.operations import TEXT, Operation, operations_of
+from waystate.operations import Operation, operations_of
 from waystate.principal import Principal, Scope
 from waystate.web.caller import Caller, let_in
 from waystate.web.openapi import describe, model_of
@@ -132,12 +132,12 @@ def test_names_are_verbs_with_nouns_and_each_is_one_operations() -> None:
 def test_a_row_says_what_its_operation_is_for_and_shows_an_example(row: Operation) -> None:
     assert row.summary
     assert row.tag
-    model = model_of(row)
+    model = None if row.is_hidden else model_of(row)
     assert (row.example_body is None) == (row.body is None)
     assert (row.example_answer is None) == (model is None)
     if row.body is not None:
         TypeAdapter(row.body).validate_json(json.dumps(row.example_body))
-    if model == TEXT:
+    if isinstance(model, str):
         assert isinstance(row.example_answer, str)
     elif model is not None:
         assert shown(model, row.example_answer) == row.example_answer

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.responses import Response
 
 from waystate import __version__
 from waystate.audit.routes import AuditRoutes
@@ -39,9 +38,9 @@ from waystate.trace.routes import TraceRoutes
 from waystate.vault.sealing import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
-from waystate.web.health import HealthCheck, health_routes
-from waystate.web.metrics import MEDIA_TYPE, Metrics
-from waystate.web.openapi import describe, install_docs
+from waystate.web.health import HealthCheck, HealthRoutes
+from waystate.web.metrics import Metrics, MetricsRoutes
+from waystate.web.openapi import DOCUMENT, DocsRoutes, describe
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
 from waystate.web.routers import router_of
@@ -51,6 +50,9 @@ from waystate.work.leases import RELAY
 ROUTES = (
     WhatsAppWebhook,
     GenesysWebhook,
+    HealthRoutes,
+    MetricsRoutes,
+    DocsRoutes,
     StateRoutes,
     TraceRoutes,
     LoginRoutes,
@@ -66,7 +68,7 @@ ROUTES = (
     WebhookRoutes,
 )
 """Whatever has operations, in the order in which they are shown."""
-OPERATIONS = {**operations_of(ROUTES), **NOT_YET_BESIDE_THEIR_HANDLERS}
+OPERATIONS = {**operations_of(ROUTES), (DOCUMENT.method, DOCUMENT.path): DOCUMENT, **NOT_YET_BESIDE_THEIR_HANDLERS}
 """All of them, by method and path. One that is not here is answered to nobody."""
 
 
@@ -99,9 +101,10 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
     door = [Depends(services.guard)]
     for router in (*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)):
         app.include_router(router, dependencies=door)
-    _add_health(app, checks, services.metrics, services.clock)
-    describe(app, operations_of(ROUTES).values())
-    install_docs(app)
+    describe(app, [each for each in OPERATIONS.values() if each.name])
+    app.include_router(
+        router_of(HealthRoutes(checks, services.clock), MetricsRoutes(services.metrics), DocsRoutes(app.openapi))
+    )
     app.add_middleware(BodyLimit, limit=services.config.max_body)
     app.add_middleware(OriginCheck, origins=services.config.own_origins)
     install_problems(app, answers=services.metrics.answers)
@@ -111,7 +114,7 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
 
 def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock) -> FastAPI:
     app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    _add_health(app, checks, metrics, clock)
+    app.include_router(router_of(HealthRoutes(checks, clock), MetricsRoutes(metrics)))
     return app
 
 
@@ -161,11 +164,3 @@ def _of_tenants(services: Services) -> list[APIRouter]:
             WebhookRoutes(services.db, services.clock),
         ),
     ]
-
-
-def _add_health(app: FastAPI, checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock) -> None:
-    app.include_router(health_routes(checks, clock))
-
-    @app.get("/metrics", tags=["Operations"], summary="Prometheus metrics", response_class=Response)
-    async def get_metrics() -> Response:
-        return Response(metrics.render(), media_type=MEDIA_TYPE)

@@ -96,12 +96,6 @@ def operations_of(routes: Iterable[type]) -> dict[tuple[str, str], Operation]:
 
 
 _TABLE = (
-    ("GET", "/health", None),
-    ("GET", "/health/live", None),
-    ("GET", "/health/ready", None),
-    ("GET", "/metrics", None),
-    ("GET", "/docs", None),
-    ("GET", "/openapi.json", None),
     ("GET", "/v1/dead-letters", Scope.DEAD_LETTERS_READ),
     ("GET", "/v1/dead-letters/{letter_id}", Scope.DEAD_LETTERS_READ),
     ("PATCH", "/v1/dead-letters/{letter_id}", Scope.DEAD_LETTERS_WRITE),

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import JSONResponse
 
 from waystate.clock import Clock, iso
+from waystate.documents import JsonObject
+from waystate.operations import Operation
 
 HealthCheck = Callable[[], Awaitable[Mapping[str, Any]]]
 """Raises, or returns what is to be shown of the part: nothing, `mode`, `queue_depth`; a `status` of its own wins."""
@@ -42,6 +43,19 @@ class HealthReport(BaseModel):
 
 class Alive(BaseModel):
     status: Literal["ok"] = "ok"
+
+
+_EXAMPLE: JsonObject = {
+    "status": "healthy",
+    "timestamp": "2026-01-31T12:00:00.000Z",
+    "checks": {
+        "database": {"status": "ok", "latency_ms": 0.61, "queue_depth": 0, "oldest_undelivered_seconds": 0.0},
+        "redis": {"status": "ok", "mode": "none"},
+        "rabbitmq": {"status": "ok", "mode": "none"},
+    },
+    "uptime_seconds": 5412.7,
+    "service": SERVICE,
+}
 
 
 class Health:
@@ -89,33 +103,58 @@ def render_health(parts: Mapping[str, PartHealth], now: datetime, started_at: da
     )
 
 
-def health_routes(
-    checks: Mapping[str, HealthCheck],
-    clock: Clock,
-    *,
-    is_ready: Callable[[], bool] = lambda: True,
-    timeout: float = CHECK_TIMEOUT,
-) -> APIRouter:
+class HealthRoutes:
     """`is_ready` is false while starting and stopping, so that a load balancer looks elsewhere."""
-    health = Health(checks, clock, timeout)
-    router = APIRouter(tags=["Health"])
-    unhealthy: dict[int | str, dict[str, Any]] = {503: {"model": HealthReport, "description": "The database does not answer"}}
 
-    @router.get("/health", summary="Health of every part", response_model=HealthReport, responses=unhealthy)
-    async def get_health() -> JSONResponse:
-        report = await health.report()
+    def __init__(
+        self,
+        checks: Mapping[str, HealthCheck],
+        clock: Clock,
+        *,
+        is_ready: Callable[[], bool] = lambda: True,
+        timeout: float = CHECK_TIMEOUT,
+    ) -> None:
+        self._health = Health(checks, clock, timeout)
+        self._is_ready = is_ready
+
+    @Operation(
+        "GET",
+        "/health",
+        None,
+        tag="Health",
+        summary="Health of every part",
+        answers={200: HealthReport, 503: HealthReport},
+        example_answer=_EXAMPLE,
+    )
+    async def get_health(self) -> JSONResponse:
+        """503: the database does not answer."""
+        report = await self._health.report()
         return _answer(report, report.status != "unhealthy")
 
-    @router.get("/health/ready", summary="May traffic come here?", response_model=HealthReport, responses=unhealthy)
-    async def get_readiness() -> JSONResponse:
-        report = await health.report()
-        return _answer(report, report.status != "unhealthy" and is_ready())
-
-    @router.get("/health/live", summary="Does the process run?")
-    async def get_liveness() -> Alive:
+    @Operation(
+        "GET",
+        "/health/live",
+        None,
+        tag="Health",
+        summary="Does the process run?",
+        example_answer={"status": "ok"},
+    )
+    async def get_liveness(self) -> Alive:
         return Alive()
 
-    return router
+    @Operation(
+        "GET",
+        "/health/ready",
+        None,
+        tag="Health",
+        summary="May traffic come here?",
+        answers={200: HealthReport, 503: HealthReport},
+        example_answer=_EXAMPLE,
+    )
+    async def get_readiness(self) -> JSONResponse:
+        """503: the database does not answer, or the process is starting or stopping."""
+        report = await self._health.report()
+        return _answer(report, report.status != "unhealthy" and self._is_ready())
 
 
 async def _not_configured() -> Mapping[str, Any]:

@@ -15,7 +15,9 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
+from starlette.responses import Response
 
+from waystate.operations import TEXT, Operation
 from waystate.web.problems import Answers
 
 Labels = tuple[tuple[str, str], ...]
@@ -76,6 +78,23 @@ class Metrics:
     def render(self) -> bytes:
         """The text a Prometheus server scrapes, of type `MEDIA_TYPE`."""
         return generate_latest(self.registry)
+
+
+class MetricsRoutes:
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    @Operation(
+        "GET",
+        "/metrics",
+        None,
+        tag="Operations",
+        summary="Prometheus metrics",
+        answers={200: TEXT},
+        example_answer='waystate_messages_total{direction="inbound"} 1204.0\n',
+    )
+    async def get_metrics(self) -> Response:
+        return Response(self._metrics.render(), media_type=MEDIA_TYPE)
 
 
 class _AnswersCollector(Collector):

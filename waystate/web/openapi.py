@@ -70,15 +70,29 @@ def undocumented(document: Document, served: Iterable[tuple[str, str]]) -> list[
     return [f"{method} {path}" for method, path in served if not _is_described(document, method, path)]
 
 
-def install_docs(app: FastAPI, path: str = "/docs") -> None:
-    """A page without JavaScript and without anything from elsewhere: it works offline and under the strictest policy."""
-    pages: list[str] = []
+DOCUMENT = Operation(
+    "GET",
+    "/openapi.json",
+    None,
+    tag="Operations",
+    name="getDocument",
+    summary="All operations, for programs",
+    is_hidden=True,
+)
+"""Served by a route of the framework's own."""
 
-    @app.get(path, include_in_schema=False)
-    async def get_docs() -> HTMLResponse:
-        if not pages:
-            pages.append(render_docs(app.openapi()))
-        return HTMLResponse(pages[0], headers={"content-security-policy": CONTENT_SECURITY_POLICY})
+
+class DocsRoutes:
+    """A page without JavaScript and without anything from elsewhere: it works offline and under the strictest policy."""
+
+    def __init__(self, document: Callable[[], Document]) -> None:
+        self._document = document
+        self._page = ""
+
+    @Operation("GET", "/docs", None, tag="Operations", summary="All operations, for people", is_hidden=True)
+    async def get_docs(self) -> HTMLResponse:
+        self._page = self._page or render_docs(self._document())
+        return HTMLResponse(self._page, headers={"content-security-policy": CONTENT_SECURITY_POLICY})
 
 
 def _add(router: APIRouter, operation: Operation) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import httpx2
 from fastapi import FastAPI
 
-from waystate.web.health import Health, HealthCheck, health_routes
+from waystate.web.health import Health, HealthCheck, HealthRoutes
+from waystate.web.routers import router_of
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -38,7 +39,7 @@ async def hangs() -> Mapping[str, Any]:
 
 async def ask(path: str, checks: Mapping[str, HealthCheck], is_ready: bool = True) -> httpx2.Response:
     app, clock = FastAPI(), SetClock()
-    app.include_router(health_routes(checks, clock, is_ready=lambda: is_ready, timeout=0.05))
+    app.include_router(router_of(HealthRoutes(checks, clock, is_ready=lambda: is_ready, timeout=0.05)))
     clock.now += timedelta(seconds=90)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://testserver") as client:
         return await client.get(path)

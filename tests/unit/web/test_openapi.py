@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 from waystate.operations import TEXT, Operation, Parameter
 from waystate.principal import Scope
 from waystate.web.asgi import Lane, Request, Response, json_response
-from waystate.web.openapi import describe, install_docs, undocumented
+from waystate.web.openapi import DocsRoutes, describe, undocumented
 from waystate.web.problems import log_failure
+from waystate.web.routers import router_of
 
 
 class Mapping(BaseModel):
@@ -93,7 +94,7 @@ def app() -> FastAPI:
         raise NotImplementedError
 
     describe(app, OPERATIONS)
-    install_docs(app)
+    app.include_router(router_of(DocsRoutes(app.openapi)))
     return app
 
 
