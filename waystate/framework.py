@@ -40,7 +40,7 @@ from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
 from waystate.web.health import HealthCheck, HealthRoutes
 from waystate.web.metrics import Metrics, MetricsRoutes
-from waystate.web.openapi import DOCUMENT, DocsRoutes, describe
+from waystate.web.openapi import DOCUMENT, DocsRoutes, Document, describe
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
 from waystate.web.routers import router_of
@@ -95,13 +95,17 @@ def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str,
     )
 
 
+def document() -> Document:
+    """The OpenAPI document of this version, as `GET /openapi.json` answers it. Nothing is built for it: the rows say it all."""
+    return _described().openapi()
+
+
 def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastAPI:
-    app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
+    app = _described()
     # The door's checks come before everything of a route: its other dependencies, its parameters, its body.
     door = [Depends(services.guard)]
     for router in (*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)):
         app.include_router(router, dependencies=door)
-    describe(app, [each for each in OPERATIONS.values() if each.name])
     app.include_router(
         router_of(HealthRoutes(checks, services.clock), MetricsRoutes(services.metrics), DocsRoutes(app.openapi))
     )
@@ -115,6 +119,12 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
 def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock) -> FastAPI:
     app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router_of(HealthRoutes(checks, clock), MetricsRoutes(metrics)))
+    return app
+
+
+def _described() -> FastAPI:
+    app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
+    describe(app, [each for each in OPERATIONS.values() if each.name])
     return app
 
 

@@ -30,7 +30,7 @@ class AuditRoutes:
         summary="What was done, newest first",
         example_answer={"items": [ENTRY_EXAMPLE], "next": None},
     )
-    async def list_audit(
+    async def list_audit_entries(
         self,
         principal: Caller,
         action: Annotated[Clean | None, Query(max_length=200, description="`key.created`, or `key` for all of a noun")] = None,

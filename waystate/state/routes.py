@@ -213,6 +213,7 @@ class StateRoutes:
         "/state/message/{messageId}",
         Scope.STATE_WRITE,
         tag="State",
+        name="changeMessageStatus",
         summary="Advance a message's status, by wamid, Genesys id or Waystate's own",
         parameters=(Parameter(name="messageId", example="wamid.test123"), _TENANT),
         body=ChangeStatus,

@@ -25,7 +25,7 @@ class TraceRoutes:
         problems={404: "No message of the tenant has this id"},
         example_answer=TRACE_EXAMPLE,
     )
-    async def get_trace(self, message_id: str, principal: Caller) -> MessageTrace:
+    async def get_message_trace(self, message_id: str, principal: Caller) -> MessageTrace:
         """By wamid, Genesys message id or Waystate's own: who, which conversation on both platforms, every hop with its time,
         every attempt, every reported status, and why it stands where it stands."""
         view = await self._directory.get_tenant(principal.tenant_id)

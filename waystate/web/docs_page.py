@@ -1,6 +1,7 @@
 """The API reference as one HTML page, written from the OpenAPI document: no script, no font, no picture from anywhere."""
 
 import json
+import shlex
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
@@ -65,7 +66,7 @@ def _operation(method: str, path: str, operation: Node) -> str:
     return (
         f'<article id="{_anchor(method, path)}"><h2><span class="method">{method}</span> <code>{escape(path)}</code></h2>'
         f"<p><strong>{escape(operation.get('summary', ''))}</strong></p>{_paragraphs(operation.get('description'))}"
-        f"<pre>{escape(_curl(method, path, operation))}</pre>"
+        f"<pre>{escape(_curl(method, path, operation))}</pre>{_example(operation)}"
         f"{_table('Parameters', map(_parameter, operation.get('parameters', [])))}"
         f"{_table('Body', [(media, _type(content.get('schema', {})), '') for media, content in body.items()])}"
         f"{_table('Answers', (row for code, each in operation['responses'].items() for row in _answer(code, each)))}</article>"
@@ -77,8 +78,21 @@ def _curl(method: str, path: str, operation: Node) -> str:
     if operation.get("security"):
         lines.append('-H "X-API-Key: $API_KEY"')
     if "requestBody" in operation:
-        lines += ["-H 'Content-Type: application/json'", "-d @body.json"]
+        example = operation["requestBody"]["content"].get("application/json", {}).get("example")
+        body = "@body.json" if example is None else shlex.quote(json.dumps(example, ensure_ascii=False))
+        lines += ["-H 'Content-Type: application/json'", f"-d {body}"]
     return " \\\n  ".join(lines)
+
+
+def _example(operation: Node) -> str:
+    """Of the first answer that has one."""
+    contents = (content for each in operation["responses"].values() for content in each.get("content", {}).values())
+    for content in contents:
+        if "example" in content:
+            example = content["example"]
+            text = example if isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
+            return f"<details><summary>An answer</summary><pre>{escape(text)}</pre></details>"
+    return ""
 
 
 def _parameter(parameter: Node) -> tuple[str, str, str]:

@@ -32,10 +32,10 @@ _OWN_ERRORS = ("HTTPValidationError", "ValidationError")
 
 def describe(app: FastAPI, operations: Iterable[Operation]) -> None:
     """Makes `app.openapi()` show these operations, whatever serves them, and every refusal as a problem."""
+    rows = [each for each in operations if not each.is_hidden]
     shown = APIRouter()
-    for operation in operations:
-        if not operation.is_hidden:
-            _add(shown, operation)
+    for operation in rows:
+        _add(shown, operation)
 
     def openapi() -> Document:
         if app.openapi_schema is None:
@@ -51,6 +51,8 @@ def describe(app: FastAPI, operations: Iterable[Operation]) -> None:
                     routes=[*shown.routes, *app.routes],
                 )
             )
+            for operation in rows:
+                _show_examples(app.openapi_schema["paths"][operation.path][operation.method.lower()], operation)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -113,21 +115,12 @@ def _add(router: APIRouter, operation: Operation) -> None:
         # A class of answers without a media type is one without content.
         response_class=PlainTextResponse if is_text else Response if usual is None else JSONResponse,
         responses={
-            operation.status: _usual(operation, usual),
+            operation.status: {"description": "Go on there", "headers": _LOCATION} if 300 <= operation.status < 400 else {},
             **{status: _answer(model) for status, model in others.items()},
             **{status: {"description": text, "content": _PROBLEM_CONTENT} for status, text in operation.problems.items()},
         },
-        openapi_extra=_extra(operation),
+        openapi_extra=_security(operation),
     )
-
-
-def _usual(operation: Operation, model: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = {}
-    if 300 <= operation.status < 400:
-        answer |= {"description": "Go on there", "headers": _LOCATION}
-    if operation.example_answer is not None:
-        answer["content"] = {model if isinstance(model, str) else _JSON: {"example": operation.example_answer}}
-    return answer
 
 
 def _answer(model: Any) -> dict[str, Any]:
@@ -136,14 +129,20 @@ def _answer(model: Any) -> dict[str, Any]:
     return {} if model is None else {"model": model}
 
 
-def _extra(operation: Operation) -> dict[str, Any]:
-    extra: dict[str, Any] = {}
-    if operation.scope is not None:
-        schemes = ["bearer"] if operation.scope in NEVER_OF_A_KEY else list(SECURITY_SCHEMES)
-        extra["security"] = [{name: []} for name in schemes]
+def _security(operation: Operation) -> dict[str, Any]:
+    if operation.scope is None:
+        return {}
+    schemes = ["bearer"] if operation.scope in NEVER_OF_A_KEY else list(SECURITY_SCHEMES)
+    return {"security": [{name: []} for name in schemes]}
+
+
+def _show_examples(entry: Document, operation: Operation) -> None:
+    """In the finished document: while it is made, the framework takes every null out of it."""
     if operation.example_body is not None:
-        extra["requestBody"] = {"content": {_JSON: {"example": operation.example_body}}}
-    return extra
+        entry["requestBody"]["content"][_JSON]["example"] = operation.example_body
+    if operation.example_answer is not None:
+        for content in entry["responses"][str(operation.status)]["content"].values():
+            content["example"] = operation.example_answer
 
 
 def _stub(operation: Operation) -> Callable[..., Awaitable[None]]:
