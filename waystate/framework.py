@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 
 from waystate import __version__
 from waystate.audit.routes import AuditRoutes
@@ -10,12 +10,12 @@ from waystate.channels.check_routes import CheckRoutes
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
-from waystate.dead_letters.routes import DeadLetterRoutes, dead_letter_routes
+from waystate.dead_letters.routes import DeadLetterRoutes
 from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
 from waystate.keys.routes import KeyRoutes
-from waystate.operations import NOT_YET_BESIDE_THEIR_HANDLERS, operations_of
+from waystate.operations import operations_of
 from waystate.people.login_limits import LoginLimits
 from waystate.people.login_routes import LoginRoutes
 from waystate.people.logins import Logins
@@ -55,6 +55,7 @@ ROUTES = (
     DocsRoutes,
     StateRoutes,
     TraceRoutes,
+    DeadLetterRoutes,
     LoginRoutes,
     SignOnRoutes,
     MeRoutes,
@@ -68,7 +69,7 @@ ROUTES = (
     WebhookRoutes,
 )
 """Whatever has operations, in the order in which they are shown."""
-OPERATIONS = {**operations_of(ROUTES), (DOCUMENT.method, DOCUMENT.path): DOCUMENT, **NOT_YET_BESIDE_THEIR_HANDLERS}
+OPERATIONS = {**operations_of(ROUTES), (DOCUMENT.method, DOCUMENT.path): DOCUMENT}
 """All of them, by method and path. One that is not here is answered to nobody."""
 
 
@@ -104,8 +105,8 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
     app = _described()
     # The door's checks come before everything of a route: its other dependencies, its parameters, its body.
     door = [Depends(services.guard)]
-    for router in (*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)):
-        app.include_router(router, dependencies=door)
+    rooms = [*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)]
+    app.include_router(router_of(*rooms), dependencies=door)
     app.include_router(
         router_of(HealthRoutes(checks, services.clock), MetricsRoutes(services.metrics), DocsRoutes(app.openapi))
     )
@@ -124,23 +125,23 @@ def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock
 
 def _described() -> FastAPI:
     app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
-    describe(app, [each for each in OPERATIONS.values() if each.name])
+    describe(app, OPERATIONS.values())
     return app
 
 
-def _of_messages(services: Services) -> list[APIRouter]:
+def _of_messages(services: Services) -> list[object]:
     db, directory, clock = services.db, services.directory, services.clock
     replays = Replays(directory, lanes=services.lanes)
     letters = DeadLetterRoutes(db, replays, services.hints[RELAY], services.invalidations.changed, clock)
-    return [router_of(TraceRoutes(db, directory, clock)), dead_letter_routes(letters)]
+    return [TraceRoutes(db, directory, clock), letters]
 
 
-def _of_access(services: Services) -> list[APIRouter]:
+def _of_access(services: Services) -> list[object]:
     db, clock = services.db, services.clock
-    return [router_of(KeyRoutes(db, services.authenticator.forget, clock), AuditRoutes(db))]
+    return [KeyRoutes(db, services.authenticator.forget, clock), AuditRoutes(db)]
 
 
-def _of_people(services: Services) -> list[APIRouter]:
+def _of_people(services: Services) -> list[object]:
     db, vault, clock, forget = (
         services.db,
         services.vault,
@@ -151,15 +152,15 @@ def _of_people(services: Services) -> list[APIRouter]:
     logins = Logins(db, vault, Passwords(), limits, clock, forget)
     address = SignOnAddress(services.config.public_url)
     return [
-        router_of(LoginRoutes(logins), MeRoutes(Myself(logins)), PeopleRoutes(Members(db, clock, forget))),
-        router_of(
-            SignOnRoutes(SignOn(db, vault, services.discovery, address, clock)),
-            ProviderRoutes(Providers(db, vault, address, clock)),
-        ),
+        LoginRoutes(logins),
+        MeRoutes(Myself(logins)),
+        PeopleRoutes(Members(db, clock, forget)),
+        SignOnRoutes(SignOn(db, vault, services.discovery, address, clock)),
+        ProviderRoutes(Providers(db, vault, address, clock)),
     ]
 
 
-def _of_tenants(services: Services) -> list[APIRouter]:
+def _of_tenants(services: Services) -> list[object]:
     def changed(_: TenantId | None) -> None:
         services.directory.clear()
         services.authenticator.forget()
@@ -167,10 +168,8 @@ def _of_tenants(services: Services) -> list[APIRouter]:
     platforms = services.platforms
     tenants = Tenants(services.db, services.vault, services.clock, changed)
     return [
-        router_of(
-            TenantRoutes(tenants, graph_api_url=services.config.graph_api_url),
-            CheckRoutes(tenants, platforms.graph, platforms.genesys),
-            PlatformRoutes(tenants, Eraser(services.db, services.clock)),
-            WebhookRoutes(services.db, services.clock),
-        ),
+        TenantRoutes(tenants, graph_api_url=services.config.graph_api_url),
+        CheckRoutes(tenants, platforms.graph, platforms.genesys),
+        PlatformRoutes(tenants, Eraser(services.db, services.clock)),
+        WebhookRoutes(services.db, services.clock),
     ]

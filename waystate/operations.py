@@ -93,16 +93,3 @@ def operations_of(routes: Iterable[type]) -> dict[tuple[str, str], Operation]:
     """The rows on the methods of these classes, by method and path as the OpenAPI document writes them."""
     rows = [row for each in routes for handler in vars(each).values() if (row := find_operation(handler)) is not None]
     return {(row.method, row.path): row for row in rows}
-
-
-_TABLE = (
-    ("GET", "/v1/dead-letters", Scope.DEAD_LETTERS_READ),
-    ("GET", "/v1/dead-letters/{letter_id}", Scope.DEAD_LETTERS_READ),
-    ("PATCH", "/v1/dead-letters/{letter_id}", Scope.DEAD_LETTERS_WRITE),
-    ("POST", "/v1/dead-letters/{letter_id}/replay", Scope.DEAD_LETTERS_WRITE),
-    ("POST", "/v1/dead-letters/{letter_id}/discard", Scope.DEAD_LETTERS_WRITE),
-    ("POST", "/v1/dead-letters/replay", Scope.DEAD_LETTERS_WRITE),
-    ("POST", "/v1/dead-letters/discard", Scope.DEAD_LETTERS_WRITE),
-)
-
-NOT_YET_BESIDE_THEIR_HANDLERS: dict[tuple[str, str], Operation] = {(row[0], row[1]): Operation(*row) for row in _TABLE}

@@ -11,6 +11,7 @@ from waystate.clock import iso
 from waystate.dead_letters.model import ADVICE, MAX_BULK, NOTE_LENGTH, Filter, Pipeline
 from waystate.dead_letters.replay import Result
 from waystate.dead_letters.store import Row
+from waystate.documents import JsonObject
 from waystate.errors import Reason
 
 Note = Annotated[str, Field(max_length=NOTE_LENGTH, description="Why, for whoever looks at it later")]
@@ -175,3 +176,43 @@ def render_bulk(results: Sequence[Result], following: UUID | None, open_total: i
 
 def _time(moment: Any) -> str | None:
     return None if moment is None else iso(moment)
+
+
+MENDED_EXAMPLE: JsonObject = {
+    "wamid": "wamid.HBgMOTE5ODc2NTQzMjEw",
+    "phone_number_id": "106540352242922",
+    "wa_id": "919876543210",
+    "sent_at": "2026-01-31T12:00:00Z",
+    "text": "Where is my order?",
+}
+LETTER_EXAMPLE: JsonObject = {
+    "id": "019c1420-a0b1-7c66-8d4f-2e3f5a6b7c8d",
+    "pipeline": "inbound",
+    "reason": "invalid_payload",
+    "errorMessage": "sent_at: Field required",
+    "whatToDo": ADVICE[Reason.INVALID_PAYLOAD],
+    "originalPayload": {name: value for name, value in MENDED_EXAMPLE.items() if name != "sent_at"},
+    "editedPayload": None,
+    "origin": "ledger:2026-01-31:019c1420-8f2e-7d03-a1b9-6c8e0f5d4a27:0.0.m0",
+    "status": "open",
+    "retryCount": 0,
+    "lastReason": None,
+    "lastError": None,
+    "lastTriedAt": None,
+    "note": None,
+    "editedAt": None,
+    "replayedAt": None,
+    "discardedAt": None,
+    "lastActor": None,
+    "createdAt": "2026-01-31T12:00:00.120Z",
+    "updatedAt": "2026-01-31T12:00:00.120Z",
+}
+BULK_EXAMPLE: JsonObject = {
+    "message": "Done: 1 replayed.",
+    "counts": {"replayed": 1},
+    "results": [
+        {"id": LETTER_EXAMPLE["id"], "outcome": "replayed", "message": "It had its effect.", "reason": None, "events": 1}
+    ],
+    "next": None,
+    "openTotal": 0,
+}

@@ -1,10 +1,10 @@
 """`/v1/dead-letters`: what could not be used, to find, read, mend, replay and discard."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query
 from pydantic import AwareDatetime
 
 from waystate import documents
@@ -13,6 +13,9 @@ from waystate.db.pool import Database
 from waystate.dead_letters import replay as deeds
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.bodies import (
+    BULK_EXAMPLE,
+    LETTER_EXAMPLE,
+    MENDED_EXAMPLE,
     BulkAnswer,
     DeadLetterAnswer,
     DeadLetterPage,
@@ -29,16 +32,16 @@ from waystate.dead_letters.model import MAX_BULK, Filter, Pipeline
 from waystate.dead_letters.replay import Pipelines, ReplayOutcome, Result
 from waystate.errors import Conflict, Reason, Unprocessable
 from waystate.events.outbox import AfterCommit
-from waystate.principal import Principal, actor_of
+from waystate.operations import Operation
+from waystate.principal import Principal, Scope, actor_of
 from waystate.web.caller import Caller
-from waystate.web.requests import read_body, takes
 from waystate.work.loops import Hint
 
 Status = Literal["open", "replayed", "discarded"]
-_REFUSED: dict[int | str, dict[str, Any]] = {
-    404: {"description": "No dead letter of this tenant has the id"},
-    409: {"description": "It is settled already, or it would fail again; `code` is the reason"},
-    422: {"description": "The payload is not usable; `errors` names the fields"},
+_REFUSED = {
+    404: "No dead letter of this tenant has the id",
+    409: "It is settled already, or it would fail again; `code` is the reason",
+    422: "The payload is not usable; `errors` names the fields",
 }
 
 
@@ -105,18 +108,16 @@ class DeadLetterRoutes:
         async with self._db.tenant(principal.tenant_id) as conn:
             return render_bulk(results, following, await dead_letter_store.count_open(conn, principal.tenant_id))
 
-
-def dead_letter_routes(routes: DeadLetterRoutes) -> APIRouter:
-    router = APIRouter(prefix="/v1/dead-letters", tags=["Dead letters"])
-    _add_reading(router, routes)
-    _add_one(router, routes)
-    _add_many(router, routes)
-    return router
-
-
-def _add_reading(router: APIRouter, routes: DeadLetterRoutes) -> None:
-    @router.get("", summary="What could not be used, newest first")
+    @Operation(
+        "GET",
+        "/v1/dead-letters",
+        Scope.DEAD_LETTERS_READ,
+        tag="Dead letters",
+        summary="What could not be used, newest first",
+        example_answer={"items": [LETTER_EXAMPLE], "next": None, "openTotal": 1},
+    )
     async def list_dead_letters(
+        self,
         principal: Caller,
         status: Annotated[Status | None, Query()] = None,
         reason: Annotated[Reason | None, Query()] = None,
@@ -127,60 +128,109 @@ def _add_reading(router: APIRouter, routes: DeadLetterRoutes) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> DeadLetterPage:
         wanted = Filter(reason=reason, pipeline=pipeline, since=since, until=until)
-        return await routes.page(principal, wanted, status=status, before=before, limit=limit)
+        return await self.page(principal, wanted, status=status, before=before, limit=limit)
 
-    @router.get("/{letter_id}", summary="One dead letter, with what happened to it so far", responses={404: _REFUSED[404]})
-    async def get_dead_letter(letter_id: UUID, principal: Caller) -> DeadLetterAnswer:
+    @Operation(
+        "GET",
+        "/v1/dead-letters/{letter_id}",
+        Scope.DEAD_LETTERS_READ,
+        tag="Dead letters",
+        summary="One dead letter, with what happened to it so far",
+        problems={404: _REFUSED[404]},
+        example_answer=LETTER_EXAMPLE,
+    )
+    async def get_dead_letter(self, letter_id: UUID, principal: Caller) -> DeadLetterAnswer:
         """Both payloads, how often it was replayed, what the last replay ended in, and who acted on it last."""
-        return await routes.read(principal, letter_id)
+        return await self.read(principal, letter_id)
 
-
-def _add_one(router: APIRouter, routes: DeadLetterRoutes) -> None:
-    @router.patch("/{letter_id}", summary="Mend the payload", responses=_REFUSED, openapi_extra=takes(Edit))
-    async def edit_dead_letter(letter_id: UUID, request: Request, principal: Caller) -> DeadLetterAnswer:
+    @Operation(
+        "PATCH",
+        "/v1/dead-letters/{letter_id}",
+        Scope.DEAD_LETTERS_WRITE,
+        tag="Dead letters",
+        summary="Mend the payload",
+        problems=_REFUSED,
+        example_body={"originalPayload": MENDED_EXAMPLE},
+        example_answer={**LETTER_EXAMPLE, "editedPayload": MENDED_EXAMPLE, "editedAt": "2026-01-31T12:05:00.000Z"},
+    )
+    async def edit_dead_letter(self, letter_id: UUID, principal: Caller, body: Edit) -> DeadLetterAnswer:
         """Only while it is open, and into something its pipeline can take. The original stays readable beside it."""
-        return await routes.edit(principal, letter_id, await read_body(request, Edit))
+        return await self.edit(principal, letter_id, body)
 
-    @router.post("/{letter_id}/replay", summary="Run it through its pipeline again", responses=_REFUSED)
-    async def replay_dead_letter(letter_id: UUID, principal: Caller) -> Replayed:
+    @Operation(
+        "POST",
+        "/v1/dead-letters/{letter_id}/replay",
+        Scope.DEAD_LETTERS_WRITE,
+        tag="Dead letters",
+        summary="Run it through its pipeline again",
+        problems=_REFUSED,
+        example_answer={"message": "Dead letter replayed. It had its effect.", "outcome": "replayed", "events": 1},
+        repeatable="a letter that was replayed is settled",
+    )
+    async def replay_dead_letter(self, letter_id: UUID, principal: Caller) -> Replayed:
         """It goes to the end of its customer's order. However often it is asked for, it has one effect."""
-        (result,) = await routes.replay(principal, [letter_id])
+        (result,) = await self.replay(principal, [letter_id])
         if result.outcome not in (ReplayOutcome.REPLAYED, ReplayOutcome.ALREADY_DONE):
             _refuse(result)
         message = f"Dead letter replayed. {result.message}"
         return Replayed(message=message, outcome=result.outcome, events=len(result.events))
 
-    @router.post(
-        "/{letter_id}/discard",
+    @Operation(
+        "POST",
+        "/v1/dead-letters/{letter_id}/discard",
+        Scope.DEAD_LETTERS_WRITE,
+        tag="Dead letters",
         summary="Decide that it shall have no effect",
-        responses={code: _REFUSED[code] for code in (404, 409)},
-        openapi_extra=takes(Discard, required=False),
+        is_body_optional=True,
+        problems={code: _REFUSED[code] for code in (404, 409)},
+        example_body={"note": "A test message of our own"},
+        example_answer={"message": "It is discarded."},
+        repeatable="a letter that was discarded is settled",
     )
-    async def discard_dead_letter(letter_id: UUID, request: Request, principal: Caller) -> Discarded:
+    async def discard_dead_letter(self, letter_id: UUID, principal: Caller, body: Discard) -> Discarded:
         """It stays as a record, with the note."""
-        body = await read_body(request, Discard, default=b"{}")
-        (result,) = await routes.discard(principal, [letter_id], body.note)
+        (result,) = await self.discard(principal, [letter_id], body.note)
         if result.outcome is not ReplayOutcome.DISCARDED:
             _refuse(result)
         return Discarded(message=result.message)
 
-
-def _add_many(router: APIRouter, routes: DeadLetterRoutes) -> None:
-    @router.post("/replay", summary=f"Replay many, {MAX_BULK:,} a call", openapi_extra=takes(Selection))
-    async def replay_dead_letters(request: Request, principal: Caller) -> BulkAnswer:
+    @Operation(
+        "POST",
+        "/v1/dead-letters/replay",
+        Scope.DEAD_LETTERS_WRITE,
+        tag="Dead letters",
+        summary=f"Replay many, {MAX_BULK:,} a call",
+        example_body={"filter": {"reason": LETTER_EXAMPLE["reason"]}},
+        example_answer=BULK_EXAMPLE,
+        repeatable="letters that were replayed are settled",
+    )
+    async def replay_dead_letters(self, principal: Caller, body: Selection) -> BulkAnswer:
         """By `ids`, or by `filter`; oldest first, each with an outcome of its own. A failed one keeps no other back.
 
         After an answer that was lost, ask the same again: what was done is not done twice.
         """
-        ids, following = await routes.select(principal, await read_body(request, Selection))
-        return await routes.bulk(principal, await routes.replay(principal, ids), following)
+        ids, following = await self.select(principal, body)
+        return await self.bulk(principal, await self.replay(principal, ids), following)
 
-    @router.post("/discard", summary=f"Discard many, {MAX_BULK:,} a call", openapi_extra=takes(DiscardSelection))
-    async def discard_dead_letters(request: Request, principal: Caller) -> BulkAnswer:
+    @Operation(
+        "POST",
+        "/v1/dead-letters/discard",
+        Scope.DEAD_LETTERS_WRITE,
+        tag="Dead letters",
+        summary=f"Discard many, {MAX_BULK:,} a call",
+        example_body={"ids": [LETTER_EXAMPLE["id"]], "note": "Test messages of our own"},
+        example_answer={
+            **BULK_EXAMPLE,
+            "message": "Done: 1 discarded.",
+            "counts": {"discarded": 1},
+            "results": [{**BULK_EXAMPLE["results"][0], "outcome": "discarded", "message": "It is discarded.", "events": 0}],
+        },
+        repeatable="letters that were discarded are settled",
+    )
+    async def discard_dead_letters(self, principal: Caller, body: DiscardSelection) -> BulkAnswer:
         """By `ids`, or by `filter`; they stay as a record, with the note."""
-        body = await read_body(request, DiscardSelection)
-        ids, following = await routes.select(principal, body)
-        return await routes.bulk(principal, await routes.discard(principal, ids, body.note), following)
+        ids, following = await self.select(principal, body)
+        return await self.bulk(principal, await self.discard(principal, ids, body.note), following)
 
 
 def _refuse(result: Result) -> NoReturn:

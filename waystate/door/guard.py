@@ -12,7 +12,7 @@ from starlette.requests import Request
 from waystate.door.auth import Authenticator, TrustedClaim, decide
 from waystate.door.limits import RequestLimits
 from waystate.errors import Forbidden
-from waystate.operations import NOT_YET_BESIDE_THEIR_HANDLERS, Operation, find_operation
+from waystate.operations import Operation, find_operation
 from waystate.people.sessions import csrf_token
 from waystate.principal import ROLE_SCOPES, Principal, roles_of
 from waystate.tokens import parse_token
@@ -78,8 +78,10 @@ class Guard:
 
 def operation_of(request: Request) -> Operation:
     """The row on the handler. A handler without one is nobody's: `test_permissions` finds it before anyone else does."""
-    route = request.scope["route"]
-    return find_operation(route.endpoint) or NOT_YET_BESIDE_THEIR_HANDLERS[request.method, route.path]
+    row = find_operation(request.scope["route"].endpoint)
+    if row is None:
+        raise LookupError("a route without a row")
+    return row
 
 
 def check_browser(facts: Facts, *, origins: Collection[str]) -> None:

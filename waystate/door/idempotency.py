@@ -26,13 +26,6 @@ LARGEST = 2**20
 """Bytes of an answer that is kept; a larger one is given once."""
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-REPEATABLE_POSTS = {
-    "/v1/dead-letters/{letter_id}/replay": "a letter that was replayed is settled",
-    "/v1/dead-letters/{letter_id}/discard": "a letter that was discarded is settled",
-    "/v1/dead-letters/replay": "letters that were replayed are settled",
-    "/v1/dead-letters/discard": "letters that were discarded are settled",
-}
-"""What may run twice with one effect, and why. PUT, PATCH and DELETE say how things are to be, so they all may."""
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _SAFE_HEADERS = frozenset({b"content-type", b"content-language", b"cache-control", b"location", b"etag", b"link"})
@@ -104,7 +97,7 @@ def is_repeatable(operation: Operation, body: bytes) -> bool:
         return True
     if operation.repeatable_if is not None:
         return operation.repeatable_if(body)
-    return bool(operation.repeatable) or operation.path in REPEATABLE_POSTS
+    return bool(operation.repeatable)
 
 
 def is_final(answer: Answer) -> bool:

@@ -7,7 +7,6 @@ import pytest
 
 from tests.world import START
 from waystate.door.idempotency import (
-    REPEATABLE_POSTS,
     UNSAFE,
     Answer,
     KeyedOperations,
@@ -37,8 +36,20 @@ def test_every_unsafe_operation_takes_keys_but_webhooks_and_logins() -> None:
     assert len(taking) > 25
 
 
-def test_what_may_run_twice_is_an_operation_that_there_is() -> None:
-    assert {("POST", path) for path in REPEATABLE_POSTS} <= set(OPERATIONS)
+def test_what_may_run_twice_is_what_says_so() -> None:
+    assert {each.path for each in OPERATIONS.values() if each.repeatable} == {
+        "/state/message",
+        "/state/correlation",
+        "/v1/dead-letters/{letter_id}/replay",
+        "/v1/dead-letters/{letter_id}/discard",
+        "/v1/dead-letters/replay",
+        "/v1/dead-letters/discard",
+        "/v1/platform/tenants/{tenant_id}/suspend",
+        "/v1/platform/tenants/{tenant_id}/resume",
+        "/v1/platform/webhooks/replay",
+        "/v1/tenant/whatsapp-accounts/{phone_number_id}/check",
+        "/v1/tenant/genesys-integrations/{integration_id}/check",
+    }
 
 
 @pytest.mark.parametrize(
