@@ -216,3 +216,26 @@ async def test_planted_operations_are_found(planted: Scene) -> None:
     assert {each.split()[1] for each in await leaks(planted.document, planted.outsiders, words)} == {"/v1/planted/all"}
     with pytest.raises(AssertionError, match="unheard_of"):
         call_of(planted.document, "GET", "/v1/planted/{unheard_of}/good", missing_ids(planted.outsiders.foreign))
+
+
+async def test_the_example_of_every_body_is_one_that_its_operation_takes(scene: Scene) -> None:
+    """What it names is not there, and its passwords are nobody's: that is all that may be wrong with it."""
+    callers = [
+        await key_caller(scene.place, A, "A's key for all", OF_A_KEY),
+        await session_caller(scene.place, A, Role.OWNER),
+        scene.outsiders.people[Role.PLATFORM],
+    ]
+    ids = {**missing_ids(scene.outsiders.foreign), "tenant_id": "acme"}
+    refused, tried = [], 0
+    for (method, path), row in OPERATIONS.items():
+        if row.example_body is None or path.startswith("/webhooks/"):
+            continue
+        caller = next(each for each in callers if row.scope is None or row.scope in each.scopes)
+        call = replace(call_of(scene.document, method, path, ids), body=row.example_body)
+        answer = await scene.outsiders.call(call, caller)
+        tried += 1
+        is_fine = answer.status_code in (200, 201, 204, 401, 403, 404, 409)
+        if not is_fine and answer.json()["code"] not in ("invitation_unusable", "reset_unusable"):
+            refused.append(f"{call}: {answer.status_code} {answer.text}")
+    assert refused == []
+    assert tried > 25

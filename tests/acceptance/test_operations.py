@@ -18,6 +18,7 @@ from tests.acceptance.installation import (
     until,
 )
 from tests.databases import Databases
+from waystate.framework import document as describe_all
 from waystate.web.metrics import parse_metrics
 from waystate.web.openapi import undocumented
 
@@ -32,6 +33,7 @@ async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
 async def test_every_operation_that_is_served_is_in_the_document_with_its_answers(place: Installation) -> None:
     document = (await place.http.get("/openapi.json")).json()
     assert undocumented(document, place.lane.operations) == []
+    assert document == describe_all()
     assert set(document["paths"]) >= {
         "/state/mapping/{waId}",
         "/state/conversation/{conversationId}",
