@@ -119,6 +119,29 @@ def test_a_handler_without_a_row_has_no_route() -> None:
     assert router_of(Bare()).routes == []
 
 
+def test_two_handlers_of_one_operation_are_refused() -> None:
+    class Others:
+        @Operation("POST", "/v1/trees", Scope.TENANT_READ)
+        async def plant_again(self) -> Tree:
+            raise NotImplementedError
+
+    with pytest.raises(ValueError, match="POST /v1/trees"):
+        operations_of([TreeRoutes, Others])
+
+
+async def test_a_route_without_a_row_is_answered_to_nobody(app: FastAPI) -> None:
+    async def get_forest() -> dict[str, str]:
+        return {"trees": "many"}
+
+    async def door(request: Request) -> None:
+        operation_of(request)
+
+    app.add_api_route("/v1/forest", get_forest, dependencies=[Depends(door)])
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as client:
+        answer = await client.get("/v1/forest")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+
+
 def test_names_are_verbs_with_nouns_and_each_is_one_operations() -> None:
     names = [each.name for each in OPERATIONS.values()]
     assert [each for each in names if re.fullmatch(r"[a-z]+([A-Z][a-z0-9]*)+", each) is None] == []

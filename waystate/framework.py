@@ -70,7 +70,7 @@ ROUTES = (
 )
 """Whatever has operations, in the order in which they are shown."""
 OPERATIONS = {**operations_of(ROUTES), (DOCUMENT.method, DOCUMENT.path): DOCUMENT}
-"""All of them, by method and path. One that is not here is answered to nobody."""
+"""All of them, by method and path."""
 
 
 def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str, HealthCheck]) -> Keyed:

@@ -90,6 +90,9 @@ def find_operation(handler: Any) -> Operation | None:
 
 
 def operations_of(routes: Iterable[type]) -> dict[tuple[str, str], Operation]:
-    """The rows on the methods of these classes, by method and path as the OpenAPI document writes them."""
+    """The rows on the methods of these classes, by method and path as the OpenAPI document writes them. Each is there once."""
     rows = [row for each in routes for handler in vars(each).values() if (row := find_operation(handler)) is not None]
-    return {(row.method, row.path): row for row in rows}
+    found = {(row.method, row.path): row for row in rows}
+    if len(found) < len(rows):
+        raise ValueError(f"two handlers for one operation: {next(row for row in rows if row not in found.values())}")
+    return found

@@ -16,7 +16,6 @@ from waystate.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
 from waystate.web.problems import Problem
 
 Document = dict[str, Any]
-Responses = dict[int | str, dict[str, Any]]
 
 SECURITY_SCHEMES = {
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -33,12 +32,12 @@ _OWN_ERRORS = ("HTTPValidationError", "ValidationError")
 def describe(app: FastAPI, operations: Iterable[Operation]) -> None:
     """Makes `app.openapi()` show these operations, whatever serves them, and every refusal as a problem."""
     rows = [each for each in operations if not each.is_hidden]
-    shown = APIRouter()
-    for operation in rows:
-        _add(shown, operation)
 
     def openapi() -> Document:
         if app.openapi_schema is None:
+            shown = APIRouter()
+            for operation in rows:
+                _add(shown, operation)
             app.openapi_schema = _finish(
                 get_openapi(
                     title=app.title,

@@ -14,6 +14,8 @@ from waystate.web.asgi import Route
 from waystate.web.requests import read_body, read_from_anybody
 
 Endpoint = Callable[..., Awaitable[Any]]
+_GIVEN = ("body", "request")
+"""Parameters of a handler that are not the framework's to find."""
 
 
 def router_of(*rooms: Any) -> APIRouter:
@@ -67,6 +69,3 @@ def _endpoint(operation: Operation, handler: Endpoint) -> Endpoint:
     reading.operation = operation  # type: ignore[attr-defined]
     reading.__name__ = operation.name
     return reading
-
-
-_GIVEN = ("body", "request")
