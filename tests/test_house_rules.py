@@ -12,6 +12,19 @@ ROOT = Path(__file__).parents[1]
 NOT_OURS = {".venv", ".git", "__pycache__", "node_modules", "build", "dist", ".hypothesis", ".import_linter_cache"}
 NOT_OURS |= {".mypy_cache", ".pytest_cache", ".ruff_cache"}
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "managers", "misc"}
+LAYERS = {
+    "access",
+    "administration",
+    "api",
+    "controllers",
+    "domain",
+    "handlers",
+    "infrastructure",
+    "models",
+    "pipelines",
+    "services",
+}
+LAYERS |= {"repositories", "routes", "schemas", "stores", "views"}
 QUERY_MODULES = {"store.py", "outbox.py"}
 """The one module of a domain that may load its queries.sql: the store; of events, the outbox is the store."""
 MODULE_LINES = 600
@@ -48,6 +61,10 @@ def test_modules_are_short() -> None:
 
 def test_functions_are_short() -> None:
     assert long_functions(ROOT) == []
+
+
+def test_a_name_means_one_thing() -> None:
+    assert shared_names(ROOT) == []
 
 
 def test_sql_lives_in_queries_sql() -> None:
@@ -99,6 +116,19 @@ def long_functions(root: Path) -> list[str]:
         over if len(over) > len(lengths) * FUNCTIONS_OVER else [place for place in over if lengths[place] > FUNCTION_LINES_HARD]
     )
     return [f"{place}: {lengths[place]} lines" for place in found]
+
+
+def shared_names(root: Path) -> list[str]:
+    """Classes of one name in two rooms; each channel is a room of its own. A room with a layer's name holds what has none."""
+    rooms: dict[str, set[str]] = {}
+    for path in python_files(root, "waystate"):
+        room = path.relative_to(root / "waystate").parent.as_posix()
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                rooms.setdefault(node.name, set()).add(room)
+    shared = [f"{name}: {', '.join(sorted(places))}" for name, places in sorted(rooms.items()) if len(places) > 1]
+    named = {path.relative_to(root / "waystate").parts[0] for path in python_files(root, "waystate")}
+    return shared + sorted(named & LAYERS)
 
 
 def sql_in_code(root: Path) -> list[str]:
@@ -251,6 +281,8 @@ PLANTED: list[tuple[Check, dict[str, str]]] = [
     (long_modules, {"tests/test_a.py": LINES_OF_CODE * 601, "waystate/b.py": LINES_OF_CODE}),
     (long_functions, {"waystate/a.py": "def a():\n" + " x = 1\n" * 80}),
     (long_functions, {"waystate/a.py": "def a():\n" + " x = 1\n" * 30 + "def b(): pass\n" * 8}),
+    (shared_names, {"waystate/a/model.py": "class Letter: pass\n", "waystate/b/bodies.py": "class Letter: pass\n"}),
+    (shared_names, {"waystate/services/mail.py": "class Letter: pass\n"}),
     (sql_in_code, {"waystate/a.py": 'x = f"""\n  SELECT id FROM {table} WHERE …"""'}),
     (sql_in_code, {"waystate/a.py": 'run("BEGIN; SET LOCAL ROLE waystate_app")'}),
     (sql_in_code, {"waystate/db/pool.py": 'run("DELETE FROM tenants")'}),

@@ -13,7 +13,7 @@ from waystate.documents import JsonObject, Unreadable, parse
 from waystate.egress import NotAllowed
 
 
-class Kind(StrEnum):
+class FailureKind(StrEnum):
     """Why an attempt did not succeed, as `error["kind"]`: what to do about it differs, whatever the platform's code.
 
     `auth`: stop and tell an operator. `throttle`, `transient`, `transport`: again later. `window`: a template is needed.
@@ -56,7 +56,7 @@ async def _call(http: httpx2.AsyncClient, method: str, url: str, **content: Any)
         return _without_credentials(await http.send(request), request)
     except NotAllowed as error:
         # As with a refused token, somebody must mend a setting, and until then the account's queue waits.
-        message = {"code": NOT_ALLOWED, "message": str(error), "kind": Kind.AUTH.value}
+        message = {"code": NOT_ALLOWED, "message": str(error), "kind": FailureKind.AUTH.value}
         return AttemptResult(outcome=Outcome.FAILED, error=message)
     except _NEVER_SENDABLE as error:
         return _not_sendable(error)
@@ -107,14 +107,14 @@ def _lost(error: httpx2.RequestError) -> AttemptResult:
         outcome, code = Outcome.RETRY, "not_connected"
     else:
         outcome, code = Outcome.UNKNOWN, "answer_lost"
-    return AttemptResult(outcome=outcome, error={"code": code, "message": _words(error), "kind": Kind.TRANSPORT.value})
+    return AttemptResult(outcome=outcome, error={"code": code, "message": _words(error), "kind": FailureKind.TRANSPORT.value})
 
 
 def _not_sendable(error: Exception) -> AttemptResult:
     """The exception's own words may quote the access token, so they are left out."""
     message = f"the request cannot be sent as it is ({type(error).__name__}): check address, access token and text"
     return AttemptResult(
-        outcome=Outcome.FAILED, error={"code": "unsendable_request", "message": message, "kind": Kind.REQUEST.value}
+        outcome=Outcome.FAILED, error={"code": "unsendable_request", "message": message, "kind": FailureKind.REQUEST.value}
     )
 
 

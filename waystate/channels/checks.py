@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Literal, NamedTuple
 
-from waystate.channels.attempts import NOT_ALLOWED, Kind
+from waystate.channels.attempts import NOT_ALLOWED, FailureKind
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.model import AttemptResult, Outcome
@@ -132,7 +132,7 @@ def _why_no_number(account: WhatsAppAccount, answer: AttemptResult) -> tuple[str
                 f"No number {account.phone_number_id} is known for this token.",
                 "Correct the phone number id, or give the token's system user the WhatsApp account that the number is in.",
             )
-        case _, Kind.AUTH:
+        case _, FailureKind.AUTH:
             return (
                 f"The token may not read the number ({_code(answer)}).",
                 "Give the system user the permissions whatsapp_business_management and whatsapp_business_messaging.",
@@ -144,7 +144,7 @@ def _why_no_login(integration: GenesysIntegration, answer: AttemptResult) -> tup
     error = answer.error or {}
     if error.get("code") == NOT_ALLOWED:
         return _why_not_called(error)
-    if error.get("kind") == Kind.AUTH:
+    if error.get("kind") == FailureKind.AUTH:
         return (
             "Genesys does not accept the OAuth client.",
             f"Correct client_id and client_secret; and the region, if the organisation is not in {integration.region}.",
@@ -175,10 +175,10 @@ def _why_not_called(error: JsonObject) -> tuple[str, str]:
 
 def _why_nothing(answer: AttemptResult, url: str, *, of_region: str | None = None) -> tuple[str, str]:
     kind = (answer.error or {}).get("kind")
-    if kind == Kind.TRANSPORT:
+    if kind == FailureKind.TRANSPORT:
         checked = f"the region {of_region}, " if of_region else ""
         return f"{url} cannot be reached.", f"Check {checked}the address, the name service and the firewall, and check again."
-    if kind in (Kind.THROTTLE, Kind.TRANSIENT):
+    if kind in (FailureKind.THROTTLE, FailureKind.TRANSIENT):
         return f"The platform is busy or disturbed ({_code(answer)}).", "Check again in a minute."
     return f"The platform gives no usable answer ({_code(answer)}).", "Check the address and the id of the account."
 
@@ -198,5 +198,5 @@ async def _within(seconds: float, call: Awaitable[JsonObject | AttemptResult]) -
         async with asyncio.timeout(seconds):
             return await call
     except TimeoutError:
-        error = {"code": "no_answer", "kind": Kind.TRANSPORT.value}
+        error = {"code": "no_answer", "kind": FailureKind.TRANSPORT.value}
         return AttemptResult(outcome=Outcome.RETRY, error=error)

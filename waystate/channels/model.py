@@ -75,5 +75,5 @@ class Parsed:
     items: list[Routed] = field(default_factory=list)
 
 
-class Taken(BaseModel):
+class WebhookTaken(BaseModel):
     """The answer to a webhook whose body is kept: its sender looks at the status alone."""

@@ -18,7 +18,7 @@ Note = Annotated[str, Field(max_length=NOTE_LENGTH, description="Why, for whoeve
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
 
 
-class Body(BaseModel):
+class LetterBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -60,15 +60,15 @@ class DeadLetterPage(BaseModel):
     openTotal: int
 
 
-class Edit(Body):
+class Edit(LetterBody):
     originalPayload: Annotated[dict[str, Any], Field(description="The whole payload as it should have come")]
 
 
-class Discard(Body):
+class Discard(LetterBody):
     note: Note | None = None
 
 
-class Wanted(Body):
+class Wanted(LetterBody):
     """`since` and `until` (exclusive) are by creation. Without any, every open one."""
 
     reason: Reason | None = None
@@ -80,7 +80,7 @@ class Wanted(Body):
         return Filter(reason=self.reason, pipeline=self.pipeline, since=self.since, until=self.until)
 
 
-class Selection(Body):
+class Selection(LetterBody):
     """Open ones: by `ids`, or by `filter`, then at most `limit` of them, oldest first, from behind `after`."""
 
     ids: Annotated[list[UUID], Field(min_length=1)] | None = None

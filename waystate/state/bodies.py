@@ -18,11 +18,11 @@ Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 Word = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Body(BaseModel):
+class SeedBody(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
 
-class TrackMessage(Body):
+class TrackMessage(SeedBody):
     """What `POST /state/message` takes. Unknown fields are ignored, enumerations are accepted in either case."""
 
     meta_message_id: Id | None = None
@@ -37,13 +37,13 @@ class TrackMessage(Body):
     content: dict[str, Any] | str | None = None
 
 
-class MessageTracked(Body):
+class TrackedMessage(SeedBody):
     message: str
     message_id: UUID
     created: bool
 
 
-class ChangeStatus(Body):
+class ChangeStatus(SeedBody):
     """What `PATCH /state/message/{messageId}` takes."""
 
     status: Annotated[str, Field(min_length=1, max_length=50)]
@@ -52,7 +52,7 @@ class ChangeStatus(Body):
     tenant_id: Word | None = None
 
 
-class StatusChanged(Body):
+class StatusChanged(SeedBody):
     message: str
     message_id: UUID
     status: str
@@ -68,12 +68,12 @@ class Correlate(BaseModel):
     whatsapp_message_id: Annotated[Id, Field(validation_alias=AliasChoices("whatsapp_message_id", "whatsappMessageId"))]
 
 
-class Correlated(Body):
+class Correlated(SeedBody):
     message: str
     changed: bool
 
 
-class Mapping(Body):
+class Mapping(SeedBody):
     """MappingResponse of seed 000, with the tenant of seed 001."""
 
     wa_id: str | None

@@ -28,8 +28,8 @@ from waystate.state.bodies import (
     Correlate,
     Correlated,
     Mapping,
-    MessageTracked,
     StatusChanged,
+    TrackedMessage,
     TrackMessage,
 )
 from waystate.state.changes import Changed, StatusChange, change_many
@@ -163,7 +163,7 @@ class StateRoutes:
         parameters=(_TENANT,),
         body=TrackMessage,
         status=201,
-        answers={201: MessageTracked, 200: MessageTracked},
+        answers={201: TrackedMessage, 200: TrackedMessage},
         problems={
             404: "No conversation has this id",
             409: "The ids contradict what is known of the message",

@@ -53,27 +53,27 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayedRows:
     """How many rows were put back to work, and the ids of the first `NAMED` of them."""
 
     count: int = 0
     ids: tuple[UUID, ...] = ()
 
-    def plus(self, ids: Sequence[UUID]) -> "Replayed":
-        return Replayed(self.count + len(ids), (*self.ids, *ids)[:NAMED])
+    def plus(self, ids: Sequence[UUID]) -> "ReplayedRows":
+        return ReplayedRows(self.count + len(ids), (*self.ids, *ids)[:NAMED])
 
 
-async def replay_many(db: Database, actor: Actor, clock: Clock, ids: Sequence[UUID]) -> Replayed:
+async def replay_many(db: Database, actor: Actor, clock: Clock, ids: Sequence[UUID]) -> ReplayedRows:
     """Rejected rows back to pending, with an entry in the platform's audit log; those that are not rejected are left."""
     async with db.work(tenant_id=PLATFORM) as conn:
-        return Replayed().plus(await _replay(conn, actor, clock, ids))
+        return ReplayedRows().plus(await _replay(conn, actor, clock, ids))
 
 
-async def replay_all(db: Database, actor: Actor, clock: Clock, *, step: int = STEP) -> Replayed:
+async def replay_all(db: Database, actor: Actor, clock: Clock, *, step: int = STEP) -> ReplayedRows:
     """Everything that is rejected now, oldest first: a transaction, and an entry in the audit log, for each `step` rows."""
     async with db.work() as conn:
         until = await ledger_store.find_last_rejected(conn)
-    replayed = Replayed()
+    replayed = ReplayedRows()
     after: UUID | None = None
     while until is not None:
         async with db.work(tenant_id=PLATFORM) as conn:

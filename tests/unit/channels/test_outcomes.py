@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waystate.channels.attempts import Kind, find_retry_after
+from waystate.channels.attempts import FailureKind, find_retry_after
 from waystate.channels.genesys.errors import outcome_of as genesys_outcome
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import kind_of
@@ -38,13 +38,13 @@ def test_success_that_cannot_be_read_is_unknown_and_not_sent_again(body):
 
 
 CODES = [
-    (Outcome.FAILED, Kind.AUTH, [0, 3, 10, 190, 200, 250, 299, 368, 131005, 131031, 131042, 131045, 133010]),
-    (Outcome.RETRY, Kind.THROTTLE, [4, 80007, 130429, 131048, 131056, 131057]),
-    (Outcome.UNKNOWN, Kind.TRANSIENT, [1, 2, 131000, 131016, 133004]),
-    (Outcome.FAILED, Kind.WINDOW, [131047]),
-    (Outcome.FAILED, Kind.RECIPIENT, [131026, 131021, 131030, 130472, 131049, 131050, 130497, 131062]),
-    (Outcome.FAILED, Kind.REQUEST, [100, 131008, 131009, 131051, 131052, 131053, 135000, 999999]),
-    (Outcome.FAILED, Kind.TEMPLATE, [132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069]),
+    (Outcome.FAILED, FailureKind.AUTH, [0, 3, 10, 190, 200, 250, 299, 368, 131005, 131031, 131042, 131045, 133010]),
+    (Outcome.RETRY, FailureKind.THROTTLE, [4, 80007, 130429, 131048, 131056, 131057]),
+    (Outcome.UNKNOWN, FailureKind.TRANSIENT, [1, 2, 131000, 131016, 133004]),
+    (Outcome.FAILED, FailureKind.WINDOW, [131047]),
+    (Outcome.FAILED, FailureKind.RECIPIENT, [131026, 131021, 131030, 130472, 131049, 131050, 130497, 131062]),
+    (Outcome.FAILED, FailureKind.REQUEST, [100, 131008, 131009, 131051, 131052, 131053, 135000, 999999]),
+    (Outcome.FAILED, FailureKind.TEMPLATE, [132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069]),
 ]
 
 
@@ -71,29 +71,32 @@ def test_corpus_errors_have_the_documented_outcomes(corpus):
 @pytest.mark.parametrize(
     ("http_status", "body", "outcome", "kind"),
     [
-        (401, b"", Outcome.FAILED, Kind.AUTH),
-        (404, b"not here", Outcome.FAILED, Kind.REQUEST),
-        (403, b"<html>forbidden</html>", Outcome.FAILED, Kind.AUTH),
-        (408, b"", Outcome.UNKNOWN, Kind.TRANSIENT),
-        (425, b"", Outcome.RETRY, Kind.THROTTLE),
-        (429, b"<html>slow down</html>", Outcome.RETRY, Kind.THROTTLE),
-        *((status, b"<html>oops</html>", Outcome.UNKNOWN, Kind.TRANSIENT) for status in (500, 502, 503, 504, *range(520, 530))),
-        (500, b"", Outcome.UNKNOWN, Kind.TRANSIENT),
-        (500, b'{"error":{"message":"x","co', Outcome.UNKNOWN, Kind.TRANSIENT),
-        (500, b'{"error":{"message":"no code"}}', Outcome.UNKNOWN, Kind.TRANSIENT),
-        (500, b'{"error":{"message":"new","code":987654}}', Outcome.UNKNOWN, Kind.TRANSIENT),
-        (504, b'{"error":{"message":"x","code":2}}', Outcome.UNKNOWN, Kind.TRANSIENT),
-        (500, b'{"error":{"message":"x","code":131047}}', Outcome.FAILED, Kind.WINDOW),
-        (500, b'{"error":{"message":"x","code":190}}', Outcome.FAILED, Kind.AUTH),
-        (503, b'{"error":{"message":"x","code":130429}}', Outcome.RETRY, Kind.THROTTLE),
-        *((status, b"", Outcome.UNKNOWN, Kind.TRANSIENT) for status in (101, 302, 303, 307, 444, 460, 499)),
-        (400, b'{"error":"text"}', Outcome.FAILED, Kind.REQUEST),
-        (403, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.UNKNOWN, Kind.TRANSIENT),
-        (401, b'{"error":{"code":190,"message":"x","is_transient":true}}', Outcome.FAILED, Kind.AUTH),
-        (429, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.RETRY, Kind.THROTTLE),
-        (400, b'{"error":{"code":"x","message":5}}', Outcome.FAILED, Kind.REQUEST),
-        (400, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.UNKNOWN, Kind.TRANSIENT),
-        (400, b'{"error":{"code":131047,"message":"x","is_transient":true}}', Outcome.FAILED, Kind.WINDOW),
+        (401, b"", Outcome.FAILED, FailureKind.AUTH),
+        (404, b"not here", Outcome.FAILED, FailureKind.REQUEST),
+        (403, b"<html>forbidden</html>", Outcome.FAILED, FailureKind.AUTH),
+        (408, b"", Outcome.UNKNOWN, FailureKind.TRANSIENT),
+        (425, b"", Outcome.RETRY, FailureKind.THROTTLE),
+        (429, b"<html>slow down</html>", Outcome.RETRY, FailureKind.THROTTLE),
+        *(
+            (status, b"<html>oops</html>", Outcome.UNKNOWN, FailureKind.TRANSIENT)
+            for status in (500, 502, 503, 504, *range(520, 530))
+        ),
+        (500, b"", Outcome.UNKNOWN, FailureKind.TRANSIENT),
+        (500, b'{"error":{"message":"x","co', Outcome.UNKNOWN, FailureKind.TRANSIENT),
+        (500, b'{"error":{"message":"no code"}}', Outcome.UNKNOWN, FailureKind.TRANSIENT),
+        (500, b'{"error":{"message":"new","code":987654}}', Outcome.UNKNOWN, FailureKind.TRANSIENT),
+        (504, b'{"error":{"message":"x","code":2}}', Outcome.UNKNOWN, FailureKind.TRANSIENT),
+        (500, b'{"error":{"message":"x","code":131047}}', Outcome.FAILED, FailureKind.WINDOW),
+        (500, b'{"error":{"message":"x","code":190}}', Outcome.FAILED, FailureKind.AUTH),
+        (503, b'{"error":{"message":"x","code":130429}}', Outcome.RETRY, FailureKind.THROTTLE),
+        *((status, b"", Outcome.UNKNOWN, FailureKind.TRANSIENT) for status in (101, 302, 303, 307, 444, 460, 499)),
+        (400, b'{"error":"text"}', Outcome.FAILED, FailureKind.REQUEST),
+        (403, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.UNKNOWN, FailureKind.TRANSIENT),
+        (401, b'{"error":{"code":190,"message":"x","is_transient":true}}', Outcome.FAILED, FailureKind.AUTH),
+        (429, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.RETRY, FailureKind.THROTTLE),
+        (400, b'{"error":{"code":"x","message":5}}', Outcome.FAILED, FailureKind.REQUEST),
+        (400, b'{"error":{"code":424242,"message":"x","is_transient":true}}', Outcome.UNKNOWN, FailureKind.TRANSIENT),
+        (400, b'{"error":{"code":131047,"message":"x","is_transient":true}}', Outcome.FAILED, FailureKind.WINDOW),
     ],
 )
 def test_answer_without_a_known_code_goes_by_its_http_status(http_status, body, outcome, kind):
@@ -152,17 +155,17 @@ def test_genesys_receipt_is_sent_without_a_body():
 @pytest.mark.parametrize(
     ("http_status", "outcome", "kind"),
     [
-        (400, Outcome.FAILED, Kind.REQUEST),
-        (401, Outcome.FAILED, Kind.AUTH),
-        (403, Outcome.FAILED, Kind.AUTH),
-        (404, Outcome.FAILED, Kind.REQUEST),
-        (408, Outcome.RETRY, Kind.TRANSIENT),
-        (413, Outcome.FAILED, Kind.REQUEST),
-        (429, Outcome.RETRY, Kind.THROTTLE),
-        (500, Outcome.RETRY, Kind.TRANSIENT),
-        (502, Outcome.RETRY, Kind.TRANSIENT),
-        (503, Outcome.RETRY, Kind.TRANSIENT),
-        (504, Outcome.RETRY, Kind.TRANSIENT),
+        (400, Outcome.FAILED, FailureKind.REQUEST),
+        (401, Outcome.FAILED, FailureKind.AUTH),
+        (403, Outcome.FAILED, FailureKind.AUTH),
+        (404, Outcome.FAILED, FailureKind.REQUEST),
+        (408, Outcome.RETRY, FailureKind.TRANSIENT),
+        (413, Outcome.FAILED, FailureKind.REQUEST),
+        (429, Outcome.RETRY, FailureKind.THROTTLE),
+        (500, Outcome.RETRY, FailureKind.TRANSIENT),
+        (502, Outcome.RETRY, FailureKind.TRANSIENT),
+        (503, Outcome.RETRY, FailureKind.TRANSIENT),
+        (504, Outcome.RETRY, FailureKind.TRANSIENT),
     ],
 )
 def test_genesys_refusals_go_by_http_status(http_status, outcome, kind):

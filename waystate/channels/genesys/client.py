@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import httpx2
 
-from waystate.channels.attempts import Kind, find_document, get, post
+from waystate.channels.attempts import FailureKind, find_document, get, post
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.errors import outcome_of
 from waystate.channels.model import AttemptResult, Outcome
@@ -21,7 +21,7 @@ from waystate.tenants.model import GenesysIntegration
 NOT_THEIRS: JsonObject = {
     "code": "unreadable_answer",
     "message": "a success whose body is not Genesys' own",
-    "kind": Kind.TRANSPORT.value,
+    "kind": FailureKind.TRANSPORT.value,
 }
 _LONGEST_EARLY_S = 60.0  # a token is renewed this long before it ends, or a tenth of its life if that is less
 _DEFAULT_LIFE_S = 300.0  # for an answer without `expires_in`
@@ -169,8 +169,8 @@ def _without_token(result: AttemptResult) -> AttemptResult:
     The status of the login server is not the message's, and is left out.
     """
     refused = result.outcome is Outcome.FAILED
-    error = {"code": "no_token", "message": "the login server gave no token", "kind": Kind.TRANSIENT.value}
-    error |= (result.error or {}) | ({"kind": Kind.AUTH.value} if refused else {})
+    error = {"code": "no_token", "message": "the login server gave no token", "kind": FailureKind.TRANSIENT.value}
+    error |= (result.error or {}) | ({"kind": FailureKind.AUTH.value} if refused else {})
     return dataclasses.replace(
         result,
         outcome=Outcome.FAILED if refused else Outcome.RETRY,

@@ -6,12 +6,12 @@ https://developer.genesys.cloud/platform/api/rate-limits
 from collections.abc import Mapping
 from typing import Any
 
-from waystate.channels.attempts import Kind, find_retry_after
+from waystate.channels.attempts import FailureKind, find_retry_after
 from waystate.channels.fields import find_list, find_text
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject, Unreadable, parse
 
-_AGAIN = frozenset({Kind.THROTTLE, Kind.TRANSIENT})
+_AGAIN = frozenset({FailureKind.THROTTLE, FailureKind.TRANSIENT})
 
 
 def outcome_of(http_status: int, body: bytes, headers: Mapping[str, str]) -> AttemptResult:
@@ -33,18 +33,18 @@ def outcome_of(http_status: int, body: bytes, headers: Mapping[str, str]) -> Att
     )
 
 
-def _kind_of(http_status: int) -> Kind:
+def _kind_of(http_status: int) -> FailureKind:
     match http_status:
         case 401 | 403:
-            return Kind.AUTH
+            return FailureKind.AUTH
         case 429:
-            return Kind.THROTTLE
+            return FailureKind.THROTTLE
         case 408:
-            return Kind.TRANSIENT
-    return Kind.TRANSIENT if http_status >= 500 else Kind.REQUEST
+            return FailureKind.TRANSIENT
+    return FailureKind.TRANSIENT if http_status >= 500 else FailureKind.REQUEST
 
 
-def _error(answer: Any, http_status: int, kind: Kind, headers: Mapping[str, str]) -> JsonObject:
+def _error(answer: Any, http_status: int, kind: FailureKind, headers: Mapping[str, str]) -> JsonObject:
     """`{code, message, details, correlation_id, kind}` without what is absent. The login server says `error`, `description`."""
     fields = {name.lower(): value for name, value in headers.items()}
     message = find_text(answer, "message") or find_text(answer, "error_description") or find_text(answer, "description")

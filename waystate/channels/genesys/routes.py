@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from waystate.channels.genesys.signature import verify
-from waystate.channels.model import Taken
+from waystate.channels.model import WebhookTaken
 from waystate.clock import Clock
 from waystate.errors import Unauthorized
 from waystate.ids import TenantId, new_id
@@ -69,7 +69,7 @@ class GenesysWebhook:
             Parameter(name="X-Hub-Signature-256", place="header", description="HMAC-SHA256 over the raw body"),
         ),
         body=dict[str, Any],
-        answers={200: Taken},
+        answers={200: WebhookTaken},
         problems={401: "The signature does not fit", 413: "Over 4 MiB", 503: "Not durable now; send again"},
         example_body=_EXAMPLE,
         example_answer={},

@@ -6,21 +6,21 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
 from collections.abc import Mapping
 from typing import Any
 
-from waystate.channels.attempts import Kind, find_retry_after
+from waystate.channels.attempts import FailureKind, find_retry_after
 from waystate.channels.fields import find_list, find_object, find_text
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject, Unreadable, parse
 
-_CODES: dict[Kind, tuple[int, ...]] = {
-    Kind.AUTH: (0, 3, 10, 190, 368, *range(200, 300), 131005, 131031, 131042, 131045, 133010),
-    Kind.THROTTLE: (4, 80007, 130429, 131048, 131056, 131057),
-    Kind.TRANSIENT: (1, 2, 131000, 131016, 133004),
-    Kind.WINDOW: (131047,),
-    Kind.RECIPIENT: (130472, 130497, 131021, 131026, 131030, 131049, 131050, 131062),
-    Kind.TEMPLATE: (132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069),
-    Kind.REQUEST: (100, 131008, 131009, 131051, 131052, 131053, 135000),
+_CODES: dict[FailureKind, tuple[int, ...]] = {
+    FailureKind.AUTH: (0, 3, 10, 190, 368, *range(200, 300), 131005, 131031, 131042, 131045, 133010),
+    FailureKind.THROTTLE: (4, 80007, 130429, 131048, 131056, 131057),
+    FailureKind.TRANSIENT: (1, 2, 131000, 131016, 133004),
+    FailureKind.WINDOW: (131047,),
+    FailureKind.RECIPIENT: (130472, 130497, 131021, 131026, 131030, 131049, 131050, 131062),
+    FailureKind.TEMPLATE: (132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069),
+    FailureKind.REQUEST: (100, 131008, 131009, 131051, 131052, 131053, 135000),
 }
-_OUTCOMES = {Kind.THROTTLE: Outcome.RETRY, Kind.TRANSIENT: Outcome.UNKNOWN}
+_OUTCOMES = {FailureKind.THROTTLE: Outcome.RETRY, FailureKind.TRANSIENT: Outcome.UNKNOWN}
 """A limit is judged before anything is done. A fault over there can come at any moment, also after the message was taken."""
 _KINDS = {code: kind for kind, codes in _CODES.items() for code in codes}
 
@@ -46,35 +46,35 @@ def outcome_of(http_status: int, body: bytes, headers: Mapping[str, str]) -> Att
     )
 
 
-def kind_of(code: Any, http_status: int = 400) -> Kind:
+def kind_of(code: Any, http_status: int = 400) -> FailureKind:
     """The class of an error code, of an answer or of a `failed` status; unknown codes go by the HTTP status."""
     return _find_kind(code) or _kind_of_status(http_status)
 
 
-def _kind_of_error(error: JsonObject | None, http_status: int) -> Kind:
+def _kind_of_error(error: JsonObject | None, http_status: int) -> FailureKind:
     """What says of itself that it passes was not judged, unless its code is a known one; a limit was."""
     code = error.get("code") if error is not None else None
     kind = kind_of(code, http_status)
-    is_vague = kind in (Kind.REQUEST, Kind.AUTH) and _find_kind(code) is None
+    is_vague = kind in (FailureKind.REQUEST, FailureKind.AUTH) and _find_kind(code) is None
     if is_vague and error is not None and error.get("is_transient") is True:
-        return Kind.TRANSIENT
+        return FailureKind.TRANSIENT
     return kind
 
 
-def _find_kind(code: Any) -> Kind | None:
+def _find_kind(code: Any) -> FailureKind | None:
     return _KINDS.get(code) if isinstance(code, int) and not isinstance(code, bool) else None
 
 
-def _kind_of_status(http_status: int) -> Kind:
+def _kind_of_status(http_status: int) -> FailureKind:
     """Only a 4xx refuses. 303 says "done, look there"; a gateway's 444, 460 and 499 tell of a connection that ended."""
     match http_status:
         case 401 | 403:
-            return Kind.AUTH
+            return FailureKind.AUTH
         case 425 | 429:
-            return Kind.THROTTLE
+            return FailureKind.THROTTLE
         case 408 | 444 | 460 | 499:
-            return Kind.TRANSIENT
-    return Kind.REQUEST if 400 <= http_status < 500 else Kind.TRANSIENT
+            return FailureKind.TRANSIENT
+    return FailureKind.REQUEST if 400 <= http_status < 500 else FailureKind.TRANSIENT
 
 
 def _accepted(http_status: int, answer: Any) -> AttemptResult:
@@ -82,11 +82,13 @@ def _accepted(http_status: int, answer: Any) -> AttemptResult:
     wamid = find_text(messages[0], "id") if messages else None
     if wamid is None:
         error = {"code": "unreadable_answer", "message": "the API accepted the request but named no message"}
-        return AttemptResult(outcome=Outcome.UNKNOWN, http_status=http_status, error=error | {"kind": Kind.TRANSPORT.value})
+        return AttemptResult(
+            outcome=Outcome.UNKNOWN, http_status=http_status, error=error | {"kind": FailureKind.TRANSPORT.value}
+        )
     return AttemptResult(outcome=Outcome.SENT, http_status=http_status, external_id=wamid)
 
 
-def _error(error: JsonObject | None, http_status: int, kind: Kind) -> JsonObject:
+def _error(error: JsonObject | None, http_status: int, kind: FailureKind) -> JsonObject:
     """`{code, title, message, details, kind}` without what is absent; `title` is the message without its `(#code)`."""
     message = find_text(error, "message") or f"HTTP {http_status} without an explanation"
     code = error.get("code") if error is not None else None
