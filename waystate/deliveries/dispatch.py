@@ -12,7 +12,9 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.deliveries import addresses
 from waystate.deliveries.meter import Meter
-from waystate.deliveries.model import AUTH_PAUSE, Claimed, Target
+from waystate.deliveries.model import Claimed, Target
+from waystate.deliveries.rate import TokenBucket
+from waystate.deliveries.retry import AUTH_PAUSE, is_refused, pause_of
 from waystate.deliveries.send import Platforms, send
 from waystate.deliveries.settle import Settlement, recover, settle_many
 from waystate.events.outbox import AfterCommit
@@ -304,40 +306,3 @@ def log_lost(results: Sequence[Result]) -> None:
     lost = [each for claimed, each, _ in results if claimed.target is Target.WHATSAPP and each.outcome is Outcome.UNKNOWN]
     if lost:
         log.warning("Sends are unknown until a status tells; none is sent again.", count=len(lost), error=lost[-1].error)
-
-
-def is_refused(result: AttemptResult) -> bool:
-    """Whether it is the account that was refused, not the message."""
-    return (result.error or {}).get("kind") == "auth"
-
-
-def pause_of(result: AttemptResult) -> timedelta | None:
-    """How long the whole account rests: as long as it asked for, or until somebody has mended its credentials."""
-    if is_refused(result):
-        return AUTH_PAUSE
-    if result.retry_after is not None:
-        return timedelta(seconds=result.retry_after)
-    return None
-
-
-class TokenBucket:
-    """Holds one second's worth; a batch may overdraw it and the debt is waited for, so the long-run rate is `per_second`."""
-
-    def __init__(self, per_second: float, now: datetime) -> None:
-        self.per_second = per_second
-        self._capacity = max(1.0, per_second)
-        self._tokens = self._capacity
-        self._at = now
-
-    def has_any(self, now: datetime) -> bool:
-        self._refill(now)
-        return self._tokens >= 1
-
-    def take(self, now: datetime) -> None:
-        self._refill(now)
-        self._tokens -= 1
-
-    def _refill(self, now: datetime) -> None:
-        passed = max(0.0, (now - self._at).total_seconds())
-        self._tokens = min(self._capacity, self._tokens + passed * self.per_second)
-        self._at = now

@@ -12,7 +12,8 @@ from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.model import NOT_TRIED, Claimed, Finished, State, Target, finish, letter_of_refused
+from waystate.deliveries.model import NOT_TRIED, Claimed, Finished, State, Target, letter_of_refused
+from waystate.deliveries.retry import finish
 from waystate.documents import JsonObject
 from waystate.events import outbox
 from waystate.events.model import Event

@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field, PlainSerializer
 from waystate.clock import iso
 from waystate.documents import JsonObject
 from waystate.ids import TENANT_ID_PATTERN
-from waystate.people.model import LONGEST_PASSWORD, SHORTEST_PASSWORD, Member, Status
+from waystate.people.model import Member, Status
+from waystate.people.passwords import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from waystate.people.sessions import Session
 from waystate.principal import Role
 from waystate.web.requests import Body

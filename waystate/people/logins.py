@@ -20,14 +20,12 @@ from waystate.people.members import end_sessions, note, note_revoked
 from waystate.people.model import (
     Account,
     Membership,
-    normal_password,
     parse_email,
     parse_name,
-    parse_password,
     token_hash,
     unusable_token,
 )
-from waystate.people.passwords import Passwords
+from waystate.people.passwords import Passwords, normal_password, parse_password
 from waystate.people.sessions import TTL
 from waystate.principal import Actor, Role
 from waystate.tenants import store as tenant_store

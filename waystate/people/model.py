@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -21,8 +20,6 @@ Power = Role | Literal["operator"] | None
 
 INVITATION_TTL = timedelta(days=7)
 RESET_TTL = timedelta(hours=1)
-SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 256
-_FEWEST_DIFFERENT = 5
 
 # ASCII alone: two addresses that look the same are the same, and every database agrees on what is lower case.
 _EMAIL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
@@ -96,34 +93,15 @@ def parse_email(text: str) -> str:
     """In the one form that it is stored and found by."""
     email = text.strip().lower()
     if len(email) > _LONGEST_EMAIL or _EMAIL.fullmatch(email) is None:
-        raise _unusable("email", "an e-mail address such as ada@example.com, in ASCII, of 254 characters at the most")
+        raise unusable("email", "an e-mail address such as ada@example.com, in ASCII, of 254 characters at the most")
     return email
 
 
 def parse_name(text: str) -> str:
     name = " ".join(text.split())
     if not 1 <= len(name) <= 200 or any(unicodedata.category(each) in ("Cc", "Cs", "Co") for each in name):
-        raise _unusable("name", "1 to 200 characters without control characters")
+        raise unusable("name", "1 to 200 characters without control characters")
     return name
-
-
-def parse_password(text: str, *, email: str, where: str = "password") -> str:
-    """In the form that is hashed; `Unprocessable` says what it lacks, and never repeats it."""
-    password = normal_password(text)
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise _unusable(where, f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; a few words in a row do well")
-    folded = password.casefold()
-    if len(set(folded)) < _FEWEST_DIFFERENT or _is_a_row(folded):
-        raise _unusable(where, "harder to guess: it repeats a few characters, or is a row of them")
-    local = email.partition("@")[0]
-    if folded == email or (len(local) >= 4 and local in folded) or "password" in folded:
-        raise _unusable(where, "harder to guess: it has the e-mail address or the word 'password' in it")
-    return password
-
-
-def normal_password(text: str) -> str:
-    """The same characters however a keyboard composes them (NIST SP 800-63B)."""
-    return unicodedata.normalize("NFKC", text)
 
 
 def new_token(kind: Literal["wsi", "wsr"]) -> tuple[str, bytes]:
@@ -189,7 +167,7 @@ def unknown_user() -> NotFound:
 def _check_role(tenant_id: TenantId, role: Role) -> None:
     if (role is Role.PLATFORM) != (tenant_id == PLATFORM):
         roles = Role.PLATFORM if tenant_id == PLATFORM else ", ".join(each for each in Role if each is not Role.PLATFORM)
-        raise _unusable("role", f"one that this tenant has: {roles}")
+        raise unusable("role", f"one that this tenant has: {roles}")
 
 
 def _check_power(tenant_id: TenantId, power: Power, role: Role) -> None:
@@ -211,12 +189,8 @@ def _not_accepted() -> Conflict:
     return Conflict("not_accepted", "This person has not accepted the invitation yet. Invite them again, or remove them.")
 
 
-def _is_a_row(text: str) -> bool:
-    steps = {ord(after) - ord(before) for before, after in pairwise(text)}
-    return len(steps) <= 2
-
-
-def _unusable(name: str, must_be: str) -> Unprocessable:
+def unusable(name: str, must_be: str) -> Unprocessable:
+    """The refusal of a field's value, which it never repeats."""
     problem = {"field": name, "problem": f"Must be {must_be}."}
     return Unprocessable("invalid_request", f"Not usable: {name} must be {must_be}.", errors=[problem])
 

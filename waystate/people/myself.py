@@ -7,7 +7,8 @@ from waystate.ids import TenantId
 from waystate.people import one_time_codes, store
 from waystate.people.logins import Logins, Origin, totp_wrong
 from waystate.people.members import end_sessions, note, note_revoked
-from waystate.people.model import Account, Member, normal_password, parse_password, unknown_user
+from waystate.people.model import Account, Member, unknown_user
+from waystate.people.passwords import normal_password, parse_password
 from waystate.people.sessions import Session
 from waystate.principal import Actor
 

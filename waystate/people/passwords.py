@@ -1,14 +1,17 @@
-"""Passwords as argon2id hashes, made and checked in threads of their own."""
+"""Passwords: what a new one must be, and argon2id hashes, made and checked in threads of their own."""
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from waystate.errors import Unavailable
+from waystate.people.model import unusable
 
 T = TypeVar("T")
 
@@ -18,6 +21,33 @@ AT_ONCE = 2
 """More would take the processors from webhooks and look-ups, and 19 MiB each."""
 MOST_WAITING = 200
 """About ten seconds of work; who comes after these is sent away rather than kept."""
+
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 256
+_FEWEST_DIFFERENT = 5
+
+
+def parse_password(text: str, *, email: str, where: str = "password") -> str:
+    """In the form that is hashed; `Unprocessable` says what it lacks, and never repeats it."""
+    password = normal_password(text)
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise unusable(where, f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; a few words in a row do well")
+    folded = password.casefold()
+    if len(set(folded)) < _FEWEST_DIFFERENT or _is_a_row(folded):
+        raise unusable(where, "harder to guess: it repeats a few characters, or is a row of them")
+    local = email.partition("@")[0]
+    if folded == email or (len(local) >= 4 and local in folded) or "password" in folded:
+        raise unusable(where, "harder to guess: it has the e-mail address or the word 'password' in it")
+    return password
+
+
+def normal_password(text: str) -> str:
+    """The same characters however a keyboard composes them (NIST SP 800-63B)."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def _is_a_row(text: str) -> bool:
+    steps = {ord(after) - ord(before) for before, after in pairwise(text)}
+    return len(steps) <= 2
 
 
 class Passwords:

@@ -8,7 +8,8 @@ from uuid import UUID
 from tests.world import HOLD, LANES, Business, World, accepted, later, lost, refused, wait_for_lock
 from waystate.channels.model import AttemptResult
 from waystate.deliveries import store
-from waystate.deliveries.model import Claimed, Delivery, Finished, State, Target, finish
+from waystate.deliveries.model import Claimed, Delivery, Finished, State, Target
+from waystate.deliveries.retry import finish
 from waystate.ids import new_id
 from waystate.work.lanes import lane_of
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from waystate.channels.model import AttemptResult, Outcome
-from waystate.deliveries.model import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, Claimed, Finished, State, Target, back_off, finish
+from waystate.deliveries.model import Claimed, Finished, State, Target
+from waystate.deliveries.retry import GIVE_UP_AFTER, GIVE_UP_ATTEMPTS, back_off, finish
 from waystate.ids import new_id
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

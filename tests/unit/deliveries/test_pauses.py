@@ -8,8 +8,9 @@ from structlog.testing import capture_logs
 
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import outcome_of
-from waystate.deliveries.dispatch import log_lost, pause_of
+from waystate.deliveries.dispatch import log_lost
 from waystate.deliveries.model import Claimed, Target
+from waystate.deliveries.retry import pause_of
 
 
 def test_an_account_rests_as_long_as_a_disturbed_platform_asks() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waystate.deliveries.dispatch import TokenBucket
+from waystate.deliveries.rate import TokenBucket
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 

@@ -20,10 +20,10 @@ from waystate.people.model import (
     new_token,
     parse_email,
     parse_name,
-    parse_password,
     token_hash,
     top_role,
 )
+from waystate.people.passwords import parse_password
 from waystate.principal import Principal, Role
 
 A = TenantId("tenant-a")

@@ -1,0 +1,68 @@
+"""When a delivery is tried again, when it is given up, and how long its account rests. Pure."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from waystate.channels.model import AttemptResult, Outcome
+from waystate.deliveries.model import Claimed, Finished, State, Target
+
+AUTH_PAUSE = timedelta(seconds=30)
+FIRST_RETRY = timedelta(seconds=0.5)
+LONGEST_RETRY = timedelta(seconds=60)
+GIVE_UP_AFTER = timedelta(hours=24)
+"""A reply that could not leave for a day is outside the customer window anyway; the dead letter or failed status says so."""
+GIVE_UP_ATTEMPTS = 10
+"""What a suspended tenant kept waiting for longer has its chance when the tenant is resumed, whatever rate limits it meets."""
+
+
+def back_off(attempt: int, retry_after: float | None) -> timedelta:
+    """0.5 s doubling to a minute; the platform's own Retry-After when it asks for longer."""
+    wait = min(FIRST_RETRY * (1 << min(attempt - 1, 10)), LONGEST_RETRY)
+    return wait if retry_after is None else max(wait, timedelta(seconds=retry_after))
+
+
+def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: timedelta, unknown_ttl: timedelta) -> Finished:
+    """What an attempt's result makes of the delivery.
+
+    WhatsApp has no idempotency key, so a lost answer is `unknown` and never sent again; Genesys recognises (messageId, time),
+    so there it is sent again.
+    """
+    outcome = result.outcome
+    if outcome is Outcome.FAILED and is_refused(result):
+        # A wrong or expired token is the account's fault: its queue is held until somebody mends it, no message pays for it.
+        result = replace(result, outcome=Outcome.RETRY, retry_after=AUTH_PAUSE.total_seconds())
+        outcome = Outcome.RETRY
+    if outcome is Outcome.UNKNOWN and claimed.target is not Target.WHATSAPP:
+        outcome = Outcome.RETRY
+    if outcome is Outcome.RETRY and now - claimed.created_at >= GIVE_UP_AFTER and claimed.attempt >= GIVE_UP_ATTEMPTS:
+        outcome = Outcome.FAILED
+    match outcome:
+        case Outcome.SENT:
+            return Finished(claimed=claimed, result=result, state=State.SENT, ended_at=now, next_attempt_at=now)
+        case Outcome.FAILED:
+            return Finished(claimed=claimed, result=result, state=State.FAILED, ended_at=now, next_attempt_at=now)
+        case Outcome.RETRY:
+            due = now + back_off(claimed.attempt, result.retry_after)
+            return Finished(claimed=claimed, result=result, state=State.PENDING, ended_at=now, next_attempt_at=due)
+    return Finished(
+        claimed=claimed,
+        result=result,
+        state=State.UNKNOWN,
+        ended_at=now,
+        next_attempt_at=now + unknown_ttl,
+        hold_until=now + hold,
+    )
+
+
+def is_refused(result: AttemptResult) -> bool:
+    """Whether it is the account that was refused, not the message."""
+    return (result.error or {}).get("kind") == "auth"
+
+
+def pause_of(result: AttemptResult) -> timedelta | None:
+    """How long the whole account rests: as long as it asked for, or until somebody has mended its credentials."""
+    if is_refused(result):
+        return AUTH_PAUSE
+    if result.retry_after is not None:
+        return timedelta(seconds=result.retry_after)
+    return None
