@@ -1,5 +1,6 @@
 """What the parent of `serve` and the single roles do about what dies, and about a PostgreSQL that is shared."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -143,6 +144,35 @@ def test_serve_starts_its_postgresql_again_when_that_alone_dies(home: Path, tmp_
         assert EmbeddedPostgres(home).find_pid() not in (None, before)
         assert processes.end("serve")[0] == 0
         assert not EmbeddedPostgres(home).is_running(), "it is serve's own"
+
+
+def test_a_server_that_ends_leaves_postgresql_to_another_on_its_home(home: Path, tmp_path: Path) -> None:
+    ports = {"first": free_port(), "second": free_port()}
+    with fleet(tmp_path, {"WAYSTATE_HOME": str(home)}) as processes:
+        for name, port in ports.items():
+            processes.start(name, "serve", PORT=str(port))
+            wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, name)
+        postmaster = EmbeddedPostgres(home).find_pid()
+        assert processes.end("second")[0] == 0
+        assert "others use it" in processes.log("second").read_text()
+        assert EmbeddedPostgres(home).find_pid() == postmaster
+        assert httpx2.get(f"http://127.0.0.1:{ports['first']}/health/ready", trust_env=False).status_code == 200
+        assert processes.end("first")[0] == 0
+        assert not EmbeddedPostgres(home).is_running(), "nobody is left"
+
+
+def test_a_second_demo_on_the_same_data_is_refused(home: Path) -> None:
+    environment = os.environ | {"WAYSTATE_HOME": str(home), "PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
+    held = os.open(home / "demo.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        done = subprocess.run(
+            command_of("demo", "--seconds", "1"), env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+    finally:
+        os.close(held)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert f"A demo runs on this data already ({home})" in done.stderr
 
 
 @pytest.mark.parametrize("command", [["tenant", "list"], ["prepare"]])

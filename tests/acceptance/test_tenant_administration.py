@@ -211,6 +211,9 @@ async def test_a_number_and_its_integration_are_set_up_changed_and_taken_off(off
     assert {each["phone_number_id"]: each["is_default"] for each in listed} == {NUMBER: False, number: True}
     view = await office.place.app.directory.get_tenant(TenantId(TENANT))
     assert view.accounts[number].access_token == ACCESS_TOKEN
+    in_use = await office(TENANT, "DELETE", f"/v1/tenant/genesys-integrations/{name}")
+    assert (in_use.status_code, in_use.json()["code"]) == (409, "integration_in_use")
+    assert f"Number {number}" in in_use.json()["detail"]
     assert (await office(TENANT, "DELETE", path)).status_code == 204
     assert (await office(TENANT, "DELETE", f"/v1/tenant/genesys-integrations/{name}")).status_code == 204
     assert (await office(TENANT, "DELETE", path)).json()["code"] == "unknown_account"

@@ -43,6 +43,7 @@ class EmbeddedPostgres:
         self.data = self.root / "data"
         self.log = self.home / "log" / "postgres"
         self.socket_directory = find_socket_directory(self.home)
+        self._use: int | None = None
 
     def url(self, database: str = DATABASE) -> str:
         """For asyncpg and psycopg alike."""
@@ -61,6 +62,23 @@ class EmbeddedPostgres:
                 self._bring_up()  # the one that was to be adopted went away meanwhile
                 self._create_database()
         return self.url()
+
+    def use(self) -> None:
+        """Until this process ends it counts among those that use the server. The kernel takes it back, however that comes."""
+        if self._use is None:
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._use = os.open(self.home / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._use, fcntl.LOCK_SH)
+
+    def stop_if_unused(self) -> bool:
+        """Whether it was stopped: not while another process uses it."""
+        if self._use is not None:
+            try:
+                fcntl.flock(self._use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        self.stop()
+        return True
 
     def stop(self, mode: StopMode = "fast") -> None:
         """`fast` ends transactions and writes a checkpoint; `immediate` is a crash on purpose. Does nothing when none runs."""

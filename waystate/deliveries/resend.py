@@ -72,8 +72,11 @@ def delivery_of(
     if conversation is None:
         raise Rejected(Reason.MAPPING_NOT_FOUND, "The message is not there any more. Discard this dead letter.")
     account = view.accounts.get(conversation.phone_number_id)
-    if account is None or account.sender != "waystate":
-        raise Rejected(Reason.UNKNOWN_TENANT, f"Number {conversation.phone_number_id} is not sent for by Waystate any more.")
+    number = conversation.phone_number_id
+    if account is None:
+        raise Rejected(Reason.UNKNOWN_TENANT, f"Number {number} is none of this tenant's. Add it again and replay this.")
+    if account.sender != "waystate":
+        raise Rejected(Reason.STATE_VIOLATION, f"Somebody else sends for number {number} now. Discard this, or take it back.")
     integration = integration_of(view, account)
     if integration is None and refused.target is not Target.WHATSAPP:
         raise Rejected(

@@ -1,6 +1,7 @@
 """Starts the server and the simulator, plays conversations, shows them, and stops everything clean."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import time
@@ -20,7 +21,7 @@ from waystate.db.pool import Database
 from waystate.demo import tenant
 from waystate.demo.display import Figures, RateWindow, Snapshot, render_line, render_table
 from waystate.demo.processes import Child, Processes, Tally
-from waystate.errors import WaystateError
+from waystate.errors import ConfigError, WaystateError
 from waystate.ports import Port, address_of, listen, listen_on_any, ports_of
 from waystate.processes.prepare import prepare
 from waystate.vault.sealing import load_vault
@@ -73,6 +74,7 @@ def run(*, customers: int, rate: float, faults: bool, seconds: float | None) -> 
 @contextmanager
 def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path, Processes]]:
     listeners = _listen(config)
+    only = _lock(config)
     far = listeners.pop(SIMULATOR_PORT)
     simulator_port = far.getsockname()[1]
     base_url = _url(config.host, config.port)
@@ -86,6 +88,7 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
     try:
         if postgres is not None:
             console.print("waystate: starting the embedded PostgreSQL (the first start takes some seconds)")
+            postgres.use()
             postgres.start()
         prepare()
         kept = tenant.load_or_make_secrets(demo_file)
@@ -106,8 +109,23 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
             signal.signal(signum, signal.SIG_IGN)
         processes.end()
         far_side.end()
+        os.close(only)
         if postgres is not None:
-            postgres.stop()
+            postgres.stop_if_unused()
+
+
+def _lock(config: Config) -> int:
+    """A descriptor that keeps other demos from this data: a second one would take the first one's accounts over."""
+    config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(config.home / "demo.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfigError(
+            f"A demo runs on this data already ({config.home}). Stop it, or set WAYSTATE_HOME to another folder."
+        ) from None
+    return descriptor
 
 
 def _listen(config: Config) -> dict[str, socket]:

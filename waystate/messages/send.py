@@ -258,8 +258,8 @@ def _learned(copies: Sequence[_Checked]) -> dict[UUID, tuple[str, str | None]]:
 
 
 def _unmatched(message: OutboundMessage) -> Rejected:
+    named = f"Genesys conversation {message.conversation_id}" if message.conversation_id else "a message that names none"
     return Rejected(
         Reason.MAPPING_NOT_FOUND,
-        f"No conversation is known for Genesys conversation {message.conversation_id}, and its recipient is no contact of the "
-        "number that this integration serves.",
+        f"No conversation is known for {named}, and its recipient is no contact of the number that this integration serves.",
     )

@@ -44,18 +44,19 @@ def run(role: ProcessRole | None = None) -> int:
             return failed
         return _run_prepared(config, role, listeners)
     finally:
-        # Others may have attached to it; `serve` alone owns it.
-        if postgres is not None and role is None:
-            postgres.stop()
+        # Roles leave it to those that come after them; `serve` alone ends it, unless somebody else uses it by then.
+        if postgres is not None and role is None and not postgres.stop_if_unused():
+            print("waystate: the embedded PostgreSQL stays, since others use it; `waystate db stop` ends it", flush=True)
 
 
 def _bring_up(postgres: EmbeddedPostgres, role: ProcessRole | None) -> None:
-    if role is None:
-        print("waystate: starting the embedded PostgreSQL", flush=True)
-    elif postgres.is_running():
+    if postgres.is_running():
         print("waystate: using the embedded PostgreSQL that runs on this home", flush=True)
+    elif role is None:
+        print("waystate: starting the embedded PostgreSQL", flush=True)
     else:
         print("waystate: starting the embedded PostgreSQL; it stays for other roles, `waystate db stop` ends it", flush=True)
+    postgres.use()
     postgres.start()
     threading.Thread(target=_keep_running, args=(postgres,), name="postgres keeper", daemon=True).start()
 

@@ -41,6 +41,7 @@ class TrackedMessage(SeedBody):
     message: str
     message_id: UUID
     created: bool
+    status: str
 
 
 class ChangeStatus(SeedBody):

@@ -11,7 +11,7 @@ from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused, Unprocessable
 from waystate.ids import find_uuid
 from waystate.messages import store as message_store
-from waystate.messages.advance import ARRIVED, Reported, lock_reported, merge_reported
+from waystate.messages.advance import ARRIVED, Advanced, Reported, lock_reported, merge_reported
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import STEPS, Merged, later_than, merge_strictly, parse_status, unknown_status
 from waystate.messages.store import LockedMessage
@@ -55,19 +55,24 @@ async def change_many(directory: Directory, batch: Batch, changes: Sequence[Stat
     reported = await lock_reported(conn, tenant, reports) if reports else Reported()
     carried = await find_carried(conn, tenant, reported.messages, directory)
     advanced = await merge_reported(conn, tenant, reported.without(carried), now, merge=merge_strictly)
-    arrived = {key: each.wamid for key, each in advanced.messages.items() if _says_it_arrived(each, advanced.merged[key])}
-    if arrived:
-        await delivery_store.settle_arrived(conn, tenant, arrived, now)
+    await settle_said(batch, advanced)
     steps = {message_id: iter(merged) for message_id, merged in advanced.merged.items()}
     results: list[Changed | Refused] = []
     for each, target in zip(changes, targets, strict=True):
         if target is not None and target in carried:
-            results.append(_under_way(carried[target]))
+            results.append(under_way(carried[target]))
         elif target is None or target not in steps:
             results.append(_no_message(each.message_id))
         else:
             results.append(_outcome(target, next(steps[target])))
     return Judged([answered(each) for each in results], advanced.events, [advanced])
+
+
+async def settle_said(batch: Batch, advanced: Advanced) -> None:
+    """A send of which nobody knew did arrive, whoever says so."""
+    arrived = {key: each.wamid for key, each in advanced.messages.items() if _says_it_arrived(each, advanced.merged[key])}
+    if arrived:
+        await delivery_store.settle_arrived(batch.conn, batch.tenant, arrived, batch.now)
 
 
 def _says_it_arrived(message: LockedMessage, steps: Sequence[Merged]) -> bool:
@@ -94,21 +99,26 @@ def _outcome(message_id: UUID, step: Merged) -> Changed | Refused:
 
 
 def _conflict(step: Merged, detail: str) -> Conflict:
-    return Conflict("state_violation", detail, current=step.before, valid_next_states=sorted(STEPS[step.before]))
+    following = _following(step.before, step.state.direction)
+    return Conflict("state_violation", detail, current=step.before, valid_next_states=following)
+
+
+def _following(current: Status, direction: Direction) -> list[Status]:
+    """No step leads on from a failure, but a report can prove that it was not the last word."""
+    return sorted(STEPS[current]) or later_than(current, direction)
 
 
 def _what_may_follow(current: Status, direction: Direction) -> str:
-    """No step leads on from a failure, but a report can prove that it was not the last word."""
-    following = sorted(STEPS[current]) or later_than(current, direction)
+    following = _following(current, direction)
     return f"It can still become: {', '.join(following)}." if following else "That status is final."
 
 
-def _under_way(message: LockedMessage) -> Conflict:
+def under_way(message: LockedMessage) -> Conflict:
     side = "WhatsApp" if message.state.direction is Direction.OUTBOUND else "Genesys"
     return Conflict(
         "delivery_under_way",
-        f"Waystate itself is about to pass this message on to {side}, so a status said by hand would not hold. Its own follows "
-        "from that delivery; GET /v1/messages/{messageId}/trace shows it.",
+        f"Waystate itself is about to pass this message on to {side}, so what is said by hand would not hold. Its status, and "
+        f"its id there, follow from that delivery; GET /v1/messages/{message.id}/trace shows it.",
         current=message.state.status,
     )
 

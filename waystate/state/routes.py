@@ -166,7 +166,7 @@ class StateRoutes:
         answers={201: TrackedMessage, 200: TrackedMessage},
         problems={
             404: "No conversation has this id",
-            409: "The ids contradict what is known of the message",
+            409: "The ids contradict what is known of the message, or Waystate is about to pass it on itself",
             422: "A field is missing or wrong",
         },
         example_body={
@@ -176,7 +176,12 @@ class StateRoutes:
             "status": "received",
             "content": "Where is my order?",
         },
-        example_answer={"message": "Message tracked successfully", "messageId": _MESSAGE_ID, "created": True},
+        example_answer={
+            "message": "Message tracked successfully",
+            "messageId": _MESSAGE_ID,
+            "created": True,
+            "status": "received",
+        },
         repeatable="by metaMessageId or genesysMessageId; a body without either makes a second message",
         repeatable_if=names_message,
         is_fast=True,
@@ -201,10 +206,11 @@ class StateRoutes:
         )
         tracked: Tracked = (await _answer(self._trackings.submit(tenant, tracking))).answer
         said = "Message tracked successfully" if tracked.created else "Message was tracked before"
-        answer = b'{"message":"%s","messageId":"%s","created":%s}' % (
+        answer = b'{"message":"%s","messageId":"%s","created":%s,"status":"%s"}' % (
             said.encode(),
             str(tracked.message_id).encode(),
             b"true" if tracked.created else b"false",
+            tracked.status.encode(),
         )
         return json_response(answer, 201 if tracked.created else 200)
 

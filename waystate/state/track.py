@@ -19,6 +19,7 @@ from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import later_than, merge_strictly
 from waystate.messages.store import RECORDED, LockedMessage, MessageRow
 from waystate.pipeline.batch import Batch, Judged, answered
+from waystate.state.changes import settle_said, under_way
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import Directory
 
@@ -48,6 +49,8 @@ class Tracking:
 class Tracked:
     message_id: UUID
     created: bool
+    status: Status
+    """The message's own from now on."""
     contact_id: UUID | None = None
 
 
@@ -65,6 +68,7 @@ class _Placed:
     known: UUID | None = None
     learned: str | None = None
     others: UUID | None = None
+    status: Status | None = None
     refusal: Refused | None = None
 
     @property
@@ -73,7 +77,8 @@ class _Placed:
 
     @property
     def result(self) -> Tracked | Refused:
-        return self.refusal or Tracked(self.message_id, self.known is None, self.conversation.contact_id)
+        status = self.status or self.tracking.status
+        return self.refusal or Tracked(self.message_id, self.known is None, status, self.conversation.contact_id)
 
 
 async def track_many(directory: Directory, batch: Batch, trackings: Sequence[Tracking]) -> Judged:
@@ -89,7 +94,7 @@ async def track_many(directory: Directory, batch: Batch, trackings: Sequence[Tra
     for together in _rounds(list(placed.values())):
         await _claim(conn, tenant, together)
         if known := [each for each in together if each.known is not None]:
-            events += await _add_to_known(conn, tenant, known, directory, now)
+            events += await _add_to_known(batch, known, directory)
         if new := [each for each in together if each.known is None]:
             events += await _record(conn, tenant, settings, new, now)
     results: list[Tracked | Refused] = []
@@ -177,13 +182,13 @@ async def _claim_of(
     return claimed, await message_store.find_ids(conn, tenant, taken, sources=[source]) if taken else {}
 
 
-async def _add_to_known(
-    conn: Connection, tenant: TenantId, known: Sequence[_Placed], directory: Directory, now: datetime
-) -> list[Event]:
+async def _add_to_known(batch: Batch, known: Sequence[_Placed], directory: Directory) -> list[Event]:
+    conn, tenant = batch.conn, batch.tenant
     conversation_of = await message_store.find_conversations(conn, tenant, sorted({each.message_id for each in known}))
     # Those of other conversations are left unlocked: conversations are locked in one order, and these here are already.
     here = {each.message_id for each in known if conversation_of.get(each.message_id) == each.conversation.id}
     messages = await message_store.lock_many(conn, tenant, here)
+    carried = await find_carried(conn, tenant, messages, directory)
     added: list[tuple[_Placed, LockedMessage]] = []
     for each in known:
         message = messages.get(each.message_id) if each.message_id in here else None
@@ -196,10 +201,13 @@ async def _add_to_known(
             each.known = None  # what Genesys sent as one may leave as several, each with a wamid of its own
         else:
             each.refusal = _contradiction(each, message)
+            if each.refusal is None and message.id in carried and (each.learned == "whatsapp" or _is_later(each, message)):
+                each.refusal = under_way(message)
             if each.refusal is None:
+                each.status = message.state.status
                 added.append((each, message))
     await _learn(conn, tenant, known, added)
-    return await _advance(conn, tenant, added, directory, now)
+    return await _advance(batch, [(each, message) for each, message in added if _is_later(each, message)])
 
 
 async def _learn(
@@ -220,25 +228,25 @@ async def _learn(
         await message_store.attach_genesys_ids(conn, tenant, genesys_ids)
 
 
-async def _advance(
-    conn: Connection,
-    tenant: TenantId,
-    added: Sequence[tuple[_Placed, LockedMessage]],
-    directory: Directory,
-    now: datetime,
-) -> list[Event]:
-    """A later status counts as if it had been reported; that the first one comes again is a repeat."""
-    reports: dict[UUID, list[StatusReport]] = {}
-    for each, message in added:
-        status = each.tracking.status
-        if status in later_than(message.state.status, message.state.direction):
-            report = StatusReport(wamid="", message_id=message.id, status=status, at=now, source="http", origin=RECORDED)
-            reports.setdefault(message.id, []).append(report)
-    if not reports:
+def _is_later(placed: _Placed, message: LockedMessage) -> bool:
+    """That the first status comes again, or an earlier one, is a repeat."""
+    return placed.tracking.status in later_than(message.state.status, message.state.direction)
+
+
+async def _advance(batch: Batch, later: Sequence[tuple[_Placed, LockedMessage]]) -> list[Event]:
+    """A later status counts as if it had been reported."""
+    if not later:
         return []
-    reported = Reported({message.id: message for _, message in added if message.id in reports}, reports)
-    carried = await find_carried(conn, tenant, reported.messages, directory)
-    advanced = await merge_reported(conn, tenant, reported.without(carried), now, merge=merge_strictly)
+    reports: dict[UUID, list[StatusReport]] = {}
+    for each, message in later:
+        status = each.tracking.status
+        report = StatusReport(wamid="", message_id=message.id, status=status, at=batch.now, source="http", origin=RECORDED)
+        reports.setdefault(message.id, []).append(report)
+    reported = Reported({message.id: message for _, message in later}, reports)
+    advanced = await merge_reported(batch.conn, batch.tenant, reported, batch.now, merge=merge_strictly)
+    await settle_said(batch, advanced)
+    for each, message in later:
+        each.status = advanced.merged[message.id][-1].state.status
     return advanced.events
 
 

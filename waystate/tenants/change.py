@@ -197,6 +197,13 @@ class Tenants:
 
     async def remove_integration(self, actor: Actor, tenant_id: TenantId, name: str) -> None:
         async with self.db.work(tenant_id=tenant_id) as conn:
+            using = await store.list_numbers_of(conn, tenant_id, name)
+            if using:
+                raise Conflict(
+                    "integration_in_use",
+                    f"Number {using[0]} passes its customers' messages on through it, and they would go nowhere. Give it "
+                    "another integration or none (PUT the account), or remove the number, then remove the integration.",
+                )
             if not await store.remove_integrations(conn, tenant_id, [name]):
                 raise unknown_integration(name)
             await self._note(conn, tenant_id, actor, "integration.removed", f"genesys_integration:{name}")

@@ -192,6 +192,13 @@ class GenesysIntegration(_Value):
         return data
 
 
+class Senders(NamedTuple):
+    """Who sends for a number to each platform, `waystate` or `external`; `to_genesys` is None where it has no integration."""
+
+    to_whatsapp: str
+    to_genesys: str | None
+
+
 class FormerAccount(NamedTuple):
     """A number that the tenant had, and whether Waystate sent to WhatsApp and to Genesys for it."""
 

@@ -120,6 +120,18 @@ WITH removed AS (
 )
 SELECT r.phone_number_id FROM removed r;
 
+-- name: list_numbers_of
+-- The numbers that an integration serves.
+SELECT a.phone_number_id FROM whatsapp_accounts a
+JOIN genesys_integrations g ON g.tenant_id = :tenant_id AND g.id = a.genesys_integration_id
+WHERE a.tenant_id = :tenant_id AND g.integration_id = :integration_id ORDER BY a.phone_number_id;
+
+-- name: find_senders^
+-- Who sends for a number, without the secrets of either side.
+SELECT a.sender AS to_whatsapp, g.sender AS to_genesys
+FROM whatsapp_accounts a LEFT JOIN genesys_integrations g ON g.tenant_id = :tenant_id AND g.id = a.genesys_integration_id
+WHERE a.tenant_id = :tenant_id AND a.phone_number_id = :phone_number_id;
+
 -- name: list_former_accounts
 -- A tenant takes few numbers away in its life.
 SELECT f.phone_number_id, f.to_whatsapp, f.to_genesys FROM former_accounts f WHERE f.tenant_id = :tenant_id;

@@ -161,8 +161,8 @@ class TenantRoutes:
         tag="Tenant",
         summary="Take a Genesys integration off",
         status=204,
-        problems={404: _REFUSED[404]},
+        problems={404: _REFUSED[404], 409: "A number passes its customers' messages on through it"},
     )
     async def remove_genesys_integration(self, integration_id: PathId, principal: Caller) -> None:
-        """Its number goes on without Genesys."""
+        """Only one that no number uses: what its customers write would be passed on to nobody."""
         await self._tenants.remove_integration(actor_of(principal), principal.tenant_id, integration_id)

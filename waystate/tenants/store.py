@@ -20,6 +20,7 @@ from waystate.tenants.model import (
     MetaApp,
     Route,
     RouteKind,
+    Senders,
     Tenant,
     TenantStatus,
     WhatsAppAccount,
@@ -186,6 +187,19 @@ async def remove_accounts(conn: Connection, tenant_id: TenantId, phone_number_id
     removed = await _queries.remove_accounts(conn, tenant_id=tenant_id, phone_number_ids=list(phone_number_ids))
     await _settle_routes(conn, tenant_id)
     return [row["phone_number_id"] for row in removed]
+
+
+async def list_numbers_of(conn: Connection, tenant_id: TenantId, integration_id: str) -> list[str]:
+    """Phone number ids that the integration serves, by Genesys' id of it; the tenant is locked."""
+    await _lock(conn, tenant_id)
+    rows = await _queries.list_numbers_of(conn, tenant_id=tenant_id, integration_id=integration_id)
+    return [row["phone_number_id"] for row in rows]
+
+
+async def find_senders(conn: Connection, tenant_id: TenantId, phone_number_id: str) -> Senders | None:
+    """None: the number is not the tenant's."""
+    row = await _queries.find_senders(conn, tenant_id=tenant_id, phone_number_id=phone_number_id)
+    return None if row is None else Senders(**row)
 
 
 async def former_accounts_of(conn: Connection, tenant_id: TenantId) -> list[FormerAccount]:

@@ -13,7 +13,8 @@ from waystate.errors import NotFound
 from waystate.ids import TenantId, find_uuid, time_of
 from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
-from waystate.tenants.model import TenantSettings
+from waystate.tenants import store as tenant_store
+from waystate.tenants.model import Senders, TenantSettings
 
 ANSWERS = {"sent": "accepted", "retry": "put off", "failed": "refused", "unknown": "not answered"}
 
@@ -35,8 +36,9 @@ async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Datab
             )
         history = await message_store.get_history(conn, tenant, message["id"])
         deliveries = await delivery_store.list_of_message(conn, tenant, message["id"])
+        senders = await tenant_store.find_senders(conn, tenant, message["phone_number_id"])
     ledger = await _ledger_row(message["origin"], db)
-    return render_trace(message, history, deliveries, ledger, settings, clock())
+    return render_trace(message, history, deliveries, ledger, settings, clock(), senders)
 
 
 def render_trace(
@@ -46,6 +48,7 @@ def render_trace(
     ledger: dict[str, Any] | None,
     settings: TenantSettings,
     now: datetime,
+    senders: Senders | None,
 ) -> JsonObject:
     return {
         "messageId": str(message["id"]),
@@ -59,7 +62,7 @@ def render_trace(
         "metadata": message["metadata"],
         "sender": message["sender"],
         "status": message["status"],
-        "why": explain(message, deliveries),
+        "why": explain(message, deliveries, senders),
         "error": message["error"],
         "sentAt": _time(message["sent_at"]),
         "deliveredAt": _time(message["delivered_at"]),
@@ -74,19 +77,20 @@ def render_trace(
     }
 
 
-def explain(message: dict[str, Any], deliveries: list[dict[str, Any]]) -> str:
+def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: Senders | None) -> str:
     """Why the message stands where it stands, in a sentence; only deliveries that carry it count, not receipts."""
     carried = [each for each in deliveries if each["target"] in ("whatsapp", "genesys")]
     last = carried[-1] if carried else None
     error = message["error"] or {}
     if message["status"] == "failed":
-        return f"It failed: {error.get('title') or error.get('message') or error.get('code') or 'no reason was given'}."
+        said = str(error.get("title") or error.get("message") or error.get("code") or "no reason was given")
+        return f"It failed: {said.rstrip('.')}."
     if last is None:
         if message["origin"].startswith("seed:"):
             return f"It is {message['status']}, and sample data: nobody wrote it and nobody was sent it."
         if message["origin"] == "http":
             return f"It was recorded over HTTP and is {message['status']}; Waystate does not carry it."
-        return f"It is {message['status']}; its delivery has not been prepared yet, or somebody else sends for this number."
+        return f"It is {message['status']}; {_why_undelivered(message, senders)}"
     match last["state"]:
         case "pending" if last["attempts"] == 0:
             return "It waits for its turn: earlier messages of this customer go first."
@@ -103,6 +107,22 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]]) -> str:
                 f"tells, or it is failed at {_time(last['next_attempt_at'])}."
             )
     return f"It is {message['status']}: {last['target']} accepted it at {_time(last['finished_at'])}."
+
+
+def _why_undelivered(message: dict[str, Any], senders: Senders | None) -> str:
+    number = message["phone_number_id"]
+    if senders is None:
+        return f"its number {number} is not this tenant's any more, so nobody passes it on."
+    if senders.to_whatsapp != "waystate":
+        return f"somebody else sends for its number {number}."
+    if message["direction"] == "inbound" and senders.to_genesys is None:
+        return (
+            f"its number {number} has no Genesys integration, so it is passed on to nobody. Once it has one, what comes from "
+            "then on is passed on."
+        )
+    if message["direction"] == "inbound" and senders.to_genesys != "waystate":
+        return "somebody else passes on what comes to its number's Genesys integration."
+    return "its delivery is about to be prepared; if it stays so, it came before its number was set up to be sent for."
 
 
 def hops_of(

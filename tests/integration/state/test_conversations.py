@@ -85,7 +85,9 @@ async def test_a_platforms_id_is_tracked_once(world: World, tenant: Business) ->
     again = await asyncio.gather(
         *(track(world, tenant, each) for each in (both, tracking(found.conversation.id, None, genesys_message_id="g.1")) * 10)
     )
-    assert {result for results in again for result in results} == {Tracked(first.message_id, False, first.contact_id)}
+    assert {result for results in again for result in results} == {
+        Tracked(first.message_id, False, first.status, first.contact_id)
+    }
     assert await world.value(tenant, "SELECT count(*) FROM messages") == 1
 
 

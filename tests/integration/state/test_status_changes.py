@@ -83,6 +83,16 @@ async def test_the_words_that_a_refusal_offers_are_the_words_that_are_taken(
         assert isinstance(result, Unprocessable) == (word.lower() not in offered), word
 
 
+async def test_what_may_follow_is_what_is_taken(world: World, tenant: Business) -> None:
+    for direction, current, word in TABLE:
+        result = await changed(world, tenant, await message_in(world, tenant, direction, current), word)
+        if isinstance(result, Conflict):
+            for follows in result.extra["valid_next_states"]:
+                again = await changed(world, tenant, await message_in(world, tenant, direction, current), follows)
+                assert isinstance(again, Changed), (direction, current, follows)
+            assert result.extra["valid_next_states"] or "final" in result.detail
+
+
 async def test_a_refused_status_changes_nothing(world: World, tenant: Business) -> None:
     for direction, current, word in TABLE:
         tracked = await message_in(world, tenant, direction, current)
@@ -128,7 +138,7 @@ async def test_what_waystate_is_about_to_pass_on_takes_no_status_by_hand(world: 
     before = await world.rows(carrying, "SELECT * FROM messages ORDER BY id")
     for message_id in waiting:
         for word in ("delivered", "failed", "read"):
-            refused = await changed(world, carrying, Tracked(message_id, False), word)
+            refused = await changed(world, carrying, Tracked(message_id, False, Status.QUEUED), word)
             assert isinstance(refused, Conflict), word
             assert refused.code == "delivery_under_way"
     assert await world.rows(carrying, "SELECT * FROM messages ORDER BY id") == before
@@ -140,14 +150,14 @@ async def test_what_was_never_to_be_passed_on_takes_a_status_by_hand(world: Worl
     await world.add("acme", number="1001", with_genesys=True)
     await world.relay(tenant)
     message_id = await world.value(tenant, "SELECT id FROM messages")
-    assert isinstance(await changed(world, tenant, Tracked(message_id, False), "processed"), Changed)
+    assert isinstance(await changed(world, tenant, Tracked(message_id, False, Status.QUEUED), "processed"), Changed)
 
 
 async def test_of_an_unknown_send_whoever_knows_may_say_what_became(world: World, carrying: Business) -> None:
     await world.correspond(carrying)
     (claimed,) = [each for each in await world.deliver(carrying) if each.target is Target.WHATSAPP]
     await world.settle(carrying, (claimed, lost()))
-    assert isinstance(await changed(world, carrying, Tracked(claimed.message_id, False), "delivered"), Changed)
+    assert isinstance(await changed(world, carrying, Tracked(claimed.message_id, False, Status.QUEUED), "delivered"), Changed)
     assert await world.value(carrying, "SELECT state FROM deliveries WHERE target = 'whatsapp'") == "sent"
 
 
@@ -158,4 +168,4 @@ async def test_a_message_that_somebody_else_carries_takes_every_status(world: Wo
     await world.answer(tenant, tenant.reply("g.1", conversation_id=conversation))
     await world.relay(tenant)
     for row in await world.rows(tenant, "SELECT id FROM messages"):
-        assert isinstance(await changed(world, tenant, Tracked(row["id"], False), "delivered"), Changed)
+        assert isinstance(await changed(world, tenant, Tracked(row["id"], False, Status.QUEUED), "delivered"), Changed)

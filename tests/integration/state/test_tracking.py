@@ -89,6 +89,35 @@ async def test_a_later_status_told_again_counts_and_an_earlier_one_is_a_repeat(w
     assert await world.value(tenant, "SELECT count(*) FROM message_events WHERE NOT applied") == 0
 
 
+async def test_the_answer_says_what_the_message_is(world: World, tenant: Business) -> None:
+    said = [(Status.QUEUED, Status.QUEUED), (Status.DELIVERED, Status.DELIVERED), (Status.SENT, Status.DELIVERED)]
+    for told, becomes in [*said, (Status.READ, Status.READ), (Status.FAILED, Status.READ)]:
+        (answer,) = await track(world, tenant, WAMID | {"status": told})
+        assert isinstance(answer, Tracked)
+        assert answer.status is becomes
+    at_once = await track(world, tenant, *[{"wamid": "wamid.2", "status": told} for told, _ in said * 2])
+    assert [each.status for each in at_once if isinstance(each, Tracked)] == [becomes for _, becomes in said] * 2
+
+
+@pytest.mark.parametrize("told", [GENESYS | WAMID, GENESYS | {"status": Status.READ}, GENESYS | {"status": Status.FAILED}])
+async def test_what_waystate_is_about_to_send_takes_neither_a_wamid_nor_a_later_status(
+    world: World, told: dict[str, Any]
+) -> None:
+    tenant = await world.add("carrier", number="1002")
+    await world.correspond(tenant)
+    await world.execute(tenant, "UPDATE messages SET genesys_message_id = 'g.1' WHERE direction = 'outbound'")
+    await world.execute(tenant, "UPDATE message_keys SET external_id = 'g.1' WHERE source = 'genesys'")
+    before = await world.rows(tenant, "SELECT * FROM message_keys ORDER BY source, external_id")
+    (refused,) = await track(world, tenant, told)
+    assert isinstance(refused, Conflict)
+    assert refused.code == "delivery_under_way"
+    assert await outbound(world, tenant) == [(None, "g.1", "queued")]
+    assert await world.rows(tenant, "SELECT * FROM message_keys ORDER BY source, external_id") == before
+    (same,) = await track(world, tenant, GENESYS | {"status": Status.QUEUED})
+    assert isinstance(same, Tracked)
+    assert (same.created, same.status) == (False, Status.QUEUED)
+
+
 async def test_one_message_of_genesys_may_leave_as_several(world: World, tenant: Business) -> None:
     first = await created(world, tenant, **(GENESYS | WAMID))
     second = await created(world, tenant, **GENESYS, wamid="wamid.2")
