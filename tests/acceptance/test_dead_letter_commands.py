@@ -112,6 +112,8 @@ async def test_what_fails_again_is_told_by_the_exit_code_and_can_be_discarded(de
         ("edit", TENANT, "01900000-0000-7000-8000-000000000000"),
         ("show", TENANT, "01900000-0000-7000-8000-000000000000"),
         ("replay", "nobody", "--all"),
+        ("list", "nobody"),
+        ("show", "nobody", "01900000-0000-7000-8000-000000000000"),
         ("list", "No Tenant"),
     ],
 )

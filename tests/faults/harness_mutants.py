@@ -43,11 +43,11 @@ NO_DEDUPE = Mutant(
 SETTLED_FIRST = Mutant(
     name="ack first: the ledger row is done before its messages are",
     module="webhooks/work.py",
-    right="        await asyncio.gather(*(self._work_tenant(",
+    right="        await self._work_tenants(by_tenant)",
     wrong=(
         "        async with self._db.work() as conn:\n"
         "            await ledger_store.settle_many(conn, [worked.settled() for worked in batch])\n"
-        "        await asyncio.gather(*(self._work_tenant("
+        "        await self._work_tenants(by_tenant)"
     ),
 )
 
@@ -60,7 +60,7 @@ ANSWERED_FIRST = Mutant(
 
 SENT_AGAIN = Mutant(
     name="a send whose answer was lost is sent again",
-    module="deliveries/model.py",
+    module="deliveries/retry.py",
     right="    if outcome is Outcome.UNKNOWN and claimed.target is not Target.WHATSAPP:",
     wrong="    if outcome is Outcome.UNKNOWN:",
 )
@@ -85,16 +85,16 @@ ACKNOWLEDGED_FIRST = Mutant(
 
 REDIS_FIRST = Mutant(
     name="Redis dedupe first: SETNX before the commit decides what is new",
-    module="broker/queues.py",
-    right="        usable = [each for each in numbered if isinstance(each, InboundMessage)]",
+    module="pipeline/run.py",
+    right="    usable = [each for each in numbered if isinstance(each, InboundMessage)]",
     wrong=(
-        "        import os, redis.asyncio\n"
-        "        marks = redis.asyncio.from_url(os.environ['REDIS_URL'])\n"
-        "        usable = [\n"
-        "            each for each in numbered\n"
-        "            if isinstance(each, InboundMessage) and await marks.set('seen:' + each.wamid, 1, nx=True)\n"
-        "        ]\n"
-        "        await marks.aclose()"
+        "    import os, redis.asyncio\n"
+        "    marks = redis.asyncio.from_url(os.environ['REDIS_URL'])\n"
+        "    usable = [\n"
+        "        each for each in numbered\n"
+        "        if isinstance(each, InboundMessage) and await marks.set('seen:' + each.wamid, 1, nx=True)\n"
+        "    ]\n"
+        "    await marks.aclose()"
     ),
 )
 

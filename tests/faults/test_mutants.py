@@ -39,7 +39,9 @@ async def test_harness_sees_that_ledger_rows_are_done_too_early(
 
 
 async def test_harness_sees_that_a_send_is_repeated(database_url: str, records: list[Record], tmp_path: Path) -> None:
-    package, pace = SENT_AGAIN.plant(tmp_path), {"agent_reply_share": 1.0, "agent_reply_delay": 0.0}
+    # A status that comes before the repeat would keep it from being made.
+    late = {"sent_delay": 5.0, "delivered_delay": 5.0, "read_delay": 5.0}
+    package, pace = SENT_AGAIN.plant(tmp_path), {"agent_reply_share": 1.0, "agent_reply_delay": 0.0} | late
     async with harness("sent-again", 8, records, url=database_url, package=package, pace=pace) as run:
         await run.serve.run()
         await run.control("PUT", "/faults", {"lost_answers": 0.3})

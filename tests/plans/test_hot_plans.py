@@ -111,7 +111,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "events.append_many": {"ids": [new_id()], "events": '[{"type": "test", "at": "2026-01-31T12:00:00Z"}]'},
         "events.lock_sink": {"sink": "deliveries", "epoch": 1},
         "events.move_sink": {"sink": "deliveries", "epoch": 1, "position": 12_000},
-        "events.find_at": {"position": 11_900},
+        "events.list_messages": {"after": 11_900, "until": 12_000},
         "events.list_after": {"position": 11_900, "batch": 100, "types": None},
         "ledger.take_many": {"lanes": list(range(64)), "since": since, "batch": 500, "in_company": 2},
         "ledger.count_pending": {"since": since},

@@ -19,6 +19,7 @@ from waystate.errors import BadRequest, Refused, WaystateError
 from waystate.ids import TenantId, parse_tenant_id
 from waystate.pipeline.replay import Replays, check_edited
 from waystate.principal import OPERATOR
+from waystate.tenants import store as tenant_store
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import load_vault
 
@@ -164,6 +165,8 @@ def _operate(tenant: str, work: Callable[[Database, TenantId], Awaitable[R]]) ->
     tenant_id = parse_tenant_id(tenant)
 
     async def run(db: Database) -> R:
+        async with db.work() as conn:
+            await tenant_store.get(conn, tenant_id)  # a mistyped name would look like a tenant without dead letters
         return await work(db, tenant_id)
 
     try:

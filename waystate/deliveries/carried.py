@@ -1,7 +1,6 @@
 """Which messages Waystate is about to pass on itself: of them, only their delivery tells what became of them."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from uuid import UUID
 
 from waystate.db.pool import Connection
@@ -9,14 +8,14 @@ from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import State, Target
 from waystate.deliveries.plan import DeliverySink, integration_of
 from waystate.events import outbox
-from waystate.ids import TenantId, time_of
+from waystate.ids import TenantId
 from waystate.messages.model import Direction, Status
 from waystate.messages.store import LockedMessage
 from waystate.tenants.routing import Directory, TenantView
 
 _FIRST = frozenset({Status.QUEUED, Status.RECEIVED})
-_APART = timedelta(minutes=1)
-"""How much younger an event's id may be than its message's: a transaction, and two machines' clocks."""
+_MOST_BEHIND = 1000
+"""Events that are looked through; of a relay that is further behind, all that could be waiting for it is taken to be."""
 
 
 async def find_carried(
@@ -29,17 +28,21 @@ async def find_carried(
     ours = {key: each for key, each in messages.items() if not each.is_recorded}
     if not ours:
         return {}
+    # The relay's cursor first: a delivery that it makes meanwhile is seen by the look at the deliveries.
+    behind = await outbox.list_messages_behind(conn, tenant, DeliverySink.name, limit=_MOST_BEHIND)
     states: dict[UUID, set[State]] = {}
     for row in await delivery_store.find_of_messages(conn, tenant, sorted(ours)):
         if row["target"] != Target.GENESYS_RECEIPT:
             states.setdefault(row["message_id"], set()).add(State(row["state"]))
     carried = {key: ours[key] for key, each in states.items() if each & {State.PENDING, State.SENDING}}
-    unplanned = {key: each for key, each in ours.items() if key not in states and each.state.status in _FIRST}
-    first = await outbox.find_first_behind(conn, tenant, DeliverySink.name) if unplanned else None
-    view = None if first is None else await directory.find_tenant_in(conn, tenant)
-    if first is not None and view is not None:
-        since = time_of(first) - _APART
-        carried |= {key: each for key, each in unplanned.items() if time_of(key) >= since and _will_be_sent(each, view)}
+    unplanned = {
+        key: each
+        for key, each in ours.items()
+        if key not in states and (key in behind if behind is not None else each.state.status in _FIRST)
+    }
+    view = await directory.find_tenant_in(conn, tenant) if unplanned else None
+    if view is not None:
+        carried |= {key: each for key, each in unplanned.items() if _will_be_sent(each, view)}
     return carried
 
 

@@ -128,6 +128,12 @@ FROM unnest(:message_ids::uuid[], :wamids::text[]) AS v (message_id, wamid)
 WHERE tenant_id = :tenant_id AND deliveries.message_id = v.message_id AND target = 'whatsapp' AND state IN ('pending', 'unknown')
 RETURNING deliveries.message_id;
 
+-- name: end_unknown!
+-- Somebody who knows says that the message failed. Its error still forbids a replay: an answer was lost.
+UPDATE deliveries SET state = 'failed', finished_at = :now,
+    error = '{"code": "outcome_unknown", "title": "The answer to the send was lost; it was said to have failed."}'
+WHERE tenant_id = :tenant_id AND message_id = ANY(:message_ids::uuid[]) AND target = 'whatsapp' AND state = 'unknown';
+
 -- name: give_up_unknown
 -- No status came in `settings.unknown_ttl`: the message is failed as `outcome_unknown`, a person decides whether to send again.
 UPDATE deliveries SET state = 'failed', finished_at = :now,

@@ -1,11 +1,11 @@
 """The deliveries pipeline: send what is due, in order per customer, and write down what became of each attempt."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from waystate.channels.model import AttemptResult, Outcome
+from waystate.channels.model import AttemptResult
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.db.pool import Connection, Database
@@ -22,10 +22,11 @@ from waystate.messages import store as message_store
 from waystate.messages.advance import ARRIVED, Advanced, advance
 from waystate.messages.correlate import correlate
 from waystate.messages.model import Status, StatusReport
+from waystate.messages.status import OUTCOME_UNKNOWN as OUTCOME_CODE
 from waystate.tenants.model import TenantSettings
 
 OUTCOME_UNKNOWN: JsonObject = {
-    "code": "outcome_unknown",
+    "code": OUTCOME_CODE,
     "title": "The answer to the send was lost and no status came. It may or may not have arrived; ask before sending again.",
 }
 
@@ -55,10 +56,10 @@ async def settle_many(
     async with db.tenant(tenant) as conn:
         # The same order of locks as everywhere: conversations, then keys and messages.
         await conversation_store.lock_many(conn, tenant, sorted({each.claimed.conversation_id for each in finished}))
-        finished = await _without_overtaken(conn, tenant, finished)
+        finished = await _with_what_was_told(conn, tenant, await _without_overtaken(conn, tenant, finished))
         advanced = await _advance(conn, tenant, finished, now)
         correlated = await correlate(conn, tenant, _correlations(finished), now)
-        await delivery_store.finish_many(conn, tenant, _settled_by_status(finished, advanced))
+        await delivery_store.finish_many(conn, tenant, finished)
         letters = [
             _dead_letter(each) for each in finished if each.state is State.FAILED and each.claimed.target is Target.GENESYS
         ]
@@ -129,6 +130,23 @@ async def _without_overtaken(conn: Connection, tenant: TenantId, finished: Seque
     return [each for each in finished if each.state is not State.FAILED or (each.claimed.event_id, each.claimed.target) in ours]
 
 
+async def _with_what_was_told(conn: Connection, tenant: TenantId, finished: Sequence[Finished]) -> list[Finished]:
+    """A send of whose message a status has told already did arrive, whatever its own answer says, and is not made again."""
+    doubtful = {
+        each.claimed.message_id for each in finished if each.claimed.target is Target.WHATSAPP and each.state is not State.SENT
+    }
+    if not doubtful:
+        return list(finished)
+    messages = await message_store.lock_many(conn, tenant, sorted(doubtful))
+    told = {key: each.wamid for key, each in messages.items() if each.wamid is not None or each.state.status in ARRIVED}
+    return [
+        replace(each, state=State.SENT, result=replace(each.result, external_id=told[each.claimed.message_id]), hold_until=None)
+        if each.claimed.target is Target.WHATSAPP and each.state is not State.SENT and each.claimed.message_id in told
+        else each
+        for each in finished
+    ]
+
+
 async def _advance(conn: Connection, tenant: TenantId, finished: Sequence[Finished], now: datetime) -> Advanced:
     """`sent`, `failed` and `processed` are statuses like any other: they go through the same merge."""
     reports = [report for each in finished if (report := _status_of(each)) is not None]
@@ -140,7 +158,7 @@ async def _advance(conn: Connection, tenant: TenantId, finished: Sequence[Finish
     if keys:
         await message_store.claim_many(conn, tenant, "whatsapp", keys)
         reports += await message_store.take_early(conn, tenant, sorted(keys))
-    # An unknown send is looked at under the same lock: a status may have told already that it arrived.
+    # That nobody knows stands in the message's history.
     reports += [
         _report(each.claimed.message_id, Status.QUEUED, each.ended_at, error=each.result.error)
         for each in finished
@@ -167,29 +185,6 @@ def _report(
     return StatusReport(
         wamid=wamid, message_id=message_id, status=status, at=at, error=error, source="waystate", origin="delivery"
     )
-
-
-def _settled_by_status(finished: Sequence[Finished], advanced: Advanced) -> list[Finished]:
-    """An unknown send of whose message a status has told already is `sent`, also if that status was `failed`."""
-    settled: list[Finished] = []
-    for each in finished:
-        message = advanced.messages.get(each.claimed.message_id)
-        told = message is not None and (message.wamid is not None or message.state.status in ARRIVED)
-        arrived = each.state is State.UNKNOWN and told
-        if arrived and message is not None:
-            result = AttemptResult(outcome=Outcome.UNKNOWN, external_id=message.wamid, error=each.result.error)
-            settled.append(
-                Finished(
-                    claimed=each.claimed,
-                    result=result,
-                    state=State.SENT,
-                    ended_at=each.ended_at,
-                    next_attempt_at=each.next_attempt_at,
-                )
-            )
-        else:
-            settled.append(each)
-    return settled
 
 
 def _correlations(finished: Sequence[Finished]) -> dict[UUID, tuple[str, str | None]]:

@@ -185,6 +185,11 @@ async def settle_arrived(conn: Connection, tenant: TenantId, wamids: Mapping[UUI
     return [row["message_id"] for row in rows]
 
 
+async def end_unknown(conn: Connection, tenant: TenantId, message_ids: Sequence[UUID], now: datetime) -> None:
+    """Their sends of which nobody knows are over: no answer that comes late makes one again."""
+    await _queries.end_unknown(conn, tenant_id=tenant, message_ids=message_ids, now=now)
+
+
 async def give_up_unknown(conn: Connection, tenant: TenantId, now: datetime) -> list[UUID]:
     return [row["message_id"] for row in await _queries.give_up_unknown(conn, tenant_id=tenant, now=now)]
 

@@ -41,11 +41,14 @@ class EventWindow:
     is_full: bool = False
 
 
-async def find_first_behind(conn: Connection, tenant: TenantId, sink: str) -> UUID | None:
-    """The id of the first event that the sink has not come to yet."""
-    at = (await find_positions(conn, tenant, [sink])).get(sink, 0)
-    found: UUID | None = await _queries.find_at(conn, tenant_id=tenant, position=at + 1)
-    return found
+async def list_messages_behind(conn: Connection, tenant: TenantId, sink: str, *, limit: int) -> set[UUID] | None:
+    """The messages of the events that the sink has not come to yet; None: these are more than `limit`."""
+    positions = await find_positions(conn, tenant, [sink, "head"])
+    after, head = positions.get(sink, 0), positions.get("head", 0)
+    if head - after > limit:
+        return None
+    rows = await _queries.list_messages(conn, tenant_id=tenant, after=after, until=head) if head > after else []
+    return {row["message_id"] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,10 @@ UPDATE sink_cursors SET position = :position
 WHERE tenant_id = :tenant_id AND sink = :sink AND epoch = :epoch AND position < :position
 RETURNING position;
 
--- name: find_at$
--- Positions have no gaps, so this is also how the first one behind a cursor is found.
-SELECT e.id FROM events e WHERE e.tenant_id = :tenant_id AND e.position = :position;
+-- name: list_messages
+-- Which messages the events of a stretch are about.
+SELECT DISTINCT e.message_id FROM events e
+WHERE e.tenant_id = :tenant_id AND e.position > :after AND e.position <= :until AND e.message_id IS NOT NULL;
 
 -- name: note_judgement!
 -- Under the lock of `lock_sink`, before the cursor moves: what was passed up to here was judged by something else.

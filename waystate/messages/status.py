@@ -48,6 +48,12 @@ _RANK = {
 }
 
 
+OUTCOME_UNKNOWN = "outcome_unknown"
+"""The code of a failure that is our own guess: no status came. Whatever WhatsApp reports afterwards is true instead."""
+_GUESSED = 0.5
+"""Its rank: above `queued`, below all that is reported."""
+
+
 def is_valid_state_transition(current: Status, new: Status) -> bool:
     """`isValidStateTransition` of seed 000: one step, or the same status again."""
     return current == new or new in STEPS[current]
@@ -110,6 +116,9 @@ def merge_strictly(state: MessageState, reports: Iterable[StatusReport]) -> list
         outcome = _merge_one(state, report)
         if outcome.why_not is not None and parse_status(report.status, state.direction) is not state.status:
             outcome = outcome._replace(state=state)
+        elif outcome.state.error is None and outcome.state.status is Status.FAILED:
+            # To say once more that it failed, without a why, takes the why that is known away from nobody.
+            outcome = outcome._replace(state=outcome.state._replace(error=state.error))
         merged.append(outcome)
         state = outcome.state
     return merged
@@ -120,13 +129,15 @@ def _merge_one(state: MessageState, report: StatusReport) -> Merged:
     if status is None:
         return Merged(report, state.status, state, f"'{report.status}' is no status of an {state.direction} message")
     after = _with_times(state, status, report)
-    if _RANK[status] <= _RANK[state.status]:
+    if _rank(status, report.error) <= _rank(state.status, state.error):
         return Merged(report, state.status, after, f"already {state.status}")
     return Merged(report, state.status, after._replace(status=status), None)
 
 
 def _with_times(state: MessageState, status: Status, report: StatusReport) -> MessageState:
     """Every status keeps the earliest time it was true: `read` also proves delivery, and clears a failure of another device."""
+    if _is_guess(state.error) and status not in (Status.QUEUED, Status.FAILED):
+        state = state._replace(failed_at=None, error=None)
     match status:
         case Status.DELIVERED:
             return state._replace(delivered_at=_earliest(state.delivered_at, report.at))
@@ -139,10 +150,24 @@ def _with_times(state: MessageState, status: Status, report: StatusReport) -> Me
             )
         case Status.PROCESSED:
             return state._replace(failed_at=None, error=None)
+        case Status.FAILED if _is_guess(report.error) and state.status is not Status.QUEUED:
+            return state
         case Status.FAILED if state.status not in (Status.READ, Status.PROCESSED):
-            earlier = state.failed_at is None or _order(report.at, report.error) < _order(state.failed_at, state.error)
+            earlier = (
+                state.failed_at is None
+                or _is_guess(state.error)
+                or _order(report.at, report.error) < _order(state.failed_at, state.error)
+            )
             return state._replace(failed_at=report.at, error=report.error) if earlier else state
     return state
+
+
+def _rank(status: Status, error: JsonObject | None) -> float:
+    return _GUESSED if status is Status.FAILED and _is_guess(error) else _RANK[status]
+
+
+def _is_guess(error: JsonObject | None) -> bool:
+    return error is not None and error.get("code") == OUTCOME_UNKNOWN
 
 
 def _order(at: datetime, error: JsonObject | None) -> tuple[datetime, bool, str]:

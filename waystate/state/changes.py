@@ -69,10 +69,17 @@ async def change_many(directory: Directory, batch: Batch, changes: Sequence[Stat
 
 
 async def settle_said(batch: Batch, advanced: Advanced) -> None:
-    """A send of which nobody knew did arrive, whoever says so."""
+    """A send of which nobody knew did arrive, or failed for good, whoever says so."""
+    failed = [key for key, each in advanced.messages.items() if not each.is_recorded and _says_it_failed(advanced.merged[key])]
+    if failed:
+        await delivery_store.end_unknown(batch.conn, batch.tenant, failed, batch.now)
     arrived = {key: each.wamid for key, each in advanced.messages.items() if _says_it_arrived(each, advanced.merged[key])}
     if arrived:
         await delivery_store.settle_arrived(batch.conn, batch.tenant, arrived, batch.now)
+
+
+def _says_it_failed(steps: Sequence[Merged]) -> bool:
+    return steps[-1].state.status is Status.FAILED and any(step.why_not is None for step in steps)
 
 
 def _says_it_arrived(message: LockedMessage, steps: Sequence[Merged]) -> bool:

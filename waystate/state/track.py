@@ -191,13 +191,14 @@ async def _add_to_known(batch: Batch, known: Sequence[_Placed], directory: Direc
     carried = await find_carried(conn, tenant, messages, directory)
     added: list[tuple[_Placed, LockedMessage]] = []
     for each in known:
-        message = messages.get(each.message_id) if each.message_id in here else None
+        is_here = conversation_of.get(each.message_id) == each.conversation.id
+        message = messages.get(each.message_id) if is_here else None
         if message is None:
             if each.message_id in conversation_of:
                 each.refusal = _elsewhere(each.message_id)
             elif each.learned == "whatsapp":
                 each.known = None  # of what Genesys' id named before nothing is left but the id
-        elif each.learned == "whatsapp" and message.wamid is not None:
+        elif each.learned == "whatsapp" and message.wamid is not None and each.tracking.direction is message.state.direction:
             each.known = None  # what Genesys sent as one may leave as several, each with a wamid of its own
         else:
             each.refusal = _contradiction(each, message)

@@ -6,8 +6,10 @@ from uuid import UUID
 
 import pytest
 
-from tests.world import Business, World, accepted, later, lost
+from tests.world import Business, World, accepted, later, lost, refused
+from waystate.channels.model import AttemptResult
 from waystate.deliveries.model import Target
+from waystate.deliveries.settle import give_up_unknown
 from waystate.events.model import MessageStatus
 from waystate.ids import new_id
 
@@ -146,3 +148,43 @@ async def test_a_status_of_a_send_taken_for_not_done_keeps_it_from_being_made_ag
     assert [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP] == []
     row = await world.row(tenant, "SELECT state, external_id FROM deliveries WHERE target = 'whatsapp'")
     assert (row["state"], row["external_id"]) == ("sent", "wamid.out")
+
+
+@pytest.mark.parametrize("word", ["sent", "delivered", "failed"])
+@pytest.mark.parametrize("attempt", [1, 2])
+@pytest.mark.parametrize("answer", [later(), lost(), refused()], ids=["put off", "lost", "refused"])
+async def test_a_status_that_overtook_the_sends_answer_is_believed_more_than_the_answer(
+    world: World, tenant: Business, word: str, attempt: int, answer: AttemptResult
+) -> None:
+    await world.correspond(tenant)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    if attempt == 2:
+        await world.settle(tenant, (claimed, later()))
+        world.clock.forward(minutes=1)
+        (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    await world.report(tenant, tenant.report("wamid.out", word, message_id=claimed.message_id))
+    await world.settle(tenant, (claimed, answer))
+    world.clock.forward(minutes=5)
+    assert [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP] == []
+    assert await world.row(tenant, "SELECT state, external_id FROM deliveries WHERE target = 'whatsapp'") == {
+        "state": "sent",
+        "external_id": "wamid.out",
+    }
+    assert (await message(world, tenant, claimed.message_id))["status"] == word
+
+
+@pytest.mark.parametrize("word", ["sent", "delivered", "read", "failed"])
+async def test_a_status_after_a_send_was_given_up_wins(world: World, tenant: Business, word: str) -> None:
+    """That it failed was Waystate's own guess; WhatsApp knows."""
+    await world.correspond(tenant)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    await world.settle(tenant, (claimed, lost()))
+    world.clock.forward(minutes=11)
+    await give_up_unknown(tenant.tenant, world.db, world.clock)
+    found = await message(world, tenant, claimed.message_id)
+    assert (found["status"], found["error"]["code"]) == ("failed", "outcome_unknown")  # type: ignore[index]
+    await world.report(tenant, tenant.report("wamid.out", word, message_id=claimed.message_id))
+    found = await message(world, tenant, claimed.message_id)
+    assert found["status"] == word
+    assert found["error"] is None
+    assert (found["failed_at"] is None) == (word != "failed")

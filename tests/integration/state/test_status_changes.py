@@ -1,12 +1,19 @@
 """A status that is reported by hand: every direction, status and word. What is answered is what holds afterwards."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from tests.world import Business, World, later, lost
+from tests.world import HOLD, LANES, Business, World, later, lost, wait_for_lock
+from waystate.db.pool import Database
 from waystate.deliveries.model import Target
+from waystate.deliveries.plan import DeliverySink
+from waystate.deliveries.settle import recover
 from waystate.errors import Conflict, Refused, Unprocessable
+from waystate.events import outbox
 from waystate.messages.model import Direction, Status
 from waystate.messages.status import parse_status, words_of
 from waystate.state.changes import Changed, StatusChange
@@ -169,3 +176,64 @@ async def test_a_message_that_somebody_else_carries_takes_every_status(world: Wo
     await world.relay(tenant)
     for row in await world.rows(tenant, "SELECT id FROM messages"):
         assert isinstance(await changed(world, tenant, Tracked(row["id"], False, Status.QUEUED), "delivered"), Changed)
+
+
+async def test_what_is_said_to_have_failed_is_not_sent_by_an_answer_that_comes_late(world: World, carrying: Business) -> None:
+    """One process was slow, another took over and does not know; a person says that it failed; the first one is told 429."""
+    await world.correspond(carrying)
+    (claimed,) = [each for each in await world.deliver(carrying) if each.target is Target.WHATSAPP]
+    world.clock.forward(seconds=10)
+    assert await recover(carrying.tenant, carrying.settings, range(LANES), world.db, world.clock, hold=HOLD) == 1
+    tracked = Tracked(claimed.message_id, False, Status.QUEUED)
+    assert isinstance(await changed(world, carrying, tracked, "failed", error={"code": "asked_the_customer"}), Changed)
+    await world.settle(carrying, (claimed, later()))
+    world.clock.forward(minutes=2)
+    assert [each for each in await world.claim(carrying) if each.target is Target.WHATSAPP] == []
+
+
+async def test_a_failure_said_again_without_an_error_keeps_the_first_ones(world: World, tenant: Business) -> None:
+    tracked = await message_in(world, tenant, Direction.OUTBOUND, Status.SENT)
+    before = world.clock.now
+    world.clock.forward(minutes=1)
+    assert isinstance(await changed(world, tenant, tracked, "failed", error={"code": 131026}), Changed)
+    change = StatusChange(message_id=str(tracked.message_id), status="failed", at=before)
+    assert isinstance((await world.change(tenant, change))[0], Changed)
+    assert await world.value(tenant, "SELECT error FROM messages WHERE id = $1", tracked.message_id) == {"code": 131026}
+
+
+@pytest.mark.parametrize("table", ["deliveries", "sink_cursors"])
+async def test_a_relay_that_commits_meanwhile_is_not_overlooked(
+    world: World, carrying: Business, database_url: str, table: str
+) -> None:
+    """The relay commits between the two looks, at its cursor and at the deliveries; a lock request holds the gap open."""
+    await world.correspond(carrying)
+    message_id = await world.value(carrying, "SELECT id FROM messages WHERE direction = 'outbound'")
+    sink = DeliverySink(world.directory, LANES)
+    async with opened(database_url) as other, other.login() as watch:
+
+        async def lock_the_second_look() -> None:
+            async with other.login() as conn:
+                await conn.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+
+        async with other.tenant(carrying.tenant) as conn:
+            window = await outbox.read_after(conn, carrying.tenant, sink.name, epoch=1, batch=100, types=sink.types)
+            assert window.position is not None
+            await sink(conn, carrying.tenant, window.stamped)
+            await outbox.move_cursor(conn, carrying.tenant, sink.name, window.position, epoch=1)
+            locking = asyncio.create_task(lock_the_second_look())
+            await wait_for_lock(watch, waiting=1)
+            asking = asyncio.create_task(changed(world, carrying, Tracked(message_id, False, Status.QUEUED), "failed"))
+            await wait_for_lock(watch, waiting=2)
+        await locking
+        answer = await asking
+    assert isinstance(answer, Conflict)
+    assert await world.value(carrying, "SELECT status FROM messages WHERE id = $1", message_id) == "queued"
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Database]:
+    db = await Database.open(url, pool_size=3, statement_timeout=10)
+    try:
+        yield db
+    finally:
+        await db.close()

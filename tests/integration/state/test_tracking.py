@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.world import Business, World
+from tests.world import Business, World, lost
+from waystate.deliveries.model import Target
+from waystate.deliveries.settle import give_up_unknown
 from waystate.errors import Conflict, Refused
 from waystate.messages.model import Direction, Status
 from waystate.state.changes import Changed, StatusChange
@@ -162,3 +164,44 @@ async def test_ids_that_contradict_each_other_are_refused_and_leave_nothing_behi
         assert refused.code == "message_exists"
     assert await outbound(world, tenant) == [("wamid.1", None, "sent"), (None, "g.1", "sent"), ("wamid.3", "g.3", "sent")]
     assert await world.rows(tenant, "SELECT * FROM message_keys ORDER BY source, external_id") == before
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one batch"])
+@pytest.mark.parametrize("more", [{}, {"wamid": "wamid.2"}], ids=["by the Genesys id", "with a second wamid"])
+async def test_one_request_lets_no_other_of_its_batch_through(
+    world: World, tenant: Business, together: bool, more: dict[str, str]
+) -> None:
+    await created(world, tenant, **(GENESYS | WAMID))
+    await world.receive(tenant, tenant.message(wa_id="491700000002"))
+    other = str(await world.value(tenant, "SELECT id FROM conversations ORDER BY id DESC LIMIT 1"))
+    right, wrong = dict(WAMID), GENESYS | more | {"conversation_id": other, "status": Status.FAILED}
+    if together:
+        _, refused = await track(world, tenant, right, wrong)
+    else:
+        await track(world, tenant, right)
+        (refused,) = await track(world, tenant, wrong)
+    assert isinstance(refused, Conflict)
+    assert await outbound(world, tenant) == [("wamid.1", "g.1", "sent")]
+    assert await world.value(tenant, "SELECT count(*) FROM message_keys WHERE external_id = 'wamid.2'") == 0
+
+
+async def test_a_second_wamid_in_the_other_direction_contradicts(world: World, tenant: Business) -> None:
+    await created(world, tenant, **(GENESYS | WAMID))
+    inbound = {"wamid": "wamid.2", "direction": Direction.INBOUND, "status": Status.RECEIVED}
+    (refused,) = await track(world, tenant, GENESYS | inbound)
+    assert isinstance(refused, Conflict)
+    assert await world.value(tenant, "SELECT count(*) FROM message_keys WHERE external_id = 'wamid.2'") == 0
+
+
+async def test_what_is_told_of_an_unknown_send_holds(world: World) -> None:
+    tenant = await world.add("carrier", number="1002")
+    reply = await world.correspond(tenant)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    await world.settle(tenant, (claimed, lost()))
+    (told,) = await track(world, tenant, {"genesys_message_id": reply.genesys_message_id, "status": Status.DELIVERED})
+    assert isinstance(told, Tracked)
+    assert told.status is Status.DELIVERED
+    world.clock.forward(hours=1)
+    await give_up_unknown(tenant.tenant, world.db, world.clock)
+    assert await world.value(tenant, "SELECT status FROM messages WHERE id = $1", claimed.message_id) == "delivered"
+    assert await world.value(tenant, "SELECT state FROM deliveries WHERE target = 'whatsapp'") == "sent"
