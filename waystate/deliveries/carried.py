@@ -1,6 +1,6 @@
 """Which messages Waystate is about to pass on itself: of them, only their delivery tells what became of them."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 from waystate.db.pool import Connection
@@ -11,7 +11,7 @@ from waystate.events import outbox
 from waystate.ids import TenantId
 from waystate.messages.model import Direction, Status
 from waystate.messages.store import LockedMessage
-from waystate.tenants.routing import Directory, TenantView
+from waystate.tenants.routing import TenantView
 
 _FIRST = frozenset({Status.QUEUED, Status.RECEIVED})
 _MOST_BEHIND = 1000
@@ -19,7 +19,10 @@ _MOST_BEHIND = 1000
 
 
 async def find_carried(
-    conn: Connection, tenant: TenantId, messages: Mapping[UUID, LockedMessage], directory: Directory
+    conn: Connection,
+    tenant: TenantId,
+    messages: Mapping[UUID, LockedMessage],
+    view_of: Callable[[Connection, TenantId], Awaitable[TenantView | None]],
 ) -> dict[UUID, LockedMessage]:
     """Those of the locked messages with a delivery that waits or is under way, or that will have one in a moment.
 
@@ -40,7 +43,7 @@ async def find_carried(
         for key, each in ours.items()
         if key not in states and (key in behind if behind is not None else each.state.status in _FIRST)
     }
-    view = await directory.find_tenant_in(conn, tenant) if unplanned else None
+    view = await view_of(conn, tenant) if unplanned else None
     if view is not None:
         carried |= {key: each for key, each in unplanned.items() if _will_be_sent(each, view)}
     return carried

@@ -12,6 +12,7 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DONE_BEFORE, Pipeline, Verdict
+from waystate.deliveries.carried import find_carried
 from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import RefusedDelivery
 from waystate.deliveries.resend import resend_many
@@ -23,6 +24,7 @@ from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.messages import correlate, receive, send
 from waystate.messages import store as message_store
+from waystate.messages.advance import lock_reported
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, Status, StatusReport
 from waystate.messages.status import Merged, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
@@ -133,15 +135,36 @@ async def run_statuses(batch: Batch, items: Sequence[StatusReport | SendResult])
     A wamid that becomes known by a send's result lets the statuses that waited for it through.
     """
     reports = [item.report if isinstance(item, SendResult) else item for item in items]
-    advanced = await advance_and_settle(batch.conn, batch.tenant, reports, batch.now)
+    refused = await _refused_results(batch, items)
+    usable = [report for report in reports if id(report) not in refused]
+    advanced = await advance_and_settle(batch.conn, batch.tenant, usable, batch.now)
     steps = {id(step.report): step for each in advanced.merged.values() for step in each}
-    verdicts = [_verdict_of(item, report, steps.get(id(report))) for item, report in zip(items, reports, strict=True)]
+    verdicts = [
+        refused.get(id(report)) or _verdict_of(item, report, steps.get(id(report)))
+        for item, report in zip(items, reports, strict=True)
+    ]
     parked = [report for report, verdict in zip(reports, verdicts, strict=True) if verdict is _WAITS]
     if parked:
         await message_store.park_early(batch.conn, batch.tenant, parked, batch.now)
     wamids = {each.report.wamid for each in items if isinstance(each, SendResult) and each.report.wamid}
     late = await advance_waiting(batch.conn, batch.tenant, wamids, batch.now)
     return Judged(verdicts, [*advanced.events, *late.events], [advanced, late])
+
+
+async def _refused_results(batch: Batch, items: Sequence[StatusReport | SendResult]) -> dict[int, Verdict]:
+    """By the report's identity: a failure that another sender tells of what Waystate itself is about to send would not hold."""
+    failures = [item.report for item in items if isinstance(item, SendResult) and item.report.status == Status.FAILED]
+    if not failures:
+        return {}
+    reported = await lock_reported(batch.conn, batch.tenant, failures)
+
+    async def view_of(*_: object) -> TenantView:
+        return batch.view
+
+    carried = await find_carried(batch.conn, batch.tenant, reported.messages, view_of)
+    text = "Waystate itself is about to send this message, so nobody else's failure is its. Discard this."
+    refusal = Verdict(error=Rejected(Reason.STATE_VIOLATION, text))
+    return {id(report): refusal for key in carried for report in reported.reports[key]}
 
 
 def _verdict_of(item: StatusReport | SendResult, report: StatusReport, step: Merged | None) -> Verdict:

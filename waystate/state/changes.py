@@ -53,7 +53,7 @@ async def change_many(directory: Directory, batch: Batch, changes: Sequence[Stat
         if target is not None
     ]
     reported = await lock_reported(conn, tenant, reports) if reports else Reported()
-    carried = await find_carried(conn, tenant, reported.messages, directory)
+    carried = await find_carried(conn, tenant, reported.messages, directory.find_tenant_in)
     advanced = await merge_reported(conn, tenant, reported.without(carried), now, merge=merge_strictly)
     await settle_said(batch, advanced)
     steps = {message_id: iter(merged) for message_id, merged in advanced.merged.items()}

@@ -188,7 +188,7 @@ async def _add_to_known(batch: Batch, known: Sequence[_Placed], directory: Direc
     # Those of other conversations are left unlocked: conversations are locked in one order, and these here are already.
     here = {each.message_id for each in known if conversation_of.get(each.message_id) == each.conversation.id}
     messages = await message_store.lock_many(conn, tenant, here)
-    carried = await find_carried(conn, tenant, messages, directory)
+    carried = await find_carried(conn, tenant, messages, directory.find_tenant_in)
     added: list[tuple[_Placed, LockedMessage]] = []
     for each in known:
         is_here = conversation_of.get(each.message_id) == each.conversation.id

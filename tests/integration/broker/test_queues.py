@@ -240,6 +240,9 @@ async def test_statuses_advance_wait_or_are_refused(names: QueueNames, world: Wo
 async def test_send_results_attach_the_wamid_and_let_waiting_statuses_through(
     names: QueueNames, world: World, tenant: Business, feed: Feed
 ) -> None:
+    async with world.db.work(tenant_id=tenant.tenant) as conn:
+        await conn.execute("UPDATE whatsapp_accounts SET sender = 'external' WHERE tenant_id = $1", tenant.tenant)
+    world.directory.clear()
     await open_conversation(world, tenant)
     replies = [tenant.reply(conversation_id=GENESYS) for _ in range(2)]
     await world.answer(tenant, *replies)
