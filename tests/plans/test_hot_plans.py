@@ -55,6 +55,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
     since = (now - timedelta(days=9)).date()
     return {
         "messages.claim_many": {"source": "whatsapp", "external_ids": stock.wamids, "message_ids": ids},
+        "messages.remove_recorded": {"ids": stock.messages, "origin": "http"},
         "messages.find_keys": {"external_ids": stock.wamids, "sources": ["whatsapp", "genesys"]},
         "messages.find_conversations": {"ids": stock.messages},
         "messages.lock_many": {"ids": stock.messages},

@@ -1,6 +1,6 @@
 """The deliveries pipeline: send what is due, in order per customer, and write down what became of each attempt."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -23,6 +23,7 @@ from waystate.messages.advance import ARRIVED, Advanced, advance
 from waystate.messages.correlate import correlate
 from waystate.messages.model import Status, StatusReport
 from waystate.messages.status import OUTCOME_UNKNOWN as OUTCOME_CODE
+from waystate.messages.store import RECORDED
 from waystate.tenants.model import TenantSettings
 
 OUTCOME_UNKNOWN: JsonObject = {
@@ -156,7 +157,9 @@ async def _advance(conn: Connection, tenant: TenantId, finished: Sequence[Finish
         if each.claimed.target is Target.WHATSAPP and each.state is State.SENT and each.result.external_id
     }
     if keys:
-        await message_store.claim_many(conn, tenant, "whatsapp", keys)
+        claimed = await message_store.claim_many(conn, tenant, "whatsapp", keys)
+        if len(claimed) < len(keys):
+            reports += await _adopt(conn, tenant, {wamid: ours for wamid, ours in keys.items() if wamid not in claimed}, now)
         reports += await message_store.take_early(conn, tenant, sorted(keys))
     # That nobody knows stands in the message's history.
     reports += [
@@ -165,6 +168,37 @@ async def _advance(conn: Connection, tenant: TenantId, finished: Sequence[Finish
         if each.state is State.UNKNOWN
     ]
     return await advance_and_settle(conn, tenant, reports, now) if reports else Advanced()
+
+
+async def _adopt(conn: Connection, tenant: TenantId, keys: Mapping[str, UUID], now: datetime) -> list[StatusReport]:
+    """Who heard of a send before its answer came may have recorded it as a message of its own: it is one with ours.
+
+    What was reported of it is reported of ours. Only in our conversation, which is locked; what is elsewhere stays as it is.
+    """
+    owners = await message_store.find_ids(conn, tenant, sorted(keys), sources=["whatsapp"])
+    ours_of = {owner: keys[wamid] for wamid, owner in owners.items() if owner != keys[wamid]}
+    conversation_of = await message_store.find_conversations(conn, tenant, sorted({*ours_of, *ours_of.values()}))
+    here = [
+        each for each, ours in ours_of.items() if each in conversation_of and conversation_of[each] == conversation_of.get(ours)
+    ]
+    recorded = {key: each for key, each in (await message_store.lock_many(conn, tenant, here)).items() if each.is_recorded}
+    if not recorded:
+        return []
+    await message_store.remove_recorded(conn, tenant, sorted(recorded))
+    adopted = {wamid: ours for wamid, ours in keys.items() if owners.get(wamid) in recorded}
+    await message_store.claim_many(conn, tenant, "whatsapp", adopted)
+    return [
+        StatusReport(
+            wamid=each.wamid or "",
+            message_id=ours_of[key],
+            status=each.state.status,
+            at=each.state.read_at or each.state.delivered_at or each.state.failed_at or now,
+            error=each.state.error,
+            source="http",
+            origin=RECORDED,
+        )
+        for key, each in recorded.items()
+    ]
 
 
 def _status_of(finished: Finished) -> StatusReport | None:

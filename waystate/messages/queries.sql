@@ -128,6 +128,19 @@ SELECT EXISTS (SELECT FROM messages m WHERE m.tenant_id = :tenant_id AND NOT sta
 SELECT v.id FROM unnest(:conversation_ids::uuid[]) AS v (id)
 WHERE EXISTS (SELECT FROM messages m WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id);
 
+-- name: remove_recorded!
+-- Keys and history have no foreign key to a partitioned table, so they are named here.
+WITH gone AS (
+    DELETE FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.origin = :origin
+    RETURNING m.id, m.wamid, m.genesys_message_id
+), keys AS (
+    DELETE FROM message_keys k
+    USING (SELECT id, 'whatsapp' AS source, wamid AS external_id FROM gone
+        UNION ALL SELECT id, 'genesys', genesys_message_id FROM gone) AS g
+    WHERE k.tenant_id = :tenant_id AND k.source = g.source AND k.external_id = g.external_id AND k.message_id = g.id
+)
+DELETE FROM message_events e USING gone g WHERE e.tenant_id = :tenant_id AND e.message_id = g.id;
+
 -- name: remove_many$
 -- Keys and history have no foreign key to a partitioned table, so they are named here.
 WITH gone AS (

@@ -241,6 +241,11 @@ async def list_occupied(conn: Connection, tenant: TenantId, conversation_ids: Se
     return {row["id"] for row in rows}
 
 
+async def remove_recorded(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> None:
+    """Messages that were only recorded, with their keys and their history."""
+    await _queries.remove_recorded(conn, tenant_id=tenant, ids=ids, origin=RECORDED)
+
+
 async def remove_many(conn: Connection, tenant: TenantId, conversation_ids: Sequence[UUID], *, origin: str) -> int:
     """The messages of this origin in these conversations, with their keys and their history."""
     return int(await _queries.remove_many(conn, tenant_id=tenant, conversation_ids=list(conversation_ids), origin=origin))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.world import Business, World, lost
+from tests.world import Business, World, accepted, lost
 from waystate.deliveries.model import Target
 from waystate.deliveries.settle import give_up_unknown
 from waystate.errors import Conflict, Refused
@@ -205,3 +205,23 @@ async def test_what_is_told_of_an_unknown_send_holds(world: World) -> None:
     await give_up_unknown(tenant.tenant, world.db, world.clock)
     assert await world.value(tenant, "SELECT status FROM messages WHERE id = $1", claimed.message_id) == "delivered"
     assert await world.value(tenant, "SELECT state FROM deliveries WHERE target = 'whatsapp'") == "sent"
+
+
+@pytest.mark.parametrize("reported", [None, "delivered"])
+async def test_a_send_that_was_recorded_before_its_answer_came_is_one_message(world: World, reported: str | None) -> None:
+    """Whoever hears of a send first records it by the wamid alone, while its answer is still on its way to us."""
+    tenant = await world.add("carrier", number="1002")
+    await world.correspond(tenant)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    await created(world, tenant, wamid="wamid.out")
+    if reported:
+        await world.report(tenant, tenant.report("wamid.out", reported))
+    await world.settle(tenant, (claimed, accepted("wamid.out")))
+    row = await world.row(tenant, "SELECT id, status FROM messages WHERE wamid = 'wamid.out'")
+    assert row == {"id": claimed.message_id, "status": reported or "sent"}
+    assert (
+        await world.value(tenant, "SELECT message_id FROM message_keys WHERE external_id = 'wamid.out'") == claimed.message_id
+    )
+    await world.report(tenant, tenant.report("wamid.out", "read"))
+    assert await world.value(tenant, "SELECT status FROM messages WHERE id = $1", claimed.message_id) == "read"
+    assert await world.value(tenant, "SELECT count(*) FROM messages WHERE direction = 'outbound'") == 1
