@@ -101,7 +101,8 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
         for url in (f"{simulator_url}/simulator/state", f"{base_url}/health"):
             _wait_for(url, [*far_side.children, *processes.children], config)
         console.print(
-            f"waystate: serving on {base_url}; WhatsApp and Genesys are simulated on {simulator_url} (SIMULATOR_PORT)"
+            f"waystate: serving on {base_url}; WhatsApp and Genesys are simulated on {simulator_url} (SIMULATOR_PORT)",
+            soft_wrap=True,
         )
         yield base_url, simulator_url, demo_file, processes
     finally:
