@@ -15,10 +15,15 @@ from waystate.errors import Reason, Rejected
 from waystate.events import outbox
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
+from waystate.messages.advance import ARRIVED
+from waystate.messages.model import Status
 from waystate.tenants.routing import TenantView
 from waystate.work.lanes import lane_of
 
 K = TypeVar("K", bound=Hashable)
+
+_ARRIVED = ARRIVED | {Status.PROCESSED}
+"""Whoever carried it: a message of that status is not sent again."""
 
 
 async def resend_many(
@@ -26,9 +31,11 @@ async def resend_many(
 ) -> dict[K, bool | Rejected]:
     """By key whether it is sent again (False: it was sent, or is about to be), or why it cannot be; in the order given.
 
-    Nothing but the callers' dead letters is locked: they alone make a failed delivery live again.
+    The messages are locked: of who sends one again, and who says what became of it, the later sees what the earlier did.
     """
     message_ids = sorted({each.message_id for each in refused.values()})
+    messages = await message_store.lock_many(conn, tenant, message_ids)
+    arrived = {key for key, each in messages.items() if each.state.status in _ARRIVED}
     before = await delivery_store.find_of_messages(conn, tenant, message_ids)
     conversation_of = await _conversations(conn, tenant, message_ids)
     position = await outbox.get_head(conn, tenant)
@@ -36,6 +43,9 @@ async def resend_many(
     deliveries: dict[tuple[UUID, str], Delivery] = {}
     for key, each in refused.items():
         done = may_send([row for row in before if (row["message_id"], row["target"]) == (each.message_id, each.target)], each)
+        # Of a receipt the message's status says nothing.
+        if each.message_id in arrived and each.target is not Target.GENESYS_RECEIPT:
+            done = False
         if done is True and (each.message_id, each.target) not in deliveries:
             conversation = conversation_of.get(each.message_id)
             try:

@@ -1,16 +1,19 @@
 """Replay of refused deliveries: sent again, at the end of the order, and never twice where that would be seen."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
 
 from tests.letters import bury, edit, replay, replay_many, row_of
-from tests.world import Business, World, accepted, lost, refused
+from tests.world import Business, World, accepted, lost, refused, wait_for_lock
 from waystate.dead_letters.model import Pipeline
 from waystate.dead_letters.replay import ReplayOutcome
 from waystate.deliveries.model import Target
 from waystate.errors import Reason, Unprocessable
 from waystate.ids import new_id
+from waystate.messages.model import Status
+from waystate.state.changes import StatusChange
 
 
 async def refuse_at_genesys(world: World, tenant: Business) -> UUID:
@@ -39,6 +42,28 @@ async def test_a_refused_delivery_is_sent_again_and_a_second_refusal_opens_the_l
     await world.settle(tenant, (third, accepted("genesys-message")))
     assert await world.value(tenant, "SELECT status FROM messages") == "processed"
     assert (await row_of(world, tenant, letter))["status"] == "replayed"
+
+
+@pytest.mark.parametrize("word", [Status.PROCESSED, Status.READ])
+async def test_what_somebody_said_is_passed_on_meanwhile_is_not_sent_again(
+    world: World, tenant: Business, word: Status
+) -> None:
+    letter = await refuse_at_genesys(world, tenant)
+    message_id = str(await world.value(tenant, "SELECT id FROM messages"))
+    await world.change(tenant, StatusChange(message_id=message_id, status=word, at=world.clock.now))
+    assert await world.value(tenant, "SELECT status FROM messages") == "processed"
+    assert (await replay(world, tenant, letter)).outcome is ReplayOutcome.ALREADY_DONE
+    assert await world.claim(tenant) == []
+
+
+async def test_a_replay_waits_for_who_is_saying_what_became_of_the_message(world: World, tenant: Business) -> None:
+    letter = await refuse_at_genesys(world, tenant)
+    async with world.db.tenant(tenant.tenant) as conn:
+        await conn.execute("UPDATE messages SET status = 'processed'")
+        replaying = asyncio.create_task(replay(world, tenant, letter))
+        await wait_for_lock(conn)
+    assert (await replaying).outcome is ReplayOutcome.ALREADY_DONE
+    assert await world.claim(tenant) == []
 
 
 async def test_a_delivery_goes_behind_everything_of_its_customer(world: World, tenant: Business) -> None:
