@@ -144,7 +144,7 @@ class World:
             await store.upsert_many(conn, [Tenant(id=business.tenant, name=tenant, settings=business.settings)])
             await store.upsert_meta_apps(conn, self.vault, [MetaApp(id=app_id, app_secret="secret", verify_token="verify")])
         async with self.db.work(tenant_id=business.tenant) as conn:
-            integrations = [_integration(business)] if with_genesys else []
+            integrations = [integration_of(business)] if with_genesys else []
             known = await store.upsert_integrations(conn, self.vault, business.tenant, integrations)
             account = _account(business, known[0] if with_genesys else None, sender)
             await store.upsert_accounts(conn, self.vault, business.tenant, [account])
@@ -287,7 +287,7 @@ async def wait_for_lock(conn: Connection, *, waiting: int = 1) -> None:
     raise AssertionError(f"fewer than {waiting} waited for a lock")
 
 
-def _integration(business: Business) -> GenesysIntegration:
+def integration_of(business: Business) -> GenesysIntegration:
     return GenesysIntegration(
         integration_id=business.integration,
         region="mypurecloud.de",

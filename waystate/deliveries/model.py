@@ -58,8 +58,8 @@ class Delivery:
 class Claimed:
     """A delivery whose attempt is committed as begun: from here on only its answer may settle it, or who takes its lane over.
 
-    `epoch` is that of its lane's lease: it is sent only while that one lasts. `is_astray`: the phone it is for is another
-    contact's by now.
+    `epoch` is that of its lane's lease: it is sent only while that one lasts. `phone_number_id` is the conversation's number.
+    `is_astray`: the phone it is for is another contact's by now.
     """
 
     event_id: UUID
@@ -72,6 +72,7 @@ class Claimed:
     attempt: int
     created_at: datetime
     request: JsonObject
+    phone_number_id: str
     is_astray: bool = False
 
 

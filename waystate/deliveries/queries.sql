@@ -51,13 +51,15 @@ WITH oldest AS (
     FROM claimed c JOIN unnest(:lanes::smallint[], :epochs::bigint[]) AS e (lane, epoch) ON e.lane = c.lane
 )
 SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.lane, c.attempts AS attempt, c.created_at,
-    c.request,
+    c.request, coalesce(v.phone_number_id, '') AS phone_number_id,
     c.target = 'whatsapp' AND EXISTS (
-        SELECT FROM contact_identities i JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = c.conversation_id
+        SELECT FROM contact_identities i
         WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = 'wa_id' AND i.external_id = c.request ->> 'to'
             AND i.valid_to IS NULL AND i.contact_id <> v.contact_id
     ) AS is_astray
-FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true ORDER BY c.position, c.event_id;
+FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true
+LEFT JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = c.conversation_id
+ORDER BY c.position, c.event_id;
 
 -- name: readdress_many!
 -- In the transaction that claimed them.

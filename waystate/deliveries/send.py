@@ -34,11 +34,14 @@ async def send(claimed: Claimed, view: TenantView, platforms: Platforms) -> Atte
             access_token=account.access_token,
             body=claimed.request,
         )
+    # The conversation's own: by now the integration may be another number's, or nobody's.
+    number = view.accounts.get(claimed.phone_number_id)
+    if number is not None and number.sender != "waystate":
+        return _not_ours(f"WhatsApp number {number.phone_number_id}")
     integration = next((each for each in view.integrations.values() if each.integration_id == claimed.account), None)
     if integration is None:
         return _no_account(f"Genesys integration {claimed.account} is not configured any more.")
-    number = next((each for each in view.accounts.values() if each.genesys_integration_id == integration.id), None)
-    if integration.sender != "waystate" or (number is not None and number.sender != "waystate"):
+    if integration.sender != "waystate":
         return _not_ours(f"Genesys integration {integration.integration_id}")
     target = Integration.of(integration)
     if claimed.target is Target.GENESYS:

@@ -221,6 +221,7 @@ def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:
         attempt=row["attempt"],
         created_at=row["created_at"],
         request=row["request"],
+        phone_number_id=row["phone_number_id"],
         is_astray=row["is_astray"],
     )
 

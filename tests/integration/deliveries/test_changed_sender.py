@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.world import Business, World
+from tests.world import Business, World, integration_of
 from waystate.channels.model import Outcome
 from waystate.deliveries.model import SENDER_EXTERNAL, Claimed, Target
 from waystate.deliveries.send import Platforms, send
+from waystate.tenants import store
 
 NOBODY = Platforms(graph=None, genesys=None)  # type: ignore[arg-type]
 """A call to either platform would be an AttributeError."""
@@ -47,3 +48,24 @@ async def test_a_customers_message_that_waits_is_a_dead_letter_that_says_why(
     assert (result.outcome, result.error["code"]) == (Outcome.FAILED, SENDER_EXTERNAL)
     (letter,) = (await world.settle(tenant, (claimed, result))).dead_letters
     assert letter.error_message == result.error["title"]
+
+
+@pytest.mark.parametrize("moved_to", ["another integration", "none"])
+async def test_what_waits_for_a_number_handed_over_with_its_integration_is_not_sent(
+    world: World, tenant: Business, moved_to: str
+) -> None:
+    await world.receive(tenant, tenant.message())
+    await world.relay(tenant)
+    async with world.db.work(tenant_id=tenant.tenant) as conn:
+        new = integration_of(tenant).model_copy(update={"integration_id": "integration-new"})
+        known = {
+            each.integration_id: each.id for each in await store.upsert_integrations(conn, world.vault, tenant.tenant, [new])
+        }
+        (account,) = await store.accounts_of(conn, world.vault, tenant.tenant)
+        served_by = known["integration-new"] if moved_to == "another integration" else None
+        changed = account.model_copy(update={"sender": "external", "genesys_integration_id": served_by})
+        await store.upsert_accounts(conn, world.vault, tenant.tenant, [changed])
+    world.directory.clear()
+    _, result = await attempted(world, tenant, Target.GENESYS)
+    assert (result.outcome, result.error["code"]) == (Outcome.FAILED, SENDER_EXTERNAL)
+    assert tenant.number in result.error["title"]

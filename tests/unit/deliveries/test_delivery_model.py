@@ -27,6 +27,7 @@ def finished(target: Target, result: AttemptResult, *, attempt: int = 1, age: ti
         attempt=attempt,
         created_at=NOW - age,
         request={},
+        phone_number_id="1001",
     )
     return finish(claimed, result, now=NOW, hold=HOLD, unknown_ttl=UNKNOWN_TTL)
 

@@ -30,8 +30,8 @@ LOST = outcome_of(503, b"busy", {})
 
 def claimed(target: Target) -> Claimed:
     ids = {name: uuid4() for name in ("event_id", "message_id", "conversation_id")}
-    said = {"account": "1", "lane": 0, "epoch": 1, "attempt": 1, "created_at": NOW, "request": {"text": "Secret words"}}
-    return Claimed(target=target, **ids, **said)
+    said = {"account": "1", "phone_number_id": "1", "lane": 0, "epoch": 1, "attempt": 1, "created_at": NOW}
+    return Claimed(target=target, request={"text": "Secret words"}, **ids, **said)
 
 
 def test_lost_sends_of_a_batch_are_counted_in_one_line() -> None:
