@@ -11,6 +11,7 @@ from waystate.channels.model import AttemptResult, Outcome
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.deliveries import addresses
+from waystate.deliveries.lanes import share_out_anew
 from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Claimed, Target
 from waystate.deliveries.rate import TokenBucket
@@ -67,6 +68,7 @@ class DeliveryWorker(Worker):
         self.clock = clock
         self.concurrency = concurrency
         self.hold = hold
+        self._is_shared_out = False
         self._couriers: dict[TenantId, Courier] = {}
         self._orphans_at = clock() + ORPHANS_EVERY
         leases.on_takeover(self._taken_over)
@@ -76,6 +78,10 @@ class DeliveryWorker(Worker):
         lanes = self.leases.lanes(DELIVERIES)
         if not lanes:
             return False
+        if not self._is_shared_out:
+            if moved := await share_out_anew(self.db, self.directory, self.leases.number_of_lanes):
+                log.info("Deliveries that are not done are shared out by the number of lanes.", count=moved)
+            self._is_shared_out = True
         if self.clock() >= self._orphans_at:
             self._orphans_at = self.clock() + ORPHANS_EVERY
             await self._recover(lanes, begun_by=self.clock() - ORPHANS_EVERY)

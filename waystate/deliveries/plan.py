@@ -12,6 +12,7 @@ from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
+from waystate.deliveries.lanes import deal_out
 from waystate.deliveries.model import ACCOUNT_MISSING, Delivery, Target, letter_of_refused
 from waystate.documents import JsonObject
 from waystate.errors import Rejected
@@ -49,8 +50,10 @@ class DeliverySink:
         view = await self._directory.find_tenant_in(conn, tenant)
         if view is None:
             return []  # it is being deleted, and its events with it
-        await outbox.note_judgement(conn, tenant, self.name, view.revision)
+        is_changed = await outbox.note_judgement(conn, tenant, self.name, view.revision)
         planned = plan(stamped, view, self._lanes)
+        if is_changed:
+            await deal_out(conn, tenant, view, self._lanes)
         if planned.deliveries:
             await delivery_store.insert_many(conn, tenant, planned.deliveries)
         self.made = len(planned.deliveries)

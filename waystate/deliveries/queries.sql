@@ -43,6 +43,7 @@ WITH oldest AS (
 ), claimed AS (
     UPDATE deliveries d SET state = 'sending', attempts = d.attempts + 1
     FROM due WHERE d.tenant_id = :tenant_id AND d.event_id = due.event_id AND d.target = due.target AND d.state = 'pending'
+        AND d.lane = ANY(:lanes::smallint[])
     RETURNING d.event_id, d.target, d.message_id, d.conversation_id, d.account, d.lane, d.attempts, d.created_at, d.request,
         d.position
 ), begun AS (
@@ -60,6 +61,29 @@ SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account,
 FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true
 LEFT JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = c.conversation_id
 ORDER BY c.position, c.event_id;
+
+-- name: lock_lanes$
+-- By how many lanes deliveries are shared out; whoever changes that does so alone.
+SELECT d.delivery_lanes FROM directory d WHERE d.is_only FOR UPDATE;
+
+-- name: note_lanes!
+UPDATE directory SET delivery_lanes = :lanes WHERE is_only;
+
+-- name: list_unfinished_accounts
+-- Only after the number of lanes, or something about the tenant, was changed.
+SELECT DISTINCT d.account, d.target = 'whatsapp' AS to_whatsapp FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.state IN ('pending', 'sending', 'unknown');
+
+-- name: change_lanes$
+-- What is under way too: it holds its customer's queue, which is in the new lane from here on.
+WITH changed AS (
+    UPDATE deliveries d SET lane = v.lane
+    FROM unnest(:accounts::text[], :to_whatsapp::boolean[], :lanes::smallint[]) AS v (account, to_whatsapp, lane)
+    WHERE d.tenant_id = :tenant_id AND d.state IN ('pending', 'sending', 'unknown') AND d.account = v.account
+        AND (d.target = 'whatsapp') = v.to_whatsapp AND d.lane <> v.lane
+    RETURNING d.lane
+)
+SELECT count(*) FROM changed;
 
 -- name: readdress_many!
 -- In the transaction that claimed them.

@@ -93,6 +93,33 @@ async def claim_heads(
         window *= _WIDER
 
 
+async def lock_lanes(conn: Connection) -> int | None:
+    """By how many lanes deliveries are shared out, until this transaction ends; None: nobody has said so yet."""
+    lanes: int | None = await _queries.lock_lanes(conn)
+    return lanes
+
+
+async def note_lanes(conn: Connection, lanes: int) -> None:
+    await _queries.note_lanes(conn, lanes=lanes)
+
+
+async def list_unfinished_accounts(conn: Connection, tenant: TenantId) -> list[tuple[str, bool]]:
+    """The accounts that something waits or is under way for, each with whether it is a WhatsApp number."""
+    return [(row["account"], row["to_whatsapp"]) for row in await _queries.list_unfinished_accounts(conn, tenant_id=tenant)]
+
+
+async def change_lanes(conn: Connection, tenant: TenantId, lanes: Mapping[tuple[str, bool], int]) -> int:
+    """Unfinished deliveries of these accounts (`list_unfinished_accounts`), each into its lane; how many were in another."""
+    changed = await _queries.change_lanes(
+        conn,
+        tenant_id=tenant,
+        accounts=[account for account, _ in lanes],
+        to_whatsapp=[to_whatsapp for _, to_whatsapp in lanes],
+        lanes=list(lanes.values()),
+    )
+    return int(changed)
+
+
 async def readdress_many(conn: Connection, tenant: TenantId, claimed: Sequence[Claimed]) -> None:
     """Keep their requests as they are now: what is tried again goes there too."""
     await _queries.readdress_many(

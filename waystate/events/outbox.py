@@ -90,9 +90,12 @@ async def move_cursor(conn: Connection, tenant: TenantId, sink: str, position: i
     return await _queries.move_sink(conn, tenant_id=tenant, sink=sink, position=position, epoch=epoch) is not None
 
 
-async def note_judgement(conn: Connection, tenant: TenantId, sink: str, revision: int) -> None:
-    """From here on the sink judges by this revision of the tenant; in the transaction of `read_after`, before `move_cursor`."""
-    await _queries.note_judgement(conn, tenant_id=tenant, sink=sink, revision=revision)
+async def note_judgement(conn: Connection, tenant: TenantId, sink: str, revision: int) -> bool:
+    """From here on the sink judges by this revision of the tenant; whether it is another than before.
+
+    In the transaction of `read_after`, before `move_cursor`.
+    """
+    return await _queries.note_judgement(conn, tenant_id=tenant, sink=sink, revision=revision) is not None
 
 
 async def find_judgement(conn: Connection, tenant: TenantId, sink: str) -> Judgement | None:

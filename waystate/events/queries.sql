@@ -32,10 +32,11 @@ RETURNING position;
 SELECT DISTINCT e.message_id FROM events e
 WHERE e.tenant_id = :tenant_id AND e.position > :after AND e.position <= :until AND e.message_id IS NOT NULL;
 
--- name: note_judgement!
+-- name: note_judgement$
 -- Under the lock of `lock_sink`, before the cursor moves: what was passed up to here was judged by something else.
 UPDATE sink_cursors SET judged_by = :revision, judged_from = position
-WHERE tenant_id = :tenant_id AND sink = :sink AND judged_by IS DISTINCT FROM :revision;
+WHERE tenant_id = :tenant_id AND sink = :sink AND judged_by IS DISTINCT FROM :revision
+RETURNING judged_by;
 
 -- name: find_judgement^
 -- One row, so position and judgement are of one moment.

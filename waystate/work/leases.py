@@ -70,6 +70,11 @@ class LeaseKeeper:
         self._busy: list[Busy] = []
         self._lock = _locked(processes, self.holder)
 
+    @property
+    def number_of_lanes(self) -> int:
+        """Of each kind, whoever holds them."""
+        return self._lanes
+
     def on_takeover(self, takeover: Takeover) -> None:
         self._taken_over.append(takeover)
 

@@ -1,4 +1,4 @@
-"""By how many lanes the ledger's rows are shared out: with another number, what is not done yet is shared out anew."""
+"""By how many lanes ledger rows and deliveries are shared out: with another number, what is not done is shared out anew."""
 
 from waystate.db.migrations.sql import run_down, run_up
 
