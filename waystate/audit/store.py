@@ -15,6 +15,11 @@ _queries = load_queries(__file__)
 Row = dict[str, Any]
 
 
+async def take_turn(conn: Connection, tenant_id: TenantId) -> None:
+    """The lock of `append_many`, until the commit: for who takes the outbox's before the end, since the chain's comes first."""
+    await _queries.lock_chain(conn, tenant_id=tenant_id)
+
+
 async def append_many(conn: Connection, tenant_id: TenantId, entries: Sequence[Entry]) -> None:
     """The last statement of a transaction but the outbox's: it holds the chain's lock until the commit."""
     if not entries:

@@ -4,12 +4,11 @@ import structlog
 
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.plan import DeliverySink, integration_of, plan
+from waystate.deliveries.plan import WAITING, DeliverySink, integration_of, plan
 from waystate.events import outbox
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
-from waystate.messages.model import Status
 from waystate.tenants import store as tenant_store
 from waystate.tenants.routing import Directory, TenantView
 
@@ -42,7 +41,7 @@ async def make_missing(db: Database, directory: Directory, tenant: TenantId, *, 
         stamped = await _list_missing(conn, tenant, view, after=max(after, judged.since), until=until)
         ids = sorted({each.event.message_id for each in stamped if each.event.message_id is not None})
         messages = await message_store.lock_many(conn, tenant, ids) if ids else {}
-        waiting = {key for key, each in messages.items() if each.state.status in (Status.QUEUED, Status.RECEIVED)}
+        waiting = {key for key, each in messages.items() if each.state.status in WAITING}
         missing = plan([each for each in stamped if each.event.message_id in waiting], view, lanes).deliveries
         if missing:
             await delivery_store.insert_many(conn, tenant, missing)

@@ -1,6 +1,6 @@
 """From events to deliveries: what each event must make known to which platform."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -13,7 +13,7 @@ from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.lanes import deal_out
-from waystate.deliveries.model import ACCOUNT_MISSING, Delivery, Target, letter_of_refused
+from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Delivery, Target, letter_of_refused
 from waystate.documents import JsonObject
 from waystate.errors import Rejected
 from waystate.events import outbox
@@ -21,9 +21,10 @@ from waystate.events.model import Event, InboundEnriched, MessageStatus, Outboun
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import SinkWorker, relay
 from waystate.ids import TenantId
+from waystate.messages import store as message_store
 from waystate.messages.advance import advance
 from waystate.messages.model import Status, StatusReport
-from waystate.tenants.model import FormerAccount, GenesysIntegration, TenantSettings, WhatsAppAccount
+from waystate.tenants.model import GenesysIntegration, TenantSettings, Ways, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
 from waystate.work.batch import with_retries
 from waystate.work.lanes import lane_of
@@ -32,6 +33,8 @@ from waystate.work.loops import Hint
 
 DELIVERED = frozenset({"inbound.enriched", "outbound.processed", "outbound.refused", "message.status"})
 """Types of events that may call for a delivery."""
+WAITING = frozenset({Status.QUEUED, Status.RECEIVED})
+"""Statuses of messages that are where they were when they came: nobody has passed them on, nor failed to."""
 
 
 class DeliverySink:
@@ -52,25 +55,44 @@ class DeliverySink:
             return []  # it is being deleted, and its events with it
         is_changed = await outbox.note_judgement(conn, tenant, self.name, view.revision)
         planned = plan(stamped, view, self._lanes)
+        if planned.doubtful:
+            # A carrier may have passed it on while somebody else was to send it, or somebody said what became of it.
+            messages = await message_store.lock_many(conn, tenant, sorted(planned.doubtful))
+            waiting = {key for key, each in messages.items() if each.state.status in WAITING}
+            planned = planned.without(planned.doubtful - waiting)
+        events = []
+        if planned.impossible:
+            events = (await advance(conn, tenant, planned.impossible, stamped[-1].event.at)).events
         if is_changed:
             await deal_out(conn, tenant, view, self._lanes)
         if planned.deliveries:
             await delivery_store.insert_many(conn, tenant, planned.deliveries)
         self.made = len(planned.deliveries)
         if planned.letters:
-            await dead_letter_store.insert_many(conn, tenant, planned.letters)
-        if not planned.impossible:
-            return []
-        return (await advance(conn, tenant, planned.impossible, stamped[-1].event.at)).events
+            await dead_letter_store.insert_many(conn, tenant, list(planned.letters.values()))
+        return events
 
 
 @dataclass(slots=True)
 class Planned:
-    """What a batch of events comes to: deliveries, and what is written down of events that need one and cannot have it."""
+    """What a batch of events comes to: deliveries, and what is written down of events that need one and cannot have it.
+
+    `letters` are by message. `doubtful`: messages that came before what Waystate sends for their number was changed; of these
+    only those that are still where they were when they came are to be sent, or failed.
+    """
 
     deliveries: list[Delivery] = field(default_factory=list)
     impossible: list[StatusReport] = field(default_factory=list)
-    letters: list[DeadLetter] = field(default_factory=list)
+    letters: dict[UUID, DeadLetter] = field(default_factory=dict)
+    doubtful: set[UUID] = field(default_factory=set)
+
+    def without(self, done: Collection[UUID]) -> "Planned":
+        """Receipts stay: they tell what became of a message."""
+        return Planned(
+            [each for each in self.deliveries if each.message_id not in done or each.target is Target.GENESYS_RECEIPT],
+            [each for each in self.impossible if each.message_id not in done],
+            {key: letter for key, letter in self.letters.items() if key not in done},
+        )
 
 
 def plan(stamped: Sequence[Stamped], view: TenantView, lanes: int) -> Planned:
@@ -78,25 +100,41 @@ def plan(stamped: Sequence[Stamped], view: TenantView, lanes: int) -> Planned:
     planned = Planned()
     for each in stamped:
         account = view.accounts.get(each.event.phone_number_id)
+        former = _former_ways(each, view)
+        if former is not None and isinstance(each.event, InboundEnriched | OutboundProcessed):
+            planned.doubtful.add(_message_id(each.event))
         try:
-            if account is None:
-                _give_up(each, view, planned)
-            elif account.sender == "waystate":
+            delivery = None
+            if account is not None and account.sender == "waystate":
                 delivery = delivery_of(each, account, integration_of(view, account), view.settings, lanes)
-                planned.deliveries += [] if delivery is None else [delivery]
+            if delivery is not None:
+                planned.deliveries.append(delivery)
+            elif former is not None:
+                _give_up(each, former, view, planned)
         except Rejected as error:
             planned.impossible.append(_failed(each, error.reason, error.message))
     return planned
 
 
-def _give_up(stamped: Stamped, view: TenantView, planned: Planned) -> None:
-    """The number was taken away after the message came: the message says so, and a customer's can be sent again later.
+def _former_ways(stamped: Stamped, view: TenantView) -> Ways | None:
+    """What Waystate sent for the event's number when it came; None: what it sends now, since when nothing was changed."""
+    number = stamped.event.phone_number_id
+    former = view.former.get(number, ())
+    for each in former:
+        if stamped.position <= each.until:
+            return each.ways
+    if number in view.accounts:
+        return None
+    # An older release took numbers away without a word: then it is better to fail aloud than to lose silently.
+    return former[-1].ways if former else Ways(to_whatsapp=True, to_genesys=True)
 
-    Only of what Waystate would have sent: what others send, or nobody, the number's end does not fail.
+
+def _give_up(stamped: Stamped, former: Ways, view: TenantView, planned: Planned) -> None:
+    """Nobody is asked to pass it on any more, or somebody else is: the message says so, and a customer's is a dead letter.
+
+    Only of what Waystate would have sent: what others sent, or nobody, a change does not fail.
     """
     event = stamped.event
-    # An older release took numbers away without a word: then it is better to fail aloud than to lose silently.
-    former = view.former.get(event.phone_number_id) or FormerAccount(event.phone_number_id, to_whatsapp=True, to_genesys=True)
     match event:
         case InboundEnriched() if former.to_genesys:
             pass
@@ -104,20 +142,38 @@ def _give_up(stamped: Stamped, view: TenantView, planned: Planned) -> None:
             pass
         case _:
             return  # of a receipt nobody is left to be told
-    text = f"Number {event.phone_number_id} was taken away from this tenant before the message was passed on."
-    planned.impossible.append(_failed(stamped, ACCOUNT_MISSING, text))
+    code, text, remedy = _why_not(event, view)
+    planned.impossible.append(_failed(stamped, code, text))
     if isinstance(event, InboundEnriched):
-        planned.letters.append(
-            letter_of_refused(
-                event_id=stamped.id,
-                target=Target.GENESYS,
-                message_id=_message_id(event),
-                request=_inbound_request(event, view.settings),
-                error={"code": ACCOUNT_MISSING, "title": text},
-                at=event.at,
-                text=f"{text} Add the number again and replay this, or discard it.",
-            )
+        planned.letters[_message_id(event)] = letter_of_refused(
+            event_id=stamped.id,
+            target=Target.GENESYS,
+            message_id=_message_id(event),
+            request=_inbound_request(event, view.settings),
+            error={"code": code, "title": text},
+            at=event.at,
+            text=f"{text} {remedy}",
         )
+
+
+def _why_not(event: InboundEnriched | OutboundProcessed, view: TenantView) -> tuple[str, str, str]:
+    """Code, what happened, and what to do about it."""
+    number = event.phone_number_id
+    account = view.accounts.get(number)
+    if account is None:
+        text = f"Number {number} was taken away from this tenant before the message was passed on."
+        return ACCOUNT_MISSING, text, "Add the number again and replay this, or discard it."
+    integration = view.integrations.get(account.genesys_integration_id) if account.genesys_integration_id else None
+    if account.sender == "waystate" and integration is None:
+        text = f"Number {number} lost its Genesys integration before the message was passed on."
+        return ACCOUNT_MISSING, text, "Give the number an integration and replay this, or discard it."
+    whose = (
+        f"number {number}"
+        if integration is None or account.sender != "waystate"
+        else f"integration {integration.integration_id}"
+    )
+    text = f"Not sent: somebody else sends for {whose} since the message came."
+    return SENDER_EXTERNAL, text, "Discard this, or let Waystate send again and replay it."
 
 
 def integration_of(view: TenantView, account: WhatsAppAccount) -> GenesysIntegration | None:

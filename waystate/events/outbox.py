@@ -128,5 +128,13 @@ async def get_head(conn: Connection, tenant: TenantId) -> int:
     return int(await _queries.get_head(conn, tenant_id=tenant))
 
 
+async def hold_head(conn: Connection, tenant: TenantId) -> int:
+    """The newest position; nobody appends until this transaction ends, so what is true from its commit on is so behind there.
+
+    As one of its last statements, as `append_many` is.
+    """
+    return int(await _queries.hold_head(conn, tenant_id=tenant))
+
+
 def _stamped(row: Any) -> Stamped:
     return Stamped(row["id"], row["position"], row["type"], row["data"])

@@ -51,3 +51,9 @@ ORDER BY e.position LIMIT :batch;
 -- name: get_head$
 -- The newest position given out: where the end of every order is now.
 SELECT coalesce((SELECT position FROM sink_cursors WHERE tenant_id = :tenant_id AND sink = 'head'), 0);
+
+-- name: hold_head$
+-- The lock of `append_many`, also where nothing was ever appended.
+INSERT INTO sink_cursors AS s (tenant_id, sink, position) VALUES (:tenant_id, 'head', 0)
+ON CONFLICT (tenant_id, sink) DO UPDATE SET position = s.position
+RETURNING position;

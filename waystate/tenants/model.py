@@ -199,12 +199,18 @@ class Senders(NamedTuple):
     to_genesys: str | None
 
 
-class FormerAccount(NamedTuple):
-    """A number that the tenant had, and whether Waystate sent to WhatsApp and to Genesys for it."""
+class Ways(NamedTuple):
+    """Whether Waystate sends to WhatsApp and to Genesys for a number."""
 
-    phone_number_id: str
     to_whatsapp: bool
     to_genesys: bool
+
+
+class FormerWays(NamedTuple):
+    """What Waystate sent for a number until a change of it; `until`: the position of the newest event at that moment."""
+
+    until: int
+    ways: Ways
 
 
 class RouteKind(StrEnum):

@@ -106,19 +106,9 @@ ON CONFLICT (tenant_id, id) DO UPDATE SET display_phone_number = excluded.displa
     sender = excluded.sender, is_default = excluded.is_default, is_active = excluded.is_active;
 
 -- name: remove_accounts
--- Conversations and messages of the number stay; they name it by its WhatsApp id. What Waystate sent for it stays known, for what
--- was on its way at this moment.
-WITH removed AS (
-    DELETE FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id AND a.phone_number_id = ANY(:phone_number_ids::text[])
-    RETURNING a.phone_number_id, a.sender, a.genesys_integration_id
-), former AS (
-    INSERT INTO former_accounts (tenant_id, phone_number_id, to_whatsapp, to_genesys)
-    SELECT :tenant_id, r.phone_number_id, r.sender = 'waystate', r.sender = 'waystate' AND EXISTS (
-        SELECT FROM genesys_integrations g WHERE g.tenant_id = :tenant_id AND g.id = r.genesys_integration_id AND g.sender = 'waystate')
-    FROM removed r
-    ON CONFLICT (tenant_id, phone_number_id) DO UPDATE SET to_whatsapp = excluded.to_whatsapp, to_genesys = excluded.to_genesys
-)
-SELECT r.phone_number_id FROM removed r;
+-- Conversations and messages of the number stay; they name it by its WhatsApp id.
+DELETE FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id AND a.phone_number_id = ANY(:phone_number_ids::text[])
+RETURNING a.phone_number_id;
 
 -- name: list_numbers_of
 -- The numbers that an integration serves.
@@ -132,9 +122,25 @@ SELECT a.sender AS to_whatsapp, g.sender AS to_genesys
 FROM whatsapp_accounts a LEFT JOIN genesys_integrations g ON g.tenant_id = :tenant_id AND g.id = a.genesys_integration_id
 WHERE a.tenant_id = :tenant_id AND a.phone_number_id = :phone_number_id;
 
--- name: list_former_accounts
--- A tenant takes few numbers away in its life.
-SELECT f.phone_number_id, f.to_whatsapp, f.to_genesys FROM former_accounts f WHERE f.tenant_id = :tenant_id;
+-- name: list_ways
+-- What Waystate sends for each number.
+SELECT a.phone_number_id, a.sender = 'waystate' AS to_whatsapp,
+    a.sender = 'waystate' AND coalesce(g.sender = 'waystate', false) AS to_genesys
+FROM whatsapp_accounts a LEFT JOIN genesys_integrations g ON g.tenant_id = :tenant_id AND g.id = a.genesys_integration_id
+WHERE a.tenant_id = :tenant_id;
+
+-- name: insert_former_ways!
+-- Of changes between which nothing came, the first knows what was true when the newest event did.
+INSERT INTO former_accounts (tenant_id, phone_number_id, until, to_whatsapp, to_genesys)
+SELECT :tenant_id, v.phone_number_id, :until, v.to_whatsapp, v.to_genesys
+FROM unnest(:phone_number_ids::text[], :to_whatsapp::boolean[], :to_genesys::boolean[])
+    AS v (phone_number_id, to_whatsapp, to_genesys)
+ON CONFLICT (tenant_id, phone_number_id, until) DO NOTHING;
+
+-- name: list_former_ways
+-- A tenant changes few numbers in its life.
+SELECT f.phone_number_id, f.until, f.to_whatsapp, f.to_genesys FROM former_accounts f WHERE f.tenant_id = :tenant_id
+ORDER BY f.phone_number_id, f.until;
 
 -- name: prune_routes!
 -- A route whose account is gone, or moved to another business account, would hold the id against its next owner.

@@ -11,7 +11,7 @@ from waystate.db.pool import Connection, Database
 from waystate.ids import PLATFORM, TenantId
 from waystate.tenants import store
 from waystate.tenants.model import (
-    FormerAccount,
+    FormerWays,
     GenesysIntegration,
     MetaApp,
     Route,
@@ -140,7 +140,8 @@ class ShortMemory(Generic[K, V]):
 class TenantView:
     """`accounts` by phone number id, `integrations` by our id; inactive accounts are among them.
 
-    `former`: numbers that were taken away, by phone number id, some of which may be among the accounts again.
+    `former`: what Waystate sent for a number until each change of that, oldest first, by phone number id; some are among the
+    accounts no more.
     `revision`: everything here is at least as young as that revision of the tenant.
     """
 
@@ -149,7 +150,7 @@ class TenantView:
     accounts: Mapping[str, WhatsAppAccount]
     integrations: Mapping[UUID, GenesysIntegration]
     default_account: WhatsAppAccount | None
-    former: Mapping[str, FormerAccount]
+    former: Mapping[str, Sequence[FormerWays]]
 
     @property
     def settings(self) -> TenantSettings:
@@ -314,7 +315,7 @@ class Directory:
             accounts={each.phone_number_id: each for each in accounts},
             integrations={each.id: each for each in integrations},
             default_account=default_of(accounts),
-            former={each.phone_number_id: each for each in await store.former_accounts_of(conn, tenant_id)},
+            former=await store.former_ways_of(conn, tenant_id),
         )
 
     async def _load_statuses(self, ids: Sequence[TenantId]) -> dict[TenantId, TenantStatus]:

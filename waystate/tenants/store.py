@@ -8,13 +8,15 @@ from typing import Any
 
 from asyncpg import Record
 
+from waystate.audit import store as audit_store
 from waystate.cache.wires import announce
 from waystate.db.pool import Connection, load_queries
 from waystate.errors import Conflict, NotFound
+from waystate.events import outbox
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.tenants.model import (
-    FormerAccount,
+    FormerWays,
     GenesysIntegration,
     GenesysLimits,
     MetaApp,
@@ -23,6 +25,7 @@ from waystate.tenants.model import (
     Senders,
     Tenant,
     TenantStatus,
+    Ways,
     WhatsAppAccount,
     WhatsAppLimits,
     changed_accounts,
@@ -148,18 +151,22 @@ async def upsert_integrations(
 ) -> list[GenesysIntegration]:
     """All integrations of the tenant afterwards, with the ids they have; their routes are written too."""
     await _lock(conn, tenant_id)
+    before = await _ways_of(conn, tenant_id)
     rows = changed_integrations(await integrations_of(conn, vault, tenant_id), integrations)
     if rows:
         await _write_integrations(conn, vault, tenant_id, rows)
         await _settle_routes(conn, tenant_id)
+        await _keep_ways(conn, tenant_id, before)
     return await integrations_of(conn, vault, tenant_id)
 
 
 async def remove_integrations(conn: Connection, tenant_id: TenantId, integration_ids: Sequence[str]) -> list[str]:
     """Those that were there. Their routes become free for another tenant."""
     await _lock(conn, tenant_id)
+    before = await _ways_of(conn, tenant_id)
     removed = await _queries.remove_integrations(conn, tenant_id=tenant_id, integration_ids=list(integration_ids))
     await _settle_routes(conn, tenant_id)
+    await _keep_ways(conn, tenant_id, before)
     return [row["integration_id"] for row in removed]
 
 
@@ -173,19 +180,23 @@ async def upsert_accounts(
     """All accounts of the tenant afterwards, with the ids they have; their routes are written too."""
     await _lock(conn, tenant_id)
     await _check_references(conn, tenant_id, accounts)
+    before = await _ways_of(conn, tenant_id)
     rows = changed_accounts(await accounts_of(conn, vault, tenant_id), accounts)
     if rows:
         await _queries.vacate_accounts(conn, tenant_id=tenant_id, ids=[row.id for row in rows])
         await _write_accounts(conn, vault, tenant_id, rows)
         await _settle_routes(conn, tenant_id)
+        await _keep_ways(conn, tenant_id, before)
     return await accounts_of(conn, vault, tenant_id)
 
 
 async def remove_accounts(conn: Connection, tenant_id: TenantId, phone_number_ids: Sequence[str]) -> list[str]:
     """Those that were there. Their routes become free for another tenant; conversations and messages stay."""
     await _lock(conn, tenant_id)
+    before = await _ways_of(conn, tenant_id)
     removed = await _queries.remove_accounts(conn, tenant_id=tenant_id, phone_number_ids=list(phone_number_ids))
     await _settle_routes(conn, tenant_id)
+    await _keep_ways(conn, tenant_id, before)
     return [row["phone_number_id"] for row in removed]
 
 
@@ -202,9 +213,13 @@ async def find_senders(conn: Connection, tenant_id: TenantId, phone_number_id: s
     return None if row is None else Senders(**row)
 
 
-async def former_accounts_of(conn: Connection, tenant_id: TenantId) -> list[FormerAccount]:
-    """Numbers that were taken away, and maybe given back since."""
-    return [FormerAccount(**row) for row in await _queries.list_former_accounts(conn, tenant_id=tenant_id)]
+async def former_ways_of(conn: Connection, tenant_id: TenantId) -> dict[str, list[FormerWays]]:
+    """By phone number id, of numbers that the tenant has or had; oldest change first."""
+    former: dict[str, list[FormerWays]] = {}
+    for row in await _queries.list_former_ways(conn, tenant_id=tenant_id):
+        ways = FormerWays(row["until"], Ways(row["to_whatsapp"], row["to_genesys"]))
+        former.setdefault(row["phone_number_id"], []).append(ways)
+    return former
 
 
 async def routes_of(conn: Connection, kind: RouteKind, external_ids: Sequence[str]) -> dict[str, Route]:
@@ -275,6 +290,28 @@ async def _settle_routes(conn: Connection, tenant_id: TenantId) -> None:
         raise Conflict("route_taken", _CLAIMED[RouteKind(foreign["kind"])].format(foreign["external_id"]))
     keys = [row["key"] for row in await _queries.list_route_keys(conn, tenant_id=tenant_id)]
     await ledger_store.replay_unrouted(conn, keys)
+
+
+async def _ways_of(conn: Connection, tenant_id: TenantId) -> dict[str, Ways]:
+    rows = await _queries.list_ways(conn, tenant_id=tenant_id)
+    return {row["phone_number_id"]: Ways(row["to_whatsapp"], row["to_genesys"]) for row in rows}
+
+
+async def _keep_ways(conn: Connection, tenant_id: TenantId, before: Mapping[str, Ways]) -> None:
+    """What is committed already and not passed on yet is judged by what Waystate sent for its number then."""
+    after = await _ways_of(conn, tenant_id)
+    changed = {number: ways for number, ways in before.items() if after.get(number) != ways}
+    if changed:
+        # Before the outbox's lock, as who replays takes them; the entry about this change comes later.
+        await audit_store.take_turn(conn, tenant_id)
+        await _queries.insert_former_ways(
+            conn,
+            tenant_id=tenant_id,
+            until=await outbox.hold_head(conn, tenant_id),
+            phone_number_ids=list(changed),
+            to_whatsapp=[ways.to_whatsapp for ways in changed.values()],
+            to_genesys=[ways.to_genesys for ways in changed.values()],
+        )
 
 
 async def _write_integrations(conn: Connection, vault: Vault, tenant_id: TenantId, rows: Sequence[GenesysIntegration]) -> None:

@@ -1,4 +1,4 @@
-"""Numbers that a tenant had, and what Waystate sent for them: what came before one was taken away is judged by that."""
+"""What Waystate sent for a number until a change: what came before the change is judged by that."""
 
 from waystate.db.migrations.sql import run_down, run_up
 
