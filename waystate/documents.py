@@ -49,6 +49,11 @@ def dump(document: Any) -> str:
         return _encoder.encode(document)
 
 
+def shorten(text: str, most: int) -> str:
+    """At most so many characters, the last one an ellipsis where some are left out."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def clean_text(text: str) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 

@@ -75,6 +75,14 @@ def unknown_status(word: str, direction: Direction) -> str:
     return f"'{word}' is no status of an {direction} message. Send one of: {', '.join(words_of(direction))}."
 
 
+def is_of_message(kind: str | None) -> bool:
+    """Whether a status that says this of its `type`, if anything, is a message's: payments and calls have their own.
+
+    A payment's `failed` under the id of the message that asked for it is not the message's.
+    """
+    return kind in (None, "", "message")
+
+
 def parse_status(word: str, direction: Direction) -> Status | None:
     """The status that `word` means for this direction, or None; seed 001 reports inbound messages as sent, delivered, read."""
     words = _INBOUND if direction is Direction.INBOUND else _OUTBOUND

@@ -16,11 +16,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from waystate.channels.fields import moment_of
 from waystate.dead_letters.model import PayloadUnusable, Pipeline, Problem
-from waystate.documents import JsonObject
+from waystate.documents import JsonObject, shorten
 from waystate.errors import Reason, Rejected
 from waystate.ids import find_uuid
 from waystate.messages.model import Correlation, Direction, InboundMessage, OutboundMessage, Status, StatusReport
-from waystate.messages.status import parse_status
+from waystate.messages.status import is_of_message, parse_status
 from waystate.pipeline.batch import Work
 
 FROM_QUEUE = "queue:"
@@ -132,15 +132,17 @@ class OutboundPayload(Payload):
 
 
 class StatusPayload(Payload):
-    """A status of a message, as WhatsApp reported it."""
+    """A status of a message, as WhatsApp reported it: `type` says, if it says anything, that it is a message's."""
 
     wamid: Id
+    type: str | None = None
     status: Annotated[str, Field(min_length=1, max_length=50)]
     timestamp: Time
     message_id: OptionalId = None
     error: SaidError = None
 
     def to_item(self, origin: str, received_at: datetime) -> StatusReport:
+        _check_of_message(self.type)
         if all(parse_status(self.status, direction) is None for direction in Direction):
             raise Rejected(Reason.STATE_VIOLATION, f"'{self.status}' is no status of a message.")
         return StatusReport(
@@ -173,6 +175,7 @@ class SendResultPayload(Payload):
     """What became of a message that somebody else sends (`sender: external`): a `wamid`, or an `error`."""
 
     message_id: UUID
+    type: str | None = None
     wamid: OptionalId = None
     error: SaidError = None
     timestamp: Time | None = None
@@ -184,6 +187,7 @@ class SendResultPayload(Payload):
         return self
 
     def to_item(self, origin: str, received_at: datetime) -> SendResult:
+        _check_of_message(self.type)
         return SendResult(
             report=StatusReport(
                 wamid=self.wamid or "",
@@ -316,6 +320,11 @@ def _problems(error: ValidationError) -> list[Problem]:
 def _check_contents(payload: InboundPayload | OutboundPayload) -> None:
     if not payload.message_text and not payload.media_url and not payload.content and payload.type not in WITHOUT_EITHER:
         raise ValueError("neither message_text nor media_url nor content says what was written")
+
+
+def _check_of_message(kind: str | None) -> None:
+    if not is_of_message(kind):
+        raise Rejected(Reason.STATE_VIOLATION, f"The status is a {shorten(kind or '', 50)}'s, not its message's. Discard it.")
 
 
 def _type(payload: InboundPayload | OutboundPayload) -> str:

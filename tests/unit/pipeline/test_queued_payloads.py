@@ -135,3 +135,16 @@ def test_a_dead_letters_payload_tells_its_kind() -> None:
 
 def kind_of(pipeline: Pipeline, payload: JsonObject) -> str:
     return KINDS.of_letter(pipeline, payload, is_queued=True).name
+
+
+@pytest.mark.parametrize("kind", ["status", "send_results"])
+@pytest.mark.parametrize("word", ["payment", "call"])
+def test_a_status_of_something_else_than_a_message_is_refused_by_name(kind: str, word: str) -> None:
+    found = refusal(kind, type=word)
+    assert (found.reason, word in found.message) == (Reason.STATE_VIOLATION, True)
+
+
+@pytest.mark.parametrize("word", [None, "", "message"])
+def test_a_status_that_is_said_to_be_a_messages_is_one(word: str | None) -> None:
+    assert parsed("status", type=word) == parsed("status")
+    assert parsed("send_results", type=word) == parsed("send_results")

@@ -16,11 +16,9 @@ from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.ids import find_uuid
 from waystate.messages.model import InboundMessage, StatusReport
+from waystate.messages.status import is_of_message
 
 _LANE_KEY = re.compile(rb'"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})')
-
-_OF_MESSAGES = (None, "message")
-"""What a message's status says of its type, if anything; payments and calls have statuses of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +142,7 @@ def _about_sender(message: JsonObject, sender: Sender) -> JsonObject:
 
 def _parse_status(change: _Change, item: str, status: Any) -> StatusReport | Ignored | Unusable:
     kind = find_text(status, "type")
-    if kind not in _OF_MESSAGES:
-        # A payment's `failed` under the id of the message that asked for it is not the message's.
+    if kind is not None and not is_of_message(kind):
         return Ignored(item, kind, "the status is of something else than a message")
     wamid, word = find_text(status, "id"), find_text(status, "status")
     if wamid is None or word is None:
