@@ -42,6 +42,7 @@ class LedgerRow:
 
     More than `IN_COMPANY` attempts: processes died on it so often, and it is taken alone since.
     `epoch` is that of its lane's lease when it was taken (None: by nobody who could lose it), `revision` the directory's.
+    `is_counted`: this take is among the attempts in the database, as that of a row is that a process may die on.
     """
 
     day: date
@@ -56,6 +57,7 @@ class LedgerRow:
     parent: UUID | None = None
     epoch: int | None = None
     revision: int | None = None
+    is_counted: bool = True
 
     @property
     def name(self) -> str:

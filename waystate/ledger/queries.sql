@@ -68,7 +68,13 @@ RETURNING id;
 
 -- name: give_back_many!
 -- Judged by what is not so any more: they are taken again in the order in which they came, with what waits by now.
-UPDATE webhook_ledger l SET taken = NULL, attempts = greatest(l.attempts - 1, 0)
+UPDATE webhook_ledger l SET taken = NULL, attempts = greatest(l.attempts - v.count, 0)
+FROM unnest(:days::date[], :ids::uuid[], :counts::int[]) AS v (day, id, count)
+WHERE l.day = v.day AND l.id = v.id AND l.state = 'pending';
+
+-- name: uncount_many!
+-- They wait for their tenant, which kills no process; they keep their place, for whoever takes them next.
+UPDATE webhook_ledger l SET attempts = greatest(l.attempts - 1, 0)
 FROM unnest(:days::date[], :ids::uuid[]) AS v (day, id)
 WHERE l.day = v.day AND l.id = v.id AND l.state = 'pending';
 

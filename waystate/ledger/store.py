@@ -61,7 +61,14 @@ async def replay_many(conn: Connection, ids: Sequence[UUID]) -> list[UUID]:
 
 async def give_back_many(conn: Connection, rows: Sequence[LedgerRow]) -> None:
     """Rows that were taken, to be taken again; this take does not count."""
-    await _queries.give_back_many(conn, days=[row.day for row in rows], ids=[row.id for row in rows])
+    await _queries.give_back_many(
+        conn, days=[row.day for row in rows], ids=[row.id for row in rows], counts=[int(row.is_counted) for row in rows]
+    )
+
+
+async def uncount_many(conn: Connection, rows: Sequence[LedgerRow]) -> None:
+    """Rows that were taken and stay in hand for long: this take does not count, and their place stays theirs."""
+    await _queries.uncount_many(conn, days=[row.day for row in rows], ids=[row.id for row in rows])
 
 
 async def replay_unrouted(conn: Connection, keys: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from waystate.channels.model import Unusable
 from waystate.dead_letters.model import Pipeline
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
+from waystate.ids import TenantId
 from waystate.ledger.model import ANY_ROUTE, LedgerRow, Received, Settled
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
 from waystate.pipeline.batch import Taken
@@ -24,7 +25,8 @@ class Worked:
     """One ledger row on its way: what its items came to.
 
     Of a body with many items, the first `LISTED` of each outcome are kept, and how many more there are in `unlisted`.
-    `handed_over`: to other lanes. `is_late`: an item is somebody's only since the row was taken. `error`: of a tenant of its.
+    `handed_over`: to other lanes. `is_late`: an item is somebody's only since the row was taken. `failures`: of its tenants,
+    those that could not be worked.
     """
 
     row: LedgerRow
@@ -36,10 +38,17 @@ class Worked:
     unlisted: Counter[str] = field(default_factory=Counter)
     handed_over: list[Received] = field(default_factory=list)
     is_late: bool = False
-    error: Exception | None = None
+    failures: dict[TenantId, Exception] = field(default_factory=dict)
 
     def reject(self, reason: Reason, message: str, item: str | None = None) -> None:
         self._list("rejected", {"item": item, "reason": reason, "message": message})
+
+    def give_up(self, reason: Reason, message: str) -> None:
+        """Whatever else became of it, this is why it is set aside: the first that its outcome says."""
+        self.rejected.insert(0, {"item": None, "reason": reason, "message": message})
+        if len(self.rejected) > LISTED:
+            del self.rejected[-1]
+            self.unlisted["rejected"] += 1
 
     def ignore(self, item: str, what: str, why: str) -> None:
         self._list("ignored", {"item": item, "what": what, "why": why})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 from waystate import documents
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
@@ -27,14 +28,18 @@ MAX_ATTEMPTS = 4
 
 
 class TenantsFailed(Exception):
-    """All else of a batch is done; these rows, each with its error, wait for tenants that cannot be worked now."""
+    """All else of a batch is done; these rows, each with its failures, wait for tenants that cannot be worked now."""
 
-    def __init__(self, rows: Sequence[LedgerRow], errors: Sequence[Exception], tenants: set[TenantId]) -> None:
-        """`tenants` that have something new to relay."""
-        super().__init__(f"{len(rows)} webhooks could not be worked")
-        self.rows = rows
-        self.errors = errors
+    def __init__(self, waiting: Sequence[Worked], tenants: set[TenantId], revision: int | None) -> None:
+        """`tenants` that have something new to relay; `revision` of the directory that they were judged by."""
+        super().__init__(f"{len(waiting)} webhooks could not be worked")
+        self.waiting = waiting
         self.tenants = tenants
+        self.revision = revision
+
+    @property
+    def broken(self) -> set[TenantId]:
+        return {tenant for worked in self.waiting for tenant in worked.failures}
 
 
 class WebhookPipeline:
@@ -52,8 +57,8 @@ class WebhookPipeline:
 
         What the directory's changes since then make doubtful is given back, to be taken again with what was rejected before
         it: rows of the lanes that a change concerns, and rows with an item that is said to be nobody's. The others are done,
-        so that no change of one tenant stops another's. A tenant's fault is its own rows': `TenantsFailed`, after all else.
-        What had its effect has none again.
+        so that no change of one tenant stops another's. A tenant's fault is its own: `TenantsFailed`, after all else, and what
+        its rows hold of other lanes is handed over. What had its effect has none again.
         """
         revision = self._directory.revision
         batch = [Worked(row) for row in rows]
@@ -61,14 +66,15 @@ class WebhookPipeline:
         by_tenant = await self._by_tenant(routed)
         await self._work_tenants(by_tenant)
         stale = [worked for worked in batch if worked.is_late]
-        stale += await self._settle([worked for worked in batch if not worked.is_late and worked.error is None], revision)
+        waiting = [worked for worked in batch if worked.failures and not worked.is_late]
+        done = [worked for worked in batch if not worked.failures and not worked.is_late]
+        stale += await self._settle(done, revision, waiting=waiting)
         if stale:
             await self._give_back([worked.row for worked in stale])
-        failed = [(worked.row, worked.error) for worked in batch if worked.error is not None and not worked.is_late]
-        if failed:
+        if waiting:
             # They are tried again by what is so then.
             await self._directory.renew()
-            raise TenantsFailed([row for row, _ in failed], [error for _, error in failed], set(by_tenant))
+            raise TenantsFailed(waiting, set(by_tenant), revision)
         return set(by_tenant)
 
     async def _work_tenants(self, by_tenant: Mapping[TenantId, TenantItems]) -> None:
@@ -76,15 +82,18 @@ class WebhookPipeline:
         results = await asyncio.gather(
             *(self._work_tenant(tenant, items) for tenant, items in by_tenant.items()), return_exceptions=True
         )
-        for items, error in zip(by_tenant.values(), results, strict=True):
+        for (tenant, items), error in zip(by_tenant.items(), results, strict=True):
             if isinstance(error, Exception) and not _is_nobodys_fault(error):
                 for worked in items.rows():
-                    worked.error = error
+                    worked.failures[tenant] = error
             elif error is not None:
                 raise error
 
-    async def _settle(self, batch: Sequence[Worked], revision: int | None) -> list[Worked]:
-        """Write down what became of them; those of which it does not hold any more, since the directory changed."""
+    async def _settle(self, batch: Sequence[Worked], revision: int | None, *, waiting: Sequence[Worked] = ()) -> list[Worked]:
+        """Write down what became of them; those of which it does not hold any more, since the directory changed.
+
+        What the `waiting` hold of other lanes does not wait with them.
+        """
 
         async def settle() -> tuple[list[Worked], list[Settled]]:
             async with self._db.work() as conn:
@@ -92,7 +101,7 @@ class WebhookPipeline:
                 moved = bool(unrouted) and await tenant_store.hold_revision(conn) != revision
                 kept = [worked for worked in batch if not (moved and worked.unrouted)]
                 settled = [worked.settled() for worked in kept]
-                if handed_over := [each for worked in kept for each in worked.handed_over]:
+                if handed_over := [each for worked in (*kept, *waiting) for each in worked.handed_over]:
                     await ledger_store.hand_over_many(conn, handed_over)
                 await ledger_store.settle_many(conn, settled)
             return unrouted if moved else [], settled
@@ -111,12 +120,25 @@ class WebhookPipeline:
         await with_retries(give_back)
 
     async def set_aside(self, row: LedgerRow, error: Exception) -> None:
-        """A row that keeps failing in our own code must not stop its lane; it is kept, with the reason, for a later replay."""
+        """A row that keeps failing in our own code must not stop its lane; it is kept, with the reason, for a later replay.
+
+        What it holds of other lanes is handed over, if that much can be told.
+        """
         worked = Worked(row)
-        worked.reject(Reason.DATABASE_ERROR, f"It keeps failing ({type(error).__name__}); report it, then replay it.")
-        async with self._db.work() as conn:
-            await ledger_store.settle_many(conn, [worked.settled()])
-        self._meter.ledger([worked.settled()])
+        with suppress(Exception):
+            self._parse(worked)
+        worked.give_up(Reason.DATABASE_ERROR, _keeps_failing(error))
+        # Of what was parsed nothing is known to lack a route, so it holds whatever became of the directory.
+        await self._settle([worked], None)
+
+    async def set_aside_waiting(self, waiting: Sequence[Worked], revision: int | None) -> list[Worked]:
+        """Rows whose tenants are waited for no longer are kept, with the reason and all else that became of them.
+
+        Those are left, and returned, of which an item that was nobody's may be somebody's by now.
+        """
+        for worked in waiting:
+            worked.give_up(Reason.DATABASE_ERROR, _keeps_failing(next(iter(worked.failures.values()))))
+        return await self._settle(waiting, revision)
 
     def _parse(self, worked: Worked) -> list[Routed]:
         row = worked.row
@@ -177,7 +199,7 @@ class WebhookPipeline:
             if route is None or view is None:
                 worked.reject_unrouted(_key_of(item), _unknown(item), item.item)
             elif isinstance(view, Exception):
-                worked.error = view
+                worked.failures[route.tenant_id] = view
             elif worked.row.revision is not None and max(route.revision, view.revision) > worked.row.revision:
                 worked.is_late = True
             elif not _is_allowed(view, worked.row, item):
@@ -224,6 +246,10 @@ class WebhookPipeline:
         for (worked, taken), verdict in zip(share.items, verdicts, strict=True):
             if isinstance(verdict.error, Rejected):
                 worked.bury(taken.origin.removeprefix(worked.row.name + ":"), verdict.error.reason, verdict.error.message)
+
+
+def _keeps_failing(error: Exception) -> str:
+    return f"It keeps failing ({type(error).__name__}); report it, then replay it."
 
 
 def _is_nobodys_fault(error: Exception) -> bool:

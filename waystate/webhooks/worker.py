@@ -14,15 +14,14 @@ from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow
 from waystate.tenants.routing import Directory
 from waystate.webhooks.intake import share_out_anew
+from waystate.webhooks.outcomes import Worked
+from waystate.webhooks.tries import MAX_FAILURES, Tries
 from waystate.webhooks.work import TenantsFailed, WebhookPipeline
 from waystate.work.lanes import Fairness
 from waystate.work.leases import LEDGER, LeaseKeeper
 from waystate.work.loops import Hint, Worker
 
 log = structlog.get_logger()
-
-MAX_FAILURES = 5
-"""Tries that a ledger row or a tenant may fail, in our own code and not for the database, before its rows are set aside."""
 
 
 class LedgerWorker(Worker):
@@ -56,7 +55,7 @@ class LedgerWorker(Worker):
         self._taking: Collection[int] = ()
         self._failed: list[LedgerRow] = []
         self._failures = 0
-        self._tenant_failures = 0
+        self._tries = Tries(clock)
         self._fairness = Fairness(batch)
         leases.ask_before_release(self._busy)
 
@@ -71,7 +70,10 @@ class LedgerWorker(Worker):
         self._in_hand = self._held(self._in_hand)
         self._failed = self._held(self._failed)
         if sweep:
-            await self._retry()
+            self._tries.begin_round()
+            # Behind what is in hand: an error that keeps being raised there is counted without a break.
+            self._in_hand, self._failed = [*self._in_hand, *self._failed], []
+            await self._work_in_hand()
         # Nothing overtakes what waits for its tenant; the other lanes go on.
         waiting = {row.lane for row in self._failed}
         free = {lane: epoch for lane, epoch in epochs.items() if lane not in waiting}
@@ -79,36 +81,45 @@ class LedgerWorker(Worker):
             await self._take(free)
         if not self._in_hand:
             return False
+        await self._work_in_hand()
+        return True
+
+    async def _work_in_hand(self) -> None:
+        """All of it: each row is done, set aside, or waits for its tenant with all that is behind it in its lane."""
         while self._in_hand:
             size = 1 if self._one_by_one else self._batch
             await self._work(self._in_hand[:size])
             waiting = {row.lane for row in self._failed}
             self._failed += [row for row in self._in_hand[size:] if row.lane in waiting]
             self._in_hand = [row for row in self._in_hand[size:] if row.lane not in waiting]
-        return True
+        await self._uncount()
+
+    async def _uncount(self) -> None:
+        """No process died on what waits for its tenant, however many end while it does."""
+        if counted := [row for row in self._failed if row.is_counted]:
+            async with self._db.work() as conn:
+                await ledger_store.uncount_many(conn, counted)
+            self._failed = [replace(row, is_counted=False) for row in self._failed]
 
     def _held(self, rows: Sequence[LedgerRow]) -> list[LedgerRow]:
         return [row for row in rows if self._leases.holds(LEDGER, row.lane, row.epoch or 0)]
 
-    async def _retry(self) -> None:
-        """Rows whose tenant could not be worked, one after the other, until one fails again or none is left.
+    async def _wait_or_set_aside(self, failed: TenantsFailed) -> list[LedgerRow]:
+        """The rows that are tried again.
 
-        A tenant that fails for `MAX_FAILURES` tries is not waited for: its rows are set aside, with the reason.
+        A tenant that fails for `MAX_FAILURES` rounds is not waited for: its rows are set aside, with the reason. So is a row
+        that fails for so many, whatever else of its tenant is worked.
         """
-        while self._failed:
-            row = self._failed[0]
-            try:
-                tenants = await self._pipeline.work([row])
-            except TenantsFailed as failed:
-                self._tenant_failures += 1
-                if self._tenant_failures < MAX_FAILURES:
-                    return
-                await self._pipeline.set_aside(row, failed.errors[0])
-                tenants = failed.tenants
-            else:
-                self._tenant_failures = 0
-            self._failed = self._failed[1:]
-            self._relay_hint.give(*tenants)
+        self._tries.count(failed.broken | {worked.row.id for worked in failed.waiting})
+        spent = [worked for worked in failed.waiting if self._is_spent(worked)]
+        for error in {id(each): each for worked in failed.waiting for each in worked.failures.values()}.values():
+            log.error("A tenant's webhooks failed.", operation=self.name, set_aside=len(spent), exc_info=error)
+        left = await self._pipeline.set_aside_waiting(spent, failed.revision) if spent else []
+        gone = {worked.row.id for worked in spent} - {worked.row.id for worked in left}
+        return [worked.row for worked in failed.waiting if worked.row.id not in gone]
+
+    def _is_spent(self, worked: Worked) -> bool:
+        return self._tries.is_spent(worked.row.id) or all(map(self._tries.is_spent, worked.failures))
 
     async def _take(self, epochs: Mapping[int, int]) -> None:
         self._taking = list(epochs)
@@ -133,10 +144,9 @@ class LedgerWorker(Worker):
         try:
             tenants = await self._pipeline.work(rows)
         except TenantsFailed as failed:
-            self._failed += failed.rows
+            self._failed += await self._wait_or_set_aside(failed)
             tenants = failed.tenants
-            for error in dict.fromkeys(failed.errors):
-                log.error("A tenant's webhooks failed; they are tried again.", operation=self.name, exc_info=error)
+            self._tries.forget(tenants - failed.broken)
         except Exception as error:
             if isinstance(error, Retry) or is_outage(error):
                 raise
@@ -146,5 +156,7 @@ class LedgerWorker(Worker):
                 raise
             await self._pipeline.set_aside(rows[0], error)
             tenants = set()
+        else:
+            self._tries.forget(tenants)
         self._failures = 0
         self._relay_hint.give(*tenants)

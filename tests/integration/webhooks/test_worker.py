@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.bodies import change, envelope
@@ -17,8 +19,9 @@ from waystate.ledger import store
 from waystate.ledger.model import IN_COMPANY, Received
 from waystate.vault.sealing import vault_of
 from waystate.web.metrics import Metrics
+from waystate.webhooks.tries import MAX_FAILURES
 from waystate.webhooks.work import MAX_ATTEMPTS, WebhookPipeline
-from waystate.webhooks.worker import MAX_FAILURES, LedgerWorker
+from waystate.webhooks.worker import LedgerWorker
 from waystate.work.lanes import lane_of
 from waystate.work.leases import LeaseKeeper
 from waystate.work.loops import Hint
@@ -199,6 +202,161 @@ async def test_a_tenant_that_is_mended_gets_everything_in_its_order(
         await worker.step(set(), sweep=True)
     assert await tracked(world, broken) == ["wamid.1", "wamid.2", "wamid.3"]
     assert await states(world) == ["done"] * 3
+
+
+async def append_of_two(world: World, one: Business, other: Business) -> None:
+    """One body with a message of each, in the lane of `one`."""
+    row = Received(
+        id=new_id(),
+        source="whatsapp",
+        origin=one.app_id,
+        lane=lane_of(one.number, LANES),
+        received_at=world.clock.now,
+        body=envelope(change(one, one.message("wamid.one")), change(other, other.message("wamid.other"))),
+    )
+    async with world.db.ingest() as conn:
+        await store.append_many(conn, [row])
+
+
+def other_lane(tenant: Business) -> str:
+    return next(n for n in map(str, range(7000, 7100)) if lane_of(n, LANES) != lane_of(tenant.number, LANES))
+
+
+async def with_broken_beside(world: World, tenant: Business) -> Business:
+    """A tenant under the app of `tenant`, in another lane, whose secrets do not open."""
+    broken = await world.add("beside", number=other_lane(tenant))
+    await set_token(world, broken, b"broken")
+    return broken
+
+
+async def set_token(world: World, business: Business, sealed: bytes) -> bytes:
+    """The former one."""
+    async with world.db.work(tenant_id=business.tenant) as conn:
+        before: bytes = await conn.fetchval("SELECT access_token FROM whatsapp_accounts")
+        await conn.execute("UPDATE whatsapp_accounts SET access_token = $1", sealed)
+        await conn.execute("UPDATE directory SET revision = revision + 1")
+    return before
+
+
+async def test_a_tenants_fault_does_not_keep_another_tenants_share_of_its_body(
+    world: World, tenant: Business, leases: LeaseKeeper
+) -> None:
+    broken = await with_broken_beside(world, tenant)
+    await append_of_two(world, broken, tenant)
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    await worker.step(set(), sweep=True)
+    await worker.step(set(), sweep=False)
+    assert await tracked(world, tenant) == ["wamid.other"], "it does not even wait"
+    for _ in range(2 * MAX_FAILURES):
+        await worker.step(set(), sweep=True)
+    assert sorted(await states(world)) == ["done", "rejected"]
+    assert await tracked(world, tenant) == ["wamid.other"]
+
+
+async def test_what_lacked_a_route_beside_a_broken_tenant_is_worked_when_its_route_appears(
+    world: World, tenant: Business, leases: LeaseKeeper
+) -> None:
+    broken = await with_broken_beside(world, tenant)
+    number = next(n for n in map(str, range(8000, 8100)) if lane_of(n, LANES) == lane_of(broken.number, LANES))
+    await append_of_two(world, broken, replace(broken, number=number, waba=f"waba-{number}"))
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    for _ in range(2 * MAX_FAILURES):
+        await worker.step(set(), sweep=True)
+    async with world.db.work() as conn:
+        (row,) = await store.list_rows(conn, state="rejected")
+    assert row["outcome"]["reason"] == Reason.DATABASE_ERROR
+    assert [each["reason"] for each in row["outcome"]["rejected"]] == [Reason.DATABASE_ERROR, Reason.UNKNOWN_TENANT]
+    late = await world.add("late", number=number)
+    for _ in range(2 * MAX_FAILURES):
+        await worker.step(set(), sweep=True)
+    assert await tracked(world, late) == ["wamid.other"]
+
+
+async def test_a_tenant_that_fails_for_a_moment_is_waited_for_though_another_failed_for_good(
+    world: World, tenant: Business, leases: LeaseKeeper
+) -> None:
+    broken = await with_broken_beside(world, tenant)
+    await append(world, broken, "wamid.1")
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    for _ in range(1 + MAX_FAILURES):
+        await worker.step(set(), sweep=True)
+    assert await states(world) == ["rejected"]
+    good = await set_token(world, tenant, b"broken")
+    await append(world, tenant, "wamid.2")
+    for _ in range(MAX_FAILURES - 1):
+        await worker.step(set(), sweep=True)
+    await set_token(world, tenant, good)
+    await worker.step(set(), sweep=True)
+    assert await tracked(world, tenant) == ["wamid.2"]
+
+
+async def test_tenants_that_fail_at_once_are_each_given_their_own_tries(
+    world: World, tenant: Business, leases: LeaseKeeper
+) -> None:
+    broken = await with_broken_beside(world, tenant)
+    await append(world, broken, "wamid.1")
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    for _ in range(MAX_FAILURES - 1):
+        await worker.step(set(), sweep=True)
+    good = await set_token(world, tenant, b"broken")
+    await append(world, tenant, "wamid.2")
+    for _ in range(2):
+        await worker.step(set(), sweep=True)
+    assert await states(world) == ["rejected", "pending"]
+    await set_token(world, tenant, good)
+    await worker.step(set(), sweep=True)
+    assert await states(world) == ["rejected", "done"]
+
+
+async def test_processes_that_end_while_a_tenant_is_waited_for_do_not_count_as_deaths(
+    world: World, tenant: Business, leases: LeaseKeeper
+) -> None:
+    good = await set_token(world, tenant, b"broken")
+    await append(world, tenant, "wamid.1", "wamid.2")
+    await leases.renew()
+    for _ in range(MAX_ATTEMPTS + 2):
+        worker = ledger_worker(world, leases)
+        await worker.step(set(), sweep=True)
+        await worker.step(set(), sweep=True)
+    assert await states(world) == ["pending"] * 2
+    await set_token(world, tenant, good)
+    await ledger_worker(world, leases).step(set(), sweep=True)
+    assert await tracked(world, tenant) == ["wamid.1", "wamid.2"]
+
+
+async def test_what_waits_for_its_tenant_and_then_fails_in_another_way_stops_no_other_lane_for_long(
+    world: World, tenant: Business, leases: LeaseKeeper, database_url: str
+) -> None:
+    other = await world.add("other", number=other_lane(tenant))
+    good = await set_token(world, tenant, b"broken")
+    await append(world, tenant, "wamid.1")
+    await leases.renew()
+    worker = ledger_worker(world, leases)
+    await worker.step(set(), sweep=True)
+    assert await states(world) == ["pending"]
+    conn = await asyncpg.connect(database_url)
+    await conn.execute(
+        "CREATE FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'planted' USING ERRCODE = '22000'; END $$;"
+        "CREATE TRIGGER planted BEFORE UPDATE ON webhook_ledger FOR EACH ROW WHEN (NEW.state = 'done' AND NEW.body LIKE "
+        "'%wamid.1\"%') EXECUTE FUNCTION planted()"
+    )
+    await conn.close()
+    await set_token(world, tenant, good)
+    await append(world, other, "wamid.2")
+    raised = 0
+    for _ in range(MAX_FAILURES + 1):
+        try:
+            await worker.step(set(), sweep=True)
+        except asyncpg.DataError:
+            raised += 1
+    assert raised == MAX_FAILURES - 1, "the last time it is set aside"
+    assert await states(world) == ["rejected", "done"]
+    assert await tracked(world, other) == ["wamid.2"]
 
 
 async def test_the_relay_serves_every_tenant_that_has_new_events(world: World, tenant: Business, leases: LeaseKeeper) -> None:
