@@ -11,6 +11,7 @@ from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
 from waystate.db.failures import is_outage
 from waystate.db.pool import Database
 from waystate.deliveries.meter import Meter
+from waystate.documents import shorten
 from waystate.errors import Reason, Rejected, Retry
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
@@ -25,6 +26,10 @@ from waystate.work.lanes import lane_of
 
 MAX_ATTEMPTS = 4
 """A body that processes died on so often, lately alone with it, is set aside: it is what kills them."""
+
+
+NAME = 100
+"""Characters of an id in a sentence."""
 
 
 class TenantsFailed(Exception):
@@ -286,6 +291,9 @@ def _foreign(item: Routed, row: LedgerRow) -> str:
 
 
 def _named(item: Routed) -> str:
+    """Not longer than leaves room for the advice."""
     if item.phone_number_id:
-        return f"number {item.phone_number_id}"
-    return f"business account {item.waba_id}" if item.waba_id else f"integration {item.integration_id}"
+        return f"number {shorten(item.phone_number_id, NAME)}"
+    if item.waba_id:
+        return f"business account {shorten(item.waba_id, NAME)}"
+    return f"integration {shorten(item.integration_id or '', NAME)}"

@@ -18,9 +18,9 @@ from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Target
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store
-from waystate.ledger.model import LedgerRow, Received
+from waystate.ledger.model import ANY_ROUTE, LedgerRow, Received
 from waystate.web.metrics import Metrics
-from waystate.webhooks.outcomes import LISTED
+from waystate.webhooks.outcomes import LISTED, SPACE
 from waystate.webhooks.work import WebhookPipeline
 from waystate.work.lanes import lane_of
 
@@ -222,6 +222,49 @@ async def test_ignored_items_and_dead_letters_of_a_body_are_listed_up_to_a_bound
     assert [len(outcome[name]) for name in ("ignored", "dead_letters")] == [LISTED] * 2
     assert outcome["unlisted"] == {"ignored": 30, "dead_letters": 20}
     assert await world.value(tenant, "SELECT count(*) FROM dead_letters") == LISTED + 20
+
+
+LONG = 4_000_000
+"""Characters of one text, where a hundred of them in one outcome would be more than a jsonb value can hold."""
+
+
+@pytest.mark.parametrize("what", ["a number", "a business account", "a field", "an item that is unusable"])
+async def test_an_outcome_is_bounded_however_long_the_texts_of_its_body_are(
+    world: World, tenant: Business, pipeline: WebhookPipeline, what: str
+) -> None:
+    text = "9" * LONG
+    statuses = [{"id": f"wamid.{n}", "status": "sent", "timestamp": "1"} for n in range(LISTED)]
+    entry: dict[str, Any] = {"id": "waba", "changes": [{"field": "messages", "value": {"statuses": statuses}}]}
+    match what:
+        case "a number":
+            entry["changes"][0]["value"]["metadata"] = {"phone_number_id": text}
+        case "a business account":
+            entry["id"] = text
+        case "a field":
+            entry["changes"][0]["field"] = text
+        case _:
+            entry = change(tenant, *({"id": text, "from": {}} for _ in range(1)))
+    row_id = await append(world, envelope(entry))
+    await work_all(world, pipeline)
+    async with world.db.work() as conn:
+        rows = await store.list_rows(conn)
+    assert {row["state"] for row in rows} <= {"done", "rejected"}
+    assert max(len(json.dumps(row["outcome"])) for row in rows) < 2 * SPACE
+    if what == "a business account":
+        assert (await ledger(world, row_id))["outcome"]["reason"] == "unknown_tenant"
+
+
+async def test_a_number_too_long_to_be_kept_whole_is_worked_when_a_route_appears(
+    world: World, tenant: Business, pipeline: WebhookPipeline
+) -> None:
+    long = "9" * (2 * SPACE)
+    entry = change(tenant, tenant.message("wamid.1"), app_number=long)
+    row_id = await append(world, envelope(entry))
+    await work_all(world, pipeline)
+    async with world.db.work() as conn:
+        outcomes = [row["outcome"] for row in await store.list_rows(conn) if row["state"] == "rejected"]
+    assert [each["unrouted"] for each in outcomes] == [[ANY_ROUTE]]
+    assert (await ledger(world, row_id))["state"] in ("done", "rejected")
 
 
 @pytest.mark.parametrize("with_number", [True, False])
