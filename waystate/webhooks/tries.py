@@ -24,12 +24,14 @@ class Tries:
         self._counted.clear()
         self._failures = {key: (count, at) for key, (count, at) in self._failures.items() if now - at <= FORGOTTEN_AFTER}
 
-    def count(self, keys: Collection[Hashable]) -> None:
-        """They failed."""
+    def count(self, keys: Collection[Hashable]) -> set[Hashable]:
+        """They failed; those that had not failed of late."""
+        news = set(keys) - self._failures.keys()
         for key in keys:
             count, _ = self._failures.get(key, (0, None))
             self._failures[key] = (count if key in self._counted else count + 1, self._clock())
         self._counted.update(keys)
+        return news
 
     def forget(self, keys: Collection[Hashable]) -> None:
         """They did not fail."""

@@ -110,11 +110,15 @@ class LedgerWorker(Worker):
         A tenant that fails for `MAX_FAILURES` rounds is not waited for: its rows are set aside, with the reason. So is a row
         that fails for so many, whatever else of its tenant is worked.
         """
-        self._tries.count(failed.broken | {worked.row.id for worked in failed.waiting})
+        news = self._tries.count(failed.broken | {worked.row.id for worked in failed.waiting})
+        errors = {tenant: error for worked in failed.waiting for tenant, error in worked.failures.items()}
+        for tenant in errors.keys() & news:
+            what = "A tenant's webhooks failed; they are tried again."
+            log.error(what, operation=self.name, tenant=tenant, exc_info=errors[tenant])
         spent = [worked for worked in failed.waiting if self._is_spent(worked)]
-        for error in {id(each): each for worked in failed.waiting for each in worked.failures.values()}.values():
-            log.error("A tenant's webhooks failed.", operation=self.name, set_aside=len(spent), exc_info=error)
         left = await self._pipeline.set_aside_waiting(spent, failed.revision) if spent else []
+        if spent:
+            log.error("Webhooks whose tenant keeps failing are set aside.", operation=self.name, count=len(spent) - len(left))
         gone = {worked.row.id for worked in spent} - {worked.row.id for worked in left}
         return [worked.row for worked in failed.waiting if worked.row.id not in gone]
 

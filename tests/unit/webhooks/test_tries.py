@@ -35,6 +35,14 @@ def test_however_often_it_fails_in_a_round_it_is_one_try() -> None:
     assert not tries.is_spent("a")
 
 
+def test_who_had_not_failed_of_late_is_told() -> None:
+    tries = Tries(Time())
+    assert tries.count(["a"]) == {"a"}
+    assert tries.count(["a", "b"]) == {"b"}
+    tries.forget(["a"])
+    assert tries.count(["a", "b"]) == {"a"}
+
+
 def test_what_was_done_is_waited_for_anew() -> None:
     tries = Tries(Time())
     failed(tries, "a", "b", rounds=MAX_FAILURES)
