@@ -67,6 +67,8 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "messages.take_early": {"external_ids": stock.wamids},
         "messages.get_message": {"id": stock.messages[0]},
         "messages.get_history": {"message_id": stock.messages[0]},
+        "contacts.hold_known": {"writers": keys, "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
+        "contacts.lock_phones": {"external_ids": stock.wa_ids},
         "contacts.find_identities": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
         "contacts.find_recipients": {"contact_ids": stock.contacts},
         "contacts.find_leading": {"contact_ids": stock.contacts, "new": strings},

@@ -1,5 +1,30 @@
+-- name: hold_known
+-- The fast path: nearly every message comes from somebody known. If all of a batch do, their phones are held, so that who takes one
+-- (`lock_phones`) waits until these messages can be seen; other messages hold them too. A phone that went to another meanwhile is
+-- not held. If somebody is not known, none is: what waits for `claim_identities` may not hold what another one claims.
+WITH found AS MATERIALIZED (
+    SELECT v.writer, v.kind, v.external_id, i.contact_id, c.name
+    FROM unnest(:writers::int[], :kinds::text[], :external_ids::text[]) AS v (writer, kind, external_id)
+    LEFT JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp'
+        AND i.kind = v.kind AND i.external_id = v.external_id AND i.valid_to IS NULL
+    LEFT JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id
+), unsettled AS (
+    SELECT f.writer FROM found f GROUP BY f.writer HAVING count(f.contact_id) < count(*) OR count(DISTINCT f.contact_id) > 1
+), held AS MATERIALIZED (
+    SELECT h.external_id
+    FROM found f
+    JOIN contact_identities h ON h.tenant_id = :tenant_id AND h.channel = 'whatsapp'
+        AND h.kind = f.kind AND h.external_id = f.external_id AND h.valid_to IS NULL
+    WHERE f.kind = 'wa_id' AND NOT EXISTS (SELECT FROM unsettled)
+    ORDER BY h.external_id
+    FOR KEY SHARE OF h
+)
+SELECT f.kind, f.external_id, f.contact_id, f.name,
+    (f.kind <> 'wa_id' OR f.external_id IN (SELECT h.external_id FROM held h)) AS is_held
+FROM found f WHERE f.contact_id IS NOT NULL;
+
 -- name: find_identities
--- The fast path: nearly every message comes from somebody known.
+-- Whose they are now, without a lock.
 SELECT i.kind, i.external_id, i.contact_id, c.name
 FROM unnest(:kinds::text[], :external_ids::text[]) AS v (kind, external_id)
 JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp'
@@ -15,6 +40,15 @@ FROM unnest(:kinds::text[], :external_ids::text[], :contact_ids::uuid[]) AS v (k
 ORDER BY v.kind, v.external_id
 ON CONFLICT (tenant_id, channel, kind, external_id) WHERE valid_to IS NULL DO UPDATE SET attested = true
 RETURNING kind, external_id, contact_id, (xmax = 0) AS is_new;
+
+-- name: lock_phones!
+-- Waits for the messages of whoever holds them. They are claimed by this transaction already, so only one at a time waits here.
+SELECT i.external_id
+FROM unnest(:external_ids::text[]) AS v (external_id)
+JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = 'wa_id'
+    AND i.external_id = v.external_id AND i.valid_to IS NULL
+ORDER BY i.external_id
+FOR UPDATE OF i;
 
 -- name: find_leading
 -- Asked only where an unknown business-scoped user id writes from a known phone: who has one already is somebody else.

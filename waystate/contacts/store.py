@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from waystate.contacts.model import (
     SAME_PHONE,
     Identity,
@@ -57,9 +59,9 @@ async def upsert_many(
 
     `last_written` is asked of phones that may change hands: whose message is older than their owner's takes none.
     """
-    owners, names = await find_many(conn, tenant, {identity for person in people for identity in person.identities})
+    owners, names, is_held = await _hold_known(conn, tenant, people)
     contacts = find_contacts(people, owners)
-    if None in contacts:
+    if None in contacts or not is_held:
         unsettled = [person for person, contact in zip(people, contacts, strict=True) if contact is None]
         return await _settle(conn, tenant, people, unsettled, owners, names, now, last_written)
     resolved = Resolved([contact for contact in contacts if contact is not None])
@@ -135,6 +137,30 @@ async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Itera
     return recipients
 
 
+async def _hold_known(
+    conn: Connection, tenant: TenantId, people: Sequence[Writer]
+) -> tuple[dict[Identity, UUID], dict[UUID, str | None], bool]:
+    """As `find_many`, and whether the phones stay whose they are until the transaction ends, which they do if all are known.
+
+    Raises asyncpg.SerializationError, for the transaction to be run again, when one of several phones has just gone to another.
+    """
+    writers = dict.fromkeys(person.identities for person in people)
+    asked = [(place, *identity) for place, identities in enumerate(writers) for identity in identities]
+    rows = await _queries.hold_known(
+        conn,
+        tenant_id=tenant,
+        writers=[place for place, _, _ in asked],
+        kinds=[kind for _, kind, _ in asked],
+        external_ids=[external_id for _, _, external_id in asked],
+    )
+    owners = {Identity(_KINDS[row["kind"]], row["external_id"]): row["contact_id"] for row in rows}
+    held = {row["is_held"] for row in rows if row["kind"] == IdentityKind.WA_ID}
+    if len(held) > 1:
+        # Who claims this one may wait for somebody who claims one that is held here.
+        raise asyncpg.SerializationError("a phone went to another contact while others were being held; run it again")
+    return owners, {row["contact_id"]: row["name"] for row in rows}, False not in held
+
+
 async def _add_identities(conn: Connection, tenant: TenantId, rows: Sequence[tuple[UUID, Identity, datetime]]) -> set[UUID]:
     added = await _queries.add_identities(
         conn,
@@ -159,17 +185,20 @@ async def _settle(
 ) -> Resolved:
     """Decided twice: what to propose by what is known, what holds by what this transaction has locked.
 
-    All identities of the unsettled are locked by one statement, in one order, before anything is decided that rests on them: of
-    two transactions at once the second sees what the first made of them. Other identities keep their owners.
+    All identities of the unsettled, and everybody's phones, are locked by one statement, in one order, before anything is
+    decided that rests on them: of two transactions at once the second sees what the first made of them. A phone that may change
+    hands is locked once more, against its owner's messages under way. Other identities keep their owners.
     """
     ids: defaultdict[int, UUID] = defaultdict(new_id)
     done = walk(people, known, (), ids.__getitem__)
     wanted = {identity: done.owners[identity] for person in unsettled for identity in person.identities}
+    wanted |= {each: owner for each, owner in done.owners.items() if each.kind is IdentityKind.WA_ID}
     claimed, new = await _claim(conn, tenant, wanted, now)
     owners = {identity: contact for identity, contact in {**known, **claimed}.items() if identity not in new}
     rivals, phones_at_stake = doubtful(people, owners), contested(people, owners)
     written: dict[Identity, datetime] = {}
     if phones_at_stake and last_written is not None:
+        await _queries.lock_phones(conn, tenant_id=tenant, external_ids=[phone for _, phone in phones_at_stake])
         found = await last_written(phones_at_stake)
         written = {Identity(IdentityKind.WA_ID, phone): at for (_, phone), at in found.items()}
     if rivals or written or owners != known:

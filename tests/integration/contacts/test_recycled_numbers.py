@@ -1,9 +1,13 @@
 """A phone that goes from one customer to another, against PostgreSQL: the business-scoped user id decides, also at once."""
 
 import asyncio
+import random
+from contextlib import suppress
+from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
+import asyncpg
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -123,6 +127,35 @@ async def test_batches_that_race_over_phones_and_people_neither_deadlock_nor_los
             assert contacts == [now[person.identities[0]] for person in crowd(batch)]
     assert await world.value(tenant, "SELECT count(*) FROM contacts") == 60
     assert len(now) == 90
+
+
+async def test_small_batches_of_the_known_and_of_takers_at_once_do_not_deadlock(world: World, tenant: Business) -> None:
+    """Some hold phones that others take, in every order: ten people write from five phones, three of them at a time."""
+    rng = random.Random(7)
+    people = [person_of(f"4915{n % 5:02}", f"DE.{n}") for n in range(10)]
+    await meet(world, tenant, *people)
+
+    async def nobody_wrote(_: object) -> dict[tuple[UUID, str], datetime]:
+        return {}
+
+    async def write() -> None:
+        batch = rng.sample(people, 3)
+        while True:
+            # Run again, as every caller does; a deadlock is not let pass.
+            with suppress(asyncpg.SerializationError):
+                return await attempt(batch)
+
+    async def attempt(batch: list[Writer]) -> None:
+        async with world.db.tenant(tenant.tenant) as conn:
+            resolved = await store.upsert_many(conn, tenant.tenant, batch, world.clock.now, nobody_wrote)
+            phones = [each.identities[1].external_id for each in batch]
+            sql = "SELECT external_id, contact_id FROM contact_identities WHERE valid_to IS NULL AND external_id = ANY($1)"
+            holders = {row["external_id"]: row["contact_id"] for row in await conn.fetch(sql, phones)}
+        assert holders == dict(zip(phones, resolved.contacts, strict=True)), "nobody takes a phone before this is committed"
+
+    for _ in range(30):
+        await asyncio.gather(*(write() for _ in range(8)))
+    assert await world.value(tenant, "SELECT count(*) FROM contacts") == 10
 
 
 async def test_who_waits_for_a_phone_decides_by_what_is_there_then(world: World, tenant: Business) -> None:

@@ -1,14 +1,17 @@
 """A message that came late says what was true when it was written: it takes no phone from whoever wrote from it since."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.world import Business, World
+from tests.world import Business, World, wait_for_lock
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.deliveries.model import Target
+from waystate.events import outbox
+from waystate.messages import receive
 from waystate.messages.model import InboundMessage
 from waystate.state.conversations import get_or_open_many
 
@@ -113,3 +116,58 @@ async def test_who_writes_later_takes_the_phone_as_before(world: World, tenant: 
     await came(world, tenant, ("B", 10, P), ("C", 15, P))
     await answer(world, tenant, "C")
     assert await sent(world, tenant) == [(P, None)]
+
+
+async def written_at(world: World, tenant: Business, number: str) -> tuple[Any, ...]:
+    sql = "SELECT wa_id, user_id FROM conversations WHERE phone_number_id = $1 ORDER BY id DESC LIMIT 1"
+    row = await world.row(tenant, sql, number)
+    return row["wa_id"], row["user_id"]
+
+
+@pytest.mark.parametrize("beside", ["alone", "in a batch with a new customer"])
+async def test_beside_the_owner_who_writes_now_it_is_as_after_it(world: World, tenant: Business, beside: str) -> None:
+    """B's conversation is closed; what B writes now opens another, not committed yet when the late message is worked."""
+    await came(world, tenant, ("B", 0, P))
+    await world.close(tenant)
+    now = [message(world, tenant, "B", 10, P)]
+    if beside != "alone":
+        now.append(message(world, tenant, "D", 10, Q))
+    late = replace(message(world, tenant, "C", 5, P), phone_number_id="2002")
+    async with world.db.tenant(tenant.tenant) as owners:
+        events = await receive.track(owners, tenant.tenant, tenant.settings, now, world.clock.now)
+        waiting = asyncio.create_task(world.receive(tenant, late))
+        await wait_for_lock(owners)
+        await outbox.append_many(owners, tenant.tenant, events)
+    await waiting
+    assert await written_at(world, tenant, "2002") == (None, "DE.C")
+    assert (P, "DE.B") in [
+        tuple(row.values())
+        for row in await world.rows(tenant, "SELECT wa_id, user_id FROM conversations WHERE closed_at IS NULL")
+    ]
+    owner = "SELECT c.user_id FROM conversations c JOIN contact_identities i USING (contact_id) WHERE i.external_id = $1"
+    assert await world.value(tenant, f"{owner} AND i.valid_to IS NULL AND c.closed_at IS NULL", P) == "DE.B"
+
+
+async def test_the_owner_who_writes_beside_it_has_the_phone_back(world: World, tenant: Business) -> None:
+    """The other order: the late message has taken the phone, not committed yet, when its owner writes again."""
+    await came(world, tenant, ("B", 0, P))
+    await world.close(tenant)
+    late = replace(message(world, tenant, "C", 5, P), phone_number_id="2002")
+    async with world.db.tenant(tenant.tenant) as taker:
+        events = await receive.track(taker, tenant.tenant, tenant.settings, [late], world.clock.now)
+        waiting = asyncio.create_task(world.receive(tenant, message(world, tenant, "B", 10, P)))
+        await wait_for_lock(taker)
+        await outbox.append_many(taker, tenant.tenant, events)
+    await waiting
+    assert await written_at(world, tenant, "2002") == (None, "DE.C")
+    assert await written_at(world, tenant, "1001") == (P, "DE.B")
+
+
+async def test_a_customer_who_writes_to_two_numbers_at_once_waits_for_nobody(world: World, tenant: Business) -> None:
+    await came(world, tenant, ("B", 0, P))
+    async with world.db.tenant(tenant.tenant) as first:
+        await receive.track(first, tenant.tenant, tenant.settings, [message(world, tenant, "B", 10, P)], world.clock.now)
+        other = replace(message(world, tenant, "B", 10, P), phone_number_id="2002")
+        async with asyncio.timeout(5), world.db.tenant(tenant.tenant) as second:
+            await receive.track(second, tenant.tenant, tenant.settings, [other], world.clock.now)
+    assert await written_at(world, tenant, "2002") == (P, "DE.B")
