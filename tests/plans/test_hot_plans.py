@@ -67,16 +67,20 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "messages.take_early": {"external_ids": stock.wamids},
         "messages.get_message": {"id": stock.messages[0]},
         "messages.get_history": {"message_id": stock.messages[0]},
-        "contacts.hold_known": {"writers": keys, "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
+        "contacts.hold_known": {
+            "writers": keys, "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "alone_at": times,
+        },
+        "contacts.find_former": {"external_ids": stock.wa_ids},
         "contacts.lock_phones": {"external_ids": stock.wa_ids},
         "contacts.find_identities": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
         "contacts.find_recipients": {"contact_ids": stock.contacts},
         "contacts.find_leading": {"contact_ids": stock.contacts, "new": strings},
         "contacts.correct_identities": {
-            "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "contact_ids": stock.contacts,
+            "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "valid_from": times, "contact_ids": stock.contacts,
         },
         "contacts.move_identities": {
-            "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "contact_ids": stock.contacts, "now": now,
+            "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "valid_from": times, "valid_to": nones,
+            "contact_ids": stock.contacts, "firsts": [True] * BATCH,
         },
         "contacts.change_contacts": {"ids": stock.contacts, "names": strings, "gained": nones, "lost": nones, "rest": nones},
         "conversations.lock_of_contacts": {"contact_ids": stock.contacts},

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -85,14 +85,23 @@ class Resolved:
     """A contact, and a phone that it wrote from before its owner did: a message that came late takes no phone away."""
 
 
+class Period(NamedTuple):
+    """From when an identity was a contact's: when they wrote from it first, until the next one did."""
+
+    since: datetime
+    contact: UUID
+
+
 @dataclass(slots=True)
 class Walk:
     """What comes of people met one after the other, as in `Resolved`.
 
-    `owners`: whose each identity is in the end. `founded`: the new contacts.
+    `owners`: whose each identity is in the end. `periods`: whose each was since when, as far as `walk` was told and found.
+    `founded`: the new contacts.
     """
 
     owners: dict[Identity, UUID]
+    periods: dict[Identity, list[Period]] = field(default_factory=dict)
     contacts: list[UUID] = field(default_factory=list)
     founded: list[UUID] = field(default_factory=list)
     left: set[tuple[UUID, Identity]] = field(default_factory=set)
@@ -137,29 +146,35 @@ def walk(
     owners: Mapping[Identity, UUID],
     with_user_id: Collection[UUID],
     new_contact: Callable[[int], UUID],
+    now: datetime,
     written: Mapping[Identity, datetime] | None = None,
+    periods: Mapping[Identity, Sequence[Period]] | None = None,
 ) -> Walk:
     """Returns what comes of people who write one after the other, so that no cut into batches makes a difference.
 
     `owners`: whose each identity is before. `with_user_id`: contacts who have a business-scoped user id (not all need be known:
-    only those of phones from which an unknown one writes). `new_contact`: the id of the contact founded at a place.
-    `written`: when its owner last wrote from a phone that somebody else writes from now.
+    only `doubtful` ones). `new_contact`: the id of the contact founded at a place. `written`: when its owner last wrote from a
+    phone that somebody else writes from now. `periods`: whose a phone was, oldest first, its owner last.
     """
-    done = Walk(dict(owners))
+    done = Walk(dict(owners), {identity: list(each) for identity, each in (periods or {}).items()})
     owned, leading, last = done.owners, set(with_user_id), dict(written or {})
     for place, person in enumerate(people):
         first, *others = person.identities
         contact = owned.get(first)
+        if contact is not None and first.kind is _WA_ID:
+            contact = owner_at(first, person.at, owned, done.periods)
         if contact is None:
             # An unknown user id on the phone of somebody who has another is a new customer: numbers are recycled.
-            known = (owned[identity] for identity in others if identity in owned)
+            known = (owner_at(identity, person.at, owned, done.periods) for identity in others if identity in owned)
             contact = next((each for each in known if each not in leading), None)
         if contact is None:
             contact = new_contact(place)
             done.founded.append(contact)
         for identity in person.identities:
             before = owned.get(identity)
-            if before not in (None, contact) and person.at is not None and person.at < last.get(identity, person.at):
+            # Who shows a phone alone takes none: another's it is only if they wrote before its owner did.
+            is_late = identity == first or (person.at is not None and person.at < last.get(identity, person.at))
+            if before not in (None, contact) and is_late:
                 done.late.add((contact, identity))
                 continue
             if person.at is not None:
@@ -172,20 +187,56 @@ def walk(
             done.left.discard((contact, identity))
             done.late.discard((contact, identity))
             owned[identity] = contact
+            _begin(done.periods.setdefault(identity, []), person.at or now, contact)
         if first.kind is _BSUID:
             leading.add(contact)
         done.contacts.append(contact)
     return done
 
 
-def doubtful(people: Sequence[Writer], owners: Mapping[Identity, UUID]) -> set[UUID]:
+def owner_at(
+    identity: Identity, at: datetime | None, owners: Mapping[Identity, UUID], periods: Mapping[Identity, Sequence[Period]]
+) -> UUID:
+    """Returns whose the identity was then; its first owner's before that. At None: whose it is."""
+    if at is not None:
+        known = periods.get(identity, ())
+        for each in reversed(known):
+            if each.since <= at:
+                return each.contact
+        if known:
+            return known[0].contact
+    return owners[identity]
+
+
+def _begin(periods: list[Period], since: datetime, contact: UUID) -> None:
+    """Each owner begins after the one before, also by a clock that stands still."""
+    if periods:
+        since = max(since, periods[-1].since + timedelta(microseconds=1))
+    periods.append(Period(since, contact))
+
+
+def doubtful(
+    people: Sequence[Writer], owners: Mapping[Identity, UUID], periods: Mapping[Identity, Sequence[Period]] | None = None
+) -> set[UUID]:
     """Returns the contacts from whose phones an unknown user id writes: of these `walk` must know whether they have another."""
     return {
-        owners[identity]
+        contact
         for person in people
         if person.identities[0] not in owners
         for identity in person.identities[1:]
         if identity in owners
+        for contact in (owners[identity], owner_at(identity, person.at, owners, periods or {}))
+    }
+
+
+def backdated(people: Sequence[Writer], owners: Mapping[Identity, UUID], since: Mapping[Identity, datetime]) -> set[Identity]:
+    """Returns the phones whose former owners `walk` must know: somebody known by it alone wrote before its owner had it."""
+    return {
+        identity
+        for person in people
+        if person.at is not None and (len(person.identities) == 1 or person.identities[0] not in owners)
+        for identity in person.identities
+        if identity.kind is _WA_ID and identity in since and person.at < since[identity]
     }
 
 

@@ -1,15 +1,18 @@
 -- name: hold_known
 -- The fast path: nearly every message comes from somebody known. If all of a batch do, their phones are held, so that who takes one
 -- (`lock_phones`) waits until these messages can be seen; other messages hold them too. A phone that went to another meanwhile is
--- not held. If somebody is not known, none is: what waits for `claim_identities` may not hold what another one claims.
+-- not held. If somebody is not known, or shows a phone alone (`alone_at`: written when) that was not its owner's yet, none is: what
+-- waits for `claim_identities` may not hold what another one claims.
 WITH found AS MATERIALIZED (
-    SELECT v.writer, v.kind, v.external_id, i.contact_id, c.name
-    FROM unnest(:writers::int[], :kinds::text[], :external_ids::text[]) AS v (writer, kind, external_id)
+    SELECT v.writer, v.kind, v.external_id, i.contact_id, c.name, coalesce(v.alone_at < i.valid_from, false) AS is_backdated
+    FROM unnest(:writers::int[], :kinds::text[], :external_ids::text[], :alone_at::timestamptz[])
+        AS v (writer, kind, external_id, alone_at)
     LEFT JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp'
         AND i.kind = v.kind AND i.external_id = v.external_id AND i.valid_to IS NULL
     LEFT JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id
 ), unsettled AS (
-    SELECT f.writer FROM found f GROUP BY f.writer HAVING count(f.contact_id) < count(*) OR count(DISTINCT f.contact_id) > 1
+    SELECT f.writer FROM found f GROUP BY f.writer
+    HAVING count(f.contact_id) < count(*) OR count(DISTINCT f.contact_id) > 1 OR bool_or(f.is_backdated)
 ), held AS MATERIALIZED (
     SELECT h.external_id
     FROM found f
@@ -35,11 +38,20 @@ JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id;
 -- The partial unique index decides which contact a new person is; the loser of a race waits and is given the winner's. Who is known
 -- is locked in the same order, so that no identity changes its owner behind the back of a decision; xmax = 0 marks what is new.
 INSERT INTO contact_identities AS i (tenant_id, channel, kind, external_id, valid_from, contact_id)
-SELECT :tenant_id, 'whatsapp', v.kind, v.external_id, :valid_from, v.contact_id
-FROM unnest(:kinds::text[], :external_ids::text[], :contact_ids::uuid[]) AS v (kind, external_id, contact_id)
+SELECT :tenant_id, 'whatsapp', v.kind, v.external_id, v.valid_from, v.contact_id
+FROM unnest(:kinds::text[], :external_ids::text[], :valid_from::timestamptz[], :contact_ids::uuid[])
+    AS v (kind, external_id, valid_from, contact_id)
 ORDER BY v.kind, v.external_id
 ON CONFLICT (tenant_id, channel, kind, external_id) WHERE valid_to IS NULL DO UPDATE SET attested = true
-RETURNING kind, external_id, contact_id, (xmax = 0) AS is_new;
+RETURNING kind, external_id, valid_from, contact_id, (xmax = 0) AS is_new;
+
+-- name: find_former
+-- Whose phones were, and since when. Asked only where a message may be older than its phone's owner.
+SELECT i.external_id, i.valid_from, i.contact_id
+FROM unnest(:external_ids::text[]) AS v (external_id)
+JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = 'wa_id'
+    AND i.external_id = v.external_id AND i.valid_to IS NOT NULL
+ORDER BY i.external_id, i.valid_from;
 
 -- name: lock_phones!
 -- Waits for the messages of whoever holds them. They are claimed by this transaction already, so only one at a time waits here.
@@ -59,23 +71,28 @@ WHERE i.tenant_id = :tenant_id AND i.contact_id = ANY(:contact_ids::uuid[]) AND 
 
 -- name: correct_identities!
 -- Claimed in this transaction for somebody whom the person turned out not to be: another batch had met one of them first.
-UPDATE contact_identities i SET contact_id = v.contact_id
-FROM unnest(:kinds::text[], :external_ids::text[], :contact_ids::uuid[]) AS v (kind, external_id, contact_id)
+UPDATE contact_identities i SET contact_id = v.contact_id, valid_from = v.valid_from
+FROM unnest(:kinds::text[], :external_ids::text[], :valid_from::timestamptz[], :contact_ids::uuid[])
+    AS v (kind, external_id, valid_from, contact_id)
 WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind AND i.external_id = v.external_id
     AND i.valid_to IS NULL;
 
 -- name: move_identities!
--- A number is recycled: its past stays with whom it was, from now on it is another's. The rows are locked by the claim. Each owner
--- begins after the one before, also by a clock that stands still, so a number that comes back is a row of its own.
-WITH ended AS (
-    UPDATE contact_identities i SET valid_to = greatest(:now, i.valid_from + interval '1 microsecond')
-    FROM unnest(:kinds::text[], :external_ids::text[], :contact_ids::uuid[]) AS v (kind, external_id, contact_id)
+-- A number is recycled: its past stays with whom it was, from when the new owner wrote it is theirs. The rows are locked by the
+-- claim. Who had a phone only within the batch has a row of theirs too, which ends (`valid_to`) where the next one begins.
+WITH wanted AS (
+    SELECT * FROM unnest(:kinds::text[], :external_ids::text[], :valid_from::timestamptz[], :valid_to::timestamptz[],
+        :contact_ids::uuid[], :firsts::boolean[]) AS v (kind, external_id, valid_from, valid_to, contact_id, is_first)
+), ended AS (
+    UPDATE contact_identities i SET valid_to = v.valid_from
+    FROM wanted v
     WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind AND i.external_id = v.external_id
-        AND i.valid_to IS NULL
-    RETURNING i.kind, i.external_id, i.valid_to, v.contact_id AS new_contact_id
+        AND i.valid_to IS NULL AND v.is_first
+    RETURNING i.kind, i.external_id
 )
-INSERT INTO contact_identities (tenant_id, channel, kind, external_id, valid_from, contact_id)
-SELECT :tenant_id, 'whatsapp', e.kind, e.external_id, e.valid_to, e.new_contact_id FROM ended e;
+INSERT INTO contact_identities (tenant_id, channel, kind, external_id, valid_from, valid_to, contact_id)
+SELECT :tenant_id, 'whatsapp', v.kind, v.external_id, v.valid_from, v.valid_to, v.contact_id
+FROM wanted v JOIN ended e ON e.kind = v.kind AND e.external_id = v.external_id;
 
 -- name: insert_contacts!
 -- Only the contacts whose identities won their claims.

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import zip_longest
 from uuid import UUID
 
 import asyncpg
@@ -12,11 +13,13 @@ from waystate.contacts.model import (
     SAME_PHONE,
     Identity,
     IdentityKind,
+    Period,
     PhoneChange,
     Recipient,
     Resolved,
     Walk,
     Writer,
+    backdated,
     contested,
     doubtful,
     e164,
@@ -59,9 +62,9 @@ async def upsert_many(
 
     `last_written` is asked of phones that may change hands: whose message is older than their owner's takes none.
     """
-    owners, names, is_held = await _hold_known(conn, tenant, people)
+    owners, names, are_held = await _hold_known(conn, tenant, people)
     contacts = find_contacts(people, owners)
-    if None in contacts or not is_held:
+    if None in contacts or not are_held:
         unsettled = [person for person, contact in zip(people, contacts, strict=True) if contact is None]
         return await _settle(conn, tenant, people, unsettled, owners, names, now, last_written)
     resolved = Resolved([contact for contact in contacts if contact is not None])
@@ -140,18 +143,26 @@ async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Itera
 async def _hold_known(
     conn: Connection, tenant: TenantId, people: Sequence[Writer]
 ) -> tuple[dict[Identity, UUID], dict[UUID, str | None], bool]:
-    """As `find_many`, and whether the phones stay whose they are until the transaction ends, which they do if all are known.
+    """As `find_many`, and whether the phones stay whose they are until the transaction ends.
+
+    They do if everybody is known, and no phone alone says who somebody was that wrote before it was its owner's.
 
     Raises asyncpg.SerializationError, for the transaction to be run again, when one of several phones has just gone to another.
     """
-    writers = dict.fromkeys(person.identities for person in people)
-    asked = [(place, *identity) for place, identities in enumerate(writers) for identity in identities]
+    writers: dict[tuple[Identity, ...], datetime | None] = {}
+    for person in people:
+        at = person.at if len(person.identities) == 1 and person.identities[0].kind is IdentityKind.WA_ID else None
+        before = writers.setdefault(person.identities, at)
+        if at is not None and (before is None or at < before):
+            writers[person.identities] = at
+    asked = [(place, *identity, at) for place, (each, at) in enumerate(writers.items()) for identity in each]
     rows = await _queries.hold_known(
         conn,
         tenant_id=tenant,
-        writers=[place for place, _, _ in asked],
-        kinds=[kind for _, kind, _ in asked],
-        external_ids=[external_id for _, _, external_id in asked],
+        writers=[place for place, _, _, _ in asked],
+        kinds=[kind for _, kind, _, _ in asked],
+        external_ids=[external_id for _, _, external_id, _ in asked],
+        alone_at=[at for _, _, _, at in asked],
     )
     owners = {Identity(_KINDS[row["kind"]], row["external_id"]): row["contact_id"] for row in rows}
     held = {row["is_held"] for row in rows if row["kind"] == IdentityKind.WA_ID}
@@ -190,23 +201,26 @@ async def _settle(
     hands is locked once more, against its owner's messages under way. Other identities keep their owners.
     """
     ids: defaultdict[int, UUID] = defaultdict(new_id)
-    done = walk(people, known, (), ids.__getitem__)
+    done = walk(people, known, (), ids.__getitem__, now)
     wanted = {identity: done.owners[identity] for person in unsettled for identity in person.identities}
     wanted |= {each: owner for each, owner in done.owners.items() if each.kind is IdentityKind.WA_ID}
-    claimed, new = await _claim(conn, tenant, wanted, now)
-    owners = {identity: contact for identity, contact in {**known, **claimed}.items() if identity not in new}
-    rivals, phones_at_stake = doubtful(people, owners), contested(people, owners)
+    claimed, new = await _claim(
+        conn, tenant, {each: done.periods.get(each, [Period(now, owner)])[0] for each, owner in wanted.items()}
+    )
+    owners = {**known, **{identity: each.contact for identity, each in claimed.items()}}
+    owners = {identity: contact for identity, contact in owners.items() if identity not in new}
+    periods = await _find_periods(conn, tenant, people, owners, claimed)
+    rivals, phones_at_stake = doubtful(people, owners, periods), contested(people, owners)
     written: dict[Identity, datetime] = {}
     if phones_at_stake and last_written is not None:
         await _queries.lock_phones(conn, tenant_id=tenant, external_ids=[phone for _, phone in phones_at_stake])
         found = await last_written(phones_at_stake)
         written = {Identity(IdentityKind.WA_ID, phone): at for (_, phone), at in found.items()}
-    if rivals or written or owners != known:
-        leading = await _find_leading(conn, tenant, rivals, new) if rivals else set()
-        done = walk(people, owners, leading, ids.__getitem__, written)
-    await _correct_many(conn, tenant, {each: done.owners[each] for each in new if done.owners[each] != claimed[each]})
-    moved = {each: done.owners[each] for each, contact in owners.items() if done.owners[each] != contact}
-    await _move_many(conn, tenant, moved, now)
+    leading = await _find_leading(conn, tenant, rivals, new) if rivals else set()
+    done = walk(people, owners, leading, ids.__getitem__, now, written, periods)
+    await _correct_many(conn, tenant, {each: done.periods[each][0] for each in new if done.periods[each][0] != claimed[each]})
+    begun = {each: found[len(periods.get(each, ())) or 1 :] for each, found in done.periods.items()}
+    await _move_many(conn, tenant, {each: found for each, found in begun.items() if found})
     given = given_names(people, done.contacts, {**names, **dict.fromkeys(done.founded)})
     phones = shown_phones(done, await find_recipients(conn, tenant, {each for each, _ in done.left})) if done.left else {}
     await _create_many(conn, tenant, done, given, phones)
@@ -219,22 +233,42 @@ async def _settle(
 
 
 async def _claim(
-    conn: Connection, tenant: TenantId, wanted: Mapping[Identity, UUID], now: datetime
-) -> tuple[dict[Identity, UUID], set[Identity]]:
-    """Whose each identity is, all of them locked, and which of them are new: nobody sees those before the commit."""
+    conn: Connection, tenant: TenantId, wanted: Mapping[Identity, Period]
+) -> tuple[dict[Identity, Period], set[Identity]]:
+    """Whose each identity is since when, all of them locked, and which of them are new: nobody sees those before the commit."""
     rows = await _queries.claim_identities(
         conn,
         tenant_id=tenant,
-        valid_from=now,
         kinds=[identity.kind for identity in wanted],
         external_ids=[identity.external_id for identity in wanted],
-        contact_ids=list(wanted.values()),
+        valid_from=[each.since for each in wanted.values()],
+        contact_ids=[each.contact for each in wanted.values()],
     )
     claimed = {Identity(_KINDS[row["kind"]], row["external_id"]): row for row in rows}
     return (
-        {identity: row["contact_id"] for identity, row in claimed.items()},
+        {identity: Period(row["valid_from"], row["contact_id"]) for identity, row in claimed.items()},
         {identity for identity, row in claimed.items() if row["is_new"]},
     )
+
+
+async def _find_periods(
+    conn: Connection,
+    tenant: TenantId,
+    people: Sequence[Writer],
+    owners: Mapping[Identity, UUID],
+    claimed: Mapping[Identity, Period],
+) -> dict[Identity, list[Period]]:
+    """Since when each claimed identity is its owner's, and who had it before, where that decides who somebody is."""
+    present = {identity: each for identity, each in claimed.items() if identity in owners}
+    asked = backdated(people, owners, {identity: each.since for identity, each in present.items()})
+    periods: defaultdict[Identity, list[Period]] = defaultdict(list)
+    if asked:
+        rows = await _queries.find_former(conn, tenant_id=tenant, external_ids=[each.external_id for each in asked])
+        for row in rows:
+            periods[Identity(IdentityKind.WA_ID, row["external_id"])].append(Period(row["valid_from"], row["contact_id"]))
+    for identity, each in present.items():
+        periods[identity].append(each)
+    return dict(periods)
 
 
 async def _find_leading(
@@ -250,27 +284,37 @@ async def _find_leading(
     return {row["contact_id"] for row in rows}
 
 
-async def _correct_many(conn: Connection, tenant: TenantId, owners: Mapping[Identity, UUID]) -> None:
+async def _correct_many(conn: Connection, tenant: TenantId, owners: Mapping[Identity, Period]) -> None:
     if owners:
         await _queries.correct_identities(
             conn,
             tenant_id=tenant,
             kinds=[identity.kind for identity in owners],
             external_ids=[identity.external_id for identity in owners],
-            contact_ids=list(owners.values()),
+            valid_from=[each.since for each in owners.values()],
+            contact_ids=[each.contact for each in owners.values()],
         )
 
 
-async def _move_many(conn: Connection, tenant: TenantId, owners: Mapping[Identity, UUID], now: datetime) -> None:
-    if owners:
-        await _queries.move_identities(
-            conn,
-            tenant_id=tenant,
-            now=now,
-            kinds=[identity.kind for identity in owners],
-            external_ids=[identity.external_id for identity in owners],
-            contact_ids=list(owners.values()),
-        )
+async def _move_many(conn: Connection, tenant: TenantId, begun: Mapping[Identity, Sequence[Period]]) -> None:
+    """`begun`: who had each identity after its present owner, one after the other; the last one has it now."""
+    if not begun:
+        return
+    rows = [
+        (identity, period, following.since if following else None, place == 0)
+        for identity, periods in begun.items()
+        for place, (period, following) in enumerate(zip_longest(periods, periods[1:]))
+    ]
+    await _queries.move_identities(
+        conn,
+        tenant_id=tenant,
+        kinds=[identity.kind for identity, _, _, _ in rows],
+        external_ids=[identity.external_id for identity, _, _, _ in rows],
+        valid_from=[period.since for _, period, _, _ in rows],
+        valid_to=[until for _, _, until, _ in rows],
+        contact_ids=[period.contact for _, period, _, _ in rows],
+        firsts=[is_first for _, _, _, is_first in rows],
+    )
 
 
 async def _create_many(

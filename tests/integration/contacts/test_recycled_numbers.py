@@ -2,8 +2,9 @@
 
 import asyncio
 import random
+from collections.abc import Collection
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
 
@@ -24,6 +25,7 @@ ANN, BOB = Identity(IdentityKind.BSUID, "DE.1"), Identity(IdentityKind.BSUID, "D
 P, Q = PHONE.external_id, "4915112345679"
 
 wrote = st.tuples(st.sampled_from([None, P, Q, "4915112345670"]), st.sampled_from([None, "DE.1", "DE.2", "DE.3"])).filter(any)
+times = st.integers(0, 4).map(lambda seconds: START - timedelta(seconds=seconds))
 sequences = st.lists(wrote, min_size=1, max_size=9)
 cuts = st.lists(st.integers(0, 9), max_size=3)
 
@@ -178,18 +180,19 @@ async def test_an_identity_known_in_another_tenant_moves_nothing_here(world: Wor
 
 
 @settings(
-    max_examples=60,
+    max_examples=100,
     phases=[Phase.generate],
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(sequences, cuts)
+@given(sequences, cuts, st.just([None] * 9) | st.lists(times, min_size=9, max_size=9))
 def test_every_cut_into_batches_gives_what_one_by_one_gives(
-    database_url: str, said: list[tuple[str | None, str | None]], cut: list[int]
+    database_url: str, said: list[tuple[str | None, str | None]], cut: list[int], written: list[datetime | None]
 ) -> None:
-    people = [person_of(wa_id, user_id, f"N{place}") for place, (wa_id, user_id) in enumerate(said)]
+    """Also of messages that come late."""
+    people = [person_of(*ids, f"N{place}", at) for place, (ids, at) in enumerate(zip(said, written, strict=False))]
     edges = sorted({min(each, len(people)) for each in cut} | {0, len(people)})
     batches = [people[start:end] for start, end in pairwise(edges)]
     alone, together = asyncio.run(_both(database_url, [[person] for person in people], batches))
@@ -209,12 +212,26 @@ async def _outcome(db: Database, tenant: TenantId, batches: list[list[Writer]]) 
     async with db.work() as conn:
         await tenant_store.upsert_many(conn, [Tenant(id=tenant, name=tenant)])
     met: list[UUID] = []
+    wrote: dict[tuple[UUID, str], datetime] = {}
+
+    async def last_written(asked: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], datetime]:
+        return {key: wrote[key] for key in asked if key in wrote}
+
     for batch in batches:
         async with db.tenant(tenant) as conn:
-            met += (await store.upsert_many(conn, tenant, batch, START)).contacts
+            contacts = (await store.upsert_many(conn, tenant, batch, START, last_written)).contacts
+        met += contacts
+        for person, contact in zip(batch, contacts, strict=True):
+            for kind, phone in person.identities:
+                if kind is IdentityKind.WA_ID and person.at is not None:
+                    wrote[contact, phone] = max(person.at, wrote.get((contact, phone), person.at))
     first = {contact: met.index(contact) for contact in met}
     async with db.tenant(tenant) as conn:
         valid = await conn.fetch("SELECT kind, external_id, contact_id FROM contact_identities WHERE valid_to IS NULL")
+        past = await conn.fetch(
+            "SELECT external_id, valid_from, valid_to, contact_id FROM contact_identities WHERE kind = 'wa_id'"
+            " ORDER BY external_id, valid_from"
+        )
         shown = await conn.fetch("SELECT id, name, phone_number FROM contacts")
         await conn.execute("DELETE FROM contacts")
     own = {(row["contact_id"], "+" + row["external_id"]) for row in valid}
@@ -223,4 +240,5 @@ async def _outcome(db: Database, tenant: TenantId, batches: list[list[Writer]]) 
         [first[contact] for contact in met],
         {(row["kind"], row["external_id"]): first[row["contact_id"]] for row in valid},
         {first[row["id"]]: row["name"] for row in shown},
+        [(row["external_id"], row["valid_from"], row["valid_to"], first[row["contact_id"]]) for row in past],
     )

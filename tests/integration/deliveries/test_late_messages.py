@@ -118,6 +118,58 @@ async def test_who_writes_later_takes_the_phone_as_before(world: World, tenant: 
     assert await sent(world, tenant) == [(P, None)]
 
 
+def alone(world: World, tenant: Business, at: int) -> InboundMessage:
+    return replace(message(world, tenant, "", at, P), wamid="wamid.alone", user_id=None)
+
+
+async def whose(world: World, tenant: Business) -> str:
+    """By the user id of whom the message that shows a phone alone is."""
+    sql = (
+        "SELECT i.external_id FROM messages m JOIN conversations c ON c.id = m.conversation_id"
+        " JOIN contact_identities i USING (contact_id) WHERE i.kind = 'bsuid' AND m.wamid = 'wamid.alone'"
+    )
+    return str(await world.value(tenant, sql))
+
+
+@pytest.mark.parametrize(("at", "owner"), [(5, "DE.A"), (10, "DE.B"), (12, "DE.B"), (25, "DE.A"), (0, "DE.A")])
+async def test_a_phone_alone_is_its_owners_when_it_was_written(world: World, tenant: Business, at: int, owner: str) -> None:
+    await came(world, tenant, ("A", 1, P), ("B", 10, P), ("A", 20, P), ("C", 30, P))
+    await world.receive(tenant, alone(world, tenant, at))
+    assert await whose(world, tenant) == owner
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("is_batch", [False, True])
+async def test_in_time_or_late_or_in_one_batch_a_phone_alone_is_the_same_persons(
+    world: World, tenant: Business, place: int, is_batch: bool
+) -> None:
+    said = [message(world, tenant, "A", 1, P), message(world, tenant, "B", 10, P)]
+    said.insert(place, alone(world, tenant, 5))
+    for batch in [said] if is_batch else [[each] for each in said]:
+        await world.receive(tenant, *batch)
+    assert await whose(world, tenant) == "DE.A"
+
+
+async def test_a_late_phone_alone_turns_no_answer_to_that_phone(world: World, tenant: Business) -> None:
+    await came(world, tenant, ("A", 1, P), ("B", 10, P))
+    await world.close(tenant)
+    await world.receive(tenant, alone(world, tenant, 5))
+    talk = await world.value(tenant, "SELECT id FROM conversations WHERE closed_at IS NULL")
+    await world.answer(tenant, tenant.reply(conversation_id=str(talk)))
+    assert await sent(world, tenant) == [(None, "DE.A")]
+    await came(world, tenant, ("B", 40, None))
+    assert await world.value(tenant, "SELECT count(*) FROM contact_identities WHERE kind = 'wa_id' AND valid_to IS NULL") == 1
+
+
+async def test_an_unknown_user_id_that_comes_late_is_whose_phone_it_was(world: World, tenant: Business) -> None:
+    """In time it would have been the phone's owner, who had shown no user id; it is still."""
+    await world.receive(tenant, alone(world, tenant, 1))
+    await came(world, tenant, ("B", 2, Q), ("B", 10, P), ("A", 5, P))
+    assert await whose(world, tenant) == "DE.A"
+    await answer(world, tenant, "A")
+    assert await sent(world, tenant) == [(None, "DE.A")]
+
+
 async def written_at(world: World, tenant: Business, number: str) -> tuple[Any, ...]:
     sql = "SELECT wa_id, user_id FROM conversations WHERE phone_number_id = $1 ORDER BY id DESC LIMIT 1"
     row = await world.row(tenant, sql, number)

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from hypothesis import given
@@ -12,10 +13,13 @@ from waystate.contacts.model import (
     Address,
     Identity,
     IdentityKind,
+    Period,
     PhoneChange,
     Recipient,
     Walk,
     Writer,
+    backdated,
+    contested,
     doubtful,
     e164,
     find_contacts,
@@ -31,6 +35,9 @@ ANN, BOB = Identity(BSUID, "DE.1"), Identity(BSUID, "DE.9")
 
 wrote = st.tuples(st.sampled_from([None, "DE.1", "DE.2", "DE.3"]), st.sampled_from([None, "491", "492", "493"])).filter(any)
 people = st.lists(wrote.map(lambda ids: person_of(ids[1], ids[0])), max_size=12)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+times = st.integers(0, 5).map(lambda seconds: NOW + timedelta(seconds=seconds))
+people_in_any_order = st.lists(st.builds(lambda ids, at: person_of(ids[1], ids[0], at=at), wrote, times), max_size=12)
 
 
 @dataclass
@@ -38,13 +45,24 @@ class Book:
     """What a database keeps between batches."""
 
     owners: dict[Identity, UUID] = field(default_factory=dict)
+    periods: dict[Identity, list[Period]] = field(default_factory=dict)
+    written: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
 
     def meet(self, batch: Sequence[Writer]) -> Walk:
         ids: defaultdict[int, UUID] = defaultdict(uuid4)
-        suspects = doubtful(batch, self.owners)
+        early = backdated(batch, self.owners, {identity: each[-1].since for identity, each in self.periods.items()})
+        periods = {identity: each if identity in early else each[-1:] for identity, each in self.periods.items()}
+        suspects = doubtful(batch, self.owners, periods)
         leading = {each for identity, each in self.owners.items() if identity.kind is BSUID and each in suspects}
-        done = walk(batch, self.owners, leading, ids.__getitem__)
+        asked = contested(batch, self.owners) & self.written.keys()
+        written = {Identity(WA, phone): self.written[contact, phone] for contact, phone in asked}
+        done = walk(batch, self.owners, leading, ids.__getitem__, NOW, written, periods)
         self.owners = done.owners
+        for identity, found in done.periods.items():
+            self.periods.setdefault(identity, []).extend(found[len(periods.get(identity, ())) :])
+        for person, contact in zip(batch, done.contacts, strict=True):
+            for _, phone in (each for each in person.identities if each.kind is WA and person.at is not None):
+                self.written[contact, phone] = max(person.at or NOW, self.written.get((contact, phone), person.at or NOW))
         return done
 
 
@@ -65,7 +83,7 @@ def partition(contacts: Sequence[UUID], book: Book) -> tuple[list[int], dict[Ide
     return [first[contact] for contact in contacts], {identity: first.get(contact) for identity, contact in book.owners.items()}
 
 
-@given(people, st.data())
+@given(people | people_in_any_order, st.data())
 def test_every_cut_into_batches_gives_what_one_by_one_gives(everybody: list[Writer], data: st.DataObject) -> None:
     alone = partition(*met(*[[person] for person in everybody]))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(everybody)), max_size=4)))
@@ -125,6 +143,29 @@ def test_an_unknown_user_id_on_the_phone_of_somebody_who_has_none_is_theirs() ->
     (by_phone, both), book = met([said(None, PHONE)], [said(ANN, PHONE)])
     assert by_phone == both
     assert book.owners == {PHONE: both, ANN: both}
+
+
+def wrote_at(seconds: int, user: Identity | None, phone: Identity) -> Writer:
+    return replace(said(user, phone), at=NOW + timedelta(seconds=seconds))
+
+
+def test_a_phone_alone_is_its_owners_when_it_was_written() -> None:
+    ann, bob, late, in_time, before_all = met(
+        [wrote_at(5, ANN, PHONE)],
+        [wrote_at(10, BOB, PHONE)],
+        [wrote_at(9, None, PHONE)],
+        [wrote_at(10, None, PHONE)],
+        [wrote_at(1, None, PHONE)],
+    )[0]
+    assert (late, in_time, before_all) == (ann, bob, ann)
+
+
+def test_an_unknown_user_id_that_comes_late_is_the_phones_owner_then_who_has_none() -> None:
+    (by_phone, bob, _, late), book = met(
+        [wrote_at(0, None, PHONE)], [wrote_at(2, BOB, OTHER)], [wrote_at(10, BOB, PHONE)], [wrote_at(5, ANN, PHONE)]
+    )
+    assert late == by_phone != bob
+    assert book.owners[PHONE] == bob
 
 
 def test_a_known_user_id_takes_the_phone_it_writes_from_whoever_had_it() -> None:
