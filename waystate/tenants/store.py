@@ -3,7 +3,8 @@
 Whatever writes an account, an integration or a route runs in a transaction of role `waystate_work` with `app.tenant_id` set.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from asyncpg import Record
@@ -151,22 +152,18 @@ async def upsert_integrations(
 ) -> list[GenesysIntegration]:
     """All integrations of the tenant afterwards, with the ids they have; their routes are written too."""
     await _lock(conn, tenant_id)
-    before = await _ways_of(conn, tenant_id)
     rows = changed_integrations(await integrations_of(conn, vault, tenant_id), integrations)
     if rows:
-        await _write_integrations(conn, vault, tenant_id, rows)
-        await _settle_routes(conn, tenant_id)
-        await _keep_ways(conn, tenant_id, before)
+        async with _with_what_follows(conn, tenant_id):
+            await _write_integrations(conn, vault, tenant_id, rows)
     return await integrations_of(conn, vault, tenant_id)
 
 
 async def remove_integrations(conn: Connection, tenant_id: TenantId, integration_ids: Sequence[str]) -> list[str]:
     """Those that were there. Their routes become free for another tenant."""
     await _lock(conn, tenant_id)
-    before = await _ways_of(conn, tenant_id)
-    removed = await _queries.remove_integrations(conn, tenant_id=tenant_id, integration_ids=list(integration_ids))
-    await _settle_routes(conn, tenant_id)
-    await _keep_ways(conn, tenant_id, before)
+    async with _with_what_follows(conn, tenant_id):
+        removed = await _queries.remove_integrations(conn, tenant_id=tenant_id, integration_ids=list(integration_ids))
     return [row["integration_id"] for row in removed]
 
 
@@ -180,23 +177,19 @@ async def upsert_accounts(
     """All accounts of the tenant afterwards, with the ids they have; their routes are written too."""
     await _lock(conn, tenant_id)
     await _check_references(conn, tenant_id, accounts)
-    before = await _ways_of(conn, tenant_id)
     rows = changed_accounts(await accounts_of(conn, vault, tenant_id), accounts)
     if rows:
-        await _queries.vacate_accounts(conn, tenant_id=tenant_id, ids=[row.id for row in rows])
-        await _write_accounts(conn, vault, tenant_id, rows)
-        await _settle_routes(conn, tenant_id)
-        await _keep_ways(conn, tenant_id, before)
+        async with _with_what_follows(conn, tenant_id):
+            await _queries.vacate_accounts(conn, tenant_id=tenant_id, ids=[row.id for row in rows])
+            await _write_accounts(conn, vault, tenant_id, rows)
     return await accounts_of(conn, vault, tenant_id)
 
 
 async def remove_accounts(conn: Connection, tenant_id: TenantId, phone_number_ids: Sequence[str]) -> list[str]:
     """Those that were there. Their routes become free for another tenant; conversations and messages stay."""
     await _lock(conn, tenant_id)
-    before = await _ways_of(conn, tenant_id)
-    removed = await _queries.remove_accounts(conn, tenant_id=tenant_id, phone_number_ids=list(phone_number_ids))
-    await _settle_routes(conn, tenant_id)
-    await _keep_ways(conn, tenant_id, before)
+    async with _with_what_follows(conn, tenant_id):
+        removed = await _queries.remove_accounts(conn, tenant_id=tenant_id, phone_number_ids=list(phone_number_ids))
     return [row["phone_number_id"] for row in removed]
 
 
@@ -290,6 +283,15 @@ async def _settle_routes(conn: Connection, tenant_id: TenantId) -> None:
         raise Conflict("route_taken", _CLAIMED[RouteKind(foreign["kind"])].format(foreign["external_id"]))
     keys = [row["key"] for row in await _queries.list_route_keys(conn, tenant_id=tenant_id)]
     await ledger_store.replay_unrouted(conn, keys)
+
+
+@asynccontextmanager
+async def _with_what_follows(conn: Connection, tenant_id: TenantId) -> AsyncIterator[None]:
+    """Around every change of a tenant's numbers and integrations: its routes follow, and what it was before stays known."""
+    before = await _ways_of(conn, tenant_id)
+    yield
+    await _settle_routes(conn, tenant_id)
+    await _keep_ways(conn, tenant_id, before)
 
 
 async def _ways_of(conn: Connection, tenant_id: TenantId) -> dict[str, Ways]:
