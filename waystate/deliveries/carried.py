@@ -6,14 +6,13 @@ from uuid import UUID
 from waystate.db.pool import Connection
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import State, Target
-from waystate.deliveries.plan import DeliverySink, integration_of
+from waystate.deliveries.plan import WAITING, DeliverySink, integration_of
 from waystate.events import outbox
 from waystate.ids import TenantId
-from waystate.messages.model import Direction, Status
+from waystate.messages.model import Direction
 from waystate.messages.store import LockedMessage
 from waystate.tenants.routing import TenantView
 
-_FIRST = frozenset({Status.QUEUED, Status.RECEIVED})
 _MOST_BEHIND = 1000
 """Events that are looked through; of a relay that is further behind, all that could be waiting for it is taken to be."""
 
@@ -41,7 +40,7 @@ async def find_carried(
     unplanned = {
         key: each
         for key, each in ours.items()
-        if key not in states and (key in behind if behind is not None else each.state.status in _FIRST)
+        if key not in states and (key in behind if behind is not None else each.state.status in WAITING)
     }
     view = await view_of(conn, tenant) if unplanned else None
     if view is not None:

@@ -18,6 +18,7 @@ from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.advance import ARRIVED
 from waystate.messages.model import Status
+from waystate.messages.status import OUTCOME_UNKNOWN
 from waystate.tenants.routing import TenantView
 from waystate.work.lanes import lane_of
 
@@ -70,7 +71,7 @@ def may_send(before: Sequence[Mapping[str, Any]], refused: RefusedDelivery) -> b
     states = {State(row["state"]) for row in before}
     if states & {State.PENDING, State.SENDING, State.SENT} or any(row["external_id"] for row in before):
         return False
-    in_doubt = State.UNKNOWN in states or any((row["error"] or {}).get("code") == "outcome_unknown" for row in before)
+    in_doubt = State.UNKNOWN in states or any((row["error"] or {}).get("code") == OUTCOME_UNKNOWN for row in before)
     if in_doubt and refused.target is Target.WHATSAPP:
         return Rejected(
             Reason.STATE_VIOLATION,

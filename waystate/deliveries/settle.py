@@ -22,12 +22,12 @@ from waystate.messages import store as message_store
 from waystate.messages.advance import ARRIVED, Advanced, advance
 from waystate.messages.correlate import correlate
 from waystate.messages.model import Status, StatusReport
-from waystate.messages.status import OUTCOME_UNKNOWN as OUTCOME_CODE
+from waystate.messages.status import OUTCOME_UNKNOWN
 from waystate.messages.store import RECORDED
 from waystate.tenants.model import TenantSettings
 
-OUTCOME_UNKNOWN: JsonObject = {
-    "code": OUTCOME_CODE,
+NEVER_TOLD: JsonObject = {
+    "code": OUTCOME_UNKNOWN,
     "title": "The answer to the send was lost and no status came. It may or may not have arrived; ask before sending again.",
 }
 
@@ -116,7 +116,7 @@ async def give_up_unknown(tenant: TenantId, db: Database, clock: Clock) -> Advan
         overdue = await delivery_store.find_unsettled(conn, tenant, State.UNKNOWN, due_at=now)
         await conversation_store.lock_many(conn, tenant, overdue)
         given_up = await delivery_store.give_up_unknown(conn, tenant, now)
-        reports = [_report(message_id, Status.FAILED, now, error=OUTCOME_UNKNOWN) for message_id in given_up]
+        reports = [_report(message_id, Status.FAILED, now, error=NEVER_TOLD) for message_id in given_up]
         advanced = await advance(conn, tenant, reports, now) if reports else Advanced()
         await outbox.append_many(conn, tenant, advanced.events)
     return advanced
@@ -133,16 +133,18 @@ async def _without_overtaken(conn: Connection, tenant: TenantId, finished: Seque
 
 async def _with_what_was_told(conn: Connection, tenant: TenantId, finished: Sequence[Finished]) -> list[Finished]:
     """A send of whose message a status has told already did arrive, whatever its own answer says, and is not made again."""
-    doubtful = {
-        each.claimed.message_id for each in finished if each.claimed.target is Target.WHATSAPP and each.state is not State.SENT
-    }
+
+    def is_doubtful(each: Finished) -> bool:
+        return each.claimed.target is Target.WHATSAPP and each.state is not State.SENT
+
+    doubtful = {each.claimed.message_id for each in finished if is_doubtful(each)}
     if not doubtful:
         return list(finished)
     messages = await message_store.lock_many(conn, tenant, sorted(doubtful))
     told = {key: each.wamid for key, each in messages.items() if each.wamid is not None or each.state.status in ARRIVED}
     return [
         replace(each, state=State.SENT, result=replace(each.result, external_id=told[each.claimed.message_id]), hold_until=None)
-        if each.claimed.target is Target.WHATSAPP and each.state is not State.SENT and each.claimed.message_id in told
+        if is_doubtful(each) and each.claimed.message_id in told
         else each
         for each in finished
     ]
