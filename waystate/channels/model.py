@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from waystate.documents import JsonObject
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+from waystate.operations import Parameter
 
 
 class Outcome(StrEnum):
@@ -77,3 +78,8 @@ class Parsed:
 
 class WebhookTaken(BaseModel):
     """The answer to a webhook whose body is kept: its sender looks at the status alone."""
+
+
+SIGNATURE = Parameter(name="X-Hub-Signature-256", place="header", description="HMAC-SHA256 over the raw body")
+WEBHOOK_PROBLEMS = {401: "The signature does not fit", 413: "Over 4 MiB", 503: "Not durable now; send again"}
+"""Of both channels' webhooks."""

@@ -14,7 +14,7 @@ from waystate.messages import store as message_store
 from waystate.messages.advance import ARRIVED, Advanced, Reported, lock_reported, merge_reported
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import STEPS, Merged, later_than, merge_strictly, parse_status, unknown_status
-from waystate.messages.store import LockedMessage
+from waystate.messages.store import RECORDED, LockedMessage
 from waystate.pipeline.batch import Batch, Judged, answered
 from waystate.tenants.routing import Directory
 
@@ -46,9 +46,7 @@ async def change_many(directory: Directory, batch: Batch, changes: Sequence[Stat
     keys = await message_store.find_ids(conn, tenant, [each.message_id for each in changes])
     targets = [keys.get(each.message_id) or find_uuid(each.message_id) for each in changes]
     reports = [
-        StatusReport(
-            wamid="", message_id=target, status=each.status, at=each.at, error=each.error, source="http", origin="http"
-        )
+        said_by_hand(target, each.status, each.at, each.error)
         for each, target in zip(changes, targets, strict=True)
         if target is not None
     ]
@@ -66,6 +64,10 @@ async def change_many(directory: Directory, batch: Batch, changes: Sequence[Stat
         else:
             results.append(_outcome(target, next(steps[target])))
     return Judged([answered(each) for each in results], advanced.events, [advanced])
+
+
+def said_by_hand(message_id: UUID, status: str, at: datetime, error: JsonObject | None = None) -> StatusReport:
+    return StatusReport(wamid="", message_id=message_id, status=status, at=at, error=error, source="http", origin=RECORDED)
 
 
 async def settle_said(batch: Batch, advanced: Advanced) -> None:

@@ -19,7 +19,7 @@ from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import later_than, merge_strictly
 from waystate.messages.store import RECORDED, LockedMessage, MessageRow
 from waystate.pipeline.batch import Batch, Judged, answered
-from waystate.state.changes import settle_said, under_way
+from waystate.state.changes import said_by_hand, settle_said, under_way
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import Directory
 
@@ -186,13 +186,15 @@ async def _add_to_known(batch: Batch, known: Sequence[_Placed], directory: Direc
     conn, tenant = batch.conn, batch.tenant
     conversation_of = await message_store.find_conversations(conn, tenant, sorted({each.message_id for each in known}))
     # Those of other conversations are left unlocked: conversations are locked in one order, and these here are already.
-    here = {each.message_id for each in known if conversation_of.get(each.message_id) == each.conversation.id}
-    messages = await message_store.lock_many(conn, tenant, here)
+
+    def is_here(each: _Placed) -> bool:
+        return conversation_of.get(each.message_id) == each.conversation.id
+
+    messages = await message_store.lock_many(conn, tenant, {each.message_id for each in known if is_here(each)})
     carried = await find_carried(conn, tenant, messages, directory.find_tenant_in)
     added: list[tuple[_Placed, LockedMessage]] = []
     for each in known:
-        is_here = conversation_of.get(each.message_id) == each.conversation.id
-        message = messages.get(each.message_id) if is_here else None
+        message = messages.get(each.message_id) if is_here(each) else None
         if message is None:
             if each.message_id in conversation_of:
                 each.refusal = _elsewhere(each.message_id)
@@ -240,9 +242,7 @@ async def _advance(batch: Batch, later: Sequence[tuple[_Placed, LockedMessage]])
         return []
     reports: dict[UUID, list[StatusReport]] = {}
     for each, message in later:
-        status = each.tracking.status
-        report = StatusReport(wamid="", message_id=message.id, status=status, at=batch.now, source="http", origin=RECORDED)
-        reports.setdefault(message.id, []).append(report)
+        reports.setdefault(message.id, []).append(said_by_hand(message.id, each.tracking.status, batch.now))
     reported = Reported({message.id: message for _, message in later}, reports)
     advanced = await merge_reported(batch.conn, batch.tenant, reported, batch.now, merge=merge_strictly)
     await settle_said(batch, advanced)

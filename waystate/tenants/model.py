@@ -193,10 +193,10 @@ class GenesysIntegration(_Value):
 
 
 class Senders(NamedTuple):
-    """Who sends for a number to each platform, `waystate` or `external`; `to_genesys` is None where it has no integration."""
+    """Who sends for a number to each platform, `waystate` or `external`; `genesys` is None where it has no integration."""
 
-    to_whatsapp: str
-    to_genesys: str | None
+    whatsapp: str
+    genesys: str | None
 
 
 class Ways(NamedTuple):

@@ -118,7 +118,7 @@ WHERE a.tenant_id = :tenant_id AND g.integration_id = :integration_id ORDER BY a
 
 -- name: find_senders^
 -- Who sends for a number, without the secrets of either side.
-SELECT a.sender AS to_whatsapp, g.sender AS to_genesys
+SELECT a.sender AS whatsapp, g.sender AS genesys
 FROM whatsapp_accounts a LEFT JOIN genesys_integrations g ON g.tenant_id = :tenant_id AND g.id = a.genesys_integration_id
 WHERE a.tenant_id = :tenant_id AND a.phone_number_id = :phone_number_id;
 

@@ -113,14 +113,14 @@ def _why_undelivered(message: dict[str, Any], senders: Senders | None) -> str:
     number = message["phone_number_id"]
     if senders is None:
         return f"its number {number} is not this tenant's any more, so nobody passes it on."
-    if senders.to_whatsapp != "waystate":
+    if senders.whatsapp != "waystate":
         return f"somebody else sends for its number {number}."
-    if message["direction"] == "inbound" and senders.to_genesys is None:
+    if message["direction"] == "inbound" and senders.genesys is None:
         return (
             f"its number {number} has no Genesys integration, so it is passed on to nobody. Once it has one, what comes from "
             "then on is passed on."
         )
-    if message["direction"] == "inbound" and senders.to_genesys != "waystate":
+    if message["direction"] == "inbound" and senders.genesys != "waystate":
         return "somebody else passes on what comes to its number's Genesys integration."
     return "its delivery is about to be prepared; if it stays so, it came before its number was set up to be sent for."
 

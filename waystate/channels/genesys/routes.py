@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from waystate.channels.genesys.signature import verify
-from waystate.channels.model import WebhookTaken
+from waystate.channels.model import SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
 from waystate.clock import Clock
 from waystate.errors import Unauthorized
 from waystate.ids import TenantId, new_id
@@ -66,11 +66,11 @@ class GenesysWebhook:
         summary="An outbound message of Genesys: durable before it is answered",
         parameters=(
             Parameter(name="integrationId"),
-            Parameter(name="X-Hub-Signature-256", place="header", description="HMAC-SHA256 over the raw body"),
+            SIGNATURE,
         ),
         body=dict[str, Any],
         answers={200: WebhookTaken},
-        problems={401: "The signature does not fit", 413: "Over 4 MiB", 503: "Not durable now; send again"},
+        problems=WEBHOOK_PROBLEMS,
         example_body=_EXAMPLE,
         example_answer={},
         is_fast=True,

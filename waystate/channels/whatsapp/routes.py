@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from waystate.channels.model import WebhookTaken
+from waystate.channels.model import SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
 from waystate.channels.whatsapp.parse import find_lane_key
 from waystate.channels.whatsapp.signature import verify
 from waystate.clock import Clock
@@ -113,11 +113,11 @@ class WhatsAppWebhook:
         summary="A webhook of Meta: durable before it is answered",
         parameters=(
             Parameter(name="appId"),
-            Parameter(name="X-Hub-Signature-256", place="header", description="HMAC-SHA256 over the raw body"),
+            SIGNATURE,
         ),
         body=dict[str, Any],
         answers={200: WebhookTaken},
-        problems={401: "The signature does not fit", 413: "Over 4 MiB", 503: "Not durable now; send again"},
+        problems=WEBHOOK_PROBLEMS,
         example_body=_EXAMPLE,
         example_answer={},
         is_fast=True,
