@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from benchmarks.tenants import APP, NUMBER, wa_id
-from waystate.channels.whatsapp.signature import sign
+from waystate.channels.signature import sign_as_meta
 from waystate.clock import utc_now
 from waystate.ids import new_id
 from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
@@ -99,7 +99,7 @@ def _signed(wamid: str, value: dict[str, Any], number: str) -> Webhook:
     metadata = {"display_phone_number": "+49 30 5550100", "phone_number_id": number}
     change = {"value": {"messaging_product": "whatsapp", "metadata": metadata, **value}, "field": "messages"}
     body = json.dumps({"object": "whatsapp_business_account", "entry": [{"id": f"7{number}", "changes": [change]}]}).encode()
-    return Webhook(wamid, body, sign(APP.app_secret.encode(), body))
+    return Webhook(wamid, body, sign_as_meta(APP.app_secret.encode(), body))
 
 
 def _seconds() -> str:

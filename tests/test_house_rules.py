@@ -217,11 +217,11 @@ def lost_places(root: Path) -> list[str]:
 
 
 def other_starts(root: Path) -> list[str]:
-    """Whoever starts Python without -P runs what the current directory holds; `parentage.command_of` has it."""
+    """Whoever starts Python without -P runs what the current directory holds; `child.command_of` has it."""
     return [
         f"{path.relative_to(root)}:{node.lineno}: sys.executable"
         for path in python_files(root, "waystate")
-        if path.name != "parentage.py"
+        if path.name != "child.py"
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.executable"
     ]

@@ -17,8 +17,8 @@ from tests.acceptance.fleet import Fleet, fleet
 from tests.acceptance.installation import MASTER_KEY
 from tests.acceptance.served import free_port
 from tests.databases import Databases, find_memory, temporary_home
+from waystate.child import command_of
 from waystate.db.embedded import EmbeddedPostgres
-from waystate.parentage import command_of
 from waystate.processes.supervisor import SOON
 
 READY = 40

@@ -16,10 +16,9 @@ from waystate.ledger import store as ledger_store
 from waystate.ledger.model import Received
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, make_customer, render_inbound
-from waystate.simulator.envelope import new_wamid, render_envelope
 from waystate.simulator.journal import CustomerMessage
 from waystate.simulator.sentences import question
-from waystate.simulator.webhooks import hex_signature, render_meta_body
+from waystate.simulator.webhooks import hex_signature, new_wamid, render_envelope, render_meta_body
 from waystate.work.lanes import lane_of
 
 COPIES = 0.05

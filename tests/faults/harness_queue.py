@@ -20,8 +20,8 @@ from waystate.clock import iso, utc_now
 from waystate.errors import Retry
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, make_customer
-from waystate.simulator.envelope import new_wamid
 from waystate.simulator.sentences import question
+from waystate.simulator.webhooks import new_wamid
 
 IN_FLIGHT = 300
 """Messages whose confirm is waited for at once, each of another customer."""

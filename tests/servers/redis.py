@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from waystate.parentage import die_with_parent
+from waystate.child import die_with_parent
 
 _START_TIMEOUT = 10.0
 

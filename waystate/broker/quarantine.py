@@ -14,8 +14,8 @@ from datetime import datetime
 from waystate import documents
 from waystate.broker.consumer import QueueMessage, Untried
 from waystate.broker.letters import TENANT_HEADER
+from waystate.child import command_of, ending_of
 from waystate.errors import Retry
-from waystate.parentage import command_of, ending_of
 
 COMMAND = tuple(command_of("try-message"))
 TIMEOUT = 60.0

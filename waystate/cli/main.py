@@ -85,7 +85,7 @@ def demo(
     seconds: Annotated[float | None, typer.Option(help="Stop by itself after so long")] = None,
 ) -> None:
     """Serve with the demo tenant, a simulated WhatsApp and Genesys, and live conversations between them."""
-    from waystate.demo import run
+    from waystate.demo.run import run
 
     with explained():
         raise typer.Exit(run(customers=customers, rate=rate, faults=faults, seconds=seconds))

@@ -77,7 +77,7 @@ def _remove(tenant: "TenantId", seed: int) -> None:
     from waystate.config import load_config
     from waystate.db.pool import Database
     from waystate.seeding import writing
-    from waystate.seeding.forgetting import forget
+    from waystate.seeding.writing import forget
 
     config = load_config()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from waystate.errors import ConfigError
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).with_name("migrations")
 _LOCK_KEY = 0x5761797374617465
 """The name of the product in ASCII: one migration at a time on a database."""
+_LOCK_TIMEOUT = "10s"
+"""A migration that waits for a busy table makes everyone queue behind it: better to fail, and be tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +98,24 @@ def _publish_version(config: "Config") -> None:
     connection: Connection = config.attributes["connection"]
     connection.exec_driver_sql("GRANT SELECT ON public.alembic_version TO PUBLIC")
     connection.commit()
+
+
+def run_up(revision_file: str) -> None:
+    """Runs the whole of `<revision>.up.sql`: any number of statements, without parameters, in one transaction."""
+    _run(Path(revision_file).with_suffix(".up.sql"))
+
+
+def run_down(revision_file: str) -> None:
+    """Runs `<revision>.down.sql`, likewise."""
+    _run(Path(revision_file).with_suffix(".down.sql"))
+
+
+def _run(file: Path) -> None:
+    from alembic import op
+
+    connection: Any = op.get_bind().connection
+    # The driver's own cursor: it takes several statements at once, and a % as it stands.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}'")
+        cursor.execute(file.read_text(encoding="utf-8"))
+        cursor.execute("RESET ROLE")

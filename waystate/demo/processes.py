@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from waystate.parentage import command_of, ending_of
+from waystate.child import command_of, ending_of
 from waystate.ports import handed_on
 from waystate.web.metrics import Labels, Samples
 

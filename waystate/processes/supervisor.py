@@ -15,10 +15,10 @@ from functools import partial
 from socket import socket
 from typing import Any
 
+from waystate.child import command_of, die_with_parent, ending_of, has_child_come_up
 from waystate.config import Config, ProcessRole, load_config
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.errors import ConfigError
-from waystate.parentage import command_of, die_with_parent, ending_of, has_child_come_up
 from waystate.ports import BACKLOG, Port, address_of, close, for_granian, listen, ports_of
 
 RESPAWN = 0.1

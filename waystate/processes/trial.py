@@ -14,7 +14,7 @@ from waystate.config import Config, load_config
 from waystate.db.opening import open_database
 from waystate.deliveries.meter import Meter
 from waystate.errors import ConfigError, Retry
-from waystate.parentage import die_with_parent
+from waystate.child import die_with_parent
 from waystate.pipeline.run import Runner
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import load_vault

@@ -14,9 +14,9 @@ from granian.server.embed import Server
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
 from waystate.app import ALL_ROLES, Waystate, configure_log, open_waystate
+from waystate.child import tell_parent_it_is_up
 from waystate.config import Config, ProcessRole
 from waystate.errors import ConfigError
-from waystate.parentage import tell_parent_it_is_up
 from waystate.ports import BACKLOG, address_of, for_granian
 from waystate.web.asgi import Asgi, Scope, Send
 from waystate.web.bodies import Receive

@@ -21,7 +21,7 @@ from waystate.seeding.dialogues import Dialogue, Turn, dialogues, filled
 from waystate.seeding.fates import Fate, becoming_of
 from waystate.seeding.schedule import Ending, Span, Timed, ending_of, time_all
 from waystate.seeding.staff import agents_of
-from waystate.simulator.envelope import new_wamid
+from waystate.simulator.webhooks import new_wamid
 
 ORIGIN = "seed:"
 """Begins the origin of every message that is sample data."""

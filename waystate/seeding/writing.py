@@ -9,6 +9,9 @@ from uuid import UUID
 
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
+from waystate.cache.breaker import PATIENCE, Away, Breaker
+from waystate.cache.connection import open_redis
+from waystate.cache.second_level import SecondLevel
 from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
 from waystate.db import partitions
@@ -209,3 +212,20 @@ async def _remove_people(db: Database, tenant: TenantId, staff: Sequence[StaffMe
                 await people_store.remove(conn, tenant, member.id)
                 removed += 1
     return removed
+
+
+async def forget(redis_url: str, tenant: TenantId) -> bool:
+    """Drops what look-ups remember of a tenant where processes remember it together; whether Redis took it.
+
+    What a process knows by itself it forgets within seconds.
+    """
+    client = open_redis(redis_url, timeout=PATIENCE)
+    breaker = Breaker("redis", client.ping)
+    try:
+        await breaker.probe()
+        await SecondLevel(client, breaker, installation="").clear(tenant)
+    except Away:
+        return False
+    finally:
+        await client.aclose()
+    return True

@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import Receive, Scope, Send
 
+from waystate.child import tell_parent_it_is_up
 from waystate.clock import Clock, utc_now
 from waystate.errors import Refused
-from waystate.parentage import tell_parent_it_is_up
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.control import control_routes, render_problem
 from waystate.simulator.world import World

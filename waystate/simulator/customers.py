@@ -8,11 +8,10 @@ from waystate.clock import Clock
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest
 from waystate.simulator.config import SimulatorConfig
-from waystate.simulator.envelope import find_text, new_wamid, render_envelope, without_none
 from waystate.simulator.journal import CustomerMessage, Journal
 from waystate.simulator.lines import Lines
 from waystate.simulator.sentences import full_name, question
-from waystate.simulator.webhooks import Webhooks, render_meta_body
+from waystate.simulator.webhooks import Webhooks, find_text, new_wamid, render_envelope, render_meta_body, without_none
 
 _FIRST_AREA, _AREAS, _NUMBERS = 201, 780, 100
 MOST = _AREAS * _NUMBERS

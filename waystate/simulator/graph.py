@@ -13,10 +13,10 @@ from waystate.clock import Clock
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, Customers
-from waystate.simulator.envelope import find_text, new_wamid
 from waystate.simulator.faults import CutOff
 from waystate.simulator.journal import Journal, Sent
 from waystate.simulator.statuses import Statuses
+from waystate.simulator.webhooks import find_text, new_wamid
 
 LONGEST_TEXT = 4096
 LONGEST_OPAQUE = 512

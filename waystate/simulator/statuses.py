@@ -11,11 +11,10 @@ from waystate.clock import Clock
 from waystate.documents import JsonObject
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer
-from waystate.simulator.envelope import render_envelope, without_none
 from waystate.simulator.faults import Faults
 from waystate.simulator.journal import Journal
 from waystate.simulator.lines import Tasks
-from waystate.simulator.webhooks import Webhooks, render_meta_body
+from waystate.simulator.webhooks import Webhooks, render_envelope, render_meta_body, without_none
 
 UNDELIVERABLE = {
     "code": 131026,

@@ -8,7 +8,7 @@ from waystate.cache.breaker import Breaker
 from waystate.cache.connection import open_redis
 from waystate.cache.second_level import CacheEntry, SecondLevel
 from waystate.ids import TenantId
-from waystate.seeding.forgetting import forget
+from waystate.seeding.writing import forget
 
 ACME = TenantId("acme")
 

@@ -15,8 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from waystate.channels.genesys import signature as genesys_signature
-from waystate.channels.whatsapp import signature as meta_signature
+from waystate.channels.signature import sign_as_genesys, sign_as_meta, verify
 from waystate.simulator.app import create_simulator
 from waystate.simulator.config import SimulatorConfig
 
@@ -67,9 +66,9 @@ class Waystate:
 
     def _check_signature(self, path: str, body: bytes, header: str) -> None:
         if path.startswith("/webhooks/whatsapp/"):
-            good = meta_signature.verify(CONFIG["app_secret"].encode(), body, header)
+            good = verify(sign_as_meta, CONFIG["app_secret"].encode(), body, header)
         else:
-            good = genesys_signature.verify(CONFIG["webhook_secret"].encode(), body, header)
+            good = verify(sign_as_genesys, CONFIG["webhook_secret"].encode(), body, header)
         self.badly_signed += not good
 
     def _take(self, document: dict[str, Any]) -> None:

@@ -6,8 +6,8 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/validate
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from waystate.channels.genesys.signature import verify
 from waystate.channels.model import SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
+from waystate.channels.signature import sign_as_genesys, verify
 from waystate.clock import Clock
 from waystate.errors import Unauthorized
 from waystate.ids import TenantId, new_id
@@ -104,4 +104,4 @@ class GenesysWebhook:
 
 
 def _fits(found: Found, body: bytes, signature: bytes | None) -> bool:
-    return found is not None and verify(found[1].webhook_secret.encode(), body, signature)
+    return found is not None and verify(sign_as_genesys, found[1].webhook_secret.encode(), body, signature)

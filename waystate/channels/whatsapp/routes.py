@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from waystate.channels.model import SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
+from waystate.channels.signature import sign_as_meta, verify
 from waystate.channels.whatsapp.parse import find_lane_key
-from waystate.channels.whatsapp.signature import verify
 from waystate.clock import Clock
 from waystate.errors import Forbidden, Unauthorized
 from waystate.ids import new_id
@@ -152,7 +152,7 @@ class WhatsAppWebhook:
 
 
 def _fits(app: MetaApp | None, body: bytes, signature: bytes | None) -> bool:
-    return app is not None and verify(app.app_secret.encode(), body, signature)
+    return app is not None and verify(sign_as_meta, app.app_secret.encode(), body, signature)
 
 
 def _same(expected: str, given: str) -> bool:

@@ -1,6 +1,6 @@
 """The first schema: tenants, ledger, contacts, conversations, messages, events, deliveries."""
 
-from waystate.db.migrations.sql import run_down, run_up
+from waystate.db.migrate import run_down, run_up
 
 revision = "0001"
 down_revision = None

@@ -1,6 +1,6 @@
 """Access: people, sessions, what a key may do, the audit log, idempotency keys, suspended tenants."""
 
-from waystate.db.migrations.sql import run_down, run_up
+from waystate.db.migrate import run_down, run_up
 
 revision = "0002"
 down_revision = "0001"

@@ -1,6 +1,6 @@
 """Indexes that no look-up by id can be led astray by."""
 
-from waystate.db.migrations.sql import run_down, run_up
+from waystate.db.migrate import run_down, run_up
 
 revision = "0003"
 down_revision = "0002"

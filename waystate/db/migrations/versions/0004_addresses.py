@@ -1,6 +1,6 @@
 """Conversations know the business-scoped user id that the customer last wrote from."""
 
-from waystate.db.migrations.sql import run_down, run_up
+from waystate.db.migrate import run_down, run_up
 
 revision = "0004"
 down_revision = "0003"

@@ -1,6 +1,6 @@
 """The directory's revision, by which a process knows that what it remembers of tenants still holds."""
 
-from waystate.db.migrations.sql import run_down, run_up
+from waystate.db.migrate import run_down, run_up
 
 revision = "0005"
 down_revision = "0004"

@@ -1,6 +1,6 @@
 """What Waystate sent for a number until a change: what came before the change is judged by that."""
 
-from waystate.db.migrations.sql import run_down, run_up
+from waystate.db.migrate import run_down, run_up
 
 revision = "0007"
 down_revision = "0006"

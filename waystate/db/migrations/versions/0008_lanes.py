@@ -1,6 +1,6 @@
 """By how many lanes ledger rows and deliveries are shared out: with another number, what is not done is shared out anew."""
 
-from waystate.db.migrations.sql import run_down, run_up
+from waystate.db.migrate import run_down, run_up
 
 revision = "0008"
 down_revision = "0007"
