@@ -9,7 +9,6 @@ from benchmarks.tenants import APP, bench_vault, make_ready, make_tenant
 from benchmarks.traffic import message_webhook
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.deliveries.meter import Meter
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import Received
@@ -31,10 +30,10 @@ async def measure(rig: Rig, options: Options) -> list[Figure]:
         await make_ready(db)
         for n in range(TENANTS):
             await make_tenant(db, TenantId(f"tenant-{n}"), number_of(n))
-        meter = Meter(Metrics(), utc_now)
+        metrics = Metrics()
         directory = Directory(db, bench_vault())
-        runner = Runner(db, meter, lambda *_: None, utc_now, lanes=LANES)
-        pipeline = WebhookPipeline(db, directory, runner, meter, lanes=LANES)
+        runner = Runner(db, metrics, lambda *_: None, utc_now, lanes=LANES)
+        pipeline = WebhookPipeline(db, directory, runner, metrics, lanes=LANES)
         rates: list[float] = []
         slowest: list[float] = []
         for round_ in range(-1, options.rounds):

@@ -19,7 +19,6 @@ from benchmarks.tenants import BENCH, bench_vault, make_customers, make_ready, m
 from benchmarks.traffic import Inbound, outbound, reports, wamid_of
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.deliveries.meter import Meter
 from waystate.ids import id_floor
 from waystate.messages.model import Status
 from waystate.pipeline.batch import Taken
@@ -133,7 +132,7 @@ async def _copier(case: Case, raw: "asyncpg.Connection[asyncpg.Record]") -> Copi
 
 async def _run(db: Database, items: Sequence[Any]) -> Callable[[], Awaitable[Any]]:
     """As every door runs them."""
-    runner = Runner(db, Meter(Metrics(), utc_now), lambda *_: None, utc_now, lanes=LANES)
+    runner = Runner(db, Metrics(), lambda *_: None, utc_now, lanes=LANES)
     view = await Directory(db, bench_vault()).get_tenant(BENCH)
     taken = [Taken(each, utc_now(), each.origin) for each in items]
     return lambda: runner.run(BENCH, view, taken)

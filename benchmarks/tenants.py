@@ -8,7 +8,6 @@ from waystate.clock import utc_now
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.db import partitions
 from waystate.db.pool import Database
-from waystate.deliveries.meter import Meter
 from waystate.ids import TenantId
 from waystate.messages.model import Direction, Status
 from waystate.pipeline.run import Runner
@@ -74,7 +73,7 @@ async def track(db: Database, conversations: list[str], wamids: list[str], statu
     ids: list[UUID] = []
     directory = Directory(db, bench_vault())
     view = await directory.get_tenant(BENCH)
-    runner = Runner(db, Meter(Metrics(), utc_now), lambda *_: None, utc_now, lanes=1)
+    runner = Runner(db, Metrics(), lambda *_: None, utc_now, lanes=1)
     for start in range(0, len(wamids), BATCH):
         trackings = [
             Tracking(

@@ -12,7 +12,6 @@ from waystate.channels.model import AttemptResult, Outcome
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import addresses
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Claimed
 from waystate.deliveries.plan import DeliverySink
 from waystate.deliveries.settle import Settlement, settle_many
@@ -154,8 +153,8 @@ class World:
     async def view(self, business: Business) -> TenantView:
         return await self.directory.get_tenant(business.tenant)
 
-    def runner(self, meter: Meter | None = None) -> Runner:
-        return Runner(self.db, meter or Meter(Metrics(), self.clock), lambda *_: None, self.clock, lanes=LANES)
+    def runner(self, metrics: Metrics | None = None) -> Runner:
+        return Runner(self.db, metrics or Metrics(), lambda *_: None, self.clock, lanes=LANES)
 
     async def receive(self, business: Business, *messages: InboundMessage) -> list[Event]:
         async with self.db.tenant(business.tenant) as conn:

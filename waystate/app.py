@@ -108,7 +108,7 @@ class Waystate:
             self._build_broker(config.amqp_url)
 
     def _build_work(self) -> None:
-        config, db, clock, meter = self.config, self.db, self.clock, self.services.meter
+        config, db, clock, metrics = self.config, self.db, self.clock, self.metrics
         changed = self.services.invalidations.changed
         unused = {PUBLISH} if config.amqp_url is None else set()
         kinds = [kind for role in ProcessRole if role in self.roles for kind in KINDS.get(role, ()) if kind not in unused]
@@ -125,7 +125,7 @@ class Waystate:
             self.directory,
             self.services.platforms,
             self.leases,
-            meter,
+            metrics,
             changed,
             clock,
             concurrency=DELIVERIES_UNDER_WAY,
@@ -143,7 +143,7 @@ class Waystate:
             batch=config.worker_batch,
             hint=self.hints[RELAY],
         )
-        pipeline = WebhookPipeline(db, self.directory, self.services.runner, meter, lanes=self.lanes)
+        pipeline = WebhookPipeline(db, self.directory, self.services.runner, metrics, lanes=self.lanes)
         self.ledger = LedgerWorker(
             db,
             self.directory,
@@ -154,7 +154,7 @@ class Waystate:
             batch=config.worker_batch,
             hint=self.hints[LEDGER],
         )
-        self.timers = Timers(db, self.directory, self.metrics, self.hints[RELAY], changed, clock, lanes=self.lanes)
+        self.timers = Timers(db, self.directory, metrics, self.hints[RELAY], changed, clock, lanes=self.lanes)
         self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries]
         self._loops[ProcessRole.RELAY] += [self.relay]
         self._loops[ProcessRole.TIMERS] += [self.timers]

@@ -12,7 +12,6 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
 from waystate.config import Config, ProcessRole
 from waystate.db.pool import Database
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.send import Platforms
 from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
@@ -39,7 +38,6 @@ class Services:
     installation: bytes
     clock: Clock
     metrics: Metrics
-    meter: Meter
     directory: Directory
     discovery: Discovery
     http: httpx2.AsyncClient
@@ -82,7 +80,6 @@ def build_services(
     cache: ProcessCache[bytes] = ProcessCache(size=config.cache_size, ttl=config.cache_ttl, monotonic=time.monotonic)
     # Who answers no look-ups remembers none.
     invalidations = sharing.invalidations(cache if ProcessRole.API in roles else None)
-    meter = Meter(metrics, clock)
     authenticator = Authenticator(db, directory, trusted=config.trusted_mode == "loopback", clock=clock)
     way_out = http or open_to_platforms(
         config.own_hosts,
@@ -96,7 +93,6 @@ def build_services(
         installation=installation,
         clock=clock,
         metrics=metrics,
-        meter=meter,
         directory=directory,
         discovery=Discovery(config.own_hosts),
         http=way_out,
@@ -104,7 +100,7 @@ def build_services(
         sharing=sharing,
         cache=cache,
         invalidations=invalidations,
-        runner=Runner(db, meter, invalidations.changed, clock, lanes=config.ledger_lanes),
+        runner=Runner(db, metrics, invalidations.changed, clock, lanes=config.ledger_lanes),
         authenticator=authenticator,
         guard=Guard(authenticator, origins=config.own_origins, limit=sharing.request_limits(_rates_of(config), directory)),
         hints={kind: sharing.hint(kind) for kind in (LEDGER, DELIVERIES, RELAY)},

@@ -17,7 +17,6 @@ from waystate import documents
 from waystate.cache.process import ProcessCache
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.deliveries.meter import Meter
 from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
 from waystate.door.limits import Rates
@@ -67,7 +66,7 @@ class Process:
         self.clock = world.clock
         self.metrics = Metrics()
         self.sharing = Sharing(world.db, self.metrics, world.clock, redis_url=redis_url, installation="tests")
-        meter = Meter(self.metrics, world.clock)
+        metrics = self.metrics
         self.hint = self.sharing.hint("relay")
         cache: ProcessCache[bytes] = ProcessCache(size=1000, ttl=cache_ttl, monotonic=time.monotonic)
         self.invalidations = self.sharing.invalidations(cache)
@@ -79,7 +78,7 @@ class Process:
                 limit=self.sharing.request_limits(Rates(tenant=limit)),
             ),
             self.metrics,
-            Runner(world.db, meter, self.invalidations.changed, world.clock, lanes=8),
+            Runner(world.db, metrics, self.invalidations.changed, world.clock, lanes=8),
             self.hint,
             world.clock,
             cache=cache,

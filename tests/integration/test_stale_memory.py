@@ -17,7 +17,6 @@ from waystate.broker.publisher import Outgoing
 from waystate.broker.queues import QueuePipeline
 from waystate.cache.process import ProcessCache
 from waystate.deliveries.dispatch import DeliveryWorker
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import ACCOUNT_MISSING, Target
 from waystate.deliveries.plan import DeliverySink
 from waystate.deliveries.send import Platforms
@@ -63,8 +62,8 @@ class Other:
         await relay(self.world.db, business.tenant, DeliverySink(self.directory, LANES), epoch=1, batch=100)
 
     def pipeline(self) -> WebhookPipeline:
-        meter = Meter(Metrics(), self.world.clock)
-        return WebhookPipeline(self.world.db, self.directory, self.world.runner(), meter, lanes=LANES)
+        metrics = Metrics()
+        return WebhookPipeline(self.world.db, self.directory, self.world.runner(), metrics, lanes=LANES)
 
     async def take(self) -> list[LedgerRow]:
         async with self.world.db.work() as conn:
@@ -243,8 +242,10 @@ async def courier_of(world: World, directory: Directory, far: Recorder) -> Deliv
     leases = LeaseKeeper(world.db, world.clock, lanes=LANES, ttl=timedelta(seconds=15), kinds=(DELIVERIES,))
     await leases.renew()
     platforms = Platforms(far, far)  # type: ignore[arg-type]
-    meter = Meter(Metrics(), world.clock)
-    return DeliveryWorker(world.db, directory, platforms, leases, meter, lambda *_: None, world.clock, concurrency=8, hold=HOLD)
+    metrics = Metrics()
+    return DeliveryWorker(
+        world.db, directory, platforms, leases, metrics, lambda *_: None, world.clock, concurrency=8, hold=HOLD
+    )
 
 
 async def test_a_courier_sends_through_a_number_that_was_added_a_moment_ago(

@@ -11,6 +11,7 @@ from waystate.documents import JsonObject, dump
 from waystate.errors import Conflict, NotFound
 from waystate.ids import TenantId, new_id
 from waystate.principal import Actor
+from waystate.web.metrics import Metrics
 
 _queries = load_queries(__file__)
 
@@ -33,6 +34,11 @@ async def insert_many(conn: Connection, tenant: TenantId, letters: Sequence[Dead
         retry_counts=[letter.retry_count for letter in by_origin.values()],
     )
     return sum(row["is_new"] for row in rows)
+
+
+def count(metrics: Metrics, letters: Sequence[DeadLetter]) -> None:
+    for letter in letters:
+        metrics.dead_letters_total.labels(letter.pipeline, letter.reason).inc()
 
 
 async def list_page(

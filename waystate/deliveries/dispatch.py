@@ -10,9 +10,9 @@ import structlog
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.clock import Clock
 from waystate.db.pool import Database
+from waystate.dead_letters import store as dead_letter_store
 from waystate.deliveries import addresses
 from waystate.deliveries.lanes import share_out_anew
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Claimed, Target
 from waystate.deliveries.rate import TokenBucket
 from waystate.deliveries.retry import AUTH_PAUSE, is_refused, pause_of
@@ -20,8 +20,10 @@ from waystate.deliveries.send import Platforms, send
 from waystate.deliveries.settle import Settlement, recover, settle_many
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
+from waystate.messages import advance
 from waystate.tenants.model import TenantStatus
 from waystate.tenants.routing import Directory, TenantView
+from waystate.web.metrics import Metrics
 from waystate.work import store as work_store
 from waystate.work.batch import with_retries
 from waystate.work.leases import DELIVERIES, LeaseKeeper
@@ -32,6 +34,7 @@ log = structlog.get_logger()
 ORPHANS_EVERY = timedelta(seconds=5)
 """How long an attempt that nobody has in hand may hold up its customer's queue."""
 LEASE_LOST = {"code": "lease_lost", "title": "Not sent: the process slept through its lease."}
+_HOPS = {Target.GENESYS: "tracked_to_genesys", Target.WHATSAPP: "queued_to_sent"}
 
 Result = tuple[Claimed, AttemptResult, datetime]
 """An attempt, its answer, and when it came."""
@@ -48,7 +51,7 @@ class DeliveryWorker(Worker):
         directory: Directory,
         platforms: Platforms,
         leases: LeaseKeeper,
-        meter: Meter,
+        metrics: Metrics,
         changed: AfterCommit,
         clock: Clock,
         *,
@@ -63,7 +66,7 @@ class DeliveryWorker(Worker):
         self.platforms = platforms
         self.leases = leases
         self.relay_hint = relay_hint or Hint()
-        self.meter = meter
+        self.metrics = metrics
         self.changed = changed
         self.clock = clock
         self.concurrency = concurrency
@@ -259,9 +262,9 @@ class Courier:
         for claimed, _, _ in results:
             self._in_hand.pop((claimed.event_id, claimed.target), None)
         log_lost(results)
-        self._worker.meter.attempts(results)
-        self._worker.meter.advanced(settled.advanced)
-        self._worker.meter.dead_letters(settled.dead_letters)
+        count(self._worker.metrics, results)
+        advance.count(self._worker.metrics, settled.advanced, self._worker.clock())
+        dead_letter_store.count(self._worker.metrics, settled.dead_letters)
         self._worker.changed(self._tenant, settled.correlated)
         self._worker.relay_hint.give(self._tenant)
 
@@ -312,3 +315,10 @@ def log_lost(results: Sequence[Result]) -> None:
     lost = [each for claimed, each, _ in results if claimed.target is Target.WHATSAPP and each.outcome is Outcome.UNKNOWN]
     if lost:
         log.warning("Sends are unknown until a status tells; none is sent again.", count=len(lost), error=lost[-1].error)
+
+
+def count(metrics: Metrics, results: Sequence[Result]) -> None:
+    for claimed, result, ended_at in results:
+        metrics.deliveries_total.labels(claimed.target, result.outcome).inc()
+        if result.outcome is Outcome.SENT and (hop := _HOPS.get(claimed.target)) is not None:
+            metrics.hop(hop, claimed.created_at, ended_at)

@@ -7,13 +7,15 @@ from uuid import UUID
 
 from waystate.db.pool import Connection
 from waystate.events.model import Event, MessageStatus
-from waystate.ids import TenantId
+from waystate.ids import TenantId, time_of
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status, StatusReport
-from waystate.messages.status import Merged, MessageState, merge
+from waystate.messages.status import Merged, MessageState, merge, parse_status
 from waystate.messages.store import LockedMessage
+from waystate.web.metrics import Metrics
 
 ARRIVED = frozenset({Status.SENT, Status.DELIVERED, Status.READ})
+_HOPS = {Status.DELIVERED.value: "sent_to_delivered", Status.READ.value: "sent_to_read"}
 
 
 @dataclass(slots=True)
@@ -136,3 +138,19 @@ def _arrived(messages: dict[UUID, LockedMessage], merged: dict[UUID, list[Merged
         if messages[message_id].state.status is Status.QUEUED
         and any(step.report.source != "waystate" and step.report.wamid for step in steps)
     }
+
+
+def count(metrics: Metrics, advanced: Advanced, now: datetime) -> None:
+    """Counts the statuses that were reported, and how long messages took to be delivered and read."""
+    for steps in advanced.merged.values():
+        for step in steps:
+            known = parse_status(step.report.status, step.state.direction)
+            if known is None:
+                metrics.unknown_statuses_total.inc()
+            else:
+                metrics.statuses_total.labels(known, str(step.why_not is None).lower()).inc()
+    for event in advanced.events:
+        if isinstance(event, MessageStatus) and event.direction == "outbound" and event.message_id is not None:
+            hop = _HOPS.get(event.status)
+            if hop is not None:
+                metrics.hop(hop, time_of(event.message_id), now)

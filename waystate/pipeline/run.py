@@ -13,15 +13,15 @@ from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DONE_BEFORE, Pipeline, Verdict
 from waystate.deliveries.carried import find_carried
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import RefusedDelivery
 from waystate.deliveries.resend import resend_many
 from waystate.deliveries.settle import advance_and_settle, advance_waiting
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
-from waystate.events.model import InboundEnriched, OutboundRefused
+from waystate.events.model import InboundEnriched, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
+from waystate.messages import advance as message_status
 from waystate.messages import correlate, receive, send
 from waystate.messages import store as message_store
 from waystate.messages.advance import lock_reported
@@ -41,6 +41,7 @@ from waystate.pipeline.items import (
 )
 from waystate.pipeline.reasons import letter_of, rejection_of
 from waystate.tenants.routing import TenantView
+from waystate.web.metrics import Metrics
 from waystate.work.batch import in_halves, with_retries
 
 _REFUSED = frozenset(
@@ -53,6 +54,13 @@ _REFUSED = frozenset(
     }
 )
 """Why an agent's message is tracked as failed and never sent; one from a queue is a dead letter beside that."""
+
+_TRACKED = {
+    InboundEnriched: ("inbound", "webhook_to_tracked"),
+    OutboundProcessed: ("outbound", "genesys_to_tracked"),
+    OutboundRefused: ("outbound", "genesys_to_tracked"),
+}
+"""A message's direction and the hop that ends with its event."""
 
 _ADVANCED = Verdict("The message is advanced.")
 _WAITS = Verdict("Its message is not known yet; it waits for it.")
@@ -263,7 +271,7 @@ class Runner:
     def __init__(
         self,
         db: Database,
-        meter: Meter,
+        metrics: Metrics,
         changed: AfterCommit,
         clock: Clock,
         *,
@@ -271,7 +279,7 @@ class Runner:
         kinds: Kinds = KINDS,
     ) -> None:
         self._db = db
-        self._meter = meter
+        self._metrics = metrics
         self._changed = changed
         self._clock = clock
         self._lanes = lanes
@@ -310,7 +318,7 @@ class Runner:
                 await dead_letter_store.insert_many(conn, tenant, letters)
 
         await with_retries(insert)
-        self._meter.dead_letters(letters)
+        dead_letter_store.count(self._metrics, letters)
 
     async def answer(self, tenant: TenantId, view: TenantView, work: Work, items: Sequence[Any]) -> list[Verdict]:
         """For callers who wait: what an item came to is told, and kept nowhere. Of one kind, in one transaction."""
@@ -318,8 +326,7 @@ class Runner:
             judged = await work(Batch(conn, tenant, view, self._clock(), self._lanes), items)
             await outbox.append_many(conn, tenant, judged.events)
         self._changed(tenant, judged.events)
-        for advanced in judged.advanced:
-            self._meter.advanced(advanced)
+        self._count_statuses(judged)
         return judged.verdicts
 
     async def _transact(self, tenant: TenantId, view: TenantView, work: Work, taken: Sequence[Taken]) -> list[Verdict]:
@@ -335,9 +342,20 @@ class Runner:
             # Last, for the lock it takes.
             await outbox.append_many(conn, tenant, judged.events)
         self._changed(tenant, judged.events)
-        self._meter.tracked(judged.verdicts, [each.at for each in taken])
-        for advanced in judged.advanced:
-            self._meter.advanced(advanced)
-        if letters:
-            self._meter.dead_letters(letters)
+        self._count_tracked(judged.verdicts, taken)
+        self._count_statuses(judged)
+        dead_letter_store.count(self._metrics, letters)
         return judged.verdicts
+
+    def _count_tracked(self, verdicts: Sequence[Verdict], taken: Sequence[Taken]) -> None:
+        now = self._clock()
+        for verdict, each in zip(verdicts, taken, strict=True):
+            for event in verdict.events:
+                if (tracked := _TRACKED.get(type(event))) is not None:
+                    direction, hop = tracked
+                    self._metrics.messages_total.labels(direction).inc()
+                    self._metrics.hop(hop, each.at, now)
+
+    def _count_statuses(self, judged: Judged) -> None:
+        for advanced in judged.advanced:
+            message_status.count(self._metrics, advanced, self._clock())

@@ -9,12 +9,11 @@ from waystate.broker.publisher import Publisher
 from waystate.broker.quarantine import OUTAGE, parse_trial
 from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import queue_names
+from waystate.child import die_with_parent
 from waystate.clock import utc_now
 from waystate.config import Config, load_config
 from waystate.db.opening import open_database
-from waystate.deliveries.meter import Meter
 from waystate.errors import ConfigError, Retry
-from waystate.child import die_with_parent
 from waystate.pipeline.run import Runner
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import load_vault
@@ -36,8 +35,7 @@ async def _work(config: Config, document: bytes) -> int:
     broker = Broker(config.amqp_url, queue_names(config))
     publish = Publisher(broker)
     directory = Directory(db, load_vault(config))
-    meter = Meter(Metrics(), utc_now)
-    runner = Runner(db, meter, lambda *_: None, utc_now, lanes=config.ledger_lanes)
+    runner = Runner(db, Metrics(), lambda *_: None, utc_now, lanes=config.ledger_lanes)
     pipeline = QueuePipeline(db, directory, runner, lambda _: None, publish.publish_many, utc_now)
     try:
         await pipeline.work(kind, [delivery])

@@ -10,7 +10,6 @@ from waystate.channels.model import Ignored, Parsed, Routed
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
 from waystate.db.failures import is_outage
 from waystate.db.pool import Database
-from waystate.deliveries.meter import Meter
 from waystate.documents import shorten
 from waystate.errors import Reason, Rejected, Retry
 from waystate.ids import TenantId
@@ -20,6 +19,7 @@ from waystate.pipeline.run import Runner
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Route, RouteKind
 from waystate.tenants.routing import Directory, TenantView
+from waystate.web.metrics import Metrics
 from waystate.webhooks.outcomes import TenantItems, Usable, Worked, taken_of
 from waystate.work.batch import with_retries
 from waystate.work.lanes import lane_of
@@ -50,11 +50,11 @@ class TenantsFailed(Exception):
 class WebhookPipeline:
     """`lanes` is the number of ledger lanes; items of a number of another lane are handed over to it."""
 
-    def __init__(self, db: Database, directory: Directory, runner: Runner, meter: Meter, *, lanes: int) -> None:
+    def __init__(self, db: Database, directory: Directory, runner: Runner, metrics: Metrics, *, lanes: int) -> None:
         self._db = db
         self._directory = directory
         self._runner = runner
-        self._meter = meter
+        self._metrics = metrics
         self.lanes = lanes
 
     async def work(self, rows: Sequence[LedgerRow]) -> set[TenantId]:
@@ -112,7 +112,8 @@ class WebhookPipeline:
             return unrouted if moved else [], settled
 
         stale, settled = await with_retries(settle)
-        self._meter.ledger(settled)
+        for each in settled:
+            self._metrics.ledger_rows_total.labels(each.state).inc()
         return stale
 
     async def _give_back(self, rows: Sequence[LedgerRow]) -> None:

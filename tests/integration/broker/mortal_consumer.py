@@ -20,7 +20,6 @@ from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import QueueNames
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.deliveries.meter import Meter
 from waystate.pipeline.run import Runner
 from waystate.tenants.routing import Directory
 from waystate.vault.sealing import vault_of
@@ -41,7 +40,7 @@ async def main(program: str) -> None:
     db = await Database.open(os.environ["DATABASE_URL"], pool_size=4, statement_timeout=10)
     rabbit = Broker(os.environ["AMQP_URL"], names)
     directory = Directory(db, vault_of(bytes(range(32))))
-    runner = Runner(db, Meter(Metrics(), utc_now), lambda *_: None, utc_now, lanes=8)
+    runner = Runner(db, Metrics(), lambda *_: None, utc_now, lanes=8)
     pipeline = Mortal(db, directory, runner, lambda _: None, Publisher(rabbit).publish_many, utc_now)
     if program == "try":
         kind, delivery = parse_trial(sys.stdin.buffer.read())

@@ -10,7 +10,6 @@ from waystate.broker.consumer import QueueMessage
 from waystate.broker.letters import TENANT_HEADER
 from waystate.broker.publisher import Outgoing
 from waystate.broker.queues import QueuePipeline
-from waystate.deliveries.meter import Meter
 from waystate.vault.sealing import Unsealable, vault_of
 from waystate.web.metrics import Metrics
 
@@ -28,8 +27,8 @@ async def test_a_message_of_a_tenant_whose_secrets_do_not_open_can_be_set_aside(
     world.vault, vault = vault_of(bytes(32)), world.vault
     broken = await world.add("broken", number="6001", app_id="app-6")
     world.vault = vault
-    meter = Meter(Metrics(), world.clock)
-    pipeline = QueuePipeline(world.db, world.directory, world.runner(meter=meter), lambda _: None, park, world.clock)
+    metrics = Metrics()
+    pipeline = QueuePipeline(world.db, world.directory, world.runner(metrics=metrics), lambda _: None, park, world.clock)
     bad, good = inbound(world, broken, "wamid.bad"), inbound(world, tenant, "wamid.good")
     with pytest.raises(Unsealable):
         await pipeline.work("inbound", [bad, good])

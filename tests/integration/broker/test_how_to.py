@@ -21,7 +21,6 @@ from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import QueueNames, topology_of
 from waystate.clock import utc_now
 from waystate.db.pool import Database
-from waystate.deliveries.meter import Meter
 from waystate.pipeline.run import Runner
 from waystate.web.metrics import Metrics
 from waystate.work.leases import LeaseKeeper
@@ -41,7 +40,7 @@ async def served(broker: RabbitMQ, db: Database) -> AsyncIterator[None]:
     leases = LeaseKeeper(db, utc_now, lanes=LANES, ttl=timedelta(seconds=60))
     await leases.renew()
     worker = PublishWorker(db, PublishSink(db, publisher.publish_many, names.events), leases, utc_now, lanes=LANES, batch=100)
-    runner = Runner(db, Meter(Metrics(), utc_now), lambda *_: None, utc_now, lanes=LANES)
+    runner = Runner(db, Metrics(), lambda *_: None, utc_now, lanes=LANES)
     pipeline = QueuePipeline(
         db, world.directory, runner, lambda tenant: worker.hint.give(tenant), publisher.publish_many, utc_now
     )

@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 from tests.world import HOLD, LANES, Business, World, accepted, lost
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.deliveries.dispatch import DeliveryWorker
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.send import Platforms
 from waystate.web.metrics import Metrics
 from waystate.work.leases import DELIVERIES, LeaseKeeper
@@ -32,9 +31,9 @@ async def courier(world: World, whatsapp: FarSide) -> AsyncIterator[DeliveryWork
     leases = LeaseKeeper(world.db, world.clock, lanes=LANES, ttl=timedelta(hours=15), kinds=(DELIVERIES,))
     await leases.renew()
     platforms = Platforms(whatsapp, FarSide(accepted()))  # type: ignore[arg-type]
-    meter = Meter(Metrics(), world.clock)
+    metrics = Metrics()
     worker = DeliveryWorker(
-        world.db, world.directory, platforms, leases, meter, lambda *_: None, world.clock, concurrency=8, hold=HOLD
+        world.db, world.directory, platforms, leases, metrics, lambda *_: None, world.clock, concurrency=8, hold=HOLD
     )
     yield worker
     await worker.close()

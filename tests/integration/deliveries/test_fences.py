@@ -13,7 +13,6 @@ from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.model import Outcome
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.dispatch import LEASE_LOST, ORPHANS_EVERY, Courier, DeliveryWorker
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Claimed, Target
 from waystate.deliveries.send import Platforms
 from waystate.deliveries.settle import recover
@@ -58,7 +57,7 @@ def delivery_worker(world: World, leases: LeaseKeeper, platform: Platform) -> De
         world.directory,
         Platforms(GraphClient(platform.http), GenesysClient(platform.http)),
         leases,
-        Meter(Metrics(), world.clock),
+        Metrics(),
         lambda *_: None,
         world.clock,
         concurrency=8,
@@ -67,8 +66,8 @@ def delivery_worker(world: World, leases: LeaseKeeper, platform: Platform) -> De
 
 
 def pipeline(world: World) -> WebhookPipeline:
-    meter = Meter(Metrics(), world.clock)
-    return WebhookPipeline(world.db, world.directory, world.runner(), meter, lanes=LANES)
+    metrics = Metrics()
+    return WebhookPipeline(world.db, world.directory, world.runner(), metrics, lanes=LANES)
 
 
 async def take_over(world: World) -> LeaseKeeper:

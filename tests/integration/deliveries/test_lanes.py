@@ -12,7 +12,6 @@ from tests.letters import replay
 from tests.world import HOLD, LANES, Business, World, lost
 from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.lanes import share_out_anew
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.plan import DeliverySink
 from waystate.deliveries.send import Platforms
 from waystate.events.sinks import relay
@@ -46,8 +45,8 @@ async def work_with(world: World, business: Business, lanes: int) -> Recorder:
     far = Recorder()
     platforms = Platforms(far, far)  # type: ignore[arg-type]
     leases = LeaseKeeper(world.db, world.clock, lanes=lanes, ttl=timedelta(days=9))
-    meter = Meter(Metrics(), world.clock)
-    start = partial(DeliveryWorker, world.db, world.directory, platforms, leases, meter, lambda *_: None, world.clock)
+    metrics = Metrics()
+    start = partial(DeliveryWorker, world.db, world.directory, platforms, leases, metrics, lambda *_: None, world.clock)
     worker = start(concurrency=8, hold=HOLD)
     await leases.renew()
     for _ in range(4):

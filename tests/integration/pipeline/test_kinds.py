@@ -15,7 +15,6 @@ from waystate.broker.queues import QueuePipeline
 from waystate.dead_letters import replay as deeds
 from waystate.dead_letters.model import Pipeline
 from waystate.dead_letters.replay import ReplayOutcome, Result
-from waystate.deliveries.meter import Meter
 from waystate.errors import Unprocessable
 from waystate.events.model import ConversationCorrelated
 from waystate.messages.model import Correlation
@@ -65,8 +64,8 @@ WITH_HANDOVERS = Kinds(*KINDS, HANDOVER)
 
 @pytest.fixture
 def runner(world: World) -> Runner:
-    meter = Meter(Metrics(), world.clock)
-    return Runner(world.db, meter, lambda *_: None, world.clock, lanes=LANES, kinds=WITH_HANDOVERS)
+    metrics = Metrics()
+    return Runner(world.db, metrics, lambda *_: None, world.clock, lanes=LANES, kinds=WITH_HANDOVERS)
 
 
 async def run(runner: Runner, world: World, tenant: Business, *items: object) -> list[bool]:

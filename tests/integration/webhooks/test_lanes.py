@@ -8,7 +8,6 @@ import pytest
 from tests.bodies import change, envelope
 from tests.world import Business, World
 from waystate.channels.whatsapp.parse import find_lane_key
-from waystate.deliveries.meter import Meter
 from waystate.ids import new_id
 from waystate.ledger import store
 from waystate.ledger.model import Received
@@ -35,8 +34,8 @@ async def work_with(world: World, lanes: int, *, times: int = 5) -> None:
     """As a process of that setting that starts, works and ends."""
     leases = LeaseKeeper(world.db, world.clock, lanes=lanes, ttl=timedelta(seconds=15))
     await leases.renew()
-    meter = Meter(Metrics(), world.clock)
-    pipeline = WebhookPipeline(world.db, world.directory, world.runner(meter=meter), meter, lanes=lanes)
+    metrics = Metrics()
+    pipeline = WebhookPipeline(world.db, world.directory, world.runner(metrics=metrics), metrics, lanes=lanes)
     worker = LedgerWorker(world.db, world.directory, pipeline, leases, Hint(), world.clock, batch=100)
     for _ in range(times):
         await worker.step(set(), sweep=True)

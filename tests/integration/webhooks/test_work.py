@@ -14,7 +14,6 @@ import pytest
 from tests.bodies import agent_says, change, envelope
 from tests.world import LANES, Business, World, accepted
 from waystate.channels.whatsapp.parse import find_lane_key
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.model import Target
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store
@@ -27,8 +26,8 @@ from waystate.work.lanes import lane_of
 
 @pytest.fixture
 def pipeline(world: World) -> WebhookPipeline:
-    meter = Meter(Metrics(), world.clock)
-    return WebhookPipeline(world.db, world.directory, world.runner(meter=meter), meter, lanes=LANES)
+    metrics = Metrics()
+    return WebhookPipeline(world.db, world.directory, world.runner(metrics=metrics), metrics, lanes=LANES)
 
 
 async def append(world: World, body: bytes, *, origin: str = "app-1", source: str = "whatsapp") -> UUID:

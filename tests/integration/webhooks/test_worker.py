@@ -11,7 +11,6 @@ import pytest
 
 from tests.bodies import change, envelope
 from tests.world import LANES, Business, World
-from waystate.deliveries.meter import Meter
 from waystate.deliveries.plan import RelayWorker
 from waystate.errors import Reason
 from waystate.ids import new_id
@@ -34,8 +33,8 @@ async def leases(world: World) -> LeaseKeeper:
 
 
 def ledger_worker(world: World, leases: LeaseKeeper, relay: Hint | None = None, *, batch: int = 100) -> LedgerWorker:
-    meter = Meter(Metrics(), world.clock)
-    pipeline = WebhookPipeline(world.db, world.directory, world.runner(meter=meter), meter, lanes=LANES)
+    metrics = Metrics()
+    pipeline = WebhookPipeline(world.db, world.directory, world.runner(metrics=metrics), metrics, lanes=LANES)
     return LedgerWorker(world.db, world.directory, pipeline, leases, relay or Hint(), world.clock, batch=batch)
 
 
