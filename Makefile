@@ -30,8 +30,8 @@ lint: $(READY) ## Style, types and the layers
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo >$(VENV)/layers.txt || { cat $(VENV)/layers.txt; exit 1; }
 
-bench: $(READY) ## Measure against the peers; takes minutes
-	@$(BIN)/python -m benchmarks
+bench: $(READY) ## Measure against the peers; takes minutes. AGAINST=HEAD~1 measures against a commit
+	@$(BIN)/python -m benchmarks$(if $(AGAINST),.against $(AGAINST))
 
 deps: ## RabbitMQ, Redis, PostgreSQL and wrk from Debian, for the tests and benchmarks that want them
 	@.ci/deps
