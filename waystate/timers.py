@@ -23,7 +23,6 @@ from waystate.events import outbox
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import KEPT_DAYS
 from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced
 from waystate.messages.receive import expired
@@ -144,7 +143,7 @@ class Timers:
 
     async def drop_suspects(self) -> None:
         async with self._db.work() as conn:
-            await work_store.drop_suspects(conn, self._clock() - timedelta(days=KEPT_DAYS))
+            await work_store.drop_suspects(conn, self._clock() - timedelta(days=partitions.LEDGER_DAYS))
 
     async def drop_idempotency_keys(self) -> None:
         """Those past their time count as gone already; this makes room."""
@@ -171,7 +170,7 @@ class Timers:
         async with self._db.tenant(tenant) as conn:
             reports = await message_store.take_early(conn, tenant, None)
             advanced = await advance_and_settle(conn, tenant, reports, now) if reports else Advanced()
-            await message_store.drop_aged_early(conn, tenant, now - timedelta(days=KEPT_DAYS))
+            await message_store.drop_aged_early(conn, tenant, now - timedelta(days=partitions.LEDGER_DAYS))
             await outbox.append_many(conn, tenant, advanced.events)
         if reports:
             self._relay_hint.give(tenant)

@@ -28,6 +28,8 @@ PARTITIONED: dict[str, tuple[Period, bool]] = {
 
 AHEAD = 3
 """Periods made in advance: a weekend without a running timer does no harm."""
+LEDGER_DAYS = 8
+"""How long raw webhook bodies are kept. Meta retries a webhook for 7 days; a body must outlive its last retry."""
 
 
 @dataclass(frozen=True, slots=True)

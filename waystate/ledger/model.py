@@ -15,9 +15,6 @@ PREVIEW = 200
 ANY_ROUTE = "*"
 """Stands for the routes that a row lacked and that were too many to name."""
 
-KEPT_DAYS = 8
-"""Meta retries a webhook for 7 days; a body must outlive its last retry."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:

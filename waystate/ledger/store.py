@@ -5,9 +5,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from waystate.db.partitions import LEDGER_DAYS
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import dump
-from waystate.ledger.model import ANY_ROUTE, IN_COMPANY, KEPT_DAYS, PREVIEW, LedgerRow, Received, Settled
+from waystate.ledger.model import ANY_ROUTE, IN_COMPANY, PREVIEW, LedgerRow, Received, Settled
 
 _queries = load_queries(__file__)
 
@@ -122,4 +123,4 @@ def _columns(rows: Sequence[Received]) -> dict[str, Any]:
 
 
 def _oldest_day(now: datetime) -> date:
-    return (now - timedelta(days=KEPT_DAYS + 1)).date()
+    return (now - timedelta(days=LEDGER_DAYS + 1)).date()

@@ -14,7 +14,7 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import Conflict, Forbidden, Refused, Unauthorized, Unprocessable
 from waystate.ids import PLATFORM, TenantId
-from waystate.people import one_time_codes, store
+from waystate.people import second_factor, store
 from waystate.people.login_limits import LoginLimits
 from waystate.people.members import end_sessions, note, note_revoked
 from waystate.people.model import (
@@ -171,8 +171,8 @@ class Logins:
             return None
         if code is None:
             raise Unauthorized("totp_required", "The password is right. Send it again with `code`, from the authenticator.")
-        secret = one_time_codes.unseal(self.vault, account.id, account.totp_secret)
-        step = one_time_codes.find_step(secret, code, self.clock(), after=account.totp_step)
+        secret = second_factor.unseal(self.vault, account.id, account.totp_secret)
+        step = second_factor.find_step(secret, code, self.clock(), after=account.totp_step)
         if step is None:
             raise totp_wrong()
         return step

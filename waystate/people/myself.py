@@ -4,7 +4,7 @@ from uuid import UUID
 
 from waystate.errors import Conflict, Forbidden, NotFound
 from waystate.ids import TenantId
-from waystate.people import one_time_codes, store
+from waystate.people import second_factor, store
 from waystate.people.logins import Logins, Origin, totp_wrong
 from waystate.people.members import end_sessions, note, note_revoked
 from waystate.people.model import Account, Member, unknown_user
@@ -48,11 +48,11 @@ class Myself:
     async def begin_totp(self, user_id: UUID, password: str, origin: Origin) -> tuple[str, str]:
         """The secret and its URI, shown this once. Nothing is asked for before `confirm_totp`."""
         account, _ = await self._proven(user_id, password, origin)
-        secret = one_time_codes.new_secret()
+        secret = second_factor.new_secret()
         async with self._db.work() as conn:
-            if not await store.begin_totp(conn, user_id, one_time_codes.seal(self._vault, user_id, secret)):
+            if not await store.begin_totp(conn, user_id, second_factor.seal(self._vault, user_id, secret)):
                 raise Conflict("totp_on", "One-time codes are on already. Switch them off first, to move to another device.")
-        return secret, one_time_codes.uri(secret, account.email)
+        return secret, second_factor.uri(secret, account.email)
 
     async def confirm_totp(self, tenant: TenantId, user_id: UUID, code: str) -> None:
         now = self._clock()
@@ -60,8 +60,8 @@ class Myself:
             account = await store.find_account(conn, now, user_id=user_id)
             if account is None or account.totp_secret is None or account.totp_confirmed_at is not None:
                 raise Conflict("totp_not_begun", "There is nothing to confirm. Begin with POST /v1/me/totp.")
-            secret = one_time_codes.unseal(self._vault, user_id, account.totp_secret)
-            step = one_time_codes.find_step(secret, code, now, after=account.totp_step)
+            secret = second_factor.unseal(self._vault, user_id, account.totp_secret)
+            step = second_factor.find_step(secret, code, now, after=account.totp_step)
             if step is None or not await store.confirm_totp(conn, user_id, sealed=account.totp_secret, step=step, now=now):
                 raise Forbidden("totp_wrong", totp_wrong().detail)
             await note(conn, tenant, Actor("user", user_id), "totp.enabled", user_id, now)

@@ -7,11 +7,11 @@ import pyotp
 import pytest
 
 from tests.world import START
-from waystate.people import one_time_codes
-from waystate.people.one_time_codes import PERIOD, find_step
+from waystate.people import second_factor
+from waystate.people.second_factor import PERIOD, find_step
 from waystate.vault.sealing import Unsealable, vault_of
 
-SECRET = one_time_codes.new_secret()
+SECRET = second_factor.new_secret()
 STEP = int(START.timestamp()) // PERIOD
 
 
@@ -43,14 +43,14 @@ def test_a_code_may_be_written_with_a_space_and_anything_else_is_no_code() -> No
 
 def test_a_secret_opens_for_its_own_person_only() -> None:
     vault = vault_of(bytes(range(32)))
-    sealed = one_time_codes.seal(vault, UUID(int=1), SECRET)
+    sealed = second_factor.seal(vault, UUID(int=1), SECRET)
     assert SECRET.encode() not in sealed
-    assert one_time_codes.unseal(vault, UUID(int=1), sealed) == SECRET
+    assert second_factor.unseal(vault, UUID(int=1), sealed) == SECRET
     with pytest.raises(Unsealable):
-        one_time_codes.unseal(vault, UUID(int=2), sealed)
+        second_factor.unseal(vault, UUID(int=2), sealed)
 
 
 def test_an_authenticator_reads_who_and_where_from_the_uri() -> None:
-    told = one_time_codes.uri(SECRET, "ada@example.com")
+    told = second_factor.uri(SECRET, "ada@example.com")
     assert told.startswith("otpauth://totp/Waystate:ada%40example.com?")
     assert f"secret={SECRET}" in told
