@@ -4,7 +4,7 @@ import structlog
 
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.plan import WAITING, DeliverySink, integration_of, plan
+from waystate.deliveries.plan import WAITING, DeliverySink, find_surroundings, integration_of, plan
 from waystate.events import outbox
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId
@@ -42,7 +42,8 @@ async def make_missing(db: Database, directory: Directory, tenant: TenantId, *, 
         ids = sorted({each.event.message_id for each in stamped if each.event.message_id is not None})
         messages = await message_store.lock_many(conn, tenant, ids) if ids else {}
         waiting = {key for key, each in messages.items() if each.state.status in WAITING}
-        missing = plan([each for each in stamped if each.event.message_id in waiting], view, lanes).deliveries
+        left = [each for each in stamped if each.event.message_id in waiting]
+        missing = plan(left, view, lanes, await find_surroundings(conn, tenant, left)).deliveries
         if missing:
             await delivery_store.insert_many(conn, tenant, missing)
         await outbox.move_cursor(conn, tenant, CURSOR, stamped[-1].position if len(stamped) == BATCH else until, epoch=0)

@@ -1,11 +1,12 @@
 """From events to deliveries: what each event must make known to which platform."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
 from waystate.channels.genesys.render import render_inbound, render_receipt
+from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, find_reference, quote_of
 from waystate.channels.whatsapp.render import render_outbound
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
@@ -54,7 +55,7 @@ class DeliverySink:
         if view is None:
             return []  # it is being deleted, and its events with it
         is_changed = await outbox.note_judgement(conn, tenant, self.name, view.revision)
-        planned = plan(stamped, view, self._lanes)
+        planned = plan(stamped, view, self._lanes, await find_surroundings(conn, tenant, stamped))
         if planned.doubtful:
             # A carrier may have passed it on while somebody else was to send it, or somebody said what became of it.
             messages = await message_store.lock_many(conn, tenant, sorted(planned.doubtful))
@@ -95,9 +96,29 @@ class Planned:
         )
 
 
-def plan(stamped: Sequence[Stamped], view: TenantView, lanes: int) -> Planned:
+async def find_surroundings(conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> dict[UUID, Surroundings]:
+    """What stands around customers' messages, with the words that they reply to; without those that stand alone."""
+    contents = {_message_id(each.event): each.event.content for each in stamped if isinstance(each.event, InboundEnriched)}
+    if not contents:
+        return {}
+    about = await message_store.list_surroundings(conn, tenant, list(contents))
+    references = {key: find_reference(content, about.get(key, {})) for key, content in contents.items()}
+    wamids = sorted({each for each in references.values() if each is not None})
+    quoted = await message_store.list_quoted(conn, tenant, wamids) if wamids else {}
+    quotes = {wamid: quote_of(each["type"], each["text"], each["content"], each["media"]) for wamid, each in quoted.items()}
+    return {
+        key: Surroundings(about.get(key, {}), quotes.get(reference or ""))
+        for key, reference in references.items()
+        if key in about or reference in quotes
+    }
+
+
+def plan(
+    stamped: Sequence[Stamped], view: TenantView, lanes: int, surroundings: Mapping[UUID, Surroundings] | None = None
+) -> Planned:
     """`view` must be younger than the events: of a number that it does not have, the tenant has it no more."""
     planned = Planned()
+    around = surroundings or {}
     for each in stamped:
         account = view.accounts.get(each.event.phone_number_id)
         former = _former_ways(each, view)
@@ -106,11 +127,11 @@ def plan(stamped: Sequence[Stamped], view: TenantView, lanes: int) -> Planned:
         try:
             delivery = None
             if account is not None and account.sender == "waystate":
-                delivery = delivery_of(each, account, integration_of(view, account), view.settings, lanes)
+                delivery = delivery_of(each, account, integration_of(view, account), view.settings, lanes, around)
             if delivery is not None:
                 planned.deliveries.append(delivery)
             elif former is not None:
-                _give_up(each, former, view, planned)
+                _give_up(each, former, view, planned, around)
         except Rejected as error:
             planned.impossible.append(_failed(each, error.reason, error.message))
     return planned
@@ -129,7 +150,7 @@ def _former_ways(stamped: Stamped, view: TenantView) -> Ways | None:
     return former[-1].ways if former else Ways(to_whatsapp=True, to_genesys=True)
 
 
-def _give_up(stamped: Stamped, former: Ways, view: TenantView, planned: Planned) -> None:
+def _give_up(stamped: Stamped, former: Ways, view: TenantView, planned: Planned, around: Mapping[UUID, Surroundings]) -> None:
     """Nobody is asked to pass it on any more, or somebody else is: the message says so, and a customer's is a dead letter.
 
     Only of what Waystate would have sent: what others sent, or nobody, a change does not fail.
@@ -149,7 +170,7 @@ def _give_up(stamped: Stamped, former: Ways, view: TenantView, planned: Planned)
             event_id=stamped.id,
             target=Target.GENESYS,
             message_id=_message_id(event),
-            request=_inbound_request(event, view.settings),
+            request=_inbound_request(event, view.settings, around),
             error={"code": code, "title": text},
             at=event.at,
             text=f"{text} {remedy}",
@@ -202,6 +223,7 @@ def delivery_of(
     integration: GenesysIntegration | None,
     settings: TenantSettings,
     lanes: int,
+    around: Mapping[UUID, Surroundings],
 ) -> Delivery | None:
     """The delivery an event calls for, or None."""
     event = stamped.event
@@ -219,7 +241,7 @@ def delivery_of(
             )
             target = Target.WHATSAPP
         case InboundEnriched() if integration is not None:
-            request = _inbound_request(event, settings)
+            request = _inbound_request(event, settings, around)
             target = Target.GENESYS
         case MessageStatus() | OutboundRefused() if integration is not None and receipt_status(event) is not None:
             request = render_receipt(
@@ -247,14 +269,16 @@ def delivery_of(
     )
 
 
-def _inbound_request(event: InboundEnriched, settings: TenantSettings) -> JsonObject:
+def _inbound_request(event: InboundEnriched, settings: TenantSettings, surroundings: Mapping[UUID, Surroundings]) -> JsonObject:
+    around = surroundings.get(_message_id(event), Surroundings())
+    ours = {"waystate_mapping_id": str(event.mapping_id), "whatsapp_phone_number_id": event.phone_number_id}
     return render_inbound(
         contact_id=genesys_identity(event, settings),
         name=event.contact_name,
         wamid=event.wamid,
         sent_at=event.timestamp,
-        text=event.message_text or f"[{event.message_type}]",
-        attributes={"waystate_mapping_id": str(event.mapping_id), "whatsapp_phone_number_id": event.phone_number_id},
+        text=agents_text(event.message_type, event.message_text, event.content, event.media, around),
+        attributes=ours | attributes_of(event.message_type, event.content, event.media, around),
     )
 
 

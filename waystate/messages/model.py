@@ -32,7 +32,7 @@ class Status(StrEnum):
 class InboundMessage:
     """One message of a WhatsApp user, as every source of it (webhook, queue, HTTP) hands it to the pipeline.
 
-    `text` is the readable line shown to an agent; `content` keeps the platform's object of that type whole.
+    `text` is what the customer wrote, else a line that says what came; `content` keeps the platform's object of the type whole.
     At least one of `wa_id` and `user_id` (business-scoped user id) is set; neither is ever rewritten.
     """
 

@@ -103,6 +103,16 @@ RETURNING s.external_id, s.id, s.status, s.at, s.source, s.recipient, s.origin, 
 -- Statuses of messages that another app sent on the same number never find a message; they age out with the ledger.
 DELETE FROM early_statuses WHERE tenant_id = :tenant_id AND received_at < :before RETURNING id;
 
+-- name: list_surroundings
+-- Of messages about to be passed on: what stands around them, where anything does.
+SELECT m.id, m.metadata FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.metadata <> '{}';
+
+-- name: list_quoted
+-- What others reply to, by the wamid.
+SELECT k.external_id AS wamid, m.type, m.text, m.content, m.media
+FROM message_keys k JOIN messages m ON m.tenant_id = k.tenant_id AND m.id = k.message_id
+WHERE k.tenant_id = :tenant_id AND k.source = 'whatsapp' AND k.external_id = ANY(:wamids::text[]);
+
 -- name: get_message^
 -- One message whole, with its conversation, for the trace.
 SELECT m.id, m.conversation_id, m.direction, m.first_status, m.status, m.wamid, m.genesys_message_id, m.type, m.text, m.content,

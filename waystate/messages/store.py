@@ -221,6 +221,16 @@ async def drop_aged_early(conn: Connection, tenant: TenantId, before: datetime) 
     return len(await _queries.drop_aged_early(conn, tenant_id=tenant, before=before))
 
 
+async def list_surroundings(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, JsonObject]:
+    """Message id → metadata, of those that have any."""
+    return {row["id"]: row["metadata"] for row in await _queries.list_surroundings(conn, tenant_id=tenant, ids=ids)}
+
+
+async def list_quoted(conn: Connection, tenant: TenantId, wamids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Wamid → `type`, `text`, `content` and `media` of the message, of those that are known."""
+    return {row["wamid"]: dict(row) for row in await _queries.list_quoted(conn, tenant_id=tenant, wamids=wamids)}
+
+
 async def find_message(conn: Connection, tenant: TenantId, message_id: UUID) -> dict[str, Any] | None:
     row = await _queries.get_message(conn, tenant_id=tenant, id=message_id)
     return None if row is None else dict(row)

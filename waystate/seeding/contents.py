@@ -3,7 +3,8 @@
 from random import Random
 from typing import NamedTuple
 
-from waystate.channels.whatsapp.content import find_media, line_of
+from waystate.channels.whatsapp.content import find_media
+from waystate.channels.whatsapp.lines import line_of
 from waystate.documents import JsonObject
 from waystate.seeding.dialogues import Turn
 

@@ -84,7 +84,11 @@ class ReportedStatus(BaseModel):
 
 
 class MessageTrace(BaseModel):
-    """`why` says in a sentence why the message stands where it stands; `hops` are in order of time."""
+    """`why` says in a sentence why the message stands where it stands; `hops` are in order of time.
+
+    `filePassedOn` is false where the message has a file, which is not passed on yet: the other side got text that names it.
+    It is null for a message without one.
+    """
 
     messageId: UUID
     wamid: str | None
@@ -94,6 +98,7 @@ class MessageTrace(BaseModel):
     text: str | None
     content: dict[str, Any]
     media: dict[str, Any] | None
+    filePassedOn: bool | None
     metadata: dict[str, Any]
     sender: str | None
     status: str
@@ -120,6 +125,7 @@ TRACE_EXAMPLE: JsonObject = {
     "text": "Where is my order?",
     "content": {"body": "Where is my order?"},
     "media": None,
+    "filePassedOn": None,
     "metadata": {},
     "sender": "919876543210",
     "status": "processed",

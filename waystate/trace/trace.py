@@ -1,9 +1,11 @@
 """The one call that answers "where is this message, and why": every hop, attempt and status, in order of time."""
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from waystate.channels.whatsapp.content import MEDIA_TYPES
 from waystate.clock import Clock, iso
 from waystate.conversations.model import CUSTOMER_WINDOW, public_conversation_id
 from waystate.db.pool import Database
@@ -16,6 +18,8 @@ from waystate.messages import store as message_store
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Senders, TenantSettings
 
+CARRIERS = ("whatsapp", "genesys")
+"""Targets of deliveries that carry a message; a receipt does not."""
 ANSWERS = {"sent": "accepted", "retry": "put off", "failed": "refused", "unknown": "not answered"}
 
 
@@ -59,6 +63,7 @@ def render_trace(
         "text": message["text"],
         "content": message["content"],
         "media": message["media"],
+        "filePassedOn": is_file_passed_on(message, deliveries),
         "metadata": message["metadata"],
         "sender": message["sender"],
         "status": message["status"],
@@ -79,7 +84,7 @@ def render_trace(
 
 def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: Senders | None) -> str:
     """Why the message stands where it stands, in a sentence; only deliveries that carry it count, not receipts."""
-    carried = [each for each in deliveries if each["target"] in ("whatsapp", "genesys")]
+    carried = [each for each in deliveries if each["target"] in CARRIERS]
     last = carried[-1] if carried else None
     error = message["error"] or {}
     if message["status"] == "failed":
@@ -106,7 +111,25 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
                 "The answer to the send was lost, so it may or may not have arrived. It is not sent again; the next status "
                 f"tells, or it is failed at {_time(last['next_attempt_at'])}."
             )
-    return f"It is {message['status']}: {last['target']} accepted it at {_time(last['finished_at'])}."
+    accepted = f"{last['target']} accepted it at {_time(last['finished_at'])}"
+    if is_file_passed_on(message, deliveries) is None:
+        return f"It is {message['status']}: {accepted}."
+    if message["direction"] == "inbound":
+        return (
+            f"Its file was not passed on: {accepted} as a line that names the file, and no more. To see the file, ask the "
+            "customer for it another way."
+        )
+    return f"It is {message['status']}, with its file as a link and not as a file: {accepted}."
+
+
+def is_file_passed_on(message: Mapping[str, Any], deliveries: Sequence[Mapping[str, Any]]) -> bool | None:
+    """Whether the other side got the file itself, which Waystate does not pass on yet.
+
+    None for a message without one, or that Waystate does not carry.
+    """
+    media = message["media"]
+    has_file = message["type"] in MEDIA_TYPES if media is None else media.get("type") != "link"
+    return False if has_file and any(each["target"] in CARRIERS for each in deliveries) else None
 
 
 def _why_undelivered(message: dict[str, Any], senders: Senders | None) -> str:
@@ -134,16 +157,23 @@ def hops_of(
     ]
     if ledger is not None:
         hops.append((ledger["received_at"], "received", f"webhook of {ledger['source']} {ledger['origin']}, durable"))
+    has_file = is_file_passed_on(message, deliveries) is not None
     for delivery in deliveries:
         hops.append((time_of(delivery["event_id"]), "queued", f"for {delivery['target']}"))
         for attempt in delivery["attempts_made"]:
             hops.append((attempt["started_at"], "attempt", f"{attempt['attempt']} to {delivery['target']}"))
             if attempt["ended_at"] is not None:
-                hops.append((attempt["ended_at"], "answer", f"{ANSWERS[attempt['outcome']]} by {delivery['target']}"))
+                hops.append((attempt["ended_at"], "answer", _answer(attempt, delivery, has_file=has_file)))
     for status in history:
         # When we learned of it: the platform's own times, which have whole seconds, are among the statuses.
         hops.append((time_of(status["id"]), "status", f"{status['status']} by {status['source']}"))
     return [{"at": _time(at), "hop": hop, "what": what} for at, hop, what in sorted(hops, key=lambda each: each[0])]
+
+
+def _answer(attempt: dict[str, Any], delivery: dict[str, Any], *, has_file: bool) -> str:
+    said = f"{ANSWERS[attempt['outcome']]} by {delivery['target']}"
+    is_alone = has_file and delivery["target"] in CARRIERS and attempt["outcome"] == "sent"
+    return f"{said} as text, without its file" if is_alone else said
 
 
 def _conversation(message: dict[str, Any], settings: TenantSettings, now: datetime) -> JsonObject:

@@ -28,6 +28,68 @@ async def test_a_customers_message_goes_to_genesys_under_the_contacts_id(world: 
     assert (sender["id"], sender["idType"], delivery["request"]["text"]) == (contact, "Opaque", "Hello")
 
 
+async def told(world: World, tenant: Business, wamid: str) -> dict[str, Any]:
+    requests = [each["request"] for each in await deliveries(world, tenant) if each["target"] == Target.GENESYS]
+    (request,) = [each for each in requests if each["channel"]["messageId"] == wamid]
+    return dict(request)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"type": "image", "text": "see", "content": {"id": "7", "caption": "see"}, "media": {"id": "7"}}, "[image] see"),
+        ({"type": "image", "text": "[image]", "content": {"id": "7"}, "media": {"id": "7"}}, "[image]"),
+        ({"type": "document", "text": "see", "media": {"url": "https://a.test/b"}}, "[document] see"),
+        ({"type": "document", "text": None, "media": {"url": "https://a.test/b"}}, "[document]"),
+        ({"type": "text", "text": "see", "media": {"url": "https://a.test/b"}}, "[file] see"),
+        ({"type": "order", "text": None, "content": {"product_items": [{}]}}, "[order: 1 item]"),
+        ({"type": "hologram", "text": " "}, "[unsupported message] hologram"),
+        ({"type": "text", "text": "[image] is what I typed"}, "[image] is what I typed"),
+    ],
+)
+async def test_the_line_names_a_file_whichever_way_it_came(
+    world: World, tenant: Business, said: dict[str, Any], text: str
+) -> None:
+    await world.receive(tenant, tenant.message("wamid.1", **said))
+    request = await told(world, tenant, "wamid.1")
+    assert request["text"] == text
+    assert request["channel"]["metadata"]["customAttributes"]["whatsapp_message_type"] == said["type"]
+
+
+async def test_the_line_of_a_reply_quotes_what_it_replies_to_whoever_wrote_that(world: World, tenant: Business) -> None:
+    await world.correspond(tenant)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    await world.settle(tenant, (claimed, accepted("wamid.out")))
+    context = {"context": {"from": "1", "id": "wamid.out"}}
+    await world.receive(tenant, tenant.message("wamid.a", text="Thanks", metadata=context))
+    assert (await told(world, tenant, "wamid.a"))["text"] == "[in reply to: Good morning]\nThanks"
+    chosen = {"type": "button", "text": "Yes", "content": {"text": "Yes", "payload": "y"}}
+    await world.receive(tenant, tenant.message("wamid.y", metadata=context, **chosen))
+    request = await told(world, tenant, "wamid.y")
+    assert request["text"] == "Yes", "a flow compares it with its options"
+    assert request["channel"]["metadata"]["customAttributes"]["whatsapp_reply_to_text"] == "Good morning"
+    image = {"type": "image", "content": {"caption": "x " * 200}, "media": {"id": "7"}}
+    await world.receive(tenant, tenant.message("wamid.b", text="x " * 200, **image))
+    liked = {"type": "reaction", "text": "[reaction +]", "content": {"message_id": "wamid.b", "emoji": "+"}}
+    await world.receive(tenant, tenant.message("wamid.c", **liked))
+    request = await told(world, tenant, "wamid.c")
+    first, second = request["text"].split("\n")
+    assert (first, second) == (f"[in reply to: {('[image] ' + 'x ' * 200)[:119]}…]", "[reaction +]")
+    assert request["channel"]["metadata"]["customAttributes"]["whatsapp_reply_to"] == "wamid.b"
+
+
+async def test_an_ad_and_a_payload_reach_flows_as_attributes(world: World, tenant: Business) -> None:
+    referral = {"source_url": "https://ads.test/1", "headline": "Half price", "source_type": "ad", "ctwa_clid": "c" * 3000}
+    said = {"type": "button", "text": "Stop", "content": {"text": "Stop", "payload": "unsubscribe"}}
+    await world.receive(tenant, tenant.message("wamid.1", metadata={"referral": referral}, **said))
+    request = await told(world, tenant, "wamid.1")
+    assert request["text"] == "Stop\n[came from an ad: Half price, https://ads.test/1]"
+    attributes = request["channel"]["metadata"]["customAttributes"]
+    assert attributes["whatsapp_payload"] == "unsubscribe"
+    assert attributes["whatsapp_referral_source_url"] == "https://ads.test/1"
+    assert "whatsapp_referral_ctwa_clid" not in attributes, "it is longer than an attribute may be"
+
+
 async def test_an_installation_may_keep_the_phone_as_the_customers_name(world: World) -> None:
     kept = await world.add("kept", number="3001", genesys_identity="wa_id")
     await world.receive(kept, kept.message(), kept.message(wa_id=None, user_id="DE.1"))

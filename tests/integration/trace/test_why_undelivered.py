@@ -1,8 +1,8 @@
-"""Why a message that has no delivery has none: the trace names what is set up, and what is not."""
+"""Why a message stands where it stands: what is set up, and what is not; and that a file did not go with it."""
 
 import pytest
 
-from tests.world import Business, World
+from tests.world import Business, World, accepted
 from waystate.trace.trace import trace
 
 NO_NUMBER = "DELETE FROM whatsapp_accounts WHERE tenant_id = $1"
@@ -42,3 +42,31 @@ async def test_a_message_that_has_a_delivery_is_told_of_by_that(world: World, te
     await world.receive(tenant, tenant.message("wamid.1"))
     await world.relay(tenant)
     assert await why(world, tenant, "wamid.1") == "It waits for its turn: earlier messages of this customer go first."
+
+
+async def test_a_file_that_is_not_passed_on_does_not_read_like_success(world: World, tenant: Business) -> None:
+    await world.receive(
+        tenant, tenant.message("wamid.1", type="image", text="see", media={"id": "7"}), tenant.message("wamid.2")
+    )
+    for _ in range(2):
+        for claimed in await world.deliver(tenant):
+            await world.settle(tenant, (claimed, accepted()))
+    found = await trace(tenant.tenant, tenant.settings, "wamid.1", world.db, world.clock)
+    assert found["filePassedOn"] is False
+    assert found["why"].startswith("Its file was not passed on: genesys accepted it at ")
+    assert "accepted by genesys as text, without its file" in [hop["what"] for hop in found["hops"]]
+    other = await trace(tenant.tenant, tenant.settings, "wamid.2", world.db, world.clock)
+    assert other["filePassedOn"] is None
+    assert other["why"].startswith("It is processed: genesys accepted it at ")
+
+
+async def test_an_agents_file_goes_as_a_link_and_the_trace_says_so(world: World, tenant: Business) -> None:
+    await world.correspond(tenant)
+    media = {"type": "document", "url": "https://files.test/1"}
+    await world.answer(tenant, tenant.reply("g.1", conversation_id="genesys-conversation", text="see", media=media))
+    for _ in range(2):
+        for claimed in await world.deliver(tenant):
+            await world.settle(tenant, (claimed, accepted(f"wamid.{claimed.event_id}")))
+    found = await trace(tenant.tenant, tenant.settings, "g.1", world.db, world.clock)
+    assert (found["filePassedOn"], found["status"]) == (False, "sent")
+    assert found["why"].startswith("It is sent, with its file as a link and not as a file: whatsapp accepted it at ")

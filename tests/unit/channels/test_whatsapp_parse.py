@@ -143,6 +143,17 @@ def test_bare_change_reads_like_the_first_change_of_an_envelope():
     assert [item.item for item in items_of(bare)] == ["0.0.m0"]
 
 
+MAP = "https://www.google.com/maps/search/?api=1&query="
+FLOW = "[form: city: Pune, a: x, y]"
+ROW = "A long row title"
+TWO = "\n1 × a, 2 USD each\n1 × b, 2 EUR each"
+ABSURD = "[order: 1 item]\n1e999999999 × a, 9e999999999 USD each"
+
+
+def product(name, quantity, price, currency):
+    return {"product_retailer_id": name, "quantity": quantity, "item_price": price, "currency": currency}
+
+
 LINES = [
     ("text", {"body": "two\nlines"}, "two\nlines"),
     ("text", {}, "[empty message]"),
@@ -153,11 +164,21 @@ LINES = [
     ("audio", {"id": "1", "voice": False}, "[audio]"),
     ("voice", {"id": "1"}, "[voice message]"),
     ("sticker", {"id": "1"}, "[sticker]"),
-    ("location", {"latitude": 1.5, "longitude": -2, "name": "HQ", "address": "Way 1"}, "[location: HQ, Way 1 (1.5, -2)]"),
-    ("location", {"latitude": 1.5, "longitude": -2}, "[location: 1.5, -2]"),
+    (
+        "location",
+        {"latitude": 1.5, "longitude": -2, "name": "HQ", "address": "Way 1"},
+        f"[location: HQ, Way 1 (1.5, -2)] {MAP}1.5,-2",
+    ),
+    ("location", {"latitude": 1.5, "longitude": -2}, f"[location: 1.5, -2] {MAP}1.5,-2"),
+    ("location", {"latitude": "1&x=", "longitude": -2, "url": "https://a.test"}, "[location: -2] https://a.test"),
     ("contacts", [{"name": {"formatted_name": "Ann"}, "phones": [{"phone": "+1"}]}], "[contact: Ann, +1]"),
     ("contacts", [{"name": {"formatted_name": "Ann"}}, {"phones": [{"wa_id": "2"}]}], "[contacts: Ann; 2]"),
     ("contacts", [], "[contact]"),
+    (
+        "contacts",
+        [{"name": {"first_name": "Ann", "last_name": "Ex"}, "org": {"company": "Ex Ltd"}, "emails": [{"email": "a@ex.test"}]}],
+        "[contact: Ann Ex, Ex Ltd, a@ex.test]",
+    ),
     ("interactive", {"type": "button_reply", "button_reply": {"id": "b", "title": "Yes"}}, "Yes"),
     ("interactive", {"type": "list_reply", "list_reply": {"id": "b", "title": "Row", "description": "d"}}, "Row"),
     (
@@ -166,20 +187,34 @@ LINES = [
         "[form: a: x, b: 2]",
     ),
     ("interactive", {"type": "nfm_reply", "nfm_reply": {"response_json": "{", "body": "Sent"}}, "[form: Sent]"),
-    ("interactive", {"type": "new_reply"}, "[unsupported message]"),
+    ("interactive", {"type": "nfm_reply", "nfm_reply": {"response_json": '{"values":{"city":"Pune"},"a":["x","y"]}'}}, FLOW),
+    ("interactive", {"type": "list_reply", "list_reply": {"title": "A long row ti…", "description": "A long row title"}}, ROW),
+    ("interactive", {"type": "button_reply", "button_reply": {"id": "b", "title": " "}}, "b"),
+    ("interactive", {"type": "new_reply"}, "[unsupported message] interactive, new_reply"),
+    ("button", {"text": "", "payload": ""}, "[button]"),
+    ("text", {"body": " \u200e"}, "[empty message]"),
+    ("text", {"body": "\U0001f9e9"}, "\U0001f9e9"),
     ("button", {"text": "SIM", "payload": "P"}, "SIM"),
     ("reaction", {"message_id": "w", "emoji": "👍"}, "[reaction 👍]"),
     ("reaction", {"message_id": "w", "emoji": ""}, "[reaction removed]"),
     ("reaction", {"message_id": "w"}, "[reaction removed]"),
     ("order", {"product_items": [{}, {}]}, "[order: 2 items]"),
     ("order", {"product_items": [{}], "text": "quick"}, "[order: 1 item] quick"),
+    (
+        "order",
+        {"product_items": [product("a", 2, 30, "USD"), product("b", 1, 25.5, "USD")]},
+        "[order: 2 items, 85.5 USD]\n2 × a, 30 USD each\n1 × b, 25.5 USD each",
+    ),
+    ("order", {"product_items": [product("a", "1", "2", "USD"), product("b", 1, 2, "EUR")]}, "[order: 2 items]" + TWO),
+    ("order", {"product_items": [product("a", "1e999999999", "9e999999999", "USD")]}, ABSURD),
+    ("order", {"product_items": ["x", product("a", None, None, None)]}, "[order: 2 items]\n? × a"),
     ("system", {"body": "\u200eA changed", "type": "user_changed_number"}, "[system: A changed]"),
     ("edit", {"original_message_id": "w", "message": {"type": "text", "text": {"body": "new"}}}, "[edited] new"),
     ("edit", {"message": {"type": "edit", "edit": {}}}, "[edited]"),
     ("revoke", {"original_message_id": "w"}, "[message deleted]"),
     ("request_welcome", None, "[chat opened]"),
-    ("unsupported", {"type": "pin"}, "[unsupported message]"),
-    ("hologram", {"x": 1}, "[unsupported message]"),
+    ("unsupported", {"type": "pin"}, "[unsupported message] pin"),
+    ("hologram", {"x": 1}, "[unsupported message] hologram"),
 ]
 
 
@@ -187,6 +222,16 @@ LINES = [
 def test_every_type_has_a_line_for_the_agent(kind, content, line):
     value = only(envelope(message(type=kind, text=None) | ({kind: content} if content is not None else {})))
     assert (value.type, value.text) == (kind, line)
+
+
+def test_what_whatsapp_does_not_pass_on_says_why_where_whatsapp_does():
+    errors = [{"code": 131051, "title": "T", "error_data": {"details": "Message type is not supported."}}]
+    assert only(envelope(message(type="unsupported", text=None, errors=errors))).text == (
+        "[unsupported message] Message type is not supported."
+    )
+    old = [{"code": 501, "title": "Unknown", "details": "Old shape."}]
+    assert only(envelope(message(type="unknown", text=None, errors=old))).text == "[unsupported message] Old shape."
+    assert only(envelope(message(type="unsupported", text=None))).text == "[unsupported message]"
 
 
 def test_content_is_the_platforms_object_whole():

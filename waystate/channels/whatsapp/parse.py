@@ -11,7 +11,8 @@ from uuid import UUID
 
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
 from waystate.channels.model import Ignored, Parsed, Routed, Unusable
-from waystate.channels.whatsapp.content import about_of, content_of, find_media, line_of, type_of
+from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
+from waystate.channels.whatsapp.lines import line_of
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.ids import find_uuid
@@ -110,7 +111,7 @@ def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) 
     if sender is None:
         return Unusable(item, "the message names no sender: no phone number and no user id", message)
     kind = type_of(message)
-    content = content_of(message, kind)
+    content, about = content_of(message, kind), about_of(message, kind)
     return InboundMessage(
         wamid=wamid,
         phone_number_id=change.phone_number_id,
@@ -121,10 +122,10 @@ def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) 
         parent_user_id=sender.parent_user_id,
         contact_name=sender.name,
         type=kind,
-        text=line_of(kind, content),
+        text=line_of(kind, content, about),
         content=content,
         media=find_media(kind, content),
-        metadata=about_of(message, kind) | _about_sender(message, sender),
+        metadata=about | _about_sender(message, sender),
         origin=f"{change.origin}:{item}",
     )
 

@@ -1,0 +1,144 @@
+"""docs/reference/agents-view.md shows what the renderers make of an example of every type.
+
+`python -m tests.test_agents_view` writes its tables.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from waystate.channels.whatsapp.content import MEDIA_TYPES, TYPES
+from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, line_of
+from waystate.pipeline.items import WITHOUT_EITHER
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "agents-view.md"
+
+_FLOW = {"name": "flow", "body": "Sent", "response_json": '{"size":"L","gift":true,"flow_token":"t"}'}
+_CARD = {
+    "name": {"formatted_name": "Lee Example"},
+    "org": {"company": "Example Ltd", "title": "Buyer"},
+    "phones": [{"phone": "+1 555 010 0142", "wa_id": "15550100142"}],
+    "emails": [{"email": "lee@example.org"}],
+}
+CUSTOMERS: dict[str, list[dict[str, Any]]] = {
+    "text": [{"body": "Where is my order?"}],
+    "image": [{"id": "777", "mime_type": "image/jpeg", "caption": "is this the right part?"}, {"id": "777"}],
+    "video": [{"id": "779", "caption": "it rattles"}],
+    "document": [{"id": "778", "filename": "invoice-77.pdf", "caption": "please check"}],
+    "sticker": [{"id": "780"}],
+    "audio": [{"id": "781", "voice": True}, {"id": "782"}],
+    "voice": [{"id": "783"}],
+    "location": [{"latitude": 37.44, "longitude": -122.16, "name": "Main shop", "address": "1 Example Way"}],
+    "contacts": [{"contacts": [_CARD]}],
+    "interactive": [
+        {"type": "button_reply", "button_reply": {"id": "yes-1", "title": "Yes"}},
+        {"type": "list_reply", "list_reply": {"id": "express", "title": "Express", "description": "Next day"}},
+        {"type": "nfm_reply", "nfm_reply": _FLOW},
+        {"type": "call_permission_reply", "call_permission_reply": {"response": "accept"}},
+    ],
+    "button": [{"text": "Stop", "payload": "unsubscribe"}],
+    "reaction": [{"message_id": "wamid.1", "emoji": "👍"}, {"message_id": "wamid.1"}],
+    "order": [
+        {
+            "catalog_id": "55",
+            "text": "by Friday",
+            "product_items": [
+                {"product_retailer_id": "cup-1", "quantity": 2, "item_price": 30, "currency": "USD"},
+                {"product_retailer_id": "lid-9", "quantity": "1", "item_price": "2.50", "currency": "USD"},
+            ],
+        }
+    ],
+    "system": [{"body": "Lee changed from 15550100142 to 15550100143", "type": "user_changed_number"}],
+    "edit": [{"original_message_id": "wamid.1", "message": {"type": "image", "image": {"caption": "the new one"}}}],
+    "revoke": [{"original_message_id": "wamid.1"}],
+    "request_welcome": [{}],
+    "unsupported": [{"type": "poll_creation"}, {}],
+}
+"""By type, the platform's own objects of it."""
+SURROUNDED: dict[str, Surroundings] = {
+    "a reply": Surroundings({"context": {"from": "1555", "id": "wamid.0"}}, "Which size do you need?"),
+    "a reply to what is not known here": Surroundings({"context": {"from": "1555", "id": "wamid.0"}}),
+    "forwarded": Surroundings({"context": {"forwarded": True}}),
+    "from an ad": Surroundings(
+        {
+            "referral": {
+                "source_url": "https://ads.example/1",
+                "source_type": "ad",
+                "source_id": "120",
+                "headline": "Chat with us",
+                "ctwa_clid": "Aff-1",
+            }
+        }
+    ),
+    "about a product": Surroundings(
+        {"context": {"id": "wamid.0", "referred_product": {"catalog_id": "55", "product_retailer_id": "cup-1"}}}, "Our cups"
+    ),
+}
+"""What may stand around a message of any type."""
+
+
+def customers_table() -> list[str]:
+    lines = ["| type | the agent reads | attributes, beside `whatsapp_message_type` |", "|---|---|---|"]
+    for kind, contents in CUSTOMERS.items():
+        for content in contents:
+            text = agents_text(kind, line_of(kind, content), content, None)
+            attributes = attributes_of(kind, content, None)
+            lines.append(f"| `{kind}` | {_cell(text)} | {_attributes(attributes)} |")
+    return lines
+
+
+def surroundings_table() -> list[str]:
+    lines = ["| the message is | the agent reads | attributes |", "|---|---|---|"]
+    for what, around in SURROUNDED.items():
+        text = agents_text("text", "Large, please", {"body": "Large, please"}, None, around)
+        lines.append(f"| {what} | {_cell(text)} | {_attributes(attributes_of('text', {}, None, around))} |")
+    return lines
+
+
+def _cell(text: str) -> str:
+    return "<br>".join(f"`{line}`" for line in text.replace("|", "\\|").split("\n"))
+
+
+def _attributes(attributes: dict[str, str]) -> str:
+    del attributes["whatsapp_message_type"]
+    return "<br>".join(f"`{name}`: `{value}`" for name, value in attributes.items())
+
+
+TABLES = {"customers": customers_table, "surroundings": surroundings_table}
+
+
+def documented_view(page: str) -> str:
+    """The page with its tables as they must read, each between two comments with its name."""
+    for name, table in TABLES.items():
+        before, rest = page.split(f"<!-- {name} -->\n", 1)
+        after = rest[rest.index(f"<!-- end of {name} -->") :]
+        page = before + f"<!-- {name} -->\n" + "\n".join(table()) + "\n" + after
+    return page
+
+
+def test_the_page_shows_what_the_agent_gets() -> None:
+    assert PAGE.read_text() == documented_view(PAGE.read_text())
+
+
+def test_every_type_has_an_example_and_a_line_of_its_own() -> None:
+    assert {*TYPES, "unsupported"} == CUSTOMERS.keys()
+    assert CUSTOMERS.keys() >= MEDIA_TYPES | WITHOUT_EITHER
+    for kind in TYPES:
+        for content in (*CUSTOMERS[kind], {}):
+            line = line_of(kind, content)
+            assert line.strip(), kind
+            assert "unsupported" not in line or (kind, content) == ("interactive", {}), (kind, line)
+
+
+@pytest.mark.parametrize("kind", [*CUSTOMERS, "hologram"])
+@pytest.mark.parametrize("text", [None, "", "  \n", "\u200e", "\u200b\ufe0f", "\u2800"])
+def test_no_line_is_ever_empty(kind: str, text: str | None) -> None:
+    for content in ({}, {"body": text}, {"caption": text}, {"text": text, "payload": text}, {"type": "button_reply"}):
+        for media in (None, {"url": "https://example.org/1"}):
+            found = agents_text(kind, text, content, media)
+            assert any(letter.isalnum() for letter in found), (content, media)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(documented_view(PAGE.read_text()))
