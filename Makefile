@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test faults lint bench deps lock clean
+.PHONY: help install run test faults lint bench dist deps lock clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,6 +32,11 @@ lint: $(READY) ## Style, types and the layers
 
 bench: $(READY) ## Measure against the peers; takes minutes. AGAINST=HEAD~1 measures against a commit
 	@$(BIN)/python -m benchmarks$(if $(AGAINST),.against $(AGAINST))
+
+dist: $(READY) ## A wheel to install elsewhere, and the versions that it is tested with, into dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build --target wheel --directory dist
+	@sed -n 's/^\([a-z0-9][^ ]*==.*[^ ]\) *\\$$/\1/p' requirements.lock >dist/constraints.txt && echo dist/constraints.txt
 
 deps: ## RabbitMQ, Redis, PostgreSQL and wrk from Debian, for the tests and benchmarks that want them
 	@.ci/deps
