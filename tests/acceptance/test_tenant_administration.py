@@ -127,6 +127,8 @@ async def test_a_change_that_changes_nothing_is_not_on_record(office: Office) ->
         ({"id": "x", "name": "x", "settings": {"correlation": "both"}}, "settings.correlation"),
         ({"id": "x", "name": "x", "settings": {"colour": "red"}}, "settings.colour"),
         ({"id": "x", "name": "x", "settings": {"mapping_ttl": "-PT1H"}}, "settings.mapping_ttl"),
+        ({"id": "x", "name": "x", "settings": {"unknown_ttl": 600}}, "settings.unknown_ttl"),
+        ({"id": "x", "name": "x", "settings": {"replay_ttl": "3 days"}}, "settings.replay_ttl"),
         ({"id": "x", "name": "x", "quotas": {"messages_per_second": 0}}, "quotas.messages_per_second"),
         ({"id": "x", "name": "x", "quotas": {"storage_bytes": "lots"}}, "quotas.storage_bytes"),
         ({"name": "x"}, "id"),
@@ -146,9 +148,10 @@ async def test_a_wrong_change_is_named_and_nothing_is_changed(office: Office) ->
     ]
     assert fields_of(await office(PLATFORM, "PATCH", path, {"id": "y"})) == ["id"]
     assert fields_of(await office(TENANT, "PATCH", "/v1/tenant", {"quotas": {}})) == ["quotas"]
-    assert fields_of(await office(TENANT, "PATCH", "/v1/tenant", {"settings": {"replay_ttl": "soon"}})) == [
-        "settings.replay_ttl"
-    ]
+    for duration in ("soon", "3 days", 3600, "12:30"):
+        refused = await office(TENANT, "PATCH", "/v1/tenant", {"settings": {"replay_ttl": duration}})
+        assert fields_of(refused) == ["settings.replay_ttl"]
+        assert '"PT72H"' in refused.json()["errors"][0]["problem"]
     assert (await office(PLATFORM, "GET", path)).json() == before
 
 

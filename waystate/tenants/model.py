@@ -7,7 +7,16 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Conflict, Forbidden
@@ -21,6 +30,11 @@ WEBHOOK_SECRET_FLOOR = 16
 
 _PATH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _REGION = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_DURATION = re.compile(
+    r"-?P(?=\d|T\d)({0}Y)?({0}M)?({0}W)?({0}D)?(T(?=\d)({0}H)?({0}M)?({0}S)?)?".replace("{0}", r"\d+(?:[.,]\d+)?"), re.ASCII
+)
+_LONGEST_DURATION = timedelta(days=36_525)
+"""A hundred years: added to any of our times, it stays one."""
 _LOOPBACK_URL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/.*)?", re.DOTALL)
 
 
@@ -55,9 +69,18 @@ def _check_webhook_secret(value: str) -> str:
     return value
 
 
-def _check_positive(value: timedelta) -> timedelta:
+def _check_duration(value: Any) -> Any:
+    """A plain number says no unit, and words in a spelling of somebody's are understood by nobody else."""
+    if not isinstance(value, timedelta) and (not isinstance(value, str) or _DURATION.fullmatch(value) is None):
+        raise ValueError('must be an ISO 8601 duration, such as "PT72H", "PT10M" or "P7D"')
+    return value
+
+
+def _check_length(value: timedelta) -> timedelta:
     if value <= timedelta(0):
         raise ValueError("must be longer than zero")
+    if value > _LONGEST_DURATION:
+        raise ValueError(f"must be at most P{_LONGEST_DURATION.days}D, a hundred years")
     return value
 
 
@@ -67,7 +90,7 @@ PathId = Annotated[str, AfterValidator(_check_path_id)]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=4096), Field(repr=False)]
 Url = Annotated[str, AfterValidator(check_url)]
 Region = Annotated[str, AfterValidator(_check_region)]
-Duration = Annotated[timedelta, AfterValidator(_check_positive)]
+Duration = Annotated[timedelta, BeforeValidator(_check_duration), AfterValidator(_check_length)]
 
 
 class _Value(BaseModel):

@@ -88,7 +88,46 @@ def test_a_tenant_id_that_is_no_slug_is_refused(tenant_id: str) -> None:
 
 
 def test_a_duration_of_nothing_is_refused() -> None:
-    assert complaints(TenantSettings, mapping_ttl=0) == ["mapping_ttl: must be longer than zero"]
+    for nothing in ("PT0S", "-PT1H"):
+        assert complaints(TenantSettings, mapping_ttl=nothing) == ["mapping_ttl: must be longer than zero"]
+
+
+OTHERWISE = [
+    "3 days",
+    "3 days, 12:00",
+    "12:30",
+    "12:30:15",
+    "72",
+    "P",
+    "PT",
+    "3D",
+    "P3DT",
+    "P1H",
+    "+P3D",
+    "P-3D",
+    "p3d",
+    " P3D",
+]
+
+
+@pytest.mark.parametrize("written", [*OTHERWISE, "P3D\n", "P\u0663D", 0, 72, 3600.5, True, [], {}])
+def test_a_duration_in_another_spelling_than_iso_8601_is_refused_with_an_example(written: Any) -> None:
+    for setting in ("mapping_ttl", "unknown_ttl", "replay_ttl"):
+        said = f'{setting}: must be an ISO 8601 duration, such as "PT72H", "PT10M" or "P7D"'
+        assert complaints(TenantSettings, **{setting: written}) == [said]
+
+
+def test_every_spelling_of_iso_8601_is_a_duration() -> None:
+    hours = {"P3D": 72, "PT72H": 72, "P1W": 168, "P1DT2H30M": 26.5, "PT90M": 1.5, "PT1.5H": 1.5, "PT0,5H": 0.5, "PT1800S": 0.5}
+    assert {each: TenantSettings(mapping_ttl=each).mapping_ttl for each in hours} == {  # type: ignore[arg-type]
+        each: timedelta(hours=count) for each, count in hours.items()
+    }
+
+
+def test_a_duration_that_no_time_can_be_added_to_is_refused() -> None:
+    for endless in ("P36526D", "P999999999D"):
+        assert complaints(TenantSettings, replay_ttl=endless) == ["replay_ttl: must be at most P36525D, a hundred years"]
+    assert TenantSettings(replay_ttl="P36525D").replay_ttl.days == 36_525  # type: ignore[arg-type]
 
 
 def test_a_region_gives_both_addresses() -> None:
