@@ -8,7 +8,7 @@ from waystate.ids import TenantId
 
 
 class Scope(StrEnum):
-    """What an API key may be given. A role holds a set of them."""
+    """What a caller may do: a role holds a set of them, an API key is given some of `KEY_SCOPES`."""
 
     STATE_READ = "state:read"
     STATE_WRITE = "state:write"
@@ -72,6 +72,8 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
 owners is a rule of the membership."""
 NEVER_OF_A_KEY = frozenset({Scope.SELF, Scope.CREDENTIALS, Scope.SIGN_ON_WRITE})
 """Of people alone: their password, their sessions."""
+KEY_SCOPES = tuple(each for each in Scope if each not in NEVER_OF_A_KEY)
+"""What a key may be given."""
 NEVER_BY_SIGN_ON = frozenset({Scope.CREDENTIALS})
 """Not of a session that a tenant's identity provider vouched for: a person's password and codes open other tenants too."""
 

@@ -87,6 +87,10 @@ async def test_nobody_gives_a_key_more_than_they_hold(place: Installation, admin
         assert (answer.status_code, answer.json()["code"]) == expected, (scopes, answer.text)
     answer = await call(place, small, "POST", f"/v1/keys/{mighty['id']}/rotate")
     assert (answer.status_code, answer.json()["code"]) == (403, "scope_not_held"), "its successor would tell them more"
+    unheard_of = await call(place, admin, "POST", "/v1/keys", {"name": "x", "scopes": ["state:red"]})
+    (error,) = unheard_of.json()["errors"]
+    assert (unheard_of.status_code, error["field"]) == (422, "scopes.0")
+    assert error["problem"].partition("one of ")[2].split(", ") == sorted(set(Scope) - NEVER_OF_A_KEY, key=list(Scope).index)
     assert (await made(place, platform, scopes=["platform", "audit:read"]))["scopes"] == ["audit:read", "platform"]
 
 

@@ -1,24 +1,35 @@
 """What `/v1/keys` takes and answers. A key in clear is in the answer that makes it, and nowhere else."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from waystate.clock import iso
 from waystate.documents import JsonObject
 from waystate.keys.model import ApiKey
 from waystate.keys.rotation import LONGEST_OVERLAP, OVERLAP
 from waystate.keys.store import ListedKey
-from waystate.principal import DATA_PLANE, Scope
+from waystate.principal import DATA_PLANE, KEY_SCOPES, Scope
 
+
+def _known(value: Any) -> Any:
+    """Raises ValueError with the list: the enumeration's own would offer what is for people alone, which the key refuses."""
+    if value not in tuple(Scope):
+        raise ValueError(f"must be one of {', '.join(KEY_SCOPES)}")
+    return value
+
+
+KeyScope = Annotated[Scope, BeforeValidator(_known), WithJsonSchema({"type": "string", "enum": list(KEY_SCOPES)})]
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
 
 
 class NewKey(BaseModel, extra="forbid", frozen=True):
     name: Annotated[str, Field(description="Who or what will use it")]
-    scopes: Annotated[list[Scope], Field(description="What it may do; none that you do not hold yourself")] = sorted(DATA_PLANE)
+    scopes: Annotated[list[KeyScope], Field(description="What it may do; none that you do not hold yourself")] = sorted(
+        DATA_PLANE
+    )
     expiresAt: Annotated[AwareDatetime | None, Field(description="In the future; null is never")] = None
 
 
@@ -42,7 +53,7 @@ class KeyAnswer(BaseModel):
 
     id: UUID
     name: str
-    scopes: list[Scope]
+    scopes: list[KeyScope]
     status: Literal["active", "expired", "revoked"]
     createdAt: Text
     createdBy: Maker
