@@ -6,7 +6,7 @@ WaystateError
 ├── Retry(after)             not now: the same work is tried again after so many seconds
 └── Refused                  an HTTP caller is told: an RFC 9457 problem with a stable `code`
     ├── BadRequest 400       ├── Unauthorized 401   ├── Forbidden 403   ├── NotFound 404
-    ├── Conflict 409         ├── TooLarge 413       ├── Unprocessable 422
+    ├── Conflict 409         ├── TooLarge 413       ├── NotJson 415        ├── Unprocessable 422
     └── TooMany 429, Unavailable 503  (both say when to come back)
 """
 
@@ -88,6 +88,10 @@ class Conflict(Refused):
 
 class TooLarge(Refused):
     status, title = 413, "Content too large"
+
+
+class NotJson(Refused):
+    status, title = 415, "Unsupported media type"
 
 
 class Unprocessable(Refused):

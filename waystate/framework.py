@@ -40,7 +40,7 @@ from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
 from waystate.web.health import HealthCheck, HealthRoutes
 from waystate.web.metrics import Metrics, MetricsRoutes
-from waystate.web.openapi import DOCUMENT, DocsRoutes, Document, describe
+from waystate.web.openapi import DocsRoutes, Document, describe
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
 from waystate.web.routers import router_of
@@ -69,7 +69,7 @@ ROUTES = (
     WebhookRoutes,
 )
 """Whatever has operations, in the order in which they are shown."""
-OPERATIONS = {**operations_of(ROUTES), (DOCUMENT.method, DOCUMENT.path): DOCUMENT}
+OPERATIONS = operations_of(ROUTES)
 """All of them, by method and path."""
 
 
@@ -120,11 +120,12 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
 def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock) -> FastAPI:
     app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router_of(HealthRoutes(checks, clock), MetricsRoutes(metrics)))
+    install_problems(app, answers=metrics.answers)
     return app
 
 
 def _described() -> FastAPI:
-    app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     describe(app, OPERATIONS.values())
     return app
 

@@ -61,6 +61,8 @@ class Operation:
     """Why a POST may run twice with one effect; "": it may not. PUT, PATCH and DELETE may: they say how things are to be."""
     repeatable_if: Callable[[bytes], bool] | None = field(default=None, kw_only=True)
     """Which bodies (raw) that is true of, where not of all."""
+    ignores_query: str = field(default="", kw_only=True)
+    """Why query parameters that it does not know are ignored; "": they are refused."""
     is_fast: bool = field(default=False, kw_only=True)
     is_hidden: bool = field(default=False, kw_only=True)
     """Not shown in the document."""

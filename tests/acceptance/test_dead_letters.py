@@ -223,11 +223,11 @@ async def test_what_cannot_be_meant_is_refused_with_the_field(place: Installatio
 async def test_bodies_that_are_no_documents_are_refused(place: Installation) -> None:
     for raw in (b"", b"{", b"\xff", b"[" * 100_000, b'{"ids": ' + b"9" * 5000 + b"}"):
         for path in ("/replay", "/discard"):
-            answer = await place.http.post(f"/v1/dead-letters{path}", content=raw)
+            answer = await place.http.post(f"/v1/dead-letters{path}", content=raw, headers=JSON)
             assert answer.status_code in (400, 422), answer.text
     (letter,) = await bury_bad_messages(place, "wamid.odd")
     odd = json.dumps({"originalPayload": mended("wamid.odd") | {"text": "a\x00b\ud800", "content": {"n": float("nan")}}})
-    answer = await place.http.patch(f"/v1/dead-letters/{letter}", content=odd.encode("ascii"))
+    answer = await place.http.patch(f"/v1/dead-letters/{letter}", content=odd.encode("ascii"), headers=JSON)
     assert answer.status_code == 200, answer.text
     assert answer.json()["editedPayload"]["text"] == "a\ufffdb\ufffd"
     assert (await call(place, "POST", f"/{letter}/replay"))[0] == 200
@@ -262,6 +262,7 @@ async def test_open_ones_are_counted_by_reason_for_an_alarm(place: Installation)
     await until(lambda: is_told(open=before - 1))
 
 
+JSON = {"content-type": "application/json"}
 FUZZED = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
@@ -277,6 +278,7 @@ async def test_no_payload_and_no_selection_is_answered_with_a_fault(place: Insta
         ("POST", "/v1/dead-letters/replay", bulk),
         ("POST", "/v1/dead-letters/discard", bulk),
     ):
-        answer = await place.http.request(method, url, content=b"" if body is None else json.dumps(body).encode())
+        content = b"" if body is None else json.dumps(body).encode()
+        answer = await place.http.request(method, url, content=content, headers=JSON)
         assert answer.status_code < 500, answer.text
         assert answer.status_code < 400 or answer.json()["code"]

@@ -1,8 +1,9 @@
 """T5, generated from the OpenAPI document: no operation is open to whom the table does not name, and none tells of a tenant
 what another must not know. A new operation is tried by itself; one that the tests cannot call fails them."""
 
+import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
@@ -13,6 +14,7 @@ from tests.acceptance.calls import Document, call_of, missing_ids, operations_of
 from tests.acceptance.installation import Installation, customer_message, envelope, installed
 from tests.acceptance.outsiders import (
     OF_A_KEY,
+    Caller,
     Outsiders,
     gather,
     key_caller,
@@ -47,6 +49,8 @@ class Scene:
     framework: FastAPI
     document: Document
     outsiders: Outsiders
+    able: list[Caller] = field(default_factory=list)
+    """Between them they may do everything."""
 
     async def fingerprint(self, tenant: TenantId) -> dict[str, Any]:
         tables = await tenant_tables(self.place.database, partitions=False)
@@ -118,6 +122,85 @@ async def test_a_field_that_no_schema_has_is_refused_by_its_name(scene: Scene) -
             accepted.append(f"{call}: {answer.status_code} {named}")
     assert accepted == []
     assert tried > 15
+
+
+def taken_by(scene: Scene, method: str, path: str) -> list[str]:
+    shown = operations_of(scene.document).get((method, path), {})
+    return sorted(each["name"] for each in shown.get("parameters", ()) if each["in"] == "query")
+
+
+async def asked(scene: Scene, method: str, path: str, query: str) -> httpx2.Response:
+    """By who may, in trusted mode too."""
+    documented = (method, path) in operations_of(scene.document)
+    call = call_of(scene.document, method, path, scene.outsiders.foreign) if documented else None
+    headers = {**(call.headers if call else {}), **(await able(scene, OPERATIONS[method, path])).headers}
+    url = call.url if call else path
+    return await scene.place.http.request(method, f"{url}?{query}", json=call.body if call else None, headers=headers)
+
+
+async def able(scene: Scene, operation: Operation) -> Caller:
+    if not scene.able:
+        scene.able += [
+            await key_caller(scene.place, B, "B's key that asks", OF_A_KEY),
+            await session_caller(scene.place, B, Role.OWNER),
+            scene.outsiders.people[Role.PLATFORM],
+        ]
+    return next(each for each in scene.able if operation.scope is None or operation.scope in each.scopes)
+
+
+@pytest.mark.parametrize("row", [each for each in OPERATIONS.values() if not each.ignores_query], ids=str)
+async def test_a_query_parameter_that_is_unknown_or_repeated_is_refused_by_its_name(scene: Scene, row: Operation) -> None:
+    taken = taken_by(scene, row.method, row.path)
+    for query, name in (("surplus=1", "surplus"), ("surplus", "surplus"), ("%6Cimits=1&limits=2", "limits"), ("=1", "")):
+        answer = await asked(scene, row.method, row.path, query)
+        problem = answer.json()
+        assert (answer.status_code, problem["code"]) == (422, "unknown_query_parameter"), (query, answer.text)
+        assert [each["field"] for each in problem["errors"]] == [name]
+        assert problem["parameters"] == taken
+        assert all(each in problem["detail"] for each in taken)
+    for name in taken:
+        answer = await asked(scene, row.method, row.path, f"{name}=1&{name}=1")
+        assert (answer.status_code, answer.json()["code"]) == (422, "repeated_query_parameter"), answer.text
+        assert [each["field"] for each in answer.json()["errors"]] == [name]
+
+
+async def test_what_a_platform_or_a_provider_adds_is_ignored(scene: Scene) -> None:
+    lenient = [each for each in OPERATIONS.values() if each.ignores_query]
+    assert {each.path.split("/")[1] for each in lenient} == {"webhooks", "v1"}
+    for row in lenient:
+        without, added = [await asked(scene, row.method, row.path, query) for query in ("", "session_state=1&hub.topic=x")]
+        assert without.status_code == added.status_code < 500, row
+        assert added.status_code != 422, row
+
+
+NO_JSON = [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp"]
+NO_JSON += [
+    "text/plain; application/json",
+    "application/octet-stream",
+    "+json",
+    "json",
+    "text/plain;x=y+json",
+    "text/plain, a/b+json",
+]
+
+
+@pytest.mark.parametrize(
+    "row", [each for each in OPERATIONS.values() if each.body and "/webhooks/" not in each.path[:10]], ids=str
+)
+async def test_a_body_that_does_not_say_it_is_json_is_refused(scene: Scene, row: Operation) -> None:
+    call = call_of(scene.document, row.method, row.path, missing_ids(scene.outsiders.foreign))
+    headers = {**call.headers, **(await able(scene, row)).headers}
+
+    async def sent(media_type: str | None, content: bytes) -> httpx2.Response:
+        said = headers if media_type is None else {**headers, "content-type": media_type}
+        return await scene.place.http.request(call.method, call.url, content=content, headers=said)
+
+    for media_type in NO_JSON:
+        answer = await sent(media_type, json.dumps(call.body).encode())
+        assert (answer.status_code, answer.json()["code"]) == (415, "json_required"), (media_type, answer.text)
+    for media_type in ("application/json", "Application/JSON;charset=UTF-8", "application/merge-patch+json; charset=utf-8"):
+        answer = await sent(media_type, b"null")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), (media_type, answer.text)
 
 
 async def test_no_list_has_a_word_of_another_tenant(scene: Scene) -> None:

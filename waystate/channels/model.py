@@ -82,4 +82,5 @@ class WebhookTaken(BaseModel):
 
 SIGNATURE = Parameter(name="X-Hub-Signature-256", place="header", description="HMAC-SHA256 over the raw body")
 WEBHOOK_PROBLEMS = {401: "The signature does not fit", 413: "Over 4 MiB", 503: "Not durable now; send again"}
+PLATFORMS_OWN = "what a platform adds to the address of its callback must not lose a message"
 """Of both channels' webhooks."""

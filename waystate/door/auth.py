@@ -21,7 +21,7 @@ from waystate.tenants.model import TenantStatus, check_active
 from waystate.tenants.routing import Directory, Monotonic, ShortMemory
 from waystate.tenants.store import find_statuses, unknown_tenant
 from waystate.tokens import parse_token
-from waystate.web.facts import Facts, is_loopback, names_loopback, shown, token_of
+from waystate.web.facts import Facts, is_json, is_loopback, names_loopback, shown, token_of
 
 CHECK_TTL = 0.9
 """Seconds a credential's check holds: a revocation counts within 1 s, and a tenth is left for the read itself."""
@@ -65,7 +65,7 @@ def why_not_trusted(facts: Facts) -> str | None:
         return "Trusted mode answers only calls to localhost, 127.0.0.1 or [::1], and the Host header names another."
     if facts.betraying is not None:
         return f"Trusted mode answers no proxy and no web page, and the header {shown(facts.betraying)} is of one."
-    if (facts.has_body or facts.method in ("POST", "PUT", "PATCH")) and not _is_json(facts.content_type):
+    if (facts.has_body or facts.method in ("POST", "PUT", "PATCH")) and not is_json(facts.content_type):
         return "Trusted mode takes bodies only as 'Content-Type: application/json'."
     return None
 
@@ -187,7 +187,3 @@ def _only(tenants: Sequence[TenantId]) -> TenantId:
 def _trusted(tenant_id: TenantId, status: TenantStatus) -> Principal:
     check_active(status)
     return Principal(tenant_id, "trusted")
-
-
-def _is_json(content_type: bytes | None) -> bool:
-    return content_type is not None and content_type.partition(b";")[0].strip().lower() == b"application/json"

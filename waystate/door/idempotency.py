@@ -29,7 +29,7 @@ UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _SAFE_HEADERS = frozenset({b"content-type", b"content-language", b"cache-control", b"location", b"etag", b"link"})
-_NOT_FINAL = frozenset({401, 403, 408, 413, 429})
+_NOT_FINAL = frozenset({401, 403, 408, 413, 415, 429})
 _PASSING = frozenset({"lock_timeout", "database_error"})
 """Conflicts of the moment: the next try may well succeed."""
 

@@ -52,6 +52,7 @@ class SignOnRoutes:
         tag="People",
         summary="Where the provider sends the browser",
         status=303,
+        ignores_query="a client must ignore what it does not know of a provider's answer (RFC 6749, 4.1.2)",
         problems=_REDIRECTS,
     )
     async def finish_sign_on(

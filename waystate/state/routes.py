@@ -41,6 +41,7 @@ from waystate.web.asgi import Request, Response, json_response
 from waystate.web.facts import Facts, facts_of
 from waystate.web.metrics import Metrics
 from waystate.web.problems import parse_body
+from waystate.web.requests import check_json
 from waystate.work.batch import Batcher
 from waystate.work.loops import Hint
 
@@ -122,7 +123,7 @@ class StateRoutes:
         is_fast=True,
     )
     async def get_mapping(self, request: Request) -> Response:
-        tenant = await self._admit(facts_of(request.scope), request.operation)
+        tenant = await self._admit(request, facts_of(request.scope))
         number = request.query("phoneNumberId")
         remembered = self.lookups.find_mapping(tenant, request.tail, number)
         if remembered is not None:
@@ -144,7 +145,7 @@ class StateRoutes:
         is_fast=True,
     )
     async def get_conversation(self, request: Request) -> Response:
-        tenant = await self._admit(facts_of(request.scope), request.operation)
+        tenant = await self._admit(request, facts_of(request.scope))
         remembered = self.lookups.find_conversation(tenant, request.tail)
         if remembered is not None:
             self._hits.inc()
@@ -279,23 +280,27 @@ class StateRoutes:
 
     async def _read(self, request: Request, model: type[Model]) -> tuple[Model, TenantId]:
         """Whoever may not is sent away before the body is read, which costs memory."""
-        facts, operation = facts_of(request.scope), request.operation
-        tenant = None if self._guard.waits_for_a_name(facts) else await self._admit(facts, operation)
-        body = parse_body(model, await request.body(self._max_body))
+        facts = facts_of(request.scope)
+        tenant = None if self._guard.waits_for_a_name(facts) else await self._admit(request, facts)
+        raw = await request.body(self._max_body)
+        check_json(facts.content_type, raw)
+        body = parse_body(model, raw)
         named: str | None = getattr(body, "tenant_id", None)
         if tenant is None:
-            tenant = await self._admit(facts if named is None else facts._replace(tenant=named.encode()), operation)
+            tenant = await self._admit(request, facts if named is None else facts._replace(tenant=named.encode()))
         if named is not None and named != tenant:
             raise BadRequest(
                 "tenant_mismatch", "The body's tenantId is not the tenant of this call. Leave it out, or name the same one."
             )
         return body, tenant
 
-    async def _admit(self, facts: Facts, operation: Operation | None) -> TenantId:
+    async def _admit(self, request: Request, facts: Facts) -> TenantId:
+        operation = request.operation
         assert operation is not None, "the lane names the row of what it calls"
         principal = self._guard.find_admitted(facts, operation)
         if principal is None:
             principal = await _answer(self._guard.admit_anew(facts, operation))
+        request.check_query()
         return principal.tenant_id
 
     async def _run(self, work: Work, tenant: TenantId, items: Sequence[Any]) -> Sequence[Verdict]:

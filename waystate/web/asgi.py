@@ -20,6 +20,7 @@ from waystate.web.problems import (
     Headers,
     MethodNotAllowed,
     OnError,
+    check_query,
     refusal_of,
     render_problem,
 )
@@ -80,6 +81,12 @@ class Request:
         pairs = parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True)
         return next((clean_text(value) for key, value in pairs if key == name), None)
 
+    def check_query(self) -> None:
+        """Raises Unprocessable for what the row does not take."""
+        if self.scope["query_string"] and (row := self.operation) is not None:
+            taken = {each.name: False for each in row.parameters if each.place == "query"}
+            check_query(self.query_string, taken, ignores=bool(row.ignores_query))
+
     async def body(self, limit: int) -> bytes:
         """The whole body, of at most `limit` bytes. Raises TooLarge without reading on, TooSlow, ClientGone."""
         if self._body is None:
@@ -117,6 +124,8 @@ Route = tuple[str, str, Handler]
 
 class Lane:
     """The ASGI application in front of the framework's (`fallback`).
+
+    Where a caller must be let in first, the handler checks the query after that.
 
     `read_timeout`: seconds a body may take. `answers` counts (operation, status).
     A path with more parts than the lane's own (`/state/mapping/a/b`) is the fallback's.
@@ -163,7 +172,10 @@ class Lane:
         operation = UNMATCHED
         try:
             handler, operation, row = self._choose(methods, scope["method"], tail)
-            response = await handler(Request(scope, receive, tail or "", self._bodies, row))
+            request = Request(scope, receive, tail or "", self._bodies, row)
+            if row is None or row.scope is None:
+                request.check_query()
+            response = await handler(request)
         except ClientGone:
             return None
         except Exception as error:
@@ -255,5 +267,6 @@ def webhook_lane(routes: Sequence[Route], on_error: OnError, *, read_timeout: fl
     return Lane([*routes, ("GET", "/health/live", _live)], nothing_else, on_error, read_timeout=read_timeout, answers=answers)
 
 
+@Operation("GET", "/health/live", None)
 async def _live(_: Request) -> Response:
     return json_response(b'{"status":"ok"}')

@@ -28,6 +28,8 @@ _SINGLE = frozenset(
 _BETRAYING = frozenset((b"forwarded", b"via", b"origin"))
 _SESSION = COOKIE.encode() + b"="
 _BETRAYING_PREFIXES = (b"x-forwarded-", b"sec-fetch-")
+_JSON = re.compile(rb"application/json|[\w!#$&^.-]+/[\w!#$&^.-]+\+json", re.IGNORECASE | re.ASCII)
+"""The media type, and every one with the suffix (RFC 6839)."""
 _HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]+)?")
 
 
@@ -102,6 +104,12 @@ def names_loopback(host: bytes | None) -> bool:
     """Exactly, or a page of evil.example whose name resolves to 127.0.0.1 would come in."""
     found = _HOST.fullmatch((host or b"").decode("latin-1").lower())
     return found is not None and (found["name"] == "localhost" or is_loopback(found["name"] or found["ipv6"]))
+
+
+@lru_cache(maxsize=256)
+def is_json(content_type: bytes | None) -> bool:
+    """Parameters such as a charset do not matter: JSON is UTF-8 (RFC 8259)."""
+    return content_type is not None and _JSON.fullmatch(content_type.partition(b";")[0].strip()) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -71,24 +71,16 @@ def undocumented(document: Document, served: Iterable[tuple[str, str]]) -> list[
     return [f"{method} {path}" for method, path in served if not _is_described(document, method, path)]
 
 
-DOCUMENT = Operation(
-    "GET",
-    "/openapi.json",
-    None,
-    tag="Operations",
-    name="getDocument",
-    summary="All operations, for programs",
-    is_hidden=True,
-)
-"""Served by a route of the framework's own."""
-
-
 class DocsRoutes:
     """A page without JavaScript and without anything from elsewhere: it works offline and under the strictest policy."""
 
     def __init__(self, document: Callable[[], Document]) -> None:
         self._document = document
         self._page = ""
+
+    @Operation("GET", "/openapi.json", None, tag="Operations", summary="All operations, for programs", is_hidden=True)
+    async def get_document(self) -> JSONResponse:
+        return JSONResponse(self._document())
 
     @Operation("GET", "/docs", None, tag="Operations", summary="All operations, for people", is_hidden=True)
     async def get_docs(self) -> HTMLResponse:

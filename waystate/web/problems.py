@@ -1,10 +1,12 @@
 """Every refusal as an RFC 9457 problem: `application/problem+json` with a stable `code` and a `detail` that says what to do."""
 
 import traceback
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from math import ceil
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import parse_qsl
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -83,6 +85,29 @@ def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> Unprocessable:
     ]
     names = ", ".join(field["field"] for field in fields)
     return Unprocessable("invalid_request", f"Not usable: {names}. Correct what `errors` names and send again.", errors=fields)
+
+
+def check_query(query_string: bytes, taken: Mapping[str, bool], *, ignores: bool = False) -> None:
+    """`taken`: which parameters an operation takes, and whether each may come several times. Raises Unprocessable.
+
+    A filter that is mistyped must not find everything. `ignores`: unknown ones are not refused.
+    """
+    if not query_string:
+        return
+    came = Counter(name for name, _ in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+    unknown = [name for name in came if name not in taken]
+    if unknown and not ignores:
+        takes = f"takes these alone: {', '.join(sorted(taken))}" if taken else "takes none"
+        raise _refused_query("unknown_query_parameter", unknown, f"unknown; this operation {takes}", taken)
+    if repeated := [name for name, several in taken.items() if came[name] > 1 and not several]:
+        raise _refused_query("repeated_query_parameter", repeated, "came more than once; send it once", taken)
+
+
+def _refused_query(code: str, names: Sequence[str], problem: str, taken: Collection[str]) -> Unprocessable:
+    shown = [documents.clean_text(name[:100]) for name in names[:_MOST_FIELDS]]
+    errors = [{"field": name, "problem": problem} for name in shown]
+    detail = f"Not usable in the query: {', '.join(shown)} ({problem})."
+    return Unprocessable(code, detail, errors=errors, parameters=sorted(taken))
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:

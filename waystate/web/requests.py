@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
-from waystate.errors import BadRequest
+from waystate.errors import NotJson
+from waystate.web.facts import is_json
 from waystate.web.problems import parse_body
 
 B = TypeVar("B", bound=BaseModel)
@@ -20,16 +21,16 @@ class Body(BaseModel):
 async def read_body(request: Request, model: type[B], *, default: bytes | None = None) -> B:
     """`default` stands for an empty body."""
     raw = await request.body()
-    return parse_body(model, default if default is not None and not raw.strip() else raw)
+    if default is not None and not raw.strip():
+        return parse_body(model, default)
+    check_json(request.headers.get("content-type", "").encode("latin-1"), raw)
+    return parse_body(model, raw)
 
 
-async def read_from_anybody(request: Request, model: type[B], *, default: bytes | None = None) -> B:
-    """Without a session there is no CSRF token. A page of another origin can send no JSON unless it was allowed to."""
-    headers = request.headers
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and ("origin" in headers or "sec-fetch-site" in headers):
-        raise BadRequest("json_required", "A browser must send this as 'Content-Type: application/json'.")
-    return await read_body(request, model, default=default)
+def check_json(content_type: bytes | None, body: bytes) -> None:
+    """Raises NotJson (415). Nothing sent needs no type; what a web page can send without being allowed to is no JSON."""
+    if body and not is_json(content_type):
+        raise NotJson("json_required", "The body must be JSON and say so. Send 'Content-Type: application/json' with it.")
 
 
 def takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

@@ -4,14 +4,16 @@ import inspect
 from collections.abc import Awaitable, Callable
 from inspect import Parameter as Argument
 from inspect import Signature
-from typing import Any
+from typing import Any, get_args, get_origin
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
+from fastapi.dependencies.utils import get_dependant
 from starlette.requests import Request
 
 from waystate.operations import Operation, operations_of
 from waystate.web.asgi import Route
-from waystate.web.requests import read_body, read_from_anybody
+from waystate.web.problems import check_query
+from waystate.web.requests import read_body
 
 Endpoint = Callable[..., Awaitable[Any]]
 _GIVEN = ("body", "request")
@@ -30,6 +32,7 @@ def router_of(*rooms: Any) -> APIRouter:
                     methods=[operation.method],
                     status_code=operation.status,
                     include_in_schema=False,
+                    dependencies=[Depends(_query_check(operation, _bound(operation, room)))],
                 )
     return router
 
@@ -46,6 +49,21 @@ def _bound(operation: Operation, room: Any) -> Endpoint:
     return bound
 
 
+def _query_check(operation: Operation, handler: Endpoint) -> Callable[[Request], Awaitable[None]]:
+    """Of the parameters that the handler's signature names, as the framework finds them."""
+    found = get_dependant(path=operation.path, call=handler).query_params
+    taken = {each.alias: _takes_several(each.field_info.annotation) for each in found}
+
+    async def check(request: Request) -> None:
+        check_query(request.scope["query_string"], taken, ignores=bool(operation.ignores_query))
+
+    return check
+
+
+def _takes_several(annotation: Any) -> bool:
+    return any(get_origin(each) in (list, set, tuple, frozenset) for each in (annotation, *get_args(annotation)))
+
+
 def _endpoint(operation: Operation, handler: Endpoint) -> Endpoint:
     """The handler, given its body. The framework's own reading lets things through that no database stores.
 
@@ -53,7 +71,6 @@ def _endpoint(operation: Operation, handler: Endpoint) -> Endpoint:
     """
     if operation.body is None:
         return handler
-    read = read_from_anybody if operation.scope is None else read_body
     default = b"{}" if operation.is_body_optional else None
     signature = inspect.signature(handler)
     asks_request = "request" in signature.parameters
@@ -61,7 +78,7 @@ def _endpoint(operation: Operation, handler: Endpoint) -> Endpoint:
     async def reading(request: Request, **arguments: Any) -> Any:
         if asks_request:
             arguments["request"] = request
-        return await handler(body=await read(request, operation.body, default=default), **arguments)
+        return await handler(body=await read_body(request, operation.body, default=default), **arguments)
 
     others = [each.replace(kind=Argument.KEYWORD_ONLY) for name, each in signature.parameters.items() if name not in _GIVEN]
     given = Argument("request", Argument.KEYWORD_ONLY, annotation=Request)

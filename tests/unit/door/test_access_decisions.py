@@ -110,7 +110,7 @@ def test_state_and_trace_are_open_in_trusted_mode(path: str) -> None:
     assert why_not_trusted(LOCAL._replace(path=path)) is None
 
 
-@pytest.mark.parametrize("content_type", [b"application/json", b"application/json; charset=utf-8", b"Application/JSON"])
+@pytest.mark.parametrize("content_type", [b"application/json; charset=utf-8", b"Application/JSON", b"a/b+json"])
 def test_a_json_body_is_taken(content_type: bytes) -> None:
     facts = facts_of(scope((b"host", b"localhost"), (b"content-type", content_type), (b"content-length", b"2")))
     assert decide(facts, trusted=True) == TrustedClaim(None)

@@ -116,7 +116,7 @@ def test_what_depends_on_the_request_is_final(status: int) -> None:
     assert is_final(Answer(status, [JSON], b"{}"))
 
 
-@pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 503])
+@pytest.mark.parametrize("status", [401, 403, 408, 413, 415, 429, 500, 503])
 def test_what_depends_on_the_moment_is_not_final(status: int) -> None:
     assert not is_final(Answer(status, [JSON], b"{}"))
 

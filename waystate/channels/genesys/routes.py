@@ -6,7 +6,7 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/validate
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from waystate.channels.model import SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
+from waystate.channels.model import PLATFORMS_OWN, SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
 from waystate.channels.signature import sign_as_genesys, verify
 from waystate.clock import Clock
 from waystate.errors import Unauthorized
@@ -73,6 +73,7 @@ class GenesysWebhook:
         problems=WEBHOOK_PROBLEMS,
         example_body=_EXAMPLE,
         example_answer={},
+        ignores_query=PLATFORMS_OWN,
         is_fast=True,
     )
     async def receive(self, request: Request) -> Response:

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from waystate.channels.model import SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
+from waystate.channels.model import PLATFORMS_OWN, SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
 from waystate.channels.signature import sign_as_meta, verify
 from waystate.channels.whatsapp.parse import find_lane_key
 from waystate.clock import Clock
@@ -92,6 +92,7 @@ class WhatsAppWebhook:
         answers={200: TEXT},
         problems={403: "The app or the token is not the configured one"},
         example_answer="1158201444",
+        ignores_query=PLATFORMS_OWN,
         is_fast=True,
     )
     async def verify(self, request: Request) -> Response:
@@ -120,6 +121,7 @@ class WhatsAppWebhook:
         problems=WEBHOOK_PROBLEMS,
         example_body=_EXAMPLE,
         example_answer={},
+        ignores_query=PLATFORMS_OWN,
         is_fast=True,
     )
     async def receive(self, request: Request) -> Response:
