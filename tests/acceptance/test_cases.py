@@ -10,7 +10,6 @@ from tests.acceptance.cases.run import running
 
 MENDED_LATER = {
     "01-number-change": "a change of number is taken for a message; the contact's ids stay as they were",
-    "02-number-variants": "the two ways to write one Argentinian or Brazilian number are two contacts",
     "09-group-message": "a group's message joins the private conversation of whoever wrote it",
     "11-contact-request": "a phone that WhatsApp shared with the customer's consent is not added to the contact",
     "21-agentless-to-a-phone": "a phone with a plus sign is nobody's, and Genesys is not told that its message goes nowhere",

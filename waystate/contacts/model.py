@@ -1,6 +1,6 @@
 """A customer, known by any of several WhatsApp identities."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -121,12 +121,22 @@ class PhoneChange:
 SAME_PHONE = PhoneChange()
 
 
-def person_of(wa_id: str | None, user_id: str | None, name: str | None = None, at: datetime | None = None) -> Writer:
-    """The business-scoped user id leads: it outlives a phone number, and a phone can be missing (wire formats, BSUID)."""
-    if not user_id:
-        return Writer((Identity(_WA_ID, wa_id),) if wa_id else (), name, at)
-    phone = (Identity(_WA_ID, wa_id),) if wa_id else ()
-    return Writer((Identity(_BSUID, user_id), *phone), name, at)
+def person_of(
+    wa_id: str | None,
+    user_id: str | None,
+    name: str | None = None,
+    at: datetime | None = None,
+    other_wa_ids: Iterable[str] = (),
+) -> Writer:
+    """The business-scoped user id leads: it outlives a phone number, and a phone can be missing (wire formats, BSUID).
+
+    A phone is the same with and without the plus sign.
+    """
+    users = (Identity(_BSUID, user_id),) if user_id else ()
+    phones = (Identity(_WA_ID, wa_id.removeprefix("+")),) if wa_id else ()
+    if other_wa_ids:
+        phones = tuple(dict.fromkeys((*phones, *(Identity(_WA_ID, each.removeprefix("+")) for each in other_wa_ids))))
+    return Writer((*users, *phones), name, at)
 
 
 def find_contacts(people: Sequence[Writer], owners: Mapping[Identity, UUID]) -> list[UUID | None]:
@@ -165,15 +175,16 @@ def walk(
             contact = owner_at(first, person.at, owned, done.periods)
         if contact is None:
             # An unknown user id on the phone of somebody who has another is a new customer: numbers are recycled.
+            # Who shows phones alone, one of which is known, is whoever has that one.
             known = (owner_at(identity, person.at, owned, done.periods) for identity in others if identity in owned)
-            contact = next((each for each in known if each not in leading), None)
+            contact = next((each for each in known if first.kind is _WA_ID or each not in leading), None)
         if contact is None:
             contact = new_contact(place)
             done.founded.append(contact)
         for identity in person.identities:
             before = owned.get(identity)
             # Who shows a phone alone takes none: another's it is only if they wrote before its owner did.
-            is_late = identity == first or (person.at is not None and person.at < last.get(identity, person.at))
+            is_late = first.kind is _WA_ID or (person.at is not None and person.at < last.get(identity, person.at))
             if before not in (None, contact) and is_late:
                 done.late.add((contact, identity))
                 continue
@@ -234,7 +245,7 @@ def backdated(people: Sequence[Writer], owners: Mapping[Identity, UUID], since: 
     return {
         identity
         for person in people
-        if person.at is not None and (len(person.identities) == 1 or person.identities[0] not in owners)
+        if person.at is not None and (person.identities[0].kind is _WA_ID or person.identities[0] not in owners)
         for identity in person.identities
         if identity.kind is _WA_ID and identity in since and person.at < since[identity]
     }

@@ -34,6 +34,12 @@ JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp'
     AND i.kind = v.kind AND i.external_id = v.external_id AND i.valid_to IS NULL
 JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id;
 
+-- name: lock_spellings!
+-- Who is met first under both spellings of a phone at once is one contact: of two transactions the second sees the first's. Taken
+-- before anything is claimed, in one order, so that nobody waits for whom it keeps waiting.
+SELECT pg_advisory_xact_lock(hashtextextended('spelling ' || :tenant_id || ' ' || v.phone, 0))
+FROM (SELECT DISTINCT u.phone FROM unnest(:phones::text[]) AS u (phone) ORDER BY u.phone) AS v;
+
 -- name: claim_identities
 -- The partial unique index decides which contact a new person is; the loser of a race waits and is given the winner's. Who is known
 -- is locked in the same order, so that no identity changes its owner behind the back of a decision; xmax = 0 marks what is new.

@@ -29,6 +29,7 @@ from waystate.contacts.model import (
     shown_phones,
     walk,
 )
+from waystate.contacts.spellings import as_spelled, other_identity
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id
@@ -65,8 +66,8 @@ async def upsert_many(
     owners, names, are_held = await _hold_known(conn, tenant, people)
     contacts = find_contacts(people, owners)
     if None in contacts or not are_held:
-        unsettled = [person for person, contact in zip(people, contacts, strict=True) if contact is None]
-        return await _settle(conn, tenant, people, unsettled, owners, names, now, last_written)
+        people = await _spell(conn, tenant, people, owners, names)
+        return await _settle(conn, tenant, people, owners, names, now, last_written)
     resolved = Resolved([contact for contact in contacts if contact is not None])
     given = given_names(people, resolved.contacts, names)
     if given:
@@ -126,6 +127,15 @@ async def find_many(
     return owners, {row["contact_id"]: row["name"] for row in rows}
 
 
+async def spell_as_known(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> dict[Identity, Identity]:
+    """Of those that nobody knows as they are written, the spelling by which somebody is known."""
+    spellings = {each: other for each in identities if (other := other_identity(each)) is not None}
+    if not spellings:
+        return {}
+    owners, _ = await find_many(conn, tenant, {*spellings, *spellings.values()})
+    return {each: other for each, other in spellings.items() if each not in owners and other in owners}
+
+
 async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
     rows = await _queries.find_recipients(conn, tenant_id=tenant, contact_ids=sorted(set(contact_ids)))
     recipients: dict[UUID, Recipient] = {}
@@ -151,7 +161,7 @@ async def _hold_known(
     """
     writers: dict[tuple[Identity, ...], datetime | None] = {}
     for person in people:
-        at = person.at if len(person.identities) == 1 and person.identities[0].kind is IdentityKind.WA_ID else None
+        at = person.at if person.identities[0].kind is IdentityKind.WA_ID else None
         before = writers.setdefault(person.identities, at)
         if at is not None and (before is None or at < before):
             writers[person.identities] = at
@@ -172,6 +182,27 @@ async def _hold_known(
     return owners, {row["contact_id"]: row["name"] for row in rows}, False not in held
 
 
+async def _spell(
+    conn: Connection,
+    tenant: TenantId,
+    people: Sequence[Writer],
+    owners: dict[Identity, UUID],
+    names: dict[UUID, str | None],
+) -> Sequence[Writer]:
+    """As `as_spelled`; what is found of the phones that nobody knows as they are written joins `owners` and `names`."""
+    unknown = {each for person in people for each in person.identities if each not in owners}
+    spellings = {each: other for each in unknown if (other := other_identity(each)) is not None}
+    if not spellings:
+        return people
+    await _queries.lock_spellings(
+        conn, tenant_id=tenant, phones=[max(each.external_id, other.external_id, key=len) for each, other in spellings.items()]
+    )
+    found, called = await find_many(conn, tenant, {*spellings, *spellings.values()})
+    owners.update(found)
+    names.update(called)
+    return as_spelled(people, owners)
+
+
 async def _add_identities(conn: Connection, tenant: TenantId, rows: Sequence[tuple[UUID, Identity, datetime]]) -> set[UUID]:
     added = await _queries.add_identities(
         conn,
@@ -188,7 +219,6 @@ async def _settle(
     conn: Connection,
     tenant: TenantId,
     people: Sequence[Writer],
-    unsettled: Sequence[Writer],
     known: Mapping[Identity, UUID],
     names: Mapping[UUID, str | None],
     now: datetime,
@@ -201,6 +231,7 @@ async def _settle(
     hands is locked once more, against its owner's messages under way. Other identities keep their owners.
     """
     ids: defaultdict[int, UUID] = defaultdict(new_id)
+    unsettled = [person for person, contact in zip(people, find_contacts(people, known), strict=True) if contact is None]
     done = walk(people, known, (), ids.__getitem__, now)
     wanted = {identity: done.owners[identity] for person in unsettled for identity in person.identities}
     wanted |= {each: owner for each, owner in done.owners.items() if each.kind is IdentityKind.WA_ID}

@@ -33,7 +33,8 @@ class InboundMessage:
     """One message of a WhatsApp user, as every source of it (webhook, queue, HTTP) hands it to the pipeline.
 
     `text` is what the customer wrote, else a line that says what came; `content` keeps the platform's object of the type whole.
-    At least one of `wa_id` and `user_id` (business-scoped user id) is set; neither is ever rewritten.
+    At least one of `wa_id` and `user_id` (business-scoped user id) is set; neither is ever rewritten. `other_wa_ids`: further
+    phones that this message shows to be the sender's.
     """
 
     wamid: str
@@ -41,6 +42,7 @@ class InboundMessage:
     sent_at: datetime
     wa_id: str | None = None
     user_id: str | None = None
+    other_wa_ids: tuple[str, ...] = ()
     parent_user_id: str | None = None
     contact_name: str | None = None
     display_phone_number: str | None = None

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity, person_of
+from waystate.contacts.model import Identity, Writer, person_of
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, OpenedConversation, preview_of, public_conversation_id
 from waystate.conversations.store import Ended, Key, WantedConversation
@@ -40,7 +40,7 @@ async def track(
     new = [message for message in copies if message.wamid in claimed]
     if not new:
         return []
-    people = [person_of(message.wa_id, message.user_id, message.contact_name, message.sent_at) for message in new]
+    people = [_writer_of(message) for message in new]
     last_written = partial(message_store.find_last_written, conn, tenant)
     resolved = await contact_store.upsert_many(conn, tenant, people, now, last_written)
     sent = list(zip(new, resolved.contacts, strict=True))
@@ -187,19 +187,20 @@ async def numbers_of(
 
     The business-scoped user id says better than the phone who the customer is.
     """
-    asked = sorted({identity for message in messages if not message.phone_number_id for identity in _identities(message)})
-    found = (
-        await conversation_store.find_open_many(conn, tenant, [WantedConversation(each) for each in asked], now)
-        if asked
-        else []
-    )
-    latest = {identity: each.phone_number_id for identity, each in zip(asked, found, strict=True) if each is not None}
+    people = [_writer_of(message).identities for message in messages]
+    asked = sorted({each for message, ids in zip(messages, people, strict=True) if not message.phone_number_id for each in ids})
+    latest: dict[Identity, str] = {}
+    if asked:
+        spelled = await contact_store.spell_as_known(conn, tenant, asked)
+        wanted = [WantedConversation(spelled.get(each, each)) for each in asked]
+        found = await conversation_store.find_open_many(conn, tenant, wanted, now)
+        latest = {each: open_one.phone_number_id for each, open_one in zip(asked, found, strict=True) if open_one is not None}
     default = view.default_account.phone_number_id if view.default_account is not None else ""
     return [
-        message.phone_number_id or next((latest[each] for each in _identities(message) if each in latest), default)
-        for message in messages
+        message.phone_number_id or next((latest[each] for each in ids if each in latest), default)
+        for message, ids in zip(messages, people, strict=True)
     ]
 
 
-def _identities(message: InboundMessage) -> tuple[Identity, ...]:
-    return person_of(message.wa_id, message.user_id).identities
+def _writer_of(message: InboundMessage) -> Writer:
+    return person_of(message.wa_id, message.user_id, message.contact_name, message.sent_at, message.other_wa_ids)

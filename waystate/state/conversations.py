@@ -42,7 +42,7 @@ async def get_or_open_many(
     """
     now = clock()
     async with db.tenant(tenant) as conn:
-        found = await _find_open(conn, tenant, wanted, now)
+        wanted, found = await _find_open_as_known(conn, tenant, wanted, now)
         missing = [index for index, known in enumerate(found) if known is None]
         new: set[UUID] = set()
         if missing:
@@ -64,12 +64,26 @@ async def find_open_many(
     tenant: TenantId, wanted: Sequence[tuple[Identity, str]], db: Database, clock: Clock
 ) -> list[Conversation | None]:
     async with db.tenant(tenant) as conn:
-        return await _find_open(conn, tenant, wanted, clock())
+        _, found = await _find_open_as_known(conn, tenant, wanted, clock())
+    return found
 
 
 async def find_conversations(tenant: TenantId, ids: Sequence[str], db: Database) -> list[Conversation | None]:
     async with db.tenant(tenant) as conn:
         return await conversation_store.find_many(conn, tenant, ids)
+
+
+async def _find_open_as_known(
+    conn: Connection, tenant: TenantId, wanted: Sequence[tuple[Identity, str]], now: datetime
+) -> tuple[Sequence[tuple[Identity, str]], list[Conversation | None]]:
+    """`wanted` with each phone in the spelling that somebody is known by, and what is open of them."""
+    found = await _find_open(conn, tenant, wanted, now)
+    missing = {identity for (identity, _), known in zip(wanted, found, strict=True) if known is None}
+    spelled = await contact_store.spell_as_known(conn, tenant, missing) if missing else {}
+    if not spelled:
+        return wanted, found
+    wanted = [(spelled.get(identity, identity), number) for identity, number in wanted]
+    return wanted, await _find_open(conn, tenant, wanted, now)
 
 
 async def _find_open(

@@ -78,10 +78,12 @@ def test_corpus_messages_all_become_messages(corpus):
 
 
 def test_corpus_contacts_are_messages_unless_the_body_has_none(corpus):
-    kinds = Counter(type(value).__name__ for _, value in kinds_in(corpus, ["contacts"]))
+    values = [value for _, value in kinds_in(corpus, ["contacts"])]
+    kinds = Counter(type(value).__name__ for value in values)
     assert kinds["Ignored"] == 1
-    assert kinds["InboundMessage"] >= 6
-    assert not kinds["Unusable"]
+    assert kinds["InboundMessage"] >= 5
+    unusable = [value.payload["from"] for value in values if isinstance(value, Unusable)]
+    assert unusable == ["REDACTED"], "who published it took the number out"
 
 
 def test_corpus_statuses_all_become_reports(corpus):
@@ -283,8 +285,10 @@ SENDERS = [
     ({"from": BSUID}, [{"wa_id": BSUID}], (None, BSUID, None)),
     ({"from": PARENT}, None, (None, PARENT, PARENT)),
     ({"from": "5511987654321"}, [{"wa_id": "551187654321"}], ("551187654321", None, None)),
-    ({"from": "1", "from_user_id": BSUID}, [{"wa_id": "1", "user_id": "US.2"}], ("1", BSUID, None)),
-    ({"from": "+1 234"}, None, ("+1 234", None, None)),
+    ({"from": "12345", "from_user_id": BSUID}, [{"wa_id": "12345", "user_id": "US.2"}], ("12345", BSUID, None)),
+    ({"from": "who", "from_user_id": BSUID}, [{"wa_id": "12345"}], (None, BSUID, None)),
+    ({}, [{"wa_id": "who"}], ("16505551234", None, None)),
+    ({"from": "+1234567890"}, None, ("+1234567890", None, None)),
     ({"from": 16505551234}, None, ("16505551234", None, None)),
 ]
 
@@ -301,17 +305,61 @@ def test_from_is_kept_where_the_contact_names_another_number():
 
 
 def test_one_contact_is_not_lent_to_the_other_sender_of_a_batch():
-    contacts = [{"wa_id": "1", "profile": {"name": "Ann"}}]
-    items = items_of(envelope(message(**{"from": "1"}), message(**{"from": "2"}, id="wamid.B"), contacts=contacts))
-    assert [(item.value.wa_id, item.value.contact_name) for item in items] == [("1", "Ann"), ("2", None)]
+    contacts = [{"wa_id": "16505551231", "profile": {"name": "Ann"}}]
+    messages = [message(**{"from": "16505551231"}), message(**{"from": "16505551232"}, id="wamid.B")]
+    items = items_of(envelope(*messages, contacts=contacts))
+    assert [(each.value.wa_id, each.value.contact_name) for each in items] == [("16505551231", "Ann"), ("16505551232", None)]
+
+
+MISMATCHES = [
+    ("5511987654321", "551187654321"),
+    ("5215512345678", "525512345678"),
+    ("333333333333", "222222222222"),
+]
+"""`from` and the `wa_id` that `contacts` have for it."""
+
+
+@pytest.mark.parametrize(("origin", "wa_id"), MISMATCHES)
+def test_who_writes_from_another_number_than_the_contact_has_is_the_same_alone_and_in_a_batch(origin, wa_id):
+    theirs, ann = {"wa_id": wa_id, "profile": {"name": "Bea"}}, {"wa_id": "16505551231", "profile": {"name": "Ann"}}
+    alone = only(envelope(message(**{"from": origin}), contacts=[theirs]))
+    assert (alone.wa_id, alone.other_wa_ids, alone.contact_name) == (wa_id, (origin,), "Bea")
+    for contacts in ([theirs, ann], [ann, theirs]):
+        messages = [message(id="wamid.B", **{"from": "16505551231"}), message(**{"from": origin})]
+        other, same = (item.value for item in items_of(envelope(*messages, contacts=contacts)))
+        assert (same.wa_id, same.other_wa_ids, same.contact_name) == (wa_id, (origin,), "Bea")
+        assert (other.wa_id, other.other_wa_ids, other.contact_name) == ("16505551231", (), "Ann")
+
+
+def test_of_two_who_write_from_other_numbers_nobody_can_tell_whose_is_whose():
+    contacts = [{"wa_id": "16505551231", "profile": {"name": "Ann"}}, {"wa_id": "16505551232", "profile": {"name": "Bea"}}]
+    messages = [message(**{"from": "16505551233"}), message(id="wamid.B", **{"from": "16505551234"})]
+    values = [item.value for item in items_of(envelope(*messages, contacts=contacts))]
+    assert [(each.wa_id, each.other_wa_ids, each.contact_name) for each in values] == [
+        ("16505551233", (), None),
+        ("16505551234", (), None),
+    ]
+
+
+NOBODYS = ["who", "1234", "status@broadcast", "120363418770915618@g.us", "15550100101-1600000000", "US.", "us.12", "+", "1 650"]
+
+
+@pytest.mark.parametrize("origin", NOBODYS)
+def test_a_from_that_is_neither_a_phone_nor_a_user_id_is_no_customer(origin):
+    for contacts in (None, [{"wa_id": "16505551234", "user_id": BSUID}], [{"wa_id": origin}]):
+        value = only(envelope(message(**{"from": origin}), contacts=contacts))
+        assert isinstance(value, Unusable)
+        assert "neither a phone number" in value.why
+        assert value.payload["from"] == origin
 
 
 SYSTEM = [
-    ({"from": "1"}, {"wa_id": "2", "user_id": BSUID, "type": "user_changed_number"}, None, ("1", None)),
-    ({"from": "1"}, {"wa_id": "2", "type": "user_changed_number"}, [{"wa_id": "2"}], ("1", None)),
+    ({"from": "10001"}, {"wa_id": "10002", "user_id": BSUID, "type": "user_changed_number"}, None, ("10001", None)),
+    ({"from": "10001"}, {"wa_id": "10002", "type": "user_changed_number"}, [{"wa_id": "10002"}], ("10001", None)),
     ({"from": None}, {"user_id": BSUID, "type": "user_changed_user_id"}, None, (None, BSUID)),
-    ({"from": None}, {"customer": "1", "wa_id": "2"}, None, ("1", None)),
-    ({"from": None}, {"new_wa_id": "2"}, None, ("2", None)),
+    ({"from": None}, {"user_id": BSUID, "previous_user_id": "US.2", "type": "user_changed_user_id"}, None, (None, "US.2")),
+    ({"from": None}, {"customer": "10001", "wa_id": "10002"}, None, ("10001", None)),
+    ({"from": None}, {"new_wa_id": "10002"}, None, ("10002", None)),
 ]
 
 

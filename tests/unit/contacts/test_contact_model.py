@@ -28,12 +28,17 @@ from waystate.contacts.model import (
     shown_phones,
     walk,
 )
+from waystate.contacts.spellings import as_spelled
 
 WA, BSUID = IdentityKind.WA_ID, IdentityKind.BSUID
 PHONE, OTHER = Identity(WA, "4915112345678"), Identity(WA, "4915112345679")
 ANN, BOB = Identity(BSUID, "DE.1"), Identity(BSUID, "DE.9")
 
-wrote = st.tuples(st.sampled_from([None, "DE.1", "DE.2", "DE.3"]), st.sampled_from([None, "491", "492", "493"])).filter(any)
+LONG, SHORT = "5511987654321", "551187654321"
+"""One phone in both spellings."""
+
+phones = st.sampled_from([None, "491", "492", LONG, SHORT])
+wrote = st.tuples(st.sampled_from([None, "DE.1", "DE.2", "DE.3"]), phones).filter(any)
 people = st.lists(wrote.map(lambda ids: person_of(ids[1], ids[0])), max_size=12)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 times = st.integers(0, 5).map(lambda seconds: NOW + timedelta(seconds=seconds))
@@ -50,6 +55,7 @@ class Book:
 
     def meet(self, batch: Sequence[Writer]) -> Walk:
         ids: defaultdict[int, UUID] = defaultdict(uuid4)
+        batch = as_spelled(batch, self.owners)
         early = backdated(batch, self.owners, {identity: each[-1].since for identity, each in self.periods.items()})
         periods = {identity: each if identity in early else each[-1:] for identity, each in self.periods.items()}
         suspects = doubtful(batch, self.owners, periods)

@@ -109,7 +109,7 @@ def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) 
         return Unusable(item, "the change has no `metadata.phone_number_id`, so nobody can tell whose message it is", message)
     sender = find_sender(message, book.find_contact(message))
     if sender is None:
-        return Unusable(item, "the message names no sender: no phone number and no user id", message)
+        return Unusable(item, _why_nobodys(message), message)
     kind = type_of(message)
     content, about = content_of(message, kind), about_of(message, kind)
     return InboundMessage(
@@ -119,6 +119,7 @@ def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) 
         sent_at=moment_of(message.get("timestamp"), change.received_at),
         wa_id=sender.wa_id,
         user_id=sender.user_id,
+        other_wa_ids=sender.other_wa_ids,
         parent_user_id=sender.parent_user_id,
         contact_name=sender.name,
         type=kind,
@@ -128,6 +129,12 @@ def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) 
         metadata=about | _about_sender(message, sender),
         origin=f"{change.origin}:{item}",
     )
+
+
+def _why_nobodys(message: JsonObject) -> str:
+    if find_text(message, "from") is None:
+        return "the message names no sender: no phone number and no user id"
+    return "its `from` is neither a phone number (5 to 20 digits) nor a business-scoped user id, so it is no customer's"
 
 
 def _about_sender(message: JsonObject, sender: Sender) -> JsonObject:
