@@ -5,17 +5,22 @@ from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from waystate.clock import iso
 from waystate.documents import JsonObject, Unreadable, parse
-from waystate.errors import BadRequest, NotFound, Refused, Unprocessable
+from waystate.errors import BadRequest, Forbidden, NotFound, Refused, Unprocessable
 from waystate.simulator.customers import Customer
 from waystate.simulator.journal import Journal
 from waystate.simulator.load import LoadRequest
 from waystate.simulator.world import World
+from waystate.web.asgi import find_header
+from waystate.web.browser import is_foreign
+from waystate.web.facts import names_loopback
 
 Shape = TypeVar("Shape")
 _BSUID = r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}"
@@ -42,6 +47,25 @@ class WriteRequest(BaseModel):
     message: AnyMessage | None = None
 
 
+class Neighbours:
+    """Middleware: whoever is on this machine, and no page but its own, whatever name led here (DNS rebinding)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not names_loopback(find_header(scope, b"host")):
+            raise Forbidden(
+                "foreign_host", "Call the simulator as localhost, 127.0.0.1 or [::1]; the Host header names another."
+            )
+        said = {name: find_header(scope, name) for name in (b"origin", b"sec-fetch-site", b"host")}
+        if is_foreign(origin=said[b"origin"], fetch_site=said[b"sec-fetch-site"], host=said[b"host"], origins=()):
+            raise Forbidden(
+                "foreign_origin", "A web page of another origin sent this. Use curl, or a page of the simulator's own."
+            )
+        await self._app(scope, receive, send)
+
+
 def control_routes() -> Mount:
     return Mount(
         "/simulator",
@@ -54,6 +78,7 @@ def control_routes() -> Mount:
             Route("/reset", post_reset, methods=["POST"]),
             Route("/customers/{identity}/messages", post_customer_message, methods=["POST"]),
         ],
+        middleware=[Middleware(Neighbours)],
     )
 
 

@@ -143,7 +143,9 @@ async def simulate(waystate: Waystate) -> AsyncIterator[Callable[..., Any]]:
             app = create_simulator(config, transport=httpx2.ASGITransport(waystate))
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx2.ASGITransport(app)
-            return Simulator(await stack.enter_async_context(httpx2.AsyncClient(transport=transport, base_url="http://far")))
+            return Simulator(
+                await stack.enter_async_context(httpx2.AsyncClient(transport=transport, base_url="http://localhost:3006"))
+            )
 
         yield start
 

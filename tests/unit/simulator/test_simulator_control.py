@@ -86,3 +86,41 @@ async def test_misuse_of_the_controls_is_explained(simulator, method, path, body
     answer = await simulator.client.request(method, f"/simulator{path}", **content)
     assert answer.status_code == status
     assert answer.json()["detail"]
+
+
+CONTROLS = [
+    ("GET", "/simulator/state", None),
+    ("GET", "/simulator/messages", None),
+    ("PUT", "/simulator/faults", {}),
+    ("POST", "/simulator/load", {"customers": 1}),
+    ("DELETE", "/simulator/load", None),
+    ("POST", "/simulator/reset", None),
+    ("POST", "/simulator/customers/15550100123/messages", {"text": "Hello"}),
+    ("GET", "/simulator/nothing", None),
+]
+FOREIGN = [
+    ({"host": "rebound.example"}, "foreign_host"),
+    ({"host": "localhost.example:3006"}, "foreign_host"),
+    ({"host": "10.0.0.7:3006"}, "foreign_host"),
+    ({"host": ""}, "foreign_host"),
+    ({"origin": "https://evil.example"}, "foreign_origin"),
+    ({"origin": "null"}, "foreign_origin"),
+    ({"origin": "http://localhost:3005"}, "foreign_origin"),
+    ({"sec-fetch-site": "cross-site"}, "foreign_origin"),
+    ({"sec-fetch-site": "same-site"}, "foreign_origin"),
+]
+
+
+@pytest.mark.parametrize(("headers", "code"), FOREIGN, ids=str)
+async def test_no_other_name_and_no_foreign_page_controls_it(simulator, waystate, headers, code):
+    for method, path, body in CONTROLS:
+        answer = await simulator.client.request(method, path, json=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, code), path
+    assert (await simulator.get("/simulator/messages"))["customers"] == waystate.messages == []
+
+
+async def test_its_own_names_and_its_own_page_control_it(simulator):
+    for host in ("localhost", "LOCALHOST:3006", "127.0.0.1:3006", "[::1]:3006"):
+        for said in ({}, {"origin": f"http://{host}"}, {"sec-fetch-site": "same-origin"}, {"sec-fetch-site": "none"}):
+            answer = await simulator.client.get("/simulator/state", headers={"host": host, **said})
+            assert answer.status_code == 200, (host, said)
