@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
@@ -34,6 +35,7 @@ from waystate.services import build_services
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.state.routes import StateRoutes
 from waystate.state.warm_up import WarmUp
+from waystate.tenants.routing import Monotonic
 from waystate.timers import Timers
 from waystate.vault.installation import check_keys, load_installation_secret
 from waystate.vault.sealing import Vault, derive_key, load_vault
@@ -69,7 +71,7 @@ class Waystate:
     """Everything of one process, built and wired; `start` begins the work of its roles, `stop` drains it.
 
     `installation` is the secret that all its processes have in common. `http` replaces the way to the platforms, for far sides
-    that are in the same process.
+    that are in the same process. `monotonic` is the seconds by which limits let in again.
     """
 
     def __init__(
@@ -82,9 +84,10 @@ class Waystate:
         installation: bytes,
         http: httpx2.AsyncClient | None = None,
         clock: Clock = utc_now,
+        monotonic: Monotonic = time.monotonic,
     ) -> None:
         self.services = services = build_services(
-            config, db, vault=vault, installation=installation, clock=clock, roles=roles, http=http
+            config, db, vault=vault, installation=installation, clock=clock, roles=roles, http=http, monotonic=monotonic
         )
         self.config, self.db, self.clock = config, db, clock
         self.roles = frozenset(roles)

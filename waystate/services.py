@@ -21,7 +21,7 @@ from waystate.pipeline.run import Runner
 from waystate.sharing import Sharing
 from waystate.sign_on.discovery import Discovery
 from waystate.state.invalidations import Invalidations
-from waystate.tenants.routing import Directory
+from waystate.tenants.routing import Directory, Monotonic
 from waystate.vault.sealing import Vault, derive_key
 from waystate.web.metrics import Metrics
 from waystate.work.leases import DELIVERIES, LEDGER, RELAY
@@ -71,11 +71,12 @@ def build_services(
     clock: Clock,
     roles: Collection[ProcessRole],
     http: httpx2.AsyncClient | None = None,
+    monotonic: Monotonic = time.monotonic,
 ) -> Services:
     """`http` replaces the way to the platforms, for far sides that are in the same process."""
     metrics, directory = Metrics(), Directory(db, vault)
     shared_by = derive_key(installation, "installation").hex()[:16]
-    sharing = Sharing(db, metrics, clock, redis_url=config.redis_url, installation=shared_by)
+    sharing = Sharing(db, metrics, clock, redis_url=config.redis_url, installation=shared_by, monotonic=monotonic)
     sharing.tell_changes(directory)
     cache: ProcessCache[bytes] = ProcessCache(size=config.cache_size, ttl=config.cache_ttl, monotonic=time.monotonic)
     # Who answers no look-ups remembers none.

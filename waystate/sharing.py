@@ -1,6 +1,7 @@
 """What connects a process with the others of its installation: the feed, Redis if there is one, and all that rests on them."""
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
@@ -17,7 +18,7 @@ from waystate.db.pool import Database
 from waystate.door.limits import Rates, RequestLimits
 from waystate.state.invalidations import Invalidations
 from waystate.state.shared import SharedMappings
-from waystate.tenants.routing import Directory
+from waystate.tenants.routing import Directory, Monotonic
 from waystate.tenants.store import CHANGES
 from waystate.web.metrics import Metrics
 from waystate.work.loops import SharedHint
@@ -32,8 +33,18 @@ class Sharing:
     Build it first, hand out its parts, then `start`; `close` it after the work has ended and before the database.
     """
 
-    def __init__(self, db: Database, metrics: Metrics, clock: Clock, *, redis_url: str | None, installation: str) -> None:
+    def __init__(
+        self,
+        db: Database,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        redis_url: str | None,
+        installation: str,
+        monotonic: Monotonic = time.monotonic,
+    ) -> None:
         self._metrics = metrics
+        self._monotonic = monotonic
         self._client: Redis | None = None
         self._breaker: Breaker | None = None
         self.second: SecondLevel | None = None
@@ -63,7 +74,7 @@ class Sharing:
         self.feed.on_reconnect(directory.clear)
 
     def limits(self) -> Limits:
-        return Limits(self._client, self._breaker)
+        return Limits(self._client, self._breaker, monotonic=self._monotonic)
 
     def request_limits(self, rates: Rates, directory: Directory | None = None) -> RequestLimits:
         """With a directory, tenants' own quotas count too."""

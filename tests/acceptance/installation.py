@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -226,13 +227,19 @@ def configuration(url: str, home: Path, **settings: str) -> Config:
 
 @asynccontextmanager
 async def installed(
-    url: str, home: Path, *, http: httpx2.AsyncClient | None = None, door: Door | None = None, **settings: str
+    url: str,
+    home: Path,
+    *,
+    http: httpx2.AsyncClient | None = None,
+    door: Door | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
+    **settings: str,
 ) -> AsyncIterator[Installation]:
-    """A running Waystate with one Meta app and no tenant."""
+    """A running Waystate with one Meta app and no tenant. `monotonic` is the seconds by which limits let in again."""
     config = configuration(url, home, **settings)
     db = await Database.open(url, pool_size=config.db_pool_size, connect_timeout=config.db_connect_timeout)
     await check_database(db, connections=config.db_pool_size)
-    app = Waystate(config, db, vault=load_vault(config), installation=bytes(32), http=http)
+    app = Waystate(config, db, vault=load_vault(config), installation=bytes(32), http=http, monotonic=monotonic)
     lane = app.lane()
     if door is not None:
         door.lane = lane
