@@ -26,6 +26,8 @@ from waystate.web.facts import Facts, is_json, is_loopback, names_loopback, show
 CHECK_TTL = 0.9
 """Seconds a credential's check holds: a revocation counts within 1 s, and a tenth is left for the read itself."""
 
+_OLD = frozenset({"0.9", "1", "1.0"})
+"""Versions of HTTP, as ASGI and Granian write them. A proxy that speaks one of them need not say that it is one."""
 _TRUSTED_PATH = re.compile(r"/state/.*|/v1/messages/[^/]+/trace", re.DOTALL)
 
 
@@ -61,6 +63,8 @@ def why_not_trusted(facts: Facts) -> str | None:
         return "Trusted mode answers only /state/* and /v1/messages/{id}/trace."
     if not is_loopback(facts.client_host):
         return "Trusted mode answers only callers on this machine, and this connection comes from elsewhere."
+    if facts.version in _OLD or facts.names_target_host:
+        return "Trusted mode answers HTTP/1.1 whose target is a path: HTTP/1.0 and whole addresses are what proxies send."
     if not names_loopback(facts.host):
         return "Trusted mode answers only calls to localhost, 127.0.0.1 or [::1], and the Host header names another."
     if facts.betraying is not None:

@@ -25,16 +25,25 @@ _SINGLE = frozenset(
         b"x-csrf-token",
     )
 )
-_BETRAYING = frozenset((b"forwarded", b"via", b"origin"))
+_BETRAYING = re.compile(
+    rb"forwarded|via|origin|client-ip|true-client-ip|disguised-host|front-end-https|surrogate-capability"
+    rb"|(sec-fetch|cf|cdn|fastly|akamai|cloudfront|fly|incap|ngrok|tailscale|proxy|wl-proxy)-.*"
+    rb"|x-(client|remote)-(ip|addr|address|host|port|proto|user|cert|verify).*|x-cloud-trace-context|x-request-start"
+    rb"|x-(forwarded|real|original|originating|cluster|proxy|proxyuser|rewrite|amzn|amz|azure|arr|appgw|appengine|appservice|waws"
+    rb"|cloudfront|cf|cdn|edge|akamai|fastly|sucuri|incap|vercel|nf|heroku|render|railway|envoy|istio|nginx|traefik|haproxy|kong"
+    rb"|varnish|squid|bluecoat|gateway|scheme|url-scheme|host|http-host|ssl|tls|tunnel|github|ms-proxy|goog|gfe|via)(-.*)?",
+    re.DOTALL,
+)
+"""What proxies, CDNs and tunnels add, and pages of browsers; no client of its own accord says any of it."""
 _SESSION = COOKIE.encode() + b"="
-_BETRAYING_PREFIXES = (b"x-forwarded-", b"sec-fetch-")
 _JSON = re.compile(rb"application/json|[\w!#$&^.-]+/[\w!#$&^.-]+\+json", re.IGNORECASE | re.ASCII)
 """The media type, and every one with the suffix (RFC 6839)."""
 _HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]+)?")
 
 
 class Facts(NamedTuple):
-    """All that is looked at. `betraying` is a header that only proxies and web pages send; `cookie` the session's, if any."""
+    """All that is looked at. `betraying` is a header that only proxies and web pages send; `cookie` the session's, if any;
+    `names_target_host`: the request's target is no path but a whole address."""
 
     path: str
     method: str = "GET"
@@ -50,6 +59,8 @@ class Facts(NamedTuple):
     origin: bytes | None = None
     fetch_site: bytes | None = None
     csrf_token: bytes | None = None
+    version: str = "1.1"
+    names_target_host: bool = False
 
 
 def facts_of(scope: Scope) -> Facts:
@@ -59,10 +70,10 @@ def facts_of(scope: Scope) -> Facts:
     for name, value in scope["headers"]:
         if name in _SINGLE and single.setdefault(name, value) != value:
             raise _repeated(name)
-        if name in _BETRAYING or name.startswith(_BETRAYING_PREFIXES):
-            betraying = name
-        elif name == b"cookie":
+        if name == b"cookie":
             cookie = _session_cookie(value) or cookie
+        elif betrays(name):
+            betraying = name
     client = scope.get("client")
     get = single.get
     return Facts(
@@ -80,6 +91,8 @@ def facts_of(scope: Scope) -> Facts:
         get(b"origin"),
         get(b"sec-fetch-site"),
         get(b"x-csrf-token"),
+        scope.get("http_version", "1.1"),
+        not (scope.get("raw_path") or b"/").startswith(b"/"),
     )
 
 
@@ -104,6 +117,12 @@ def names_loopback(host: bytes | None) -> bool:
     """Exactly, or a page of evil.example whose name resolves to 127.0.0.1 would come in."""
     found = _HOST.fullmatch((host or b"").decode("latin-1").lower())
     return found is not None and (found["name"] == "localhost" or is_loopback(found["name"] or found["ipv6"]))
+
+
+@lru_cache(maxsize=1024)
+def betrays(name: bytes) -> bool:
+    """Whether only a proxy, a CDN, a tunnel or a web page sends a header of this name, in any case."""
+    return _BETRAYING.fullmatch(name.lower()) is not None
 
 
 @lru_cache(maxsize=256)

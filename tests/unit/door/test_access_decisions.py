@@ -12,6 +12,47 @@ from waystate.web.facts import Facts, facts_of
 LOCAL = Facts(path="/state/mapping/919876543210", client_host="127.0.0.1", host=b"localhost:3005", tenant=b"demo-tenant-001")
 
 
+BETRAYING = [
+    *(b"x-forwarded-port", b"x-forwarded", b"x-real-ip", b"cf-ray", b"cf-connecting-ip", b"cf-visitor", b"cdn-loop"),
+    *(
+        b"true-client-ip",
+        b"client-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-remote-ip",
+        b"x-amzn-trace-id",
+        b"x-amz-cf-id",
+    ),
+    *(b"cloudfront-viewer-country", b"fastly-client-ip", b"fastly-ff", b"x-original-host", b"x-original-url", b"x-rewrite-url"),
+    *(
+        b"x-azure-ref",
+        b"x-arr-log-id",
+        b"x-appgw-trace-id",
+        b"x-envoy-external-address",
+        b"x-akamai-edgescape",
+        b"akamai-origin-hop",
+    ),
+    *(
+        b"incap-client-ip",
+        b"x-sucuri-clientip",
+        b"x-vercel-id",
+        b"fly-client-ip",
+        b"x-nf-client-connection-ip",
+        b"ngrok-agent-ips",
+    ),
+    *(
+        b"tailscale-user-login",
+        b"x-cloud-trace-context",
+        b"x-appengine-user-ip",
+        b"x-scheme",
+        b"front-end-https",
+        b"x-ssl-client-s-dn",
+    ),
+    *(b"proxy-connection", b"x-proxy-id", b"wl-proxy-client-ip", b"x-varnish", b"x-host", b"x-http-host-override", b"x-via"),
+    *(b"x-request-start", b"x-gateway-id", b"x-kong-request-id", b"surrogate-capability", b"disguised-host", b"sec-fetch-dest"),
+]
+
+
 def scope(*headers: tuple[bytes, bytes], method: str = "POST") -> Any:
     return {"type": "http", "path": "/state/message", "method": method, "client": ("127.0.0.1", 1), "headers": list(headers)}
 
@@ -88,6 +129,8 @@ def test_a_peer_elsewhere_is_refused(peer: str | None) -> None:
         b"origin",
         b"sec-fetch-site",
         b"sec-fetch-mode",
+        *BETRAYING,
+        *(each.upper() for each in BETRAYING),
     ],
 )
 def test_a_sign_of_a_proxy_or_a_web_page_closes_the_door(name: bytes) -> None:
@@ -95,6 +138,34 @@ def test_a_sign_of_a_proxy_or_a_web_page_closes_the_door(name: bytes) -> None:
     error = refusal(facts, trusted=True)
     assert error.code == "trusted_mode_refused"
     assert name.decode().title() in error.detail
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"accept",
+        b"user-agent",
+        b"x-request-id",
+        b"traceparent",
+        b"idempotency-key",
+        b"x-client-version",
+        b"x-tenant-id",
+        b"expect",
+    ],
+)
+def test_what_a_client_says_of_itself_closes_no_door(name: bytes) -> None:
+    facts = facts_of(scope((b"host", b"localhost"), (name, b"a"), (b"content-type", b"application/json")))
+    assert why_not_trusted(facts) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"http_version": "1.0"}, {"http_version": "1"}, {"http_version": "0.9"}, {"raw_path": b"http://evil.example/state/x"}],
+)
+def test_what_only_a_proxy_would_write_is_refused(said: dict[str, Any]) -> None:
+    asked = {**scope((b"host", b"localhost"), method="GET"), "raw_path": b"/state/message", "http_version": "1.1"}
+    assert why_not_trusted(facts_of(asked)) is None
+    assert "target is a path" in refusal(facts_of({**asked, **said}), trusted=True).detail
 
 
 @pytest.mark.parametrize(
