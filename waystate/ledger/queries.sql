@@ -1,14 +1,16 @@
 -- name: append_many!
 -- Durable before 200: concurrent webhooks share this one statement. The ingest role may insert only, so nothing is returned.
-INSERT INTO webhook_ledger (day, id, source, origin, lane, parent, received_at, body)
+-- `arrived` is the sequence's next, row by row: clocks of several machines, and ids made of them, would not show the order.
+INSERT INTO webhook_ledger (day, id, source, origin, lane, parent, received_at, body, number, signer)
 SELECT v.* FROM unnest(:days::date[], :ids::uuid[], :sources::text[], :origins::text[], :lanes::smallint[], :parents::uuid[],
-    :received_at::timestamptz[], :bodies::bytea[]) AS v;
+    :received_at::timestamptz[], :bodies::bytea[], :numbers::text[], :signers::text[]) AS v;
 
 -- name: hand_over_many!
--- Items of another number go to that number's lane; a crash in between hands them over again, under the same id.
-INSERT INTO webhook_ledger (day, id, source, origin, lane, parent, received_at, body)
+-- Items of another number go to that number's lane; a crash in between hands them over again, under the same id. Nearly always they
+-- are there since the body came.
+INSERT INTO webhook_ledger (day, id, source, origin, lane, parent, received_at, body, number, signer, arrived)
 SELECT v.* FROM unnest(:days::date[], :ids::uuid[], :sources::text[], :origins::text[], :lanes::smallint[], :parents::uuid[],
-    :received_at::timestamptz[], :bodies::bytea[]) AS v
+    :received_at::timestamptz[], :bodies::bytea[], :numbers::text[], :signers::text[], :arrived::bigint[]) AS v
 ON CONFLICT (day, id) DO NOTHING;
 
 -- name: take_many
@@ -17,13 +19,13 @@ ON CONFLICT (day, id) DO NOTHING;
 -- count further: its neighbours are not to blame, however often a process dies.
 -- The revision is of the same snapshot: what was put back to work by a later one is not among these rows.
 WITH next AS (
-    SELECT p.day, p.id, p.taken, p.attempts FROM webhook_ledger p
+    SELECT p.day, p.id, p.taken, p.arrived, p.attempts FROM webhook_ledger p
     WHERE p.state = 'pending' AND p.lane = ANY(:lanes::smallint[]) AND p.day >= :since
-    ORDER BY p.taken NULLS LAST, p.id LIMIT :batch
+    ORDER BY p.taken NULLS LAST, p.arrived NULLS FIRST, p.id LIMIT :batch
 ), placed AS (
     SELECT n.day, n.id, n.taken, n.attempts >= :in_company AS is_suspect, row_number() OVER taking AS place,
         bool_or(n.attempts >= :in_company) OVER taking AS is_behind_suspect
-    FROM next n WINDOW taking AS (ORDER BY n.taken NULLS LAST, n.id)
+    FROM next n WINDOW taking AS (ORDER BY n.taken NULLS LAST, n.arrived NULLS FIRST, n.id)
 ), ordered AS (
     SELECT q.day, q.id, coalesce(q.taken, nextval('ledger_taken')) AS taken, q.is_suspect
     FROM (SELECT * FROM placed WHERE place = 1 OR NOT is_behind_suspect ORDER BY place) AS q
@@ -32,7 +34,7 @@ UPDATE webhook_ledger l SET taken = o.taken,
     attempts = CASE WHEN o.is_suspect THEN l.attempts + 1 ELSE least(l.attempts + 1, :in_company) END
 FROM ordered o WHERE l.day = o.day AND l.id = o.id AND l.state = 'pending'
 RETURNING l.day, l.id, l.source, l.origin, l.lane, l.received_at, l.taken, l.attempts, l.body, l.parent,
-    (SELECT d.revision FROM directory d WHERE d.is_only) AS revision;
+    l.number, l.signer, l.arrived, (SELECT d.revision FROM directory d WHERE d.is_only) AS revision;
 
 -- name: settle_many!
 -- After the tenants' transactions committed; a crash before this replays the bodies, which the dedupe keys make harmless.
@@ -61,7 +63,7 @@ SELECT l.id FROM webhook_ledger l
 WHERE l.state = 'rejected' AND (:after::uuid IS NULL OR l.id > :after::uuid) AND l.id <= :until ORDER BY l.id LIMIT :batch;
 
 -- name: replay_many
--- Back to pending, in the old order: rows are taken by their ids.
+-- Back to pending, in the old order: rows are taken as they arrived.
 UPDATE webhook_ledger SET state = 'pending', taken = NULL, attempts = 0, outcome = NULL
 WHERE state = 'rejected' AND id = ANY(:ids::uuid[])
 RETURNING id;
@@ -91,10 +93,11 @@ SELECT d.lanes FROM directory d WHERE d.is_only FOR UPDATE;
 UPDATE directory SET lanes = :lanes WHERE is_only;
 
 -- name: list_lane_keys
--- What decides the lane of each row that is not done: the first number in its body, of a handed-over one all that may be its own.
+-- What decides the lane of each row that is not done: its number. A row of an older version does not say it: there it is the first in
+-- its body, of a handed-over one any that may be its own.
 -- Only after the number of lanes was changed; the bodies stay where they are.
-SELECT l.day, l.id, l.source, l.origin, l.lane, l.parent, CASE WHEN l.parent IS NULL
-    THEN regexp_match(encode(l.body, 'escape'), '"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})')
+SELECT l.day, l.id, l.source, l.origin, l.lane, l.parent, CASE WHEN l.number IS NOT NULL THEN ARRAY[l.number]
+    WHEN l.parent IS NULL THEN regexp_match(encode(l.body, 'escape'), '"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})')
     ELSE ARRAY(SELECT DISTINCT m[1]
         FROM regexp_matches(encode(l.body, 'escape'), '"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})', 'g') AS m)
     END AS numbers

@@ -14,11 +14,13 @@ _queries = load_queries(__file__)
 
 
 async def append_many(conn: Connection, rows: Sequence[Received]) -> None:
+    """Behind all that is there, in their order."""
     await _queries.append_many(conn, **_columns(rows))
 
 
 async def hand_over_many(conn: Connection, rows: Sequence[Received]) -> None:
-    await _queries.hand_over_many(conn, **_columns(rows))
+    """Each at the place that it has; what is there already stays as it is."""
+    await _queries.hand_over_many(conn, **_columns(rows), arrived=[row.arrived for row in rows])
 
 
 async def take_many(conn: Connection, lanes: Sequence[int], now: datetime, batch: int) -> list[LedgerRow]:
@@ -119,6 +121,8 @@ def _columns(rows: Sequence[Received]) -> dict[str, Any]:
         "parents": [row.parent for row in rows],
         "received_at": [row.received_at for row in rows],
         "bodies": [row.body for row in rows],
+        "numbers": [row.number for row in rows],
+        "signers": [row.signer for row in rows],
     }
 
 

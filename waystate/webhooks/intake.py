@@ -1,5 +1,6 @@
 """Webhook bodies into the ledger: concurrent requests share one INSERT and one commit."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +34,13 @@ class Intake:
         self._hint = ledger_hint
         self._rows: Batcher[int, Received, None] = Batcher(self._flush, limit=BATCH)
 
-    async def append(self, received: Received) -> None:
-        """Durable when it returns. `Unavailable` tells the platform to send again."""
+    async def append(self, rows: Sequence[Received]) -> None:
+        """All rows of a body, durable when it returns. `Unavailable` tells the platform to send again.
+
+        Each goes with its lane's batch, behind what came before it there; a body that is durable in part comes again whole.
+        """
         try:
-            await self._rows.submit(received.lane % 2, received)
+            await asyncio.gather(*(self._rows.submit(row.lane % 2, row) for row in rows))
         except (Retry, Rejected, OSError) as error:
             raise Unavailable(
                 "database_unavailable", "The webhook cannot be made durable now; send it again.", retry_after=1.0

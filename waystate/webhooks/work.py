@@ -14,7 +14,7 @@ from waystate.documents import shorten
 from waystate.errors import Reason, Rejected, Retry
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow, Received, Settled, child_id
+from waystate.ledger.model import LedgerRow, Settled, child_id, child_of
 from waystate.pipeline.run import Runner
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Route, RouteKind
@@ -159,37 +159,28 @@ class WebhookPipeline:
             else:
                 parsed = parse_whatsapp(row.body, row.received_at, row.name)
         except documents.Unreadable as error:
-            worked.reject(Reason.INVALID_PAYLOAD, f"The body cannot be read: {error}.")
+            if row.parent is None:  # which says it for all
+                worked.reject(Reason.INVALID_PAYLOAD, f"The body cannot be read: {error}.")
             return []
         worked.items = len(parsed.items)
         return self._own_items(worked, parsed)
 
     def _own_items(self, worked: Worked, parsed: Parsed) -> list[Routed]:
-        """The items of this row's lane: one lane alone works a number, so another lane's become a ledger row of their own.
+        """The items of this row's number: one lane alone works a number, so each other's are a ledger row of their own.
 
-        A child's id is made of its parent and its number, so a crash in between hands over the same child again.
+        It is there since the body came, unless that was too large to be split, came to an older version, or had a number that
+        only this one finds. A child's id is made of its parent and its number, so it is the same row whoever makes it.
         """
         row = worked.row
         if row.parent is not None:
             parent = row.parent
             return [item for item in parsed.items if item.phone_number_id and child_id(parent, item.phone_number_id) == row.id]
-        others = {
-            item.phone_number_id
-            for item in parsed.items
-            if item.phone_number_id is not None and lane_of(item.phone_number_id, self.lanes) != row.lane
-        }
-        worked.handed_over = [
-            Received(
-                id=child_id(row.id, number),
-                source=row.source,
-                origin=row.origin,
-                lane=lane_of(number, self.lanes),
-                received_at=row.received_at,
-                body=row.body,
-                parent=row.id,
-            )
-            for number in sorted(others)
-        ]
+        numbers = {item.phone_number_id for item in parsed.items if item.phone_number_id is not None}
+        if row.number is None:
+            others = {number for number in numbers if lane_of(number, self.lanes) != row.lane}
+        else:
+            others = numbers - {row.number}
+        worked.handed_over = [child_of(row, number, self.lanes) for number in sorted(others)]
         return [item for item in parsed.items if item.phone_number_id not in others]
 
     async def _by_tenant(self, routed: Sequence[tuple[Worked, Routed]]) -> dict[TenantId, TenantItems]:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.bodies import change, envelope
 from tests.world import Business, World
-from waystate.channels.whatsapp.parse import find_lane_key
+from waystate.channels.whatsapp.parse import find_numbers
 from waystate.ids import new_id
 from waystate.ledger import store
 from waystate.ledger.model import Received
@@ -24,7 +24,7 @@ MANY, FEW = 64, 3
 
 
 async def append(world: World, body: bytes, lanes: int) -> None:
-    lane = lane_of(find_lane_key(body) or "app-1", lanes)
+    lane = lane_of((find_numbers(body) or ["app-1"])[0], lanes)
     row = Received(id=new_id(), source="whatsapp", origin="app-1", lane=lane, received_at=world.clock.now, body=body)
     async with world.db.ingest() as conn:
         await store.append_many(conn, [row])

@@ -13,7 +13,7 @@ import pytest
 
 from tests.bodies import agent_says, change, envelope
 from tests.world import LANES, Business, World, accepted
-from waystate.channels.whatsapp.parse import find_lane_key
+from waystate.channels.whatsapp.parse import find_numbers
 from waystate.deliveries.model import Target
 from waystate.ids import TenantId, new_id
 from waystate.ledger import store
@@ -31,7 +31,7 @@ def pipeline(world: World) -> WebhookPipeline:
 
 
 async def append(world: World, body: bytes, *, origin: str = "app-1", source: str = "whatsapp") -> UUID:
-    lane = lane_of(find_lane_key(body) or origin, LANES)
+    lane = lane_of((find_numbers(body) or [origin])[0], LANES)
     row = Received(id=new_id(), source=source, origin=origin, lane=lane, received_at=world.clock.now, body=body)
     async with world.db.ingest() as conn:
         await store.append_many(conn, [row])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
 from waystate.channels.model import Ignored, Parsed, Unusable
-from waystate.channels.whatsapp.parse import find_lane_key
+from waystate.channels.whatsapp.parse import find_numbers
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
 from waystate.documents import Unreadable
 
@@ -41,7 +41,16 @@ def check(body: bytes) -> None:
             assert isinstance(parsed, Parsed)
             assert len({item.item for item in parsed.items}) == len(parsed.items)
             assert all(item.value.item == item.item for item in parsed.items if isinstance(item.value, Ignored | Unusable))
-    find_lane_key(body)
+    check_numbers(body)
+
+
+def check_numbers(body: bytes) -> None:
+    """Every number that the parser finds items of has a row of its own from the start."""
+    found = find_numbers(body)
+    assert len(set(found)) == len(found)
+    with suppress(Unreadable):
+        parsed = parse_whatsapp(body, NOW, "o")
+        assert {item.phone_number_id for item in parsed.items} - {None} <= set(found)
 
 
 def parse_from_genesys(body: bytes, received_at: datetime, origin: str) -> Parsed:
@@ -116,3 +125,28 @@ def test_deep_nesting_is_answered(depth, careful):
         message = '{"id": "w", "from": "1", ' + content + "}"
         check(f'{{{careful}"value": {{"metadata": {{"phone_number_id": "1"}}, "messages": [{message}]}}}}'.encode())
     check(b"[" * depth)
+
+
+NUMBERS = st.one_of(st.text(max_size=3), st.integers(), st.floats(allow_nan=False), st.none(), st.booleans())
+
+
+@st.composite
+def escaped(draw: st.DrawFn, text: str) -> str:
+    """A JSON string of this ASCII text, some characters of which are written as escapes."""
+    chosen = draw(st.lists(st.booleans(), min_size=len(text), max_size=len(text)))
+    return '"' + "".join(f"\\u{ord(c):04x}" if hide else c for c, hide in zip(text, chosen, strict=True)) + '"'
+
+
+@settings(max_examples=300)
+@given(data=st.data(), numbers=st.lists(NUMBERS, max_size=4), is_spaced=st.booleans())
+def test_no_number_of_an_item_is_missed_however_it_is_written(
+    data: st.DataObject, numbers: list[object], is_spaced: bool
+) -> None:
+    space = " " if is_spaced else ""
+    changes = []
+    for number in numbers:
+        key = data.draw(st.one_of(st.just('"phone_number_id"'), escaped("phone_number_id")))
+        value = json.dumps(number, ensure_ascii=data.draw(st.booleans()))
+        changes.append(f'{{"value":{{"metadata":{{{key}{space}:{space}{value}}},"statuses":[{{}}]}}}}')
+    body = f'{{"entry":[{{"changes":[{",".join(changes)}]}}]}}'.encode(errors="surrogatepass")
+    check_numbers(body)

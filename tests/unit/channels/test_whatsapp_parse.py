@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from waystate.channels.model import Ignored, Unusable
-from waystate.channels.whatsapp.parse import find_lane_key, parse_webhook
+from waystate.channels.whatsapp.parse import find_numbers, parse_webhook
 from waystate.documents import Unreadable
 from waystate.messages.model import InboundMessage, StatusReport
 
@@ -464,25 +464,49 @@ def test_same_body_gives_the_same_items():
     assert parse_webhook(body, NOW, "o") == parse_webhook(body, NOW, "o")
 
 
+def of_number(number: str, *, key: str = '"phone_number_id"') -> str:
+    """A change as Meta writes it, whose number and its key are given as JSON."""
+    return f'{{"field":"messages","value":{{"metadata":{{{key}:{number}}},"statuses":[{{"id":"w","status":"sent"}}]}}}}'
+
+
+def bodied(*changes: str) -> bytes:
+    return f'{{"entry":[{{"id":"1","changes":[{",".join(changes)}]}}]}}'.encode()
+
+
 @pytest.mark.parametrize(
-    ("body", "key"),
+    ("body", "numbers"),
     [
-        (b'{"metadata":{"phone_number_id":"106540352242922"}}', b"106540352242922"),
-        (b'{ "phone_number_id" \n :\t "1" , "phone_number_id":"2"}', b"1"),
-        (b'{"phone_number_id":15}', b"15"),
-        (b'{"phone_number_id":""}', None),
-        (b'{"entry":[]}', None),
-        (b"\xff\x00", None),
-        (rb'{"body":"\"phone_number_id\":\"evil\"","metadata":{"phone_number_id":"1"}}', b"1"),
+        (bodied(of_number('"106540352242922"')), ["106540352242922"]),
+        (bodied(of_number('"2"'), of_number('"1"'), of_number('"2"')), ["2", "1"]),
+        (bodied(of_number(' \n"2"\t'), of_number('"1" ', key='"phone_number_id" \r\n ')), ["2", "1"]),
+        (bodied(of_number("15"), of_number("16 ")), ["15", "16"]),
+        (bodied(of_number("1e2"), of_number("-7"), of_number("12345678901234567890")), ["100.0", "-7", "12345678901234567890"]),
+        (bodied(of_number('"1"'), of_number('"2"', key=r'"phone\u005Fnumber_id"')), ["1", "2"]),
+        (bodied(of_number('"1"'), of_number('"2"', key=r'"\u0070hone_number_id"')), ["1", "2"]),
+        (bodied(of_number(r'"10\u0030"'), of_number(r'"1\/2"')), ["100", "1/2"]),
+        (bodied(of_number('" 1"'), of_number('"Zürich, 2"')), [" 1", "Zürich, 2"]),
+        (bodied(of_number(f'"{"9" * 100}"')), ["9" * 100]),
+        (bodied(of_number('""'), of_number("null"), of_number("true"), of_number("{}"), of_number('"1"')), ["1"]),
+        (rb'{"value":{"body":"\"phone_number_id\":\"evil\"","metadata":{"phone_number_id":"1"}}}', ["1"]),
+        (rb'{"value":{"body":"phone_number_id","metadata":{"phone_number_id":"1"}}}', ["1"]),
+        (b'{"entry":[]}', []),
+        (bodied(of_number('"1"'), of_number(r'"10\u0030"'))[:-3], []),
+        (b'{"value":{"metadata":{"phone_number_id":"\xff"}}}', []),
+        (b"\xff\x00", []),
     ],
 )
-def test_lane_key_is_the_first_number_in_the_bytes(body, key):
-    assert find_lane_key(body) == key
+def test_every_number_of_a_body_is_found_however_it_is_written(body, numbers):
+    assert find_numbers(body) == numbers
 
 
-def test_lane_key_agrees_with_the_parser_on_the_corpus(corpus):
+def test_a_number_that_is_none_of_an_item_may_be_found_and_none_of_an_item_is_missed():
+    other = '{"field":"messages","value":{"messages":[{"id":"w","from":"4917","order":{"phone_number_id":"8"}}]}}'
+    assert find_numbers(bodied(other, of_number('"1"'))) == ["8", "1"]
+
+
+def test_the_numbers_agree_with_the_parser_on_the_corpus(corpus):
     for name, body in corpus.files("whatsapp/text", "whatsapp/image", "whatsapp/status_sent", "whatsapp/system"):
-        assert find_lane_key(body) == parse_webhook(body, NOW).items[0].phone_number_id.encode(), name
+        assert find_numbers(body) == list({item.phone_number_id: None for item in parse_webhook(body, NOW).items}), name
 
 
 def test_thousand_messages_parse_in_a_few_times_what_reading_their_json_takes():

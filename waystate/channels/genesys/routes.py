@@ -3,7 +3,7 @@
 https://developer.genesys.cloud/commdigital/digital/openmessaging/validate
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from waystate.channels.model import PLATFORMS_OWN, SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
@@ -18,7 +18,7 @@ from waystate.web.asgi import Request, Response, json_response
 from waystate.web.metrics import Metrics
 from waystate.work.lanes import lane_of
 
-Append = Callable[[Received], Awaitable[None]]
+Append = Callable[[Sequence[Received]], Awaitable[None]]
 Found = tuple[TenantId, GenesysIntegration] | None
 Find = Callable[[str], Awaitable[Found]]
 """The integration of an id: as it is remembered, or as the database has it now."""
@@ -80,29 +80,32 @@ class GenesysWebhook:
         body = await request.body(self._max_body)
         signature = request.header(b"x-hub-signature-256")
         # Once more before it is refused: integration or secret may have been set a moment ago.
-        if not (
-            _fits(await self._find_integration(request.tail), body, signature)
-            or _fits(await self._find_integration_now(request.tail), body, signature)
-        ):
+        signer = _signer(await self._find_integration(request.tail), body, signature) or _signer(
+            await self._find_integration_now(request.tail), body, signature
+        )
+        if signer is None:
             self._metrics.webhooks_total.labels("genesys", "refused").inc()
             raise Unauthorized(
                 "invalid_signature",
                 "X-Hub-Signature-256 is missing or does not fit the body and this integration's secret. Genesys sends it in "
                 "base64; check the integration id in the path and outboundNotificationWebhookSignatureSecretToken.",
             )
-        await self._append(
-            Received(
-                id=new_id(),
-                source="genesys",
-                origin=request.tail,
-                lane=lane_of(request.tail, self._lanes),
-                received_at=self._clock(),
-                body=body,
-            )
+        received = Received(
+            id=new_id(),
+            source="genesys",
+            origin=request.tail,
+            lane=lane_of(request.tail, self._lanes),
+            received_at=self._clock(),
+            body=body,
+            signer=signer,
         )
+        await self._append([received])
         self._metrics.webhooks_total.labels("genesys", "accepted").inc()
         return json_response(b"{}")
 
 
-def _fits(found: Found, body: bytes, signature: bytes | None) -> bool:
-    return found is not None and verify(sign_as_genesys, found[1].webhook_secret.encode(), body, signature)
+def _signer(found: Found, body: bytes, signature: bytes | None) -> TenantId | None:
+    """The tenant whose secret fits."""
+    if found is None or not verify(sign_as_genesys, found[1].webhook_secret.encode(), body, signature):
+        return None
+    return found[0]

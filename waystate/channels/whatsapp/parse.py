@@ -4,8 +4,9 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
 """
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,10 @@ from waystate.ids import find_uuid
 from waystate.messages.model import InboundMessage, StatusReport
 from waystate.messages.status import is_of_message
 
-_LANE_KEY = re.compile(rb'"phone_number_id"\s*:\s*"?([^"\\,}\]\s]{1,64})')
+_NUMBER = re.compile(rb'"phone_number_id"\s*:\s*(?:"([^"\\\x00-\x1f]*)"|(\d{1,15})(?=[\s,}\]])|)')
+_ESCAPED_LETTER = re.compile(rb"\\u00(?:5[fF]|[67])")
+"""With one of these the key itself may be written otherwise. Meta escapes what is not ASCII, and the slash."""
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,19 @@ def parse_webhook(body: bytes, received_at: datetime, origin: str = "") -> Parse
     return Parsed(items)
 
 
-def find_lane_key(body: bytes) -> bytes | None:
-    """The value of the first `phone_number_id`, by a scan of the bytes; quotes inside texts are escaped and do not match."""
-    found = _LANE_KEY.search(body)
-    return found.group(1) if found is not None else None
+def find_numbers(body: bytes) -> list[str]:
+    """Each `phone_number_id` that `parse_webhook` finds items of, once and in the body's order; none in an unreadable body.
+
+    A scan of the bytes: quotes inside texts are escaped and do not match, but a key of that name elsewhere in the body does, so
+    there may be numbers without items. Only a body in which the scan cannot be sure of a key or a value is parsed for it.
+    """
+    found = [text or digits for text, digits in _NUMBER.findall(body)]
+    with suppress(Unreadable, UnicodeDecodeError):
+        if all(found) and _ESCAPED_LETTER.search(body) is None:
+            return list(dict.fromkeys(number.decode() for number in found))
+        items = parse_webhook(body, _ANY_TIME).items
+        return list(dict.fromkeys(item.phone_number_id for item in items if item.phone_number_id is not None))
+    return []
 
 
 def _parse_change(item: str, waba_id: str | None, change: Any, received_at: datetime, origin: str) -> list[Routed]:

@@ -4,24 +4,24 @@ https://developers.facebook.com/docs/graph-api/webhooks/getting-started
 """
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from waystate.channels.model import PLATFORMS_OWN, SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
 from waystate.channels.signature import sign_as_meta, verify
-from waystate.channels.whatsapp.parse import find_lane_key
+from waystate.channels.whatsapp.parse import find_numbers
 from waystate.clock import Clock
 from waystate.errors import Forbidden, Unauthorized
 from waystate.ids import new_id
-from waystate.ledger.model import Received
+from waystate.ledger.model import Received, split
 from waystate.operations import TEXT, Operation, Parameter
 from waystate.tenants.model import MetaApp
 from waystate.web.asgi import Request, Response, json_response, text_response
 from waystate.web.metrics import Metrics
 from waystate.work.lanes import lane_of
 
-Append = Callable[[Received], Awaitable[None]]
-"""Returns when the body is durable; raises `Unavailable` when it cannot be made so."""
+Append = Callable[[Sequence[Received]], Awaitable[None]]
+"""Returns when all rows of the body are durable; raises `Unavailable` when they cannot be made so."""
 Find = Callable[[str], Awaitable[MetaApp | None]]
 """The app of an id: as it is remembered, or as the database has it now."""
 _EXAMPLE = {
@@ -138,17 +138,15 @@ class WhatsAppWebhook:
                 "X-Hub-Signature-256 is missing or does not fit the body and this app's secret. Check the app id in the path "
                 "and the app secret.",
             )
-        key = find_lane_key(body) or request.tail.encode()
-        await self._append(
-            Received(
-                id=new_id(),
-                source="whatsapp",
-                origin=request.tail,
-                lane=lane_of(key, self._lanes),
-                received_at=self._clock(),
-                body=body,
-            )
+        received = Received(
+            id=new_id(),
+            source="whatsapp",
+            origin=request.tail,
+            lane=lane_of(request.tail, self._lanes),
+            received_at=self._clock(),
+            body=body,
         )
+        await self._append(split(received, find_numbers(body), self._lanes))
         self._metrics.webhooks_total.labels("whatsapp", "accepted").inc()
         return json_response(b"{}")
 
