@@ -255,9 +255,14 @@ def _is_nobodys_fault(error: Exception) -> bool:
 
 
 def _is_allowed(view: TenantView, row: LedgerRow, item: Routed) -> bool:
-    """A Meta app may speak only for the numbers, and the business accounts, that are configured under it."""
+    """Whether who signed the body may speak for this tenant.
+
+    A Meta app may for the numbers, and the business accounts, that are configured under it; the app itself is no tenant's. A
+    secret of Genesys may for the tenant whose it was when the body came, wherever the integration has moved since; of rows of
+    older versions nobody knows it.
+    """
     if row.source != "whatsapp":
-        return True
+        return row.signer in (None, view.tenant.id)
     if item.phone_number_id is not None:
         account = view.accounts.get(item.phone_number_id)
         return account is not None and account.meta_app_id == row.origin
@@ -276,6 +281,11 @@ def _unknown(item: Routed) -> str:
 
 
 def _foreign(item: Routed, row: LedgerRow) -> str:
+    if row.source != "whatsapp":
+        return (
+            f"The {_named(item)} is another tenant's than {row.signer}, with whose secret this body was signed. Move the "
+            "integration back: then this is worked by itself, in its old order."
+        )
     return (
         f"The {_named(item)} is not configured under Meta app {row.origin}, whose signature this body carries. Correct the "
         "account's app: then this is worked by itself, in its old order."
