@@ -28,6 +28,7 @@ class Reason(StrEnum):
     UNKNOWN_TENANT = "unknown_tenant"
     WINDOW_CLOSED = "window_closed"
     RECIPIENT_MOVED = "recipient_moved"
+    GROUP_MESSAGE = "group_message"
     DELIVERY_FAILED = "delivery_failed"
 
 

@@ -34,6 +34,8 @@ ADVICE: dict[Reason, str] = {
     "customer has written again, give it a new genesys_message_id and replay it, or discard it.",
     Reason.RECIPIENT_MOVED: "The customer's number is another customer's by now. The message is kept as failed; once they have "
     "written again, give it a new genesys_message_id and replay it, or discard it.",
+    Reason.GROUP_MESSAGE: "It was written in a group, whose conversations Waystate does not lead yet. Keep it for a later "
+    "replay, or discard it.",
     Reason.DELIVERY_FAILED: "Genesys refused a customer's message. Mend the cause or the request; a replay sends it again.",
 }
 """What an operator does about each."""
@@ -63,7 +65,8 @@ class Verdict(NamedTuple):
     """What became of one item, whichever door it came by.
 
     `error` is why it came to nothing: a dead letter, or what a caller who waits is told. `is_repeat`: its effect had happened
-    before. `events` are its own ones, `answer` is what a caller who waits is answered.
+    before. `events` are its own ones, `answer` is what a caller who waits is answered. `aside`: what it is, and why nothing was
+    done, of an item that has no effect and is no error; a webhook's outcome keeps that.
     """
 
     message: str = ""
@@ -71,6 +74,7 @@ class Verdict(NamedTuple):
     error: Rejected | Refused | None = None
     is_repeat: bool = False
     answer: Any = None
+    aside: tuple[str, str] | None = None
 
 
 DONE_BEFORE = Verdict("Its effect had happened before; nothing was done again.", is_repeat=True)

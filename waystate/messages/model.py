@@ -59,7 +59,8 @@ class StatusReport:
     """One status somebody reported for a message; `status` is the reporter's own word and may be unknown to us.
 
     `message_id` is our own id, echoed in `biz_opaque_callback_data`; it is tried before the wamid.
-    `recipient` tells the participants of a group apart; (status, at, source, recipient) make two reports the same one.
+    `is_of_group`: of a message to a group, whose participants `recipient` tells apart; (status, at, source, recipient) make two
+    reports the same one.
     """
 
     wamid: str
@@ -69,6 +70,7 @@ class StatusReport:
     error: JsonObject | None = None
     source: str = "whatsapp"
     recipient: str = ""
+    is_of_group: bool = False
     origin: str = ""
 
 

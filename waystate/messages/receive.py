@@ -40,7 +40,7 @@ async def track(
     new = [message for message in copies if message.wamid in claimed]
     if not new:
         return []
-    people = [_writer_of(message) for message in new]
+    people = [writer_of(message) for message in new]
     last_written = partial(message_store.find_last_written, conn, tenant)
     resolved = await contact_store.upsert_many(conn, tenant, people, now, last_written)
     sent = list(zip(new, resolved.contacts, strict=True))
@@ -187,7 +187,7 @@ async def numbers_of(
 
     The business-scoped user id says better than the phone who the customer is.
     """
-    people = [_writer_of(message).identities for message in messages]
+    people = [writer_of(message).identities for message in messages]
     asked = sorted({each for message, ids in zip(messages, people, strict=True) if not message.phone_number_id for each in ids})
     latest: dict[Identity, str] = {}
     if asked:
@@ -202,5 +202,5 @@ async def numbers_of(
     ]
 
 
-def _writer_of(message: InboundMessage) -> Writer:
+def writer_of(message: InboundMessage) -> Writer:
     return person_of(message.wa_id, message.user_id, message.contact_name, message.sent_at, message.other_wa_ids)

@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from waystate.channels.fields import moment_of
+from waystate.channels.whatsapp.senders import is_customer_id
 from waystate.dead_letters.model import PayloadUnusable, Pipeline, Problem
 from waystate.documents import JsonObject, shorten
 from waystate.errors import Reason, Rejected
@@ -80,6 +81,8 @@ class InboundPayload(Payload):
     def _has_a_customer(self) -> "InboundPayload":
         if self.wa_id is None and self.user_id is None:
             raise ValueError("neither wa_id nor user_id says who wrote it")
+        if self.wa_id is not None and not is_customer_id(self.wa_id):
+            raise ValueError("wa_id is neither a phone number of 5 to 20 digits nor a business-scoped user id")
         _check_contents(self)
         return self
 

@@ -22,7 +22,7 @@ from waystate.events.model import InboundEnriched, OutboundProcessed, OutboundRe
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.messages import advance as message_status
-from waystate.messages import correlate, receive, send
+from waystate.messages import correlate, note, receive, send
 from waystate.messages import store as message_store
 from waystate.messages.advance import lock_reported
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, Status, StatusReport
@@ -63,25 +63,58 @@ _TRACKED = {
 """A message's direction and the hop that ends with its event."""
 
 _ADVANCED = Verdict("The message is advanced.")
+_OF_GROUP = ("status", "it is of a message to a group, and Waystate sends none")
 _WAITS = Verdict("Its message is not known yet; it waits for it.")
 _SENT_AGAIN = Verdict("It is sent again, at the end of its customer's order.")
 
 
 async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judged:
     is_told = not batch.is_replay and all(message.phone_number_id for message in messages)
-    numbered = messages if is_told else await _with_numbers(batch, messages)
+    numbered = [_apart(each) for each in (messages if is_told else await _with_numbers(batch, messages))]
     usable = [each for each in numbered if isinstance(each, InboundMessage)]
-    events = await receive.track(batch.conn, batch.tenant, batch.view.settings, usable, batch.now) if usable else []
+    written = [each for each in usable if not note.is_note(each)]
+    events = await receive.track(batch.conn, batch.tenant, batch.view.settings, written, batch.now) if written else []
+    notes = [each for each in usable if note.is_note(each)] if len(written) < len(usable) else []
+    noted = await _note(batch, notes) if notes else Judged()
     new = {event.wamid: event for event in events if isinstance(event, InboundEnriched)}
+    told = iter(noted.verdicts)
     verdicts: list[Verdict] = []
     for each in numbered:
         if isinstance(each, Rejected):
             verdicts.append(Verdict(error=each))
+        elif note.is_note(each):
+            verdicts.append(next(told))
         elif event := new.pop(each.wamid, None):
             verdicts.append(Verdict("It is tracked, at the end of its customer's order.", (event,)))
         else:
             verdicts.append(DONE_BEFORE)
-    return Judged(verdicts, events)
+    return Judged(verdicts, [*events, *noted.events])
+
+
+def _apart(message: InboundMessage | Rejected) -> InboundMessage | Rejected:
+    """A group's message is no part of its writer's private conversation, nor may an answer to it go to them alone."""
+    if isinstance(message, Rejected) or not message.metadata.get("group_id"):
+        return message
+    text = (
+        "It was written in a group, whose conversations Waystate does not lead yet. Keep it for a later replay, or discard it."
+    )
+    return Rejected(Reason.GROUP_MESSAGE, text)
+
+
+async def _note(batch: Batch, messages: Sequence[InboundMessage]) -> Judged:
+    """What is kept with no conversation is said so with the webhook that brought it."""
+    kept, events = await note.note_many(batch.conn, batch.tenant, batch.view.settings, messages, batch.now)
+    new = {event.wamid: event for event in events}
+    verdicts: list[Verdict] = []
+    for message, conversation in zip(messages, kept, strict=True):
+        why = note.NOTES[message.type]
+        event = new.pop(message.wamid, None)
+        if conversation is None:
+            text = f"{why}; they have no open conversation that it could be kept with"
+            verdicts.append(Verdict(f"Nothing is done: {text}.", aside=(message.type, text)))
+        else:
+            verdicts.append(Verdict(f"It is kept with the open conversation: {why}.", () if event is None else (event,)))
+    return Judged(verdicts, list(events))
 
 
 async def _with_numbers(batch: Batch, messages: Sequence[InboundMessage]) -> Sequence[InboundMessage | Rejected]:
@@ -179,7 +212,7 @@ def _verdict_of(item: StatusReport | SendResult, report: StatusReport, step: Mer
     """A lower status is history. One that a message of that direction cannot have is refused where a queue's sender said it."""
     if step is None:
         if not isinstance(item, SendResult):
-            return _WAITS
+            return Verdict(f"Nothing is done: {_OF_GROUP[1]}.", aside=_OF_GROUP) if report.is_of_group else _WAITS
         text = f"The tenant has no message {report.message_id}. Replay it after the message was tracked."
         return Verdict(error=Rejected(Reason.MAPPING_NOT_FOUND, text))
     if report.origin.startswith(FROM_QUEUE) and parse_status(report.status, step.state.direction) is None:

@@ -15,6 +15,7 @@ from waystate.errors import NotFound
 from waystate.ids import TenantId, find_uuid, time_of
 from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
+from waystate.messages.note import NOTES
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Senders, TenantSettings
 
@@ -91,6 +92,8 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
         said = str(error.get("title") or error.get("message") or error.get("code") or "no reason was given")
         return f"It failed: {said.rstrip('.')}."
     if last is None:
+        if message["type"] in NOTES and message["first_status"] == "processed":
+            return f"It is kept and nobody is told: {NOTES[message['type']]}. It moves no customer window."
         if message["origin"].startswith("seed:"):
             return f"It is {message['status']}, and sample data: nobody wrote it and nobody was sent it."
         if message["origin"] == "http":

@@ -241,8 +241,11 @@ class WebhookPipeline:
     async def _work_tenant(self, tenant: TenantId, share: TenantItems) -> None:
         verdicts = await self._runner.run(tenant, share.view, [taken for _, taken in share.items])
         for (worked, taken), verdict in zip(share.items, verdicts, strict=True):
+            item = taken.origin.removeprefix(worked.row.name + ":")
             if isinstance(verdict.error, Rejected):
-                worked.bury(taken.origin.removeprefix(worked.row.name + ":"), verdict.error.reason, verdict.error.message)
+                worked.bury(item, verdict.error.reason, verdict.error.message)
+            elif verdict.aside is not None:
+                worked.ignore(item, *verdict.aside)
 
 
 def _keeps_failing(error: Exception) -> str:

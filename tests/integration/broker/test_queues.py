@@ -126,7 +126,7 @@ async def test_a_message_that_the_database_cannot_hold_is_a_dead_letter_alone(
     names: QueueNames, world: World, tenant: Business, feed: Feed
 ) -> None:
     bodies = [said(number, wa_id=f"4917{number:08}") for number in range(20)]
-    bodies[11]["wa_id"] = "".join(str(new_id()) for _ in range(14))
+    bodies[11]["user_id"] = "".join(str(new_id()) for _ in range(14))
     bodies[12]["message_text"] = "a \u0000 b"
     await feed(names.inbound, *bodies)
     assert len(await wamids(world, tenant)) + len(await letters(world, tenant)) == 20

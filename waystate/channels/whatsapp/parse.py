@@ -14,7 +14,7 @@ from waystate.channels.fields import find_list, find_object, find_text, moment_o
 from waystate.channels.model import Ignored, Parsed, Routed, Unusable
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
 from waystate.channels.whatsapp.lines import line_of
-from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender
+from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.ids import find_uuid
 from waystate.messages.model import InboundMessage, StatusReport
@@ -24,6 +24,9 @@ _NUMBER = re.compile(rb'"phone_number_id"\s*:\s*(?:"([^"\\\x00-\x1f]*)"|(\d{1,15
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:5[fF]|[67])")
 """With one of these the key itself may be written otherwise. Meta escapes what is not ASCII, and the slash."""
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+_PARTICIPANT = ("recipient_participant_id", "participant_recipient_id", "recipient_participant_user_id")
+"""Meta's pages spell it in either order; who shows no phone has the last alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,15 @@ def _parse_items(change: _Change) -> list[Routed]:
     ]
 
 
-def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) -> InboundMessage | Unusable:
+def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) -> InboundMessage | Ignored | Unusable:
     wamid = find_text(message, "id")
     if wamid is None:
         return Unusable(item, "the message has no id", message)
     if change.phone_number_id is None:
         return Unusable(item, "the change has no `metadata.phone_number_id`, so nobody can tell whose message it is", message)
     sender = find_sender(message, book.find_contact(message))
+    if sender is None and is_system(message):
+        return Ignored(item, "system", "WhatsApp says it of nobody it names")
     if sender is None:
         return Unusable(item, _why_nobodys(message), message)
     kind = type_of(message)
@@ -175,7 +180,8 @@ def _parse_status(change: _Change, item: str, status: Any) -> StatusReport | Ign
         at=moment_of(status.get("timestamp"), change.received_at),
         message_id=_find_message_id(status),
         error=_error(errors[0]) if errors else None,
-        recipient=find_text(status, "recipient_participant_id") or "",
+        recipient=next((each for key in _PARTICIPANT if (each := find_text(status, key)) is not None), ""),
+        is_of_group=find_text(status, "recipient_type") == "group" or find_text(status, "group_id") is not None,
         origin=f"{change.origin}:{item}",
     )
 
