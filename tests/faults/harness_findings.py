@@ -72,7 +72,9 @@ async def look(
     """Without `delivers` somebody else calls the platforms: nothing is to be seen there. Without `relays` nobody relays."""
     assert journal["complete"], "the simulator's journal overflowed"
     seen = Seen(
-        ledger=await _rows(connection, "SELECT id, source, state, taken, outcome, body FROM webhook_ledger ORDER BY taken, id"),
+        ledger=await _rows(
+            connection, "SELECT id, source, state, outcome, body, number FROM webhook_ledger ORDER BY taken, id"
+        ),
         messages=await _rows(
             connection, "SELECT id, direction, status, wamid, genesys_message_id, error FROM messages ORDER BY id"
         ),
@@ -177,7 +179,7 @@ def _order(seen: Seen, findings: Findings) -> None:
     """Per customer and at every hop, the order in which they wrote; to WhatsApp, the order in which agents answered."""
     of_message = {each["id"]: each["wamid"] for each in seen.messages if each["direction"] == "inbound"}
     hops = {
-        "ledger": chain.from_iterable(_wamids(each["body"]) for each in seen.ledger if each["source"] == "whatsapp"),
+        "ledger": chain.from_iterable(_wamids(each) for each in seen.ledger if each["source"] == "whatsapp"),
         "messages": of_message.values(),
         "events": [each["wamid"] for each in seen.events if each["type"] == "inbound.enriched"],
         "deliveries": [of_message.get(each["message_id"]) for each in seen.deliveries if each["target"] == "genesys"],
@@ -225,9 +227,11 @@ def _written(bodies: Sequence[Body], views: Rows) -> dict[str, Message]:
     return written
 
 
-def _wamids(body: bytes) -> list[str]:
-    value = json.loads(body)["entry"][0]["changes"][0]["value"]
-    return [each["id"] for each in value.get("messages", [])]
+def _wamids(row: dict[str, Any]) -> list[str]:
+    """Of a ledger row: the messages of its number, where it has one."""
+    values = [change["value"] for entry in json.loads(row["body"])["entry"] for change in entry["changes"]]
+    own = [each for each in values if row["number"] in (None, str(each["metadata"]["phone_number_id"]))]
+    return [each["id"] for value in own for each in value.get("messages", [])]
 
 
 def _counts(seen: Seen) -> dict[str, int]:

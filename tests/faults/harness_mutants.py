@@ -54,8 +54,15 @@ SETTLED_FIRST = Mutant(
 ANSWERED_FIRST = Mutant(
     name="ack first: the webhook is answered before it is durable",
     module="webhooks/intake.py",
-    right="            await self._rows.submit(",
-    wrong="            self._rows.submit(",
+    right="            await asyncio.gather(",
+    wrong="            asyncio.gather(",
+)
+
+SPLIT_LATE = Mutant(
+    name="a body's second number waits for the first",
+    module="ledger/model.py",
+    right="    first = replace(first, number=numbers[0])\n    return [first, *",
+    wrong="    return [first]\n    return [first, *",
 )
 
 SENT_AGAIN = Mutant(
