@@ -115,6 +115,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "deliveries.settle_arrived": {"message_ids": stock.messages, "wamids": stock.wamids, "now": now},
         "deliveries.give_up_unknown": {"now": now},
         "deliveries.list_of_message": {"message_id": stock.messages[0]},
+        "deliveries.find_at_genesys": {"external_id": "at-genesys"},
         "events.append_many": {"ids": [new_id()], "events": '[{"type": "test", "at": "2026-01-31T12:00:00Z"}]'},
         "events.lock_sink": {"sink": "deliveries", "epoch": 1},
         "events.move_sink": {"sink": "deliveries", "epoch": 1, "position": 12_000},

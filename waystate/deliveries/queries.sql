@@ -178,6 +178,12 @@ SELECT d.event_id, d.target, d.account, d.state, d.attempts, d.position, d.creat
     d.finished_at, d.external_id, d.error
 FROM deliveries d WHERE d.tenant_id = :tenant_id AND d.message_id = :message_id ORDER BY d.position;
 
+-- name: find_at_genesys$
+-- Which customer's message Genesys knows by this id: its answer to our delivery said so.
+SELECT d.message_id FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.target = 'genesys' AND d.external_id = :external_id AND length(d.external_id) <= 512
+LIMIT 1;
+
 -- name: list_attempts
 -- Every attempt of those deliveries.
 SELECT a.event_id, a.target, a.attempt, a.holder, a.epoch, a.started_at, a.ended_at, a.outcome, a.http_status, a.error

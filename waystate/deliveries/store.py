@@ -236,6 +236,12 @@ async def list_of_message(conn: Connection, tenant: TenantId, message_id: UUID) 
     return rows
 
 
+async def find_at_genesys(conn: Connection, tenant: TenantId, external_id: str) -> UUID | None:
+    """The customer's message that Genesys knows by this id."""
+    found: UUID | None = await _queries.find_at_genesys(conn, tenant_id=tenant, external_id=external_id)
+    return found
+
+
 def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:
     return Claimed(
         event_id=row["event_id"],

@@ -25,13 +25,14 @@ ANSWERS = {"sent": "accepted", "retry": "put off", "failed": "refused", "unknown
 
 
 async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Database, clock: Clock) -> JsonObject:
-    """`name` is a wamid, a Genesys message id or our own."""
+    """`name` is a wamid, a Genesys message id (an agent's, or what Genesys calls a customer's) or our own."""
     name = clean_text(name)
     async with db.tenant(tenant) as conn:
         own = find_uuid(name)
         message = await message_store.find_message(conn, tenant, own) if own is not None else None
         if message is None:
             known = (await message_store.find_ids(conn, tenant, [name])).get(name)
+            known = known or await delivery_store.find_at_genesys(conn, tenant, name)
             message = await message_store.find_message(conn, tenant, known) if known is not None else None
         if message is None:
             raise NotFound(
@@ -58,7 +59,7 @@ def render_trace(
     return {
         "messageId": str(message["id"]),
         "wamid": message["wamid"],
-        "genesysMessageId": message["genesys_message_id"],
+        "genesysMessageId": message["genesys_message_id"] or _id_at_genesys(deliveries),
         "direction": message["direction"],
         "type": message["type"],
         "text": message["text"],
@@ -81,6 +82,11 @@ def render_trace(
         "deliveries": [_delivery(each) for each in deliveries],
         "statuses": [_status(each) for each in history],
     }
+
+
+def _id_at_genesys(deliveries: list[dict[str, Any]]) -> str | None:
+    """What Genesys calls a customer's message."""
+    return next((each["external_id"] for each in deliveries if each["target"] == "genesys"), None)
 
 
 def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: Senders | None) -> str:

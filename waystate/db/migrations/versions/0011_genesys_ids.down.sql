@@ -1,0 +1,3 @@
+SET LOCAL ROLE waystate_owner;
+DROP INDEX deliveries_at_genesys;
+RESET ROLE;
