@@ -20,10 +20,10 @@ Resolve: TypeAlias = Callable[[str, int], Any]
 
 PLATFORMS = (
     "graph.facebook.com",
-    # Genesys Cloud: https://developer.genesys.cloud/platform/api/ lists the regions.
     *(f"{api}.mypurecloud.{domain}" for api in ("api", "login") for domain in ("com", "ie", "de", "jp", "com.au")),
     ".pure.cloud",
     ".us-gov-pure.cloud",
+    ".eusc-pure.cloud",
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
 

@@ -28,6 +28,7 @@ OTHER = "globex"
 SECRETS = (ACCESS_TOKEN, CLIENT_SECRET, WEBHOOK_SECRET, "a-new-token", "a-new-webhook-secret", "new-app-secret", "new-verify")
 ACCOUNT = {"display_phone_number": "15550783881", "business_account_id": f"waba-{NUMBER}", "meta_app_id": APP.id}
 GENESYS = {"region": "mypurecloud.de", "client_id": "client-1"}
+NEW_SECRETS = {"client_secret": "s", "webhook_secret": WEBHOOK_SECRET}
 
 
 @dataclass
@@ -253,6 +254,7 @@ async def test_a_new_secret_is_on_record_by_its_name_alone(office: Office) -> No
         ("genesys-integrations/new", GENESYS | {"webhook_secret": WEBHOOK_SECRET}, "client_secret"),
         ("genesys-integrations/new", GENESYS | {"client_secret": "s", "webhook_secret": "short"}, "webhook_secret"),
         ("genesys-integrations/new", GENESYS | {"region": "evil.test/x", "client_secret": "s"}, "region"),
+        ("genesys-integrations/new", GENESYS | NEW_SECRETS | {"region": "mypurecloud.fr"}, "region"),
         (f"genesys-integrations/{INTEGRATION}", GENESYS | {"region": "usw2.pure.cloud"}, "client_secret"),
         (f"genesys-integrations/{INTEGRATION}", GENESYS | {"login_url": "https://evil.test"}, "login_url"),
     ],

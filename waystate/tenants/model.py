@@ -17,6 +17,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Conflict, Forbidden
@@ -29,6 +30,14 @@ WEBHOOK_SECRET_FLOOR = 16
 """Characters. Genesys refuses an outboundNotificationWebhookSignatureSecretToken of 15 or fewer."""
 
 _PATH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+REGIONS = (
+    *("mypurecloud.com", "mypurecloud.com.au", "mypurecloud.de", "mypurecloud.ie", "mypurecloud.jp"),
+    *("apne2.pure.cloud", "apne3.pure.cloud", "aps1.pure.cloud", "apse1.pure.cloud", "cac1.pure.cloud", "euc2.pure.cloud"),
+    *("euw2.pure.cloud", "mec1.pure.cloud", "mxc1.pure.cloud", "sae1.pure.cloud", "usw2.pure.cloud"),
+    *("use2.us-gov-pure.cloud", "edee1.eusc-pure.cloud"),
+)
+"""Domains of Genesys Cloud: https://developer.genesys.cloud/platform/api/ lists them."""
+_WRONG_REGION = f"must be the domain of a Genesys Cloud region, one of {', '.join(REGIONS)}"
 _REGION = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _DURATION = re.compile(
     r"-?P(?=\d|T\d)({0}Y)?({0}M)?({0}W)?({0}D)?(T(?=\d)({0}H)?({0}M)?({0}S)?)?".replace("{0}", r"\d+(?:[.,]\d+)?"), re.ASCII
@@ -47,7 +56,7 @@ def check_url(value: str) -> str:
 
 def _check_region(value: str) -> str:
     if _REGION.fullmatch(value) is None:
-        raise ValueError("must be the domain of the Genesys Cloud region, such as mypurecloud.de or usw2.pure.cloud")
+        raise ValueError(_WRONG_REGION)
     return value
 
 
@@ -198,7 +207,7 @@ class GenesysIntegration(_Value):
     integration_id: PathId
     region: Region
     api_url: Url = ""
-    """Derived from the region unless given; `login_url` too."""
+    """Derived from the region unless given; `login_url` too. With both given, the region may be one that is not known here."""
     login_url: Url = ""
     client_id: Word
     client_secret: Secret
@@ -211,7 +220,13 @@ class GenesysIntegration(_Value):
     def _derive_urls(cls, data: Any) -> Any:
         if isinstance(data, dict) and isinstance(region := data.get("region"), str):
             derived = {"api_url": f"https://api.{region}", "login_url": f"https://login.{region}"}
-            return derived | {name: value for name, value in data.items() if value or name not in derived}
+            given = {name: value for name, value in data.items() if value or name not in derived}
+            if region not in REGIONS and not derived.keys() <= given.keys():
+                wrong = InitErrorDetails(
+                    type=PydanticCustomError("unknown_region", "{said}", {"said": _WRONG_REGION}), loc=("region",), input=region
+                )
+                raise ValidationError.from_exception_data(cls.__name__, [wrong], hide_input=True)
+            return derived | given
         return data
 
 

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from waystate.egress import PLATFORMS, Judge, listed
 from waystate.errors import BadRequest, Conflict
 from waystate.ids import TenantId, new_id
 from waystate.tenants.model import (
+    REGIONS,
     GenesysIntegration,
     MetaApp,
     Tenant,
@@ -143,9 +145,30 @@ def test_a_given_address_stands_beside_the_derived_one() -> None:
 @pytest.mark.parametrize("region", ["", "https://mypurecloud.de", "mypurecloud", "evil.example/x", "a b.de", "x.de\n"])
 def test_a_region_that_is_no_domain_is_refused(region: str) -> None:
     said = integration().model_dump() | {"region": region}
-    assert "region: must be the domain of the Genesys Cloud region, such as mypurecloud.de or usw2.pure.cloud" in complaints(
-        GenesysIntegration, **said
-    )
+    (complaint,) = complaints(GenesysIntegration, **said)
+    assert complaint.startswith("region: must be the domain of a Genesys Cloud region, one of mypurecloud.com, ")
+
+
+@pytest.mark.parametrize("region", ["mypurecloud.fr", "us-east-1", "euw3.pure.cloud", "MYPURECLOUD.DE", "api.mypurecloud.de"])
+@pytest.mark.parametrize("given", [{}, {"api_url": "https://genesys.example"}, {"login_url": "https://genesys.example"}])
+def test_an_unknown_region_is_refused_with_all_that_there_are(region: str, given: dict[str, str]) -> None:
+    said = integration().model_dump() | {"region": region, "api_url": None, "login_url": None} | given
+    (complaint,) = complaints(GenesysIntegration, **said)
+    assert complaint.startswith("region: must be the domain")
+    assert complaint.partition("one of ")[2].split(", ") == list(REGIONS)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_every_region_may_be_called(region: str) -> None:
+    made = integration(region=region)
+    judge = Judge(listed([]), listed(PLATFORMS).has_name)
+    for url in (made.api_url, made.login_url):
+        judge.check_url("https", url.removeprefix("https://"))
+
+
+def test_a_region_of_ones_own_needs_both_addresses() -> None:
+    made = integration(region="simulated.local", api_url="http://localhost:1", login_url="http://localhost:2")
+    assert (made.api_url, made.login_url) == ("http://localhost:1", "http://localhost:2")
 
 
 @pytest.mark.parametrize(
