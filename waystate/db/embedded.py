@@ -51,6 +51,7 @@ class EmbeddedPostgres:
 
     def start(self) -> str:
         """Start the server, or adopt the one that runs on this home; its URL. Blocks: seconds at first, then under one."""
+        self.make_home()
         with self._locked():
             self._make_directories()
             self._bring_up()
@@ -63,10 +64,24 @@ class EmbeddedPostgres:
                 self._create_database()
         return self.url()
 
+    def make_home(self) -> None:
+        """Unless it is there. `ConfigError`, and nothing is made, where it cannot be, or the server could not come to it."""
+        try:
+            if self.root.is_dir():
+                return
+            above = next(each for each in self.home.parents if each.is_dir())
+            if self.account.is_other and not self.account.can_enter(above):
+                raise self._closed()
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"The folder {self.home} cannot be made or entered ({error.strerror}). Set WAYSTATE_HOME to one of your own."
+            ) from None
+
     def use(self) -> None:
         """Until this process ends it counts among those that use the server. The kernel takes it back, however that comes."""
         if self._use is None:
-            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.make_home()
             self._use = os.open(self.home / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
             fcntl.flock(self._use, fcntl.LOCK_SH)
 
@@ -82,6 +97,8 @@ class EmbeddedPostgres:
 
     def stop(self, mode: StopMode = "fast") -> None:
         """`fast` ends transactions and writes a checkpoint; `immediate` is a crash on purpose. Does nothing when none runs."""
+        if not self.root.exists():
+            return
         with self._locked():
             if self.find_pid() is not None:
                 self._run("pg_ctl", "stop", "-w", "-D", self.data, "-m", mode, "-t", str(_START_TIMEOUT))
@@ -112,8 +129,6 @@ class EmbeddedPostgres:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One start or stop at a time; the lock goes with its process, however that ends."""
-        if not self.home.exists():
-            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self.home / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -141,14 +156,17 @@ class EmbeddedPostgres:
         if self.account.is_other and not self.account.can_enter(self.root):
             self.home.chmod(self.home.stat().st_mode & 0o7777 | 0o011)
             if not self.account.can_enter(self.root):
-                raise ConfigError(
-                    f"The user {self.account.name}, which PostgreSQL runs as, cannot enter {self.root}: a directory above "
-                    f"{self.home} is closed to it. Set WAYSTATE_HOME to a place such as /var/lib/waystate, or set DATABASE_URL."
-                )
+                raise self._closed()
         if self.socket_directory.is_symlink():
             raise ConfigError(f"{self.socket_directory} is a symbolic link that is not ours. Remove it and start again.")
         for directory in (self.log, self.socket_directory):
             self._own(directory)
+
+    def _closed(self) -> ConfigError:
+        return ConfigError(
+            f"The user {self.account.name}, which PostgreSQL runs as, cannot enter {self.root}: a directory above "
+            f"{self.home} is closed to it. Set WAYSTATE_HOME to a place such as /var/lib/waystate, or set DATABASE_URL."
+        )
 
     def _own(self, directory: Path) -> None:
         try:

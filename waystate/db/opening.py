@@ -17,6 +17,12 @@ def database_url(config: Config) -> str:
     return config.database_url or EmbeddedPostgres(config.home).url()
 
 
+def make_home(config: Config) -> None:
+    """For the embedded database: refused before anything is in it, where the server could not come to it."""
+    if config.database_url is None:
+        EmbeddedPostgres(config.home).make_home()
+
+
 def started_url(config: Config) -> str:
     """An operator's command works while nothing serves, too: it starts the embedded database if need be."""
     return config.database_url or EmbeddedPostgres(config.home).start()

@@ -17,6 +17,7 @@ from rich.live import Live
 
 from waystate.config import Config, load_config
 from waystate.db.embedded import EmbeddedPostgres
+from waystate.db.opening import make_home
 from waystate.db.pool import Database
 from waystate.demo import tenant
 from waystate.demo.display import Figures, RateWindow, Snapshot, render_line, render_table
@@ -117,6 +118,7 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
 
 def _lock(config: Config) -> int:
     """A descriptor that keeps other demos from this data: a second one would take the first one's accounts over."""
+    make_home(config)
     config.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(config.home / "demo.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -5,7 +5,7 @@ import asyncio
 from waystate.config import Config, load_config
 from waystate.db import migrate as migrations
 from waystate.db.checks import check_database, is_current
-from waystate.db.opening import make_partitions, started_url, with_database
+from waystate.db.opening import make_home, make_partitions, started_url, with_database
 from waystate.db.pool import Database
 from waystate.vault.sealing import load_or_create_master_key
 
@@ -13,6 +13,7 @@ from waystate.vault.sealing import load_or_create_master_key
 def prepare() -> None:
     """Bring the embedded database to the newest schema; of an external one only demand it, as every start does."""
     config = load_config()
+    make_home(config)
     load_or_create_master_key(config)
     bring_up(config)
     asyncio.run(with_database(config, lambda db: check_database(db, connections=config.db_pool_size)))

@@ -183,8 +183,21 @@ def test_a_long_home_gets_a_short_socket_that_the_next_start_finds_again() -> No
 def test_a_home_below_a_closed_directory_is_refused_with_advice() -> None:
     with temporary_home() as parent:
         parent.chmod(0o700)
-        with pytest.raises(ConfigError, match=r"waystate-postgres.*WAYSTATE_HOME"):
-            EmbeddedPostgres(parent / "home").start()
+        (parent / "empty").mkdir()
+        for home in (parent / "empty", parent / "home", parent / "far" / "below"):
+            for begin in (EmbeddedPostgres(home).start, EmbeddedPostgres(home).use):
+                with pytest.raises(ConfigError, match=r"waystate-postgres.*WAYSTATE_HOME"):
+                    begin()
+            EmbeddedPostgres(home).stop()
+        assert list(parent.rglob("*")) == [parent / "empty"]
+
+
+def test_a_home_that_cannot_be_made_is_refused_with_advice() -> None:
+    with temporary_home() as parent:
+        (parent / "file").write_text("")
+        for home in (parent / "file", parent / "file" / "below"):
+            with pytest.raises(ConfigError, match=r"Set WAYSTATE_HOME"):
+                EmbeddedPostgres(home).start()
 
 
 def test_data_of_another_major_version_is_refused_with_advice() -> None:
