@@ -1,6 +1,7 @@
 """What the documents tell people to type: each command, option, target, variable and operation is one there is."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from waystate.cli.main import app
 from waystate.framework import OPERATIONS
@@ -66,6 +68,27 @@ def own_options(command: Any) -> set[str]:
 
 def every_option(command: Any) -> set[str]:
     return own_options(command).union(*(every_option(each) for each in getattr(command, "commands", {}).values()))
+
+
+def commands_of(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, each in getattr(command, "commands", {}).items():
+        if not each.hidden:
+            yield from commands_of(each, *path, name)
+
+
+@pytest.mark.parametrize(
+    ("path", "command"), [pytest.param(*each, id=" ".join(each[0])) for each in commands_of(typer.main.get_command(app))]
+)
+def test_the_help_of_every_command_has_an_example_that_it_understands(path: tuple[str, ...], command: Any) -> None:
+    said = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
+    (example,) = re.findall(r"^[ │]*Example: waystate (.*?)[ │]*$", said, re.MULTILINE)
+    words = shlex.split(example)
+    assert tuple(words[: len(path)]) == path
+    while words and (following := getattr(command, "commands", {}).get(words[len(path)] if len(words) > len(path) else "")):
+        path, command = (*path, words[len(path)]), following
+    # It is read as it would be to be run; a word or option too many is an error.
+    assert command.make_context("waystate", words[len(path) :]) is not None
 
 
 def targets(page: str) -> Named:
@@ -133,7 +156,7 @@ def test_what_the_documents_say_to_type_is_there(check: Check) -> None:
         (commands, "Run `waystate dmeo`."),
         (commands, "Run `waystate tenant aply acme.json`."),
         (commands, "```sh\nexport A=1; .venv/bin/waystate tenant list \\\n  --al   # all\n```\n"),
-        (commands, "```sh\nKEY=$(waystate keys create acme me --scopes platform)\n```\n"),
+        (commands, "```sh\nKEY=$(waystate keys create acme me --scoped platform)\n```\n"),
         (options_alone, "With `--al`."),
         (targets, "```sh\nmake instal\n```\n"),
         (variables, "Set `WAYSTATE_HOUSE`."),

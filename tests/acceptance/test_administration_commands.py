@@ -44,7 +44,7 @@ async def test_a_key_is_made_listed_rotated_and_revoked(machine: Machine) -> Non
 
     await until(is_refused, timeout=2)
     assert await machine.status(successor) == 200
-    small = await machine.output("keys", "create", TENANT, "reader", "--scope", "messages:read", "--scope", "audit:read")
+    small = await machine.output("keys", "create", TENANT, "reader", "--scopes", "messages:read, audit:read")
     assert await machine.status(small) == 403
     text = await machine.output("keys", "list", TENANT)
     assert "revoked  bridge" in text
@@ -103,6 +103,7 @@ async def test_verify_walks_every_chain_and_its_exit_code_tells(machine: Machine
         ("keys", "create", TENANT, ""),
         ("keys", "create", TENANT, "name", "--scope", "self"),
         ("keys", "create", TENANT, "name", "--scope", "state"),
+        ("keys", "create", TENANT, "name", "--scopes", "messages:read,self"),
         ("keys", "create", TENANT, "name", "--expires-in", "soon"),
         ("keys", "create", TENANT, "name", "--expires-in", "999999w"),
         ("keys", "rotate", TENANT, "01900000-0000-7000-8000-000000000000", "--overlap", "-1h"),

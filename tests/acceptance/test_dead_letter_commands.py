@@ -63,10 +63,15 @@ async def test_letter_is_found_shown_mended_and_replayed_and_the_server_delivers
     assert "phone_number_id" in errors
     code, output, errors = await desk.run("edit", TENANT, oldest["id"], "--file", "-", stdin=json.dumps(mended("x")).encode())
     assert code == 0, errors
+    code, output, errors = await desk.run("edit", TENANT, oldest["id"], "--set", "wa_ids=15550108888")
+    assert (code, "nothing at 'wa_ids'" in errors, "wa_id, wamid" in errors) == (2, True, True)
     code, output, errors = await desk.run(
-        "edit", TENANT, oldest["id"], "--set", "wamid=wamid.cli-1", "--set", 'media={"id":"1"}'
+        *("edit", TENANT, oldest["id"], "--set", "wamid=wamid.cli-1", "--set", 'media={"id":"1"}'),
+        *("--set", "wa_id=15550108888", "--set", "user_id=17"),
     )
-    assert json.loads(output)["editedPayload"] == mended("wamid.cli-1") | {"media": {"id": "1"}}
+    assert json.loads(output)["editedPayload"].pop("user_id") == "17"
+    code, output, errors = await desk.run("edit", TENANT, oldest["id"], "--set", "user_id=null")
+    assert json.loads(output)["editedPayload"] == mended("wamid.cli-1") | {"media": {"id": "1"}, "user_id": None}
     file = tmp_path / "payload.json"
     file.write_text(json.dumps(mended("wamid.cli-2")))
     assert (await desk.run("edit", TENANT, newest["id"], "--file", str(file)))[0] == 0
@@ -82,6 +87,9 @@ async def test_letter_is_found_shown_mended_and_replayed_and_the_server_delivers
     code, output, _ = await desk.run("replay", TENANT, oldest["id"])
     assert code == 0
     assert "not open: It was replayed already" in output
+    for command in (("discard",), ("edit", "--set", "wa_id=1")):
+        code, output, errors = await desk.run(command[0], TENANT, oldest["id"], *command[1:])
+        assert (code, "replayed" in output + errors) == (2, True), command
     row = (await desk.listed("--status", "replayed"))[0]
     assert row["lastActor"] == {"kind": "operator", "id": None}
 

@@ -78,7 +78,7 @@ def acme(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def test_a_number_is_connected_and_checked_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
     newcomer, url = acme
     _, apply, check = blocks(HOW_TO / "connect-a-number.md")
-    assert newcomer.types(apply).startswith("Tenant acme has 1 WhatsApp numbers and 1 Genesys integrations.\n")
+    assert newcomer.types(apply).startswith("Tenant acme has 1 WhatsApp number and 1 Genesys integration.\n")
     key = newcomer.types(apply).splitlines()[-1]
     challenge, accepted, trace = newcomer.types(check, URL=url, KEY=key, WAMID=WAMID).split("\n", 2)
     assert (challenge, accepted) == ("it-works", "{}")

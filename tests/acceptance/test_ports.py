@@ -111,6 +111,22 @@ async def test_a_port_that_is_taken_ends_the_start_with_one_sentence(tmp_path: P
     )
 
 
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *((command, option) for command in ("serve", "api", "demo") for option in ("--port", "--webhook-port")),
+        *((command, "--health-port") for command in ("work", "relay", "timers")),
+        ("demo", "--simulator-port"),
+    ],
+)
+async def test_an_option_wins_over_the_variable_of_its_port(tmp_path: Path, command: str, option: str) -> None:
+    setting = option.removeprefix("--").replace("-", "_").upper()
+    with taken() as port:
+        settings = {"PORT": str(free_pair())} | {setting: str(free_port())}
+        said = await refusal(tmp_path, command, option, str(port), **settings)
+    assert said.startswith(f"{setting} {port} cannot be listened on at 127.0.0.1 (Address already in use)")
+
+
 async def test_the_port_of_the_simulator_is_the_one_after_port_and_its_sentence_says_so(tmp_path: Path) -> None:
     port = free_pair()
     with taken(port + 1):

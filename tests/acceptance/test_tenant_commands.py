@@ -93,7 +93,7 @@ async def test_applying_a_file_is_on_record_once_and_keeps_quotas_and_status(ter
     for _ in range(2):
         code, output, errors = await terminal.run("apply", str(file))
         assert code == 0, errors
-        assert output == "Tenant initech has 1 WhatsApp numbers and 1 Genesys integrations.\n"
+        assert output == "Tenant initech has 1 WhatsApp number and 1 Genesys integration.\n"
     assert await terminal.audited(PLATFORM) == [("tenant.created", None), ("meta_app.created", None)]
     assert await terminal.audited("initech") == [("integration.created", None), ("account.created", None)]
     await terminal.told("set", "initech", "--quota", "websocket_connections=7")
@@ -129,6 +129,67 @@ async def test_a_file_that_is_refused_changes_nothing(terminal: Desk, tmp_path: 
     assert await terminal.audited(PLATFORM) == []
 
 
+async def test_an_unknown_region_is_refused_with_the_list(terminal: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "initech.json"
+    unknown = {"region": "mypurecloud.fr", "api_url": "", "login_url": ""}
+    file.write_text(json.dumps(FILE | {"genesys_integrations": [FILE["genesys_integrations"][0] | unknown]}))
+    code, _, errors = await terminal.run("apply", str(file))
+    assert code == 2
+    assert "genesys_integrations.0.region: must be the domain of a Genesys Cloud region, one of " in errors
+    assert all(region in errors for region in ("mypurecloud.com,", "mxc1.pure.cloud", "edee1.eusc-pure.cloud"))
+    assert [each["id"] for each in (await terminal.told("list"))["items"]] == [TENANT]
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o620, True)])
+async def test_a_file_of_secrets_that_others_can_read_is_warned_of(
+    terminal: Desk, tmp_path: Path, mode: int, warned: bool
+) -> None:
+    file = tmp_path / "initech.json"
+    file.write_text(json.dumps(FILE))
+    file.chmod(mode)
+    code, output, errors = await terminal.run("apply", str(file))
+    assert (code, output.startswith("Tenant initech has")) == (0, True)
+    assert (f"chmod 600 {file}" in errors) is warned
+    code, output, errors = await terminal.run("apply", "-", stdin=json.dumps(FILE))
+    assert (code, errors) == (0, "")
+
+
+async def test_a_tenant_is_shown_in_sections_of_short_lines(terminal: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "initech.json"
+    file.write_text(json.dumps(FILE))
+    await terminal.run("apply", str(file))
+    lines = (await terminal.output("show", "initech")).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[:3] == ["id      initech", "name    Initech", "status  active"]
+    for heading in ("settings:", "quotas: the defaults", "whatsapp accounts:", "genesys integrations:"):
+        assert lines[lines.index(heading) - 1] == ""
+    for line in (
+        "  phone_number_id             1001",
+        "  is_default                  no",
+        "  region                      mypurecloud.de",
+    ):
+        assert line in lines
+    assert set(await terminal.told("show", "initech")) == {
+        *("id", "name", "status", "settings", "quotas", "whatsapp_accounts", "genesys_integrations")
+    }
+
+
+async def test_numbers_and_integrations_are_removed(terminal: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "initech.json"
+    file.write_text(json.dumps(FILE))
+    await terminal.run("apply", str(file))
+    code, _, errors = await terminal.run("remove-integration", "initech", "4001")
+    assert (code, "Number 1001 passes" in errors) == (2, True)
+    assert await terminal.output("remove-number", "initech", "1001") == "WhatsApp number 1001 is removed from tenant initech."
+    code, _, errors = await terminal.run("remove-number", "initech", "1001")
+    assert (code, "has no WhatsApp number 1001" in errors) == (2, True)
+    said = await terminal.told("remove-integration", "initech", "4001")
+    assert said == {"message": "Genesys integration 4001 is removed from tenant initech."}
+    shown = await terminal.told("show", "initech")
+    assert (shown["whatsapp_accounts"], shown["genesys_integrations"]) == ([], [])
+    assert (await terminal.audited("initech"))[2:] == [("account.removed", None), ("integration.removed", None)]
+
+
 async def test_what_is_shown_holds_no_secret_and_a_check_fails_loudly(terminal: Desk, tmp_path: Path) -> None:
     file = tmp_path / "initech.json"
     file.write_text(json.dumps(FILE))
@@ -157,6 +218,10 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("suspend", PLATFORM), "There is no tenant"),
     (("delete", PLATFORM, "--yes"), "There is no tenant"),
     (("check", "nobody"), "There is no tenant 'nobody'"),
+    (("remove-number", "nobody", "1001"), "There is no tenant 'nobody'"),
+    (("remove-number", TENANT, "777"), "has no WhatsApp number 777"),
+    (("remove-integration", "nobody", "4001"), "There is no tenant 'nobody'"),
+    (("remove-integration", TENANT, "777"), "has no Genesys integration 777"),
     (("show", "Not A Slug"), "A tenant id is 1 to 63 characters"),
 ]
 

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waystate.cli.errors import explained
+from waystate.cli.printing import counted
 
 if TYPE_CHECKING:
     from waystate.audit.verification import Verified
     from waystate.db.pool import Database
 
-app = typer.Typer(help="What was done with a privilege, by whom, and whether the record of it is whole.", no_args_is_help=True)
+app = typer.Typer(
+    help="What was done with a privilege, by whom, and whether the record of it is whole.",
+    epilog="Example: waystate audit verify",
+    no_args_is_help=True,
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for programs")]
 
@@ -31,7 +36,10 @@ def list_entries(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At the most")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Entries of a tenant, newest first."""
+    """Entries of a tenant, newest first.
+
+    Example: waystate audit list acme --action key
+    """
     from waystate.audit import store
     from waystate.audit.bodies import filter_of, is_actor, render_entry
     from waystate.cli.operate import operate
@@ -74,6 +82,8 @@ def verify(
     """Walk the chain from its first entry to its last. The exit code is 1 when one is broken.
 
     Note the heads that it prints somewhere else: the chain itself cannot show that its newest entries were taken away.
+
+    Example: waystate audit verify
     """
     from waystate.audit.model import parse_head
     from waystate.cli.operate import operate
@@ -121,7 +131,7 @@ def _report(tenant_id: Any, verified: "Verified") -> bool:
     """Whether it is broken."""
     head, fault = verified
     if fault is None:
-        print(f"{tenant_id}: intact, {head.position} entries. Head {head}", flush=True)
+        print(f"{tenant_id}: intact, {counted(head.position, 'entry', 'entries')}. Head {head}", flush=True)
     else:
         print(f"{tenant_id}: BROKEN at entry {fault.position} ({fault.kind}). {fault.message} Good up to {head}", flush=True)
     return fault is not None

@@ -1,11 +1,12 @@
 """What `waystate dlq` does with a tenant's dead letters, against the database itself: a server may run or not."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 from waystate import documents
-from waystate.cli.operate import operate
+from waystate.cli.operate import open_vault, operate
+from waystate.cli.printing import counted
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.pool import Database
@@ -17,11 +18,10 @@ from waystate.dead_letters.replay import Result
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Refused, WaystateError
 from waystate.ids import TenantId, parse_tenant_id
-from waystate.pipeline.replay import Replays, check_edited
+from waystate.pipeline.replay import Replays, check_edited, fields_of
 from waystate.principal import OPERATOR
 from waystate.tenants import store as tenant_store
 from waystate.tenants.routing import Directory
-from waystate.vault.sealing import load_vault
 
 R = TypeVar("R")
 
@@ -63,7 +63,7 @@ def edit_letter(tenant: str, letter_id: UUID, *, document: bytes | None, values:
         payload = row["original_payload"] if row["edited_payload"] is None else row["edited_payload"]
         if document is not None:
             payload = read_payload(document)
-        edited = with_values(payload, values)
+        edited = with_values(payload, values, fields_of(row))
         return _rendered(await deeds.edit(tenant_id, letter_id, edited, OPERATOR, db, utc_now, check=check_edited))
 
     return _operate(tenant, run)
@@ -71,7 +71,7 @@ def edit_letter(tenant: str, letter_id: UUID, *, document: bytes | None, values:
 
 def replay_letters(tenant: str, chosen: Sequence[UUID] | Filter, *, started: Started, told: Told) -> None:
     config = load_config()
-    vault = load_vault(config)
+    vault = open_vault(config)
 
     async def run(db: Database, tenant_id: TenantId) -> None:
         pipelines = Replays(Directory(db, vault), lanes=config.ledger_lanes)
@@ -104,8 +104,13 @@ def read_payload(document: bytes) -> JsonObject:
     return payload
 
 
-def with_values(payload: JsonObject, values: Sequence[str]) -> JsonObject:
-    """`path=value`: the path with dots and list indexes, the value as JSON, or as text where it is none."""
+def with_values(payload: JsonObject, values: Sequence[str], fields: Mapping[str, bool] | None = None) -> JsonObject:
+    """`path=value`: the path with dots and list indexes, the value as JSON, or as text where it is none.
+
+    A path is one of the payload, or begins with one of the `fields` that it may have, each with whether it is a text. What is a
+    text stays one: digits need no quotes.
+    """
+    fields = fields or {}
     edited: JsonObject = documents.clean(payload)
     for each in values:
         path, is_given, value = each.partition("=")
@@ -113,26 +118,40 @@ def with_values(payload: JsonObject, values: Sequence[str]) -> JsonObject:
             raise BadRequest("value_unreadable", f"'{each}' is not of the form path=value.")
         *parents, last = path.split(".")
         place: Any = edited
-        for name in parents:
-            place = place.setdefault(name, {}) if isinstance(place, dict) else place[_index(place, name, path)]
-        if isinstance(place, dict):
-            place[last] = _value(value)
-        else:
-            place[_index(place, last, path)] = _value(value)
+        for depth, name in enumerate(parents):
+            key = _key(place, name, path, () if depth else fields)
+            if isinstance(place, dict) and place.get(key) is None:
+                place[key] = {}
+            place = place[key]
+        key = _key(place, last, path, () if parents else fields)
+        before = place.get(key) if isinstance(place, dict) else place[key]
+        is_text = isinstance(before, str) or (before is None and not parents and fields.get(last, False))
+        place[key] = _value(value, is_text=is_text)
     return edited
 
 
-def _index(place: Any, name: str, path: str) -> int:
-    if not isinstance(place, list) or not name.isdecimal() or int(name) >= len(place):
-        raise BadRequest("value_unreadable", f"There is nothing at '{path}' in the payload.")
-    return int(name)
+def _key(place: Any, name: str, path: str, fields: Collection[str]) -> Any:
+    """Of an object a name that it has or may have (any while it is empty), of a list an index."""
+    if isinstance(place, dict) and (name in place or name in fields or not (place or fields)):
+        return name
+    if isinstance(place, list) and name.isdecimal() and int(name) < len(place):
+        return int(name)
+    match place:
+        case dict():
+            there = f"there are {', '.join(sorted({*place, *fields}))}"
+        case list():
+            there = f"there is a list of {counted(len(place), 'value')}, the first at 0"
+        case _:
+            there = "there is a single value"
+    raise BadRequest("unknown_path", f"There is nothing at '{path}' in the payload: where it says '{name}', {there}.")
 
 
-def _value(text: str) -> Any:
+def _value(text: str, *, is_text: bool) -> Any:
     try:
-        return documents.parse(text.encode())
+        value = documents.parse(text.encode())
     except documents.Unreadable:
         return documents.clean_text(text)
+    return documents.clean_text(text) if is_text and isinstance(value, bool | int | float) else value
 
 
 async def _in_steps(

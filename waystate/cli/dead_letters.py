@@ -13,13 +13,18 @@ from uuid import UUID
 import typer
 
 from waystate.cli.errors import explained
-from waystate.errors import Reason, WaystateError
+from waystate.cli.printing import counted, read_file
+from waystate.errors import Reason
 
 if TYPE_CHECKING:
     from waystate.dead_letters.model import Filter
     from waystate.dead_letters.replay import Result
 
-app = typer.Typer(help="Dead letters: what could not be used, to find, mend, replay and discard.", no_args_is_help=True)
+app = typer.Typer(
+    help="Dead letters: what could not be used, to find, mend, replay and discard.",
+    epilog="Example: waystate dlq list acme",
+    no_args_is_help=True,
+)
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id")]
 Letter = Annotated[UUID, typer.Argument(help="An id from `waystate dlq list`")]
@@ -46,7 +51,10 @@ def list_letters(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At the most")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Dead letters, newest first."""
+    """Dead letters, newest first.
+
+    Example: waystate dlq list acme --reason window_closed
+    """
     from waystate.cli import dead_letter_work as work
 
     with explained():
@@ -57,16 +65,21 @@ def list_letters(
         print(json.dumps({"items": letters, "openTotal": total}, ensure_ascii=False))
         return
     for each in letters:
-        print(f"{each['id']}  {each['createdAt']}  {each['pipeline']}  {each['status']}, {each['retryCount']} replays")
+        print(
+            f"{each['id']}  {each['createdAt']}  {each['pipeline']}  {each['status']}, {counted(each['retryCount'], 'replay')}"
+        )
         print(f"    {each['reason']}: {each['errorMessage']}")
-    print(f"{len(letters)} shown; {total} are open in all.")
+    print(f"{len(letters)} shown; {total} {'is' if total == 1 else 'are'} open in all.")
     if len(letters) == limit:
         print(f"Older ones: --before {letters[-1]['id']}")
 
 
 @app.command()
 def show(tenant: Tenant, letter: Letter) -> None:
-    """One dead letter as JSON: its payloads, what happened to it so far, what to do."""
+    """One dead letter as JSON: its payloads, what happened to it so far, what to do.
+
+    Example: waystate dlq show acme 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a
+    """
     from waystate.cli import dead_letter_work as work
 
     with explained():
@@ -79,16 +92,19 @@ def edit(
     letter: Letter,
     file: Annotated[Path | None, typer.Option(help="The whole payload as JSON; - reads standard input")] = None,
     values: Annotated[
-        list[str] | None, typer.Option("--set", help="path=value into the payload, such as media.id=123; may be repeated")
+        list[str] | None, typer.Option("--set", help="path=value into the payload, such as wa_id=4917012345; may be repeated")
     ] = None,
 ) -> None:
-    """Mend the payload of an open one. The original stays readable beside it."""
+    """Mend the payload of an open one. The original stays readable beside it.
+
+    Example: waystate dlq edit acme 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a --set wa_id=491701234567
+    """
     from waystate.cli import dead_letter_work as work
 
     if file is None and not values:
         raise typer.BadParameter("Give --file, or --set path=value.")
     with explained():
-        document = None if file is None else _read(file)
+        document = None if file is None else read_file(file)
         _print(work.edit_letter(tenant, letter, document=document, values=values or []))
 
 
@@ -106,6 +122,8 @@ def replay(
     """Work them again, at the end of each customer's order. What had its effect before has none again.
 
     The exit code is 1 when one of them failed again.
+
+    Example: waystate dlq replay acme --all --reason mapping_not_found
     """
     from waystate.cli import dead_letter_work as work
 
@@ -127,13 +145,18 @@ def discard(
     note: Annotated[str | None, typer.Option(help="Why, for whoever looks at it later")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decide that they shall have no effect. They stay as a record."""
+    """Decide that they shall have no effect. They stay as a record.
+
+    The exit code is 2, as of an edit, when one that was named is not open or unknown.
+
+    Example: waystate dlq discard acme --all --reason window_closed --note "too old"
+    """
     from waystate.cli import dead_letter_work as work
 
     chosen = _chosen(letters, every, reason, pipeline, since, until)
     with explained(), _progress("Discarding", as_json) as progress:
         work.discard_letters(tenant, chosen, note, started=progress.started, told=progress.told)
-    progress.finish()
+    progress.finish(named=bool(letters))
 
 
 class _Progress:
@@ -155,7 +178,8 @@ class _Progress:
         if self._bar.disable and results and len(self._results) < self._total:
             print(f"{len(self._results)} of {self._total}", file=sys.stderr, flush=True)
 
-    def finish(self) -> None:
+    def finish(self, *, named: bool = False) -> None:
+        """`named`: each was to be open."""
         counts = Counter(each.outcome.value for each in self._results)
         if self._as_json:
             results = [
@@ -169,6 +193,8 @@ class _Progress:
                     print(f"{each.id}  {(each.reason or each.outcome).replace('_', ' ')}: {each.message}")
             said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()))
             print(f"{said or 'None matched'}.")
+        if named and (counts["not_open"] or counts["not_found"]):
+            raise typer.Exit(2)
         if counts["failed"] or counts["not_found"]:
             raise typer.Exit(1)
 
@@ -208,13 +234,6 @@ def _filter(reason: Reason | None, pipeline: str | None, since: datetime | None,
     return Filter(
         reason=reason, pipeline=None if pipeline is None else Pipeline(pipeline), since=in_utc(since), until=in_utc(until)
     )
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise WaystateError(f"{file} cannot be read: {error.strerror}.") from error
 
 
 def _print(document: Any) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-app = typer.Typer(help="API keys.", no_args_is_help=True)
+app = typer.Typer(help="API keys.", epilog="Example: waystate keys list acme", no_args_is_help=True)
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id; `platform` is the platform itself")]
 Key = Annotated[UUID, typer.Argument(help="An id from `waystate keys list`")]
@@ -40,13 +40,21 @@ def create(
     tenant: Tenant,
     name: Annotated[str, typer.Argument(help="Who or what will use it")],
     scope: Annotated[
-        list[str] | None, typer.Option(help="What it may do, such as state:read; may be repeated. Else all of the data plane")
+        list[str] | None,
+        typer.Option(
+            "--scope",
+            "--scopes",
+            help="What it may do, such as state:read; several with commas between, or repeated. Else all of the data plane",
+        ),
     ] = None,
     expires_in: Annotated[
         timedelta | None, typer.Option(parser=parse_duration, metavar="DURATION", help="Such as 90d; else it has no end")
     ] = None,
 ) -> None:
-    """Print a new API key of a tenant. It is shown this once."""
+    """Print a new API key of a tenant. It is shown this once.
+
+    Example: waystate keys create acme "crm service" --scopes state:read
+    """
     from waystate.clock import utc_now
     from waystate.documents import clean_text
     from waystate.keys import issue
@@ -63,7 +71,10 @@ def create(
 
 @app.command("list")
 def list_keys(tenant: Tenant, as_json: AsJson = False) -> None:
-    """Keys, newest first: what each may do, who made it, when it was last used, when it ends."""
+    """Keys, newest first: what each may do, who made it, when it was last used, when it ends.
+
+    Example: waystate keys list acme
+    """
     from waystate.clock import utc_now
     from waystate.keys import store
     from waystate.keys.bodies import render_key
@@ -105,7 +116,10 @@ def rotate(
         ),
     ] = "24h",  # type: ignore[assignment]
 ) -> None:
-    """Print a key that takes the place of another: the same name, scopes and length of life. It is shown this once."""
+    """Print a key that takes the place of another: the same name, scopes and length of life. It is shown this once.
+
+    Example: waystate keys rotate acme 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a --overlap 7d
+    """
     from waystate.clock import utc_now
     from waystate.keys import issue
 
@@ -117,7 +131,10 @@ def rotate(
 
 @app.command()
 def revoke(tenant: Tenant, key: Key) -> None:
-    """Every process refuses the key within a second."""
+    """Every process refuses the key within a second.
+
+    Example: waystate keys revoke acme 0192f0c1-2b3c-7d4e-8f5a-6b7c8d9e0f1a
+    """
     from waystate.clock import iso, utc_now
     from waystate.keys import issue
 
@@ -128,11 +145,12 @@ def revoke(tenant: Tenant, key: Key) -> None:
     print(_operate(tenant, run))
 
 
-def _scopes(names: list[str]) -> list[Any]:
+def _scopes(said: list[str]) -> list[Any]:
     from waystate.errors import BadRequest
     from waystate.principal import NEVER_OF_A_KEY, Scope
 
     known = {each.value for each in Scope} - NEVER_OF_A_KEY
+    names = list(dict.fromkeys(name for each in said for name in re.split(r"[\s,]+", each.strip(" ,"))))
     if unknown := [each for each in names if each not in known]:
         raise BadRequest("invalid_scopes", f"There is no scope '{unknown[0]}' for keys. Name of: {', '.join(sorted(known))}.")
     return [Scope(each) for each in names]

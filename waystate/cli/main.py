@@ -1,6 +1,8 @@
 """The command line: `waystate --help`."""
 
+import os
 import sys
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,15 +15,21 @@ from waystate.cli.errors import explained
 from waystate.errors import ConfigError
 
 app = typer.Typer(
-    help="Waystate, the state manager between WhatsApp Business and Genesys Cloud.",
+    epilog="Example: waystate serve",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-migrate_app = typer.Typer(help="Bring the database's schema up, down, or say where it is.", invoke_without_command=True)
-ledger_app = typer.Typer(help="Webhook bodies as received: what nobody could use, and its replay.", no_args_is_help=True)
-db_app = typer.Typer(help="The embedded PostgreSQL.", no_args_is_help=True)
-broker_app = typer.Typer(help="RabbitMQ: its queues and exchanges.", no_args_is_help=True)
+migrate_app = typer.Typer(invoke_without_command=True)
+ledger_app = typer.Typer(
+    help="Webhook bodies as received: what nobody could use, and its replay.",
+    epilog="Example: waystate ledger list --rejected",
+    no_args_is_help=True,
+)
+db_app = typer.Typer(help="The embedded PostgreSQL.", epilog="Example: waystate db stop", no_args_is_help=True)
+broker_app = typer.Typer(
+    help="RabbitMQ: its queues and exchanges.", epilog="Example: waystate broker status", no_args_is_help=True
+)
 RUN, MESSAGES, ACCESS, INSTALLATION = "Run", "Messages", "Tenants, people, access", "Installation"
 app.add_typer(ledger_app, name="ledger", rich_help_panel=MESSAGES)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=MESSAGES)
@@ -36,45 +44,82 @@ app.add_typer(broker_app, name="broker", rich_help_panel=INSTALLATION)
 app.add_typer(seed.app)
 
 
-@app.command(rich_help_panel=RUN)
-def serve() -> None:
-    """Run everything on HOST:PORT. Settings are environment variables; see docs/reference/settings.md."""
-    from waystate.processes.supervisor import run
-
-    with explained():
-        raise typer.Exit(run())
+TcpPort = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Wins over PORT")]
+WebhookPort = Annotated[int | None, typer.Option("--webhook-port", min=1, max=65535, help="Wins over WEBHOOK_PORT")]
+HealthPort = Annotated[int | None, typer.Option("--health-port", min=1, max=65535, help="Wins over HEALTH_PORT")]
+SimulatorPort = Annotated[int | None, typer.Option("--simulator-port", min=1, max=65535, help="Wins over SIMULATOR_PORT")]
 
 
-@app.command(rich_help_panel=RUN)
-def api() -> None:
-    """Run the HTTP API and the webhooks alone. Run as many of each role as you like; docs/how-to/operate.md."""
-    _run_role("api")
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(__version__)
+        raise typer.Exit
 
 
-@app.command(rich_help_panel=RUN)
-def work() -> None:
-    """Work what comes in, and make the calls to WhatsApp and Genesys, and nothing else."""
-    _run_role("work")
+@app.callback()
+def begin(
+    _: Annotated[bool, typer.Option("--version", help="Print the version", is_eager=True, callback=_print_version)] = False,
+) -> None:
+    """Waystate, the state manager between WhatsApp Business and Genesys Cloud."""
 
 
 @app.command(rich_help_panel=RUN)
-def relay() -> None:
-    """Hand events on to deliveries and to RabbitMQ, and nothing else."""
-    _run_role("relay")
+def serve(port: TcpPort = None, webhook_port: WebhookPort = None) -> None:
+    """Run everything on HOST:PORT. Settings are environment variables; see docs/reference/settings.md.
+
+    Example: waystate serve --port 3010
+    """
+    _run_role(None, PORT=port, WEBHOOK_PORT=webhook_port)
 
 
 @app.command(rich_help_panel=RUN)
-def timers() -> None:
-    """Run what happens because time passes, and nothing else."""
-    _run_role("timers")
+def api(port: TcpPort = None, webhook_port: WebhookPort = None) -> None:
+    """Run the HTTP API and the webhooks alone. Run as many of each role as you like; docs/how-to/operate.md.
+
+    Example: waystate api --port 3010
+    """
+    _run_role("api", PORT=port, WEBHOOK_PORT=webhook_port)
 
 
-def _run_role(name: str) -> None:
+@app.command(rich_help_panel=RUN)
+def work(health_port: HealthPort = None) -> None:
+    """Work what comes in, and make the calls to WhatsApp and Genesys, and nothing else.
+
+    Example: waystate work --health-port 3011
+    """
+    _run_role("work", HEALTH_PORT=health_port)
+
+
+@app.command(rich_help_panel=RUN)
+def relay(health_port: HealthPort = None) -> None:
+    """Hand events on to deliveries and to RabbitMQ, and nothing else.
+
+    Example: waystate relay --health-port 3012
+    """
+    _run_role("relay", HEALTH_PORT=health_port)
+
+
+@app.command(rich_help_panel=RUN)
+def timers(health_port: HealthPort = None) -> None:
+    """Run what happens because time passes, and nothing else.
+
+    Example: waystate timers --health-port 3013
+    """
+    _run_role("timers", HEALTH_PORT=health_port)
+
+
+def _run_role(name: str | None, **ports: int | None) -> None:
     from waystate.config import ProcessRole
     from waystate.processes.supervisor import run
 
+    _set(ports)
     with explained():
-        raise typer.Exit(run(ProcessRole(name)))
+        raise typer.Exit(run(None if name is None else ProcessRole(name)))
+
+
+def _set(ports: Mapping[str, int | None]) -> None:
+    """As the variables of these names, which the processes that this one starts have, too."""
+    os.environ.update({name: str(port) for name, port in ports.items() if port is not None})
 
 
 @app.command(rich_help_panel=RUN)
@@ -83,17 +128,27 @@ def demo(
     rate: Annotated[float, typer.Option(help="Customer messages a second, in all")] = 5.0,
     faults: Annotated[bool, typer.Option(help="Switch on every fault of the simulator")] = False,
     seconds: Annotated[float | None, typer.Option(help="Stop by itself after so long")] = None,
+    port: TcpPort = None,
+    webhook_port: WebhookPort = None,
+    simulator_port: SimulatorPort = None,
 ) -> None:
-    """Serve with the demo tenant, a simulated WhatsApp and Genesys, and live conversations between them."""
+    """Serve with the demo tenant, a simulated WhatsApp and Genesys, and live conversations between them.
+
+    Example: waystate demo --faults --seconds 60
+    """
     from waystate.demo.run import run
 
+    _set({"PORT": port, "WEBHOOK_PORT": webhook_port, "SIMULATOR_PORT": simulator_port})
     with explained():
         raise typer.Exit(run(customers=customers, rate=rate, faults=faults, seconds=seconds))
 
 
 @app.command(rich_help_panel=RUN)
 def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen, on 127.0.0.1")] = 3006) -> None:
-    """Run the fake Graph API and the fake Genesys alone; WAYSTATE_SIMULATOR holds their configuration as JSON."""
+    """Run the fake Graph API and the fake Genesys alone; WAYSTATE_SIMULATOR holds their configuration as JSON.
+
+    Example: waystate simulate --port 3006
+    """
     from waystate.processes.supervisor import serve_simulator
 
     with explained():
@@ -102,7 +157,10 @@ def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen,
 
 @app.command(rich_help_panel=INSTALLATION)
 def prepare() -> None:
-    """Check the database and bring an embedded one to the newest schema (serve does this by itself)."""
+    """Check the database and bring an embedded one to the newest schema (serve does this by itself).
+
+    Example: waystate prepare
+    """
     from waystate.processes.prepare import prepare as run
 
     with explained():
@@ -120,7 +178,10 @@ def try_message() -> None:
 
 @app.command(rich_help_panel=INSTALLATION)
 def version() -> None:
-    """Print the version."""
+    """Print the version.
+
+    Example: waystate version
+    """
     print(__version__)
 
 
@@ -129,6 +190,10 @@ def migrate(
     context: typer.Context,
     print_roles: Annotated[bool, typer.Option("--print-roles", help="What a DBA runs where roles cannot be created")] = False,
 ) -> None:
+    """Bring the database's schema up, down, or say where it is.
+
+    Example: waystate migrate up
+    """
     if print_roles:
         from waystate.db.roles import print_roles as roles
 
@@ -140,19 +205,28 @@ def migrate(
 
 @migrate_app.command()
 def up() -> None:
-    """To the newest schema, with partitions made ahead."""
+    """To the newest schema, with partitions made ahead.
+
+    Example: waystate migrate up
+    """
     _migrate("up", None)
 
 
-@migrate_app.command()
+@migrate_app.command(context_settings={"ignore_unknown_options": True})
 def down(target: Annotated[str, typer.Argument(help="A revision, a step such as -1, or base")]) -> None:
-    """Back to an older schema. What only the newer one can hold is lost: back up first."""
+    """Back to an older schema. What only the newer one can hold is lost: back up first.
+
+    Example: waystate migrate down -1
+    """
     _migrate("down", target)
 
 
 @migrate_app.command()
 def status() -> None:
-    """Which revision the database is at, and what is pending."""
+    """Which revision the database is at, and what is pending.
+
+    Example: waystate migrate status
+    """
     _migrate("status", None)
 
 
@@ -165,7 +239,10 @@ def _migrate(action: str, target: str | None) -> None:
 
 @db_app.command()
 def stop() -> None:
-    """End the embedded PostgreSQL, which may outlive its owner."""
+    """End the embedded PostgreSQL, which may outlive its owner.
+
+    Example: waystate db stop
+    """
     from waystate.config import load_config
     from waystate.db.embedded import EmbeddedPostgres
 
@@ -180,7 +257,10 @@ def stop() -> None:
 def declare_queues(
     partitions: Annotated[int, typer.Option(min=1, max=64, help="Queues behind each named one, shared out by routing key")] = 1,
 ) -> None:
-    """Make the queues and exchanges on AMQP_URL; what is there already stays as it is."""
+    """Make the queues and exchanges on AMQP_URL; what is there already stays as it is.
+
+    Example: waystate broker declare
+    """
     from waystate.broker.administration import declare
 
     with explained():
@@ -189,7 +269,10 @@ def declare_queues(
 
 @broker_app.command("status")
 def show_queues() -> None:
-    """How many messages wait in each queue, and how many consumers it has."""
+    """How many messages wait in each queue, and how many consumers it has.
+
+    Example: waystate broker status
+    """
     from waystate.broker.administration import status
 
     with explained():
@@ -201,7 +284,10 @@ def trace(
     tenant: Annotated[str, typer.Argument(help="The tenant's id")],
     message: Annotated[str, typer.Argument(help="A wamid, a Genesys message id or Waystate's own")],
 ) -> None:
-    """Where a message is, and why, as JSON."""
+    """Where a message is, and why, as JSON.
+
+    Example: waystate trace acme wamid.my-first
+    """
     from rich.console import Console
 
     from waystate.cli.operate import trace as trace_message
@@ -215,7 +301,10 @@ def list_ledger(
     rejected: Annotated[bool, typer.Option("--rejected", help="Only what was rejected, with its reason")] = False,
     limit: Annotated[int, typer.Option(help="Rows at the most")] = 50,
 ) -> None:
-    """Webhook bodies, newest first."""
+    """Webhook bodies, newest first.
+
+    Example: waystate ledger list --rejected
+    """
     from waystate.cli.operate import list_rows
 
     with explained():
@@ -228,7 +317,10 @@ def replay(
     ids: Annotated[list[UUID] | None, typer.Argument(help="Ids from `waystate ledger list --rejected`")] = None,
     every: Annotated[bool, typer.Option("--all", help="Everything that was rejected")] = False,
 ) -> None:
-    """Put rejected bodies back to work, in their old order. What had its effect before has none again."""
+    """Put rejected bodies back to work, in their old order. What had its effect before has none again.
+
+    Example: waystate ledger replay --all
+    """
     from waystate.cli.operate import replay_rows
 
     if not ids and not every:

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from waystate.cli.printing import counted, read_file
 from waystate.clock import utc_now
-from waystate.config import load_config
-from waystate.db.opening import with_database
+from waystate.config import Config, load_config
+from waystate.db.opening import make_home, with_database
 from waystate.db.pool import Database
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest
@@ -22,7 +23,7 @@ from waystate.tenants import store as tenant_store
 from waystate.tenants.change import Tenants
 from waystate.tenants.model import GenesysIntegration, MetaApp, Tenant, WhatsAppAccount, sentences_of
 from waystate.trace.trace import trace as trace_message
-from waystate.vault.sealing import load_vault
+from waystate.vault.sealing import Vault, load_vault
 from waystate.webhooks.intake import replay_all, replay_many
 
 R = TypeVar("R")
@@ -42,13 +43,11 @@ class TenantFile(BaseModel):
 def apply_tenant(path: Path) -> str:
     """Create or update the tenant that the file describes; running it again changes nothing."""
     try:
-        wanted = TenantFile.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise BadRequest("file_unreadable", f"{path} cannot be read: {error.strerror}.") from error
+        wanted = TenantFile.model_validate_json(read_file(path, has_secrets=True))
     except ValidationError as error:
         raise BadRequest("file_invalid", f"{path} is not usable: {'; '.join(sentences_of(error))}.") from error
     config = load_config()
-    vault = load_vault(config)
+    vault = open_vault(config)
 
     async def run(db: Database) -> str:
         def build(integrations: list[GenesysIntegration]) -> list[WhatsAppAccount]:
@@ -58,7 +57,8 @@ def apply_tenant(path: Path) -> str:
         accounts, integrations = await Tenants(db, vault, utc_now).apply(
             OPERATOR, wanted.tenant, wanted.meta_apps, wanted.genesys_integrations, build
         )
-        return f"Tenant {wanted.tenant.id} has {len(accounts)} WhatsApp numbers and {len(integrations)} Genesys integrations."
+        has = f"{counted(len(accounts), 'WhatsApp number')} and {counted(len(integrations), 'Genesys integration')}"
+        return f"Tenant {wanted.tenant.id} has {has}."
 
     return operate(run)
 
@@ -90,6 +90,12 @@ def replay_rows(ids: Sequence[UUID] | None) -> int:
         return (await replayed).count
 
     return operate(run)
+
+
+def open_vault(config: Config) -> Vault:
+    """It makes the key where there is none, so the home comes first."""
+    make_home(config)
+    return load_vault(config)
 
 
 def operate(work: Callable[[Database], Awaitable[R]]) -> R:

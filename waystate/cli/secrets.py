@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waystate.cli.errors import explained
+from waystate.cli.printing import counted
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from waystate.vault.rotation import Progress
     from waystate.vault.sealing import Vault
 
-app = typer.Typer(help="The platforms' stored secrets, and the master key that seals them.", no_args_is_help=True)
+app = typer.Typer(
+    help="The platforms' stored secrets, and the master key that seals them.",
+    epilog="Example: waystate secrets status",
+    no_args_is_help=True,
+)
 
 EVERY = 1.0
 """Seconds between lines of progress."""
@@ -29,20 +34,24 @@ def rotate(
     """Seal every stored secret anew with the current master key, while everything runs. docs/how-to/rotate-secrets.md
 
     It can be stopped and run again. The exit code is 1 when a secret could not be opened.
+
+    Example: waystate secrets rotate --new-key
     """
-    from waystate.cli.operate import operate
+    from waystate.cli.operate import open_vault, operate
     from waystate.clock import utc_now
     from waystate.config import load_config
+    from waystate.db.opening import make_home
     from waystate.vault.rotation import rotate as run
-    from waystate.vault.sealing import load_vault, replace_key_file
+    from waystate.vault.sealing import replace_key_file
 
     with explained():
         config = load_config()
+        make_home(config)
         if new_key:
             print(
                 f"Key '{replace_key_file(config)}' seals from now on; the one before is kept in {config.home / 'keys' / 'old'}."
             )
-        vault = load_vault(config)
+        vault = open_vault(config)
         shown = _Shown()
         progress = operate(lambda db: run(db, vault, utc_now, told=shown.told))
     print(_summary(progress, vault.current))
@@ -53,15 +62,17 @@ def rotate(
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="JSON, for programs")] = False) -> None:
-    """How many stored secrets there are under each master key, and whether an old key may be removed."""
-    from waystate.cli.operate import operate
+    """How many stored secrets there are under each master key, and whether an old key may be removed.
+
+    Example: waystate secrets status
+    """
+    from waystate.cli.operate import open_vault, operate
     from waystate.config import load_config
     from waystate.vault.installation import count_keys
-    from waystate.vault.sealing import load_vault
 
     with explained():
         config = load_config()
-        vault = load_vault(config)
+        vault = open_vault(config)
         rows = rows_of(operate(count_keys), vault)
     if as_json:
         print(json.dumps({"keys": rows}))
@@ -92,11 +103,13 @@ def _advice(is_current: bool, is_held: bool, values: int) -> str:
 
 
 def _summary(progress: "Progress", current: str) -> str:
-    said = f"{progress.resealed} of {progress.total} secrets were sealed anew with key '{current}'."
+    were = "was" if progress.total == 1 else "were"
+    said = f"{progress.resealed} of {counted(progress.total, 'secret')} {were} sealed anew with key '{current}'."
     if progress.changed:
-        said += f" {progress.changed} were changed by somebody else meanwhile."
+        said += f" Changed by somebody else meanwhile: {progress.changed}."
     if progress.unopened:
-        said += f" {len(progress.unopened)} cannot be opened and stay as they are:"
+        stay = "stays as it is" if len(progress.unopened) == 1 else "stay as they are"
+        said += f" {len(progress.unopened)} cannot be opened and {stay}:"
     return said
 
 

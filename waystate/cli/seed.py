@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from waystate.cli.errors import explained
+from waystate.cli.printing import counted
 
 if TYPE_CHECKING:
     from waystate.ids import TenantId
@@ -34,6 +35,8 @@ def seed(
     """Fill a tenant with customers, conversations and messages to try things on. None of it is sent to anybody.
 
     Phone numbers are of the ranges kept for films, addresses are at example.com. Run again, it adds nothing twice.
+
+    Example: waystate seed acme --contacts 200
     """
     from waystate.ids import parse_tenant_id
     from waystate.seeding.stories import Plan
@@ -47,17 +50,16 @@ def seed(
 
 
 def _seed(tenant: "TenantId", plan: "Plan", *, force: bool) -> None:
-    from waystate.cli.operate import operate
+    from waystate.cli.operate import open_vault, operate
     from waystate.clock import utc_now
     from waystate.config import load_config
     from waystate.db.pool import Database
     from waystate.seeding import writing
     from waystate.seeding.writing import lines_of
     from waystate.tenants.routing import Directory
-    from waystate.vault.sealing import load_vault
 
     config = load_config()
-    vault = load_vault(config)
+    vault = open_vault(config)
     started = perf_counter()
     with _progress() as told:
 
@@ -111,8 +113,9 @@ def report_lines(tenant: str, plan: "Plan", seeded: "Seeded", seconds: float, po
 
 
 def _counts(seeded: "Seeded") -> str:
-    people = f"{seeded.people:,} people, " if seeded.people else ""
-    return f"{people}{seeded.contacts:,} contacts, {seeded.conversations:,} conversations, {seeded.messages:,} messages"
+    people = [counted(seeded.people, "person", "people")] if seeded.people else []
+    others = {"contact": seeded.contacts, "conversation": seeded.conversations, "message": seeded.messages}
+    return ", ".join([*people, *(counted(count, one) for one, count in others.items())])
 
 
 @contextmanager
@@ -137,6 +140,6 @@ def _plain() -> Callable[[int, int], None]:
         nonlocal said
         if done * _LINES // total > said:
             said = done * _LINES // total
-            print(f"{done:,} of {total:,} customers", file=sys.stderr)
+            print(f"{done:,} of {counted(total, 'customer')}", file=sys.stderr)
 
     return tell

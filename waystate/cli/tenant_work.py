@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from waystate.channels.checks import Checked, check_many
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
-from waystate.cli.operate import operate
+from waystate.cli.operate import open_vault, operate
 from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.failures import is_transient
@@ -19,7 +19,6 @@ from waystate.principal import OPERATOR
 from waystate.tenants.bodies import NewTenant, PlatformTenantChange, built, render_account, render_integration, render_tenant
 from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser, Told
-from waystate.vault.sealing import load_vault
 
 R = TypeVar("R")
 
@@ -105,6 +104,16 @@ def check(tenant: str) -> list[Checked]:
     return _operate(run)
 
 
+def remove_number(tenant: str, number: str) -> None:
+    tenant_id = parse_tenant_id(tenant)
+    _operate(lambda tenants: tenants.remove_account(OPERATOR, tenant_id, number))
+
+
+def remove_integration(tenant: str, name: str) -> None:
+    tenant_id = parse_tenant_id(tenant)
+    _operate(lambda tenants: tenants.remove_integration(OPERATOR, tenant_id, name))
+
+
 def _turn(tenant: str, act: Callable[..., Awaitable[Any]]) -> JsonObject:
     tenant_id = parse_tenant_id(tenant)
 
@@ -115,7 +124,7 @@ def _turn(tenant: str, act: Callable[..., Awaitable[Any]]) -> JsonObject:
 
 
 def _operate(work: Callable[[Tenants], Awaitable[R]]) -> R:
-    vault = load_vault(load_config())
+    vault = open_vault(load_config())
     try:
         return operate(lambda db: work(Tenants(db, vault, utc_now)))
     except Refused as error:

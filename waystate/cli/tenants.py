@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waystate.cli.errors import explained
+from waystate.cli.printing import sections
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from waystate.channels.checks import Checked
 
-app = typer.Typer(help="Tenants and their accounts.", no_args_is_help=True)
+app = typer.Typer(help="Tenants and their accounts.", epilog="Example: waystate tenant list", no_args_is_help=True)
 
 TenantName = Annotated[str, typer.Argument(help="The tenant's id")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for programs")]
@@ -30,7 +31,10 @@ Quotas = Annotated[
 def apply(
     file: Annotated[Path, typer.Argument(help="JSON; docs/how-to/connect-a-number.md shows one")], as_json: AsJson = False
 ) -> None:
-    """Create or update a tenant with its Meta apps, WhatsApp numbers and Genesys integrations."""
+    """Create or update a tenant with its Meta apps, WhatsApp numbers and Genesys integrations.
+
+    Example: waystate tenant apply acme.json
+    """
     from waystate.cli.operate import apply_tenant
 
     with explained():
@@ -46,7 +50,10 @@ def create(
     quotas: Quotas = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a tenant."""
+    """Create a tenant.
+
+    Example: waystate tenant create acme --name "Acme Inc"
+    """
     from waystate.cli import tenant_work as work
 
     with explained():
@@ -59,7 +66,10 @@ def list_tenants(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At the most")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """All tenants, by id."""
+    """All tenants, by id.
+
+    Example: waystate tenant list
+    """
     from waystate.cli import tenant_work as work
 
     with explained():
@@ -77,7 +87,10 @@ def list_tenants(
 
 @app.command()
 def show(tenant: TenantName, as_json: AsJson = False) -> None:
-    """A tenant with its settings, quotas, numbers and integrations. No secret is shown."""
+    """A tenant with its settings, quotas, numbers and integrations. No secret is shown.
+
+    Example: waystate tenant show acme
+    """
     from waystate.cli import tenant_work as work
 
     with explained():
@@ -92,7 +105,10 @@ def change(
     quotas: Quotas = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a tenant's name, settings or quotas; docs/reference/tenant-settings.md lists them."""
+    """Change a tenant's name, settings or quotas; docs/reference/tenant-settings.md lists them.
+
+    Example: waystate tenant set acme --setting mapping_ttl=PT24H
+    """
     from waystate.cli import tenant_work as work
 
     if name is None and not settings and not quotas:
@@ -103,7 +119,10 @@ def change(
 
 @app.command()
 def suspend(tenant: TenantName, as_json: AsJson = False) -> None:
-    """Let nobody in and send nothing; what comes is answered and kept."""
+    """Let nobody in and send nothing; what comes is answered and kept.
+
+    Example: waystate tenant suspend acme
+    """
     from waystate.cli import tenant_work as work
 
     with explained():
@@ -112,7 +131,10 @@ def suspend(tenant: TenantName, as_json: AsJson = False) -> None:
 
 @app.command()
 def resume(tenant: TenantName, as_json: AsJson = False) -> None:
-    """Let a suspended tenant work again: what waited goes out in order."""
+    """Let a suspended tenant work again: what waited goes out in order.
+
+    Example: waystate tenant resume acme
+    """
     from waystate.cli import tenant_work as work
 
     with explained():
@@ -125,7 +147,10 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do it without asking: this cannot be undone")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a suspended tenant with everything of it. Broken off, it goes on when it is run again."""
+    """Delete a suspended tenant with everything of it. Broken off, it goes on when it is run again.
+
+    Example: waystate tenant delete acme
+    """
     from waystate.cli import tenant_work as work
 
     if not yes:
@@ -144,7 +169,10 @@ def delete(
 
 @app.command()
 def check(tenant: TenantName, as_json: AsJson = False) -> None:
-    """Ask WhatsApp and Genesys whether each account works. Exit code 1 when one does not."""
+    """Ask WhatsApp and Genesys whether each account works. Exit code 1 when one does not.
+
+    Example: waystate tenant check acme
+    """
     from waystate.cli import tenant_work as work
 
     with explained():
@@ -156,6 +184,41 @@ def check(tenant: TenantName, as_json: AsJson = False) -> None:
         _print_checked(checked)
     if not all(each.is_ok for each in checked):
         raise typer.Exit(1)
+
+
+@app.command("remove-number")
+def remove_number(
+    tenant: TenantName, phone_number_id: Annotated[str, typer.Argument(help="Its id at WhatsApp")], as_json: AsJson = False
+) -> None:
+    """Take a WhatsApp number away from a tenant. What was said over it stays.
+
+    Example: waystate tenant remove-number acme 209876543210987
+    """
+    from waystate.cli import tenant_work as work
+
+    with explained():
+        work.remove_number(tenant, phone_number_id)
+    _print_removed(tenant, f"WhatsApp number {phone_number_id}", as_json)
+
+
+@app.command("remove-integration")
+def remove_integration(
+    tenant: TenantName, integration_id: Annotated[str, typer.Argument(help="Its id at Genesys")], as_json: AsJson = False
+) -> None:
+    """Take a Genesys integration away from a tenant. A number must not use it any more.
+
+    Example: waystate tenant remove-integration acme 0b6f6e0c-4a51-4b7e-8d52-6a4f1c2d3e4f
+    """
+    from waystate.cli import tenant_work as work
+
+    with explained():
+        work.remove_integration(tenant, integration_id)
+    _print_removed(tenant, f"Genesys integration {integration_id}", as_json)
+
+
+def _print_removed(tenant: str, what: str, as_json: bool) -> None:
+    said = f"{what} is removed from tenant {tenant}."
+    print(json.dumps({"message": said}) if as_json else said)
 
 
 def _findings(checked: "Checked") -> list[dict[str, Any]]:
@@ -191,21 +254,4 @@ def _pairs(said: list[str] | None) -> dict[str, Any] | None:
 
 
 def _print(document: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(document, ensure_ascii=False))
-        return
-    for name, value in document.items():
-        if isinstance(value, list):
-            print(f"{name}:" + ("" if value else " none"))
-            for each in value:
-                print("    " + "  ".join(f"{key}={_shown(item)}" for key, item in each.items() if item is not None))
-        elif isinstance(value, dict):
-            print(f"{name}:")
-            for key, item in value.items():
-                print(f"    {key}: {_shown(item)}")
-        else:
-            print(f"{name}: {_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    return "-" if value is None else json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
+    print(json.dumps(document, ensure_ascii=False) if as_json else "\n".join(sections(document)))

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-app = typer.Typer(help="People of a tenant, or of the platform itself (tenant 'platform').", no_args_is_help=True)
+app = typer.Typer(
+    help="People of a tenant, or of the platform itself (tenant 'platform').",
+    epilog="Example: waystate user list acme",
+    no_args_is_help=True,
+)
 
 Tenant = Annotated[str, typer.Argument(help="The tenant's id; 'platform' for the platform's own people")]
 Email = Annotated[str, typer.Argument(help="Whose account")]
@@ -38,7 +42,10 @@ def add(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Invite somebody. Prints the token to hand over, this once: Waystate sends no mail."""
+    """Invite somebody. Prints the token to hand over, this once: Waystate sends no mail.
+
+    Example: waystate user add acme ada@example.com --role admin
+    """
     from waystate.people.logins import Origin
     from waystate.people.model import BY_OPERATOR
 
@@ -70,7 +77,10 @@ def add(
 
 @app.command("list")
 def list_users(tenant: Tenant, as_json: AsJson = False) -> None:
-    """The tenant's people, and who is invited."""
+    """The tenant's people, and who is invited.
+
+    Example: waystate user list acme
+    """
 
     async def run(members: "Members", _: "Logins", tenant_id: "TenantId") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -92,7 +102,10 @@ def list_users(tenant: Tenant, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(tenant: Tenant, email: Email) -> None:
-    """One person as JSON."""
+    """One person as JSON.
+
+    Example: waystate user show acme ada@example.com
+    """
 
     async def run(members: "Members", _: "Logins", tenant_id: "TenantId") -> dict[str, Any]:
         return _user(await members.get(tenant_id, email=email))
@@ -108,7 +121,10 @@ def role(
     role: Annotated[Role, typer.Argument(help="What the person may do from now on")],
     as_json: AsJson = False,
 ) -> None:
-    """Give another role. It counts within a second."""
+    """Give another role. It counts within a second.
+
+    Example: waystate user role acme ada@example.com owner
+    """
     from waystate.people.model import Change
 
     _change(tenant, email, Change(role=role), as_json, f"{email} is {role} of tenant {tenant}.")
@@ -116,7 +132,10 @@ def role(
 
 @app.command()
 def disable(tenant: Tenant, email: Email, as_json: AsJson = False) -> None:
-    """No login any more, in no tenant; every session ends."""
+    """No login any more, in no tenant; every session ends.
+
+    Example: waystate user disable acme ada@example.com
+    """
     from waystate.people.model import Change
 
     _change(tenant, email, Change(status="disabled"), as_json, f"{email} is disabled and logged out everywhere.")
@@ -124,7 +143,10 @@ def disable(tenant: Tenant, email: Email, as_json: AsJson = False) -> None:
 
 @app.command()
 def enable(tenant: Tenant, email: Email, as_json: AsJson = False) -> None:
-    """Let somebody who was disabled log in again."""
+    """Let somebody who was disabled log in again.
+
+    Example: waystate user enable acme ada@example.com
+    """
     from waystate.people.model import Change
 
     _change(tenant, email, Change(status="active"), as_json, f"{email} may log in again.")
@@ -132,7 +154,10 @@ def enable(tenant: Tenant, email: Email, as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(tenant: Tenant, email: Email) -> None:
-    """From this tenant; the account is deleted when no other tenant has it."""
+    """From this tenant; the account is deleted when no other tenant has it.
+
+    Example: waystate user remove acme ada@example.com
+    """
     from waystate.people.model import BY_OPERATOR
 
     async def run(members: "Members", _: "Logins", tenant_id: "TenantId") -> None:
@@ -150,7 +175,10 @@ def reset(
     remove_totp: Annotated[bool, typer.Option("--remove-totp", help="Also switch one-time codes off")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print a token with which the person sets a new password within an hour. It is shown this once."""
+    """Print a token with which the person sets a new password within an hour. It is shown this once.
+
+    Example: waystate user reset acme ada@example.com
+    """
     from waystate.people.model import BY_OPERATOR
 
     async def run(members: "Members", _: "Logins", tenant_id: "TenantId") -> dict[str, Any]:
@@ -168,7 +196,10 @@ def reset(
 
 @app.command()
 def sessions(tenant: Tenant, email: Email, as_json: AsJson = False) -> None:
-    """Where somebody is logged in, in this tenant."""
+    """Where somebody is logged in, in this tenant.
+
+    Example: waystate user sessions acme ada@example.com
+    """
     from waystate.people.bodies import render_session
 
     async def run(members: "Members", _: "Logins", tenant_id: "TenantId") -> list[dict[str, Any]]:
@@ -192,7 +223,10 @@ def revoke(
     email: Email,
     session: Annotated[UUID | None, typer.Option(help="Only this one, from `waystate user sessions`")] = None,
 ) -> None:
-    """Log somebody out of this tenant, within a second."""
+    """Log somebody out of this tenant, within a second.
+
+    Example: waystate user revoke acme ada@example.com
+    """
     from waystate.people.model import BY_OPERATOR
 
     async def run(members: "Members", _: "Logins", tenant_id: "TenantId") -> int:
@@ -223,7 +257,7 @@ def _change(tenant: str, email: str, change: "Change", as_json: bool, said: str)
 
 def _run(tenant: str, work: "Callable[[Members, Logins, TenantId], Awaitable[R]]") -> R:
     from waystate.cache.limits import Limits
-    from waystate.cli.operate import operate
+    from waystate.cli.operate import open_vault, operate
     from waystate.clock import utc_now
     from waystate.config import load_config
     from waystate.db.pool import Database
@@ -233,10 +267,10 @@ def _run(tenant: str, work: "Callable[[Members, Logins, TenantId], Awaitable[R]]
     from waystate.people.members import Members
     from waystate.people.passwords import Passwords
     from waystate.vault.installation import load_installation_secret
-    from waystate.vault.sealing import derive_key, load_vault
+    from waystate.vault.sealing import derive_key
 
     tenant_id = parse_tenant_id(tenant)
-    vault = load_vault(load_config())
+    vault = open_vault(load_config())
 
     async def run(db: Database) -> R:
         limits = LoginLimits(Limits(), derive_key(await load_installation_secret(db, vault), "login limits"))

@@ -243,6 +243,11 @@ class Kind:
             raise PayloadUnusable(problems)
         return item
 
+    def fields(self, *, is_queued: bool) -> dict[str, bool]:
+        """Those that the payload of a dead letter may have, and whether each is a text."""
+        schema = _adapter(self.queued if is_queued and self.queued else self.item).json_schema()
+        return {name: _types(each) <= {"string", "null"} for name, each in schema["properties"].items()}
+
     def keep(self, item: Any) -> JsonObject:
         """The item's fields as JSON values, for people to read and mend."""
         kept: JsonObject = _adapter(self.item).dump_python(item, mode="json")
@@ -289,6 +294,13 @@ def check_edit(kind: Kind, original: JsonObject, edited: JsonObject) -> None:
 @cache
 def _adapter(item: type) -> TypeAdapter[Any]:
     return TypeAdapter(item)
+
+
+def _types(schema: JsonObject) -> set[str]:
+    """What JSON calls the values that a field may have; of anything, `any`."""
+    if "anyOf" in schema:
+        return set().union(*map(_types, schema["anyOf"]))
+    return {schema.get("type", "any")}
 
 
 def _at(document: Any, path: str) -> Any:

@@ -13,7 +13,7 @@ from waystate.errors import Rejected
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.pipeline.batch import Batch, Judged
-from waystate.pipeline.items import FROM_QUEUE, Kinds, check_edit
+from waystate.pipeline.items import FROM_QUEUE, Kind, Kinds, check_edit
 from waystate.pipeline.reasons import rejection_of
 from waystate.pipeline.run import KINDS
 from waystate.tenants.routing import Directory, TenantView
@@ -21,9 +21,20 @@ from waystate.tenants.routing import Directory, TenantView
 
 def check_edited(letter: Row, edited: JsonObject, kinds: Kinds = KINDS) -> None:
     """`Rejected` where the letter's pipeline cannot take the edited payload."""
-    pipeline, original, origin = Pipeline(letter["pipeline"]), letter["original_payload"], letter["origin"]
-    check_edit(kinds.of_letter(pipeline, original, is_queued=origin.startswith(FROM_QUEUE)), original, edited)
-    kinds.read_letter(pipeline, edited, origin=origin, received_at=letter["created_at"])
+    check_edit(_kind_of(letter, kinds)[0], letter["original_payload"], edited)
+    kinds.read_letter(Pipeline(letter["pipeline"]), edited, origin=letter["origin"], received_at=letter["created_at"])
+
+
+def fields_of(letter: Row, kinds: Kinds = KINDS) -> dict[str, bool]:
+    """What the letter's payload may have, and whether each is a text."""
+    kind, is_queued = _kind_of(letter, kinds)
+    return kind.fields(is_queued=is_queued)
+
+
+def _kind_of(letter: Row, kinds: Kinds) -> tuple[Kind, bool]:
+    """And whether the payload is a queue's message as it came."""
+    is_queued = letter["origin"].startswith(FROM_QUEUE)
+    return kinds.of_letter(Pipeline(letter["pipeline"]), letter["original_payload"], is_queued=is_queued), is_queued
 
 
 class Replays:
