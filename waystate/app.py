@@ -133,6 +133,7 @@ class Waystate:
             clock,
             concurrency=DELIVERIES_UNDER_WAY,
             hold=timedelta(seconds=config.unknown_hold),
+            outage_after=config.outage_after,
             hint=self.hints[DELIVERIES],
             relay_hint=self.hints[RELAY],
         )

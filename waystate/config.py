@@ -206,6 +206,14 @@ class Config(BaseSettings):
     unknown_hold: float = _number(
         "UNKNOWN_HOLD", 30, "seconds", 0, 600, "How long a lost answer holds a customer's queue; 'sent' comes in seconds."
     )
+    outage_after: int = _number(
+        "OUTAGE_AFTER",
+        3,
+        "answers",
+        1,
+        1_000_000,
+        "Lost one after the other by WhatsApp, they let the number rest, so that few sends are unknown.",
+    )
     cache_ttl: float = _number("CACHE_TTL", 5, "seconds", 0, 5, "The longest that a missed invalidation can show an old row.")
     cache_warm: int = _number(
         "CACHE_WARM", 1000, "customers", 0, 1_000_000, "Of each tenant, the latest; read into Redis after a start."

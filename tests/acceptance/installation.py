@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,7 +258,7 @@ async def installed(
 
 @asynccontextmanager
 async def installed_with_far_sides(
-    url: str, home: Path, *, patience: float = 60.0, **simulated: Any
+    url: str, home: Path, *, patience: float = 60.0, settings: Mapping[str, str] | None = None, **simulated: Any
 ) -> AsyncIterator[Installation]:
     """With a tenant whose number and integration are those of the simulated WhatsApp and Genesys.
 
@@ -270,7 +270,7 @@ async def installed_with_far_sides(
     )
     async with AsyncExitStack() as stack:
         to_far_sides = httpx2.AsyncClient(transport=Impatient(httpx2.ASGITransport(far_sides), patience))
-        installation = await stack.enter_async_context(installed(url, home, http=to_far_sides, door=door))
+        installation = await stack.enter_async_context(installed(url, home, http=to_far_sides, door=door, **(settings or {})))
         await stack.enter_async_context(far_sides.router.lifespan_context(far_sides))
         control = httpx2.AsyncClient(transport=httpx2.ASGITransport(far_sides), base_url=FAR)
         installation.far = await stack.enter_async_context(control)

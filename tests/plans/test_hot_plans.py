@@ -105,7 +105,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "conversations.expire_due": {"now": now, "batch": 1000},
         "deliveries.claim_heads": {
             "lanes": list(range(64)), "now": now, "paused_accounts": ["1002"], "batch": 64, "holder": "h",
-            "epochs": [1] * 64, "window": 1000,
+            "epochs": [1] * 64, "window": 1000, "accounts": ["1001"], "rooms": [4],
         },
         "deliveries.find_unsettled": {"state": "unknown", "lanes": None, "due_at": now, "in_hand": []},
         "deliveries.recover_interrupted": {

@@ -16,11 +16,14 @@ from waystate.egress import NotAllowed
 class FailureKind(StrEnum):
     """Why an attempt did not succeed, as `error["kind"]`: what to do about it differs, whatever the platform's code.
 
-    `auth`: stop and tell an operator. `throttle`, `transient`, `transport`: again later. `window`: a template is needed.
-    `recipient`: this person cannot get it. `template`, `request`: the message itself must change.
+    `auth` (credentials), `account` (number or business account), `billing` (payment): nothing leaves until somebody mends it.
+    `throttle`, `transient`, `transport`: again later. `window`: a template is needed. `recipient`: this person cannot get it.
+    `template`, `request`: the message itself must change.
     """
 
     AUTH = "auth"
+    ACCOUNT = "account"
+    BILLING = "billing"
     THROTTLE = "throttle"
     TRANSIENT = "transient"
     TRANSPORT = "transport"
@@ -30,6 +33,8 @@ class FailureKind(StrEnum):
     REQUEST = "request"
 
 
+HELD = frozenset({FailureKind.AUTH, FailureKind.ACCOUNT, FailureKind.BILLING})
+"""Kinds that are no message's fault: the account's queue waits until somebody mends the cause (decision 0007)."""
 NOT_ALLOWED = "address_not_allowed"
 """The `code` of a host that may not be called."""
 _LONGEST_WAIT_S = 86_400.0  # after a day a delivery is given up anyway

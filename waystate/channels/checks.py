@@ -137,6 +137,11 @@ def _why_no_number(account: WhatsAppAccount, answer: AttemptResult) -> tuple[str
                 f"The token may not read the number ({_code(answer)}).",
                 "Give the system user the permissions whatsapp_business_management and whatsapp_business_messaging.",
             )
+        case _, FailureKind.ACCOUNT | FailureKind.BILLING:
+            return (
+                f"WhatsApp lets the number send nothing ({_code(answer)}).",
+                "See in WhatsApp Manager whether the number is registered, named and not blocked, and whether a bill is open.",
+            )
     return _why_nothing(answer, account.api_url)
 
 

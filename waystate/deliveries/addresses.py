@@ -30,6 +30,7 @@ async def claim(
     holder: str,
     now: datetime,
     batch: int,
+    rooms: Mapping[str, int] | None = None,
     widen: bool = True,
 ) -> list[Claimed]:
     """What `claim_heads` of the deliveries' store claims, addressed to whom it is for; `is_astray` is what leads to nobody."""
@@ -41,6 +42,7 @@ async def claim(
         holder=holder,
         now=now,
         batch=batch,
+        rooms=rooms,
         widen=widen,
     )
     astray = [each for each in claimed if each.is_astray]

@@ -1,12 +1,14 @@
 """Couriers: one a tenant carries what is due to the platforms, in order per customer."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
+from waystate.channels.attempts import FailureKind
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.clock import Clock
 from waystate.db.pool import Database
@@ -14,8 +16,8 @@ from waystate.dead_letters import store as dead_letter_store
 from waystate.deliveries import addresses
 from waystate.deliveries.lanes import share_out_anew
 from waystate.deliveries.model import Claimed, Target
-from waystate.deliveries.rate import TokenBucket
-from waystate.deliveries.retry import AUTH_PAUSE, is_refused, pause_of
+from waystate.deliveries.rate import LONGEST_REST, Pace, TokenBucket
+from waystate.deliveries.retry import HELD_PAUSE
 from waystate.deliveries.send import Platforms, send
 from waystate.deliveries.settle import Settlement, recover, settle_many
 from waystate.events.outbox import AfterCommit
@@ -33,6 +35,12 @@ log = structlog.get_logger()
 
 ORPHANS_EVERY = timedelta(seconds=5)
 """How long an attempt that nobody has in hand may hold up its customer's queue."""
+HELD: dict[str, str] = {
+    FailureKind.AUTH: "its credentials are refused, or its host is not allowed: `waystate tenant check` says which",
+    FailureKind.ACCOUNT: "its number is unknown, not registered, not approved or blocked: see WhatsApp Manager",
+    FailureKind.BILLING: "the platform wants a payment, or its terms of payment accepted: see Meta's Business Manager",
+}
+"""Why an account's queue is held, and what to do, by the kind of the refusal."""
 LEASE_LOST = {"code": "lease_lost", "title": "Not sent: the process slept through its lease."}
 _HOPS = {Target.GENESYS: "tracked_to_genesys", Target.WHATSAPP: "queued_to_sent"}
 
@@ -57,6 +65,7 @@ class DeliveryWorker(Worker):
         *,
         concurrency: int,
         hold: timedelta,
+        outage_after: int = 3,
         hint: Hint | None = None,
         relay_hint: Hint | None = None,
     ) -> None:
@@ -71,6 +80,7 @@ class DeliveryWorker(Worker):
         self.clock = clock
         self.concurrency = concurrency
         self.hold = hold
+        self.outage_after = outage_after
         self._is_shared_out = False
         self._couriers: dict[TenantId, Courier] = {}
         self._orphans_at = clock() + ORPHANS_EVERY
@@ -139,21 +149,20 @@ class DeliveryWorker(Worker):
 class Courier:
     """Sends one tenant's deliveries: claims what is due, keeps a bounded number under way, writes answers down in batches.
 
-    It remembers what each account has left of its rate, and who asked for a pause.
+    It remembers of each account how much may leave, and what its platform answered (`Pace`).
     """
 
     def __init__(self, worker: DeliveryWorker, tenant: TenantId, view: TenantView) -> None:
         self._worker = worker
         self._tenant = tenant
         self._view = view
-        self._buckets: dict[str, TokenBucket] = {}
-        self._paused: dict[str, datetime] = {}
-        self._refused: set[str] = set()
+        self._paces: dict[str, Pace] = {}
         self._widen_at = worker.clock()
         self._wake = asyncio.Event()
         self._stopping = False
         self._claiming: Collection[int] = ()
-        self._in_hand: dict[tuple[UUID, Target], Claimed] = {}
+        self._in_hand: dict[tuple[UUID, Target], tuple[Claimed, datetime]] = {}
+        """With the time of its claim."""
         self._run: asyncio.Task[None] | None = None
 
     @property
@@ -161,7 +170,7 @@ class Courier:
         return bool(self._claiming)
 
     def lanes_in_hand(self) -> set[int]:
-        return {*self._claiming, *(claimed.lane for claimed in self._in_hand.values())}
+        return {*self._claiming, *(claimed.lane for claimed, _ in self._in_hand.values())}
 
     def events_in_hand(self) -> list[UUID]:
         return [event_id for event_id, _ in self._in_hand]
@@ -185,8 +194,9 @@ class Courier:
         while True:
             self._wake.clear()
             if not self._stopping:
+                begun = self._worker.clock()
                 for claimed in await self.claim(len(under_way)):
-                    self._in_hand[claimed.event_id, claimed.target] = claimed
+                    self._in_hand[claimed.event_id, claimed.target] = claimed, begun
                     under_way.add(asyncio.create_task(self.attempt(claimed, self._view)))
             if not under_way:
                 if self._wake.is_set() and not self._stopping:
@@ -207,31 +217,36 @@ class Courier:
         if free <= 0 or not epochs:
             return []
         now = self._worker.clock()
-        widen = under_way == 0 or now >= self._widen_at
-        if widen:
+        is_due = now >= self._widen_at
+        if is_due:
             self._widen_at = now + timedelta(seconds=SWEEP)
 
-        async def claim() -> list[Claimed]:
+        async def claim(widen: bool) -> list[Claimed]:
             async with self._worker.db.tenant(self._tenant) as conn:
                 view = await self._worker.directory.find_tenant_in(conn, self._tenant)
                 # A suspended tenant's wait, in their order; the sweep asks again every second.
                 if view is None or view.tenant.status is not TenantStatus.ACTIVE:
                     return []
                 self._view = view
+                self._look_at_accounts(view, now)
                 return await addresses.claim(
                     conn,
                     self._tenant,
                     epochs=epochs,
-                    paused_accounts=self._paused_accounts(view, now),
+                    paused_accounts=[account for account, pace in self._paces.items() if pace.rests(now)],
                     holder=self._worker.leases.holder,
                     now=now,
                     batch=free,
+                    rooms=self._rooms(now),
                     widen=widen,
                 )
 
         self._claiming = list(epochs)
         try:
-            return await with_retries(claim)
+            claimed = await with_retries(lambda: claim(is_due))
+            if not claimed and under_way == 0 and not is_due:
+                claimed = await with_retries(lambda: claim(True))
+            return claimed
         except Exception as error:
             log.warning("Nothing could be claimed; the next sweep tries again.", operation="deliveries", error=str(error))
             return []
@@ -242,9 +257,8 @@ class Courier:
         if not self._worker.leases.holds(DELIVERIES, claimed.lane, claimed.epoch):
             # This process slept through its lease. Certainly not sent, whatever the lane's next holder had to suppose.
             return claimed, AttemptResult(outcome=Outcome.RETRY, error=LEASE_LOST), self._worker.clock()
-        bucket = self._buckets.get(claimed.account)
-        if bucket is not None:
-            bucket.take(self._worker.clock())
+        if (pace := self._paces.get(claimed.account)) is not None:
+            pace.bucket.take(self._worker.clock())
         try:
             result = await send(claimed, view, self._worker.platforms)
         except Exception as error:
@@ -253,33 +267,19 @@ class Courier:
         return claimed, result, self._worker.clock()
 
     async def _settle(self, results: Sequence[Result]) -> None:
-        for claimed, result, ended_at in results:
-            pause = pause_of(result)
-            if pause is not None:
-                self._paused[claimed.account] = max(ended_at + pause, self._paused.get(claimed.account, ended_at))
-            self._note_refusal(claimed.account, result)
         settled = await self._written(results)
-        for claimed, _, _ in results:
-            self._in_hand.pop((claimed.event_id, claimed.target), None)
+        for claimed, result, ended_at in results:
+            _, begun = self._in_hand.pop((claimed.event_id, claimed.target))
+            if (pace := self._paces.get(claimed.account)) is not None:
+                was = pace.is_held, pace.is_braked
+                pace.heard(result, ended_at, self._worker.clock() - begun)
+                log_change(claimed.account, was, pace, result)
         log_lost(results)
         count(self._worker.metrics, results)
         advance.count(self._worker.metrics, settled.advanced, self._worker.clock())
         dead_letter_store.count(self._worker.metrics, settled.dead_letters)
         self._worker.changed(self._tenant, settled.correlated)
         self._worker.relay_hint.give(self._tenant)
-
-    def _note_refusal(self, account: str, result: AttemptResult) -> None:
-        """Say once that an account's queue is held, however many messages and attempts find out."""
-        if not is_refused(result):
-            self._refused.discard(account)
-        elif account not in self._refused:
-            self._refused.add(account)
-            log.error(
-                "The account's queue is held: its credentials are refused, or its host is not allowed. It is tried again every "
-                f"{AUTH_PAUSE.total_seconds():g} s; `waystate tenant check` tells when it is mended.",
-                account=account,
-                error=result.error,
-            )
 
     async def _written(self, results: Sequence[Result]) -> Settlement:
         """What a platform answered must not be forgotten: it is written down whenever the database takes it."""
@@ -294,20 +294,44 @@ class Courier:
                 )
                 await asyncio.sleep(SWEEP)
 
-    def _paused_accounts(self, view: TenantView, now: datetime) -> list[str]:
-        """Accounts that asked for a pause or used up their rate: theirs stay pending, so a crash leaves nothing unknown."""
-        self._paused = {account: until for account, until in self._paused.items() if until > now}
+    def _look_at_accounts(self, view: TenantView, now: datetime) -> None:
+        """By their limits of today."""
         for account in view.accounts.values():
-            self._bucket(account.phone_number_id, account.limits.messages_per_second)
+            self._look_at(account.phone_number_id, Target.WHATSAPP, account.limits.messages_per_second, now)
         for integration in view.integrations.values():
-            self._bucket(integration.integration_id, integration.limits.requests_per_minute / 60)
-        exhausted = [account for account, bucket in self._buckets.items() if not bucket.has_any(now)]
-        return [*self._paused, *exhausted]
+            self._look_at(integration.integration_id, Target.GENESYS, integration.limits.requests_per_minute / 60, now)
 
-    def _bucket(self, account: str, per_second: float) -> None:
-        known = self._buckets.get(account)
-        if known is None or known.per_second != per_second:
-            self._buckets[account] = TokenBucket(per_second, self._worker.clock())
+    def _look_at(self, account: str, target: Target, per_second: float, now: datetime) -> None:
+        pace = self._paces.setdefault(account, Pace(target, per_second, now, outage_after=self._worker.outage_after))
+        if pace.bucket.per_second != per_second:
+            pace.bucket = TokenBucket(per_second, now)
+
+    def _rooms(self, now: datetime) -> dict[str, int]:
+        """How many more may leave of the accounts of which not all may."""
+        under_way = Counter(claimed.account for claimed, _ in self._in_hand.values())
+        rooms = {account: pace.room(under_way[account], now) for account, pace in self._paces.items()}
+        return {account: room for account, room in rooms.items() if room is not None}
+
+
+def log_change(account: str, was: tuple[bool, bool], pace: Pace, result: AttemptResult) -> None:
+    """Say once that an account's queue is held, or rests, however many messages and attempts find out; `was`: before this."""
+    was_held, was_braked = was
+    if pace.is_held and not was_held:
+        why = HELD[(result.error or {})["kind"]]
+        log.error(
+            f"The account's queue is held: {why}. Its messages wait; one is tried every {HELD_PAUSE.total_seconds():g} s.",
+            account=account,
+            error=result.error,
+        )
+    if pace.is_braked and not was_braked:
+        log.error(
+            "The account rests: its platform answers nothing of use. Its messages wait; one at a time is tried, after "
+            f"pauses of up to {LONGEST_REST.total_seconds():g} s.",
+            account=account,
+            error=result.error,
+        )
+    if any(was) and not (pace.is_held or pace.is_braked):
+        log.info("The account's queue goes on.", account=account)
 
 
 def log_lost(results: Sequence[Result]) -> None:

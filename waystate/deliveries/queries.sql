@@ -22,24 +22,29 @@ ORDER BY e.position LIMIT :batch;
 -- name: claim_heads
 -- The first unfinished delivery of each customer, if it is due: nothing overtakes it, unless it is `unknown` past its hold.
 -- Only the oldest `window` are looked at: what stands before one of them is among them, so a long backlog costs no more than a
--- short one; `seen` tells whether there are more. A replay shares the position of the event that was newest then, and its own id
+-- short one; `seen` tells whether there are more. Of an account no more leave than its `room`. A replay shares the position of the event that was newest then, and its own id
 -- puts it behind that one. The attempt is committed before the call, so that whoever takes over knows
 -- that it may have been made. What was addressed to a phone that has gone to another contact since is told: however it came to be
 -- here, this is the last look before it leaves.
 WITH oldest AS (
-    SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key
+    SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key, u.account
     FROM deliveries u
     WHERE u.tenant_id = :tenant_id AND u.lane = ANY(:lanes::smallint[]) AND u.state IN ('pending', 'sending', 'unknown')
         AND (u.state <> 'unknown' OR u.hold_until > :now) AND NOT (u.account = ANY(:paused_accounts::text[]))
     ORDER BY u.position, u.event_id LIMIT :window
 ), heads AS (
-    SELECT DISTINCT ON (o.order_key) o.event_id, o.target, o.state, o.next_attempt_at, o.position
+    SELECT DISTINCT ON (o.order_key) o.event_id, o.target, o.state, o.next_attempt_at, o.position, o.account
     FROM oldest o
     ORDER BY o.order_key, o.position, o.event_id
+), placed AS (
+    SELECT h.event_id, h.target, h.position, h.account,
+        row_number() OVER (PARTITION BY h.account ORDER BY h.position, h.event_id) AS place
+    FROM heads h WHERE h.state = 'pending' AND h.next_attempt_at <= :now
 ), due AS (
-    SELECT h.event_id, h.target FROM heads h
-    WHERE h.state = 'pending' AND h.next_attempt_at <= :now
-    ORDER BY h.position, h.event_id LIMIT :batch
+    SELECT p.event_id, p.target FROM placed p
+    LEFT JOIN unnest(:accounts::text[], :rooms::int[]) AS a (account, room) ON a.account = p.account
+    WHERE a.room IS NULL OR p.place <= a.room
+    ORDER BY p.position, p.event_id LIMIT :batch
 ), claimed AS (
     UPDATE deliveries d SET state = 'sending', attempts = d.attempts + 1
     FROM due WHERE d.tenant_id = :tenant_id AND d.event_id = due.event_id AND d.target = due.target AND d.state = 'pending'

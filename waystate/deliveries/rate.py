@@ -1,6 +1,21 @@
-"""How much an account may send: its rate is the platform's limit, kept on this side. Pure."""
+"""How much an account may send now: by its rate, by what may be under way, and by what its platform answered. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import ceil
+
+from waystate.channels.attempts import FailureKind
+from waystate.channels.model import AttemptResult, Outcome
+from waystate.deliveries.model import Target
+from waystate.deliveries.retry import is_held, pause_of
+
+FIRST_REST = timedelta(seconds=10)
+LONGEST_REST = timedelta(seconds=60)
+LEAST_UNDER_WAY = 3
+"""Sends of a number at once while nothing is known of its platform: as many are lost at most when an outage begins."""
+IDLE = timedelta(seconds=10)
+"""After which an answer proves nothing about the next send."""
+_SPARE = 1.5
+"""How many times what the rate takes may be under way, for calls that take longer than usual."""
 
 
 class TokenBucket:
@@ -13,8 +28,12 @@ class TokenBucket:
         self._at = now
 
     def has_any(self, now: datetime) -> bool:
+        return self.whole(now) >= 1
+
+    def whole(self, now: datetime) -> int:
+        """How many may be taken without a debt; below 1 there is one, or nothing."""
         self._refill(now)
-        return self._tokens >= 1
+        return int(self._tokens)
 
     def take(self, now: datetime) -> None:
         self._refill(now)
@@ -24,3 +43,81 @@ class TokenBucket:
         passed = max(0.0, (now - self._at).total_seconds())
         self._tokens = min(self._capacity, self._tokens + passed * self.per_second)
         self._at = now
+
+
+class Pace:
+    """What one courier remembers of an account.
+
+    A number's sends cannot be repeated, so no more are under way than its rate needs, and after `outage_after` lost answers in
+    a row it rests, 10 s growing to a minute, and tries one send at a time until the platform answers. An account that the
+    platform holds rests as well, and one message at a time finds out whether somebody has mended it.
+    """
+
+    def __init__(self, target: Target, per_second: float, now: datetime, *, outage_after: int = 3) -> None:
+        self.target = target
+        self.outage_after = outage_after
+        self.bucket = TokenBucket(per_second, now)
+        self.is_held = False
+        self._until = now
+        self._answered_at = now
+        self._lost = 0
+        self._rests = 0
+        self._proven = 0
+        self._residence = 0.0
+
+    @property
+    def is_braked(self) -> bool:
+        return self._lost >= self.outage_after
+
+    def rests(self, now: datetime) -> bool:
+        """Whether nothing may leave now, whatever is under way."""
+        return now < self._until or not self.bucket.has_any(now)
+
+    def room(self, under_way: int, now: datetime) -> int | None:
+        """How many more may leave now; None: as many as there are."""
+        if self.rests(now):
+            return 0
+        if self.is_held or self.is_braked:
+            return max(0, 1 - under_way)
+        if self.target is not Target.WHATSAPP:
+            return None
+        at_once = min(self._window(now), self.outage_after - self._lost) if self._lost else self._window(now)
+        return max(0, min(at_once - under_way, self.bucket.whole(now)))
+
+    def heard(self, result: AttemptResult, now: datetime, took: timedelta = timedelta(0)) -> None:
+        """What an attempt came to. `took`: from its claim until it was written down, which is what holds a place."""
+        pause = pause_of(result)
+        if pause is not None:
+            self._until = max(self._until, now + pause)
+        if is_held(result):
+            self.is_held, self._lost, self._rests = True, 0, 0
+        elif is_disturbed(result):
+            self._brake(now)
+        elif result.outcome is Outcome.SENT or result.http_status is not None:
+            self.is_held, self._lost, self._rests = False, 0, 0
+            self._prove(now, took)
+
+    def _brake(self, now: datetime) -> None:
+        """Sends that were under way together fail together: they are one sign of an outage, not a reason to rest for longer."""
+        self._proven = 0
+        if self.target is not Target.WHATSAPP:
+            return
+        self._lost += 1
+        if self.is_braked and now >= self._until:
+            self._until = now + min(FIRST_REST * (1 << min(self._rests, 10)), LONGEST_REST)
+            self._rests += 1
+
+    def _prove(self, now: datetime, took: timedelta) -> None:
+        self._proven = self._proven + 1 if now - self._answered_at <= IDLE else 1
+        self._answered_at = now
+        self._residence += (took.total_seconds() - self._residence) / 8
+
+    def _window(self, now: datetime) -> int:
+        proven = self._proven if now - self._answered_at <= IDLE else 0
+        needed = ceil(_SPARE * self.bucket.per_second * self._residence)
+        return max(LEAST_UNDER_WAY, min(needed, LEAST_UNDER_WAY + proven))
+
+
+def is_disturbed(result: AttemptResult) -> bool:
+    """Whether the far side did not answer, or not so that anybody knows what it did."""
+    return result.outcome is Outcome.UNKNOWN or (result.error or {}).get("kind") == FailureKind.TRANSPORT

@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from waystate.channels.attempts import HELD
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.deliveries.model import Claimed, Finished, State, Target
 
-AUTH_PAUSE = timedelta(seconds=30)
+HELD_PAUSE = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=0.5)
 LONGEST_RETRY = timedelta(seconds=60)
 GIVE_UP_AFTER = timedelta(hours=24)
@@ -28,9 +29,9 @@ def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: time
     so there it is sent again.
     """
     outcome = result.outcome
-    if outcome is Outcome.FAILED and is_refused(result):
-        # A wrong or expired token is the account's fault: its queue is held until somebody mends it, no message pays for it.
-        result = replace(result, outcome=Outcome.RETRY, retry_after=AUTH_PAUSE.total_seconds())
+    if outcome is Outcome.FAILED and is_held(result):
+        # A refused token, a blocked number, an unpaid bill: the account's queue is held until it is mended, no message pays.
+        result = replace(result, outcome=Outcome.RETRY, retry_after=HELD_PAUSE.total_seconds())
         outcome = Outcome.RETRY
     if outcome is Outcome.UNKNOWN and claimed.target is not Target.WHATSAPP:
         outcome = Outcome.RETRY
@@ -54,15 +55,15 @@ def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: time
     )
 
 
-def is_refused(result: AttemptResult) -> bool:
+def is_held(result: AttemptResult) -> bool:
     """Whether it is the account that was refused, not the message."""
-    return (result.error or {}).get("kind") == "auth"
+    return (result.error or {}).get("kind") in HELD
 
 
 def pause_of(result: AttemptResult) -> timedelta | None:
-    """How long the whole account rests: as long as it asked for, or until somebody has mended its credentials."""
-    if is_refused(result):
-        return AUTH_PAUSE
+    """How long the whole account rests: as long as it asked for, or until somebody may have mended it."""
+    if is_held(result):
+        return HELD_PAUSE
     if result.retry_after is not None:
         return timedelta(seconds=result.retry_after)
     return None

@@ -1,5 +1,6 @@
 """Deliveries and their attempts in PostgreSQL."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -66,30 +67,38 @@ async def claim_heads(
     holder: str,
     now: datetime,
     batch: int,
+    rooms: Mapping[str, int] | None = None,
     widen: bool = True,
 ) -> list[Claimed]:
     """The next delivery of each customer that is due, its attempt begun; commit before making the call.
 
     `epochs`: the lanes to claim from, each with the epoch of its lease.
+    `rooms`: at most so many of these accounts.
     `widen`: look through the whole backlog when the oldest are of customers who wait, which takes as long as the backlog is.
     """
     claimed: list[Claimed] = []
-    window = _WINDOW
+    window, left, passed = _WINDOW, Counter(rooms or {}), list(paused_accounts)
     while True:
         rows = await _queries.claim_heads(
             conn,
             tenant_id=tenant,
             lanes=list(epochs),
             epochs=list(epochs.values()),
-            paused_accounts=paused_accounts,
+            paused_accounts=passed,
+            accounts=list(left),
+            rooms=list(left.values()),
             holder=holder,
             now=now,
             batch=batch - len(claimed),
             window=window,
         )
-        claimed += [_claimed(row, epochs) for row in rows if row["event_id"] is not None]
+        found = [_claimed(row, epochs) for row in rows if row["event_id"] is not None]
+        claimed += found
         if not widen or len(claimed) == batch or rows[0]["seen"] < window:
             return claimed
+        left.subtract(each.account for each in found if each.account in left)
+        # What has no room any more need not be looked through.
+        passed = [*paused_accounts, *(account for account, room in left.items() if room <= 0)]
         window *= _WIDER
 
 

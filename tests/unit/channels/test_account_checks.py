@@ -78,6 +78,8 @@ async def test_a_number_that_the_platform_knows_is_well() -> None:
         (graph_error(401, 190), "does not accept the access token", "new system user token"),
         (graph_error(400, 100), "No number 106", "phone number id"),
         (graph_error(403, 200), "may not read", "whatsapp_business_management"),
+        (graph_error(403, 131031), "send nothing (HTTP 403, code 131031)", "WhatsApp Manager"),
+        (graph_error(400, 131042), "send nothing (HTTP 400, code 131042)", "bill"),
         (graph_error(400, 80007), "busy", "in a minute"),
         (fails_with(httpx2.ConnectError("nobody listens")), "cannot be reached", "firewall"),
         (fails_with(httpx2.ReadTimeout("silence")), "cannot be reached", "firewall"),

@@ -38,12 +38,18 @@ def test_success_that_cannot_be_read_is_unknown_and_not_sent_again(body):
 
 
 CODES = [
-    (Outcome.FAILED, FailureKind.AUTH, [0, 3, 10, 190, 200, 250, 299, 368, 131005, 131031, 131042, 131045, 133010]),
-    (Outcome.RETRY, FailureKind.THROTTLE, [4, 80007, 130429, 131048, 131056, 131057]),
+    (Outcome.FAILED, FailureKind.AUTH, [0, 3, 10, 102, 190, 200, 250, 299, 131005]),
+    (
+        Outcome.FAILED,
+        FailureKind.ACCOUNT,
+        [33, 368, 131031, 131037, 131045, 133000, 133006, 133007, 133010, 133015],
+    ),
+    (Outcome.FAILED, FailureKind.BILLING, [131042, 131044, 134011]),
+    (Outcome.RETRY, FailureKind.THROTTLE, [4, 17, 32, 341, 613, 80007, 80008, 130429, 131048, 131056, 131057]),
     (Outcome.UNKNOWN, FailureKind.TRANSIENT, [1, 2, 131000, 131016, 133004]),
     (Outcome.FAILED, FailureKind.WINDOW, [131047]),
     (Outcome.FAILED, FailureKind.RECIPIENT, [131026, 131021, 131030, 130472, 131049, 131050, 130497, 131062]),
-    (Outcome.FAILED, FailureKind.REQUEST, [100, 131008, 131009, 131051, 131052, 131053, 135000, 999999]),
+    (Outcome.FAILED, FailureKind.REQUEST, [100, 131008, 131009, 131051, 131052, 131053, 131070, 135000, 999999]),
     (Outcome.FAILED, FailureKind.TEMPLATE, [132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069]),
 ]
 
@@ -56,6 +62,29 @@ def test_code_decides_whatever_the_http_status(outcome, kind, codes):
         assert kind_of(code) is kind, code
     for http_status in (400, 403, 404, 429, 500):
         assert refusal(codes[0], http_status).error["kind"] == kind, http_status
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ({"error_subcode": 33, "type": "GraphMethodException"}, FailureKind.ACCOUNT),
+        ({"error_subcode": 33}, FailureKind.ACCOUNT),
+        ({"error_subcode": "33"}, FailureKind.ACCOUNT),
+        ({"type": "GraphMethodException"}, FailureKind.ACCOUNT),
+        ({"error_subcode": 33, "is_transient": True}, FailureKind.ACCOUNT),
+        ({"error_subcode": 2494010}, FailureKind.REQUEST),
+        ({"error_subcode": 2494010, "type": "GraphMethodException"}, FailureKind.REQUEST),
+        ({"error_subcode": None}, FailureKind.REQUEST),
+        ({"error_subcode": True}, FailureKind.REQUEST),
+        ({"error_subcode": [33]}, FailureKind.REQUEST),
+    ],
+)
+@pytest.mark.parametrize("http_status", [400, 404, 500])
+def test_number_that_does_not_exist_for_the_token_is_the_accounts_fault_and_a_wrong_parameter_the_messages(
+    said, kind, http_status
+):
+    result = refusal(100, http_status, **said)
+    assert (result.outcome, result.error["kind"], result.error["code"]) == (Outcome.FAILED, kind, 100)
 
 
 def test_corpus_errors_have_the_documented_outcomes(corpus):
@@ -72,6 +101,7 @@ def test_corpus_errors_have_the_documented_outcomes(corpus):
     ("http_status", "body", "outcome", "kind"),
     [
         (401, b"", Outcome.FAILED, FailureKind.AUTH),
+        (402, b"pay first", Outcome.FAILED, FailureKind.BILLING),
         (404, b"not here", Outcome.FAILED, FailureKind.REQUEST),
         (403, b"<html>forbidden</html>", Outcome.FAILED, FailureKind.AUTH),
         (408, b"", Outcome.UNKNOWN, FailureKind.TRANSIENT),

@@ -1,11 +1,14 @@
-"""The token bucket by a clock of the test's own."""
+"""The token bucket, and the pace of an account, by a clock of the test's own."""
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waystate.deliveries.rate import TokenBucket
+from waystate.channels.model import AttemptResult, Outcome
+from waystate.deliveries.model import Target
+from waystate.deliveries.rate import IDLE, LEAST_UNDER_WAY, Pace, TokenBucket
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -68,3 +71,121 @@ def test_in_the_long_run_no_more_leaves_than_the_rate(pauses: list[float], per_s
             taken += 1
     burst = max(1.0, per_second)
     assert taken <= burst + (now - NOW).total_seconds() * per_second + 1e-6
+
+
+LOST = AttemptResult(outcome=Outcome.UNKNOWN, http_status=503, error={"kind": "transient"})
+CUT_OFF = AttemptResult(outcome=Outcome.UNKNOWN, error={"kind": "transport"})
+NOT_CONNECTED = AttemptResult(outcome=Outcome.RETRY, error={"kind": "transport"})
+NOT_ASKED = AttemptResult(outcome=Outcome.FAILED, error={"code": "account_missing"})
+SENT = AttemptResult(outcome=Outcome.SENT, http_status=200)
+NO = AttemptResult(outcome=Outcome.FAILED, http_status=400, error={"kind": "recipient"})
+LIMITED = AttemptResult(outcome=Outcome.RETRY, http_status=429, error={"kind": "throttle"})
+
+
+OUTAGE_AFTER = 3
+
+
+def pace_of(target: Target = Target.WHATSAPP, per_second: float = 80.0) -> Pace:
+    return Pace(target, per_second, NOW)
+
+
+def braked(pace: Pace, at: datetime = NOW) -> Pace:
+    for _ in range(OUTAGE_AFTER):
+        pace.heard(LOST, at)
+    return pace
+
+
+@pytest.mark.parametrize("result", [LOST, CUT_OFF, NOT_CONNECTED])
+def test_an_account_rests_after_so_many_lost_answers_in_a_row_and_not_before(result: AttemptResult) -> None:
+    pace = pace_of()
+    for lost in range(1, OUTAGE_AFTER):
+        pace.heard(result, NOW)
+        assert pace.room(0, NOW) == OUTAGE_AFTER - lost, "no more at once than may be lost before it rests"
+    pace.heard(result, NOW)
+    assert pace.room(0, NOW) == 0
+    assert pace.room(0, after(9.9)) == 0
+    assert (pace.room(0, after(10)), pace.room(1, after(10))) == (1, 0)
+
+
+def test_each_probe_that_is_lost_doubles_the_rest_up_to_a_minute() -> None:
+    pace, at, waits = braked(pace_of()), NOW, []
+    for _ in range(6):
+        wait = next(wait for wait in range(1, 100) if pace.room(0, at + timedelta(seconds=wait)))
+        at += timedelta(seconds=wait)
+        waits.append(wait)
+        pace.heard(LOST, at)
+    assert waits == [10, 20, 40, 60, 60, 60]
+
+
+def test_sends_lost_together_count_as_one_sign() -> None:
+    pace = pace_of()
+    for _ in range(50):
+        pace.heard(LOST, NOW)
+    assert pace.room(0, after(10)) == 1
+
+
+@pytest.mark.parametrize("result", [SENT, NO, LIMITED])
+def test_any_answer_of_the_platform_ends_the_brake(result: AttemptResult) -> None:
+    pace = braked(pace_of())
+    pace.heard(result, after(10))
+    assert pace.room(0, after(10)) == LEAST_UNDER_WAY
+    assert not pace.is_braked
+    braked(pace, after(20))
+    assert pace.room(0, after(30)) == 1, "and the next outage begins with the first rest"
+
+
+def test_what_was_not_asked_of_the_platform_ends_no_brake() -> None:
+    pace = braked(pace_of())
+    pace.heard(NOT_ASKED, after(10))
+    assert pace.is_braked
+
+
+def test_a_rest_that_was_asked_for_holds_the_account_however_short_the_brake_is() -> None:
+    pace = pace_of()
+    pace.heard(AttemptResult(outcome=Outcome.RETRY, http_status=429, retry_after=7.0, error={"kind": "throttle"}), NOW)
+    assert pace.room(0, after(6.9)) == 0
+    pace.heard(AttemptResult(outcome=Outcome.RETRY, http_status=429, retry_after=1.0, error={"kind": "throttle"}), NOW)
+    assert pace.room(0, after(6.9)) == 0, "the longest of them"
+    assert pace.room(0, after(7)) == LEAST_UNDER_WAY
+
+
+@pytest.mark.parametrize("kind", ["auth", "account", "billing"])
+@pytest.mark.parametrize("target", [Target.WHATSAPP, Target.GENESYS])
+def test_a_held_account_tries_one_message_every_half_minute(target: Target, kind: str) -> None:
+    pace = pace_of(target)
+    held = AttemptResult(outcome=Outcome.FAILED, http_status=401, error={"kind": kind})
+    pace.heard(held, NOW)
+    assert pace.room(0, after(29.9)) == 0
+    assert (pace.room(0, after(30)), pace.room(1, after(30))) == (1, 0)
+    pace.heard(held, after(30))
+    assert pace.room(0, after(59.9)) == 0
+    pace.heard(SENT, after(60))
+    assert pace.room(0, after(60)) != 1
+
+
+def test_a_lost_answer_of_genesys_is_no_brake_since_it_is_sent_again() -> None:
+    pace = braked(pace_of(Target.GENESYS))
+    assert pace.room(40, NOW) is None
+
+
+def test_more_may_be_under_way_as_answers_come_and_no_more_than_the_rate_takes() -> None:
+    pace = pace_of()
+    assert pace.room(0, NOW) == LEAST_UNDER_WAY
+    assert pace.room(LEAST_UNDER_WAY, NOW) == 0
+    rooms = []
+    for _ in range(100):
+        pace.heard(SENT, NOW, timedelta(seconds=0.2))
+        rooms.append(pace.room(0, NOW))
+    assert rooms == sorted(rooms)
+    assert rooms[-1] == 24, "80 a second that take 0.2 s each, and half as many again"
+    assert pace.room(0, after(IDLE.total_seconds() + 1)) == LEAST_UNDER_WAY, "it was long ago"
+
+
+def test_no_more_may_leave_than_the_rate_has_left() -> None:
+    pace = pace_of(per_second=2.0)
+    assert pace.room(0, NOW) == 2
+    pace.bucket.take(NOW)
+    assert pace.room(0, NOW) == 1
+    pace.bucket.take(NOW)
+    assert pace.room(0, NOW) == 0
+    assert pace.room(0, after(0.5)) == 1

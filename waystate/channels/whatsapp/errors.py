@@ -6,20 +6,24 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
 from collections.abc import Mapping
 from typing import Any
 
-from waystate.channels.attempts import FailureKind, find_retry_after
+from waystate.channels.attempts import HELD, FailureKind, find_retry_after
 from waystate.channels.fields import find_list, find_object, find_text
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject, Unreadable, parse
 
 _CODES: dict[FailureKind, tuple[int, ...]] = {
-    FailureKind.AUTH: (0, 3, 10, 190, 368, *range(200, 300), 131005, 131031, 131042, 131045, 133010),
-    FailureKind.THROTTLE: (4, 80007, 130429, 131048, 131056, 131057),
+    FailureKind.AUTH: (0, 3, 10, 102, 190, *range(200, 300), 131005),
+    FailureKind.ACCOUNT: (33, 368, 131031, 131037, 131045, 133000, 133006, 133007, 133010, 133015),
+    FailureKind.BILLING: (131042, 131044, 134011),
+    FailureKind.THROTTLE: (4, 17, 32, 341, 613, 80007, 80008, 130429, 131048, 131056, 131057),
     FailureKind.TRANSIENT: (1, 2, 131000, 131016, 133004),
     FailureKind.WINDOW: (131047,),
     FailureKind.RECIPIENT: (130472, 130497, 131021, 131026, 131030, 131049, 131050, 131062),
     FailureKind.TEMPLATE: (132000, 132001, 132005, 132007, 132012, 132015, 132016, 132068, 132069),
-    FailureKind.REQUEST: (100, 131008, 131009, 131051, 131052, 131053, 135000),
+    FailureKind.REQUEST: (100, 131008, 131009, 131051, 131052, 131053, 131070, 135000),
 }
+_NO_SUCH_OBJECT = 33
+"""The `error_subcode` of code 100 when the number itself does not exist, or is not the token's to use."""
 _OUTCOMES = {FailureKind.THROTTLE: Outcome.RETRY, FailureKind.TRANSIENT: Outcome.UNKNOWN}
 """A limit is judged before anything is done. A fault over there can come at any moment, also after the message was taken."""
 _KINDS = {code: kind for kind, codes in _CODES.items() for code in codes}
@@ -54,11 +58,19 @@ def kind_of(code: Any, http_status: int = 400) -> FailureKind:
 def _kind_of_error(error: JsonObject | None, http_status: int) -> FailureKind:
     """What says of itself that it passes was not judged, unless its code is a known one; a limit was."""
     code = error.get("code") if error is not None else None
+    if error is not None and code == 100 and _lacks_object(error):
+        return FailureKind.ACCOUNT
     kind = kind_of(code, http_status)
-    is_vague = kind in (FailureKind.REQUEST, FailureKind.AUTH) and _find_kind(code) is None
+    is_vague = (kind is FailureKind.REQUEST or kind in HELD) and _find_kind(code) is None
     if is_vague and error is not None and error.get("is_transient") is True:
         return FailureKind.TRANSIENT
     return kind
+
+
+def _lacks_object(error: JsonObject) -> bool:
+    """Newer versions of the Graph API leave the subcode out; then the type tells it from a parameter that is wrong."""
+    subcode = error.get("error_subcode")
+    return str(subcode) == str(_NO_SUCH_OBJECT) if subcode is not None else error.get("type") == "GraphMethodException"
 
 
 def _find_kind(code: Any) -> FailureKind | None:
@@ -70,6 +82,8 @@ def _kind_of_status(http_status: int) -> FailureKind:
     match http_status:
         case 401 | 403:
             return FailureKind.AUTH
+        case 402:
+            return FailureKind.BILLING
         case 425 | 429:
             return FailureKind.THROTTLE
         case 408 | 444 | 460 | 499:
