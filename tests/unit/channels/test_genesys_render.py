@@ -3,8 +3,12 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from tests.unit.channels.genesys_payloads import InboundMessage, Receipt
-from waystate.channels.genesys.render import render_inbound, render_receipt
-from waystate.errors import Rejected
+from waystate.channels.attempts import NOT_ALLOWED, FailureKind
+from waystate.channels.genesys.render import _REASONS, _REASONS_OF_KINDS, reason_of, render_inbound, render_receipt
+from waystate.channels.whatsapp.errors import _CODES as WHATSAPPS
+from waystate.deliveries.model import NOT_TRIED
+from waystate.errors import Reason, Rejected
+from waystate.messages.status import OUTCOME_UNKNOWN
 
 AT = datetime(2026, 11, 20, 12, 0, 1, 234567, tzinfo=UTC)
 
@@ -67,9 +71,73 @@ def test_delivered_receipt_has_no_reasons():
     }
 
 
+ACCEPTED = {
+    *("MessageExpired", "RateLimited", "MessageNotAllowed", "GeneralError", "UnsupportedMessage", "UnknownMessage"),
+    *("InvalidMessageStructure", "InvalidDestination", "ServerError", "MediaTypeNotAllowed", "InvalidMediaContentLength"),
+    *("RecipientOptedOut", "DataFiltered"),
+}
+"""What Genesys takes as the code of a receipt's reason (SDK, OpenInboundNormalizedReceipt)."""
+OF_KINDS = {
+    FailureKind.AUTH: {"MessageNotAllowed"},
+    FailureKind.ACCOUNT: {"MessageNotAllowed"},
+    FailureKind.BILLING: {"MessageNotAllowed"},
+    FailureKind.THROTTLE: {"RateLimited"},
+    FailureKind.TRANSIENT: {"ServerError"},
+    FailureKind.WINDOW: {"MessageExpired"},
+    FailureKind.RECIPIENT: {"InvalidDestination", "RecipientOptedOut", "MessageNotAllowed"},
+    FailureKind.TEMPLATE: {"InvalidMessageStructure", "MessageNotAllowed", "RateLimited"},
+    FailureKind.REQUEST: {"InvalidMessageStructure", "UnsupportedMessage", "MediaTypeNotAllowed", "MessageNotAllowed"},
+}
+"""The reasons that fit what a code means."""
+OURS = [
+    *Reason,
+    *NOT_TRIED,
+    OUTCOME_UNKNOWN,
+    NOT_ALLOWED,
+    "not_connected",
+    "answer_lost",
+    "unsendable_request",
+    "internal_error",
+]
+
+
+@pytest.mark.parametrize("kind", WHATSAPPS)
+def test_every_code_of_whatsapp_has_a_reason_that_fits_whether_it_came_as_answer_or_as_status(kind):
+    for code in WHATSAPPS[kind]:
+        for error in ({"code": code}, {"code": str(code)}, {"code": code, "kind": kind.value}):
+            assert reason_of(error) in OF_KINDS[kind] & ACCEPTED, error
+
+
+def test_every_code_of_ours_has_a_reason_of_its_own():
+    assert {code for code in OURS if str(code) not in _REASONS} == set()
+    assert {reason_of({"code": code}) for code in OURS} <= ACCEPTED
+
+
+def test_no_reason_is_given_that_genesys_would_refuse():
+    assert {*_REASONS.values(), *_REASONS_OF_KINDS.values()} <= ACCEPTED
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_a_code_that_nobody_knows_goes_by_the_kind_of_the_answer(kind):
+    general = {FailureKind.WINDOW, FailureKind.RECIPIENT, FailureKind.TEMPLATE, FailureKind.REQUEST}
+    fitting = {"GeneralError"} if kind in general else OF_KINDS.get(kind, {"ServerError"})
+    assert reason_of({"code": 424242, "kind": kind.value}) in fitting
+
+
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
+        (131048, "RateLimited"),
+        (131051, "UnsupportedMessage"),
+        (131049, "MessageNotAllowed"),
+        (131042, "MessageNotAllowed"),
+        (131000, "ServerError"),
+        (131008, "InvalidMessageStructure"),
+        (132001, "InvalidMessageStructure"),
+        (131021, "InvalidDestination"),
+        (131070, "MessageNotAllowed"),
+        ("recipient_moved", "InvalidDestination"),
+        ("account_missing", "MessageNotAllowed"),
         (131047, "MessageExpired"),
         ("131047", "MessageExpired"),
         ("window_closed", "MessageExpired"),
