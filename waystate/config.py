@@ -131,6 +131,14 @@ class Config(BaseSettings):
     body_timeout: float = _number(
         "BODY_TIMEOUT", 20, "seconds", 0.1, 300, "A slower body holds memory; the platforms themselves wait no longer."
     )
+    keep_alive: float = _number(
+        "KEEP_ALIVE",
+        75,
+        "seconds",
+        1,
+        3600,
+        "Of an idle connection, longer than the usual 60 s of a load balancer; a request's head may take as long.",
+    )
     stop_timeout: float = _number(
         "STOP_TIMEOUT", 30, "seconds", 0.1, 600, "What is in flight may end; orchestrators commonly kill after 30 s."
     )

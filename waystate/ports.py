@@ -74,6 +74,15 @@ def for_granian(descriptor: int) -> Any:
     return SocketHolder(descriptor, False, BACKLOG)  # type: ignore[call-arg]
 
 
+def spoken(keep_alive: float) -> dict[str, Any]:
+    """Returns how Granian is to speak HTTP: version 1.1 alone, and after how many seconds a connection is closed that is
+    idle or has not sent the whole head of a request. Its HTTP/2 and its guess which of both it is know no such time."""
+    from granian.constants import HTTPModes
+    from granian.http import HTTP1Settings
+
+    return {"http": HTTPModes.http1, "http1_settings": HTTP1Settings(header_read_timeout=round(keep_alive * 1000))}
+
+
 def handed_on(listeners: Sequence[socket.socket]) -> dict[str, str]:
     """Returns the environment by which a child finds these sockets; `pass_fds` must give it their descriptors."""
     return {_HANDED_ON: ",".join(str(listener.fileno()) for listener in listeners)}

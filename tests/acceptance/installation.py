@@ -25,8 +25,8 @@ from waystate.simulator.webhooks import base64_signature, hex_signature
 from waystate.tenants import store
 from waystate.tenants.model import GenesysIntegration, GenesysLimits, MetaApp, Tenant, TenantSettings, WhatsAppAccount
 from waystate.vault.sealing import load_vault, vault_of
-from waystate.web.asgi import Lane, Scope, Send
-from waystate.web.bodies import Receive
+from waystate.web.asgi import Lane, Scope
+from waystate.web.bodies import Receive, Send
 
 MASTER_KEY = "0f" * 32
 VAULT = vault_of(bytes.fromhex(MASTER_KEY))

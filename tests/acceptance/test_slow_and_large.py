@@ -1,9 +1,10 @@
 """W6: bodies without end and callers without haste cost a bounded memory, and nobody else notices."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
@@ -13,19 +14,23 @@ import pytest
 from tests.acceptance.installation import APP, NUMBER, TENANT, customer_message, envelope, installed, rendered
 from tests.acceptance.outsiders import OF_A_KEY, key_caller
 from tests.acceptance.served import free_port, served
+from tests.databases import Databases
 from waystate.simulator.webhooks import hex_signature
+from waystate.web.bodies import DRAIN_TIME, DRAINED, QUIET
 
 MIB = 1 << 20
 LIMIT = 4 * MIB
 SLOW, FAT, LARGE, OTHERS = 100, 70, 20, 200
+KEEP_ALIVE = 4
+"""Seconds, here; an installation's are 75."""
 ALLOWED = 160 * MIB
 """For all of them together; the fat ones alone, each kept as far as it may come, would be 280 MiB."""
 WEBHOOK = f"/webhooks/whatsapp/{APP.id}"
 
 
 class Place:
-    def __init__(self, address: str, key: dict[str, str]) -> None:
-        self.address, self.key = address, key
+    def __init__(self, address: str, key: dict[str, str], webhooks: int) -> None:
+        self.address, self.key, self.webhooks = address, key, webhooks
         self.port = urlsplit(address).port or 0
 
     def memory(self) -> int:
@@ -40,13 +45,17 @@ class Place:
         return reader, writer
 
 
-@pytest.fixture
-async def place(database_url: str, tmp_path: Path) -> AsyncIterator[Place]:
-    async with installed(database_url, tmp_path, TRUSTED_MODE="off") as installation:
-        await installation.add_tenant(sender="external", genesys_sender="external")
-        key = await key_caller(installation, TENANT, "others", OF_A_KEY)
-    with served(database_url, tmp_path, free_port(), BODY_TIMEOUT="3") as address:
-        yield Place(address, dict(key.headers))
+@pytest.fixture(scope="module")
+async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
+    home = tmp_path_factory.mktemp("home")
+    with databases.fresh() as database_url:
+        async with installed(database_url, home, TRUSTED_MODE="off") as installation:
+            await installation.add_tenant(sender="external", genesys_sender="external")
+            key = await key_caller(installation, TENANT, "others", OF_A_KEY)
+        webhooks = free_port()
+        settings = {"BODY_TIMEOUT": "3", "KEEP_ALIVE": f"{KEEP_ALIVE}", "WEBHOOK_PORT": f"{webhooks}"}
+        with served(database_url, home, free_port(), **settings) as address:
+            yield Place(address, dict(key.headers), webhooks)
 
 
 async def send_slowly(place: Place, path: str, *, first: int = 0) -> bytes:
@@ -67,15 +76,20 @@ async def send_slowly(place: Place, path: str, *, first: int = 0) -> bytes:
     return b""
 
 
-async def send_headers_slowly(place: Place, stop: asyncio.Event) -> None:
-    """The head of a request that never ends."""
-    _, writer = await place.connect(f"GET /state/mapping/15550100001 HTTP/1.1\nhost: localhost\nx-tenant-id: {TENANT}\n")
+async def send_headers_slowly(place: Place) -> float:
+    """The head of a request that never ends; after how many seconds it is cut off."""
+    reader, writer = await place.connect(f"GET /state/mapping/15550100001 HTTP/1.1\nhost: localhost\nx-tenant-id: {TENANT}\n")
+    began = asyncio.get_running_loop().time()
+    cut_off = asyncio.create_task(reader.read())
     with suppress(ConnectionError):
-        while not stop.is_set():
+        while not cut_off.done():
             writer.write(b"x-more: y\r\n")
             await writer.drain()
             await asyncio.sleep(0.1)
     writer.close()
+    with suppress(ConnectionError):
+        await cut_off
+    return asyncio.get_running_loop().time() - began
 
 
 async def send_too_much(place: Place, path: str) -> bytes:
@@ -110,8 +124,8 @@ async def work(place: Place) -> list[int]:
 
 async def test_slow_and_endless_bodies_cost_little_and_harm_nobody(place: Place) -> None:
     assert set(await work(place)) == {200}
-    before, stop = place.memory(), asyncio.Event()
-    idlers = [asyncio.create_task(send_headers_slowly(place, stop)) for _ in range(SLOW)]
+    before = place.memory()
+    idlers = [asyncio.create_task(send_headers_slowly(place)) for _ in range(SLOW)]
     slow = [asyncio.create_task(send_slowly(place, WEBHOOK)) for _ in range(SLOW)]
     slow += [asyncio.create_task(send_slowly(place, WEBHOOK, first=LIMIT - (64 << 10))) for _ in range(FAT)]
     large = [asyncio.create_task(send_too_much(place, WEBHOOK)) for _ in range(LARGE)]
@@ -123,8 +137,9 @@ async def test_slow_and_endless_bodies_cost_little_and_harm_nobody(place: Place)
     assert meanwhile.result() == [200] * OTHERS
     told_slow, told_large = await asyncio.gather(*slow), await asyncio.gather(*large)
     highest = max(highest, place.memory())
-    stop.set()
-    await asyncio.gather(*idlers)
+    async with asyncio.timeout(60):
+        lasted = await asyncio.gather(*idlers)
+    assert KEEP_ALIVE - 1 < min(lasted) <= max(lasted) < KEEP_ALIVE + 20
     assert {each.split(b" ")[1] for each in told_slow if each} <= {b"408", b"503"}
     assert {each.split(b" ")[1] for each in told_large if each} <= {b"413", b"503"}
     assert len([each for each in told_slow if each]) > SLOW / 2
@@ -140,3 +155,137 @@ async def test_who_may_not_come_in_is_told_before_the_body(place: Place) -> None
         async with asyncio.timeout(30):
             assert b" 401 " in await reader.readline()
         writer.close()
+
+
+BLOCK = b"x" * (64 << 10)
+DOORS = {
+    "a webhook": (WEBHOOK, False, ()),
+    "the fast path": ("/state/message", True, ()),
+    "the framework": ("/v1/dead-letters/replay", True, ()),
+    "with an Idempotency-Key": ("/v1/dead-letters/replay", True, ("idempotency-key: large",)),
+    "without a key": ("/state/message", False, ()),
+    "without a key, of the framework": ("/v1/dead-letters/replay", False, ()),
+    "of nothing": ("/v1/nothing/here", True, ()),
+    "of nothing on the webhooks' port": ("/elsewhere", False, ()),
+}
+EXPECTED = {
+    "without a key": 401,
+    "without a key, of the framework": 401,
+    "of nothing": 404,
+    "of nothing on the webhooks' port": 404,
+}
+
+
+def pieces(size: int, chunked: bool) -> Iterator[bytes]:
+    for start in range(0, size, len(BLOCK)):
+        block = BLOCK[: size - start]
+        yield b"%x\r\n%s\r\n" % (len(block), block) if chunked else block
+    yield b"0\r\n\r\n" if chunked else b""
+
+
+def open_post(place: Place, door: str, size: int, *, chunked: bool) -> socket.socket:
+    path, keyed, headers = DOORS[door]
+    length = "transfer-encoding: chunked" if chunked else f"content-length: {size}"
+    key = [f"{name}: {value}" for name, value in place.key.items()] if keyed else []
+    lines = [f"POST {path} HTTP/1.1", "host: localhost", "content-type: application/json", length, *key, *headers, "", ""]
+    connection = socket.create_connection(("127.0.0.1", place.webhooks if "port" in door else place.port), timeout=30)
+    connection.sendall("\r\n".join(lines).encode())
+    return connection
+
+
+def read_answer(connection: socket.socket) -> tuple[int, bytes]:
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += connection.recv(4096)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = int(next(line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")))
+    while len(body) < length:
+        body += connection.recv(4096)
+    return int(head.split(b" ")[1]), body
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["by length", "in chunks"])
+@pytest.mark.parametrize("door", DOORS)
+async def test_who_sends_all_of_a_refused_body_reads_the_refusal_and_may_go_on(place: Place, door: str, chunked: bool) -> None:
+    def sent(size: int, pause: Callable[[int], float]) -> tuple[int, bytes, int]:
+        with open_post(place, door, size, chunked=chunked) as connection:
+            for number, piece in enumerate(pieces(size, chunked)):
+                connection.sendall(piece)
+                time.sleep(pause(number))
+            status, body = read_answer(connection)
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
+            return status, body, read_answer(connection)[0]
+
+    # At once, many times too much, and over a slow line.
+    for size, pause in ((LIMIT + 1, 0.0), (6 * LIMIT, 0.0), (LIMIT + MIB, 0.4)):
+        status, body, after = await asyncio.to_thread(
+            sent, size, lambda number, pause=pause: pause if number % 20 == 1 else 0.0
+        )
+        assert (status, after) == (EXPECTED.get(door, 413), 200), (size, body)
+        assert status != 413 or b'"body_too_large"' in body
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["by length", "in chunks"])
+@pytest.mark.parametrize("door", ["a webhook", "the framework"])
+async def test_who_never_stops_is_cut_off(place: Place, door: str, chunked: bool) -> None:
+    def sent(block: bytes, pause: float) -> tuple[int, float]:
+        began, size = time.monotonic(), 0
+        with open_post(place, door, 1 << 40, chunked=chunked) as connection, suppress(ConnectionError):
+            while time.monotonic() - began < 60:
+                connection.sendall(b"%x\r\n%s\r\n" % (len(block), block) if chunked else block)
+                size += len(block)
+                time.sleep(pause)
+        return size, time.monotonic() - began
+
+    size, seconds = await asyncio.to_thread(sent, BLOCK, 0.0)
+    assert size < LIMIT + DRAINED + 16 * MIB, "what was thrown away, and what the kernel holds"
+    assert seconds < DRAIN_TIME + 10
+    _, seconds = await asyncio.to_thread(sent, BLOCK, QUIET / 4)
+    assert seconds < 2 * DRAIN_TIME + 20, "however slowly it comes"
+
+
+async def test_who_is_told_early_hears_it_at_once_and_who_rests_is_not_waited_for(place: Place) -> None:
+    def sent() -> tuple[int, float, float]:
+        with open_post(place, "a webhook", 2 * LIMIT, chunked=False) as connection:
+            began = time.monotonic()
+            connection.sendall(BLOCK)
+            first = connection.recv(12)
+            heard = time.monotonic() - began
+            connection.settimeout(10)
+            with suppress(ConnectionError):
+                while connection.recv(4096):
+                    pass
+            return int(first.split(b" ")[1]), heard, time.monotonic() - began
+
+    status, heard, ended = await asyncio.to_thread(sent)
+    assert status == 413
+    assert heard < QUIET <= ended + 0.1 < DRAIN_TIME
+
+
+def seconds_open(port: int, first: bytes) -> float:
+    """How long the server keeps a connection on which nothing more is sent."""
+    with socket.create_connection(("127.0.0.1", port), timeout=KEEP_ALIVE + 30) as connection:
+        connection.sendall(first)
+        if first:
+            assert read_answer(connection)[0] == 200
+        began = time.monotonic()
+        with suppress(ConnectionError):
+            assert connection.recv(4096) == b""
+        return time.monotonic() - began
+
+
+async def test_an_idle_connection_is_kept_for_the_set_time_and_no_longer(place: Place) -> None:
+    asked = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    idle = [(port, first) for port in (place.port, place.webhooks) for first in (asked, b"")]
+    lasted = await asyncio.gather(*(asyncio.to_thread(seconds_open, *each) for each in idle))
+    assert KEEP_ALIVE - 1 < min(lasted) <= max(lasted) < KEEP_ALIVE + 10, lasted
+
+
+async def test_a_connection_that_rested_is_used_again(place: Place) -> None:
+    async with httpx2.AsyncClient(base_url=place.address, timeout=30, trust_env=False) as client:
+        streams = []
+        for _ in range(3):
+            answer = await client.get("/health/live")
+            streams.append(answer.extensions["network_stream"].get_extra_info("client_addr"))
+            await asyncio.sleep(KEEP_ALIVE * 0.7)
+    assert len(set(streams)) == 1

@@ -38,8 +38,8 @@ from waystate.door.limits import counted
 from waystate.ids import TenantId
 from waystate.operations import Operation
 from waystate.vault.sealing import Unsealable, Vault, aad
-from waystate.web.asgi import Asgi, Request, Scope, Send
-from waystate.web.bodies import Bodies, ClientGone, Message, Receive
+from waystate.web.asgi import Asgi, Request, Scope
+from waystate.web.bodies import Bodies, ClientGone, Message, Receive, Send
 from waystate.web.facts import Facts, facts_of
 from waystate.web.problems import Answers, OnError, refusal_of, render_problem
 

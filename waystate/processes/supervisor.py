@@ -19,12 +19,14 @@ from waystate.child import command_of, die_with_parent, ending_of, has_child_com
 from waystate.config import Config, ProcessRole, load_config
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.errors import ConfigError
-from waystate.ports import BACKLOG, Port, address_of, close, for_granian, listen, ports_of
+from waystate.ports import BACKLOG, Port, address_of, close, for_granian, listen, ports_of, spoken
 
 RESPAWN = 0.1
 """Seconds until a dead worker is replaced, doubled up to `LONGEST` while it dies again soon."""
 LONGEST = 1.0
 SOON = 5.0
+KEEP_ALIVE = 75.0
+"""Seconds that the simulator keeps an idle connection."""
 LOOK = 1.0
 """Seconds between looks whether the embedded PostgreSQL still runs."""
 
@@ -102,6 +104,7 @@ def serve_worker(load: Callable[[], Any], listeners: Mapping[str, socket], setti
         respawn_failed_workers=True,
         workers_kill_timeout=int(config.stop_timeout) + 1 if config is not None else 2,
         log_enabled=False,
+        **spoken(config.keep_alive if config is not None else KEEP_ALIVE),
     )
 
     def load_in_worker() -> Any:

@@ -17,9 +17,9 @@ from waystate.app import ALL_ROLES, Waystate, configure_log, open_waystate
 from waystate.child import tell_parent_it_is_up
 from waystate.config import Config, ProcessRole
 from waystate.errors import ConfigError
-from waystate.ports import BACKLOG, address_of, for_granian
-from waystate.web.asgi import Asgi, Scope, Send
-from waystate.web.bodies import Receive
+from waystate.ports import BACKLOG, address_of, for_granian, spoken
+from waystate.web.asgi import Asgi, Scope
+from waystate.web.bodies import Drained, Receive, Send
 
 logger = structlog.get_logger()
 
@@ -36,8 +36,10 @@ class _Server(Server):
 class Listener:
     """A port of its own for one application, on the event loop that runs anyway. It takes `listening` over."""
 
-    def __init__(self, app: Asgi, listening: socket.socket) -> None:
-        self._server = _Server(app, interface=Interfaces.ASGINL, backlog=BACKLOG, log_enabled=False)
+    def __init__(self, app: Asgi, listening: socket.socket, keep_alive: float) -> None:
+        self._server = _Server(
+            Drained(app), interface=Interfaces.ASGINL, backlog=BACKLOG, log_enabled=False, **spoken(keep_alive)
+        )
         self._server.listens = listening.detach()
         self._task = asyncio.create_task(self._server.serve())
 
@@ -84,9 +86,9 @@ class Service:
     async def _start(self) -> None:
         config = self._config
         self._waystate = await open_waystate(config, self._roles)
-        self._lane = self._waystate.lane()
+        self._lane = Drained(self._waystate.lane())
         if self._listening is not None:
-            self._webhooks = Listener(self._waystate.webhook_lane(), self._listening)
+            self._webhooks = Listener(self._waystate.webhook_lane(), self._listening, config.keep_alive)
         self._waystate.start()
         what = "the API is" if self._roles == [ProcessRole.API] else "serving"
         print(f"waystate: {what} on http://{address_of(config.host, config.port)} (docs: /docs)", flush=True)
@@ -106,7 +108,7 @@ async def _work(config: Config, role: ProcessRole, listening: socket.socket | No
     for signum in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signum, told.set)
     waystate = await open_waystate(config, [role])
-    health = None if listening is None else Listener(waystate.health_app(), listening)
+    health = None if listening is None else Listener(waystate.health_app(), listening, config.keep_alive)
     waystate.start()
     print(f"waystate: {role} runs{_shown(config)}", flush=True)
     await told.wait()

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from waystate.documents import clean_text
 from waystate.errors import NotFound, TooLarge
 from waystate.operations import Operation, find_operation
-from waystate.web.bodies import Bodies, ClientGone, Message, Receive, too_large
+from waystate.web.bodies import Bodies, ClientGone, Message, Receive, Send, too_large
 from waystate.web.problems import (
     UNMATCHED,
     Answers,
@@ -26,7 +26,6 @@ from waystate.web.problems import (
 )
 
 Scope = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON_HEADERS: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]

@@ -1,7 +1,8 @@
 """Reading the bodies of requests: each within its size and its time, all of them together within the memory they may hold."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from waystate.errors import TooLarge, Unavailable
@@ -9,9 +10,17 @@ from waystate.web.problems import BODY_TOO_LARGE, TooSlow
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 HELD = 64 * 2**20
 """Bytes of all bodies together that are still arriving; callers without a credential must not fill the memory with them."""
+DRAINED = 64 * 2**20
+"""Bytes of a refused body that are read and thrown away, at most: as many as any installation may take."""
+DRAIN_TIME = 5.0
+QUIET = 1.0
+"""Seconds: a refused body is read for so long, and until its sender rests for so long."""
+_BODILESS = frozenset({"GET", "HEAD"})
+"""Methods whose bodies mean nothing (RFC 9110, 9.3): nobody waits for one."""
 _LOOK = 1.0
 """Seconds between looks for bodies that are late, at most; a shorter time to read is looked at four times."""
 
@@ -107,6 +116,85 @@ class _Arrival:
         self.task = task
         self.until = until
         self.is_late = False
+
+
+class Drained:
+    """Middleware, outside of every other: an answer reaches who is still sending a body that was refused.
+
+    They would find the connection reset, and many never read why. So the last byte of the answer, after which the server closes
+    the connection, waits until they have sent all, rest, or have sent more than anybody need read.
+    """
+
+    def __init__(self, app: Callable[[Message, Receive, Send], Awaitable[None]]) -> None:
+        self._app = app
+
+    def __call__(self, scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
+        """No coroutine of its own for what needs none."""
+        if scope["type"] != "http" or scope["method"] in _BODILESS or not _declares_body(scope["headers"]):
+            return self._app(scope, receive, send)
+        exchange = _Exchange(receive, send)
+        return self._app(scope, exchange.receive, exchange.send)
+
+
+class _Exchange:
+    """One request with a body, and its answer."""
+
+    __slots__ = ("_more", "_receive", "_send", "_start")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._more = True
+        self._start: Message | None = None
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._more = message["type"] == "http.request" and message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self._more:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            self._start = message
+        else:
+            start, self._start = self._start, None
+            await self._send_slowly(start, message)
+
+    async def _send_slowly(self, start: Message | None, message: Message) -> None:
+        body = message.get("body", b"")
+        is_last = not message.get("more_body", False)
+        if is_last and not body:
+            await self._drain()
+        if start is not None:
+            await self._send(_with_length(start, len(body)) if is_last else start)
+        if is_last and body:
+            await self._send({**message, "body": body[:-1], "more_body": True})
+            await self._drain()
+            message = {**message, "body": body[-1:]}
+        await self._send(message)
+
+    async def _drain(self) -> None:
+        """Reads on and throws away. Afterwards there is no more, or nobody cares."""
+        size = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_TIME):
+                while self._more and size < DRAINED:
+                    async with asyncio.timeout(QUIET):
+                        size += len((await self.receive()).get("body", b""))
+        self._more = False
+
+
+def _with_length(start: Message, length: int) -> Message:
+    """Else it would be sent in chunks, and its end be one more thing to wait for."""
+    headers = list(start.get("headers", ()))
+    if any(name == b"content-length" for name, _ in headers):
+        return start
+    return {**start, "headers": [*headers, (b"content-length", str(length).encode())]}
+
+
+def _declares_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers)
 
 
 def too_large(limit: int) -> TooLarge:
