@@ -121,6 +121,8 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        if scope["method"] == "HEAD":
+            send = _without_body(send)
         defaults = [*_UNLESS_SAID, _NOT_KEPT] if scope["path"].startswith("/v1/") else _UNLESS_SAID
         return await self._app(scope, receive, _adding(_ALWAYS, send, defaults))
 
@@ -132,6 +134,15 @@ def _allowed(origin: bytes) -> Headers:
         (b"access-control-expose-headers", _TOLD),
         _VARY,
     ]
+
+
+def _without_body(send: Send) -> Send:
+    """Of an answer to HEAD: its headers are those of a GET, which is what serves it."""
+
+    async def sending(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return sending
 
 
 def _adding(headers: Headers, send: Send, defaults: Headers | None = None) -> Send:

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
@@ -20,6 +21,7 @@ from waystate.web.problems import (
     Answers,
     Headers,
     InternalError,
+    MethodNotAllowed,
     OnError,
     find_refusal,
     invalid_fields,
@@ -28,6 +30,8 @@ from waystate.web.problems import (
     render_problem,
     unreadable_body,
 )
+
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 def install_problems(app: FastAPI, *, on_error: OnError = log_failure, answers: Answers | None = None) -> None:
@@ -115,18 +119,20 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     if error.status_code < 400:
         return _response(error.status_code, headers, b"")
     status = HTTPStatus(error.status_code)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The framework names those of one route, and each method of a path is a route of its own.
+        return _response(*render_problem(MethodNotAllowed(", ".join(_methods(request)))))
     code = BODY_TOO_LARGE if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else status.name.lower()
-    members = {"code": code, "detail": _detail(request, error)}
+    detail = "There is nothing at this path. /docs lists every operation." if error.detail == "Not Found" else str(error.detail)
+    members = {"code": code, "detail": detail}
     return _response(status, [MEDIA_TYPE, *headers], render_body(status, status.phrase.capitalize(), members))
 
 
-def _detail(request: Request, error: HTTPException) -> str:
-    match error.status_code:
-        case 404 if error.detail == "Not Found":
-            return "There is nothing at this path. /docs lists every operation."
-        case 405:
-            return f"This path takes {(error.headers or {}).get('Allow', 'other methods')}, not {request.method}."
-    return str(error.detail)
+def _methods(request: Request) -> list[str]:
+    """All that the path takes."""
+    routes = request.app.routes
+    asked = ({**request.scope, "method": method} for method in _METHODS)
+    return [each["method"] for each in asked if any(route.matches(each)[0] is Match.FULL for route in routes)]
 
 
 def _response(status: int, headers: Headers, body: bytes) -> Response:

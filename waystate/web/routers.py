@@ -29,7 +29,7 @@ def router_of(*rooms: Any) -> APIRouter:
                 router.add_api_route(
                     operation.path,
                     _endpoint(operation, _bound(operation, room)),
-                    methods=[operation.method],
+                    methods=["GET", "HEAD"] if operation.method == "GET" else [operation.method],
                     status_code=operation.status,
                     include_in_schema=False,
                     dependencies=[Depends(_query_check(operation, _bound(operation, room)))],
