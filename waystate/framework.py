@@ -108,7 +108,11 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
     rooms = [*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)]
     app.include_router(router_of(*rooms), dependencies=door)
     app.include_router(
-        router_of(HealthRoutes(checks, services.clock), MetricsRoutes(services.metrics), DocsRoutes(app.openapi))
+        router_of(
+            HealthRoutes(checks, services.clock),
+            MetricsRoutes(services.metrics),
+            DocsRoutes(app.openapi, services.config.listed_proxies),
+        )
     )
     app.add_middleware(BodyLimit, limit=services.config.max_body)
     app.add_middleware(OriginCheck, origins=services.config.own_origins)
@@ -118,14 +122,18 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
 
 
 def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock) -> FastAPI:
-    app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
     app.include_router(router_of(HealthRoutes(checks, clock), MetricsRoutes(metrics)))
     install_problems(app, answers=metrics.answers)
     return app
 
 
 def _described() -> FastAPI:
-    app = FastAPI(title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
     describe(app, OPERATIONS.values())
     return app
 

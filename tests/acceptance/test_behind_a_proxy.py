@@ -45,3 +45,19 @@ async def test_an_address_is_the_one_that_a_trusted_proxy_saw(
             with served(url, tmp_path, free_port(), **settings) as address:
                 seen[name] = await statuses(address, dict(key), *calls)
     assert seen == expected
+
+
+async def test_the_docs_show_the_address_that_a_trusted_proxy_was_called_by(databases: Databases, tmp_path: Path) -> None:
+    said = {
+        "x-forwarded-for": A,
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": "state.example.com",
+        "x-forwarded-port": "8443",
+    }
+    with databases.fresh() as url:
+        for proxies, expected in (("127.0.0.1", "https://state.example.com:8443"), ("10.0.0.0/8", None)):
+            with served(url, tmp_path, free_port(), TRUSTED_PROXIES=proxies) as address:
+                async with httpx2.AsyncClient(base_url=address, trust_env=False) as http:
+                    told, plain = [(await http.get("/docs", headers=headers)).text for headers in (said, {})]
+            assert f"curl -X GET &#x27;{expected or address}/state/" in told
+            assert f"curl -X GET &#x27;{address}/state/" in plain

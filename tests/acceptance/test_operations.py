@@ -1,6 +1,9 @@
 """What operators and developers look at: the document of all operations, its page, metrics and health."""
 
 import asyncio
+import json
+import re
+import shlex
 from collections.abc import AsyncIterator
 from datetime import datetime
 from html import unescape
@@ -17,8 +20,12 @@ from tests.acceptance.installation import (
     installed_with_far_sides,
     until,
 )
+from tests.acceptance.outsiders import OF_A_KEY, key_caller
 from tests.databases import Databases
+from waystate import __version__
+from waystate.framework import OPERATIONS
 from waystate.framework import document as describe_all
+from waystate.operations import Operation
 from waystate.web.metrics import parse_metrics
 from waystate.web.openapi import undocumented
 
@@ -75,6 +82,117 @@ async def test_page_of_the_operations_shows_them_all_and_loads_nothing_from_else
     for tag in ("<script", "src=", "<link"):
         assert tag not in page
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_page_shows_an_example_of_every_body(place: Installation) -> None:
+    page = unescape((await place.http.get("/docs")).text)
+    shown = [each for each in OPERATIONS.values() if each.example_body is not None and not each.is_hidden]
+    assert len(shown) > 25
+    for row in shown:
+        article = page.partition(f'<span class="method">{row.method}</span> <code>{row.path}</code>')[2].partition(
+            "</article>"
+        )[0]
+        assert json.dumps(row.example_body, indent=2, ensure_ascii=False) in article, row
+        assert shlex.quote(json.dumps(row.example_body, ensure_ascii=False)) in article, row
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("state.example.com", "http://state.example.com"),
+        ("State.Example.com:8443", "http://state.example.com:8443"),
+        ("10.0.0.7:3005", "http://10.0.0.7:3005"),
+        ("[::1]:3005", "http://[::1]:3005"),
+        *(
+            (host, "http://localhost:3005")
+            for host in ("", "a'b", 'a"b', "<script>", "a b", "a;b", "a/b", "a@b", "a:b", "$(id)", "a`b")
+        ),
+    ],
+)
+async def test_page_names_the_address_it_was_asked_by_and_nothing_that_is_none(
+    place: Installation, host: str, shown: str
+) -> None:
+    said = {"x-forwarded-host": "evil.example", "x-forwarded-proto": "https", "x-forwarded-port": "9"}
+    for headers in ({"host": host}, {"host": host, **said}):
+        answer = await place.http.get("/docs", headers=headers)
+        assert f"curl -X GET &#x27;{shown}/state/mapping/" in answer.text
+        assert set(re.findall(r"curl -X \w+ &#x27;(\w+://[^/]*)/", answer.text)) == {shown}
+        assert "this-server" not in answer.text
+        assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "accept", [None, "*/*", "application/json", "application/json, text/html;q=0.5", "text/html;q=0", "image/png"]
+)
+async def test_root_tells_a_program_where_to_go(place: Installation, accept: str | None) -> None:
+    answer = await place.http.get("/", headers={} if accept is None else {"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"], answer.headers["vary"]) == (200, "application/json", "Accept")
+    told = answer.json()
+    assert (told.pop("service"), told.pop("version")) == ("Waystate", __version__)
+    assert told == {"docs": "/docs", "openapi": "/openapi.json", "health": "/health", "metrics": "/metrics"}
+    for path in told.values():
+        assert (await place.http.get(path)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "accept",
+    ["text/html", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html;q=0.9, application/json;q=0.1"],
+)
+async def test_root_shows_a_browser_where_to_go(place: Installation, accept: str) -> None:
+    answer = await place.http.get("/", headers={"accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert __version__ in answer.text
+    for path in ("/docs", "/health", "/openapi.json"):
+        assert f'<a href="{path}">' in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def filled(path: str, value: str) -> str:
+    return re.sub(r"\{\w+\}", value, path)
+
+
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in OPERATIONS}))
+async def test_wrong_method_is_told_every_method_of_the_path(place: Installation, path: str) -> None:
+    url = filled(path, "x")
+    rows = [method for method, each in OPERATIONS if re.fullmatch(filled(each, "[^/]+"), url)]
+    taken = sorted({*rows, *(["HEAD"] if "GET" in rows else [])})
+    for method in (*METHODS, "OPTIONS", "TRACE", "BREW"):
+        if method in taken:
+            continue
+        answer = await place.http.request(method, url)
+        assert (answer.status_code, answer.headers["allow"]) == (405, ", ".join(taken)), method
+        if method != "HEAD":
+            assert answer.json()["code"] == "method_not_allowed"
+            assert all(each in answer.json()["detail"] for each in taken)
+
+
+@pytest.mark.parametrize("row", OPERATIONS.values(), ids=str)
+async def test_path_with_an_empty_part_is_nobodys(place: Installation, row: Operation) -> None:
+    whole = filled(row.path, "x")
+    empty = {f"{whole.rstrip('/')}/", f"{whole}//", filled(row.path, ""), f"/{whole}", whole.replace("/", "//")} - {
+        "/",
+        row.path,
+    }
+    for url in empty:
+        for method in {row.method, "DELETE"}:
+            answer = await place.http.request(method, f"http://localhost:3005{url}")
+            assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, url)
+            assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/openapi.json", "/health/live", "/v1/tenant", "/state/mapping/15550100001", "/v1/nothing"]
+)
+async def test_head_is_get_without_the_body(place: Installation, path: str) -> None:
+    key = await key_caller(place, TENANT, "looks", OF_A_KEY)
+    # The first look-up of a customer says that their conversation is new.
+    _, got, told = [await place.http.request(method, path, headers=key.headers) for method in ("GET", "GET", "HEAD")]
+    assert (told.status_code, told.content) == (got.status_code, b"")
+    assert told.headers["content-type"] == got.headers["content-type"]
+    assert told.headers["content-length"] == f"{len(got.content)}"
 
 
 async def test_metrics_count_what_was_done(place: Installation) -> None:
@@ -141,7 +259,7 @@ async def test_health_is_asked_by_many_at_once_without_using_up_the_connections(
 
 
 async def test_path_that_is_nobodys_is_a_problem_too(place: Installation) -> None:
-    for path in ("/", "/nothing", "/state", "/state/mapping/a/b", "/v1/nothing", "/webhooks/whatsapp"):
+    for path in ("/nothing", "/state", "/state/mapping/a/b", "/v1/nothing", "/webhooks/whatsapp"):
         answer = await place.http.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
         assert answer.headers["content-type"] == "application/problem+json"

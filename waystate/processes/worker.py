@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 
 import structlog
 import uvloop
@@ -20,6 +20,7 @@ from waystate.errors import ConfigError
 from waystate.ports import BACKLOG, address_of, for_granian, spoken
 from waystate.web.asgi import Asgi, Scope
 from waystate.web.bodies import Drained, Receive, Send
+from waystate.web.facts import PEER
 
 logger = structlog.get_logger()
 
@@ -124,7 +125,12 @@ def create(config: Config, role: ProcessRole | None, webhooks: socket.socket | N
     if not config.listed_proxies:
         return service
     wrapped: Asgi = wrap_asgi_with_proxy_headers(service, config.listed_proxies)
-    return wrapped
+
+    def noting_peer(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        scope[PEER] = scope.get("client")
+        return wrapped(scope, receive, send)
+
+    return noting_peer
 
 
 def _configure_log(config: Config, name: str) -> None:

@@ -28,6 +28,10 @@ code, pre { font: .875rem/1.5 ui-monospace, monospace; } pre { background: var(-
 .method { display: inline-block; min-width: 3.6rem; font: 600 .8rem ui-monospace, monospace; color: var(--accent); }
 @media (max-width: 50rem) { body { display: block; } nav { position: static; height: auto; } main { padding: 1rem; } }
 """
+SERVER = "https://this-server.invalid"
+"""Stands for the server's own address, which is put in its place for each caller."""
+PLACES = {"docs": "/docs", "openapi": "/openapi.json", "health": "/health", "metrics": "/metrics"}
+"""What somebody who knows nothing yet is told."""
 _STYLE_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
 
@@ -45,6 +49,16 @@ def render_docs(document: Node) -> str:
         f'<p>The same as <a href="/openapi.json">OpenAPI document</a>.</p>'
         f"{''.join(_operation(*each) for each in operations)}"
         f"<h2>Schemas</h2>{''.join(_schema(name, schema) for name, schema in sorted(schemas.items()))}</main></body></html>"
+    )
+
+
+def render_root(document: Node) -> str:
+    title = escape(f"{document['info']['title']} {document['info']['version']}")
+    links = "".join(f'<li><a href="{path}">{path}</a></li>' for path in PLACES.values())
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{_STYLE}</style></head><body><main><h1>{title}</h1>"
+        f"<p>The state manager between WhatsApp Business and Genesys Cloud.</p><ul>{links}</ul></main></body></html>"
     )
 
 
@@ -66,7 +80,7 @@ def _operation(method: str, path: str, operation: Node) -> str:
     return (
         f'<article id="{_anchor(method, path)}"><h2><span class="method">{method}</span> <code>{escape(path)}</code></h2>'
         f"<p><strong>{escape(operation.get('summary', ''))}</strong></p>{_paragraphs(operation.get('description'))}"
-        f"<pre>{escape(_curl(method, path, operation))}</pre>{_example(operation)}"
+        f"<pre>{escape(_curl(method, path, operation))}</pre>{_body_example(operation)}{_example(operation)}"
         f"{_table('Parameters', map(_parameter, operation.get('parameters', [])))}"
         f"{_table('Body', [(media, _type(content.get('schema', {})), '') for media, content in body.items()])}"
         f"{_table('Answers', (row for code, each in operation['responses'].items() for row in _answer(code, each)))}</article>"
@@ -74,7 +88,7 @@ def _operation(method: str, path: str, operation: Node) -> str:
 
 
 def _curl(method: str, path: str, operation: Node) -> str:
-    lines = [f"curl -X {method} 'http://localhost:3005{path}'"]
+    lines = [f"curl -X {method} '{SERVER}{path}'"]
     if operation.get("security"):
         lines.append('-H "X-API-Key: $API_KEY"')
     if "requestBody" in operation:
@@ -84,15 +98,25 @@ def _curl(method: str, path: str, operation: Node) -> str:
     return " \\\n  ".join(lines)
 
 
+def _body_example(operation: Node) -> str:
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        if "example" in content:
+            return _shown("A body", content["example"])
+    return ""
+
+
 def _example(operation: Node) -> str:
     """Of the first answer that has one."""
     contents = (content for each in operation["responses"].values() for content in each.get("content", {}).values())
     for content in contents:
         if "example" in content:
-            example = content["example"]
-            text = example if isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
-            return f"<details><summary>An answer</summary><pre>{escape(text)}</pre></details>"
+            return _shown("An answer", content["example"])
     return ""
+
+
+def _shown(what: str, example: Any) -> str:
+    text = example if isinstance(example, str) else json.dumps(example, indent=2, ensure_ascii=False)
+    return f"<details><summary>{what}</summary><pre>{escape(text)}</pre></details>"
 
 
 def _parameter(parameter: Node) -> tuple[str, str, str]:

@@ -1,8 +1,9 @@
 """What of a request is looked at before its body: who says it is calling, from where, by which page. Pure."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 from waystate.errors import BadRequest, Unauthorized
@@ -38,6 +39,13 @@ _BETRAYING = re.compile(
 _SESSION = COOKIE.encode() + b"="
 _JSON = re.compile(rb"application/json|[\w!#$&^.-]+/[\w!#$&^.-]+\+json", re.IGNORECASE | re.ASCII)
 """The media type, and every one with the suffix (RFC 6839)."""
+PEER = "waystate.peer"
+"""In a scope: who is at the other end of the connection, where its client is what a proxy says."""
+_ADDRESS = re.compile(rb"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_PORT = re.compile(rb":[0-9]+$")
+_WEIGHT = re.compile(r"[01](?:\.[0-9]{0,3})?")
+_USUAL = {"http": b"80", "https": b"443"}
+"""Ports that need not be written."""
 _HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]+)?")
 
 
@@ -96,6 +104,36 @@ def facts_of(scope: Scope) -> Facts:
     )
 
 
+def own_address(scope: Scope, proxies: Sequence[IPv4Network | IPv6Network]) -> str:
+    """Returns how the caller reaches this server, such as `https://state.example.com:8443`.
+
+    By the Host header, or by the host, scheme and port that a trusted proxy says it was called by. No character of it means
+    anything in HTML or to a shell.
+    """
+    named = dict(scope["headers"])
+    scheme, host = str(scope.get("scheme", "http")), named.get(b"host", b"")
+    if _is_of(scope.get(PEER) or scope.get("client"), proxies):
+        host = _last(named.get(b"x-forwarded-host")) or host
+        scheme = _last(named.get(b"x-forwarded-proto")).decode("latin-1").lower() or scheme
+        port = _last(named.get(b"x-forwarded-port"))
+        if port.isdigit() and len(port) <= 5 and port != _USUAL.get(scheme) and _PORT.search(host) is None:
+            host += b":" + port
+    if _ADDRESS.fullmatch(host) is None or scheme not in _USUAL:
+        return "http://localhost:3005"
+    return f"{scheme}://{host.decode('ascii').lower()}"
+
+
+def wants_html(accept: str) -> bool:
+    """Whether a page is asked for by its name, and rather than JSON (RFC 9110, 12.5.1)."""
+    weights: dict[str, float] = {}
+    for each in accept.lower().split(","):
+        media_type, *parameters = (part.strip() for part in each.split(";"))
+        said = next((part[2:] for part in parameters if part.startswith("q=")), "1")
+        weights[media_type] = float(said) if _WEIGHT.fullmatch(said) else 0.0
+    html = max(weights.get("text/html", 0.0), weights.get("application/xhtml+xml", 0.0))
+    return html > 0 and html >= weights.get("application/json", 0.0)
+
+
 def token_of(facts: Facts) -> bytes | None:
     """The API key or session token that came along; a header wins over a cookie."""
     presented = _presented(facts)
@@ -147,6 +185,19 @@ def address_of(host: str | None) -> str:
 
 def shown(name: bytes) -> str:
     return name.decode("latin-1").title()
+
+
+def _is_of(peer: tuple[str, int] | None, proxies: Sequence[IPv4Network | IPv6Network]) -> bool:
+    try:
+        address = ip_address(peer[0] if peer else "")
+    except ValueError:
+        return False
+    return any(address in each for each in proxies)
+
+
+def _last(value: bytes | None) -> bytes:
+    """What the nearest proxy added, where there are several."""
+    return (value or b"").rpartition(b",")[2].strip()
 
 
 def _presented(facts: Facts) -> bytes | None:

@@ -1,18 +1,21 @@
 """The OpenAPI document: made from the rows of all operations, whoever serves them."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from inspect import Parameter as Argument
 from inspect import Signature
+from ipaddress import ip_network
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, FastAPI, Header, Path, Query
 from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from waystate.operations import Operation, Parameter
 from waystate.principal import NEVER_OF_A_KEY
-from waystate.web.docs_page import CONTENT_SECURITY_POLICY, render_docs
+from waystate.web.docs_page import CONTENT_SECURITY_POLICY, PLACES, SERVER, render_docs, render_root
+from waystate.web.facts import own_address, wants_html
 from waystate.web.problems import Problem
 
 Document = dict[str, Any]
@@ -72,20 +75,36 @@ def undocumented(document: Document, served: Iterable[tuple[str, str]]) -> list[
 
 
 class DocsRoutes:
-    """A page without JavaScript and without anything from elsewhere: it works offline and under the strictest policy."""
+    """A page without JavaScript and without anything from elsewhere: it works offline and under the strictest policy.
 
-    def __init__(self, document: Callable[[], Document]) -> None:
+    `proxies` are those whose word counts for the address that the page shows.
+    """
+
+    def __init__(self, document: Callable[[], Document], proxies: Sequence[str] = ()) -> None:
         self._document = document
+        self._proxies = [ip_network(each, strict=False) for each in proxies]
         self._page = ""
+
+    @Operation("GET", "/", None, tag="Operations", summary="Where to go from here", is_hidden=True)
+    async def get_root(self, request: Request) -> Response:
+        """JSON, or a page for a browser."""
+        headers = {"vary": "Accept", "content-security-policy": CONTENT_SECURITY_POLICY}
+        if wants_html(request.headers.get("accept", "")):
+            return HTMLResponse(render_root(self._document()), headers=headers)
+        info = self._document()["info"]
+        return JSONResponse({"service": info["title"], "version": info["version"], **PLACES}, headers=headers)
 
     @Operation("GET", "/openapi.json", None, tag="Operations", summary="All operations, for programs", is_hidden=True)
     async def get_document(self) -> JSONResponse:
         return JSONResponse(self._document())
 
     @Operation("GET", "/docs", None, tag="Operations", summary="All operations, for people", is_hidden=True)
-    async def get_docs(self) -> HTMLResponse:
+    async def get_docs(self, request: Request) -> HTMLResponse:
+        """With the address by which it was asked for in its examples."""
         self._page = self._page or render_docs(self._document())
-        return HTMLResponse(self._page, headers={"content-security-policy": CONTENT_SECURITY_POLICY})
+        page = self._page.replace(SERVER, own_address(request.scope, self._proxies))
+        # No cache may show one caller's address to another.
+        return HTMLResponse(page, headers={"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"})
 
 
 def _add(router: APIRouter, operation: Operation) -> None:
