@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from waystate.channels.genesys.content import READABLE, Unshowable, text_of
 from waystate.channels.whatsapp.content import MEDIA_TYPES, TYPES
 from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, line_of
 from waystate.pipeline.items import WITHOUT_EITHER
@@ -77,6 +78,46 @@ SURROUNDED: dict[str, Surroundings] = {
 }
 """What may stand around a message of any type."""
 
+_CARD_OF_A_BOT = {
+    "title": "Blue cup",
+    "description": "Holds 300 ml",
+    "image": "https://shop.example/cup.png",
+    "actions": [
+        {"type": "Postback", "text": "Order it"},
+        {"type": "Link", "text": "See it", "url": "https://shop.example/cup"},
+    ],
+}
+AGENTS: dict[str, tuple[str | None, dict[str, Any]]] = {
+    "attachment": ("Here it is", {"mediaType": "File", "filename": "a.pdf", "url": "https://api-downloads.example/1"}),
+    "location": (None, {"text": "Main shop", "address": "1 Example Way", "latitude": 37.44, "longitude": -122.16}),
+    "quickReply": ("Do you want to go on?", {"text": "Yes"}),
+    "quickReplyV2": (None, {"title": "Do you want to go on?", "actions": [{"text": "Yes"}, {"text": "No"}]}),
+    "card": (None, _CARD_OF_A_BOT),
+    "carousel": (None, {"cards": [_CARD_OF_A_BOT, {"title": "Red cup", "actions": [{"text": "Order it"}]}]}),
+    "listPicker": (None, {"sections": [{"title": "Size", "listItems": [{"title": "Small"}, {"title": "Large"}]}]}),
+    "datePicker": (
+        None,
+        {
+            "title": "When would you be available?",
+            "availableTimes": [
+                {"dateTime": "2026-05-30T12:00:00.000Z", "duration": 1800},
+                {"dateTime": "2026-06-30T09:30:00+02:00", "duration": 5400},
+            ],
+        },
+    ),
+    "text": (None, {"body": "Good morning"}),
+    "template": (
+        None,
+        {
+            "header": {"type": "Text", "text": "Order {{number}}", "parameters": [{"name": "number", "text": "A-7"}]},
+            "body": {"text": "Hi {{1}}, it left today.", "parameters": [{"name": "1", "text": "Ann"}]},
+            "footer": {"text": "Example Ltd"},
+        },
+    ),
+    "form": (None, {}),
+}
+"""By the field of Genesys' content, the message's text and an example of it."""
+
 
 def customers_table() -> list[str]:
     lines = ["| type | the agent reads | attributes, beside `whatsapp_message_type` |", "|---|---|---|"]
@@ -96,6 +137,17 @@ def surroundings_table() -> list[str]:
     return lines
 
 
+def agents_table() -> list[str]:
+    lines = ["| content | the customer reads |", "|---|---|"]
+    for field, (text, content) in AGENTS.items():
+        try:
+            shown = _cell(text_of(text, [{"contentType": field.capitalize(), field: content}]))
+        except Unshowable as error:
+            shown = f"nothing; the agent gets a Failed receipt: {error}"
+        lines.append(f"| `{field}` | {shown} |")
+    return lines
+
+
 def _cell(text: str) -> str:
     return "<br>".join(f"`{line}`" for line in text.replace("|", "\\|").split("\n"))
 
@@ -105,7 +157,7 @@ def _attributes(attributes: dict[str, str]) -> str:
     return "<br>".join(f"`{name}`: `{value}`" for name, value in attributes.items())
 
 
-TABLES = {"customers": customers_table, "surroundings": surroundings_table}
+TABLES = {"customers": customers_table, "surroundings": surroundings_table, "agents": agents_table}
 
 
 def documented_view(page: str) -> str:
@@ -129,6 +181,10 @@ def test_every_type_has_an_example_and_a_line_of_its_own() -> None:
             line = line_of(kind, content)
             assert line.strip(), kind
             assert "unsupported" not in line or (kind, content) == ("interactive", {}), (kind, line)
+
+
+def test_every_content_of_genesys_that_can_be_shown_has_an_example() -> None:
+    assert READABLE | {"form"} == AGENTS.keys()
 
 
 @pytest.mark.parametrize("kind", [*CUSTOMERS, "hologram"])

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from waystate.documents import JsonObject
-from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+from waystate.messages.model import GenesysReceipt, InboundMessage, OutboundMessage, StatusReport
 from waystate.operations import Parameter
 
 
@@ -55,7 +55,7 @@ class Unusable:
     payload: Any
 
 
-Value = InboundMessage | StatusReport | OutboundMessage | Ignored | Unusable
+Value = InboundMessage | StatusReport | OutboundMessage | GenesysReceipt | Ignored | Unusable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

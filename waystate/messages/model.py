@@ -79,7 +79,8 @@ class OutboundMessage:
     """One message of an agent or bot to a WhatsApp user.
 
     The conversation is found by `conversation_id` (Genesys' or ours); if that is unknown, by `recipient_id` (the id we gave
-    the customer towards Genesys) on the number that `integration_id` serves, which correlates it.
+    the customer towards Genesys) on the number that `integration_id` serves, which correlates it. `unshowable` says what of it
+    a customer could not see: then it is refused.
     """
 
     genesys_message_id: str
@@ -92,6 +93,22 @@ class OutboundMessage:
     content: JsonObject = field(default_factory=dict)
     media: JsonObject | None = None
     metadata: JsonObject = field(default_factory=dict)
+    unshowable: str | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenesysReceipt:
+    """Genesys says that it failed to show a customer's message to an agent, after it had accepted it.
+
+    The message is one of `names`: wamids, or Genesys' ids of it. `customer_ids`: whose it may be, as Genesys knows them.
+    """
+
+    names: tuple[str, ...]
+    customer_ids: tuple[str, ...]
+    integration_id: str
+    at: datetime
+    error: JsonObject
     origin: str = ""
 
 

@@ -1,8 +1,11 @@
 """The outbound pipeline: an agent's messages, checked against their conversation and queued for WhatsApp."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
+from unicodedata import normalize
 from uuid import UUID
 
 from waystate.contacts import store as contact_store
@@ -21,6 +24,10 @@ from waystate.messages.store import MessageRow
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import TenantView
 
+_SCHEME = re.compile(r"^(?:whatsapp|tel|sms|phone)\s*:\s*(?://)?", re.IGNORECASE)
+_PARAMETERS = re.compile(r";.*$", re.DOTALL)
+_BETWEEN_DIGITS = re.compile(r"[\s().\-/\u2010-\u2015\u200e\u200f\u202a-\u202e\u2060-\u2069]")
+_INTERNATIONAL = re.compile(r"[1-9][0-9]{6,14}")
 TEXT_LIMIT = 4096
 """Characters in a text message's body (WhatsApp Cloud API, text messages)."""
 
@@ -44,6 +51,7 @@ class _Checked:
     user_id: str | None
 
 
+K = TypeVar("K", bound=Hashable)
 Result = Event | Rejected | None
 """The event of a message seen for the first time, None for a repeat, Rejected when no conversation is known."""
 
@@ -91,6 +99,8 @@ def numbers_of(view: TenantView) -> dict[str, str]:
 
 def refusal_of(message: OutboundMessage, conversation: Conversation, address: Address | None, now: datetime) -> Refusal | None:
     """Checked before sending: WhatsApp reports most of these only later, or not at all."""
+    if message.unshowable is not None:
+        return Refusal(Reason.INVALID_PAYLOAD, message.unshowable)
     if len(message.text or "") > TEXT_LIMIT:
         return Refusal(Reason.INVALID_PAYLOAD, f"WhatsApp takes {TEXT_LIMIT} characters of text; send it in parts.")
     match conversation.effective_status(now):
@@ -121,19 +131,48 @@ async def _find_conversations(
         for index, message in enumerate(messages)
         if found[index] is None and message.recipient_id and message.integration_id in numbers
     }
-    if not addressed:
-        return found
-    phones = {recipient: Identity(IdentityKind.WA_ID, recipient) for _, recipient in addressed.values()}
-    owners, _ = await contact_store.find_many(conn, tenant, list(phones.values()))
-    keys: dict[int, Key] = {}
-    for index, (number, recipient) in addressed.items():
-        contact = owners.get(phones[recipient]) or find_uuid(recipient)
-        if contact is not None:
-            keys[index] = (number, contact)
-    latest = await conversation_store.find_latest_many(conn, tenant, list(keys.values()))
-    for index, conversation in zip(keys, latest, strict=True):
+    for index, conversation in (await find_addressed(conn, tenant, addressed)).items():
         found[index] = conversation
     return found
+
+
+async def find_addressed(
+    conn: Connection, tenant: TenantId, addressed: Mapping[K, tuple[str, str]]
+) -> dict[K, Conversation | None]:
+    """By the same keys, the latest conversation of each (number, recipient as Genesys or whoever uses it knows them)."""
+    if not addressed:
+        return {}
+    identities = {recipient: identities_of(recipient) for _, recipient in addressed.values()}
+    asked = sorted({each for group in identities.values() for each in group})
+    owners, _ = await contact_store.find_many(conn, tenant, asked) if asked else ({}, {})
+    keys: dict[K, Key] = {}
+    for index, (number, recipient) in addressed.items():
+        contact = next((owners[each] for each in identities[recipient] if each in owners), None) or find_uuid(recipient)
+        if contact is not None:
+            keys[index] = (number, contact)
+    latest = await conversation_store.find_latest_many(conn, tenant, list(keys.values())) if keys else []
+    return dict(zip(keys, latest, strict=True))
+
+
+def identities_of(recipient: str) -> list[Identity]:
+    """What a recipient may be known by, the likeliest first: as it is written, then the phone that it writes in another way."""
+    found = [Identity(IdentityKind.WA_ID, recipient), Identity(IdentityKind.BSUID, recipient)]
+    phone = _phone_of(recipient)
+    return found if phone in (None, recipient) else [*found, Identity(IdentityKind.WA_ID, str(phone))]
+
+
+def _phone_of(written: str) -> str | None:
+    """The digits of an international phone, as WhatsApp's ids are; None for what is none, or may lack its country.
+
+    No country's code begins with 0, so 00 is the prefix of an international call.
+    https://www.rfc-editor.org/rfc/rfc3966 (tel:), https://www.itu.int/rec/T-REC-E.164
+    """
+    bare = _PARAMETERS.sub("", _SCHEME.sub("", normalize("NFKC", written).strip()))
+    if bare.startswith("("):
+        return None  # an area's code
+    digits = _BETWEEN_DIGITS.sub("", bare.replace("(0)", "") if bare.startswith(("+", "00")) else bare)
+    digits = digits.removeprefix("+").removeprefix("00")
+    return digits if _INTERNATIONAL.fullmatch(digits) else None
 
 
 async def _queue(

@@ -132,6 +132,11 @@ def merge_strictly(state: MessageState, reports: Iterable[StatusReport]) -> list
     return merged
 
 
+def note(state: MessageState, reports: Iterable[StatusReport]) -> list[Merged]:
+    """Each report as history alone: what Genesys says of a message that it had accepted is shown, and changes nothing of it."""
+    return [Merged(report, state.status, state, "Genesys said so after it had accepted the message") for report in reports]
+
+
 def _merge_one(state: MessageState, report: StatusReport) -> Merged:
     status = parse_status(report.status, state.direction)
     if status is None:

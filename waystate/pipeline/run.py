@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DONE_BEFORE, Pipeline, Verdict
+from waystate.deliveries import store as delivery_store
 from waystate.deliveries.carried import find_carried
 from waystate.deliveries.model import RefusedDelivery
 from waystate.deliveries.resend import resend_many
@@ -24,9 +26,17 @@ from waystate.ids import TenantId
 from waystate.messages import advance as message_status
 from waystate.messages import correlate, note, receive, send
 from waystate.messages import store as message_store
-from waystate.messages.advance import lock_reported
-from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, Status, StatusReport
-from waystate.messages.status import Merged, parse_status, unknown_status
+from waystate.messages.advance import Reported, lock_reported, merge_reported
+from waystate.messages.model import (
+    Correlation,
+    Direction,
+    GenesysReceipt,
+    InboundMessage,
+    OutboundMessage,
+    Status,
+    StatusReport,
+)
+from waystate.messages.status import Merged, note, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
 from waystate.pipeline.items import (
     FROM_QUEUE,
@@ -65,6 +75,8 @@ _TRACKED = {
 _ADVANCED = Verdict("The message is advanced.")
 _OF_GROUP = ("status", "it is of a message to a group, and Waystate sends none")
 _WAITS = Verdict("Its message is not known yet; it waits for it.")
+_NOTED = Verdict("It stands in the message's history.")
+_NOBODYS = Verdict("It is about no customer's message that is known here.", is_repeat=True)
 _SENT_AGAIN = Verdict("It is sent again, at the end of its customer's order.")
 
 
@@ -220,6 +232,52 @@ def _verdict_of(item: StatusReport | SendResult, report: StatusReport, step: Mer
     return _ADVANCED if step.why_not is None else DONE_BEFORE
 
 
+async def run_receipts(batch: Batch, receipts: Sequence[GenesysReceipt]) -> Judged:
+    """History of a customer's message. Of an agent's, and of messages that are not known, a receipt says nothing new."""
+    found = await _reported_by_genesys(batch, receipts)
+    messages = await message_store.lock_many(batch.conn, batch.tenant, sorted(set(found.values())))
+    reports: dict[UUID, list[StatusReport]] = {}
+    verdicts: list[Verdict] = []
+    for place, each in enumerate(receipts):
+        message = messages.get(found[place]) if place in found else None
+        if message is None or message.state.direction is not Direction.INBOUND:
+            verdicts.append(_NOBODYS)
+            continue
+        report = StatusReport(
+            wamid=message.wamid or "",
+            message_id=message.id,
+            status=Status.FAILED,
+            at=each.at,
+            error=each.error,
+            source="genesys",
+            origin=each.origin,
+        )
+        reports.setdefault(message.id, []).append(report)
+        verdicts.append(_NOTED)
+    reported = Reported({key: messages[key] for key in reports}, reports)
+    await merge_reported(batch.conn, batch.tenant, reported, batch.now, merge=note)
+    return Judged(verdicts)
+
+
+async def _reported_by_genesys(batch: Batch, receipts: Sequence[GenesysReceipt]) -> dict[int, UUID]:
+    """By place the message that a receipt is about: by the wamid we gave Genesys, else by Genesys' id of it."""
+    names = sorted({name for each in receipts for name in each.names})
+    known = await message_store.find_ids(batch.conn, batch.tenant, names)
+    numbers = send.numbers_of(batch.view)
+    wanted = {
+        (place, customer): (numbers[each.integration_id], customer)
+        for place, each in enumerate(receipts)
+        if each.integration_id in numbers and not any(name in known for name in each.names)
+        for customer in each.customer_ids
+    }
+    conversations = await send.find_addressed(batch.conn, batch.tenant, wanted)
+    ids = sorted({each.id for each in conversations.values() if each is not None})
+    if ids:
+        known |= await delivery_store.find_accepted(batch.conn, batch.tenant, ids, names)
+    named = {place: [known[name] for name in each.names if name in known] for place, each in enumerate(receipts)}
+    return {place: messages[0] for place, messages in named.items() if messages}
+
+
 async def run_correlations(batch: Batch, correlations: Sequence[Correlation]) -> Judged:
     results, events = await correlate.process(batch.conn, batch.tenant, correlations, batch.now)
     verdicts = [
@@ -269,6 +327,14 @@ KINDS = Kinds(
         purpose="Advance the message. Told as `message.status`.",
         told_by="status",
         needed=(("wamid", "message_id"), ("status",)),
+    ),
+    Kind(
+        name="receipts",
+        item=GenesysReceipt,
+        work=run_receipts,
+        pipeline=Pipeline.STATUS,
+        told_by="customer_ids",
+        needed=(("names",),),
     ),
     Kind(
         name="correlation",
@@ -365,11 +431,12 @@ class Runner:
     async def _transact(self, tenant: TenantId, view: TenantView, work: Work, taken: Sequence[Taken]) -> list[Verdict]:
         async with self._db.tenant(tenant) as conn:
             judged = await work(Batch(conn, tenant, view, self._clock(), self._lanes), [each.item for each in taken])
-            letters = [
-                letter_of(each, verdict.error, self.kinds)
+            failed = [
+                (each, verdict.error)
                 for each, verdict in zip(taken, judged.verdicts, strict=True)
                 if isinstance(verdict.error, Rejected)
             ]
+            letters = [letter_of(each, error, self.kinds) for each, error in failed]
             if letters:
                 await dead_letter_store.insert_many(conn, tenant, letters)
             # Last, for the lock it takes.

@@ -15,6 +15,7 @@ from waystate.errors import NotFound
 from waystate.ids import TenantId, find_uuid, time_of
 from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
+from waystate.messages.model import Status
 from waystate.messages.note import NOTES
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Senders, TenantSettings
@@ -69,7 +70,7 @@ def render_trace(
         "metadata": message["metadata"],
         "sender": message["sender"],
         "status": message["status"],
-        "why": explain(message, deliveries, senders),
+        "why": explain(message, deliveries, senders) + _what_genesys_said(history),
         "error": message["error"],
         "sentAt": _time(message["sent_at"]),
         "deliveredAt": _time(message["delivered_at"]),
@@ -129,6 +130,15 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
             "customer for it another way."
         )
     return f"It is {message['status']}, with its file as a link and not as a file: {accepted}."
+
+
+def _what_genesys_said(history: Sequence[Mapping[str, Any]]) -> str:
+    """Of a customer's message that it had accepted, and then failed to show to an agent."""
+    said = [each for each in history if each["source"] == "genesys" and each["status"] == Status.FAILED]
+    if not said:
+        return ""
+    reason = str((said[-1]["error"] or {}).get("title") or "it gave no reason").rstrip(".")
+    return f" Afterwards, at {_time(said[-1]['at'])}, Genesys reported that it failed there: {reason}."
 
 
 def is_file_passed_on(message: Mapping[str, Any], deliveries: Sequence[Mapping[str, Any]]) -> bool | None:

@@ -10,7 +10,7 @@ from waystate.documents import JsonObject, dump, shorten
 from waystate.errors import Reason, Rejected
 from waystate.ids import TenantId
 from waystate.ledger.model import ANY_ROUTE, LedgerRow, Received, Settled
-from waystate.messages.model import InboundMessage, OutboundMessage, StatusReport
+from waystate.messages.model import GenesysReceipt, InboundMessage, OutboundMessage, StatusReport
 from waystate.pipeline.batch import Taken
 from waystate.tenants.routing import TenantView
 
@@ -21,7 +21,7 @@ TEXT = 400
 SPACE = 30_000
 """Characters, as JSON, of all items of one outcome together, and of the routes."""
 
-Usable = InboundMessage | OutboundMessage | StatusReport | Unusable
+Usable = InboundMessage | OutboundMessage | StatusReport | GenesysReceipt | Unusable
 """What is some tenant's: all but what is ignored."""
 
 

@@ -6,7 +6,7 @@ import pytest
 from waystate.channels.genesys.parse import parse_webhook
 from waystate.channels.model import Ignored, Unusable
 from waystate.documents import Unreadable
-from waystate.messages.model import OutboundMessage
+from waystate.messages.model import GenesysReceipt, OutboundMessage
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 INTEGRATION = "73cb7fb7-c2db-4996-88f3-0a83a4fea1da"
@@ -60,12 +60,61 @@ def test_corpus_messages_all_become_outbound_messages(corpus):
 
 
 def test_corpus_events_receipts_and_echoes_are_ignored(corpus):
-    for name, body in corpus.files(
-        "genesys/outbound_event", "genesys/inbound_event", "genesys/receipt", "genesys/inbound_text"
-    ):
+    for name, body in corpus.files("genesys/outbound_event", "genesys/inbound_event", "genesys/inbound_text"):
         (item,) = parse_webhook(body, INTEGRATION, NOW).items
         assert isinstance(item.value, Ignored), name
     assert only(notification(type="Event", text=None, events=[{"eventType": "Typing"}])).what == "Typing"
+
+
+def test_corpus_receipt_is_kept_when_it_tells_of_a_failure(corpus):
+    told = {name: parse_webhook(body, INTEGRATION, NOW).items[0].value for name, body in corpus.files("genesys/receipt")}
+    assert sorted(type(value).__name__ for value in told.values()) == ["GenesysReceipt", "Ignored"]
+    (receipt,) = [value for value in told.values() if isinstance(value, GenesysReceipt)]
+    assert receipt.names == ("c8e53e498891dfc9400c79a278cc1863", "c327c2078ca056db130c55ce648d9fa2")
+    assert receipt.customer_ids == ("abcdef12345@socialmedia",)
+    assert receipt.error == {"code": "GeneralError", "title": "some general error; you have reached your limit"}
+
+
+@pytest.mark.parametrize("fields", [{"status": "FAILED"}, {"status": "failed", "direction": "Inbound"}, {"type": "RECEIPT"}])
+def test_failed_receipt_is_understood_in_any_case_and_direction(fields):
+    value = only(notification(**({"type": "receipt", "status": "Failed", "text": None} | fields)))
+    assert isinstance(value, GenesysReceipt)
+    assert (value.names, value.error) == (("c327",), {"code": "GeneralError", "title": "Genesys gave no reason."})
+
+
+@pytest.mark.parametrize("direction", ["Inbound", "inbound", "INBOUND", " InBound "])
+@pytest.mark.parametrize("kind", ["Text", "text", "STRUCTURED", None])
+def test_copy_of_a_customers_message_is_never_an_agents(direction, kind):
+    assert isinstance(only(notification(direction=direction, type=kind)), Ignored)
+
+
+def test_what_is_addressed_to_the_integration_itself_is_a_copy_too():
+    channel = {"from": {"id": "contact-1"}, "to": {"id": INTEGRATION.upper()}}
+    assert isinstance(only(notification(direction=None, channel=channel)), Ignored)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"direction": "outbound", "type": "text"}, "text"),
+        ({"direction": "OUTBOUND", "type": "TEXT"}, "text"),
+        ({"direction": None, "type": None}, "text"),
+        ({"type": "structured", "content": [{"contentType": "QUICKREPLY", "quickReply": {"text": "Yes"}}]}, "structured"),
+        ({"content": [{"attachment": {"mediaType": "IMAGE", "url": "https://a.test"}}]}, "image"),
+        ({"content": [{"attachment": {"mediaType": "file", "url": "https://a.test"}}]}, "document"),
+    ],
+)
+def test_enumerations_are_understood_in_any_case(fields, expected):
+    assert only(notification(**fields)).type == expected
+
+
+@pytest.mark.parametrize("kind", ["event", "EVENT"])
+def test_event_is_none_of_an_agents_messages_in_any_case(kind):
+    assert isinstance(only(notification(type=kind)), Ignored)
+
+
+def test_direction_that_is_neither_is_unusable():
+    assert isinstance(only(notification(direction="Sideways")), Unusable)
 
 
 def test_attachment_is_named_and_its_address_is_in_the_text(corpus):
@@ -92,6 +141,18 @@ CARD = {
     "description": "Nice",
     "actions": [{"type": "Postback", "text": "A"}, {"type": "Link", "text": "B", "url": "u"}],
 }
+
+
+def date_picker(*times, **fields):
+    available = [{"dateTime": moment, "duration": duration} for moment, duration in times]
+    return {"contentType": "DatePicker", "datePicker": fields | {"availableTimes": available}}
+
+
+def template(text, *parameters, **parts):
+    body = {"text": text, "parameters": [{"name": name, "text": value} for name, value in parameters]}
+    return {"contentType": "Notification", "template": {"body": body} | parts}
+
+
 STRUCTURED = [
     ("Go on?", [quick_reply("Yes"), quick_reply("No")], "Go on?\n1. Yes\n2. No"),
     (None, [{"contentType": "Card", "card": CARD}], "Card\nNice\n1. A\nB: u"),
@@ -108,7 +169,7 @@ STRUCTURED = [
                 "datePicker": {"title": "When?", "availableTimes": [{"dateTime": "2025-05-30T12:00:00Z"}]},
             }
         ],
-        "When?\n1. 2025-05-30T12:00:00Z",
+        "When?\n1. Fri 30 May 2025, 12:00 UTC",
     ),
     (
         "Pick",
@@ -123,9 +184,28 @@ STRUCTURED = [
     (
         "Hi Happy",
         [{"contentType": "Notification", "template": {"header": {"text": "Hello"}, "body": {"text": "Hi Happy"}}}],
-        "Hi Happy\nHello",
+        "Hello\nHi Happy",
     ),
-    ("T", [{"contentType": "Form", "form": {}}], "T\n[Form]"),
+    (
+        "When?",
+        [
+            date_picker(
+                *[
+                    ("2025-05-30T12:00:00.000Z", 1800),
+                    ("2025-12-01T09:05:00+05:30", 5400),
+                    ("2025-06-01T00:00", None),
+                    ("soon", 60),
+                ],
+                subtitle="Pick",
+                dateMinimum="2025-05-30T00:00:00Z",
+            )
+        ],
+        "When?\nPick\nfrom Fri 30 May 2025, 00:00 UTC\n1. Fri 30 May 2025, 12:00 UTC (30 min)\n"
+        "2. Mon 1 Dec 2025, 09:05 UTC+05:30 (1 h 30 min)\n3. Sun 1 Jun 2025, 00:00\n4. soon (1 min)",
+    ),
+    (None, [{"contentType": "Location", "location": {"text": "Shop", "latitude": 1.5, "longitude": 2}}], "Shop\n1.5, 2"),
+    (None, [{"contentType": "Text", "text": {"body": "Hi"}}], "Hi"),
+    (None, [{"quickReplyV2": {"title": "Go on?", "actions": [{"text": "Yes"}]}}], "Go on?\n1. Yes"),
 ]
 
 
@@ -135,6 +215,73 @@ def test_structured_content_is_written_out_with_numbered_options(text, content, 
     assert (value.type, value.text) == ("structured", expected)
     assert value.content["content"] == content
     assert value.content.get("text") == text
+
+
+FILLED = [
+    (None, template("Hi {{name}}, {{ ORDER }} left", ("name", "Ann"), ("order", "A-7")), "Hi Ann, A-7 left"),
+    (None, template("Hi {{1}}, {{2}}", ("1", "Ann"), ("2", "A-7")), "Hi Ann, A-7"),
+    (None, template("{{2}} for {{1}}", ("name", "Ann"), ("order", "A-7")), "A-7 for Ann"),
+    (None, template("Hi {{a}} {{b}}", (None, "Ann"), (None, "Lee")), "Hi Ann Lee"),
+    (None, template("Hi {{1}}", ("{{1}}", "\\1 {{2}}")), "Hi \\1 {{2}}"),
+    ("Hi {{1}}", template("Hi {{1}}", ("1", "Ann")), "Hi Ann"),
+    ("Hi Ann", template("Hi {{1}}"), "Hi Ann"),
+    ("Note", template("Hi {{1}}", ("1", "Ann")), "Note\nHi Ann"),
+    (
+        None,
+        template(
+            "Hi {{1}}",
+            ("1", "Ann"),
+            header={"type": "Text", "text": "Order {{n}}", "parameters": [{"name": "n", "text": "7"}]},
+            footer={"text": "Bye"},
+            buttons=[
+                {"type": "Url", "text": "Track", "url": "https://a.test/{{1}}", "parameters": [{"name": "1", "text": "x7"}]},
+                {"type": "QuickReply", "text": "Stop"},
+                {"type": "Phone", "text": "Call", "phoneNumber": "+1555"},
+            ],
+        ),
+        "Order 7\nHi Ann\nBye\nTrack: https://a.test/x7\n1. Stop\nCall: +1555",
+    ),
+    (None, template("Hi", header={"type": "Image", "media": {"url": "https://a.test/1"}}), "https://a.test/1\nHi"),
+]
+
+
+@pytest.mark.parametrize(("text", "content", "expected"), FILLED)
+def test_parameters_of_a_template_are_filled_in(text, content, expected):
+    value = only(notification(type="Structured", text=text, content=[content]))
+    assert (value.text, value.unshowable) == (expected, None)
+
+
+UNSHOWABLE = [
+    ([{"contentType": "Form", "form": {}}], "this kind of content (Form)"),
+    ([{"contentType": "Attachment"}], "this kind of content (Attachment)"),
+    ([{"contentType": "Attachment", "attachment": {"mediaType": "File", "filename": "a.pdf"}}], "attachment (a.pdf)"),
+    ([{"attachment": {"mediaType": "Image", "url": "blob:1"}}], "attachment (image)"),
+    ([{"contentType": "Hologram" * 20, "hologram": {"x": 1}}], "HologramHologram"),
+    (["what?"], "content without a type"),
+    ([quick_reply("Yes"), {"contentType": "Push", "push": {}}], "(Push)"),
+    ([template("Hi {{1}} {{name}}")], "lacks a value for 1, name"),
+    ([template("Hi {{1}}", ("1", ""))], "lacks a value for 1"),
+    ([template("Hi", header={"type": "Image", "media": {"filename": "x.png"}})], "attachment (x.png)"),
+]
+
+
+@pytest.mark.parametrize(("content", "why"), UNSHOWABLE)
+def test_content_that_a_customer_could_not_see_is_a_message_with_the_reason(content, why):
+    value = only(notification(type="Structured", text=None, content=content))
+    assert why in value.unshowable
+    assert value.unshowable.endswith(".")
+    assert value.genesys_message_id == "c327"
+    assert len(value.unshowable) < 200
+
+
+def test_text_beside_what_cannot_be_shown_is_not_sent_alone():
+    value = only(notification(text="See this", content=[{"contentType": "Form", "form": {}}]))
+    assert (value.text, value.unshowable is None) == ("See this", False)
+
+
+@pytest.mark.parametrize("fields", [{"text": None}, {"text": "", "content": []}, {"text": " \n", "content": [{}]}])
+def test_empty_message_is_one_with_the_reason(fields):
+    assert only(notification(**fields)).unshowable.startswith("The message is empty")
 
 
 def test_message_is_found_by_the_channels_id_and_without_a_conversation():
@@ -151,8 +298,8 @@ def test_garbage_time_gives_way_to_the_time_of_receipt(time):
     )
 
 
-@pytest.mark.parametrize("broken", [{}, notification(text=None), notification(text="", content=[]), {"text": "no id"}])
-def test_message_without_id_or_content_is_unusable(broken):
+@pytest.mark.parametrize("broken", [{}, {"text": "no id"}, notification(id=None, channel={"to": {"id": "contact-1"}})])
+def test_message_without_id_is_unusable(broken):
     value = only(broken)
     assert isinstance(value, Unusable)
     assert value.payload == broken

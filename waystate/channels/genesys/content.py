@@ -3,14 +3,28 @@
 https://developer.genesys.cloud/commdigital/digital/openmessaging/outboundMessages
 """
 
+import re
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from waystate.channels.fields import find_list, find_object, find_text
-from waystate.documents import JsonObject
+from waystate.documents import JsonObject, shorten
 
-_TYPES = {"Image": "image", "Video": "video", "Audio": "audio", "File": "document"}
+_TYPES = {"image": "image", "video": "video", "audio": "audio", "file": "document"}
 _MEDIA_FIELDS = {"id": "id", "url": "url", "mime": "mime_type", "filename": "filename", "contentSizeBytes": "size"}
+_PLACEHOLDER = re.compile(r"\{\{\s*([^{}\s][^{}]*?)\s*\}\}")
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NAME = 60
+"""Characters of a name of the agent's in a sentence of ours."""
+
+Lines = Iterator[tuple[str, bool]]
+"""Each line, with whether it is an option to choose from."""
+
+
+class Unshowable(Exception):
+    """What of a message a customer on WhatsApp could not see, as a sentence for the agent."""
 
 
 def attachments_of(content: list[Any]) -> list[JsonObject]:
@@ -25,52 +39,80 @@ def media_of(attachment: JsonObject) -> JsonObject:
 
 
 def media_type_of(attachment: JsonObject) -> str:
-    return _TYPES.get(find_text(attachment, "mediaType") or "", "link")
+    return _TYPES.get((find_text(attachment, "mediaType") or "").casefold(), "link")
 
 
-def text_of(text: str | None, content: list[Any]) -> str | None:
-    """Everything a reader needs as lines: the text, addresses of attachments, structured content with numbered options."""
-    lines = [text] if text else []
+def text_of(text: str | None, content: list[Any]) -> str:
+    """Everything a reader needs as lines: the text, addresses of attachments, structured content with numbered options.
+
+    `Unshowable` when a part of it cannot be shown: the customer gets all of a message or nothing.
+    """
+    said = _said(text, content)
+    found = [line for item in content for line in _lines_of(item, said)]
+    # The body of a template repeats the text, and stands behind its header.
+    lines = [said] if said and (said, False) not in found else []
     number = 0
+    for line, is_option in found:
+        number += is_option
+        lines.append(f"{number}. {line}" if is_option else line)
+    if not any(line.strip() for line in lines):
+        raise Unshowable("The message is empty: it has neither text nor content that WhatsApp could show. Write it again.")
+    return "\n".join(lines)
+
+
+def _said(text: str | None, content: list[Any]) -> str | None:
+    """The text, filled in where a template's parameters say how."""
     for item in content:
-        for line, is_option in _lines_of(item):
-            number += is_option
-            written = f"{number}. {line}" if is_option else line
-            if written != text:  # a template's body repeats the text
-                lines.append(written)
-    return "\n".join(lines) or None
+        template = find_object(item, "template")
+        if template is not None and text is not None:
+            text, _ = _filled(text, find_object(template, "body"))
+    return text
 
 
-def _lines_of(item: Any) -> Iterator[tuple[str, bool]]:
-    """(line, whether it is an option to choose from)."""
+def _lines_of(item: Any, said: str | None) -> Lines:
     for key, read in _READERS.items():
         found = find_object(item, key)
         if found is not None:
             yield from read(found)
             return
-    kind = find_text(item, "contentType")
-    if kind is not None:
-        yield f"[{kind}]", False
+    template = find_object(item, "template")
+    if template is not None:
+        yield from _template(template, said)
+    elif item:
+        kind = shorten(find_text(item, "contentType") or "content without a type", _NAME)
+        raise Unshowable(f"WhatsApp cannot show this kind of content ({kind}), so nothing was sent. Write it as text instead.")
 
 
-def _attachment(attachment: JsonObject) -> Iterator[tuple[str, bool]]:
+def _attachment(attachment: JsonObject) -> Lines:
     yield from _plain(attachment, "text")
-    name = find_text(attachment, "filename") or media_type_of(attachment)
-    yield find_text(attachment, "url") or f"[{name}]", False
+    url = find_text(attachment, "url") or ""
+    if not url.casefold().startswith(("https://", "http://")):
+        name = shorten(find_text(attachment, "filename") or media_type_of(attachment), _NAME)
+        raise Unshowable(
+            f"The attachment ({name}) came without an address to load it from, so nothing was sent. Attach it again."
+        )
+    yield url, False
 
 
-def _card(card: JsonObject) -> Iterator[tuple[str, bool]]:
+def _location(location: JsonObject) -> Lines:
+    yield from _plain(location, "text", "address", "url")
+    spot = [each for key in ("latitude", "longitude") if (each := find_text(location, key)) is not None]
+    if spot:
+        yield ", ".join(spot), False
+
+
+def _card(card: JsonObject) -> Lines:
     yield from _plain(card, "title", "description", "image", "video")
     for action in find_list(card, "actions") or []:
         yield from _action(action)
 
 
-def _carousel(carousel: JsonObject) -> Iterator[tuple[str, bool]]:
+def _carousel(carousel: JsonObject) -> Lines:
     for card in find_list(carousel, "cards") or []:
         yield from _card(card)
 
 
-def _action(action: Any) -> Iterator[tuple[str, bool]]:
+def _action(action: Any) -> Lines:
     label, url = find_text(action, "text") or find_text(action, "title"), find_text(action, "url")
     if url is not None:
         yield f"{label}: {url}" if label else url, False
@@ -78,7 +120,14 @@ def _action(action: Any) -> Iterator[tuple[str, bool]]:
         yield label, True
 
 
-def _list_picker(picker: JsonObject) -> Iterator[tuple[str, bool]]:
+def _quick_replies(replies: JsonObject) -> Lines:
+    yield from _plain(replies, "title")
+    for reply in find_list(replies, "actions") or []:
+        yield from _action(reply)
+
+
+def _list_picker(picker: JsonObject) -> Lines:
+    yield from _plain(find_object(picker, "receivedMessage"), "title", "subtitle")
     yield from _plain(picker, "title", "subtitle")
     for section in find_list(picker, "sections") or []:
         yield from _plain(section, "title")
@@ -86,32 +135,119 @@ def _list_picker(picker: JsonObject) -> Iterator[tuple[str, bool]]:
             yield from _action(entry)
 
 
-def _date_picker(picker: JsonObject) -> Iterator[tuple[str, bool]]:
+def _date_picker(picker: JsonObject) -> Lines:
     yield from _plain(picker, "title", "subtitle")
+    yield from _location(find_object(picker, "location") or {})
+    earliest, latest = (_moment(text) if (text := find_text(picker, key)) else None for key in ("dateMinimum", "dateMaximum"))
+    limits = [f"{word} {moment}" for word, moment in (("from", earliest), ("until", latest)) if moment]
+    if limits:
+        yield " ".join(limits), False
     for time in find_list(picker, "availableTimes") or []:
         moment = find_text(time, "dateTime")
         if moment is not None:
-            yield moment, True
+            yield _moment(moment) + _lasting(time.get("duration")), True
 
 
-def _template(template: JsonObject) -> Iterator[tuple[str, bool]]:
-    for part in ("header", "body", "footer"):
-        yield from _plain(find_object(template, part), "text")
+def _moment(text: str) -> str:
+    """`Fri 30 May 2025, 12:00 UTC`, in the offset it was given in; what cannot be read stays as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    offset = moment.strftime("%z")
+    zone = "" if moment.tzinfo is None else " UTC" if not moment.utcoffset() else f" UTC{offset[:3]}:{offset[3:5]}"
+    day = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+    return f"{day}, {moment:%H:%M}{zone}"
 
 
-def _plain(source: Any, *keys: str) -> Iterator[tuple[str, bool]]:
+def _lasting(duration: Any) -> str:
+    """In whole minutes, of seconds."""
+    if (
+        not isinstance(duration, int | float)
+        or isinstance(duration, bool)
+        or not 60 <= duration < timedelta(days=7).total_seconds()
+    ):
+        return ""
+    hours, minutes = divmod(int(duration) // 60, 60)
+    return f" ({' '.join(part for part in (f'{hours} h' if hours else '', f'{minutes} min' if minutes else '') if part)})"
+
+
+def _template(template: JsonObject, said: str | None) -> Lines:
+    """Header, body, footer and buttons with their parameters filled in; the text is the body where that lacks a value."""
+    header = find_object(template, "header")
+    yield from _filled_lines(header)
+    media = find_object(header, "media")
+    if media is not None:
+        yield from _attachment(media)
+    body = find_object(template, "body")
+    _, is_whole = _filled(find_text(body, "text") or "", body)
+    yield from [(said, False)] if said and not is_whole else _filled_lines(body)
+    yield from _filled_lines(find_object(template, "footer"))
+    for button in find_list(template, "buttons") or []:
+        yield from _button(button)
+
+
+def _filled_lines(part: JsonObject | None) -> Lines:
+    text = find_text(part, "text")
+    if text is None:
+        return
+    filled, is_whole = _filled(text, part)
+    if not is_whole:
+        lacks = shorten(", ".join(_PLACEHOLDER.findall(filled)), _NAME)
+        raise Unshowable(f"The template lacks a value for {lacks}, so nothing was sent. Fill it in and send again.")
+    yield filled, False
+
+
+def _button(button: Any) -> Lines:
+    part = button if isinstance(button, dict) else None
+    label = "".join(line for line, _ in _filled_lines(part))
+    url = "".join(line for line, _ in _filled_lines(None if part is None else part | {"text": part.get("url")}))
+    target = url or find_text(part, "phoneNumber")
+    if target:
+        yield f"{label}: {target}" if label else target, False
+    elif label:
+        yield label, True
+
+
+def _filled(text: str, part: JsonObject | None) -> tuple[str, bool]:
+    """The text with its `{{placeholders}}` filled in, by name or else by place, and whether each of them had a value."""
+    parameters = [each for each in find_list(part, "parameters") or [] if isinstance(each, dict)]
+    by_name = {(find_text(each, "name") or "").strip("{} ").casefold(): find_text(each, "text") for each in parameters}
+    names = list(dict.fromkeys(name.casefold() for name in _PLACEHOLDER.findall(text)))
+    values = {name: by_name.get(name) or _by_place(name, names, parameters, by_name) for name in names}
+
+    def fill(found: re.Match[str]) -> str:
+        return values[found[1].casefold()] or found[0]
+
+    return _PLACEHOLDER.sub(fill, text), all(values.values())
+
+
+def _by_place(name: str, names: list[str], parameters: list[JsonObject], by_name: JsonObject) -> str | None:
+    """`{{2}}` is the second parameter; where no name fits, the first parameter is the first placeholder's."""
+    if any(each in by_name for each in names):
+        return None
+    place = int(name) - 1 if name.isdecimal() and len(name) < 3 else names.index(name)
+    return find_text(parameters[place], "text") if 0 <= place < len(parameters) else None
+
+
+def _plain(source: Any, *keys: str) -> Lines:
     for key in keys:
         line = find_text(source, key)
         if line is not None:
             yield line, False
 
 
-_READERS: dict[str, Callable[[JsonObject], Iterator[tuple[str, bool]]]] = {
+_READERS: dict[str, Callable[[JsonObject], Lines]] = {
     "attachment": _attachment,
+    "location": _location,
     "quickReply": _action,
+    "quickReplyV2": _quick_replies,
     "card": _card,
     "carousel": _carousel,
     "listPicker": _list_picker,
     "datePicker": _date_picker,
-    "template": _template,
+    "text": lambda text: _plain(text, "body"),
 }
+"""By the field that holds the content. Of a template the message's text is needed too."""
+READABLE = _READERS.keys() | {"template"}
+"""Every content that can be shown, by its field."""

@@ -6,10 +6,10 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/outboundMessag
 from datetime import datetime
 
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
-from waystate.channels.genesys.content import attachments_of, media_of, text_of
-from waystate.channels.model import Ignored, Parsed, Routed, Unusable
+from waystate.channels.genesys.content import Unshowable, attachments_of, media_of, text_of
+from waystate.channels.model import Ignored, Parsed, Routed, Unusable, Value
 from waystate.documents import JsonObject, Unreadable, parse
-from waystate.messages.model import OutboundMessage
+from waystate.messages.model import GenesysReceipt, OutboundMessage
 
 _ITEM = "0"
 _OWN = frozenset({"id", "channel", "type", "text", "content", "direction", "conversationId"})
@@ -23,31 +23,60 @@ def parse_webhook(body: bytes, integration_id: str, received_at: datetime, origi
     document = parse(body)
     if not isinstance(document, dict):
         raise Unreadable("the body is no JSON object; a webhook of Genesys Cloud is one message as an object")
-    value = _find_ignored(document) or _parse_message(document, integration_id, received_at, origin)
+    value = _parse(document, integration_id, received_at, origin)
     return Parsed([Routed(item=_ITEM, value=value, integration_id=integration_id)])
 
 
-def _find_ignored(document: JsonObject) -> Ignored | None:
-    kind = find_text(document, "type")
-    if kind == "Event":
+def _parse(document: JsonObject, integration_id: str, received_at: datetime, origin: str) -> Value:
+    """What the body is. Genesys writes its enumerations in one case and other senders in another, so case says nothing."""
+    kind, direction = _word(document, "type"), _word(document, "direction")
+    if kind == "event":
         events = [find_text(event, "eventType") for event in find_list(document, "events") or []]
         return Ignored(_ITEM, ", ".join(event for event in events if event) or kind, "events are not shown to the customer")
-    if kind == "Receipt":
-        return Ignored(_ITEM, kind, "a receipt is no message")
-    if find_text(document, "direction") == "Inbound":
+    if kind == "receipt":
+        return _parse_receipt(document, integration_id, received_at, origin)
+    recipient = find_text(find_object(find_object(document, "channel"), "to"), "id") or ""
+    if direction == "inbound" or recipient.casefold() == integration_id.casefold():
         return Ignored(_ITEM, "Inbound", "the echo of a customer's message")
-    return None
+    if direction not in (None, "outbound"):
+        return Unusable(_ITEM, "its direction is neither Inbound nor Outbound", document)
+    return _parse_message(document, integration_id, received_at, origin)
+
+
+def _parse_receipt(document: JsonObject, integration_id: str, received_at: datetime, origin: str) -> GenesysReceipt | Ignored:
+    """Only a failure says something that we do not know: Genesys had accepted the message."""
+    channel = find_object(document, "channel")
+    names = [name for name in (find_text(channel, "messageId"), find_text(document, "id")) if name]
+    if _word(document, "status") != "failed" or not names:
+        return Ignored(_ITEM, "receipt", "a receipt that tells of no failure")
+    people = (find_text(find_object(channel, side), "id") for side in ("to", "from"))
+    reasons = [each for each in find_list(document, "reasons") or [] if isinstance(each, dict)]
+    said = [text for each in reasons if (text := find_text(each, "message") or find_text(each, "code"))]
+    return GenesysReceipt(
+        names=tuple(dict.fromkeys(names)),
+        customer_ids=tuple(each for each in people if each and each != integration_id),
+        integration_id=integration_id,
+        at=moment_of(find_text(channel, "time"), received_at),
+        error={
+            "code": next((code for each in reasons if (code := find_text(each, "code"))), "GeneralError"),
+            "title": "; ".join(dict.fromkeys(said)) or "Genesys gave no reason.",
+        },
+        origin=f"{origin}:{_ITEM}",
+    )
 
 
 def _parse_message(document: JsonObject, integration_id: str, received_at: datetime, origin: str) -> OutboundMessage | Unusable:
+    """What cannot be shown to the customer is a message all the same: it is refused where Genesys can be told."""
     channel = find_object(document, "channel")
     message_id = find_text(document, "id") or find_text(channel, "messageId")
     if message_id is None:
         return Unusable(_ITEM, "the message has no id", document)
     raw_text, content = find_text(document, "text"), find_list(document, "content") or []
-    text = text_of(raw_text, content)
-    if text is None:
-        return Unusable(_ITEM, "the message has neither text nor content that can be sent", document)
+    text, unshowable = raw_text, None
+    try:
+        text = text_of(raw_text, content)
+    except Unshowable as error:
+        unshowable = str(error)
     attachments = attachments_of(content)
     media = media_of(attachments[0]) if attachments else None
     return OutboundMessage(
@@ -61,15 +90,21 @@ def _parse_message(document: JsonObject, integration_id: str, received_at: datet
         content={key: value for key, value in (("text", raw_text), ("content", content)) if value},
         media=media,
         metadata=_about(document, channel),
+        unshowable=unshowable,
         origin=f"{origin}:{_ITEM}",
     )
 
 
 def _type_of(document: JsonObject, media: JsonObject | None) -> str:
     """`structured`, or what is attached (image, video, audio, document), or `text`."""
-    if find_text(document, "type") == "Structured":
+    if _word(document, "type") == "structured":
         return "structured"
     return media["type"] if media is not None and media["type"] != "link" else "text"
+
+
+def _word(document: JsonObject, key: str) -> str | None:
+    word = find_text(document, key)
+    return None if word is None else word.strip().casefold() or None
 
 
 def _about(document: JsonObject, channel: JsonObject | None) -> JsonObject:
