@@ -74,6 +74,19 @@ class DeliverySink:
         return events
 
 
+async def insert_beside(
+    conn: Connection, tenant: TenantId, view: TenantView, deliveries: Sequence[Delivery], lanes: int
+) -> None:
+    """Insert deliveries that the relay did not make."""
+    if not deliveries:
+        return
+    judged = await outbox.find_judgement(conn, tenant, DeliverySink.name)
+    if judged is None or judged.revision != view.revision:
+        # What waits lies where the accounts of the relay's last look would have it.
+        await deal_out(conn, tenant, view, lanes)
+    await delivery_store.insert_many(conn, tenant, deliveries)
+
+
 @dataclass(slots=True)
 class Planned:
     """What a batch of events comes to: deliveries, and what is written down of events that need one and cannot have it.

@@ -9,9 +9,8 @@ from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Conversation
 from waystate.db.pool import Connection
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.lanes import deal_out
 from waystate.deliveries.model import Delivery, RefusedDelivery, State, Target
-from waystate.deliveries.plan import DeliverySink, integration_of, way_of
+from waystate.deliveries.plan import insert_beside, integration_of, way_of
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
 from waystate.ids import TenantId, new_id
@@ -57,12 +56,7 @@ async def resend_many(
         elif done is True:
             done = False
         sends[key] = done
-    if deliveries:
-        judged = await outbox.find_judgement(conn, tenant, DeliverySink.name)
-        if judged is None or judged.revision != view.revision:
-            # What waits lies where the accounts of the relay's last look would have it.
-            await deal_out(conn, tenant, view, lanes)
-        await delivery_store.insert_many(conn, tenant, list(deliveries.values()))
+    await insert_beside(conn, tenant, view, list(deliveries.values()), lanes)
     return sends
 
 

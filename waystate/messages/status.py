@@ -132,7 +132,7 @@ def merge_strictly(state: MessageState, reports: Iterable[StatusReport]) -> list
     return merged
 
 
-def note(state: MessageState, reports: Iterable[StatusReport]) -> list[Merged]:
+def keep_as_history(state: MessageState, reports: Iterable[StatusReport]) -> list[Merged]:
     """Each report as history alone: what Genesys says of a message that it had accepted is shown, and changes nothing of it."""
     return [Merged(report, state.status, state, "Genesys said so after it had accepted the message") for report in reports]
 

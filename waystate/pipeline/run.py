@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from waystate.clock import Clock
-from waystate.db.pool import Database
+from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DONE_BEFORE, Pipeline, Verdict
 from waystate.deliveries import store as delivery_store
@@ -18,6 +18,7 @@ from waystate.deliveries.carried import find_carried
 from waystate.deliveries.model import RefusedDelivery
 from waystate.deliveries.resend import resend_many
 from waystate.deliveries.settle import advance_and_settle, advance_waiting
+from waystate.deliveries.tell import tell_many
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
 from waystate.events.model import InboundEnriched, OutboundProcessed, OutboundRefused
@@ -36,7 +37,7 @@ from waystate.messages.model import (
     Status,
     StatusReport,
 )
-from waystate.messages.status import Merged, note, parse_status, unknown_status
+from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
 from waystate.pipeline.items import (
     FROM_QUEUE,
@@ -255,7 +256,7 @@ async def run_receipts(batch: Batch, receipts: Sequence[GenesysReceipt]) -> Judg
         reports.setdefault(message.id, []).append(report)
         verdicts.append(_NOTED)
     reported = Reported({key: messages[key] for key in reports}, reports)
-    await merge_reported(batch.conn, batch.tenant, reported, batch.now, merge=note)
+    await merge_reported(batch.conn, batch.tenant, reported, batch.now, merge=keep_as_history)
     return Judged(verdicts)
 
 
@@ -404,17 +405,19 @@ class Runner:
                 else:
                     verdicts[place] = result
         if failed:
-            await self.bury(tenant, [(taken[place], error) for place, error in failed.items()])
+            await self.bury(tenant, [(taken[place], error) for place, error in failed.items()], view)
             verdicts |= {place: Verdict(error=error) for place, error in failed.items()}
         return [verdicts[place] for place in range(len(taken))]
 
-    async def bury(self, tenant: TenantId, failed: Sequence[tuple[Taken, Rejected]]) -> None:
-        """Make dead letters. Nothing of the tenant is read: it may be what is broken."""
+    async def bury(self, tenant: TenantId, failed: Sequence[tuple[Taken, Rejected]], view: TenantView | None = None) -> None:
+        """Make dead letters. Without a `view` nothing of the tenant is read, which may be broken, and Genesys is not told."""
         letters = [letter_of(taken, error, self.kinds) for taken, error in failed]
 
         async def insert() -> None:
             async with self._db.tenant(tenant) as conn:
                 await dead_letter_store.insert_many(conn, tenant, letters)
+                if view is not None:
+                    await self._tell(conn, tenant, view, failed)
 
         await with_retries(insert)
         dead_letter_store.count(self._metrics, letters)
@@ -439,6 +442,7 @@ class Runner:
             letters = [letter_of(each, error, self.kinds) for each, error in failed]
             if letters:
                 await dead_letter_store.insert_many(conn, tenant, letters)
+                await self._tell(conn, tenant, view, failed)
             # Last, for the lock it takes.
             await outbox.append_many(conn, tenant, judged.events)
         self._changed(tenant, judged.events)
@@ -459,3 +463,10 @@ class Runner:
     def _count_statuses(self, judged: Judged) -> None:
         for advanced in judged.advanced:
             message_status.count(self._metrics, advanced, self._clock())
+
+    async def _tell(
+        self, conn: Connection, tenant: TenantId, view: TenantView, failed: Sequence[tuple[Taken, Rejected]]
+    ) -> None:
+        refused = [(taken.item, error) for taken, error in failed if isinstance(taken.item, OutboundMessage)]
+        if refused:
+            await tell_many(conn, tenant, view, refused, self._clock(), lanes=self._lanes)
