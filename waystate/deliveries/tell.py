@@ -79,7 +79,7 @@ def _receipt_of(
     account = next((each for each in view.accounts.values() if each.genesys_integration_id == integration.id), None)
     if account is not None and account.sender != "waystate":
         return None
-    sentence = _SENTENCES.get(error.reason, _OTHERWISE) if account is not None else _NO_NUMBER
+    sentence = message.unshowable or (_SENTENCES.get(error.reason, _OTHERWISE) if account is not None else _NO_NUMBER)
     return integration, render_receipt(
         genesys_message_id=message.genesys_message_id,
         contact_id=message.recipient_id,

@@ -297,6 +297,8 @@ def _learned(copies: Sequence[_Checked]) -> dict[UUID, tuple[str, str | None]]:
 
 
 def _unmatched(message: OutboundMessage) -> Rejected:
+    if message.unshowable is not None:
+        return Rejected(Reason.INVALID_PAYLOAD, message.unshowable)
     named = f"Genesys conversation {message.conversation_id}" if message.conversation_id else "a message that names none"
     return Rejected(
         Reason.MAPPING_NOT_FOUND,

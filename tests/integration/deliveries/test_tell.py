@@ -40,6 +40,14 @@ async def test_a_message_to_nobody_is_a_dead_letter_and_genesys_is_told(world: W
     assert reason["message"].startswith("Not sent: nobody with this address has written to this WhatsApp number")
 
 
+async def test_what_cannot_be_shown_to_nobody_says_so_first(world: World, tenant: Business) -> None:
+    said = {"recipient_id": "1", "conversation_id": "new", "unshowable": "WhatsApp cannot show a Form."}
+    await send(world, tenant, tenant.reply("g.1", **said))
+    assert await letters(world, tenant) == ["invalid_payload"]
+    (receipt,) = await receipts(world, tenant)
+    assert receipt["reasons"][0]["message"] == "WhatsApp cannot show a Form."
+
+
 async def test_it_leaves_like_any_other_receipt(world: World, tenant: Business) -> None:
     await send(world, tenant, tenant.reply("g.1", recipient_id="1", conversation_id="new"))
     (claimed,) = await world.claim(tenant)

@@ -32,7 +32,8 @@ def _parse(document: JsonObject, integration_id: str, received_at: datetime, ori
     kind, direction = _word(document, "type"), _word(document, "direction")
     if kind == "event":
         events = [find_text(event, "eventType") for event in find_list(document, "events") or []]
-        return Ignored(_ITEM, ", ".join(event for event in events if event) or kind, "events are not shown to the customer")
+        named = ", ".join(event for event in events if event) or find_text(document, "type") or ""
+        return Ignored(_ITEM, named, "events are not shown to the customer")
     if kind == "receipt":
         return _parse_receipt(document, integration_id, received_at, origin)
     recipient = find_text(find_object(find_object(document, "channel"), "to"), "id") or ""
@@ -48,7 +49,7 @@ def _parse_receipt(document: JsonObject, integration_id: str, received_at: datet
     channel = find_object(document, "channel")
     names = [name for name in (find_text(channel, "messageId"), find_text(document, "id")) if name]
     if _word(document, "status") != "failed" or not names:
-        return Ignored(_ITEM, "receipt", "a receipt that tells of no failure")
+        return Ignored(_ITEM, find_text(document, "type") or "", "a receipt that tells of no failure")
     people = (find_text(find_object(channel, side), "id") for side in ("to", "from"))
     reasons = [each for each in find_list(document, "reasons") or [] if isinstance(each, dict)]
     said = [text for each in reasons if (text := find_text(each, "message") or find_text(each, "code"))]
