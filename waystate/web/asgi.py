@@ -226,7 +226,7 @@ class BodyLimit:
                 message = await receive()
                 size += len(message.get("body", b""))
             if size > self._limit:
-                raise HTTPException(TooLarge.status, too_large(self._limit).detail)
+                raise HTTPException(TooLarge.status) from too_large(self._limit)
             return message
 
         return await self._app(scope, counted, send)

@@ -15,7 +15,6 @@ from waystate import documents
 from waystate.errors import Refused
 from waystate.ids import new_id
 from waystate.web.problems import (
-    BODY_TOO_LARGE,
     MEDIA_TYPE,
     UNMATCHED,
     Answers,
@@ -116,15 +115,16 @@ async def _answer_invalid(_: Request, error: Exception) -> Response:
 async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
+    if isinstance(error.__cause__, Refused):
+        return _response(*render_problem(error.__cause__))
     if error.status_code < 400:
         return _response(error.status_code, headers, b"")
     status = HTTPStatus(error.status_code)
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         # The framework names those of one route, and each method of a path is a route of its own.
         return _response(*render_problem(MethodNotAllowed(", ".join(_methods(request)))))
-    code = BODY_TOO_LARGE if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else status.name.lower()
     detail = "There is nothing at this path. /docs lists every operation." if error.detail == "Not Found" else str(error.detail)
-    members = {"code": code, "detail": detail}
+    members = {"code": status.name.lower(), "detail": detail}
     return _response(status, [MEDIA_TYPE, *headers], render_body(status, status.phrase.capitalize(), members))
 
 
