@@ -167,3 +167,12 @@ async def test_other_roles_neither_see_nor_make_keys(place: Installation, role: 
     for method, path in (("GET", "/v1/keys"), ("POST", "/v1/keys"), ("GET", "/v1/audit"), ("GET", "/v1/audit/verify")):
         answer = await call(place, token, method, path)
         assert (answer.status_code, answer.json()["code"]) == (403, "role_insufficient")
+
+
+async def test_who_calls_what_is_for_people_is_not_sent_for_a_key(place: Installation, admin: str) -> None:
+    key = (await made(place, admin, scopes=["state:read"]))["key"]
+    for method, path in (("GET", "/v1/me"), ("POST", "/v1/auth/logout"), ("GET", "/v1/me/sessions")):
+        refused = (await call(place, key, method, path)).json()
+        assert (refused["status"], refused["code"], refused["scope"]) == (403, "scope_missing", "self")
+        assert "Use a key" not in refused["detail"]
+        assert "Log in" in refused["detail"]

@@ -14,7 +14,7 @@ from waystate.door.limits import RequestLimits
 from waystate.errors import Forbidden
 from waystate.operations import Operation, find_operation
 from waystate.people.sessions import csrf_token
-from waystate.principal import ROLE_SCOPES, Principal, roles_of
+from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Principal, roles_of
 from waystate.tokens import parse_token
 from waystate.web.browser import SAFE, foreign_origin, is_foreign
 from waystate.web.caller import let_in
@@ -110,4 +110,6 @@ def _missing(operation: Operation, principal: Principal) -> Forbidden:
     if principal.kind == "session":
         roles = " or ".join(roles_of(operation.scope)) if operation.scope is not None else "nobody"
         return Forbidden("role_insufficient", f"This takes the role {roles}. Ask an administrator of the tenant.", scope=scope)
+    if operation.scope in NEVER_OF_A_KEY:
+        return Forbidden("scope_missing", f"This takes a person: no key has the scope {scope}. Log in.", scope=scope)
     return Forbidden("scope_missing", f"This credential does not have the scope {scope}. Use a key that has it.", scope=scope)
