@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel
@@ -36,6 +37,7 @@ class Publisher:
     def __init__(self, broker: Broker, *, in_flight: int = IN_FLIGHT) -> None:
         self._broker = broker
         self._room = asyncio.Semaphore(in_flight)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._opening = asyncio.Lock()
         self._channel: AbstractChannel | None = None
 
@@ -70,7 +72,9 @@ class Publisher:
             return self._channel
 
     async def _publish(self, channel: AbstractChannel, message: Outgoing) -> None:
-        async with self._room:
+        # The client finds out by the id which message was returned: of two with one id it would take one for confirmed.
+        turn = self._turns.setdefault(message.message_id, asyncio.Lock())
+        async with turn, self._room:
             exchange = await channel.get_exchange(message.exchange, ensure=False)
             await exchange.publish(_rendered(message), message.routing_key, mandatory=True, timeout=CONFIRM_TIMEOUT)
 

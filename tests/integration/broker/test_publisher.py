@@ -1,11 +1,15 @@
 """Publishing on a real RabbitMQ: confirmed, in order, never lost silently."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
+from yarl import URL
 
-from tests.integration.broker.traffic import read
+from tests.integration.broker.traffic import read, read_all
+from tests.servers.proxy import proxy
 from tests.servers.rabbitmq import RabbitMQ
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Outgoing, Publisher
@@ -80,3 +84,66 @@ async def test_many_at_once_share_the_channel_and_all_are_confirmed(
     for n in range(30):
         of_one = [f"id-{n * 10 + k}" for k in range(10)]
         assert [each for each in found if each in of_one] == of_one
+
+
+async def test_two_of_one_id_at_once_are_both_told_that_no_queue_takes_them(rabbit: Broker) -> None:
+    """The client tells by the id which message was returned; the other of the two it would call confirmed."""
+    publisher = Publisher(rabbit)
+    for _ in range(20):
+        lost = [publisher.publish_many([message("", 1, routing_key="nobody")]) for _ in range(3)]
+        results = await asyncio.gather(*lost, return_exceptions=True)
+        assert [type(each) for each in results] == [Retry] * 3
+
+
+async def test_one_that_is_returned_is_not_confirmed_by_another_of_its_id(
+    broker: RabbitMQ, rabbit: Broker, names: QueueNames
+) -> None:
+    publisher = Publisher(rabbit)
+    for routed_first in (True, False) * 10:
+        lost, routed = message("", 1, routing_key="nobody"), message(names.events, 1)
+        with pytest.raises(Retry, match="1 of 2"):
+            await publisher.publish_many([routed, lost] if routed_first else [lost, routed])
+    assert len(await read(broker.url, names.unrouted, 20)) == 20
+
+
+async def test_what_a_full_queue_refuses_is_an_error_and_no_silence(rabbit: Broker, names: QueueNames) -> None:
+    channel = await rabbit.channel()
+    queue = await channel.declare_queue(
+        f"full-{names.events}", durable=True, arguments={"x-max-length": 1, "x-overflow": "reject-publish"}
+    )
+    with pytest.raises(Retry, match=r"[12] of 3 messages were not confirmed: the broker refused them"):
+        await Publisher(rabbit).publish_many([message("", number, routing_key=queue.name) for number in range(3)])
+    await channel.close()
+
+
+async def test_no_batch_that_counts_as_published_is_missing_wherever_the_connection_ends(
+    broker: RabbitMQ, names: QueueNames, rabbit: Broker
+) -> None:
+    """Cut at any moment, politely or not, with many callers on the channel and a returned message now and then."""
+    random, results, published = Random(7), Counter[str](), set[str]()
+
+    async def publish(publisher: Publisher, numbers: range, *, lost: bool) -> None:
+        batch = [message(names.events, number) for number in numbers]
+        try:
+            await publisher.publish_many([*batch, message("", numbers[0] + 1_000_000, routing_key="nobody")] if lost else batch)
+        except Retry:
+            results["retry"] += 1
+        else:
+            assert not lost, "what was returned is no success"
+            results["published"] += 1
+            published.update(each.message_id for each in batch)
+
+    async with proxy("127.0.0.1", URL(broker.url).port or 5672) as line:
+        far = Broker(line.url(broker.url), names)
+        publisher = Publisher(far)
+        for turn in range(60):
+            numbers = [range(first, first + 40) for first in range(turn * 1000, turn * 1000 + 200, 40)]
+            callers = [asyncio.create_task(publish(publisher, each, lost=random.random() < 0.1)) for each in numbers]
+            await asyncio.sleep(random.uniform(0, 0.03))
+            random.choice([line.cut, line.hang_up])()
+            await asyncio.gather(*callers)
+            await publish(publisher, range(turn * 1000 + 500, turn * 1000 + 510), lost=False)
+        await far.close()
+    assert results["retry"] > 20, "the cuts came in between"
+    assert results["published"] > 60
+    await read_all(broker.url, names.unrouted, published)

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aio_pika
@@ -36,6 +37,28 @@ async def read(url: str, queue: str, number: int, *, seconds: float = 10) -> lis
                 found.append(message)
                 if len(found) == number:
                     break
+    return found
+
+
+async def read_all(url: str, queue: str, wanted: Collection[str], *, seconds: float = 30) -> Counter[str]:
+    """The ids of messages, acknowledged, until all that are wanted were among them; what is missing fails the test.
+
+    Not as many as the queue says it has: after its broker was killed, a quorum queue says 0 until it has found its leader.
+    """
+    found: Counter[str] = Counter()
+    missing = set(wanted)
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        await channel.set_qos(prefetch_count=500)
+        source = await channel.get_queue(queue)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), source.iterator() as messages:
+                while missing:
+                    message = await anext(messages)
+                    await message.ack()
+                    found[message.message_id or ""] += 1
+                    missing.discard(message.message_id or "")
+    assert not missing, f"{len(missing)} of {len(wanted)} never came"
     return found
 
 
