@@ -1,6 +1,7 @@
 """`waystate keys` and `waystate audit`, beside a server that knows nothing of them."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -94,6 +95,7 @@ async def test_verify_walks_every_chain_and_its_exit_code_tells(machine: Machine
     await database.execute("UPDATE audit_log SET at = at + interval '1 s' WHERE tenant_id = $1 AND position = 2", TENANT)
     code, output, errors = await machine.run("audit", "verify")
     assert (code, f"{TENANT}: BROKEN at entry 2 (changed)" in output, "platform: intact" in output) == (1, True, True), errors
+    assert re.search(r"The last good entry is 1:[0-9a-f]{64}$", output, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

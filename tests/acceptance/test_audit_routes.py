@@ -91,6 +91,7 @@ async def test_a_broken_chain_is_seen_by_its_tenant_and_a_cut_off_end_by_who_not
     await place.database.execute("UPDATE audit_log SET subject = 'key:x' WHERE tenant_id = $1 AND position = 2", TENANT)
     broken = (await get(place, mine, "/v1/audit/verify")).json()
     assert (broken["intact"], broken["fault"]["kind"], broken["fault"]["position"]) == (False, "changed", 2)
+    assert broken["head"]["position"] == 1, "the last good entry"
     assert (await get(place, theirs, "/v1/audit/verify")).json()["intact"] is True
     assert (await get(place, mine, "/v1/audit/verify?head=4:x")).json()["code"] == "invalid_request"
 

@@ -58,7 +58,10 @@ class AuditFault(BaseModel):
 
 
 class AuditVerdict(BaseModel):
-    """`head` is the last good entry, `noted` the same as text: keep it elsewhere, and give it as `head` the next time."""
+    """`head` is the last good entry (position 0: none is known to be), `noted` the same as text.
+
+    Keep it elsewhere, and give it as `head` the next time.
+    """
 
     intact: bool
     head: AuditHead

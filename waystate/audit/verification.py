@@ -17,7 +17,7 @@ BATCH = 500
 
 
 class Verified(NamedTuple):
-    """`head` is the last entry that was found good; there is no `fault` where all of them are."""
+    """`head` is the last good entry, `START` where none is known to be; there is no `fault` where all of them are."""
 
     head: Head
     fault: Fault | None
@@ -38,11 +38,20 @@ async def verify(
             rows = await store.list_written(conn, tenant_id, after=head.position, batch=batch)
         reached = walk(tenant_id, rows, head, expected)
         if isinstance(reached, Fault):
-            return Verified(head, reached)
+            return Verified(await _last_good(db, tenant_id, reached), reached)
         head = reached
         told(head.position)
         if len(rows) < batch:
             return Verified(head, find_missing_end(head, expected))
+
+
+async def _last_good(db: Database, tenant_id: TenantId, fault: Fault) -> Head:
+    """The entry before the fault: all up to it were found to be as they were written, wherever a batch began."""
+    if fault.kind == "rewritten":
+        return START  # all up to there fit together, and none need be what was written once
+    async with db.tenant(tenant_id) as conn:
+        rows = await store.list_written(conn, tenant_id, after=fault.position - 2, batch=1)
+    return next((Head(row.position, row.hash) for row in rows if row.position == fault.position - 1), START)
 
 
 async def log_heads(db: Database, tenants: AsyncIterator[TenantId]) -> None:

@@ -133,7 +133,8 @@ def _report(tenant_id: Any, verified: "Verified") -> bool:
     if fault is None:
         print(f"{tenant_id}: intact, {counted(head.position, 'entry', 'entries')}. Head {head}", flush=True)
     else:
-        print(f"{tenant_id}: BROKEN at entry {fault.position} ({fault.kind}). {fault.message} Good up to {head}", flush=True)
+        good = f"The last good entry is {head}" if head.position else "No entry is known to be good."
+        print(f"{tenant_id}: BROKEN at entry {fault.position} ({fault.kind}). {fault.message} {good}", flush=True)
     return fault is not None
 
 
