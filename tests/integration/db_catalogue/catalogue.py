@@ -21,7 +21,19 @@ GLOBAL_TABLES = {
     "installation",
     "alembic_version",
 }
-"""Without row-level security, on purpose (the model, "Tables")."""
+"""No tenant's own, so not fenced by a tenant_id (the model, "Tables"); `tenants` and `routes` are by role."""
+WHOLE = {
+    "tenants": {"id", "name", "settings", "quotas", "created_at", "status", "deletion", "revision"},
+    "routes": {"kind", "external_id", "tenant_id", "account_id", "revision"},
+}
+SHOWN = {
+    (APP, "tenants"): {"SELECT": WHOLE["tenants"] - {"created_at"}},
+    (WORK, "tenants"): dict.fromkeys(("SELECT", "INSERT", "UPDATE"), WHOLE["tenants"]),
+    (INGEST, "routes"): {"SELECT": WHOLE["routes"]},
+    (WORK, "routes"): dict.fromkeys(("SELECT", "INSERT"), WHOLE["routes"]),
+}
+"""What a runtime role may do with which columns of the tables that say whose everything is."""
+MAY_DELETE = {(WORK, "tenants"), (WORK, "routes")}
 DEFINER_FUNCTIONS = {"due_work(text,timestamp with time zone)", "open_dead_letters()"}
 RUNTIME_ROLES = (APP, INGEST, WORK, SWEEPER)
 ISOLATION = "tenant_id=nullifcurrent_setting'app.tenant_id'true''"
@@ -60,6 +72,14 @@ FOREIGN_KEYS = """
         (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = c.confrelid AND a.attnum = c.confkey[1]) AS foreign
     FROM pg_constraint c JOIN pg_class f ON f.oid = c.confrelid WHERE c.contype = 'f' AND c.conrelid = $1"""
 
+COLUMN_GRANTS = """
+    SELECT g.grantee, g.table_name AS table, g.privilege_type AS privilege, g.column_name AS column
+    FROM information_schema.column_privileges g
+    WHERE g.table_schema = 'public' AND g.grantee = ANY($1) AND g.table_name = ANY($2)"""
+DELETE_GRANTS = """
+    SELECT g.grantee, g.table_name AS table FROM information_schema.table_privileges g WHERE g.table_schema = 'public'
+        AND g.grantee = ANY($1) AND g.table_name = ANY($2) AND g.privilege_type IN ('DELETE', 'TRUNCATE')"""
+
 
 async def tenant_tables(conn: Connection, *, partitions: bool = True) -> list[str]:
     rows = await conn.fetch(TABLES)
@@ -74,7 +94,8 @@ async def findings(conn: Connection) -> list[str]:
             found += _of_policies(table["root"], table["name"], await conn.fetch(POLICIES, table["oid"]))
             found += _of_indexes(table["name"], await conn.fetch(INDEXES, table["oid"]))
             found += _of_foreign_keys(table["name"], await conn.fetch(FOREIGN_KEYS, table["oid"]))
-    return found + await _of_views(conn) + await _of_functions(conn) + await _of_roles(conn) + await _of_grants(conn)
+    found += await _of_views(conn) + await _of_functions(conn) + await _of_roles(conn) + await _of_grants(conn)
+    return found + await _of_whose(conn)
 
 
 def _of_table(table: Any) -> list[str]:
@@ -182,6 +203,26 @@ async def _of_grants(conn: Connection) -> list[str]:
         if row["is_partition"] or (row["grantee"] in (INGEST, "PUBLIC") and is_tenants):
             found.append(f"{row['grantee']} may {row['privilege']} {row['table']}")
     return found
+
+
+async def _of_whose(conn: Connection) -> list[str]:
+    """Of the tables that say whose everything is, each role sees what it needs: these columns, and rows by its policy."""
+    found = [
+        f"{row['relname']}: row-level security is not enabled"
+        for row in await conn.fetch("SELECT relname, relrowsecurity FROM pg_class WHERE relname = ANY($1)", list(WHOLE))
+        if not row["relrowsecurity"]
+    ]
+    columns: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for row in await conn.fetch(COLUMN_GRANTS, [*RUNTIME_ROLES, "PUBLIC"], list(WHOLE)):
+        columns.setdefault((row["grantee"], row["table"]), {}).setdefault(row["privilege"], set()).add(row["column"])
+    found += [
+        f"{grantee} may of {table}: {may}" for (grantee, table), may in columns.items() if SHOWN.get((grantee, table)) != may
+    ]
+    found += [f"{grantee} may not {SHOWN[grantee, table]} of {table}" for grantee, table in SHOWN.keys() - columns.keys()]
+    deletes = {
+        (row["grantee"], row["table"]) for row in await conn.fetch(DELETE_GRANTS, [*RUNTIME_ROLES, "PUBLIC"], list(WHOLE))
+    }
+    return found + [f"{grantee} may or may not delete {table}" for grantee, table in deletes ^ MAY_DELETE]
 
 
 def _bare(expression: str | None) -> str:

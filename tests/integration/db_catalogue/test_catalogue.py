@@ -75,6 +75,16 @@ PLANTED = {
     "a partition within reach": "GRANT SELECT ON messages_default TO waystate_app",
     "an ingest that reads messages": "GRANT SELECT ON messages TO waystate_ingest",
     "a grant to everybody": "GRANT SELECT ON contacts TO PUBLIC",
+    "routes that an application reads": "GRANT SELECT ON routes TO waystate_app",
+    "one column more of a tenant": "GRANT SELECT (created_at) ON tenants TO waystate_app",
+    "tenants that ingest reads": "GRANT SELECT (id) ON tenants TO waystate_ingest",
+    "tenants that the sweeper reads": "GRANT SELECT (id) ON tenants TO waystate_sweeper",
+    "routes that everybody reads": "GRANT SELECT ON routes TO PUBLIC",
+    "a tenant that an application changes": "GRANT UPDATE (settings) ON tenants TO waystate_app",
+    "a route that an application takes away": "GRANT DELETE ON routes TO waystate_app",
+    "tenants without their policies": "ALTER TABLE tenants DISABLE ROW LEVEL SECURITY",
+    "routes without their policies": "ALTER TABLE routes DISABLE ROW LEVEL SECURITY",
+    "routes that work cannot read": "REVOKE SELECT ON routes FROM waystate_work",
 }
 
 

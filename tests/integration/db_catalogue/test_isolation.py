@@ -202,3 +202,43 @@ async def test_a_transaction_that_breaks_off_leaves_no_tenant_behind(filled: tup
                 await conn.execute("SELECT 1/0")
         async with db.work() as conn:
             assert await count(conn, "messages") == 0
+
+
+RIGHTS: dict[tuple[str, str], list[str] | None] = {
+    (APP, "tenants"): [B],
+    (APP, "routes"): None,
+    (INGEST, "tenants"): None,
+    (INGEST, "routes"): [A, B],
+    (WORK, "tenants"): [A, B],
+    (WORK, "routes"): [A, B],
+    (SWEEPER, "tenants"): None,
+    (SWEEPER, "routes"): None,
+}
+"""Whose rows each role reads in a transaction of B; None: it may not read at all."""
+
+
+@pytest.mark.parametrize(("role", "table"), RIGHTS)
+async def test_of_tenants_and_routes_each_role_reads_what_it_needs(filled: tuple[Database, str], role: str, table: str) -> None:
+    _, url = filled
+    whose = "id" if table == "tenants" else "tenant_id"
+    async with taken_back(url) as conn:
+        await conn.execute(
+            "INSERT INTO routes (kind, external_id, tenant_id, account_id)"
+            f" VALUES ('waba', 'w-1', '{A}', gen_random_uuid()), ('waba', 'w-2', '{B}', gen_random_uuid())"
+        )
+        await conn.execute(f"SET LOCAL ROLE {role}; SET LOCAL app.tenant_id = '{B}'")
+        expected = RIGHTS[role, table]
+        if expected is None:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await conn.fetch(f"SELECT {whose} FROM {table}")
+            return
+        rows = await conn.fetch(f"SELECT DISTINCT {whose} AS whose FROM {table} WHERE {whose} = ANY($1) ORDER BY 1", [A, B])
+        assert [row["whose"] for row in rows] == sorted(expected)
+
+
+@pytest.mark.parametrize("settings", ["", "; SET LOCAL app.tenant_id = ''", "; SET LOCAL app.tenant_id = 'nobody'"])
+async def test_an_application_without_a_tenant_sees_no_tenant(filled: tuple[Database, str], settings: str) -> None:
+    _, url = filled
+    async with taken_back(url) as conn:
+        await conn.execute(f"SET LOCAL ROLE {APP}{settings}")
+        assert await conn.fetchval("SELECT count(id) FROM tenants") == 0

@@ -1,0 +1,12 @@
+SET LOCAL ROLE waystate_owner;
+REVOKE ALL ON tenants, routes FROM waystate_app, waystate_work, waystate_ingest;
+GRANT SELECT ON tenants, routes TO waystate_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON tenants, routes TO waystate_work;
+GRANT SELECT ON routes TO waystate_ingest;
+DROP POLICY own ON tenants;
+DROP POLICY work ON tenants;
+DROP POLICY look_up ON routes;
+DROP POLICY work ON routes;
+ALTER TABLE tenants DISABLE ROW LEVEL SECURITY;
+ALTER TABLE routes DISABLE ROW LEVEL SECURITY;
+RESET ROLE;
