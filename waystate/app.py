@@ -17,7 +17,7 @@ from waystate import log
 from waystate.broker.connection import Broker
 from waystate.broker.consumers import QueueConsumers
 from waystate.broker.publisher import Publisher
-from waystate.broker.publishing import PublishSink, PublishWorker
+from waystate.broker.publishing import PublishSink, PublishWorker, attach
 from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import queue_names
 from waystate.channels.genesys.routes import GenesysWebhook
@@ -288,6 +288,8 @@ async def open_waystate(config: Config, roles: Collection[ProcessRole]) -> Wayst
         logger.warning("A setting is given that this version does not use.", setting=name)
     if config.trusted_mode == "loopback" and ProcessRole.API in roles:
         logger.warning("TRUSTED_MODE=loopback: whoever is on this machine reads and writes any tenant's /state without a key.")
+    if config.amqp_url is not None:
+        await attach(db, from_beginning=config.events_from == "beginning")
     await check_keys(db, vault)
     installation = await load_installation_secret(db, vault)
     log.use_pseudonyms(log.Pseudonyms(derive_key(installation, "log pseudonyms")))

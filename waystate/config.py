@@ -17,6 +17,7 @@ from waystate.errors import ConfigError
 
 LogLevel = Literal["DEBUG", "INFO", "WARN", "ERROR", "CRITICAL"]
 TrustedMode = Literal["off", "loopback"]
+EventsFrom = Literal["now", "beginning"]
 DbSsl = Literal["off", "require", "verify-full"]
 
 
@@ -197,6 +198,12 @@ class Config(BaseSettings):
     queue_correlation: str = _queue("QUEUE_CORRELATION", "correlation-events", "Genesys' ids (ConversationCorrelation).")
     queue_send_results: str = _queue("QUEUE_SEND_RESULTS", "send-results", "From whoever sends instead of Waystate.")
     events_exchange: str = _queue("EVENTS_EXCHANGE", "waystate.events", "The topic exchange that every event goes to.")
+    events_from: EventsFrom = _setting(
+        "EVENTS_FROM",
+        "now",
+        "'now' or 'beginning'",
+        "When RabbitMQ is attached for the first time: what happens from then on, or all events that are still kept.",
+    )
     external_objects: SecretStr | None = _setting(
         "OBJECT_STORE_URL", None, "a URL like s3://bucket/prefix or file:///folder", "Accepted; media are not copied yet."
     )
@@ -297,7 +304,7 @@ class Config(BaseSettings):
             raise ValueError(value)
         return path
 
-    @field_validator("log_level", "trusted_mode", "db_ssl", mode="before")
+    @field_validator("log_level", "trusted_mode", "db_ssl", "events_from", mode="before")
     @classmethod
     def _spell(cls, value: str, info: ValidationInfo) -> str:
         return value.upper().replace("WARNING", "WARN") if info.field_name == "log_level" else value.lower()

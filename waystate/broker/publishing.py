@@ -9,10 +9,12 @@ from waystate.broker.publisher import Outgoing
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.errors import Retry
+from waystate.events import outbox
 from waystate.events.model import SCHEMA_VERSION
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import SinkWorker, pass_on
-from waystate.ids import TenantId, time_of
+from waystate.ids import PLATFORM, TenantId, time_of
+from waystate.tenants.each_tenant import customers
 from waystate.work.leases import PUBLISH, LeaseKeeper
 from waystate.work.loops import SWEEP
 
@@ -23,6 +25,19 @@ SINK = "rabbitmq"
 
 Publish = Callable[[Sequence[Outgoing]], Awaitable[None]]
 """Returns when all are confirmed; `Retry` when one is not."""
+
+
+async def attach(db: Database, *, from_beginning: bool) -> None:
+    """Settle, once for an installation, from where events are published: from now on, or all that are still kept.
+
+    The platform's own cursor says that it is settled. It is held until every tenant's is, so that of processes that start at
+    once one does this and the others wait; a tenant that is made later begins with its first event.
+    """
+    async with db.work(tenant_id=PLATFORM) as conn:
+        if await outbox.begin(conn, PLATFORM, SINK) and not from_beginning:
+            async for tenant in customers(db):
+                async with db.tenant(tenant) as its_own:
+                    await outbox.begin(its_own, tenant, SINK)
 
 
 class PublishSink:

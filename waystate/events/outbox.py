@@ -85,6 +85,11 @@ async def read_after(
     return EventWindow(stamped, seen if is_full else max(seen, cursor["head"]), is_full)
 
 
+async def begin(conn: Connection, tenant: TenantId, sink: str) -> bool:
+    """Whether the sink begins with this: with what comes from now on. One that has begun stays where it is."""
+    return await _queries.begin_sink(conn, tenant_id=tenant, sink=sink) is not None
+
+
 async def move_cursor(conn: Connection, tenant: TenantId, sink: str, position: int, *, epoch: int) -> bool:
     """Whether it moved; a stale holder's does not, nor does one that is there already."""
     return await _queries.move_sink(conn, tenant_id=tenant, sink=sink, position=position, epoch=epoch) is not None

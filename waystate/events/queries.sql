@@ -17,6 +17,14 @@ INSERT INTO sink_cursors AS s (tenant_id, sink, epoch) VALUES (:tenant_id, :sink
 ON CONFLICT (tenant_id, sink) DO UPDATE SET epoch = excluded.epoch WHERE s.epoch <= excluded.epoch
 RETURNING position, (SELECT h.position FROM sink_cursors h WHERE h.tenant_id = :tenant_id AND h.sink = 'head') AS head;
 
+-- name: begin_sink$
+-- Where a sink begins that has not begun: behind what is public by now. What commits meanwhile comes after it.
+INSERT INTO sink_cursors (tenant_id, sink, position)
+VALUES (:tenant_id, :sink,
+    coalesce((SELECT h.position FROM sink_cursors h WHERE h.tenant_id = :tenant_id AND h.sink = 'head'), 0))
+ON CONFLICT (tenant_id, sink) DO NOTHING
+RETURNING position;
+
 -- name: find_positions
 -- How far each of these sinks is.
 SELECT s.sink, s.position FROM sink_cursors s WHERE s.tenant_id = :tenant_id AND s.sink = ANY(:sinks::text[]);

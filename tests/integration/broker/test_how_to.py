@@ -16,7 +16,7 @@ from tests.world import LANES, World
 from waystate.broker.connection import Broker
 from waystate.broker.consumers import QueueConsumers
 from waystate.broker.publisher import Publisher
-from waystate.broker.publishing import PublishSink, PublishWorker
+from waystate.broker.publishing import PublishSink, PublishWorker, attach
 from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import QueueNames, topology_of
 from waystate.clock import utc_now
@@ -32,7 +32,9 @@ LINES = 10
 @pytest.fixture
 async def served(broker: RabbitMQ, db: Database) -> AsyncIterator[None]:
     world = World(db)
-    await world.add("demo-tenant-001", number="106540352242922")
+    demo = await world.add("demo-tenant-001", number="106540352242922")
+    await world.receive(demo, *(demo.message() for _ in range(300)))
+    await attach(db, from_beginning=False)
     names = QueueNames()
     rabbit = Broker(broker.url, names)
     await rabbit.declare(topology_of(names))
@@ -49,10 +51,18 @@ async def served(broker: RabbitMQ, db: Database) -> AsyncIterator[None]:
     await rabbit.close()
 
 
-async def start(code: str, url: str) -> asyncio.subprocess.Process:
+async def start(code: str, url: str, *arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, env={**os.environ, "AMQP_URL": url}, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", code, *arguments), env={**os.environ, "AMQP_URL": url}, stdout=asyncio.subprocess.PIPE
     )
+
+
+async def said(code: str, url: str, *arguments: str) -> bytes:
+    """The wamid that it prints."""
+    speaker = await start(code, url, *arguments)
+    wamid, _ = await asyncio.wait_for(speaker.communicate(), 10)
+    assert speaker.returncode == 0
+    return wamid.strip()
 
 
 async def test_what_is_said_in_ten_lines_is_heard_in_ten_lines(broker: RabbitMQ, served: None) -> None:
@@ -62,11 +72,14 @@ async def test_what_is_said_in_ten_lines_is_heard_in_ten_lines(broker: RabbitMQ,
     assert listener.stdout is not None
     try:
         await asyncio.sleep(1)  # until its queue is bound
-        speaker = await start(say, broker.url)
-        assert await asyncio.wait_for(speaker.wait(), 10) == 0
-        heard = await asyncio.wait_for(listener.stdout.readline(), 10)
+        first = await said(say, broker.url)
+        assert await said(say, broker.url, first.decode()) == first
+        second = await said(say, broker.url)
+        heard = [await asyncio.wait_for(listener.stdout.readline(), 10) for _ in range(2)]
     finally:
         listener.kill()
         await listener.wait()
-    assert heard.startswith(b"inbound.enriched ")
-    assert b"wamid.my-first" in heard
+    assert first != second
+    for wamid, line in zip((first, second), heard, strict=True):
+        assert line.startswith(b"inbound.enriched ")
+        assert b'"wamid":"' + wamid + b'"' in line.replace(b": ", b":")

@@ -12,7 +12,7 @@ from tests.servers.rabbitmq import RabbitMQ
 from tests.world import LANES, Business, World
 from waystate.broker.connection import Broker
 from waystate.broker.publisher import Outgoing, Publisher
-from waystate.broker.publishing import SINK, PublishSink, PublishWorker
+from waystate.broker.publishing import SINK, PublishSink, PublishWorker, attach
 from waystate.broker.topology import QueueNames
 from waystate.errors import Retry
 from waystate.events.model import AnyEvent
@@ -91,6 +91,30 @@ async def test_a_holder_that_goes_stale_while_it_publishes_does_not_move_the_cur
     await PublishSink(world.db, slow, names.events).relay(tenant.tenant, epoch=1, batch=10)
     assert await cursor(world, tenant) == 1
     assert seen[0] == seen[1], "twice, with the same id"
+
+
+@pytest.mark.parametrize(("from_beginning", "begins"), [(False, 3), (True, 0)])
+async def test_publishing_starts_where_the_exchange_is_attached_first(
+    names: QueueNames, world: World, tenant: Business, from_beginning: bool, begins: int
+) -> None:
+    published: list[int | str] = []
+
+    async def keep(messages: Sequence[Outgoing]) -> None:
+        published.extend(each.headers["x-position"] for each in messages)
+
+    sink = PublishSink(world.db, keep, names.events)
+    await world.receive(tenant, *(tenant.message() for _ in range(3)))
+    # Two processes start at once.
+    await asyncio.gather(*(attach(world.db, from_beginning=from_beginning) for _ in range(2)))
+    later = await world.add("umbra", number="2002")
+    for each in (tenant, later):
+        await world.receive(each, each.message())
+    # A later start settles nothing again, also not of a tenant that nobody published for yet.
+    await attach(world.db, from_beginning=False)
+    for each, until in ((tenant, 4), (later, 1)):
+        await sink.relay(each.tenant, epoch=1, batch=10)
+        assert await cursor(world, each) == until
+    assert published == [*range(begins + 1, 5), 1]
 
 
 async def worker(world: World, rabbit: Broker, names: QueueNames) -> PublishWorker:

@@ -1,0 +1,3 @@
+SET LOCAL ROLE waystate_owner;
+-- A cursor too many does not hurt the release before.
+RESET ROLE;

@@ -1,0 +1,14 @@
+"""Whether RabbitMQ was attached before: then its cursors go on, and no tenant is begun from now on."""
+
+from waystate.db.migrate import run_down, run_up
+
+revision = "0012"
+down_revision = "0011"
+
+
+def upgrade() -> None:
+    run_up(__file__)
+
+
+def downgrade() -> None:
+    run_down(__file__)
