@@ -147,6 +147,11 @@ def test_the_lines_of_the_readme_work_beside_the_demo(home: Path, tmp_path: Path
         wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "demo")
         said = Newcomer(tmp_path, {"WAYSTATE_HOME": str(home)}).types(typed)
         assert processes.end("demo")[0] == 0
+        # Without a terminal there is no table that says where to look.
+        assert (
+            f"API docs http://127.0.0.1:{port}/docs; keys and secrets {home}/demo.json\n" in processes.log("demo").read_text()
+        )
     assert said.startswith("{}\n")
+    assert re.search(r'"genesysConversationId":"[0-9a-f-]{36}"', said)
     for part in ('"text": "Hello!"', '"waId":"+919876543210"', '"status":"processed"', f"http://127.0.0.1:{port}/docs\n"):
         assert part in said

@@ -56,6 +56,11 @@ async def test_look_up_has_every_field_of_both_seeds(place: Installation) -> Non
     assert again == {**found, "isNew": False}
 
 
+async def test_genesys_id_stands_beside_a_conversation_id_of_our_own(place: Installation) -> None:
+    found = await mapping(place, "+15550200021", tenant="local")
+    assert (found["conversationId"], found["genesysConversationId"]) == (found["internalId"], None)
+
+
 async def test_hundred_look_ups_of_a_new_customer_at_once_open_one_conversation(place: Installation) -> None:
     found = await asyncio.gather(*(mapping(place, "15550200002") for _ in range(100)))
     assert len({each["internalId"] for each in found}) == 1

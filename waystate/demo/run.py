@@ -91,7 +91,7 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
             console.print("waystate: starting the embedded PostgreSQL (the first start takes some seconds)")
             postgres.use()
             postgres.start()
-        prepare()
+        prepare(is_started=True)
         kept = tenant.load_or_make_secrets(demo_file)
         asyncio.run(_set_up(config, postgres, simulator_url, kept))
         tenant.write_demo_file(demo_file, base_url, kept)
@@ -105,6 +105,9 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
             f"waystate: serving on {base_url}; WhatsApp and Genesys are simulated on {simulator_url} (SIMULATOR_PORT)",
             soft_wrap=True,
         )
+        if not console.is_terminal:
+            # On a terminal the table says it all the time.
+            console.print(f"waystate: API docs {base_url}/docs; keys and secrets {demo_file}", soft_wrap=True)
         yield base_url, simulator_url, demo_file, processes
     finally:
         for signum in (signal.SIGINT, signal.SIGTERM):

@@ -75,7 +75,11 @@ class Correlated(SeedBody):
 
 
 class Mapping(SeedBody):
-    """MappingResponse of seed 000, with the tenant of seed 001."""
+    """MappingResponse of seed 000, with the tenant of seed 001.
+
+    With the setting `correlation` at `genesys`, `conversationId` is Genesys' id. With `local` it is Waystate's own, and
+    `genesysConversationId` is there beside it.
+    """
 
     wa_id: str | None
     conversation_id: str | None
@@ -88,6 +92,7 @@ class Mapping(SeedBody):
     is_new: bool
     internal_id: UUID
     tenant_id: str
+    genesys_conversation_id: str | None = None
 
 
 MAPPING_EXAMPLE = {

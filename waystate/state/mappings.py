@@ -47,6 +47,8 @@ def render_mapping(found: Found, wa_id: str | None, view: TenantView, now: datet
         "internalId": str(conversation.id),
         "tenantId": view.tenant.id,
     }
+    if view.settings.correlation == "local":
+        answer["genesysConversationId"] = conversation.genesys_conversation_id
     return documents.dump(answer).encode()
 
 
