@@ -200,3 +200,11 @@ def test_roles_share_an_embedded_postgresql_that_outlives_each_of_them(home: Pat
         assert EmbeddedPostgres(home).find_pid() == postmaster
         said = "".join(processes.log(name).read_text() for name in ("timers", "work", "relay", "api"))
         assert "`waystate db stop` ends it" in said
+
+
+def test_what_prepares_for_a_server_that_its_parent_started_starts_none(home: Path) -> None:
+    done = subprocess.run(
+        command_of("prepare", "--started"), env=embedded(home, 1), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, "The database does not answer" in done.stderr) == (2, True), done.stderr
+    assert not (home / "postgres").exists()

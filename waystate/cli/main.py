@@ -156,7 +156,7 @@ def simulate(port: Annotated[int, typer.Option(help="Where the far sides listen,
 
 
 @app.command(rich_help_panel=INSTALLATION)
-def prepare() -> None:
+def prepare(is_started: Annotated[bool, typer.Option("--started", hidden=True)] = False) -> None:
     """Check the database and bring an embedded one to the newest schema (serve does this by itself).
 
     Example: waystate prepare
@@ -164,7 +164,7 @@ def prepare() -> None:
     from waystate.processes.prepare import prepare as run
 
     with explained():
-        run()
+        run(is_started=is_started)
 
 
 @app.command("try-message", hidden=True)

@@ -42,7 +42,7 @@ def run(role: ProcessRole | None = None) -> int:
         _bring_up(postgres, role)
     try:
         # Of a database of one's own nothing is to be prepared: it is checked where it is opened, which halves a role's start.
-        if postgres is not None and (failed := subprocess.run(command_of("prepare"), check=False).returncode):
+        if postgres is not None and (failed := subprocess.run(command_of("prepare", "--started"), check=False).returncode):
             return failed
         return _run_prepared(config, role, listeners)
     finally:
