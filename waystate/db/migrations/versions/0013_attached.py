@@ -2,8 +2,8 @@
 
 from waystate.db.migrate import run_down, run_up
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 
 
 def upgrade() -> None:
