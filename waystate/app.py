@@ -252,9 +252,7 @@ class Waystate:
 
     def webhook_lane(self) -> Lane:
         """The ASGI application of WEBHOOK_PORT. It knows no operation that a tenant's name or key could open."""
-        return webhook_lane(
-            self._webhook_routes(), log_failure, read_timeout=self.config.body_timeout, answers=self.metrics.answers
-        )
+        return webhook_lane(self._webhook_routes(), log_failure, bodies=self.services.bodies, answers=self.metrics.answers)
 
     def health_app(self) -> FastAPI:
         """The ASGI application of HEALTH_PORT."""

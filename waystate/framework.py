@@ -76,12 +76,12 @@ OPERATIONS = operations_of(ROUTES)
 def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str, HealthCheck]) -> Keyed:
     """`routes` are the lane's own; everything else goes to the framework. `checks` are those of the health page."""
     config, answers = services.config, services.metrics.answers
-    timeout, origins = config.body_timeout, config.listed_origins
+    origins = config.listed_origins
     framework = framework_of(services, checks)
     lane = (
-        CrossOriginLane(routes, framework, log_failure, read_timeout=timeout, answers=answers, origins=origins)
+        CrossOriginLane(routes, framework, log_failure, bodies=services.bodies, answers=answers, origins=origins)
         if origins
-        else Lane(routes, framework, log_failure, read_timeout=timeout, answers=answers)
+        else Lane(routes, framework, log_failure, bodies=services.bodies, answers=answers)
     )
     return Keyed(
         lane,
@@ -91,7 +91,7 @@ def keyed_lane(services: Services, routes: Sequence[Route], checks: Mapping[str,
         keyed=KeyedOperations(OPERATIONS.values()),
         secret=derive_key(services.installation, "idempotent requests"),
         max_body=config.max_body,
-        read_timeout=timeout,
+        bodies=services.bodies,
         answers=answers,
     )
 
@@ -114,7 +114,7 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
             DocsRoutes(app.openapi, services.config.listed_proxies),
         )
     )
-    app.add_middleware(BodyLimit, limit=services.config.max_body)
+    app.add_middleware(BodyLimit, limit=services.config.max_body, bodies=services.bodies)
     app.add_middleware(OriginCheck, origins=services.config.own_origins)
     install_problems(app, answers=services.metrics.answers)
     app.add_middleware(SecurityHeaders)

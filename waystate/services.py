@@ -23,6 +23,7 @@ from waystate.sign_on.discovery import Discovery
 from waystate.state.invalidations import Invalidations
 from waystate.tenants.routing import Directory, Monotonic
 from waystate.vault.sealing import Vault, derive_key
+from waystate.web.bodies import Bodies
 from waystate.web.metrics import Metrics
 from waystate.work.leases import DELIVERIES, LEDGER, RELAY
 from waystate.work.loops import SharedHint
@@ -37,6 +38,7 @@ class Services:
     vault: Vault
     installation: bytes
     clock: Clock
+    bodies: Bodies
     metrics: Metrics
     directory: Directory
     discovery: Discovery
@@ -93,6 +95,7 @@ def build_services(
         vault=vault,
         installation=installation,
         clock=clock,
+        bodies=Bodies(config.body_timeout),
         metrics=metrics,
         directory=directory,
         discovery=Discovery(config.own_hosts),

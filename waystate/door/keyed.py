@@ -136,7 +136,7 @@ class Keyed:
         keyed: KeyedOperations,
         secret: bytes,
         max_body: int,
-        read_timeout: float,
+        bodies: Bodies,
         answers: Answers,
     ) -> None:
         self._app: Asgi = app
@@ -147,7 +147,7 @@ class Keyed:
         self._keyed = keyed
         self._secret = secret
         self._max_body = max_body
-        self._bodies = Bodies(read_timeout)
+        self._bodies = bodies
         self._answers = answers
         self._under_way: dict[tuple[TenantId, str], bytes] = {}
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 
 from waystate.documents import clean_text
-from waystate.errors import NotFound, TooLarge
+from waystate.errors import NotFound, Refused
 from waystate.operations import Operation, find_operation
 from waystate.web.bodies import Bodies, ClientGone, Message, Receive, Send, too_large
 from waystate.web.problems import (
@@ -126,18 +126,18 @@ class Lane:
 
     Where a caller must be let in first, the handler checks the query after that.
 
-    `read_timeout`: seconds a body may take. `answers` counts (operation, status).
+    `bodies` bounds all that arrive at the process. `answers` counts (operation, status).
     A path with more parts than the lane's own (`/state/mapping/a/b`) is the fallback's.
     """
 
     __slots__ = ("_answers", "_bodies", "_exact", "_fallback", "_on_error", "_prefixed", "operations")
 
     def __init__(
-        self, routes: Iterable[Route], fallback: Asgi, on_error: OnError, *, read_timeout: float, answers: Answers | None = None
+        self, routes: Iterable[Route], fallback: Asgi, on_error: OnError, *, bodies: Bodies, answers: Answers | None = None
     ) -> None:
         self._fallback = fallback
         self._on_error = on_error
-        self._bodies = Bodies(read_timeout)
+        self._bodies = bodies
         self._answers = {} if answers is None else answers
         self._exact: dict[str, dict[str, Served]] = {}
         self._prefixed: dict[str, dict[str, Served]] = {}
@@ -205,31 +205,37 @@ class Lane:
 
 
 class BodyLimit:
-    """Middleware that gives the framework's own routes the lane's limit; add it before `install_problems`.
+    """Middleware that reads the bodies of the framework's own routes as the lane does. Add it before `install_problems`.
 
     It raises where the route reads: FastAPI lets an HTTPException pass there, and only that. The framework's `max_body_size`
     answers in plain text instead, and sends private exceptions through every middleware.
     """
 
-    def __init__(self, app: Asgi, limit: int) -> None:
+    def __init__(self, app: Asgi, limit: int, bodies: Bodies | None = None) -> None:
         self._app = app
         self._limit = limit
+        self._bodies = bodies or Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        size = self._limit + 1 if _declares_over(scope, self._limit) else 0
+        request = Request(scope, receive, bodies=self._bodies)
+        is_read = False
 
-        async def counted() -> Message:
-            nonlocal size
-            if size <= self._limit:
-                message = await receive()
-                size += len(message.get("body", b""))
-            if size > self._limit:
-                raise HTTPException(TooLarge.status) from too_large(self._limit)
-            return message
+        async def read() -> Message:
+            nonlocal is_read
+            if is_read:
+                return await receive()
+            try:
+                body = await request.body(self._limit)
+            except Refused as refused:
+                raise HTTPException(refused.status) from refused
+            except ClientGone:
+                return {"type": "http.disconnect"}
+            is_read = True
+            return {"type": "http.request", "body": body, "more_body": False}
 
-        return await self._app(scope, counted, send)
+        return await self._app(scope, read, send)
 
 
 async def _send(scope: Scope, send: Send, response: Response) -> None:
@@ -253,7 +259,7 @@ def _declares_over(scope: Scope, limit: int) -> bool:
     return declared.isdigit() and (len(declared) > _LONGEST_LENGTH or int(declared) > limit)
 
 
-def webhook_lane(routes: Sequence[Route], on_error: OnError, *, read_timeout: float, answers: Answers) -> Lane:
+def webhook_lane(routes: Sequence[Route], on_error: OnError, *, bodies: Bodies, answers: Answers) -> Lane:
     async def nothing_else(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await send({"type": "websocket.close"})
@@ -263,7 +269,7 @@ def webhook_lane(routes: Sequence[Route], on_error: OnError, *, read_timeout: fl
         await send({"type": "http.response.start", "status": status, "headers": headers})
         return await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    return Lane([*routes, ("GET", "/health/live", _live)], nothing_else, on_error, read_timeout=read_timeout, answers=answers)
+    return Lane([*routes, ("GET", "/health/live", _live)], nothing_else, on_error, bodies=bodies, answers=answers)
 
 
 @Operation("GET", "/health/live", None)

@@ -30,7 +30,7 @@ class ClientGone(Exception):
 
 
 class Bodies:
-    """Of one lane. One timer watches all that are arriving: one each costs a small request more than the reading itself."""
+    """Of one process. One timer watches all that are arriving: one each costs a small request more than the reading itself."""
 
     __slots__ = ("_arriving", "_held", "_timeout", "_timer")
 

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from waystate.errors import Forbidden
 from waystate.web.asgi import Lane, Route, find_header
+from waystate.web.bodies import Bodies
 from waystate.web.problems import UNMATCHED, Answers, Headers, OnError, render_problem
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -56,11 +57,11 @@ class CrossOriginLane(Lane):
         fallback: ASGIApp,
         on_error: OnError,
         *,
-        read_timeout: float,
+        bodies: Bodies,
         answers: Answers,
         origins: Collection[str],
     ) -> None:
-        super().__init__(routes, fallback, on_error, read_timeout=read_timeout, answers=answers)
+        super().__init__(routes, fallback, on_error, bodies=bodies, answers=answers)
         self._origins = frozenset(each.encode() for each in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -24,6 +24,7 @@ from waystate.keys import store as key_store
 from waystate.principal import Scope
 from waystate.timers import Timers
 from waystate.vault.sealing import vault_of
+from waystate.web.bodies import Bodies
 from waystate.web.metrics import Metrics
 from waystate.work.loops import Hint
 
@@ -118,7 +119,7 @@ def front(world: World, app: Application, guard: Guard, errors: list[Exception])
         keyed=KeyedOperations(OPERATIONS.values()),
         secret=b"secret",
         max_body=10_000,
-        read_timeout=5,
+        bodies=Bodies(5),
         answers={},
     )
 

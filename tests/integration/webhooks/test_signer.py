@@ -14,6 +14,7 @@ from waystate.channels.signature import sign_as_genesys
 from waystate.ledger import store as ledger_store
 from waystate.tenants import store
 from waystate.web.asgi import webhook_lane
+from waystate.web.bodies import Bodies
 from waystate.web.metrics import Metrics
 from waystate.web.problems import log_failure
 from waystate.web.routers import lane_routes
@@ -30,7 +31,7 @@ async def callback(world: World) -> AsyncIterator[httpx2.AsyncClient]:
     find, find_now = world.directory.find_genesys_webhook, world.directory.find_genesys_webhook_now
     intake = Intake(world.db, Hint())
     webhook = GenesysWebhook(find, find_now, intake.append, Metrics(), world.clock, lanes=LANES, max_body=10_000)
-    lane = webhook_lane(lane_routes(webhook), log_failure, read_timeout=5, answers={})
+    lane = webhook_lane(lane_routes(webhook), log_failure, bodies=Bodies(5), answers={})
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(lane), base_url="http://localhost") as client:
         yield client
     await intake.close()

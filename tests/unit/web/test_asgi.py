@@ -10,6 +10,7 @@ from fastapi import FastAPI, WebSocket
 from waystate import documents
 from waystate.errors import Conflict, Unavailable
 from waystate.web.asgi import BodyLimit, Lane, Request, Response, json_response, text_response
+from waystate.web.bodies import Bodies
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import Answers
 
@@ -90,7 +91,7 @@ def lane(failures: Failures, answers: Answers) -> Lane:
         ],
         app,
         failures,
-        read_timeout=0.05,
+        bodies=Bodies(0.05),
         answers=answers,
     )
 
@@ -335,7 +336,7 @@ async def test_lifespan_and_websocket_go_to_the_framework() -> None:
     async def framework(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["type"])
 
-    lane = Lane([("GET", "/feed", tell_tail)], framework, Failures(), read_timeout=1)
+    lane = Lane([("GET", "/feed", tell_tail)], framework, Failures(), bodies=Bodies(1))
     for kind in ("lifespan", "websocket"):
         await lane({"type": kind, "path": "/feed"}, unused, unused)
     assert seen == ["lifespan", "websocket"]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from waystate.operations import TEXT, Operation, Parameter
 from waystate.principal import Scope
 from waystate.web.asgi import Lane, Request, Response, json_response
+from waystate.web.bodies import Bodies
 from waystate.web.openapi import DocsRoutes, describe, undocumented
 from waystate.web.problems import log_failure
 from waystate.web.routers import router_of
@@ -100,7 +101,7 @@ def app() -> FastAPI:
 
 @pytest.fixture
 def lane(app: FastAPI) -> Lane:
-    return Lane([(each.method, each.path, answer) for each in OPERATIONS], app, log_failure, read_timeout=1)
+    return Lane([(each.method, each.path, answer) for each in OPERATIONS], app, log_failure, bodies=Bodies(1))
 
 
 async def get(lane: Lane, path: str) -> httpx2.Response:
