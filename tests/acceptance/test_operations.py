@@ -7,7 +7,9 @@ import shlex
 from collections.abc import AsyncIterator
 from datetime import datetime
 from html import unescape
+from typing import Any
 
+import httpx2
 import pytest
 
 from tests.acceptance.installation import (
@@ -263,3 +265,22 @@ async def test_path_that_is_nobodys_is_a_problem_too(place: Installation) -> Non
         answer = await place.http.get(path)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("port", ["WEBHOOK_PORT", "HEALTH_PORT"])
+async def test_the_other_ports_refuse_as_the_first_does(place: Installation, port: str) -> None:
+    app: Any = place.app.webhook_lane() if port == "WEBHOOK_PORT" else place.app.health_app()
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost:3007") as http:
+        assert (await http.get("/health/live")).json() == {"status": "ok"}
+        assert (await http.head("/health/live")).content == b""
+        for method, path, status, code in (
+            ("GET", "/health/live?surplus=1", 422, "unknown_query_parameter"),
+            ("GET", "/", 404, "not_found"),
+            ("GET", "/health/live/", 404, "not_found"),
+            ("GET", "/v1/tenant", 404, "not_found"),
+            ("POST", "/health/live", 405, "method_not_allowed"),
+        ):
+            answer = await http.request(method, path)
+            assert (answer.status_code, answer.json()["code"]) == (status, code), path
+            assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["allow"] == "GET, HEAD"
