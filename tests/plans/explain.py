@@ -11,6 +11,8 @@ from waystate.db.pool import load_queries
 from waystate.db.roles import WORK
 
 PACKAGE = Path(__file__).parents[2] / "waystate"
+ELSEWHERE = {"imports"}
+"""Rooms whose queries are for another system's database, of which each row is read once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class NamedQuery:
 
 def all_queries() -> list[NamedQuery]:
     found = []
-    for file in sorted(PACKAGE.glob("*/queries.sql")):
+    for file in sorted(each for each in PACKAGE.glob("*/queries.sql") if each.parent.name not in ELSEWHERE):
         queries = load_queries(str(file))
         names = [name for name in queries.available_queries if not name.endswith("_cursor")]
         found += [NamedQuery(file.parent.name, name, getattr(queries, name).sql) for name in names]

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from waystate import __version__
-from waystate.cli import audit, keys, secrets, seed, tenants, users
+from waystate.cli import audit, imports, keys, secrets, seed, tenants, users
 from waystate.cli import dead_letters as dlq
 from waystate.cli.errors import explained
 from waystate.errors import ConfigError
@@ -37,6 +37,7 @@ app.add_typer(tenants.app, name="tenant", rich_help_panel=ACCESS)
 app.add_typer(users.app, name="user", rich_help_panel=ACCESS)
 app.add_typer(keys.app, name="keys", rich_help_panel=ACCESS)
 app.add_typer(audit.app, name="audit", rich_help_panel=ACCESS)
+app.add_typer(imports.app, name="import", rich_help_panel=ACCESS)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=INSTALLATION)
 app.add_typer(migrate_app, name="migrate", rich_help_panel=INSTALLATION)
 app.add_typer(db_app, name="db", rich_help_panel=INSTALLATION)

@@ -150,6 +150,16 @@ FROM unnest(:ids::uuid[], :names::text[], :emails::text[], :phone_numbers::text[
     AS v (id, name, email, phone_number, tags, preferences, metadata, created_at)
 ORDER BY v.id;
 
+-- name: date_back!
+-- Locked in id order, as all that change contacts do.
+WITH locked AS MATERIALIZED (
+    SELECT c.id, v.created_at
+    FROM unnest(:contact_ids::uuid[], :created_at::timestamptz[]) AS v (id, created_at)
+    JOIN contacts c ON c.tenant_id = :tenant_id AND c.id = v.id AND c.created_at > v.created_at
+    ORDER BY c.id FOR NO KEY UPDATE OF c
+)
+UPDATE contacts c SET created_at = l.created_at FROM locked l WHERE c.tenant_id = :tenant_id AND c.id = l.id;
+
 -- name: list_marked
 -- By the key, a page at a time: the mark itself has no index, and is asked for seldom.
 SELECT c.id FROM contacts c

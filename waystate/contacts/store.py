@@ -100,6 +100,11 @@ async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[NewContact
     return added
 
 
+async def date_back(conn: Connection, tenant: TenantId, known_since: Mapping[UUID, datetime]) -> None:
+    """Contacts that were known elsewhere before Waystate met them: `created_at` is when, if that is earlier."""
+    await _queries.date_back(conn, tenant_id=tenant, contact_ids=list(known_since), created_at=list(known_since.values()))
+
+
 async def list_marked(
     conn: Connection, tenant: TenantId, mark: JsonObject, *, after: UUID | None = None, page: int = 500
 ) -> list[UUID]:

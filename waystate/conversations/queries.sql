@@ -154,19 +154,19 @@ ORDER BY c.expires_hour DESC LIMIT :batch;
 
 -- name: add_many!
 -- What was led elsewhere comes in whole; the partial unique index still allows one open conversation.
-INSERT INTO conversations (tenant_id, id, contact_id, phone_number_id, wa_id, genesys_conversation_id, communication_id,
+INSERT INTO conversations (tenant_id, id, contact_id, phone_number_id, wa_id, user_id, genesys_conversation_id, communication_id,
     last_message_id, status, controller, expires_at, last_activity_at, last_customer_message_at, last_message_at, last_message,
     closed_at, close_reason, version, metadata, created_at)
-SELECT :tenant_id, v.id, v.contact_id, v.phone_number_id, v.wa_id, v.genesys_conversation_id, v.communication_id,
+SELECT :tenant_id, v.id, v.contact_id, v.phone_number_id, v.wa_id, v.user_id, v.genesys_conversation_id, v.communication_id,
     v.last_message_id, v.status, v.controller, v.expires_at, v.last_activity_at, v.last_customer_message_at, v.last_message_at,
     v.last_message, v.closed_at, v.close_reason, v.version, v.metadata::jsonb, v.created_at
-FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[], :genesys_conversation_ids::text[],
-    :communication_ids::text[], :message_ids::text[], :statuses::text[], :controllers::text[], :expires_at::timestamptz[],
-    :activity_at::timestamptz[], :customer_message_at::timestamptz[], :message_at::timestamptz[], :previews::text[],
+FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[], :user_ids::text[],
+    :genesys_conversation_ids::text[], :communication_ids::text[], :message_ids::text[], :statuses::text[], :controllers::text[],
+    :expires_at::timestamptz[], :activity_at::timestamptz[], :customer_message_at::timestamptz[], :message_at::timestamptz[], :previews::text[],
     :closed_at::timestamptz[], :close_reasons::text[], :versions::bigint[], :metadata::text[], :created_at::timestamptz[])
-    AS v (id, contact_id, phone_number_id, wa_id, genesys_conversation_id, communication_id, last_message_id, status, controller,
-        expires_at, last_activity_at, last_customer_message_at, last_message_at, last_message, closed_at, close_reason, version,
-        metadata, created_at);
+    AS v (id, contact_id, phone_number_id, wa_id, user_id, genesys_conversation_id, communication_id, last_message_id, status,
+        controller, expires_at, last_activity_at, last_customer_message_at, last_message_at, last_message, closed_at, close_reason,
+        version, metadata, created_at);
 
 -- name: list_of_contacts
 -- Open and ended ones, oldest first.

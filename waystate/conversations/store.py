@@ -56,6 +56,7 @@ class PastConversation:
     version: int
     metadata: JsonObject
     created_at: datetime
+    user_id: str | None = None
 
 
 async def open_many(
@@ -113,6 +114,7 @@ async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[PastConver
         contact_ids=[row.contact_id for row in rows],
         phone_number_ids=[row.phone_number_id for row in rows],
         wa_ids=[row.wa_id for row in rows],
+        user_ids=[row.user_id for row in rows],
         genesys_conversation_ids=[row.genesys_conversation_id for row in rows],
         communication_ids=[row.communication_id for row in rows],
         message_ids=[row.last_message_id for row in rows],

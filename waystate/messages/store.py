@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 RECORDED = "http"
 """The origin of messages that are only recorded (`POST /state/message`)."""
+IMPORTED = "import:"
+"""Begins the origin of messages that another system carried before Waystate came."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,8 +63,8 @@ class LockedMessage:
 
     @property
     def is_recorded(self) -> bool:
-        """Somebody else carries it and told of it over HTTP: no delivery was ever called for."""
-        return self.origin == RECORDED
+        """Somebody else carries it and told of it over HTTP, or carried it before: no delivery was ever called for."""
+        return self.origin == RECORDED or self.origin.startswith(IMPORTED)
 
 
 async def claim_many(conn: Connection, tenant: TenantId, source: str, keys: dict[str, UUID]) -> set[str]:

@@ -103,6 +103,8 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
             return f"It is kept and nobody is told: {NOTES[message['type']]}. It moves no customer window."
         if message["origin"].startswith("seed:"):
             return f"It is {message['status']}, and sample data: nobody wrote it and nobody was sent it."
+        if message["origin"].startswith("import:"):
+            return f"It was imported and is {message['status']}; Waystate did not carry it."
         if message["origin"] == "http":
             return f"It was recorded over HTTP and is {message['status']}; Waystate does not carry it."
         return f"It is {message['status']}; {_why_undelivered(message, senders)}"
