@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -38,6 +38,8 @@ log = structlog.get_logger()
 TURN = 1.0
 """Seconds between looks at what is due."""
 EXPIRY_BATCH = 1000
+EARLY_BATCH = 10_000
+"""Early statuses that are looked at, or dropped, in one transaction."""
 GAUGES_EVERY = 3
 """Seconds: counting what is open reads an index, and a scrape is seldom more often than that."""
 
@@ -123,9 +125,16 @@ class Timers:
             self._metrics.missing_deliveries_total.inc(found)
 
     async def pair_early(self) -> None:
-        """A status and the answer with its wamid can cross; whoever committed last did not see the other."""
+        """A status and the answer with its wamid can cross; whoever committed last did not see the other.
+
+        What waits in vain, since another app sent the message, goes when it is as old as the ledger keeps bodies.
+        """
         for tenant in await self._due("early"):
             await with_retries(partial(self._pair, tenant))
+        before = self._clock() - timedelta(days=partitions.LEDGER_DAYS)
+        for tenant in await self._due("aged", before):
+            while await with_retries(partial(self._drop_aged, tenant, before)) == EARLY_BATCH:
+                pass
 
     async def make_partitions(self) -> None:
         async with self._db.owner() as conn:
@@ -168,20 +177,24 @@ class Timers:
     async def _pair(self, tenant: TenantId) -> None:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
-            reports = await message_store.take_early(conn, tenant, None)
+            reports = await message_store.take_watched(conn, tenant, EARLY_BATCH)
             advanced = await advance_and_settle(conn, tenant, reports, now) if reports else Advanced()
-            await message_store.drop_aged_early(conn, tenant, now - timedelta(days=partitions.LEDGER_DAYS))
             await outbox.append_many(conn, tenant, advanced.events)
         if reports:
             self._relay_hint.give(tenant)
+
+    async def _drop_aged(self, tenant: TenantId, before: datetime) -> int:
+        async with self._db.tenant(tenant) as conn:
+            return await message_store.drop_aged_early(conn, tenant, before, EARLY_BATCH)
 
     async def _is_due(self, name: str, every: timedelta) -> bool:
         async with self._db.work() as conn:
             return await work_store.tick(conn, name, now=self._clock(), every=every)
 
-    async def _due(self, kind: str) -> list[TenantId]:
+    async def _due(self, kind: str, moment: datetime | None = None) -> list[TenantId]:
+        """At the `moment`, which is now where it is None."""
         async with self._db.work() as conn:
-            return [due.tenant for due in await work_store.due_work(conn, kind, self._clock())]
+            return [due.tenant for due in await work_store.due_work(conn, kind, moment or self._clock())]
 
     async def _read_gauges(self) -> None:
         try:

@@ -73,6 +73,16 @@ async def test_a_status_and_the_answer_that_crossed_are_paired(world: World, ten
     assert await world.value(tenant, "SELECT count(*) FROM early_statuses") == 0
 
 
+async def test_a_status_waits_for_a_message_that_is_told_of_much_later(world: World, tenant: Business, timers: Timers) -> None:
+    await world.report(tenant, tenant.report("wamid.in", "read"), tenant.report("wamid.of-another-app", "sent"))
+    for _ in range(3):
+        await timers.pair_early()
+    assert await world.value(tenant, "SELECT count(*) FROM early_statuses") == 2
+    await world.receive(tenant, tenant.message("wamid.in"))
+    await timers.pair_early()
+    assert await world.value(tenant, "SELECT external_id FROM early_statuses") == "wamid.of-another-app"
+
+
 async def test_early_statuses_nobody_sent_age_out_with_the_ledger(world: World, tenant: Business, timers: Timers) -> None:
     await world.report(tenant, tenant.report("wamid.of-another-app", "sent"))
     world.clock.forward(days=8)

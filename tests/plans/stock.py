@@ -82,6 +82,7 @@ async def _fill_tenant(conn: Any, tenant: str, now: datetime) -> Stock:
     keys = [(tenant, "whatsapp", row[6], row[1]) for row in messages]
     await _copy(conn, "message_keys", keys, "tenant_id", "source", "external_id", "message_id")
     await _fill_work(conn, tenant, messages, now)
+    await _fill_early(conn, tenant, now)
     return Stock(
         contacts=[row[1] for row in contacts[:BATCH]],
         conversations=[row[1] for row in conversations[-BATCH:]],
@@ -117,6 +118,16 @@ async def _fill_work(conn: Any, tenant: str, messages: list[tuple[Any, ...]], no
         for status in ("sent", "delivered", "read")
     ]
     await _copy(conn, "message_events", history, "tenant_id", "message_id", "status", "at", "source", "id", "origin", "applied")
+
+
+async def _fill_early(conn: Any, tenant: str, now: datetime) -> None:
+    """Statuses of another app's messages: all but the last fifty of `acme` were looked at."""
+    rows = [(tenant, f"wamid.other.{number}", "sent", now, "whatsapp", new_id(), "test", now) for number in range(10_000)]
+    await _copy(
+        conn, "early_statuses", rows, "tenant_id", "external_id", "status", "at", "source", "id", "origin", "received_at"
+    )
+    seen = rows[:-50] if tenant == "acme" else rows
+    await conn.execute("UPDATE early_statuses SET watch = NULL WHERE id = ANY($1)", [row[5] for row in seen])
 
 
 async def _fill_ledger(conn: Any, now: datetime) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -22,7 +22,7 @@ from waystate.ids import new_id
 
 BIG = (
     "webhook_ledger", "contacts", "contact_identities", "conversations", "messages", "message_keys", "message_events", "events",
-    "deliveries", "delivery_attempts",
+    "deliveries", "delivery_attempts", "early_statuses",
 )  # fmt: skip
 BROAD = {"tenant_id", "source", "channel", "kind", "target"}
 """Columns of few values: an index that is entered by these alone is read for all of the tenant's rows."""
@@ -65,6 +65,8 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         },
         "messages.attach_wamids": {"ids": stock.messages, "wamids": stock.wamids},
         "messages.take_early": {"external_ids": stock.wamids},
+        "messages.take_watched": {"batch": 10_000},
+        "messages.drop_aged_early": {"before": now - timedelta(days=8), "batch": 10_000},
         "messages.get_message": {"id": stock.messages[0]},
         "messages.get_history": {"message_id": stock.messages[0]},
         "contacts.hold_known": {
@@ -184,6 +186,37 @@ async def young(databases: Databases) -> AsyncIterator[tuple[Any, Stock]]:
         await connection.execute("DELETE FROM pg_statistic")
         await connection.execute("UPDATE pg_class SET reltuples = -1, relpages = 0 WHERE relkind = 'r' AND NOT relisshared")
         yield connection, stock
+
+
+async def pages_looked_at(conn: Any, kind: str, moment: datetime) -> tuple[int, int]:
+    """By the look across tenants for this kind of work, which stands in no plan; and how many tenants it found."""
+    await conn.execute(f"BEGIN; SET LOCAL ROLE {WORK}")
+    try:
+        for _ in range(2):  # the first one reads the catalogue too
+            sql = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM due_work($1, $2)"
+            plan = json.loads(await conn.fetchval(sql, kind, moment))[0]["Plan"]
+    finally:
+        await conn.execute("ROLLBACK")
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], plan["Actual Rows"]
+
+
+EARLY = [("early", 1), ("aged", 0)]
+FEW = 40
+"""Pages: of all the statuses that were looked at already there are some hundreds."""
+
+
+@pytest.mark.parametrize(("kind", "tenants"), EARLY)
+async def test_nobody_looks_again_at_statuses_that_wait(stocked: tuple[Any, Stock], kind: str, tenants: int) -> None:
+    conn, stock = stocked
+    pages, found = await pages_looked_at(conn, kind, stock.now - timedelta(days=8))
+    assert (pages < FEW, found) == (True, tenants), pages
+
+
+@pytest.mark.parametrize(("kind", "tenants"), EARLY)
+async def test_nobody_looks_again_at_them_while_statistics_are_young(young: tuple[Any, Stock], kind: str, tenants: int) -> None:
+    conn, stock = young
+    pages, found = await pages_looked_at(conn, kind, stock.now - timedelta(days=8))
+    assert (pages < FEW, found) == (True, tenants), pages
 
 
 async def skipping_reads(conn: Any, plan: dict[str, Any]) -> set[str]:

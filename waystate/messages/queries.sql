@@ -1,11 +1,18 @@
 -- name: claim_many
 -- The dedupe row comes first: the loser of a race waits here for the winner's commit, and a redelivery stops here.
-INSERT INTO message_keys (tenant_id, source, external_id, message_id)
-SELECT :tenant_id, :source, v.external_id, v.message_id
-FROM unnest(:external_ids::text[], :message_ids::uuid[]) AS v (external_id, message_id)
-ORDER BY v.external_id
-ON CONFLICT (tenant_id, source, external_id) DO NOTHING
-RETURNING external_id, message_id;
+-- Statuses that wait for a wamid are looked at again; those that this does not see are watched as new ones.
+WITH claimed AS (
+    INSERT INTO message_keys (tenant_id, source, external_id, message_id)
+    SELECT :tenant_id, :source::text, v.external_id, v.message_id
+    FROM unnest(:external_ids::text[], :message_ids::uuid[]) AS v (external_id, message_id)
+    ORDER BY v.external_id
+    ON CONFLICT (tenant_id, source, external_id) DO NOTHING
+    RETURNING external_id, message_id
+), awaited AS (
+    UPDATE early_statuses s SET watch = '0'
+    WHERE :source::text = 'whatsapp' AND s.tenant_id = :tenant_id AND s.external_id = ANY(:external_ids::text[])
+)
+SELECT c.external_id, c.message_id FROM claimed c;
 
 -- name: insert_many!
 -- Ids are UUIDv7, so rows land at the right edge of the index.
@@ -96,12 +103,41 @@ ON CONFLICT DO NOTHING;
 -- What waited for these wamids, now that their messages are known.
 DELETE FROM early_statuses s USING message_keys k
 WHERE s.tenant_id = :tenant_id AND k.tenant_id = s.tenant_id AND k.source = 'whatsapp' AND k.external_id = s.external_id
-    AND (:external_ids::text[] IS NULL OR s.external_id = ANY(:external_ids::text[]))
+    AND s.external_id = ANY(:external_ids::text[])
 RETURNING s.external_id, s.id, s.status, s.at, s.source, s.recipient, s.origin, s.error, k.message_id;
+
+-- name: take_watched
+-- A status and the claim of its wamid may have crossed, neither seeing the other. Whoever missed it was under way when it was first
+-- looked at here, with a transaction id: once all those have ended, and it was looked at again, no look is missing any more.
+-- In one statement, and so by one snapshot.
+WITH watched AS MATERIALIZED (
+    SELECT s.external_id, s.status, s.at, s.source, s.recipient FROM early_statuses s
+    WHERE s.tenant_id = :tenant_id AND s.watch IS NOT NULL ORDER BY s.watch LIMIT :batch
+), looked_up AS MATERIALIZED (
+    SELECT w.*, k.message_id FROM watched w LEFT JOIN message_keys k
+        ON k.tenant_id = :tenant_id AND k.source = 'whatsapp' AND k.external_id = w.external_id
+), passed AS (
+    UPDATE early_statuses s SET watch = CASE WHEN s.watch = '0' THEN pg_snapshot_xmax(pg_current_snapshot()) END
+    FROM looked_up l
+    WHERE l.message_id IS NULL AND s.tenant_id = :tenant_id
+        AND (s.external_id, s.status, s.at, s.source, s.recipient) = (l.external_id, l.status, l.at, l.source, l.recipient)
+        AND (s.watch = '0' OR s.watch <= pg_snapshot_xmin(pg_current_snapshot()))
+)
+DELETE FROM early_statuses s USING looked_up l
+WHERE l.message_id IS NOT NULL AND s.tenant_id = :tenant_id
+    AND (s.external_id, s.status, s.at, s.source, s.recipient) = (l.external_id, l.status, l.at, l.source, l.recipient)
+RETURNING s.external_id, s.id, s.status, s.at, s.source, s.recipient, s.origin, s.error, l.message_id;
 
 -- name: drop_aged_early
 -- Statuses of messages that another app sent on the same number never find a message; they age out with the ledger.
-DELETE FROM early_statuses WHERE tenant_id = :tenant_id AND received_at < :before RETURNING id;
+WITH aged AS MATERIALIZED (
+    SELECT a.external_id, a.status, a.at, a.source, a.recipient FROM early_statuses a
+    WHERE a.tenant_id = :tenant_id AND a.received_at < :before ORDER BY a.received_at LIMIT :batch
+)
+DELETE FROM early_statuses s USING aged a
+WHERE s.tenant_id = :tenant_id
+    AND (s.external_id, s.status, s.at, s.source, s.recipient) = (a.external_id, a.status, a.at, a.source, a.recipient)
+RETURNING s.id;
 
 -- name: list_surroundings
 -- Of messages about to be passed on: what stands around them, where anything does.

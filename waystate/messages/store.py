@@ -201,9 +201,17 @@ async def park_early(conn: Connection, tenant: TenantId, reports: Sequence[Statu
     )
 
 
-async def take_early(conn: Connection, tenant: TenantId, wamids: Iterable[str] | None) -> list[StatusReport]:
-    """Statuses that waited for these wamids (None: for any), in the order they came; each is handed out once."""
-    rows = await _queries.take_early(conn, tenant_id=tenant, external_ids=None if wamids is None else list(wamids))
+async def take_early(conn: Connection, tenant: TenantId, wamids: Iterable[str]) -> list[StatusReport]:
+    """Statuses that waited for these wamids, in the order they came; each is handed out once."""
+    return _reports(await _queries.take_early(conn, tenant_id=tenant, external_ids=list(wamids)))
+
+
+async def take_watched(conn: Connection, tenant: TenantId, batch: int) -> list[StatusReport]:
+    """The same of the statuses that may have missed the claim of their wamid, at most so many of them looked at."""
+    return _reports(await _queries.take_watched(conn, tenant_id=tenant, batch=batch))
+
+
+def _reports(rows: Iterable[Any]) -> list[StatusReport]:
     return [
         StatusReport(
             wamid=row["external_id"],
@@ -219,8 +227,8 @@ async def take_early(conn: Connection, tenant: TenantId, wamids: Iterable[str] |
     ]
 
 
-async def drop_aged_early(conn: Connection, tenant: TenantId, before: datetime) -> int:
-    return len(await _queries.drop_aged_early(conn, tenant_id=tenant, before=before))
+async def drop_aged_early(conn: Connection, tenant: TenantId, before: datetime, batch: int) -> int:
+    return len(await _queries.drop_aged_early(conn, tenant_id=tenant, before=before, batch=batch))
 
 
 async def list_surroundings(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, JsonObject]:

@@ -42,7 +42,7 @@ SWEPT = {
     "sink_cursors": {"tenant_id", "sink", "position"},
     "deliveries": {"tenant_id", "state", "next_attempt_at", "hold_until", "created_at"},
     "conversations": {"tenant_id", "status", "expires_hour", "expires_at"},
-    "early_statuses": {"tenant_id", "received_at"},
+    "early_statuses": {"tenant_id", "received_at", "watch"},
     "dead_letters": {"tenant_id", "reason", "status"},
 }
 """What the sweeper may read across tenants: keys and due times."""

@@ -54,7 +54,22 @@ async def advance(world: World, tenant: Business, message: UUID, *reports: Statu
 
 async def take(world: World, tenant: Business, *wamids: str) -> list[StatusReport]:
     async with world.db.tenant(tenant.tenant) as conn:
-        return await store.take_early(conn, tenant.tenant, wamids or None)
+        return await store.take_early(conn, tenant.tenant, wamids)
+
+
+async def sweep(world: World, tenant: Business, *, batch: int = 100) -> list[str]:
+    """The wamids of what was handed out."""
+    async with world.db.tenant(tenant.tenant) as conn:
+        return [each.wamid for each in await store.take_watched(conn, tenant.tenant, batch)]
+
+
+async def park(world: World, tenant: Business, *wamids: str) -> None:
+    async with world.db.tenant(tenant.tenant) as conn:
+        await store.park_early(conn, tenant.tenant, [tenant.report(wamid, "sent") for wamid in wamids], START)
+
+
+async def count_watched(world: World, tenant: Business) -> int:
+    return int(await world.value(tenant, "SELECT count(*) FROM early_statuses WHERE watch IS NOT NULL"))
 
 
 async def test_a_key_can_be_claimed_once(world: World, tenant: Business) -> None:
@@ -148,7 +163,7 @@ async def test_an_early_status_waits_for_its_message_and_is_handed_out_once(worl
     async with world.db.tenant(tenant.tenant) as conn:
         await store.park_early(conn, tenant.tenant, [*early, tenant.report("wamid.y", "sent")], START)
         await store.park_early(conn, tenant.tenant, early, START)
-    assert await take(world, tenant) == []
+    assert await take(world, tenant, "wamid.x", "wamid.y") == []
     await claim(world, tenant, "whatsapp", **{"wamid.x": (message := new_id())})
     assert await take(world, tenant, "wamid.y") == []
     taken = await take(world, tenant, "wamid.x")
@@ -156,15 +171,72 @@ async def test_an_early_status_waits_for_its_message_and_is_handed_out_once(worl
         ("sent", message, {"code": 1}, "r"),
         ("delivered", message, {"code": 1}, "r"),
     ]
-    assert await take(world, tenant) == []
+    assert await take(world, tenant, "wamid.x", "wamid.y") == []
     assert await world.value(tenant, "SELECT count(*) FROM early_statuses") == 1
+
+
+async def test_a_status_that_waits_in_vain_is_looked_at_twice_and_no_more(world: World, tenant: Business) -> None:
+    await park(world, tenant, "wamid.x", "wamid.y")
+    for left in (2, 0, 0):
+        assert await sweep(world, tenant) == []
+        assert await count_watched(world, tenant) == left
+    await park(world, tenant, "wamid.x", "wamid.z")
+    assert await count_watched(world, tenant) == 1, "the one that is new"
+
+
+async def test_a_wamid_that_is_claimed_later_lets_through_what_waits(world: World, tenant: Business) -> None:
+    await park(world, tenant, "wamid.x", "wamid.y")
+    for _ in range(3):
+        await sweep(world, tenant)
+    await claim(world, tenant, "genesys", **{"wamid.y": new_id()})
+    assert await count_watched(world, tenant) == 0, "that is no wamid"
+    await claim(world, tenant, "whatsapp", **{"wamid.x": new_id()})
+    assert await sweep(world, tenant) == ["wamid.x"]
+    assert await sweep(world, tenant) == []
+    assert await world.value(tenant, "SELECT count(*) FROM early_statuses") == 1
+
+
+async def test_a_status_that_crosses_the_claim_of_its_wamid_is_watched_until_that_is_over(
+    world: World, tenant: Business
+) -> None:
+    """However long it takes: neither sees the other."""
+    async with world.db.tenant(tenant.tenant) as conn:
+        await store.claim_many(conn, tenant.tenant, "whatsapp", {"wamid.x": new_id()})
+        await park(world, tenant, "wamid.x", "wamid.y")
+        for _ in range(4):
+            assert await sweep(world, tenant) == []
+            assert await count_watched(world, tenant) == 2
+    assert await sweep(world, tenant) == ["wamid.x"]
+    assert await count_watched(world, tenant) == 0
+
+
+async def test_a_claim_that_sees_a_status_while_it_is_swept_is_not_missed(world: World, tenant: Business) -> None:
+    await park(world, tenant, "wamid.x")
+    await sweep(world, tenant)
+    async with world.db.tenant(tenant.tenant) as conn:
+        await store.claim_many(conn, tenant.tenant, "whatsapp", {"wamid.x": new_id()})
+        sweeping = asyncio.create_task(sweep(world, tenant))
+        await asyncio.sleep(0.2)
+        assert not sweeping.done(), "it waits for the row"
+    assert [*await sweeping, *await sweep(world, tenant)] == ["wamid.x"]
+
+
+async def test_a_sweep_looks_at_a_batch_and_at_the_newest_first(world: World, tenant: Business) -> None:
+    await park(world, tenant, *(f"wamid.{n}" for n in range(5)))
+    await sweep(world, tenant, batch=5)
+    await park(world, tenant, "wamid.new")
+    await claim(world, tenant, "whatsapp", **{"wamid.new": new_id()})
+    assert await sweep(world, tenant, batch=1) == ["wamid.new"]
+    for left in (4, 2, 1, 0):
+        await sweep(world, tenant, batch=2) if left else await sweep(world, tenant)
+        assert await count_watched(world, tenant) <= left
 
 
 async def test_early_statuses_age_out(world: World, tenant: Business) -> None:
     async with world.db.tenant(tenant.tenant) as conn:
         await store.park_early(conn, tenant.tenant, [tenant.report("wamid.x", "sent")], START)
         await store.park_early(conn, tenant.tenant, [tenant.report("wamid.y", "sent")], START + timedelta(days=1))
-        assert await store.drop_aged_early(conn, tenant.tenant, START + timedelta(hours=1)) == 1
+        assert await store.drop_aged_early(conn, tenant.tenant, START + timedelta(hours=1), 10) == 1
 
 
 async def test_two_tenants_may_have_the_same_wamid(world: World, tenant: Business) -> None:

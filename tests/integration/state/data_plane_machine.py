@@ -278,7 +278,7 @@ class DataPlane(RuleBasedStateMachine):
 
     async def _pair(self, tenant: TenantId) -> None:
         async with self.db.tenant(tenant) as conn:
-            reports = await message_store.take_early(conn, tenant, None)
+            reports = await message_store.take_watched(conn, tenant, 100)
             advanced = await settle.advance_and_settle(conn, tenant, reports, self.clock())
             await outbox.append_many(conn, tenant, advanced.events)
 
