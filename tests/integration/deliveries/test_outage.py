@@ -211,3 +211,53 @@ async def test_what_is_one_messages_fault_fails_that_message_and_no_other(scene:
     await scene.write(10, start=100)
     await scene.run(1)
     assert await scene.states() == {"failed": 1, "sent": 10}
+
+
+async def test_a_limit_that_says_when_to_come_back_pauses_the_whole_number(scene: Scene) -> None:
+    await scene.write(40)
+    scene.far.refusal = httpx2.Response(429, headers={"Retry-After": "20"}, json={"error": {"code": 130429, "message": "x"}})
+    await scene.run(1)
+    scene.far.refusal = None
+    asked = scene.far.sends.total()
+    assert asked <= LEAST_UNDER_WAY
+    await scene.run(19)
+    assert scene.far.sends.total() == asked, "not one of the others either"
+    await scene.run(2)
+    assert await scene.states() == {"sent": 40}
+
+
+async def test_a_disturbance_that_says_when_to_come_back_pauses_the_whole_number(scene: Scene) -> None:
+    await scene.write(10)
+    scene.far.refusal = httpx2.Response(503, headers={"Retry-After": "20"})
+    await scene.run(1)
+    scene.far.refusal = None
+    await scene.run(19)
+    states = await scene.states()
+    assert states["unknown"] <= LEAST_UNDER_WAY
+    assert states["sent"] == 0
+    await scene.run(2)
+    assert (await scene.states())["sent"] == 10 - states["unknown"]
+
+
+@pytest.mark.parametrize("rate", [0.5, 1, 7])
+async def test_no_more_leaves_than_the_numbers_rate(scene: Scene, rate: float) -> None:
+    await scene.world.execute(scene.tenant, f"UPDATE whatsapp_accounts SET limits = '{{\"messages_per_second\": {rate}}}'")
+    scene.world.directory.clear()
+    await scene.write(60)
+    for second in range(1, 9):
+        await scene.run(1)
+        assert scene.far.sends.total() <= max(1, rate) + rate * (second - 1)
+    assert scene.far.sends.total() >= int(rate * 8), "and no less"
+
+
+async def test_a_new_rate_holds_from_the_next_claim_on(scene: Scene) -> None:
+    limits = "UPDATE whatsapp_accounts SET limits = '{{\"messages_per_second\": {}}}'"
+    await scene.world.execute(scene.tenant, limits.format(2))
+    scene.world.directory.clear()
+    await scene.write(60)
+    await scene.run(1)
+    assert scene.far.sends.total() == 2
+    await scene.world.execute(scene.tenant, limits.format(10))
+    scene.world.directory.clear()
+    await scene.run(1)
+    assert scene.far.sends.total() == 2 + 10
