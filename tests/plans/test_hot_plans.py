@@ -67,6 +67,9 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "messages.take_early": {"external_ids": stock.wamids},
         "messages.take_watched": {"batch": 10_000},
         "messages.drop_aged_early": {"before": now - timedelta(days=8), "batch": 10_000},
+        "messages.list_surroundings": {"ids": stock.messages},
+        "messages.list_quoted": {"wamids": stock.wamids},
+        "messages.list_senders": {"ids": stock.messages},
         "messages.get_message": {"id": stock.messages[0]},
         "messages.get_history": {"message_id": stock.messages[0]},
         "contacts.hold_known": {
@@ -117,7 +120,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "deliveries.settle_arrived": {"message_ids": stock.messages, "wamids": stock.wamids, "now": now},
         "deliveries.give_up_unknown": {"now": now},
         "deliveries.list_of_message": {"message_id": stock.messages[0]},
-        "deliveries.find_at_genesys": {"external_id": "at-genesys"},
+        "deliveries.find_at_genesys": {"external_ids": ["at-genesys"] * BATCH},
         "events.append_many": {"ids": [new_id()], "events": '[{"type": "test", "at": "2026-01-31T12:00:00Z"}]'},
         "events.lock_sink": {"sink": "deliveries", "epoch": 1},
         "events.move_sink": {"sink": "deliveries", "epoch": 1, "position": 12_000},

@@ -56,6 +56,7 @@ class DeliverySink:
             return []  # it is being deleted, and its events with it
         is_changed = await outbox.note_judgement(conn, tenant, self.name, view.revision)
         planned = plan(stamped, view, self._lanes, await find_surroundings(conn, tenant, stamped))
+        planned.deliveries += await _plan_homeless(conn, tenant, stamped, view, self._lanes)
         if planned.doubtful:
             # A carrier may have passed it on while somebody else was to send it, or somebody said what became of it.
             messages = await message_store.lock_many(conn, tenant, sorted(planned.doubtful))
@@ -72,6 +73,24 @@ class DeliverySink:
         if planned.letters:
             await dead_letter_store.insert_many(conn, tenant, list(planned.letters.values()))
         return events
+
+
+async def _plan_homeless(
+    conn: Connection, tenant: TenantId, stamped: Sequence[Stamped], view: TenantView, lanes: int
+) -> list[Delivery]:
+    """Failed receipts of messages whose number is gone or has no integration now: through the one that each came by."""
+    homeless = [each for each in stamped if receipt_status(each.event) == "Failed" and _is_homeless(each.event, view)]
+    if not homeless:
+        return []
+    came_by = await message_store.list_senders(conn, tenant, [_message_id(each.event) for each in homeless])
+    ours = {each.integration_id: each for each in view.integrations.values() if each.sender == "waystate"}
+    through = [(each, ours.get(came_by.get(_message_id(each.event)) or "")) for each in homeless]
+    return [_receipt(each, integration, view.settings, lanes) for each, integration in through if integration is not None]
+
+
+def _is_homeless(event: Event, view: TenantView) -> bool:
+    account = view.accounts.get(event.phone_number_id)
+    return account is None or (account.sender == "waystate" and account.genesys_integration_id is None)
 
 
 async def insert_beside(
@@ -175,7 +194,7 @@ def _give_up(stamped: Stamped, former: Ways, view: TenantView, planned: Planned,
         case OutboundProcessed() if former.to_whatsapp:
             pass
         case _:
-            return  # of a receipt nobody is left to be told
+            return
     code, text, remedy = _why_not(event, view)
     planned.impossible.append(_failed(stamped, code, text))
     if isinstance(event, InboundEnriched):
@@ -257,17 +276,29 @@ def delivery_of(
             request = _inbound_request(event, settings, around)
             target = Target.GENESYS
         case MessageStatus() | OutboundRefused() if integration is not None and receipt_status(event) is not None:
-            request = render_receipt(
-                genesys_message_id=event.genesys_message_id or "",
-                contact_id=genesys_identity(event, settings),
-                at=event.at,
-                status=receipt_status(event) or "Failed",
-                error=_error(event),
-            )
-            target = Target.GENESYS_RECEIPT
+            return _receipt(stamped, integration, settings, lanes)
         case _:
             return None
-    way = way_of(target, account, integration, event.contact_id, _message_id(event))
+    return _delivery(
+        stamped, target, way_of(target, account, integration, event.contact_id, _message_id(event)), request, lanes
+    )
+
+
+def _receipt(stamped: Stamped, integration: GenesysIntegration, settings: TenantSettings, lanes: int) -> Delivery:
+    event = stamped.event
+    assert isinstance(event, MessageStatus | OutboundRefused)
+    request = render_receipt(
+        genesys_message_id=event.genesys_message_id or "",
+        contact_id=genesys_identity(event, settings),
+        at=event.at,
+        status=receipt_status(event) or "Failed",
+        error=_error(event),
+    )
+    return _delivery(stamped, Target.GENESYS_RECEIPT, receipts_way(integration, _message_id(event)), request, lanes)
+
+
+def _delivery(stamped: Stamped, target: Target, way: "Way", request: JsonObject, lanes: int) -> Delivery:
+    event = stamped.event
     return Delivery(
         event_id=stamped.id,
         target=target,
@@ -313,9 +344,14 @@ def way_of(
         return Way(account.phone_number_id, account.phone_number_id, f"w:{customer}")
     if integration is None:
         raise ValueError(f"there is no integration to reach {target} through")
-    # Receipts of one message keep their order; they need not wait for the customer's other traffic.
-    order_key = f"g:{customer}" if target is Target.GENESYS else f"r:{message_id}"
-    return Way(integration.integration_id, integration.client_id, order_key)
+    if target is Target.GENESYS_RECEIPT:
+        return receipts_way(integration, message_id)
+    return Way(integration.integration_id, integration.client_id, f"g:{customer}")
+
+
+def receipts_way(integration: GenesysIntegration, message_id: UUID) -> Way:
+    """Receipts of one message keep their order; they need not wait for the customer's other traffic."""
+    return Way(integration.integration_id, integration.client_id, f"r:{message_id}")
 
 
 def receipt_status(event: Event) -> Literal["Delivered", "Failed"] | None:

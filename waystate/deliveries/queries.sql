@@ -177,28 +177,17 @@ RETURNING message_id;
 SELECT d.message_id, d.target, d.state, d.external_id, d.error
 FROM deliveries d WHERE d.tenant_id = :tenant_id AND d.message_id = ANY(:message_ids::uuid[]);
 
--- name: find_accepted
--- Which of a conversation's latest messages Genesys knows by these ids: it names its own in a receipt.
-SELECT d.external_id, d.message_id
-FROM unnest(:conversation_ids::uuid[]) AS v (id)
-CROSS JOIN LATERAL (
-    SELECT m.id FROM messages m WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id
-    ORDER BY m.sent_at DESC LIMIT :most
-) AS m
-JOIN deliveries d ON d.tenant_id = :tenant_id AND d.message_id = m.id AND d.target = 'genesys'
-WHERE d.external_id = ANY(:external_ids::text[]);
-
 -- name: list_of_message
 -- Every delivery of one message, for the trace.
 SELECT d.event_id, d.target, d.account, d.state, d.attempts, d.position, d.created_at, d.next_attempt_at, d.hold_until,
     d.finished_at, d.external_id, d.error
 FROM deliveries d WHERE d.tenant_id = :tenant_id AND d.message_id = :message_id ORDER BY d.position;
 
--- name: find_at_genesys$
--- Which customer's message Genesys knows by this id: its answer to our delivery said so.
-SELECT d.message_id FROM deliveries d
-WHERE d.tenant_id = :tenant_id AND d.target = 'genesys' AND d.external_id = :external_id AND length(d.external_id) <= 512
-LIMIT 1;
+-- name: find_at_genesys
+-- Which customers' messages Genesys knows by these ids: its answers to our deliveries said so.
+SELECT d.external_id, d.message_id FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.target = 'genesys' AND d.external_id = ANY(:external_ids::text[])
+    AND length(d.external_id) <= 512;
 
 -- name: list_attempts
 -- Every attempt of those deliveries.

@@ -234,16 +234,6 @@ async def find_of_messages(conn: Connection, tenant: TenantId, message_ids: Sequ
     return [dict(row) for row in await _queries.find_of_messages(conn, tenant_id=tenant, message_ids=message_ids)]
 
 
-async def find_accepted(
-    conn: Connection, tenant: TenantId, conversation_ids: Sequence[UUID], external_ids: Sequence[str], *, most: int = 500
-) -> dict[str, UUID]:
-    """Genesys' id → customer's message, of those of the conversations' latest `most` that Genesys accepted under these ids."""
-    rows = await _queries.find_accepted(
-        conn, tenant_id=tenant, conversation_ids=conversation_ids, external_ids=external_ids, most=most
-    )
-    return {row["external_id"]: row["message_id"] for row in rows}
-
-
 async def list_of_message(conn: Connection, tenant: TenantId, message_id: UUID) -> list[dict[str, Any]]:
     """Each delivery with its `attempts_made`, in order."""
     rows = [dict(row) for row in await _queries.list_of_message(conn, tenant_id=tenant, message_id=message_id)]
@@ -255,10 +245,10 @@ async def list_of_message(conn: Connection, tenant: TenantId, message_id: UUID) 
     return rows
 
 
-async def find_at_genesys(conn: Connection, tenant: TenantId, external_id: str) -> UUID | None:
-    """The customer's message that Genesys knows by this id."""
-    found: UUID | None = await _queries.find_at_genesys(conn, tenant_id=tenant, external_id=external_id)
-    return found
+async def find_at_genesys(conn: Connection, tenant: TenantId, external_ids: Sequence[str]) -> dict[str, UUID]:
+    """Genesys' id → the customer's message that it knows by this id."""
+    rows = await _queries.find_at_genesys(conn, tenant_id=tenant, external_ids=external_ids)
+    return {row["external_id"]: row["message_id"] for row in rows}
 
 
 def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:

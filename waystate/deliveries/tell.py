@@ -8,7 +8,7 @@ from waystate.channels.genesys.render import render_receipt
 from waystate.db.pool import Connection
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import Delivery, Target
-from waystate.deliveries.plan import insert_beside
+from waystate.deliveries.plan import insert_beside, receipts_way
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
 from waystate.ids import TenantId, new_id
@@ -50,20 +50,21 @@ async def tell_many(
         return
     told = {row["message_id"] for row in await delivery_store.find_of_messages(conn, tenant, sorted(receipts))}
     position = await outbox.get_head(conn, tenant)
+    ways = {message_id: receipts_way(integration, message_id) for message_id, (integration, _) in receipts.items()}
     deliveries = [
         Delivery(
             event_id=new_id(),
             target=Target.GENESYS_RECEIPT,
             message_id=message_id,
             conversation_id=message_id,
-            account=integration.integration_id,
-            lane=lane_of(integration.client_id, lanes),
-            order_key=f"r:{message_id}",
+            account=ways[message_id].account,
+            lane=lane_of(ways[message_id].lane_key, lanes),
+            order_key=ways[message_id].order_key,
             position=position,
             created_at=now,
             request=request,
         )
-        for message_id, (integration, request) in receipts.items()
+        for message_id, (_, request) in receipts.items()
         if message_id not in told
     ]
     await insert_beside(conn, tenant, view, deliveries, lanes)

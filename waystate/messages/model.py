@@ -101,12 +101,10 @@ class OutboundMessage:
 class GenesysReceipt:
     """Genesys says that it failed to show a customer's message to an agent, after it had accepted it.
 
-    The message is one of `names`: wamids, or Genesys' ids of it. `customer_ids`: whose it may be, as Genesys knows them.
+    Each of `names` is a wamid, or an id of Genesys'.
     """
 
     names: tuple[str, ...]
-    customer_ids: tuple[str, ...]
-    integration_id: str
     at: datetime
     error: JsonObject
     origin: str = ""

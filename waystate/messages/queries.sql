@@ -143,6 +143,11 @@ RETURNING s.id;
 -- Of messages about to be passed on: what stands around them, where anything does.
 SELECT m.id, m.metadata FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.metadata <> '{}';
 
+-- name: list_senders
+-- By which integration agents' messages came.
+SELECT m.id, m.sender FROM messages m
+WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.direction = 'outbound' AND m.sender IS NOT NULL;
+
 -- name: list_quoted
 -- What others reply to, by the wamid.
 SELECT k.external_id AS wamid, m.type, m.text, m.content, m.media

@@ -1,15 +1,15 @@
 """The outbound pipeline: an agent's messages, checked against their conversation and queued for WhatsApp."""
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 from unicodedata import normalize
 from uuid import UUID
 
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Address, Identity, IdentityKind, Recipient
+from waystate.contacts.spellings import other_identity
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation, ConversationStatus, preview_of, public_conversation_id
 from waystate.conversations.store import Key
@@ -51,7 +51,6 @@ class _Checked:
     user_id: str | None
 
 
-K = TypeVar("K", bound=Hashable)
 Result = Event | Rejected | None
 """The event of a message seen for the first time, None for a repeat, Rejected when no conversation is known."""
 
@@ -131,34 +130,26 @@ async def _find_conversations(
         for index, message in enumerate(messages)
         if found[index] is None and message.recipient_id and message.integration_id in numbers
     }
-    for index, conversation in (await find_addressed(conn, tenant, addressed)).items():
-        found[index] = conversation
-    return found
-
-
-async def find_addressed(
-    conn: Connection, tenant: TenantId, addressed: Mapping[K, tuple[str, str]]
-) -> dict[K, Conversation | None]:
-    """By the same keys, the latest conversation of each (number, recipient as Genesys or whoever uses it knows them)."""
     if not addressed:
-        return {}
+        return found
     identities = {recipient: identities_of(recipient) for _, recipient in addressed.values()}
-    asked = sorted({each for group in identities.values() for each in group})
-    owners, _ = await contact_store.find_many(conn, tenant, asked) if asked else ({}, {})
-    keys: dict[K, Key] = {}
+    owners, _ = await contact_store.find_many(conn, tenant, sorted({each for group in identities.values() for each in group}))
+    keys: dict[int, Key] = {}
     for index, (number, recipient) in addressed.items():
         contact = next((owners[each] for each in identities[recipient] if each in owners), None) or find_uuid(recipient)
         if contact is not None:
             keys[index] = (number, contact)
-    latest = await conversation_store.find_latest_many(conn, tenant, list(keys.values())) if keys else []
-    return dict(zip(keys, latest, strict=True))
+    latest = await conversation_store.find_latest_many(conn, tenant, list(keys.values()))
+    for index, conversation in zip(keys, latest, strict=True):
+        found[index] = conversation
+    return found
 
 
 def identities_of(recipient: str) -> list[Identity]:
     """What a recipient may be known by, the likeliest first: as it is written, then the phone that it writes in another way."""
-    found = [Identity(IdentityKind.WA_ID, recipient), Identity(IdentityKind.BSUID, recipient)]
-    phone = _phone_of(recipient)
-    return found if phone in (None, recipient) else [*found, Identity(IdentityKind.WA_ID, str(phone))]
+    phones = [Identity(IdentityKind.WA_ID, each) for each in dict.fromkeys((recipient, _phone_of(recipient))) if each]
+    others = [other for each in phones if (other := other_identity(each)) is not None]
+    return [*phones, Identity(IdentityKind.BSUID, recipient), *others]
 
 
 def _phone_of(written: str) -> str | None:

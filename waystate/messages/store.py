@@ -236,6 +236,11 @@ async def list_surroundings(conn: Connection, tenant: TenantId, ids: Sequence[UU
     return {row["id"]: row["metadata"] for row in await _queries.list_surroundings(conn, tenant_id=tenant, ids=ids)}
 
 
+async def list_senders(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """Agent's message → the integration that it came by, of those that came by one."""
+    return {row["id"]: row["sender"] for row in await _queries.list_senders(conn, tenant_id=tenant, ids=ids)}
+
+
 async def list_quoted(conn: Connection, tenant: TenantId, wamids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Wamid → `type`, `text`, `content` and `media` of the message, of those that are known."""
     return {row["wamid"]: dict(row) for row in await _queries.list_quoted(conn, tenant_id=tenant, wamids=wamids)}

@@ -261,20 +261,10 @@ async def run_receipts(batch: Batch, receipts: Sequence[GenesysReceipt]) -> Judg
 
 
 async def _reported_by_genesys(batch: Batch, receipts: Sequence[GenesysReceipt]) -> dict[int, UUID]:
-    """By place the message that a receipt is about: by the wamid we gave Genesys, else by Genesys' id of it."""
+    """By place the message that a receipt is about: by the wamid we gave Genesys, or by Genesys' id of it."""
     names = sorted({name for each in receipts for name in each.names})
-    known = await message_store.find_ids(batch.conn, batch.tenant, names)
-    numbers = send.numbers_of(batch.view)
-    wanted = {
-        (place, customer): (numbers[each.integration_id], customer)
-        for place, each in enumerate(receipts)
-        if each.integration_id in numbers and not any(name in known for name in each.names)
-        for customer in each.customer_ids
-    }
-    conversations = await send.find_addressed(batch.conn, batch.tenant, wanted)
-    ids = sorted({each.id for each in conversations.values() if each is not None})
-    if ids:
-        known |= await delivery_store.find_accepted(batch.conn, batch.tenant, ids, names)
+    known = await delivery_store.find_at_genesys(batch.conn, batch.tenant, names)
+    known |= await message_store.find_ids(batch.conn, batch.tenant, names)
     named = {place: [known[name] for name in each.names if name in known] for place, each in enumerate(receipts)}
     return {place: messages[0] for place, messages in named.items() if messages}
 
@@ -334,7 +324,7 @@ KINDS = Kinds(
         item=GenesysReceipt,
         work=run_receipts,
         pipeline=Pipeline.STATUS,
-        told_by="customer_ids",
+        told_by="names",
         needed=(("names",),),
     ),
     Kind(

@@ -33,7 +33,7 @@ async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Datab
         message = await message_store.find_message(conn, tenant, own) if own is not None else None
         if message is None:
             known = (await message_store.find_ids(conn, tenant, [name])).get(name)
-            known = known or await delivery_store.find_at_genesys(conn, tenant, name)
+            known = known or (await delivery_store.find_at_genesys(conn, tenant, [name])).get(name)
             message = await message_store.find_message(conn, tenant, known) if known is not None else None
         if message is None:
             raise NotFound(

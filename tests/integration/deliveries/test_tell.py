@@ -138,6 +138,38 @@ async def test_what_is_refused_in_its_conversation_is_told_and_kept(
     assert await letters(world, tenant) == []
 
 
+@pytest.mark.parametrize(
+    "change",
+    ["DELETE FROM whatsapp_accounts", "UPDATE whatsapp_accounts SET genesys_integration_id = NULL"],
+)
+async def test_a_number_that_went_away_is_told_through_the_integration_the_message_came_by(
+    world: World, tenant: Business, change: str
+) -> None:
+    await world.correspond(tenant)
+    await world.close(tenant)
+    await send(world, tenant)
+    await world.answer(tenant, tenant.reply("g.late", conversation_id="genesys-conversation"))
+    await world.execute(tenant, change)
+    world.directory.clear()
+    await world.relay(tenant)
+    (receipt,) = [each for each in await receipts(world, tenant) if each["id"] == "g.late"]
+    assert (receipt["status"], receipt["reasons"][0]["message"]) == (
+        "Failed",
+        "The conversation is closed; it opens again when the customer writes.",
+    )
+
+
+async def test_what_waits_when_its_number_goes_away_is_told_too(world: World, tenant: Business) -> None:
+    await world.correspond(tenant)
+    await world.execute(tenant, "DELETE FROM whatsapp_accounts")
+    world.directory.clear()
+    for _ in range(2):
+        await world.relay(tenant)
+    (receipt,) = await receipts(world, tenant)
+    assert receipt["status"] == "Failed"
+    assert "was taken away from this tenant before the message was passed on" in receipt["reasons"][0]["message"]
+
+
 async def test_a_customers_message_that_is_a_dead_letter_is_none_of_an_agents(world: World, tenant: Business) -> None:
     error = Rejected(Reason.INVALID_PAYLOAD, "no")
     taken = Taken(error, world.clock.now, "ledger:1:0", {"id": "w"}, Pipeline.INBOUND)
@@ -186,6 +218,24 @@ async def test_a_customer_who_is_known_exactly_as_written_comes_first(world: Wor
     await send(world, tenant, tenant.reply("g.1", recipient_id="0049170", conversation_id="new"))
     sent = await world.rows(tenant, "SELECT request FROM deliveries WHERE target = 'whatsapp'")
     assert [each["request"]["to"] for each in sent] == ["0049170"]
+
+
+@pytest.mark.parametrize(
+    ("wa_id", "recipient"),
+    [
+        ("551187654321", "+55 (11) 98765-4321"),
+        ("5511987654321", "551187654321"),
+        ("5215512345678", "whatsapp:+525512345678"),
+        ("5491123456789", "00541123456789"),
+    ],
+)
+async def test_a_phone_that_whatsapp_spells_otherwise_finds_the_customer(
+    world: World, tenant: Business, wa_id: str, recipient: str
+) -> None:
+    await world.receive(tenant, tenant.message(wa_id=wa_id))
+    await send(world, tenant, tenant.reply("g.1", recipient_id=recipient, conversation_id="new"))
+    sent = await world.rows(tenant, "SELECT request FROM deliveries WHERE target = 'whatsapp'")
+    assert [each["request"]["to"] for each in sent] == [wa_id]
 
 
 async def test_a_user_without_a_phone_is_found_by_the_user_id(world: World, tenant: Business) -> None:

@@ -10,11 +10,9 @@ from waystate.pipeline.run import KINDS, run_receipts
 from waystate.trace.trace import trace
 
 
-async def tell(world: World, tenant: Business, *names: str, customer: str = "nobody") -> Judged:
+async def tell(world: World, tenant: Business, *names: str) -> Judged:
     receipt = GenesysReceipt(
         names=names,
-        customer_ids=(customer,),
-        integration_id=tenant.integration,
         at=world.clock.now,
         error={"code": "GeneralError", "title": "no queue took it"},
         origin="test:0",
@@ -22,12 +20,10 @@ async def tell(world: World, tenant: Business, *names: str, customer: str = "nob
     return await run_in(world.db, world.directory, world.clock, tenant.tenant, run_receipts, [receipt])
 
 
-async def passed_on(world: World, tenant: Business, wamid: str) -> str:
-    """The id that Genesys gave it, and the contact's."""
+async def passed_on(world: World, tenant: Business, wamid: str) -> None:
     await world.receive(tenant, tenant.message(wamid))
     for claimed in await world.deliver(tenant):
         await world.settle(tenant, (claimed, accepted(f"genesys.of.{wamid}", conversation_id="genesys-conversation")))
-    return str(await world.value(tenant, "SELECT DISTINCT contact_id FROM conversations"))
 
 
 async def found(world: World, tenant: Business, name: str) -> dict[str, Any]:
@@ -51,9 +47,9 @@ async def test_it_stands_in_the_history_and_the_message_stays_what_it_is(world: 
 
 
 async def test_genesys_may_name_the_message_by_its_own_id_of_it(world: World, tenant: Business) -> None:
-    customer = await passed_on(world, tenant, "wamid.1")
+    await passed_on(world, tenant, "wamid.1")
     await passed_on(world, tenant, "wamid.2")
-    await tell(world, tenant, "unknown", "genesys.of.wamid.1", customer=customer)
+    await tell(world, tenant, "unknown", "genesys.of.wamid.1")
     assert "failed there" in (await found(world, tenant, "wamid.1"))["why"]
     assert "failed there" not in (await found(world, tenant, "wamid.2"))["why"]
 
@@ -69,7 +65,7 @@ async def test_of_an_agents_message_and_of_unknown_ones_it_says_nothing(world: W
 
 
 def test_what_is_kept_of_one_is_read_as_one_again(tenant: Business) -> None:
-    receipt = GenesysReceipt(names=("w",), customer_ids=(), integration_id="i", at=tenant.clock.now, error={"code": "x"})
+    receipt = GenesysReceipt(names=("w",), at=tenant.clock.now, error={"code": "x"})
     kind = KINDS.of(receipt)
     kept = kind.keep(receipt)
     assert KINDS.read_letter(kind.pipeline, kept, origin="ledger:x", received_at=tenant.clock.now) == receipt

@@ -71,7 +71,6 @@ def test_corpus_receipt_is_kept_when_it_tells_of_a_failure(corpus):
     assert sorted(type(value).__name__ for value in told.values()) == ["GenesysReceipt", "Ignored"]
     (receipt,) = [value for value in told.values() if isinstance(value, GenesysReceipt)]
     assert receipt.names == ("c8e53e498891dfc9400c79a278cc1863", "c327c2078ca056db130c55ce648d9fa2")
-    assert receipt.customer_ids == ("abcdef12345@socialmedia",)
     assert receipt.error == {"code": "GeneralError", "title": "some general error; you have reached your limit"}
 
 

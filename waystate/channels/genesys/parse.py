@@ -35,7 +35,7 @@ def _parse(document: JsonObject, integration_id: str, received_at: datetime, ori
         named = ", ".join(event for event in events if event) or find_text(document, "type") or ""
         return Ignored(_ITEM, named, "events are not shown to the customer")
     if kind == "receipt":
-        return _parse_receipt(document, integration_id, received_at, origin)
+        return _parse_receipt(document, received_at, origin)
     recipient = find_text(find_object(find_object(document, "channel"), "to"), "id") or ""
     if direction == "inbound" or recipient.casefold() == integration_id.casefold():
         return Ignored(_ITEM, "Inbound", "the echo of a customer's message")
@@ -44,19 +44,16 @@ def _parse(document: JsonObject, integration_id: str, received_at: datetime, ori
     return _parse_message(document, integration_id, received_at, origin)
 
 
-def _parse_receipt(document: JsonObject, integration_id: str, received_at: datetime, origin: str) -> GenesysReceipt | Ignored:
+def _parse_receipt(document: JsonObject, received_at: datetime, origin: str) -> GenesysReceipt | Ignored:
     """Only a failure says something that we do not know: Genesys had accepted the message."""
     channel = find_object(document, "channel")
     names = [name for name in (find_text(channel, "messageId"), find_text(document, "id")) if name]
     if _word(document, "status") != "failed" or not names:
         return Ignored(_ITEM, find_text(document, "type") or "", "a receipt that tells of no failure")
-    people = (find_text(find_object(channel, side), "id") for side in ("to", "from"))
     reasons = [each for each in find_list(document, "reasons") or [] if isinstance(each, dict)]
     said = [text for each in reasons if (text := find_text(each, "message") or find_text(each, "code"))]
     return GenesysReceipt(
         names=tuple(dict.fromkeys(names)),
-        customer_ids=tuple(each for each in people if each and each != integration_id),
-        integration_id=integration_id,
         at=moment_of(find_text(channel, "time"), received_at),
         error={
             "code": next((code for each in reasons if (code := find_text(each, "code"))), "GeneralError"),
