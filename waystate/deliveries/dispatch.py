@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -14,7 +15,7 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.deliveries import addresses
-from waystate.deliveries.lanes import share_out_anew
+from waystate.deliveries.lanes import deal_out_all
 from waystate.deliveries.model import Claimed, Target
 from waystate.deliveries.rate import LONGEST_REST, Pace, TokenBucket
 from waystate.deliveries.retry import HELD_PAUSE
@@ -28,7 +29,7 @@ from waystate.tenants.routing import Directory, TenantView
 from waystate.web.metrics import Metrics
 from waystate.work import store as work_store
 from waystate.work.batch import with_retries
-from waystate.work.leases import DELIVERIES, LeaseKeeper
+from waystate.work.leases import DELIVERIES, LeaseKeeper, share_out_anew
 from waystate.work.loops import SWEEP, Hint, Worker
 
 log = structlog.get_logger()
@@ -92,7 +93,8 @@ class DeliveryWorker(Worker):
         if not lanes:
             return False
         if not self._is_shared_out:
-            if moved := await share_out_anew(self.db, self.directory, self.leases.number_of_lanes):
+            deal_out = partial(deal_out_all, self.directory)
+            if moved := await share_out_anew(self.db, DELIVERIES, self.leases.number_of_lanes, deal_out):
                 log.info("Deliveries that are not done are shared out by the number of lanes.", count=moved)
             self._is_shared_out = True
         if self.clock() >= self._orphans_at:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from waystate.db.pool import Connection, Database, go_on_as
+from waystate.db.pool import Connection, go_on_as
 from waystate.deliveries import store
 from waystate.ids import TenantId
 from waystate.tenants.routing import Directory, TenantView
@@ -12,22 +12,15 @@ from waystate.work.lanes import lane_of
 _EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-async def share_out_anew(db: Database, directory: Directory, lanes: int) -> int:
-    """Where the number of lanes was changed, put all tenants' unfinished deliveries into their new lanes; how many moved.
-
-    Else what waits in a lane that is no more would wait for ever.
-    """
+async def deal_out_all(directory: Directory, conn: Connection, lanes: int) -> int:
+    """All tenants' unfinished deliveries, each into its lane of so many; how many moved."""
     moved = 0
-    async with db.work() as conn:
-        if await store.lock_lanes(conn) == lanes:
-            return 0
-        due = [each for kind in ("deliveries", "unsettled") for each in await work_store.due_work(conn, kind, _EVER)]
-        for tenant in sorted({each.tenant for each in due}):
-            await go_on_as(conn, tenant)
-            view = await directory.find_tenant_in(conn, tenant)
-            if view is not None:  # else it is being deleted
-                moved += await deal_out(conn, tenant, view, lanes)
-        await store.note_lanes(conn, lanes)
+    due = [each for kind in ("deliveries", "unsettled") for each in await work_store.due_work(conn, kind, _EVER)]
+    for tenant in sorted({each.tenant for each in due}):
+        await go_on_as(conn, tenant)
+        view = await directory.find_tenant_in(conn, tenant)
+        if view is not None:  # else it is being deleted
+            moved += await deal_out(conn, tenant, view, lanes)
     return moved
 
 

@@ -67,13 +67,6 @@ FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true
 LEFT JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = c.conversation_id
 ORDER BY c.position, c.event_id;
 
--- name: lock_lanes$
--- By how many lanes deliveries are shared out; whoever changes that does so alone.
-SELECT d.delivery_lanes FROM directory d WHERE d.is_only FOR UPDATE;
-
--- name: note_lanes!
-UPDATE directory SET delivery_lanes = :lanes WHERE is_only;
-
 -- name: list_unfinished_accounts
 -- Only after the number of lanes, or something about the tenant, was changed.
 SELECT DISTINCT d.account, d.target = 'whatsapp' AS to_whatsapp FROM deliveries d

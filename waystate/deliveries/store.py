@@ -102,16 +102,6 @@ async def claim_heads(
         window *= _WIDER
 
 
-async def lock_lanes(conn: Connection) -> int | None:
-    """By how many lanes deliveries are shared out, until this transaction ends; None: nobody has said so yet."""
-    lanes: int | None = await _queries.lock_lanes(conn)
-    return lanes
-
-
-async def note_lanes(conn: Connection, lanes: int) -> None:
-    await _queries.note_lanes(conn, lanes=lanes)
-
-
 async def list_unfinished_accounts(conn: Connection, tenant: TenantId) -> list[tuple[str, bool]]:
     """The accounts that something waits or is under way for, each with whether it is a WhatsApp number."""
     return [(row["account"], row["to_whatsapp"]) for row in await _queries.list_unfinished_accounts(conn, tenant_id=tenant)]

@@ -85,13 +85,6 @@ WHERE l.day = v.day AND l.id = v.id AND l.state = 'pending';
 UPDATE webhook_ledger SET state = 'pending', taken = NULL, attempts = 0, outcome = NULL
 WHERE state = 'rejected' AND outcome->'unrouted' ?| :keys::text[];
 
--- name: lock_lanes$
--- By how many lanes rows are shared out; whoever changes that does so alone.
-SELECT d.lanes FROM directory d WHERE d.is_only FOR UPDATE;
-
--- name: note_lanes!
-UPDATE directory SET lanes = :lanes WHERE is_only;
-
 -- name: list_lane_keys
 -- What decides the lane of each row that is not done: its number. A row of an older version does not say it: there it is the first in
 -- its body, of a handed-over one any that may be its own.

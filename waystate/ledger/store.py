@@ -82,16 +82,6 @@ async def replay_unrouted(conn: Connection, keys: Sequence[str]) -> None:
     await _queries.replay_unrouted(conn, keys=[*keys, ANY_ROUTE])
 
 
-async def lock_lanes(conn: Connection) -> int | None:
-    """By how many lanes rows are shared out, until this transaction ends; None: nobody has said so yet."""
-    lanes: int | None = await _queries.lock_lanes(conn)
-    return lanes
-
-
-async def note_lanes(conn: Connection, lanes: int) -> None:
-    await _queries.note_lanes(conn, lanes=lanes)
-
-
 async def list_lane_keys(conn: Connection, *, after: UUID | None, batch: int) -> list[dict[str, Any]]:
     """`day`, `id`, `source`, `origin`, `lane`, `parent` and `numbers` (None: none) of rows that are not done, by id."""
     return [dict(row) for row in await _queries.list_lane_keys(conn, after=after, batch=batch)]

@@ -97,22 +97,14 @@ async def _replay(conn: Connection, actor: Actor, clock: Clock, ids: Sequence[UU
     return replayed
 
 
-async def share_out_anew(db: Database, lanes: int) -> int:
-    """Where the number of lanes was changed, put rows that are not done into their new lanes; how many were looked at.
-
-    Else what waits in a lane that is no more would wait for ever, and what is replayed would be worked in another lane than
-    what came after it.
-    """
+async def deal_out(conn: Connection, lanes: int) -> int:
+    """Rows that are not done, each into its lane of so many; how many were looked at."""
     looked_at = 0
-    async with db.work() as conn:
-        if await ledger_store.lock_lanes(conn) == lanes:
-            return 0
-        after: UUID | None = None
-        while rows := await ledger_store.list_lane_keys(conn, after=after, batch=STEP):
-            await ledger_store.change_lanes(conn, rows, [_lane_of(row, lanes) for row in rows])
-            looked_at += len(rows)
-            after = rows[-1]["id"]
-        await ledger_store.note_lanes(conn, lanes)
+    after: UUID | None = None
+    while rows := await ledger_store.list_lane_keys(conn, after=after, batch=STEP):
+        await ledger_store.change_lanes(conn, rows, [_lane_of(row, lanes) for row in rows])
+        looked_at += len(rows)
+        after = rows[-1]["id"]
     return looked_at
 
 

@@ -13,12 +13,12 @@ from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.ledger.model import LedgerRow
 from waystate.tenants.routing import Directory
-from waystate.webhooks.intake import share_out_anew
+from waystate.webhooks.intake import deal_out
 from waystate.webhooks.outcomes import Worked
 from waystate.webhooks.tries import MAX_FAILURES, Tries
 from waystate.webhooks.work import TenantsFailed, WebhookPipeline
 from waystate.work.lanes import Fairness
-from waystate.work.leases import LEDGER, LeaseKeeper
+from waystate.work.leases import LEDGER, LeaseKeeper, share_out_anew
 from waystate.work.loops import Hint, Worker
 
 log = structlog.get_logger()
@@ -61,7 +61,7 @@ class LedgerWorker(Worker):
 
     async def step(self, hinted: set[TenantId], *, sweep: bool) -> bool:
         if not self._is_shared_out:
-            if looked_at := await share_out_anew(self._db, self._pipeline.lanes):
+            if looked_at := await share_out_anew(self._db, LEDGER, self._pipeline.lanes, deal_out):
                 log.info("Webhooks that are not done are shared out by the number of lanes.", count=looked_at)
             self._is_shared_out = True
         epochs = self._leases.epochs(LEDGER)

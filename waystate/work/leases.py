@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from waystate.clock import Clock
-from waystate.db.pool import Database
+from waystate.db.pool import Connection, Database
 from waystate.ids import TenantId, new_id
 from waystate.work import store
 from waystate.work.lanes import lane_of, share_out
@@ -37,6 +37,24 @@ Takeover = Callable[[str, Sequence[int]], Awaitable[None]]
 """Called with a kind and its lanes after they changed hands to us, before anything of them is worked."""
 Busy = Callable[[str], Collection[int]]
 """The lanes of a kind of which a worker has something in hand; asked before they are handed over."""
+
+
+DealOut = Callable[[Connection, int], Awaitable[int]]
+"""Puts what is not done of a kind into one of so many lanes each; how many rows it was."""
+
+
+async def share_out_anew(db: Database, kind: str, lanes: int, deal_out: DealOut) -> int:
+    """Where the number of lanes of the ledger or of deliveries was changed, deal out what is not done; how many rows it was.
+
+    Else what waits in a lane that is no more would wait for ever, and what is replayed would be worked in another lane than
+    what came after it.
+    """
+    async with db.work() as conn:
+        if await store.lock_lanes(conn, kind) == lanes:
+            return 0
+        dealt = await deal_out(conn, lanes)
+        await store.note_lanes(conn, kind, lanes)
+    return dealt
 
 
 class LeaseKeeper:

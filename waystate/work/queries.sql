@@ -60,3 +60,12 @@ RETURNING name;
 -- name: due_work
 -- The audited look across tenants.
 SELECT tenant_id, items, oldest FROM due_work(:kind, :moment);
+
+-- name: lock_lanes$
+-- By how many lanes webhooks, or deliveries, are shared out; whoever changes that does so alone.
+SELECT CASE WHEN :kind::text = 'ledger' THEN d.lanes ELSE d.delivery_lanes END FROM directory d WHERE d.is_only FOR UPDATE;
+
+-- name: note_lanes!
+UPDATE directory SET lanes = CASE WHEN :kind::text = 'ledger' THEN :lanes::int ELSE lanes END,
+    delivery_lanes = CASE WHEN :kind::text = 'ledger' THEN delivery_lanes ELSE :lanes::int END
+WHERE is_only;

@@ -76,3 +76,13 @@ async def tick(conn: Connection, name: str, *, now: datetime, every: timedelta) 
 async def due_work(conn: Connection, kind: str, moment: datetime) -> list[DueWork]:
     rows = await _queries.due_work(conn, kind=kind, moment=moment)
     return [DueWork(TenantId(row["tenant_id"]), row["items"], row["oldest"]) for row in rows]
+
+
+async def lock_lanes(conn: Connection, kind: str) -> int | None:
+    """By how many lanes what is not done of a kind is shared out, until this transaction ends; None: nobody has said so yet."""
+    lanes: int | None = await _queries.lock_lanes(conn, kind=kind)
+    return lanes
+
+
+async def note_lanes(conn: Connection, kind: str, lanes: int) -> None:
+    await _queries.note_lanes(conn, kind=kind, lanes=lanes)

@@ -11,16 +11,20 @@ from tests.integration.test_stale_memory import Recorder
 from tests.letters import replay
 from tests.world import HOLD, LANES, Business, World, lost
 from waystate.deliveries.dispatch import DeliveryWorker
-from waystate.deliveries.lanes import share_out_anew
+from waystate.deliveries.lanes import deal_out_all
 from waystate.deliveries.plan import DeliverySink
 from waystate.deliveries.send import Platforms
 from waystate.events.sinks import relay
 from waystate.tenants import store
 from waystate.web.metrics import Metrics
 from waystate.work.lanes import lane_of
-from waystate.work.leases import LeaseKeeper
+from waystate.work.leases import DELIVERIES, LeaseKeeper, share_out_anew
 
 MANY, FEW = 64, 3
+
+
+async def share_out(world: World, lanes: int) -> int:
+    return await share_out_anew(world.db, DELIVERIES, lanes, partial(deal_out_all, world.directory))
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ async def business(world: World) -> Business:
     business = await world.add("globex", number=number, with_genesys=False)
     await world.receive(business, business.message())
     await answer(world, business, "g.1")
-    await share_out_anew(world.db, world.directory, MANY)
+    await share_out(world, MANY)
     return business
 
 
@@ -77,7 +81,7 @@ async def test_a_send_nobody_can_tell_of_holds_its_customer_in_the_new_lane_too(
     (claimed,) = await world.claim(business, lanes=range(MANY))
     await world.settle(business, (claimed, lost()))
     await answer(world, business, "g.2")
-    await share_out_anew(world.db, world.directory, FEW)
+    await share_out(world, FEW)
     assert await world.claim(business, lanes=range(FEW)) == []
     world.clock.forward(seconds=HOLD.total_seconds() + 1)
     assert len(await world.claim(business, lanes=range(FEW))) == 1
@@ -86,7 +90,7 @@ async def test_a_send_nobody_can_tell_of_holds_its_customer_in_the_new_lane_too(
 async def test_deliveries_are_shared_out_anew_once_and_those_that_are_done_are_left(world: World, business: Business) -> None:
     await world.execute(business, "UPDATE deliveries SET state = 'sent'")
     await answer(world, business, "g.2")
-    assert [await share_out_anew(world.db, world.directory, FEW) for _ in range(2)] == [1, 0]
+    assert [await share_out(world, FEW) for _ in range(2)] == [1, 0]
     rows = await world.rows(business, "SELECT lane FROM deliveries ORDER BY position")
     assert [row["lane"] for row in rows] == [lane_of(business.number, MANY), lane_of(business.number, FEW)]
 

@@ -13,11 +13,11 @@ from waystate.ledger import store
 from waystate.ledger.model import Received
 from waystate.principal import OPERATOR
 from waystate.web.metrics import Metrics
-from waystate.webhooks.intake import replay_all, share_out_anew
+from waystate.webhooks.intake import deal_out, replay_all
 from waystate.webhooks.work import WebhookPipeline
 from waystate.webhooks.worker import LedgerWorker
 from waystate.work.lanes import lane_of
-from waystate.work.leases import LeaseKeeper
+from waystate.work.leases import LEDGER, LeaseKeeper, share_out_anew
 from waystate.work.loops import Hint
 
 MANY, FEW = 64, 3
@@ -80,7 +80,7 @@ async def test_rows_are_shared_out_anew_once(world: World, stranger: Business) -
     for n in range(3):
         await append(world, envelope(change(stranger, stranger.message(f"wamid.{n}"))), MANY)
     await append(world, b"\xff no number", MANY)
-    assert [await share_out_anew(world.db, FEW) for _ in range(2)] == [4, 0]
+    assert [await share_out_anew(world.db, LEDGER, FEW, deal_out) for _ in range(2)] == [4, 0]
     async with world.db.work() as conn:
         rows = await store.take_many(conn, range(FEW), world.clock.now, 10)
     assert [row.lane for row in rows] == [*[lane_of(stranger.number, FEW)] * 3, lane_of("app-1", FEW)]

@@ -15,9 +15,10 @@ from waystate.ids import id_at, new_id
 from waystate.ledger import store
 from waystate.ledger.model import COPIES, LedgerRow, Received, split
 from waystate.web.metrics import Metrics
-from waystate.webhooks.intake import Intake, share_out_anew
+from waystate.webhooks.intake import Intake, deal_out
 from waystate.webhooks.work import WebhookPipeline
 from waystate.work.lanes import lane_of
+from waystate.work.leases import LEDGER, share_out_anew
 from waystate.work.loops import Hint
 
 
@@ -255,7 +256,7 @@ async def test_numbers_of_one_lane_keep_their_order_when_the_number_of_lanes_cha
     )
     neighbour = await world.add("initech", number=number)
     await intake.append(rows_of(world, escaped_numbers(first, neighbour)))
-    await share_out_anew(world.db, fewer)
+    await share_out_anew(world.db, LEDGER, fewer, deal_out)
     await intake.append(rows_of(world, envelope(change(neighbour, neighbour.message("wamid.later"))), lanes=fewer))
     pipeline = WebhookPipeline(world.db, world.directory, world.runner(), Metrics(), lanes=fewer)
     await pipeline.work(await take(world, [lane_of(number, fewer)]))
