@@ -1,7 +1,7 @@
 -- name: hold_known
 -- The fast path: nearly every message comes from somebody known. If all of a batch do, their phones are held, so that who takes one
--- (`lock_phones`) waits until these messages can be seen; other messages hold them too. A phone that went to another meanwhile is
--- not held. If somebody is not known, or shows a phone alone (`alone_at`: written when) that was not its owner's yet, none is: what
+-- (`lock_phones`) waits until these messages can be seen; other messages hold them too. A phone that went to another meanwhile, or
+-- whose contact was merged, is not held. If somebody is not known, or shows a phone alone (`alone_at`: written when) that was not its owner's yet, none is: what
 -- waits for `claim_identities` may not hold what another one claims.
 WITH found AS MATERIALIZED (
     SELECT v.writer, v.kind, v.external_id, i.contact_id, c.name, coalesce(v.alone_at < i.valid_from, false) AS is_backdated
@@ -14,7 +14,7 @@ WITH found AS MATERIALIZED (
     SELECT f.writer FROM found f GROUP BY f.writer
     HAVING count(f.contact_id) < count(*) OR count(DISTINCT f.contact_id) > 1 OR bool_or(f.is_backdated)
 ), held AS MATERIALIZED (
-    SELECT h.external_id
+    SELECT h.external_id, h.contact_id
     FROM found f
     JOIN contact_identities h ON h.tenant_id = :tenant_id AND h.channel = 'whatsapp'
         AND h.kind = f.kind AND h.external_id = f.external_id AND h.valid_to IS NULL
@@ -23,7 +23,7 @@ WITH found AS MATERIALIZED (
     FOR KEY SHARE OF h
 )
 SELECT f.kind, f.external_id, f.contact_id, f.name,
-    (f.kind <> 'wa_id' OR f.external_id IN (SELECT h.external_id FROM held h)) AS is_held
+    (f.kind <> 'wa_id' OR (f.external_id, f.contact_id) IN (SELECT h.external_id, h.contact_id FROM held h)) AS is_held
 FROM found f WHERE f.contact_id IS NOT NULL;
 
 -- name: find_identities
@@ -51,6 +51,19 @@ ORDER BY v.kind, v.external_id
 ON CONFLICT (tenant_id, channel, kind, external_id) WHERE valid_to IS NULL DO UPDATE SET attested = true
 RETURNING kind, external_id, valid_from, contact_id, (xmax = 0) AS is_new;
 
+-- name: find_ended
+-- Somebody nobody is known by now may have written late: before a change of phone or user id, by what they had then.
+SELECT DISTINCT ON (v.place) v.place, n.kind, n.external_id, n.contact_id
+FROM unnest(:places::int[], :kinds::text[], :external_ids::text[], :at::timestamptz[]) AS v (place, kind, external_id, at)
+JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind
+    AND i.external_id = v.external_id AND i.valid_to IS NOT NULL AND i.valid_from <= v.at AND v.at < i.valid_to
+CROSS JOIN LATERAL (
+    SELECT c.kind, c.external_id, c.contact_id FROM contact_identities c
+    WHERE c.tenant_id = :tenant_id AND c.contact_id = i.contact_id AND c.channel = 'whatsapp' AND c.valid_to IS NULL
+    ORDER BY c.kind, c.valid_from DESC LIMIT 1
+) AS n
+ORDER BY v.place, v.kind;
+
 -- name: find_former
 -- Whose phones were, and since when. Asked only where a message may be older than its phone's owner.
 SELECT i.external_id, i.valid_from, i.contact_id
@@ -69,11 +82,67 @@ ORDER BY i.external_id
 FOR UPDATE OF i;
 
 -- name: find_leading
--- Asked only where an unknown business-scoped user id writes from a known phone: who has one already is somebody else.
--- Not what this transaction has only proposed.
-SELECT DISTINCT i.contact_id FROM contact_identities i
-WHERE i.tenant_id = :tenant_id AND i.contact_id = ANY(:contact_ids::uuid[]) AND i.channel = 'whatsapp' AND i.kind = 'bsuid'
-    AND i.valid_to IS NULL AND NOT (i.external_id = ANY(:new::text[]));
+-- Asked only where one person's ids do not lead to one contact: who has a business-scoped user id, and who ever had a phone. Not
+-- what this transaction has only proposed.
+SELECT i.contact_id, bool_or(i.kind = 'bsuid' AND i.valid_to IS NULL) AS leads, bool_or(i.kind = 'wa_id') AS has_phone
+FROM contact_identities i
+WHERE i.tenant_id = :tenant_id AND i.contact_id = ANY(:contact_ids::uuid[]) AND i.channel = 'whatsapp'
+    AND NOT (i.valid_to IS NULL AND i.external_id = ANY(:new::text[]))
+GROUP BY i.contact_id;
+
+-- name: lock_identities
+-- What a change of ids rests on, in the order in which they are claimed.
+SELECT i.kind, i.external_id, i.contact_id
+FROM unnest(:kinds::text[], :external_ids::text[]) AS v (kind, external_id)
+JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp'
+    AND i.kind = v.kind AND i.external_id = v.external_id AND i.valid_to IS NULL
+ORDER BY i.kind, i.external_id
+FOR UPDATE OF i;
+
+-- name: close_identities!
+-- Replaced by others of the same person: the past stays readable, and nobody is found by them any more.
+UPDATE contact_identities i SET valid_to = greatest(:at::timestamptz, i.valid_from + interval '1 microsecond')
+FROM unnest(:kinds::text[], :external_ids::text[]) AS v (kind, external_id)
+WHERE i.tenant_id = :tenant_id AND i.contact_id = :contact_id AND i.channel = 'whatsapp'
+    AND i.kind = v.kind AND i.external_id = v.external_id AND i.valid_to IS NULL;
+
+-- name: lock_contacts
+-- Whoever makes something that is a contact's holds its row until the commit, so this waits for them, and they for this.
+SELECT c.id, to_jsonb(c) - 'tenant_id' || jsonb_build_object('identities', (
+    SELECT coalesce(jsonb_agg(to_jsonb(i) - 'tenant_id' - 'contact_id' ORDER BY i.valid_from), '[]')
+    FROM contact_identities i WHERE i.tenant_id = c.tenant_id AND i.contact_id = c.id)) AS contact
+FROM contacts c
+WHERE c.tenant_id = :tenant_id AND c.id = ANY(:contact_ids::uuid[])
+ORDER BY c.id
+FOR UPDATE OF c;
+
+-- name: absorb_contacts!
+-- What was merged into a contact that is merged now itself leads to the same one as before. What one lacks, the other gives.
+WITH merged AS (
+    SELECT v.merged_id, v.contact_id, v.undo
+    FROM unnest(:merged_ids::uuid[], :contact_ids::uuid[], :undo::text[]) AS v (merged_id, contact_id, undo)
+), earlier AS (
+    UPDATE contact_merges r SET contact_id = m.contact_id
+    FROM merged m WHERE r.tenant_id = :tenant_id AND r.contact_id = m.merged_id
+), moved AS (
+    UPDATE contact_identities i SET contact_id = m.contact_id
+    FROM merged m WHERE i.tenant_id = :tenant_id AND i.contact_id = m.merged_id
+), filled AS (
+    UPDATE contacts c SET name = coalesce(c.name, o.name), email = coalesce(c.email, o.email),
+        phone_number = coalesce(c.phone_number, o.phone_number),
+        profile_picture_url = coalesce(c.profile_picture_url, o.profile_picture_url),
+        tags = ARRAY(SELECT DISTINCT t FROM unnest(c.tags || o.tags) AS t ORDER BY t),
+        preferences = o.preferences || c.preferences, metadata = o.metadata || c.metadata
+    FROM merged m JOIN contacts o ON o.tenant_id = :tenant_id AND o.id = m.merged_id
+    WHERE c.tenant_id = :tenant_id AND c.id = m.contact_id
+)
+INSERT INTO contact_merges (tenant_id, merged_id, into_id, contact_id, merged_at, undo)
+SELECT :tenant_id, m.merged_id, m.contact_id, m.contact_id, :now, m.undo::jsonb FROM merged m;
+
+-- name: find_survivors
+-- A merged contact's id stays its person's.
+SELECT r.merged_id, r.contact_id FROM contact_merges r
+WHERE r.tenant_id = :tenant_id AND r.merged_id = ANY(:contact_ids::uuid[]);
 
 -- name: correct_identities!
 -- Claimed in this transaction for somebody whom the person turned out not to be: another batch had met one of them first.
@@ -115,12 +184,13 @@ WITH locked AS MATERIALIZED (
 UPDATE contacts c SET name = coalesce(v.name, c.name), phone_number = CASE
     WHEN v.gained IS NOT NULL THEN v.gained
     WHEN c.phone_number = ANY(string_to_array(v.lost, ',')) THEN v.rest
-    ELSE c.phone_number END
+    ELSE coalesce(c.phone_number, v.learned) END
 FROM locked l
-JOIN unnest(:ids::uuid[], :names::text[], :gained::text[], :lost::text[], :rest::text[]) AS v (id, name, gained, lost, rest)
-    ON v.id = l.id
+JOIN unnest(:ids::uuid[], :names::text[], :gained::text[], :lost::text[], :rest::text[], :learned::text[])
+    AS v (id, name, gained, lost, rest, learned) ON v.id = l.id
 WHERE c.tenant_id = :tenant_id AND c.id = l.id
-    AND (c.name IS DISTINCT FROM coalesce(v.name, c.name) OR v.gained IS NOT NULL OR v.lost IS NOT NULL);
+    AND (c.name IS DISTINCT FROM coalesce(v.name, c.name) OR v.gained IS NOT NULL OR v.lost IS NOT NULL
+        OR (c.phone_number IS NULL AND v.learned IS NOT NULL));
 
 -- name: find_recipients
 -- All that leads to these contacts now, the newest last.

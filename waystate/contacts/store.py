@@ -9,25 +9,28 @@ from uuid import UUID
 
 import asyncpg
 
+from waystate.contacts.lifecycle import (
+    Period,
+    Resolved,
+    Walk,
+    backdated,
+    contested,
+    doubtful,
+    find_contacts,
+    first_phones,
+    shown_phones,
+    survive,
+    walk,
+)
 from waystate.contacts.model import (
     SAME_PHONE,
     Identity,
     IdentityKind,
-    Period,
     PhoneChange,
     Recipient,
-    Resolved,
-    Walk,
     Writer,
-    backdated,
-    contested,
-    doubtful,
     e164,
-    find_contacts,
-    first_phones,
     given_names,
-    shown_phones,
-    walk,
 )
 from waystate.contacts.spellings import as_spelled, other_identity
 from waystate.db.pool import Connection, load_queries
@@ -38,6 +41,9 @@ _queries = load_queries(__file__)
 
 LastWritten = Callable[[Collection[tuple[UUID, str]]], Awaitable[Mapping[tuple[UUID, str], datetime]]]
 """(contact, phone) → when that contact last wrote from that phone, as the platform says; those that never did are left out."""
+
+LastHeard = Callable[[Collection[UUID]], Awaitable[Mapping[UUID, datetime]]]
+"""Contact → when it last wrote, as the platform says; those that never did are left out."""
 
 _KINDS = {kind.value: kind for kind in IdentityKind}
 
@@ -57,19 +63,28 @@ class NewContact:
 
 
 async def upsert_many(
-    conn: Connection, tenant: TenantId, people: Sequence[Writer], now: datetime, last_written: LastWritten | None = None
+    conn: Connection,
+    tenant: TenantId,
+    people: Sequence[Writer],
+    now: datetime,
+    last_written: LastWritten | None = None,
+    last_heard: LastHeard | None = None,
 ) -> Resolved:
     """The contact of everybody, as if they had written one by one in this order; who is not known becomes a contact.
 
-    `last_written` is asked of phones that may change hands: whose message is older than their owner's takes none.
+    `last_written` is asked of phones that may change hands: whose message is older than their owner's takes none. `last_heard`
+    is asked of contacts that may be one, or that give another name. What is `merged` is the caller's to bring together.
     """
     owners, names, are_held = await _hold_known(conn, tenant, people)
     contacts = find_contacts(people, owners)
     if None in contacts or not are_held:
         people = await _spell(conn, tenant, people, owners, names)
-        return await _settle(conn, tenant, people, owners, names, now, last_written)
+        people = await _find_ended(conn, tenant, people, owners)
+        return await _settle(conn, tenant, people, owners, names, now, last_written, last_heard)
     resolved = Resolved([contact for contact in contacts if contact is not None])
     given = given_names(people, resolved.contacts, names)
+    if given and last_heard is not None:
+        given = given_names(people, resolved.contacts, names, await last_heard(given.keys()))
     if given:
         await _change_many(conn, tenant, given, {})
     return resolved
@@ -141,6 +156,69 @@ async def spell_as_known(conn: Connection, tenant: TenantId, identities: Collect
     return {each: other for each, other in spellings.items() if each not in owners and other in owners}
 
 
+async def lock_identities(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> dict[Identity, UUID]:
+    """Whose they are until the transaction ends, of those that are somebody's."""
+    rows = await _queries.lock_identities(
+        conn,
+        tenant_id=tenant,
+        kinds=[identity.kind for identity in identities],
+        external_ids=[identity.external_id for identity in identities],
+    )
+    return {Identity(_KINDS[row["kind"]], row["external_id"]): row["contact_id"] for row in rows}
+
+
+async def find_leading(conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of them who have a business-scoped user id."""
+    return (await _find_leading(conn, tenant, contact_ids, ()))[0]
+
+
+async def close_many(
+    conn: Connection, tenant: TenantId, contact_id: UUID, identities: Collection[Identity], at: datetime, phone: str | None
+) -> None:
+    """From `at` on they are nobody's. Where the contact showed one of these phones it shows `phone` instead."""
+    await _queries.close_identities(
+        conn,
+        tenant_id=tenant,
+        contact_id=contact_id,
+        kinds=[identity.kind for identity in identities],
+        external_ids=[identity.external_id for identity in identities],
+        at=at,
+    )
+    lost = tuple(number for each in identities if each.kind is IdentityKind.WA_ID and (number := e164(each.external_id)))
+    if lost:
+        await _change_many(conn, tenant, {}, {contact_id: PhoneChange(lost=lost, rest=e164(phone), learned=e164(phone))})
+
+
+async def lock_many(conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID]) -> dict[UUID, JsonObject]:
+    """All that is known of these contacts, as JSON; until the transaction ends nothing can be made that is theirs."""
+    rows = await _queries.lock_contacts(conn, tenant_id=tenant, contact_ids=list(contact_ids))
+    return {row["id"]: row["contact"] for row in rows}
+
+
+async def absorb_many(
+    conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID], undo: Mapping[UUID, JsonObject], now: datetime
+) -> None:
+    """Contacts that turned out to be others (`merged`: from → to) are theirs from now on, with a record that keeps `undo`.
+
+    Under `lock_many`, when nothing else is theirs any more.
+    """
+    await _queries.absorb_contacts(
+        conn,
+        tenant_id=tenant,
+        merged_ids=list(merged),
+        contact_ids=list(merged.values()),
+        undo=[dump(undo[gone]) for gone in merged],
+        now=now,
+    )
+    await remove_many(conn, tenant, list(merged))
+
+
+async def find_survivors(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Of those that were merged into another contact, which that is now."""
+    rows = await _queries.find_survivors(conn, tenant_id=tenant, contact_ids=list(contact_ids))
+    return {row["merged_id"]: row["contact_id"] for row in rows}
+
+
 async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
     rows = await _queries.find_recipients(conn, tenant_id=tenant, contact_ids=sorted(set(contact_ids)))
     recipients: dict[UUID, Recipient] = {}
@@ -208,6 +286,31 @@ async def _spell(
     return as_spelled(people, owners)
 
 
+async def _find_ended(
+    conn: Connection, tenant: TenantId, people: Sequence[Writer], owners: dict[Identity, UUID]
+) -> Sequence[Writer]:
+    """Who wrote by ids that have ended since is known by one that they have now, which joins `owners`."""
+    asked = [
+        (place, *identity, person.at)
+        for place, person in enumerate(people)
+        if person.at is not None and not any(each in owners for each in person.identities)
+        for identity in person.identities
+    ]
+    if not asked:
+        return people
+    rows = await _queries.find_ended(
+        conn,
+        tenant_id=tenant,
+        places=[place for place, _, _, _ in asked],
+        kinds=[kind for _, kind, _, _ in asked],
+        external_ids=[external_id for _, _, external_id, _ in asked],
+        at=[at for _, _, _, at in asked],
+    )
+    known = {row["place"]: (Identity(_KINDS[row["kind"]], row["external_id"]), row["contact_id"]) for row in rows}
+    owners.update(known.values())
+    return [replace(each, identities=(known[n][0],)) if n in known else each for n, each in enumerate(people)]
+
+
 async def _add_identities(conn: Connection, tenant: TenantId, rows: Sequence[tuple[UUID, Identity, datetime]]) -> set[UUID]:
     added = await _queries.add_identities(
         conn,
@@ -228,6 +331,7 @@ async def _settle(
     names: Mapping[UUID, str | None],
     now: datetime,
     last_written: LastWritten | None,
+    last_heard: LastHeard | None,
 ) -> Resolved:
     """Decided twice: what to propose by what is known, what holds by what this transaction has locked.
 
@@ -252,20 +356,41 @@ async def _settle(
         await _queries.lock_phones(conn, tenant_id=tenant, external_ids=[phone for _, phone in phones_at_stake])
         found = await last_written(phones_at_stake)
         written = {Identity(IdentityKind.WA_ID, phone): at for (_, phone), at in found.items()}
-    leading = await _find_leading(conn, tenant, rivals, new) if rivals else set()
-    done = walk(people, owners, leading, ids.__getitem__, now, written, periods)
+    leading, phoned = await _find_leading(conn, tenant, rivals, new) if rivals else (set(), set())
+    heard = await last_heard(rivals) if rivals and last_heard is not None else {}
+    done = walk(people, owners, leading, ids.__getitem__, now, written, periods, phoned, heard)
+    if done.merged:
+        survive(done, heard)
     await _correct_many(conn, tenant, {each: done.periods[each][0] for each in new if done.periods[each][0] != claimed[each]})
     begun = {each: found[len(periods.get(each, ())) or 1 :] for each, found in done.periods.items()}
     await _move_many(conn, tenant, {each: found for each, found in begun.items() if found})
-    given = given_names(people, done.contacts, {**names, **dict.fromkeys(done.founded)})
+    await _tell_many(conn, tenant, people, done, new, names, last_heard)
+    return Resolved(done.contacts, done.left, done.former, done.late, done.merged)
+
+
+async def _tell_many(
+    conn: Connection,
+    tenant: TenantId,
+    people: Sequence[Writer],
+    done: Walk,
+    new: Collection[Identity],
+    names: Mapping[UUID, str | None],
+    last_heard: LastHeard | None,
+) -> None:
+    """Founds contacts, and writes the names and phones that the known ones show from now on. `new`: identities."""
+    founded = set(done.founded)
+    names = {**names, **dict.fromkeys(done.founded)}
+    given = given_names(people, done.contacts, names)
+    if last_heard is not None and (known := given.keys() - founded):
+        given = given_names(people, done.contacts, names, await last_heard(known))
     phones = shown_phones(done, await find_recipients(conn, tenant, {each for each, _ in done.left})) if done.left else {}
     await _create_many(conn, tenant, done, given, phones)
-    founded = set(done.founded)
+    learned = first_phones({each: done.owners[each] for each in done.owners if each in new})
+    phones = {contact: replace(SAME_PHONE, learned=e164(phone)) for contact, phone in learned.items()} | phones
     given = {contact: name for contact, name in given.items() if contact not in founded}
     phones = {contact: change for contact, change in phones.items() if contact not in founded}
     if given or phones:
         await _change_many(conn, tenant, given, phones)
-    return Resolved(done.contacts, done.left, done.former, done.late)
 
 
 async def _claim(
@@ -309,15 +434,12 @@ async def _find_periods(
 
 async def _find_leading(
     conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID], new: Collection[Identity]
-) -> set[UUID]:
-    """Those of them who have a business-scoped user id that is not `new`."""
+) -> tuple[set[UUID], set[UUID]]:
+    """Those of them who have a business-scoped user id, and those who ever had a phone; what is `new` does not count."""
     rows = await _queries.find_leading(
-        conn,
-        tenant_id=tenant,
-        contact_ids=list(contact_ids),
-        new=[identity.external_id for identity in new if identity.kind is IdentityKind.BSUID],
+        conn, tenant_id=tenant, contact_ids=list(contact_ids), new=[identity.external_id for identity in new]
     )
-    return {row["contact_id"] for row in rows}
+    return {row["contact_id"] for row in rows if row["leads"]}, {row["contact_id"] for row in rows if row["has_phone"]}
 
 
 async def _correct_many(conn: Connection, tenant: TenantId, owners: Mapping[Identity, Period]) -> None:
@@ -381,6 +503,7 @@ async def _change_many(
         gained=[each.gained for each in changes],
         lost=[",".join(each.lost) or None for each in changes],
         rest=[each.rest for each in changes],
+        learned=[each.learned for each in changes],
     )
 
 

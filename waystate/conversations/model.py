@@ -21,10 +21,16 @@ class ConversationStatus(StrEnum):
 
 OPEN = frozenset({ConversationStatus.ACTIVE, ConversationStatus.WAITING, ConversationStatus.ERROR})
 
+MERGED = "merged"
+"""The reason of a close: two contacts turned out to be one, and the other's conversation went on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """`wa_id` and `user_id` are what the customer last wrote from: a phone, a business-scoped user id, or both."""
+    """`wa_id` and `user_id` are what the customer last wrote from: a phone, a business-scoped user id, or both.
+
+    `is_merged`: it was closed because its customer had another one on the number; only look-ups by an id tell.
+    """
 
     id: UUID
     contact_id: UUID
@@ -39,6 +45,7 @@ class Conversation:
     version: int
     contact_name: str | None = None
     user_id: str | None = None
+    is_merged: bool = False
 
     def is_open(self, now: datetime) -> bool:
         """Overdue counts as expired at once; the job that tidies only writes it down."""

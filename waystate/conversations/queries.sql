@@ -35,10 +35,37 @@ RETURNING id, contact_id, phone_number_id, genesys_conversation_id, (xmax = 0) A
 
 -- name: lock_of_contacts
 -- What a transaction that changes conversations beside those of its messages is going to touch, in the order every writer keeps.
-SELECT c.id FROM conversations c
+SELECT c.id, c.contact_id, c.phone_number_id, c.status, c.last_activity_at, c.last_customer_message_at FROM conversations c
 WHERE c.tenant_id = :tenant_id AND c.contact_id = ANY(:contact_ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id, c.id
 FOR NO KEY UPDATE;
+
+-- name: close_merged!
+-- Before the conversations of two contacts come together: one may be open on a number.
+UPDATE conversations c SET status = 'closed', closed_at = :now, close_reason = 'merged', version = c.version + 1
+WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]);
+
+-- name: move_many!
+-- Their messages stay in them.
+UPDATE conversations c SET contact_id = v.contact_id, version = c.version + 1
+FROM unnest(:merged_ids::uuid[], :contact_ids::uuid[]) AS v (merged_id, contact_id)
+WHERE c.tenant_id = :tenant_id AND c.contact_id = v.merged_id;
+
+-- name: readdress
+-- A customer's phone or user id was replaced: also what is closed still answers to its ids.
+UPDATE conversations c SET
+    wa_id = CASE WHEN c.wa_id = ANY(:ended::text[]) THEN :wa_id ELSE c.wa_id END,
+    user_id = CASE WHEN c.user_id = ANY(:ended::text[]) THEN :user_id ELSE c.user_id END,
+    version = c.version + 1
+WHERE c.tenant_id = :tenant_id AND c.contact_id = :contact_id
+    AND (c.wa_id = ANY(:ended::text[]) OR c.user_id = ANY(:ended::text[]))
+RETURNING c.id, c.phone_number_id;
+
+-- name: find_last_heard
+-- Asked only where contacts may be one, or where one gives another name.
+SELECT c.contact_id, max(c.last_customer_message_at) AS at FROM conversations c
+WHERE c.tenant_id = :tenant_id AND c.contact_id = ANY(:contact_ids::uuid[]) AND c.last_customer_message_at IS NOT NULL
+GROUP BY c.contact_id;
 
 -- name: leave_phones
 -- Nobody is to be found, or answered, at a phone that is another's by now: also in what is closed, which still answers to its ids.
@@ -98,7 +125,8 @@ JOIN contacts p ON p.tenant_id = :tenant_id AND p.id = c.contact_id;
 -- name: find_by_ids
 -- Either platform's id is accepted: ours, or Genesys' (the open row, else the latest, since Genesys re-uses an id after a disconnect).
 SELECT DISTINCT ON (m.key) m.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id,
-    c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, p.name AS contact_name
+    c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, c.close_reason,
+    p.name AS contact_name
 FROM (
     SELECT v.key, o.id FROM unnest(:own_keys::int[], :own_ids::uuid[]) AS v (key, id)
     JOIN conversations o ON o.tenant_id = :tenant_id AND o.id = v.id

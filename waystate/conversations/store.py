@@ -1,13 +1,13 @@
 """Conversations in PostgreSQL."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from waystate.contacts.model import Identity
-from waystate.conversations.model import Activity, Conversation, ConversationStatus, OpenedConversation
+from waystate.conversations.model import MERGED, Activity, Conversation, ConversationStatus, OpenedConversation
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, find_uuid, new_id
@@ -23,6 +23,18 @@ class Ended:
     id: UUID
     contact_id: UUID
     phone_number_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRow:
+    """What of a conversation decides whether it stays when two contacts become one."""
+
+    id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    status: ConversationStatus
+    last_activity_at: datetime
+    last_customer_message_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +170,49 @@ async def leave_phones(
     return {wa_id: at for at, wa_id in wrote}
 
 
+async def lock_of_merged(conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID]) -> list[MergeRow]:
+    """Every conversation of these contacts."""
+    rows = await _queries.lock_of_contacts(conn, tenant_id=tenant, contact_ids=sorted(contact_ids))
+    return [MergeRow(**{**dict(row), "status": ConversationStatus(row["status"])}) for row in rows]
+
+
+async def close_merged(conn: Connection, tenant: TenantId, ids: Iterable[UUID], now: datetime) -> None:
+    await _queries.close_merged(conn, tenant_id=tenant, ids=list(ids), now=now)
+
+
+async def move_many(conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID]) -> None:
+    """Give the conversations of contacts to the contacts that these turned out to be; none is open beside another by now."""
+    await _queries.move_many(conn, tenant_id=tenant, merged_ids=list(merged), contact_ids=list(merged.values()))
+
+
+async def readdress(
+    conn: Connection,
+    tenant: TenantId,
+    contact_id: UUID,
+    *,
+    ended: Collection[Identity],
+    wa_id: str | None,
+    user_id: str | None,
+) -> list[tuple[UUID, str]]:
+    """Conversations answered at ids that hold no more are answered at the new ones; (conversation, number) of these."""
+    await _queries.lock_of_contacts(conn, tenant_id=tenant, contact_ids=[contact_id])
+    rows = await _queries.readdress(
+        conn,
+        tenant_id=tenant,
+        contact_id=contact_id,
+        ended=[identity.external_id for identity in ended],
+        wa_id=wa_id,
+        user_id=user_id,
+    )
+    return [(row["id"], row["phone_number_id"]) for row in rows]
+
+
+async def find_last_heard(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Contact → when it last wrote, as the platform says; those that never did are left out."""
+    rows = await _queries.find_last_heard(conn, tenant_id=tenant, contact_ids=sorted(contact_ids))
+    return {row["contact_id"]: row["at"] for row in rows}
+
+
 async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, Conversation]:
     rows = await _queries.lock_many(conn, tenant_id=tenant, ids=ids)
     return {row["id"]: _conversation(row) for row in rows}
@@ -269,6 +324,7 @@ def _conversation(row: Any) -> Conversation:
         version=row["version"],
         contact_name=row.get("contact_name"),
         user_id=row["user_id"],
+        is_merged=row.get("close_reason") == MERGED,
     )
 
 

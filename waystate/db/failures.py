@@ -20,6 +20,7 @@ _OUTAGE_STATES = frozenset(
 )
 _CONTENTION_STATES = frozenset(
     {
+        "23503",  # foreign key violation: what it was to belong to has just gone, as a contact does that is merged into another
         "40001",  # serialization failure
         "40P01",  # deadlock
         "55P03",  # lock time-out

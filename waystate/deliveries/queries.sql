@@ -24,8 +24,8 @@ ORDER BY e.position LIMIT :batch;
 -- Only the oldest `window` are looked at: what stands before one of them is among them, so a long backlog costs no more than a
 -- short one; `seen` tells whether there are more. Of an account no more leave than its `room`. A replay shares the position of the event that was newest then, and its own id
 -- puts it behind that one. The attempt is committed before the call, so that whoever takes over knows
--- that it may have been made. What was addressed to a phone that has gone to another contact since is told: however it came to be
--- here, this is the last look before it leaves.
+-- that it may have been made. What was addressed to a phone that has gone to another contact since, or to an id that its customer has no
+-- more, is told: however it came to be here, this is the last look before it leaves.
 WITH oldest AS (
     SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key, u.account
     FROM deliveries u
@@ -58,11 +58,15 @@ WITH oldest AS (
 )
 SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.lane, c.attempts AS attempt, c.created_at,
     c.request, coalesce(v.phone_number_id, '') AS phone_number_id,
-    c.target = 'whatsapp' AND EXISTS (
+    c.target = 'whatsapp' AND (EXISTS (
         SELECT FROM contact_identities i
         WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = 'wa_id' AND i.external_id = c.request ->> 'to'
             AND i.valid_to IS NULL AND i.contact_id <> v.contact_id
-    ) AS is_astray
+    ) OR (
+        SELECT coalesce(bool_and(i.valid_to IS NOT NULL), false) FROM contact_identities i
+        WHERE i.tenant_id = :tenant_id AND i.contact_id = v.contact_id AND i.channel = 'whatsapp' AND i.kind IN ('wa_id', 'bsuid')
+            AND i.external_id = coalesce(c.request ->> 'to', c.request ->> 'recipient')
+    )) AS is_astray
 FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true
 LEFT JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = c.conversation_id
 ORDER BY c.position, c.event_id;

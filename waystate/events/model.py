@@ -13,16 +13,23 @@ from pydantic.json_schema import SkipJsonSchema
 SCHEMA_VERSION = 1
 
 
-class BaseEvent(BaseModel):
+class ContactEvent(BaseModel):
+    """Of a contact; `phone_number_id` is the number by which it was learned."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
     schema_version: ClassVar[int] = SCHEMA_VERSION
 
-    mapping_id: UUID
     contact_id: UUID
     phone_number_id: str
     at: datetime
     wa_id: str | None = None
     message_id: UUID | None = None
+
+
+class BaseEvent(ContactEvent):
+    """Of a conversation of a contact."""
+
+    mapping_id: UUID
 
 
 class InboundEnriched(BaseEvent):
@@ -111,6 +118,27 @@ class ConversationExpired(BaseEvent):
     type: Literal["conversation.expired"] = "conversation.expired"
 
 
+class ConversationMerged(BaseEvent):
+    """Two contacts turned out to be one, and had a conversation each on the number: this one is closed, the other goes on."""
+
+    type: Literal["conversation.merged"] = "conversation.merged"
+    into_mapping_id: UUID
+
+
+class ContactUpdated(ContactEvent):
+    """WhatsApp told that a customer's phone or business-scoped user id changed: `wa_id` and `user_id` are the new ones."""
+
+    type: Literal["contact.updated"] = "contact.updated"
+    user_id: str | None = None
+
+
+class ContactMerged(ContactEvent):
+    """Two contacts turned out to be one: what was `merged_contact_id`'s is `contact_id`'s, and that id still leads there."""
+
+    type: Literal["contact.merged"] = "contact.merged"
+    merged_contact_id: UUID
+
+
 Event = (
     InboundEnriched
     | OutboundProcessed
@@ -120,6 +148,9 @@ Event = (
     | ConversationOpened
     | ConversationCorrelated
     | ConversationExpired
+    | ConversationMerged
+    | ContactUpdated
+    | ContactMerged
 )
 
 AnyEvent: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

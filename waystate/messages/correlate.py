@@ -26,7 +26,7 @@ async def process(
         if target is not None
     }
     changed = await correlate(conn, tenant, wanted, now)
-    events = {event.mapping_id: event for event in changed}
+    events = {event.mapping_id: event for event in changed if isinstance(event, ConversationCorrelated)}
     results: list[list[Event] | Rejected] = [
         _unknown(each) if target is None else [events.pop(target)] if target in events else []
         for target, each in zip(targets, correlations, strict=True)

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity
+from waystate.contacts.lifecycle import IdentityChange
+from waystate.contacts.model import PHONE, Identity, Writer, person_of
 from waystate.conversations import store as conversation_store
+from waystate.conversations.merge import merge_many
 from waystate.conversations.model import Conversation, OpenedConversation
 from waystate.conversations.store import WantedConversation
 from waystate.db.pool import Connection
-from waystate.events.model import InboundEnriched
+from waystate.events.model import ContactUpdated, Event, InboundEnriched
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.model import InboundMessage, Status
@@ -62,11 +65,80 @@ async def note_many(
     return kept, received(told, opened, ids, settings, now)
 
 
+def change_of(message: InboundMessage) -> IdentityChange | None:
+    """The change of ids that a system message tells: of the phone (`wa_id`, once `new_wa_id`), or of the user id, or of both.
+
+    Types that are not known yet are read alike where they name a user id before and one from then on. All fields but the new id
+    may be missing. https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference/messages/system
+    """
+    if message.type != "system":
+        return None
+    told = {key: value for key, value in message.content.items() if isinstance(value, str) and value}
+    is_of_phone = "new_wa_id" in told or told.get("type", "").endswith("changed_number")
+    phone = (told.get("wa_id") or told.get("new_wa_id")) if is_of_phone else None
+    is_of_user = is_of_phone or "previous_user_id" in told or told.get("type", "").endswith("changed_user_id")
+    user = told.get("user_id") if is_of_user else None
+    after = person_of(phone if phone and PHONE.fullmatch(phone) else None, user).identities
+    before = (
+        *person_of(message.wa_id, told.get("previous_user_id")).identities,
+        *person_of(told.get("customer"), message.user_id).identities,
+    )
+    before = tuple(dict.fromkeys(each for each in before if each not in after))
+    return IdentityChange(before, after, message.sent_at) if before and after else None
+
+
+async def change_many(conn: Connection, tenant: TenantId, messages: Sequence[InboundMessage], now: datetime) -> list[Event]:
+    """Give customers the ids that they have from then on, in the caller's transaction, which appends the events.
+
+    Of somebody who is not known nothing is made. What came before has no effect again.
+    """
+    changes = {message.wamid: (message, change) for message in messages if (change := change_of(message)) is not None}
+    before = {each for _, change in changes.values() for each in change.before}
+    known, _ = await contact_store.find_many(conn, tenant, before) if before else ({}, {})
+    keys = {f"change:{wamid}": each for wamid, each in changes.items() if any(before in known for before in each[1].before)}
+    claimed = (
+        await message_store.claim_many(conn, tenant, "whatsapp", {key: new_id() for key in sorted(keys)}) if keys else set()
+    )
+    events: list[Event] = []
+    for key, (message, change) in keys.items():
+        if key in claimed:
+            events += await _change(conn, tenant, message.phone_number_id, change, now)
+    return events
+
+
+async def _change(
+    conn: Connection, tenant: TenantId, phone_number_id: str, change: IdentityChange, now: datetime
+) -> list[Event]:
+    owners = await contact_store.lock_identities(conn, tenant, change.before)
+    known = change.find_known(owners, await contact_store.find_leading(conn, tenant, owners.values()))
+    if known is None:
+        return []
+    person = Writer((known, *change.after), at=change.at, attested=frozenset(change.after))
+    heard = partial(conversation_store.find_last_heard, conn, tenant)
+    resolved = await contact_store.upsert_many(
+        conn, tenant, [person], now, partial(message_store.find_last_written, conn, tenant), heard
+    )
+    (contact,) = resolved.contacts
+    events: list[Event] = await merge_many(conn, tenant, resolved.merged, phone_number_id, now) if resolved.merged else []
+    if left := {(owner, phone.external_id) for owner, phone in resolved.left}:
+        await conversation_store.leave_phones(conn, tenant, left, [contact])
+    held = (await contact_store.find_recipients(conn, tenant, [contact]))[contact]
+    phone = next((each.external_id for each in change.after if each.external_id in held.wa_ids), None)
+    user = next((each.external_id for each in change.after if each.external_id in held.user_ids), None)
+    ended = change.ended(held.identities)
+    await contact_store.close_many(conn, tenant, contact, ended, change.at, phone)
+    await conversation_store.readdress(conn, tenant, contact, ended=ended, wa_id=phone, user_id=user)
+    return [*events, ContactUpdated(contact_id=contact, phone_number_id=phone_number_id, at=now, wa_id=phone, user_id=user)]
+
+
 async def _find_conversations(
     conn: Connection, tenant: TenantId, messages: Sequence[InboundMessage], now: datetime
 ) -> list[Conversation | None]:
-    """The sender's open one on the number, by the first of their ids that leads to one."""
-    people = [(writer_of(message).identities, message.phone_number_id) for message in messages]
+    """The sender's open one on the number, by the first of their ids, old or new, that leads to one."""
+    people = [
+        ((*writer_of(message).identities, *(change.after if (change := change_of(message)) else ())), message.phone_number_id)
+        for message in messages
+    ]
     asked: set[Identity] = {each for identities, _ in people for each in identities}
     spelled = await contact_store.spell_as_known(conn, tenant, asked)
     wanted = sorted({(spelled.get(each, each), number) for identities, number in people for each in identities})

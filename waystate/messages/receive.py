@@ -1,18 +1,22 @@
 """The inbound pipeline: a batch of one tenant's customer messages, in one transaction."""
 
 from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity, Writer, person_of
+from waystate.contacts.model import PHONE, Identity, Writer, person_of
 from waystate.conversations import store as conversation_store
+from waystate.conversations.merge import merge_many
 from waystate.conversations.model import Activity, OpenedConversation, preview_of, public_conversation_id
 from waystate.conversations.store import Ended, Key, WantedConversation
 from waystate.db.pool import Connection
+from waystate.documents import JsonObject
 from waystate.events.model import ConversationExpired, Event, InboundEnriched
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
@@ -42,7 +46,9 @@ async def track(
         return []
     people = [writer_of(message) for message in new]
     last_written = partial(message_store.find_last_written, conn, tenant)
-    resolved = await contact_store.upsert_many(conn, tenant, people, now, last_written)
+    last_heard = partial(conversation_store.find_last_heard, conn, tenant)
+    resolved = await contact_store.upsert_many(conn, tenant, people, now, last_written, last_heard)
+    merged = await merge_many(conn, tenant, resolved.merged, new[0].phone_number_id, now) if resolved.merged else []
     sent = list(zip(new, resolved.contacts, strict=True))
     left = {(contact, phone.external_id) for contact, phone in resolved.left}
     if left:
@@ -53,7 +59,7 @@ async def track(
     )
     await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
     events = received(sent, opened, ids, settings, now)
-    return [*expired(overdue, now), *(told_of_moves(events, resolved.former) if resolved.former else events)]
+    return [*merged, *expired(overdue, now), *(told_of_moves(events, resolved.former) if resolved.former else events)]
 
 
 def first_copies(messages: Sequence[InboundMessage]) -> list[InboundMessage]:
@@ -203,4 +209,20 @@ async def numbers_of(
 
 
 def writer_of(message: InboundMessage) -> Writer:
-    return person_of(message.wa_id, message.user_id, message.contact_name, message.sent_at, message.other_wa_ids)
+    """A contact card counts only where it answers WhatsApp's own request: then the phones in it are the sender's."""
+    person = person_of(message.wa_id, message.user_id, message.contact_name, message.sent_at, message.other_wa_ids)
+    if message.type != "contacts" or message.metadata.get("origin") != "contact_request":
+        return person
+    shared = person_of(None, None, other_wa_ids=shared_phones(message.content)).identities
+    return replace(person, identities=tuple(dict.fromkeys((*person.identities, *shared))), attested=frozenset(shared))
+
+
+def shared_phones(content: JsonObject) -> list[str]:
+    """The WhatsApp ids of all phones in contact cards; whatever has another shape is none."""
+
+    def listed(source: Any, key: str) -> list[Any]:
+        found = source.get(key) if isinstance(source, dict) else None
+        return found if isinstance(found, list) else []
+
+    phones = [phone for card in listed(content, "contacts") for phone in listed(card, "phones") if isinstance(phone, dict)]
+    return [each for phone in phones if isinstance(each := phone.get("wa_id"), str) and PHONE.fullmatch(each)]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from unicodedata import normalize
 from uuid import UUID
@@ -67,7 +67,7 @@ async def process(
 
     `numbers`: integration id → the phone_number_id it serves, for messages whose conversation is not correlated yet.
     """
-    found = await _find_conversations(conn, tenant, messages, numbers)
+    messages, found = await _follow_merges(conn, tenant, messages, await _find_conversations(conn, tenant, messages, numbers))
     results: list[Result] = [
         None if each is not None else _unmatched(message) for message, each in zip(messages, found, strict=True)
     ]
@@ -134,11 +134,13 @@ async def _find_conversations(
         return found
     identities = {recipient: identities_of(recipient) for _, recipient in addressed.values()}
     owners, _ = await contact_store.find_many(conn, tenant, sorted({each for group in identities.values() for each in group}))
+    named = {recipient: contact for recipient in identities if (contact := find_uuid(recipient)) is not None}
+    survivors = await contact_store.find_survivors(conn, tenant, named.values()) if named else {}
     keys: dict[int, Key] = {}
     for index, (number, recipient) in addressed.items():
-        contact = next((owners[each] for each in identities[recipient] if each in owners), None) or find_uuid(recipient)
+        contact = next((owners[each] for each in identities[recipient] if each in owners), None) or named.get(recipient)
         if contact is not None:
-            keys[index] = (number, contact)
+            keys[index] = (number, survivors.get(contact, contact))
     latest = await conversation_store.find_latest_many(conn, tenant, list(keys.values()))
     for index, conversation in zip(keys, latest, strict=True):
         found[index] = conversation
@@ -164,6 +166,22 @@ def _phone_of(written: str) -> str | None:
     digits = _BETWEEN_DIGITS.sub("", bare.replace("(0)", "") if bare.startswith(("+", "00")) else bare)
     digits = digits.removeprefix("+").removeprefix("00")
     return digits if _INTERNATIONAL.fullmatch(digits) else None
+
+
+async def _follow_merges(
+    conn: Connection, tenant: TenantId, messages: Sequence[OutboundMessage], found: Sequence[Conversation | None]
+) -> tuple[Sequence[OutboundMessage], list[Conversation | None]]:
+    """What is said in a conversation that ended with its contact goes to the one that stayed, which keeps Genesys' id of it."""
+    ended = {index: each for index, each in enumerate(found) if each is not None and each.is_merged}
+    if not ended:
+        return messages, list(found)
+    keys = [(each.phone_number_id, each.contact_id) for each in ended.values()]
+    latest = dict(zip(ended, await conversation_store.find_latest_many(conn, tenant, keys), strict=True))
+    stays = [latest.get(index, each) for index, each in enumerate(found)]
+    return [
+        replace(message, conversation_id=str(each.id)) if index in ended and each is not None else message
+        for index, (message, each) in enumerate(zip(messages, stays, strict=True))
+    ], stays
 
 
 async def _queue(

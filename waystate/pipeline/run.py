@@ -21,7 +21,7 @@ from waystate.deliveries.settle import advance_and_settle, advance_waiting
 from waystate.deliveries.tell import tell_many
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
-from waystate.events.model import InboundEnriched, OutboundProcessed, OutboundRefused
+from waystate.events.model import Event, InboundEnriched, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.messages import advance as message_status
@@ -85,9 +85,14 @@ async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judge
     is_told = not batch.is_replay and all(message.phone_number_id for message in messages)
     numbered = [_apart(each) for each in (messages if is_told else await _with_numbers(batch, messages))]
     usable = [each for each in numbered if isinstance(each, InboundMessage)]
-    written = [each for each in usable if not note.is_note(each)]
-    events = await receive.track(batch.conn, batch.tenant, batch.view.settings, written, batch.now) if written else []
-    notes = [each for each in usable if note.is_note(each)] if len(written) < len(usable) else []
+    notes = [each for each in usable if note.is_note(each)]
+    events: list[Event] = []
+    for stretch in _stretches(usable) if notes else [usable]:
+        written = [each for each in stretch if not note.is_note(each)] if notes else stretch
+        if written:
+            events += await receive.track(batch.conn, batch.tenant, batch.view.settings, written, batch.now)
+        if notes:
+            events += await note.change_many(batch.conn, batch.tenant, stretch, batch.now)
     noted = await _note(batch, notes) if notes else Judged()
     new = {event.wamid: event for event in events if isinstance(event, InboundEnriched)}
     told = iter(noted.verdicts)
@@ -102,6 +107,16 @@ async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judge
         else:
             verdicts.append(DONE_BEFORE)
     return Judged(verdicts, [*events, *noted.events])
+
+
+def _stretches(messages: Sequence[InboundMessage]) -> list[list[InboundMessage]]:
+    """Each ends with a change of somebody's ids: who wrote before it did so by the old ones."""
+    stretches: list[list[InboundMessage]] = [[]]
+    for each in messages:
+        stretches[-1].append(each)
+        if note.change_of(each) is not None:
+            stretches.append([])
+    return stretches
 
 
 def _apart(message: InboundMessage | Rejected) -> InboundMessage | Rejected:

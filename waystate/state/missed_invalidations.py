@@ -54,7 +54,8 @@ class InvalidationSink:
 
 
 def contacts_of(stamped: Iterable[Stamped]) -> set[str]:
-    return {str(documents.parse(each.data.encode())["contact_id"]) for each in stamped}
+    told = [documents.parse(each.data.encode()) for each in stamped]
+    return {str(each[name]) for each in told for name in ("contact_id", "merged_contact_id") if name in each}
 
 
 class InvalidationWorker(SinkWorker):

@@ -227,14 +227,28 @@ async def _outcome(db: Database, tenant: TenantId, batches: list[list[Writer]]) 
         await tenant_store.upsert_many(conn, [Tenant(id=tenant, name=tenant)])
     met: list[UUID] = []
     wrote: dict[tuple[UUID, str], datetime] = {}
+    heard: dict[UUID, datetime] = {}
+
+    async def last_heard(asked: Collection[UUID]) -> dict[UUID, datetime]:
+        return {each: heard[each] for each in asked if each in heard}
 
     async def last_written(asked: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], datetime]:
         return {key: wrote[key] for key in asked if key in wrote}
 
     for batch in batches:
         async with db.tenant(tenant) as conn:
-            contacts = (await store.upsert_many(conn, tenant, batch, START, last_written)).contacts
-        met += contacts
+            resolved = await store.upsert_many(conn, tenant, batch, START, last_written, last_heard)
+            if resolved.merged:
+                undo = await store.lock_many(conn, tenant, [*resolved.merged, *resolved.merged.values()])
+                await store.absorb_many(conn, tenant, resolved.merged, undo, START)
+        contacts, merged = resolved.contacts, resolved.merged
+        met = [merged.get(each, each) for each in met] + contacts
+        for (contact, phone), at in list(wrote.items()):
+            key = (merged.get(contact, contact), phone)
+            wrote[key] = max(at, wrote.get(key, at))
+        for contact, at in [*heard.items(), *zip(contacts, (person.at or START for person in batch), strict=True)]:
+            kept = merged.get(contact, contact)
+            heard[kept] = max(at, heard.get(kept, at))
         for person, contact in zip(batch, contacts, strict=True):
             for kind, phone in person.identities:
                 if kind is IdentityKind.WA_ID and person.at is not None:

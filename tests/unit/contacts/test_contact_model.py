@@ -1,7 +1,7 @@
 """Who is whom: people met one after the other, and properties over all ways in which identities agree and disagree."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -9,24 +9,26 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waystate.contacts.lifecycle import (
+    Period,
+    Walk,
+    backdated,
+    contested,
+    doubtful,
+    find_contacts,
+    shown_phones,
+    walk,
+)
 from waystate.contacts.model import (
     Address,
     Identity,
     IdentityKind,
-    Period,
     PhoneChange,
     Recipient,
-    Walk,
     Writer,
-    backdated,
-    contested,
-    doubtful,
     e164,
-    find_contacts,
     given_names,
     person_of,
-    shown_phones,
-    walk,
 )
 from waystate.contacts.spellings import as_spelled
 
@@ -52,6 +54,9 @@ class Book:
     owners: dict[Identity, UUID] = field(default_factory=dict)
     periods: dict[Identity, list[Period]] = field(default_factory=dict)
     written: dict[tuple[UUID, str], datetime] = field(default_factory=dict)
+    merged: dict[UUID, UUID] = field(default_factory=dict)
+    phoned: set[UUID] = field(default_factory=set)
+    heard: dict[UUID, datetime] = field(default_factory=dict)
 
     def meet(self, batch: Sequence[Writer]) -> Walk:
         ids: defaultdict[int, UUID] = defaultdict(uuid4)
@@ -62,19 +67,41 @@ class Book:
         leading = {each for identity, each in self.owners.items() if identity.kind is BSUID and each in suspects}
         asked = contested(batch, self.owners) & self.written.keys()
         written = {Identity(WA, phone): self.written[contact, phone] for contact, phone in asked}
-        done = walk(batch, self.owners, leading, ids.__getitem__, NOW, written, periods)
+        heard = {each: at for each, at in self.heard.items() if each in suspects}
+        done = walk(batch, self.owners, leading, ids.__getitem__, NOW, written, periods, self.phoned & suspects, heard)
         self.owners = done.owners
         for identity, found in done.periods.items():
             self.periods.setdefault(identity, []).extend(found[len(periods.get(identity, ())) :])
+        self.merge(done.merged)
         for person, contact in zip(batch, done.contacts, strict=True):
             for _, phone in (each for each in person.identities if each.kind is WA and person.at is not None):
                 self.written[contact, phone] = max(person.at or NOW, self.written.get((contact, phone), person.at or NOW))
+            self.heard[contact] = max(person.at or NOW, self.heard.get(contact, person.at or NOW))
+        self.phoned |= {each for identity, each in self.owners.items() if identity.kind is WA}
+        self.phoned |= {each.contact for identity, found in self.periods.items() if identity.kind is WA for each in found}
         return done
+
+    def merge(self, merged: Mapping[UUID, UUID]) -> None:
+        """What was a contact's is the one's that it was merged into."""
+        self.merged = {gone: merged.get(kept, kept) for gone, kept in self.merged.items()} | dict(merged)
+        written: dict[tuple[UUID, str], datetime] = {}
+        for (contact, phone), at in self.written.items():
+            key = (self.merged.get(contact, contact), phone)
+            written[key] = max(at, written.get(key, at))
+        self.written = written
+        heard: dict[UUID, datetime] = {}
+        for contact, at in self.heard.items():
+            kept = self.merged.get(contact, contact)
+            heard[kept] = max(at, heard.get(kept, at))
+        self.heard = heard
+        for periods in self.periods.values():
+            periods[:] = [Period(each.since, self.merged.get(each.contact, each.contact)) for each in periods]
 
 
 def met(*batches: Sequence[Writer]) -> tuple[list[UUID], Book]:
     book = Book()
-    return [contact for batch in batches for contact in book.meet(batch).contacts], book
+    contacts = [contact for batch in batches for contact in book.meet(batch).contacts]
+    return [book.merged.get(contact, contact) for contact in contacts], book
 
 
 def said(user: Identity | None, phone: Identity | None) -> Writer:
@@ -202,7 +229,7 @@ def test_the_name_given_last_stands_and_no_name_changes_nothing() -> None:
     ada, bob, cyd = uuid4(), uuid4(), uuid4()
     said = [(ada, "Ada L."), (bob, "Bob"), (ada, None), (ada, "Ada"), (cyd, "Cyd"), (bob, None)]
     people = [Writer((PHONE,), name) for _, name in said]
-    assert given_names(people, [contact for contact, _ in said], {ada: "Ada", bob: None}) == {ada: "Ada", bob: "Bob"}
+    assert given_names(people, [contact for contact, _ in said], {ada: "Ada", bob: None}) == {bob: "Bob"}
 
 
 def test_the_answer_goes_to_what_was_last_written_from_while_that_is_the_contacts() -> None:

@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import Any
 
 from waystate.channels.fields import find_object, find_text
+from waystate.contacts.model import PHONE
 from waystate.contacts.spellings import other_spelling
 
-_PHONE = re.compile(r"\+?[0-9]{5,20}")
 _BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 _PARENT = ".ENT."
 
@@ -90,7 +90,7 @@ def is_system(message: Any) -> bool:
 
 def is_customer_id(identifier: str) -> bool:
     """Whether it has the shape of a phone or of a business-scoped user id."""
-    return _PHONE.fullmatch(identifier) is not None or _BSUID.fullmatch(identifier) is not None
+    return PHONE.fullmatch(identifier) is not None or _BSUID.fullmatch(identifier) is not None
 
 
 def _ids(message: Any, contact: Any) -> Iterable[str | None]:
@@ -118,7 +118,7 @@ def _told_apart(ids: Iterable[str | None]) -> tuple[list[str], list[str], list[s
     for value in ids:
         if value is None:
             continue
-        if _PHONE.fullmatch(value):
+        if PHONE.fullmatch(value):
             phones.append(value)
         elif _BSUID.fullmatch(value):
             (parents if _PARENT in value else users).append(value)

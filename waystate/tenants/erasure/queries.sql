@@ -63,6 +63,10 @@ DELETE FROM dead_letters x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY
 DELETE FROM conversations x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM conversations n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_contact_merges!
+DELETE FROM contact_merges x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM contact_merges n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_contact_identities!
 DELETE FROM contact_identities x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM contact_identities n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

@@ -24,6 +24,7 @@ BY_BATCH = {
     "early_statuses": _queries.erase_early_statuses,
     "dead_letters": _queries.erase_dead_letters,
     "conversations": _queries.erase_conversations,
+    "contact_merges": _queries.erase_contact_merges,
     "contact_identities": _queries.erase_contact_identities,
     "contacts": _queries.erase_contacts,
     "idempotency_keys": _queries.erase_idempotency_keys,

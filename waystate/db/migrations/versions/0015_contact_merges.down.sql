@@ -1,0 +1,3 @@
+SET LOCAL ROLE waystate_owner;
+DROP TABLE contact_merges;
+RESET ROLE;
