@@ -87,7 +87,25 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
             "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "valid_from": times, "valid_to": nones,
             "contact_ids": stock.contacts, "firsts": [True] * BATCH,
         },
-        "contacts.change_contacts": {"ids": stock.contacts, "names": strings, "gained": nones, "lost": nones, "rest": nones},
+        "contacts.change_contacts": {
+            "ids": stock.contacts, "names": strings, "gained": nones, "lost": nones, "rest": nones, "learned": nones,
+        },
+        "contacts.find_ended": {
+            "places": list(range(BATCH)), "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "at": times,
+        },
+        "contacts.lock_identities": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
+        "contacts.close_identities": {
+            "contact_id": stock.contacts[0] if stock.contacts else None, "kinds": ["wa_id"] * BATCH,
+            "external_ids": stock.wa_ids, "at": now,
+        },
+        "contacts.lock_contacts": {"contact_ids": stock.contacts},
+        "contacts.absorb_contacts": {
+            "merged_ids": stock.contacts, "contact_ids": stock.contacts, "undo": ["{}"] * BATCH, "now": now,
+        },
+        "contacts.find_survivors": {"contact_ids": stock.contacts},
+        "conversations.find_last_heard": {"contact_ids": stock.contacts},
+        "conversations.move_many": {"merged_ids": stock.contacts, "contact_ids": stock.contacts},
+        "conversations.close_merged": {"ids": stock.conversations, "now": now},
         "conversations.lock_of_contacts": {"contact_ids": stock.contacts},
         "conversations.leave_phones": {"contact_ids": stock.contacts, "wa_ids": stock.wa_ids},
         "conversations.expire_overdue_of": {"now": now, "phone_number_ids": numbers, "contact_ids": stock.contacts},
