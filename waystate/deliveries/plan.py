@@ -18,7 +18,7 @@ from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Delivery
 from waystate.documents import JsonObject
 from waystate.errors import Rejected
 from waystate.events import outbox
-from waystate.events.model import Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
+from waystate.events.model import BaseEvent, Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import SinkWorker, relay
 from waystate.ids import TenantId
@@ -299,6 +299,7 @@ def _receipt(stamped: Stamped, integration: GenesysIntegration, settings: Tenant
 
 def _delivery(stamped: Stamped, target: Target, way: "Way", request: JsonObject, lanes: int) -> Delivery:
     event = stamped.event
+    assert isinstance(event, BaseEvent)
     return Delivery(
         event_id=stamped.id,
         target=target,
