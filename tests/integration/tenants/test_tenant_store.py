@@ -8,9 +8,18 @@ import pytest
 
 from waystate.db.pool import Database
 from waystate.errors import Conflict, NotFound
-from waystate.ids import TenantId, new_id
+from waystate.ids import PLATFORM, TenantId, new_id
 from waystate.tenants import store
-from waystate.tenants.model import GenesysIntegration, MetaApp, Route, RouteKind, Tenant, TenantSettings, WhatsAppAccount
+from waystate.tenants.model import (
+    GenesysIntegration,
+    MetaApp,
+    Route,
+    RouteKind,
+    Tenant,
+    TenantSettings,
+    TenantStatus,
+    WhatsAppAccount,
+)
 from waystate.vault.sealing import Unsealable, Vault, vault_of
 
 A, B = TenantId("tenant-a"), TenantId("tenant-b")
@@ -325,3 +334,13 @@ async def test_a_request_of_a_tenant_cannot_touch_tenants_and_routes(db: Databas
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with db.tenant(A) as conn:
             await store.upsert_many(conn, [Tenant(id=A, name="renamed")])
+
+
+@pytest.mark.usefixtures("tenants")
+async def test_the_platform_is_never_suspended_and_a_tenant_once(db: Database) -> None:
+    """Its administrators are its people: nobody could resume it."""
+    both = [PLATFORM, A]
+    async with db.work() as conn:
+        assert await store.change_status(conn, both, TenantStatus.SUSPENDED) == [A]
+        assert await store.change_status(conn, both, TenantStatus.SUSPENDED) == []
+        assert await store.find_statuses(conn, both) == {PLATFORM: TenantStatus.ACTIVE, A: TenantStatus.SUSPENDED}

@@ -1,8 +1,11 @@
 """Why a message stands where it stands: what is set up, and what is not; and that a file did not go with it."""
 
+from datetime import timedelta
+
 import pytest
 
-from tests.world import Business, World, accepted
+from tests.world import Business, World, accepted, later, lost
+from waystate.clock import iso
 from waystate.trace.trace import trace
 
 NO_NUMBER = "DELETE FROM whatsapp_accounts WHERE tenant_id = $1"
@@ -70,3 +73,25 @@ async def test_an_agents_file_goes_as_a_link_and_the_trace_says_so(world: World,
     found = await trace(tenant.tenant, tenant.settings, "g.1", world.db, world.clock)
     assert (found["filePassedOn"], found["status"]) == (False, "sent")
     assert found["why"].startswith("It is sent, with its file as a link and not as a file: whatsapp accepted it at ")
+
+
+async def test_a_send_whose_answer_was_lost_says_when_it_is_given_up(world: World, tenant: Business) -> None:
+    reply = await world.correspond(tenant)
+    (sending,) = await world.deliver(tenant)
+    assert await why(world, tenant, reply.genesys_message_id) == "Attempt 1 is under way."
+    await world.settle(tenant, (sending, lost()))
+    given_up = iso(world.clock.now + tenant.settings.unknown_ttl)
+    world.clock.forward(seconds=7)
+    sentence = await why(world, tenant, reply.genesys_message_id)
+    assert "may or may not have arrived" in sentence
+    assert sentence.endswith(f"or it is failed at {given_up}.")
+
+
+async def test_an_attempt_that_was_put_off_says_why_and_when_the_next_is_due(world: World, tenant: Business) -> None:
+    reply = await world.correspond(tenant)
+    (sending,) = await world.deliver(tenant)
+    await world.settle(tenant, (sending, later(retry_after=40)))
+    due = iso(world.clock.now + timedelta(seconds=40))
+    sentence = await why(world, tenant, reply.genesys_message_id)
+    assert sentence.startswith("Attempt 1 did not get through (")
+    assert sentence.endswith(f"; the next is due at {due}.")
