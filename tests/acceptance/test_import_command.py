@@ -31,6 +31,7 @@ from tests.acceptance.terminal import Terminal, beside, run_command
 from tests.databases import Databases
 
 ROOT = Path(__file__).parents[2]
+PROGRESS = re.compile(r"(conversation_mappings|message_tracking): [\d,]+ of [\d,]+, [\d,]+ rows/s")
 COLUMNS = {
     # Seed 000: no tenant, messages refer to the mapping's own id, a mapping has Genesys' ids.
     "by mapping": """
@@ -94,6 +95,7 @@ class Importer(Terminal):
     async def take_over(self, *arguments: str, tenant: str = TENANT, code: int = 0) -> dict[str, Any]:
         ended, output, errors = await self.run(tenant, "--from", self.url, "--json", *arguments)
         assert ended == code, errors or output
+        assert [line for line in errors.splitlines() if not PROGRESS.fullmatch(line)] == []
         taken: dict[str, Any] = json.loads(output)
         return taken
 
@@ -425,6 +427,26 @@ async def test_traffic_goes_on_in_what_was_taken_over(by_mapping: Importer) -> N
     assert (await by_mapping.take_over())["known"] == 3
     assert await by_mapping.history() == before
     assert await place.value("SELECT name FROM contacts") == "Ada"
+
+
+async def test_traffic_may_come_while_it_is_taken_over(by_mapping: Importer) -> None:
+    place = by_mapping.place
+    for statement in MANY.strip().split(";\n"):
+        await by_mapping.source.execute(statement, *([NUMBER] if "$1" in statement else []))
+    taking = asyncio.create_task(by_mapping.take_over())
+    wamids: list[str] = []
+    while not taking.done():
+        wamids.append(f"wamid.live-{len(wamids)}")
+        sender = f"49151{10_000_000 + len(wamids) * 7 % 1500}"
+        assert (await place.post_meta(envelope(customer_message(wamids[-1], sender)))).status_code == 200
+        await asyncio.sleep(0.01)
+    taken = await taking
+    await place.settled(timeout=60)
+    assert (taken["conversations"], taken["messages"], taken["refused"]) == (3000, 12_000, 0)
+    assert len(wamids) > 50
+    assert await place.value("SELECT count(*) FROM messages WHERE wamid = ANY($1)", wamids) == len(wamids)
+    assert await place.value("SELECT count(*) FROM contacts") == 1500
+    assert await place.value("SELECT count(*) FROM conversations WHERE closed_at IS NULL") == 1500
 
 
 async def test_times_without_a_zone_are_of_the_zone_that_is_named_or_the_servers(by_mapping: Importer) -> None:

@@ -30,10 +30,9 @@ SELECT
 FROM mappings m
 WHERE :tenant::text IS NULL OR m.row ->> 'tenant_id' = :tenant;
 
--- name: declare_mappings!
+-- name: list_mappings
 -- The latest first, so that of several active ones of a customer that one stays open. Each says what all rows of its customer say:
 -- since when they are known, and what they are called. `copy`: which one it is of the rows with this key.
-DECLARE mappings NO SCROLL CURSOR FOR
 WITH found AS MATERIALIZED (
     SELECT to_jsonb(m) AS row FROM conversation_mappings m
 ), mine AS (
@@ -48,13 +47,8 @@ SELECT m.row::text AS row, min(m.created_at) OVER (PARTITION BY m.customer) AS k
 FROM mine m
 ORDER BY m.active_at DESC NULLS LAST, m.id;
 
--- name: fetch_mappings
--- The next batch: a transaction of ours, and a line of progress.
-FETCH FORWARD 1000 FROM mappings;
-
--- name: declare_messages!
+-- name: list_messages
 -- Oldest first. Seed 001 lets a message's tenant be left out: it is its mapping's. `copy`: which of the message's rows it is.
-DECLARE messages NO SCROLL CURSOR FOR
 WITH found AS MATERIALIZED (
     SELECT to_jsonb(m) AS row FROM message_tracking m
 ), owners AS MATERIALIZED (
@@ -70,7 +64,3 @@ WITH found AS MATERIALIZED (
 SELECT m.row::text AS row, row_number() OVER (PARTITION BY m.message ORDER BY m.created_at, m.id) AS copy
 FROM mine m
 ORDER BY m.created_at, m.id;
-
--- name: fetch_messages
--- As above.
-FETCH FORWARD 1000 FROM messages;

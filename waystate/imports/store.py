@@ -17,6 +17,8 @@ from waystate.imports.rows import EARLIEST, MappingRow, TrackingRow
 _queries = load_queries(__file__)
 
 MAPPINGS, MESSAGES = "conversation_mappings", "message_tracking"
+BATCH = 1000
+"""Rows: a transaction of ours, and a line of progress."""
 _CONNECT_TIMEOUT = 10.0
 _NEEDED = {MAPPINGS: {"id", "wa_id"}, MESSAGES: {"id", "direction", "status"}}
 _SESSION = {"application_name": "waystate import", "statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
@@ -88,15 +90,20 @@ async def measure(conn: Connection, source: Source) -> Extent:
 
 
 async def read_mappings(conn: Connection, source: Source) -> AsyncIterator[list[MappingRow]]:
-    await _queries.declare_mappings(conn, tenant=source.tenant, key=source.key)
-    while rows := await _queries.fetch_mappings(conn):
+    async for rows in _batches(conn, _queries.list_mappings.sql, source.key, source.tenant):
         yield [MappingRow(parse(row["row"].encode()), row["known_since"], row["name"], row["copy"] > 1) for row in rows]
 
 
 async def read_messages(conn: Connection, source: Source) -> AsyncIterator[list[TrackingRow]]:
-    await _queries.declare_messages(conn, tenant=source.tenant, key=source.key, link=source.link)
-    while rows := await _queries.fetch_messages(conn):
+    async for rows in _batches(conn, _queries.list_messages.sql, source.key, source.link, source.tenant):
         yield [TrackingRow(parse(row["row"].encode()), row["copy"] > 1) for row in rows]
+
+
+async def _batches(conn: Connection, sql: str, *values: str | None) -> AsyncIterator[list[asyncpg.Record]]:
+    """`values` in the order in which the query names them first."""
+    cursor = await conn.cursor(sql, *values)
+    while rows := await cursor.fetch(BATCH):
+        yield rows
 
 
 def _zone(name: str) -> tzinfo:
