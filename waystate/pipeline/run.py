@@ -77,7 +77,7 @@ _ADVANCED = Verdict("The message is advanced.")
 _OF_GROUP = ("status", "it is of a message to a group, and Waystate sends none")
 _WAITS = Verdict("Its message is not known yet; it waits for it.")
 _NOTED = Verdict("It stands in the message's history.")
-_NOBODYS = Verdict("It is about no customer's message that is known here.", is_repeat=True)
+_NOBODYS = Verdict(is_repeat=True, aside=("Receipt", "it is about no customer's message that is known here"))
 _SENT_AGAIN = Verdict("It is sent again, at the end of its customer's order.")
 
 

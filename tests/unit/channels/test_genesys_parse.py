@@ -297,8 +297,12 @@ def test_garbage_time_gives_way_to_the_time_of_receipt(time):
     )
 
 
-@pytest.mark.parametrize("broken", [{}, {"text": "no id"}, notification(id=None, channel={"to": {"id": "contact-1"}})])
-def test_message_without_id_is_unusable(broken):
+NOBODYS = notification(text=None, channel=None, conversationId=None)
+BROKEN = [{}, {"text": "no id"}, notification(id=None, channel={"to": {"id": "contact-1"}}), NOBODYS]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_message_without_id_or_with_nothing_for_nobody_is_unusable(broken):
     value = only(broken)
     assert isinstance(value, Unusable)
     assert value.payload == broken

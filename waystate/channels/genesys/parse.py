@@ -75,6 +75,8 @@ def _parse_message(document: JsonObject, integration_id: str, received_at: datet
         text = text_of(raw_text, content)
     except Unshowable as error:
         unshowable = str(error)
+        if find_object(channel, "to") is None and find_text(document, "conversationId") is None:
+            return Unusable(_ITEM, "the message has no recipient, and nothing that can be sent", document)
     attachments = attachments_of(content)
     media = media_of(attachments[0]) if attachments else None
     return OutboundMessage(
