@@ -87,7 +87,10 @@ def test_compose_starts_commands_that_there_are_on_ports_that_they_listen_on() -
     for each in ours().values():
         assert is_command(list(each["command"]))
         said = {name: interpolated(value, secrets) for name, value in each["environment"].items()}
-        config = load_config(image_settings() | {"WAYSTATE_MASTER_KEY": "0f" * 32} | said)
+        # Whatever else .env has of the example, it must not move what the image and the ports are made for.
+        config = load_config(image_settings() | dict(EXAMPLE) | {"DATABASE_URL": "", "DB_SSL": "", "DB_PORT": "5432"} | said)
+        assert (config.host, str(config.home)) == ("0.0.0.0", image_settings()["WAYSTATE_HOME"])
+        assert [volume.split(":")[1] for volume in each["volumes"]] == [str(config.home)]
         assert config.database_url == f"postgresql://waystate:{PASSWORD}@postgres:5432/waystate"
         assert (config.amqp_url, config.redis_url) == (
             f"amqp://waystate:{PASSWORD}@rabbitmq:5672/",
