@@ -1,8 +1,9 @@
 -- name: hold_known
 -- The fast path: nearly every message comes from somebody known. If all of a batch do, their phones are held, so that who takes one
 -- (`lock_phones`) waits until these messages can be seen; other messages hold them too. A phone that went to another meanwhile, or
--- whose contact was merged, is not held. If somebody is not known, or shows a phone alone (`alone_at`: written when) that was not its owner's yet, none is: what
--- waits for `claim_identities` may not hold what another one claims.
+-- whose contact was merged, is not held. FOR KEY SHARE would hold it: the end of an identity is no change of its key, so PostgreSQL
+-- does not look at the row again after the wait. If somebody is not known, or shows a phone alone (`alone_at`: written when) that
+-- was not its owner's yet, none is: what waits for `claim_identities` may not hold what another one claims.
 WITH found AS MATERIALIZED (
     SELECT v.writer, v.kind, v.external_id, i.contact_id, c.name, coalesce(v.alone_at < i.valid_from, false) AS is_backdated
     FROM unnest(:writers::int[], :kinds::text[], :external_ids::text[], :alone_at::timestamptz[])
@@ -20,7 +21,7 @@ WITH found AS MATERIALIZED (
         AND h.kind = f.kind AND h.external_id = f.external_id AND h.valid_to IS NULL
     WHERE f.kind = 'wa_id' AND NOT EXISTS (SELECT FROM unsettled)
     ORDER BY h.external_id
-    FOR KEY SHARE OF h
+    FOR SHARE OF h
 )
 SELECT f.kind, f.external_id, f.contact_id, f.name,
     (f.kind <> 'wa_id' OR (f.external_id, f.contact_id) IN (SELECT h.external_id, h.contact_id FROM held h)) AS is_held
