@@ -8,6 +8,7 @@ from uuid import UUID
 from waystate.contacts import store as contact_store
 from waystate.contacts.lifecycle import IdentityChange
 from waystate.contacts.model import PHONE, Identity, Writer, person_of
+from waystate.contacts.spellings import other_identity
 from waystate.conversations import store as conversation_store
 from waystate.conversations.merge import merge_many
 from waystate.conversations.model import Conversation, OpenedConversation
@@ -83,7 +84,8 @@ def change_of(message: InboundMessage) -> IdentityChange | None:
         *person_of(message.wa_id, told.get("previous_user_id")).identities,
         *person_of(told.get("customer"), message.user_id).identities,
     )
-    before = tuple(dict.fromkeys(each for each in before if each not in after))
+    spelled = [other for each in before if (other := other_identity(each)) is not None]
+    before = tuple(dict.fromkeys(each for each in (*before, *spelled) if each not in after))
     return IdentityChange(before, after, message.sent_at) if before and after else None
 
 

@@ -182,6 +182,12 @@ async def test_a_change_of_number_gives_the_contact_its_new_ids(world: World, te
     assert (after.contact_id, after.mapping_id) == (first.contact_id, first.mapping_id)
 
 
+async def test_a_change_finds_the_contact_by_the_other_spelling_of_its_phone(world: World, tenant: Business) -> None:
+    first = await hear(world, tenant, "5511987654321")
+    await run(world, tenant, changed(tenant, "551187654321", wa_id=P2))
+    assert await owners(world, tenant) == {phone(P2): first.contact_id}
+
+
 async def test_a_change_of_the_user_id_leaves_the_phone(world: World, tenant: Business) -> None:
     first = await hear(world, tenant, P1, U1)
     await run(world, tenant, changed(tenant, None, type="user_changed_user_id", user_id=U2, previous_user_id=U1))
