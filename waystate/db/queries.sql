@@ -48,3 +48,19 @@ WHERE s.schemaname = 'public' AND c.relkind = 'r' AND s.n_mod_since_analyze > gr
 -- name: notify!
 -- Never in the transaction of a message: PostgreSQL commits those with a NOTIFY one after the other (measured: 40 % fewer commits).
 SELECT pg_notify(:channel, :payload);
+
+-- name: get_stock^
+-- Before a backup or a restore: who asks, whether all rows are theirs to see, who else is here, and what there is.
+SELECT session_user AS name, r.rolsuper OR r.rolbypassrls AS sees_all, current_setting('server_version_num')::int / 10000 AS major,
+    (SELECT count(*) FROM pg_stat_activity a
+        WHERE a.datname = current_database() AND a.application_name = 'waystate' AND a.pid <> pg_backend_pid()) AS others,
+    (SELECT count(*) FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace) AS tables,
+    (SELECT count(*) FROM unnest(:roles::text[]) AS v (name)
+        WHERE NOT EXISTS (SELECT FROM pg_roles m WHERE m.rolname = v.name)
+            OR NOT pg_has_role(session_user, v.name, 'MEMBER')) AS missing_roles
+FROM pg_roles r WHERE r.rolname = session_user;
+
+-- name: has_content$
+-- Whether anything is in it that somebody put there: a new installation has the platform's tenant alone.
+SELECT EXISTS (SELECT FROM tenants WHERE id <> 'platform') OR EXISTS (SELECT FROM webhook_ledger)
+    OR EXISTS (SELECT FROM users) OR EXISTS (SELECT FROM api_keys);

@@ -1,12 +1,15 @@
 """What happens before serving, in a process of its own that is gone afterwards: migrations and checks."""
 
 import asyncio
+from collections.abc import Iterator
 
 from waystate.config import Config, load_config
 from waystate.db import migrate as migrations
 from waystate.db.checks import check_database, is_current
+from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.opening import database_url, make_home, make_partitions, started_url, with_database
 from waystate.db.pool import Database
+from waystate.db.server_upgrade import upgrade_server
 from waystate.vault.sealing import load_or_create_master_key
 
 
@@ -28,6 +31,20 @@ def bring_up(config: Config, *, is_started: bool = False) -> None:
     if config.database_url is None and not asyncio.run(with_database(config, _is_current)):
         migrations.upgrade(url)
         asyncio.run(with_database(config, make_partitions))
+
+
+def upgrade(config: Config) -> Iterator[str]:
+    """Of the embedded server, then of the schema; a sentence about each."""
+    if config.database_url is None:
+        yield upgrade_server(EmbeddedPostgres(config.home))
+    url = started_url(config)
+    before = migrations.status(url)
+    if before.pending:
+        migrations.upgrade(url)
+        asyncio.run(with_database(config, make_partitions))
+        yield f"The schema is upgraded from revision {before.current or 'none'} to {before.head}."
+    else:
+        yield f"The schema is at its newest revision, {before.head}."
 
 
 def migrate(action: str, target: str | None) -> None:
