@@ -46,6 +46,14 @@ async def test_it_stands_in_the_history_and_the_message_stays_what_it_is(world: 
     assert shown["error"] is None
 
 
+async def test_a_message_that_is_still_under_way_does_not_fail_by_it(world: World, tenant: Business) -> None:
+    await world.receive(tenant, tenant.message("wamid.1"))
+    await world.deliver(tenant)
+    await tell(world, tenant, "wamid.1")
+    shown = await found(world, tenant, "wamid.1")
+    assert (shown["status"], [each["applied"] for each in shown["statuses"]]) == ("received", [False])
+
+
 async def test_genesys_may_name_the_message_by_its_own_id_of_it(world: World, tenant: Business) -> None:
     await passed_on(world, tenant, "wamid.1")
     await passed_on(world, tenant, "wamid.2")
