@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from tests.acceptance.fleet import fleet
@@ -17,7 +19,9 @@ from tests.acceptance.served import free_port, served
 from tests.acceptance.terminal import beside
 from tests.acceptance.test_ports import free_pair
 from tests.acceptance.test_supervision import embedded, home, wait_until_ready
-from tests.databases import Databases
+from tests.databases import Databases, find_memory
+from tests.servers.rabbitmq import HOW_TO_GET_IT, is_installed, rabbitmq
+from waystate.ids import new_id
 
 __all__ = ["home"]
 
@@ -155,3 +159,158 @@ def test_the_lines_of_the_readme_work_beside_the_demo(home: Path, tmp_path: Path
     assert re.search(r'"genesysConversationId":"[0-9a-f-]{36}"', said)
     for part in ('"text": "Hello!"', '"waId":"+919876543210"', '"status":"processed"', f"http://127.0.0.1:{port}/docs\n"):
         assert part in said
+
+
+def test_the_record_is_read_and_verified_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
+    newcomer, url = acme
+    newcomer.types(blocks(HOW_TO / "connect-a-number.md")[1])
+    start, verify = blocks(HOW_TO / "audit.md")
+    start = start.replace("http://127.0.0.1:3005", url)
+    said = newcomer.types(start.replace("key:ID", "key").replace("user:ID", f"user:{new_id()}"))
+    assert said.count("  key.created  key:") >= 2
+    assert said.endswith('"items":[],"next":null}')
+    head = re.search(r"acme: intact, \d+ entries\. Head (\d+:[0-9a-f]{64})\n", newcomer.types("waystate audit verify"))
+    assert head is not None
+    said = newcomer.types(start.splitlines()[0] + "\n" + start.splitlines()[1] + "\n" + verify.replace("1234:5f2c…", head[1]))
+    assert said.count("acme: intact, ") == 2
+    assert json.loads(said.splitlines()[-1])["intact"] is True
+
+
+def test_tenants_are_looked_after_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
+    newcomer, url = acme
+    pages = [block.replace("http://127.0.0.1:3005", url) for block in blocks(HOW_TO / "tenants.md")]
+    start, make, change, show, check, pause, delete = (re.sub(r"\bacme\b", "initech", block) for block in pages)
+    file = re.sub(r"\bacme\b", "initech", (newcomer.folder / "acme.json").read_text())
+    for mine, theirs in (("2098765", "3098765"), ("2000000000", "3000000000"), ("201234", "301234"), ("0b6f6e0c", "1b6f6e0c")):
+        file = file.replace(mine, theirs)
+    (newcomer.folder / "initech.json").write_text(file)
+    show = show.replace("2098765", "3098765").replace("0b6f6e0c", "1b6f6e0c")
+    check = check.replace("106540352242922", "309876543210987")
+    created, *others = make.splitlines()
+    assert newcomer.types(created).startswith("id      initech\nname    Acme\n")
+    said = newcomer.types("\n".join([start, *others]))
+    assert "Tenant initech has 1 WhatsApp number and 1 Genesys integration.\n" in said
+    assert '"code":"tenant_exists"' in said, "it is one or the other"
+    said = newcomer.types(start + change)
+    assert ("websocket_connections  50" in said, said.count("quotas: the defaults")) == (True, 0)
+    assert json.loads(said.splitlines()[-1])["settings"]["mapping_ttl"] == "PT72H" or '"mapping_ttl":"P3D"' in said
+    checked, over_http = check.splitlines()
+    assert "whatsapp 309876543210987" in newcomer.types(f"{{ {checked}\n}} || test $? = 1")
+    assert '"findings":[' in newcomer.types(start + over_http)
+    assert newcomer.types(show).count("is removed from tenant initech.") == 2
+    assert [line for line in newcomer.types(pause).splitlines() if "status" in line] == ["status  suspended", "status  active"]
+    # Of a tenant that is suspended no key is made; the page's are there by then.
+    start = "\n".join(line for line in start.splitlines() if not line.startswith("KEY="))
+    assert "Tenant initech is deleted.\n" in newcomer.types(f"{start}\n{delete}")
+
+
+def test_people_are_looked_after_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
+    newcomer, url = acme
+    newcomer.types(blocks(HOW_TO / "connect-a-number.md")[1])
+    first, come_in, colleagues, reset, codes, sessions = blocks(HOW_TO / "people.md")
+    (newcomer.folder / "password.txt").write_text("a few words in a row\n")
+    platform, invite, at_once = first.splitlines()
+    assert "you@example.com is invited as platform" in newcomer.types(platform)
+    token = re.search(r"^wsi\.\S+$", newcomer.types(invite), re.MULTILINE)
+    assert token is not None
+    come_in = come_in.replace("http://127.0.0.1:3005", url).replace("wsi.…", token[0])
+    said = newcomer.types(come_in).replace("}{", "}\n{").splitlines()
+    session = json.loads(said[-1])["token"]
+    assert "owner@acme.example can log in as owner" in newcomer.types(at_once.replace("boss@", "owner@"))
+    start = "\n".join(come_in.splitlines()[:2]) + f"\nTOKEN={session}\n"
+    add, over_http, remove, *by_command = colleagues.splitlines()[1:]
+    invited = json.loads(newcomer.types(start + add))
+    grace = invited["user"]["id"]
+    accept, log_in = come_in.splitlines()[2:]
+    newcomer.types(start + accept.replace(token[0], invited["token"]))
+    assert '"role":"supervisor"' in newcomer.types(start + over_http.replace("ID", grace))
+    assert newcomer.types("\n".join(by_command)).count("grace@acme.example") == 3
+    newcomer.types("waystate user enable acme grace@acme.example")
+    by_http, by_command_line, with_token = reset.splitlines()
+    assert '"token":"wsr.' in newcomer.types(start + by_http.replace("ID", grace))
+    token = re.search(r"^wsr\.\S+$", newcomer.types(by_command_line.replace("grace", "boss")), re.MULTILINE)
+    assert token is not None
+    newcomer.types(start + with_token.replace("wsr.…", token[0]))
+    log_in = log_in.replace("a few words in a row", "another few words")
+    start = start.replace(session, json.loads(newcomer.types(start + log_in))["token"])
+    codes = codes.replace('"password": "…"', '"password": "another few words"')
+    begin, confirm, end = codes.splitlines()
+    secret = json.loads(newcomer.types(start + begin))["secret"]
+    assert newcomer.types(start + confirm.replace("123456", pyotp.TOTP(secret).now())) == ""
+    assert newcomer.types(start + end) == ""
+    newcomer.types(start + remove.replace("ID", grace))
+    assert "grace@" not in newcomer.types("waystate user list acme")
+    # Of whoever is there; it ends the session that it lists.
+    assert '"items":[' in newcomer.types(start + sessions.replace("grace", "boss"))
+
+
+def test_a_deployment_is_secured_as_the_how_to_says(databases: Databases, tmp_path: Path) -> None:
+    begin, record = blocks(HOW_TO / "secure-a-deployment.md")
+    with databases.fresh() as database, served(database, tmp_path, free_port()) as url:
+        newcomer = Newcomer(tmp_path, beside(database, tmp_path))
+        background, _, *rest = begin.splitlines()
+        assert background.startswith("waystate serve &"), "it is served already"
+        said = newcomer.types("\n".join([f"URL={url}", *rest, record]))
+    assert '"scopes":["state:read","state:write"]' in said
+    assert '"email":"grace@acme.example"' in said
+    assert re.search(r"acme: intact, \d+ entries\. Head \d+:", said)
+
+
+def test_a_database_is_backed_up_and_restored_as_the_how_to_says(databases: Databases, tmp_path: Path) -> None:
+    own, _, _, backup, restore, _ = blocks(HOW_TO / "operate.md")
+    with databases.empty() as database, databases.empty() as another:
+        place = {name: value for name, value in beside(database, tmp_path).items() if name == "WAYSTATE_HOME"}
+        begin = re.sub(r"DATABASE_URL=\S+", f"DATABASE_URL='{database}'", own).replace("waystate serve\n", "")
+        said = Newcomer(tmp_path, place).types(begin + "waystate tenant create acme\n" + backup)
+        assert "pending: nothing." in said
+        assert "waystate.dump has the whole database" in said
+        begin = re.sub(r"DATABASE_URL=\S+", f"DATABASE_URL='{another}'", own).partition("waystate migrate")[0]
+        said = Newcomer(tmp_path, place).types(begin + restore.replace("waystate serve\n", "waystate tenant list\n"))
+        assert re.match(r"Restored \d+ tables from waystate\.dump\.\n", said)
+        assert said.endswith("acme  active  acme\n")
+
+
+@pytest.mark.skipif(not is_installed(), reason=HOW_TO_GET_IT)
+def test_queues_are_declared_as_the_how_to_says(tmp_path: Path) -> None:
+    _, declare = blocks(HOW_TO / "connect-your-services.md")
+    with tempfile.TemporaryDirectory(prefix="waystate-", dir=find_memory()) as folder, rabbitmq(Path(folder)) as broker:
+        said = Newcomer(tmp_path, {"AMQP_URL": broker.url}).types(declare.replace(".venv/bin/waystate", "waystate"))
+    assert re.match(r"Declared: \d+ queues and \d+ exchanges\.\n", said)
+    assert "inbound-whatsapp-messages" in said
+    assert "not declared" not in said
+
+
+TYPED = {
+    "README.md": (1, 2),
+    "audit.md": (0, 1),
+    "connect-a-number.md": (1, 2),
+    "connect-your-services.md": (1,),
+    "dead-letters.md": (0, 1, 2, 3, 4, 5, 6),
+    "find-a-message.md": (0, 1, 2, 3, 4, 5),
+    "operate.md": (0, 1, 2, 3, 4),
+    "people.md": (0, 1, 2, 3, 4, 5),
+    "secure-a-deployment.md": (0, 1),
+    "tenants.md": (0, 1, 2, 3, 4, 5, 6),
+}
+"""Blocks of lines that are typed: by the tests above, and those of operate.md that look inside by test_seed_verification.py."""
+NOT_TYPED = {
+    ("README.md", 0): "it is `waystate demo`, which the next block is typed beside, behind an installation",
+    ("README.md", 3): "it is this test and its like, for hours",
+    ("README.md", 4): "it installs from the package index; test_served.py and others run `waystate serve`",
+    ("connect-a-number.md", 0): "it installs from the package index, and serves until it is ended",
+    (
+        "connect-your-services.md",
+        0,
+    ): "it serves until it is ended; tests/integration/broker/test_how_to.py runs the rest",
+    **{("move-from-the-seed-state-manager.md", index): "test_import_command.py types it" for index in range(3)},
+    ("operate.md", 5): "the tunnel needs an account at its provider; test_ports.py has WEBHOOK_PORT",
+    ("single-sign-on.md", 0): "it needs an identity provider under a public name; test_single_sign_on.py has one of our own",
+    **{("install.md", index): "it needs a package index, root's systemd or a container engine" for index in range(7)},
+}
+
+
+def test_every_block_of_lines_is_typed_or_says_why_not() -> None:
+    pages = {path.name: len(blocks(path)) for path in (ROOT / "README.md", *HOW_TO.glob("*.md"))}
+    there = {(name, index) for name, count in pages.items() for index in range(count)}
+    assert there == {(name, index) for name, indexes in TYPED.items() for index in indexes} | set(NOT_TYPED)
+    assert not {(name, index) for name, indexes in TYPED.items() for index in indexes} & set(NOT_TYPED)
