@@ -28,7 +28,8 @@ CHECK_TTL = 0.9
 
 _OLD = frozenset({"0.9", "1", "1.0"})
 """Versions of HTTP, as ASGI and Granian write them. A proxy that speaks one of them need not say that it is one."""
-_TRUSTED_PATH = re.compile(r"/state/.*|/v1/messages/[^/]+/trace", re.DOTALL)
+_TRUSTED_PATH = re.compile(r"/state/.*|/v1/messages/.+/trace", re.DOTALL)
+"""Decoded, so that an id may hold a slash."""
 
 
 class TokenClaim(NamedTuple):

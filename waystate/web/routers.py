@@ -5,24 +5,44 @@ from collections.abc import Awaitable, Callable
 from inspect import Parameter as Argument
 from inspect import Signature
 from typing import Any, get_args, get_origin
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends
 from fastapi.dependencies.utils import get_dependant
+from fastapi.routing import APIRoute
 from starlette.requests import Request
+from starlette.routing import Match
 
 from waystate.operations import Operation, operations_of
-from waystate.web.asgi import Route
+from waystate.web.asgi import Route, Scope
 from waystate.web.problems import check_query
 from waystate.web.requests import read_body
 
 Endpoint = Callable[..., Awaitable[Any]]
 _GIVEN = ("body", "request")
 """Parameters of a handler that are not the framework's to find."""
+_SLASH = "\udc2f"
+"""Stands for a `/` of an id while a path is matched; no decoded path holds it."""
+
+
+class _Route(APIRoute):
+    """Tells a slash of an id, which a caller writes as %2F, from one that parts the path. The framework's sees neither: it
+    matches the decoded path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        raw = (scope.get("raw_path") or b"") if scope["type"] == "http" else b""
+        if b"%2f" not in raw.lower() or not raw.startswith(b"/"):
+            return super().matches(scope)
+        parts = raw.decode("latin-1").split("/")
+        match, found = super().matches({**scope, "path": "/".join(unquote(each).replace("/", _SLASH) for each in parts)})
+        if given := found.get("path_params"):
+            found["path_params"] = {name: value.replace(_SLASH, "/") for name, value in given.items()}
+        return match, found
 
 
 def router_of(*rooms: Any) -> APIRouter:
     """The framework's routes of these objects. How they are shown, `openapi.describe` says for all operations alike."""
-    router = APIRouter()
+    router = APIRouter(route_class=_Route)
     for room in rooms:
         for operation in operations_of([type(room)]).values():
             if not operation.is_fast:

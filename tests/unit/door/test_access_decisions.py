@@ -176,7 +176,9 @@ def test_only_state_and_trace_are_open_in_trusted_mode(path: str) -> None:
     assert "/state/*" in error.detail
 
 
-@pytest.mark.parametrize("path", ["/state/message", "/state/conversation/x", "/v1/messages/wamid.x/trace"])
+@pytest.mark.parametrize(
+    "path", ["/state/message", "/state/conversation/x", "/v1/messages/wamid.x/trace", "/v1/messages/a/b/trace"]
+)
 def test_state_and_trace_are_open_in_trusted_mode(path: str) -> None:
     assert why_not_trusted(LOCAL._replace(path=path)) is None
 
