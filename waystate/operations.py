@@ -12,6 +12,8 @@ Handler = TypeVar("Handler", bound=Callable[..., Awaitable[Any]])
 
 TEXT = "text/plain"
 """The model of an answer that is no JSON, but this."""
+PROBES_OWN = "a probe that adds something to get past caches asks the same"
+"""Why health and metrics ignore queries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from waystate.documents import clean_text
 from waystate.errors import NotFound, Refused
-from waystate.operations import Operation, find_operation
+from waystate.operations import PROBES_OWN, Operation, find_operation
 from waystate.web.bodies import Bodies, ClientGone, Message, Receive, Send, too_large
 from waystate.web.problems import (
     UNMATCHED,
@@ -272,6 +272,6 @@ def webhook_lane(routes: Sequence[Route], on_error: OnError, *, bodies: Bodies, 
     return Lane([*routes, ("GET", "/health/live", _live)], nothing_else, on_error, bodies=bodies, answers=answers)
 
 
-@Operation("GET", "/health/live", None)
+@Operation("GET", "/health/live", None, ignores_query=PROBES_OWN)
 async def _live(_: Request) -> Response:
     return json_response(b'{"status":"ok"}')

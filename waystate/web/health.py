@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from waystate.clock import Clock, iso
 from waystate.documents import JsonObject
-from waystate.operations import Operation
+from waystate.operations import PROBES_OWN, Operation
 
 HealthCheck = Callable[[], Awaitable[Mapping[str, Any]]]
 """Raises, or returns what is to be shown of the part: nothing, `mode`, `queue_depth`; a `status` of its own wins."""
@@ -123,6 +123,7 @@ class HealthRoutes:
         None,
         tag="Health",
         summary="Health of every part",
+        ignores_query=PROBES_OWN,
         answers={200: HealthReport, 503: HealthReport},
         example_answer=_EXAMPLE,
     )
@@ -137,6 +138,7 @@ class HealthRoutes:
         None,
         tag="Health",
         summary="Does the process run?",
+        ignores_query=PROBES_OWN,
         example_answer={"status": "ok"},
     )
     async def get_liveness(self) -> Alive:
@@ -148,6 +150,7 @@ class HealthRoutes:
         None,
         tag="Health",
         summary="May traffic come here?",
+        ignores_query=PROBES_OWN,
         answers={200: HealthReport, 503: HealthReport},
         example_answer=_EXAMPLE,
     )

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from waystate.operations import TEXT, Operation
+from waystate.operations import PROBES_OWN, TEXT, Operation
 from waystate.web.problems import Answers
 
 Labels = tuple[tuple[str, str], ...]
@@ -95,6 +95,7 @@ class MetricsRoutes:
         None,
         tag="Operations",
         summary="Prometheus metrics",
+        ignores_query=PROBES_OWN,
         answers={200: TEXT},
         example_answer='waystate_messages_total{direction="inbound"} 1204.0\n',
     )
