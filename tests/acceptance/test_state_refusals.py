@@ -191,7 +191,12 @@ async def test_change_of_status_with_a_wrong_field_is_refused(place: Installatio
 async def test_timestamp_without_a_zone_or_before_the_calendar_is_refused(place: Installation, sent: str) -> None:
     body = {"status": "read", "timestamp": "2026-11-20T12:00:00"}
     is_problem(await place.state("PATCH", f"/state/message/{sent}", body), 422, "invalid_timestamp")
-    for impossible in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+    for impossible in (
+        "0001-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00Z",
+        "1970-01-01T00:29:55Z",
+        "9999-12-31T23:59:59-14:00",
+    ):
         answer = await place.state("PATCH", f"/state/message/{sent}", {"status": "read", "timestamp": impossible})
         is_problem(answer, 422, "invalid_timestamp")
 

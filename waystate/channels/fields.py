@@ -8,6 +8,8 @@ from waystate.documents import JsonObject
 _CLOCK_TOLERANCE = timedelta(days=1)
 _LATEST_SECOND = 32_503_680_000  # year 3000; what is larger is read as milliseconds
 _LONGEST_DIGITS = 16
+EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
+"""WhatsApp began that year: what is said to be older is a clock that was never set, or a date that was never filled in."""
 
 
 def find_text(source: Any, key: str) -> str | None:
@@ -35,11 +37,11 @@ def find_list(source: Any, key: str) -> list[Any] | None:
 def moment_of(value: Any, received_at: datetime) -> datetime:
     """A timestamp as aware UTC: Unix seconds (number or digits, milliseconds told by their size) or ISO 8601.
 
-    `received_at` stands in for a missing, unreadable or impossible one (more than a day ahead of it): a message is never
-    lost for its timestamp, and one from the year 2500 must not stay the latest of its conversation.
+    `received_at` stands in for a missing, unreadable or impossible one (more than a day ahead of it, or before `EARLIEST`): a
+    message is never lost for its timestamp, and one from the year 2500 must not stay the latest of its conversation.
     """
     moment = _find_moment(value)
-    if moment is None or moment > received_at + _CLOCK_TOLERANCE:
+    if moment is None or not EARLIEST <= moment <= received_at + _CLOCK_TOLERANCE:
         return received_at
     return moment
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from waystate.channels.fields import moment_of
+from waystate.channels.fields import EARLIEST, moment_of
 from waystate.channels.whatsapp.senders import is_customer_id
 from waystate.dead_letters.model import PayloadUnusable, Pipeline, Problem
 from waystate.documents import JsonObject, shorten
@@ -323,6 +323,8 @@ def _shortcomings(item: object, needed: Sequence[tuple[str, ...]]) -> list[Probl
         moment = getattr(item, name, None)
         if isinstance(moment, datetime) and moment.tzinfo is None:
             problems.append({"field": name, "problem": "has no time zone"})
+        elif isinstance(moment, datetime) and moment < EARLIEST:
+            problems.append({"field": name, "problem": f"is before {EARLIEST.year}, when there was no WhatsApp"})
     return problems
 
 

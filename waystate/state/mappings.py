@@ -12,20 +12,21 @@ from waystate.errors import BadRequest, Conflict, NotFound, Refused
 from waystate.state.conversations import Found
 from waystate.tenants.routing import TenantView
 
-_PHONE = re.compile(r"\+?[0-9]{5,20}")
+_PHONE = re.compile(r"(?:\+|00)?([1-9][0-9]{4,19})")
+"""With its country's code, none of which begins with 0: 00 is the prefix of an international call."""
 _BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 
 
 def parse_identity(text: str) -> Identity:
-    """`+919…`, `919…` or a business-scoped user id."""
-    if _PHONE.fullmatch(text):
-        return Identity(IdentityKind.WA_ID, text.removeprefix("+"))
+    """`+919…`, `00919…`, `919…` or a business-scoped user id."""
+    if phone := _PHONE.fullmatch(text):
+        return Identity(IdentityKind.WA_ID, phone[1])
     if _BSUID.fullmatch(text):
         return Identity(IdentityKind.BSUID, text)
     raise BadRequest(
         "invalid_wa_id",
-        "A waId is a phone number of 5 to 20 digits with its country code, with or without '+', or a business-scoped user id "
-        "such as US.13491208655302741918. Correct it and ask again.",
+        "A waId is a phone number of 5 to 20 digits with its country code, with or without '+' or 00, or a business-scoped "
+        "user id such as US.13491208655302741918. Correct it and ask again.",
     )
 
 

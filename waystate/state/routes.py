@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from waystate import documents
 from waystate.cache.process import ProcessCache
+from waystate.channels.fields import EARLIEST
 from waystate.clock import Clock
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
@@ -342,7 +343,7 @@ def _media(body: TrackMessage) -> dict[str, Any] | None:
 
 
 def _moment(value: datetime | None, now: datetime) -> datetime:
-    """In UTC; nothing has happened a day from now, and a time like that would stay the latest for good."""
+    """In UTC; nothing has happened a day from now, and a time like that would stay the latest for good, nor before WhatsApp."""
     if value is None:
         return now
     if value.tzinfo is None:
@@ -352,6 +353,7 @@ def _moment(value: datetime | None, now: datetime) -> datetime:
         moment = value.astimezone(UTC)
     except OverflowError:
         moment = None
-    if moment is None or moment > now + _CLOCK_TOLERANCE:
-        raise Unprocessable("invalid_timestamp", "The timestamp is none of the past. Send when it happened, or leave it out.")
+    if moment is None or not EARLIEST <= moment <= now + _CLOCK_TOLERANCE:
+        text = f"The timestamp is none of the past since {EARLIEST.year}. Send when it happened, or leave it out."
+        raise Unprocessable("invalid_timestamp", text)
     return moment
