@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from waystate.channels.model import Ignored, Unusable
+from waystate.channels.whatsapp.lines import Surroundings, agents_text
 from waystate.channels.whatsapp.parse import find_numbers, parse_webhook
 from waystate.documents import Unreadable
 from waystate.messages.model import InboundMessage, StatusReport
@@ -194,7 +195,10 @@ LINES = [
     ("interactive", {"type": "button_reply", "button_reply": {"id": "b", "title": " "}}, "b"),
     ("interactive", {"type": "new_reply"}, "[unsupported message] interactive, new_reply"),
     ("button", {"text": "", "payload": ""}, "[button]"),
+    ("button", {"text": " \u200b", "payload": "P"}, "P"),
+    ("button", {"text": "\u2800", "payload": "\ufeff"}, "[button]"),
     ("text", {"body": " \u200e"}, "[empty message]"),
+    ("text", {"body": " \u200e", "text": "Hi"}, "Hi"),
     ("text", {"body": "\U0001f9e9"}, "\U0001f9e9"),
     ("button", {"text": "SIM", "payload": "P"}, "SIM"),
     ("reaction", {"message_id": "w", "emoji": "👍"}, "[reaction 👍]"),
@@ -224,6 +228,52 @@ LINES = [
 def test_every_type_has_a_line_for_the_agent(kind, content, line):
     value = only(envelope(message(type=kind, text=None) | ({kind: content} if content is not None else {})))
     assert (value.type, value.text) == (kind, line)
+
+
+HOSTILE = ["1e-999999", "1E-99", "-1e-999999", "0e-999999", "1e999999", "0e999999", "NaN", "sNaN", "-Infinity", "1e-5000000000"]
+HOSTILE += ["1" * 1_000_000, "0." + "0" * 1_000_000 + "1", "1." + "0" * 1_000_000, 10**400, 1e-320, 1e300, "1_" * 99 + "1"]
+
+
+@pytest.mark.parametrize("number", HOSTILE)
+@pytest.mark.parametrize("key", ["item_price", "quantity"])
+def test_a_hostile_number_makes_no_total_and_no_long_line(number, key):
+    items = [product("a", "1", "2", "USD") | {key: number}, product("b", "1", "2", "USD")]
+    value = only(envelope(message(type="order", text=None, order={"product_items": items})))
+    first, *lines = value.text.split("\n")
+    assert (first, len(lines), lines[1]) == ("[order: 2 items]", 2, "1 × b, 2 USD each")
+    assert len(lines[0]) < 150
+    assert str(number)[:6] in lines[0], "the agent reads what came"
+
+
+def test_a_usual_total_is_written_out():
+    items = [product("a", "1", "1e-05", "USD"), product("b", 3, 19.99, "USD"), product("c", "0", "5", "USD")]
+    text = only(envelope(message(type="order", text=None, order={"product_items": items}))).text
+    assert text.startswith("[order: 3 items, 59.97001 USD]\n")
+
+
+ENDLESS = "x" * 1_000_000
+LONG = [
+    *[("text", {"body": ENDLESS}), ("image", {"caption": ENDLESS}), ("document", {"filename": ENDLESS})],
+    *[("location", {"name": ENDLESS, "url": ENDLESS}), ("contacts", [{"name": {"formatted_name": ENDLESS}}] * 60)],
+    *[("button", {"text": ENDLESS}), ("interactive", {"type": "button_reply", "button_reply": {"title": ENDLESS}})],
+    *[("reaction", {"emoji": ENDLESS}), ("order", {"product_items": [product(*[ENDLESS] * 4)] * 60, "text": ENDLESS})],
+    *[("order", {"product_items": [product("a", "1", "2", ENDLESS)]}), ("system", {"body": ENDLESS})],
+    *[("edit", {"message": {"type": "text", "text": {"body": ENDLESS}}}), ("hologram", {"type": ENDLESS})],
+]
+
+
+@pytest.mark.parametrize(("kind", "content"), LONG)
+def test_no_line_is_endless(kind, content):
+    value = only(envelope(message(type=kind, text=None) | {kind: content}))
+    assert len(value.text) <= 65_536
+    referral = {"context": {"referred_product": {"catalog_id": ENDLESS}}, "referral": {"source_url": ENDLESS}}
+    for text in (value.text, ENDLESS, None):
+        assert len(agents_text(value.type, text, value.content, value.media, Surroundings(referral))) < 100_000
+
+
+def test_the_longest_text_of_a_customer_is_passed_on_whole():
+    said = "x" * 65_535 + "!"
+    assert only(envelope(message(text={"body": said}))).text == said
 
 
 def test_what_whatsapp_does_not_pass_on_says_why_where_whatsapp_does():

@@ -6,7 +6,7 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference/messa
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from unicodedata import category
 
@@ -16,7 +16,12 @@ from waystate.documents import JsonObject, Unreadable, dump, parse, shorten
 
 _FORM_LIMIT = 1000
 _QUOTE_LIMIT = 120
-_LONGEST_TOTAL = 15  # digits
+_LONGEST_LINE = 65_536
+"""Characters, as many as a customer can write into one message of WhatsApp."""
+_DETAIL_LIMIT = 8_000
+_NUMBER_LIMIT, _NAME_LIMIT = 40, 200
+"""Characters of a number, a currency and the id of a product."""
+_LONGEST_TOTAL, _LONGEST_FRACTION = 15, 20  # digits
 _LISTED = 50
 """Products of an order and people of a contact card that a line names one by one."""
 _ATTRIBUTE_LIMIT = 2000
@@ -47,10 +52,10 @@ def is_visible(text: str | None) -> bool:
 def line_of(kind: str, content: JsonObject, about: JsonObject | None = None) -> str:
     """What the customer wrote (a text, a caption, the title of a button or row), else what came, in brackets; never empty."""
     if kind in MEDIA_TYPES:
-        caption = find_text(content, "caption")
-        return caption if caption is not None and is_visible(caption) else _label(kind, content)
+        return shorten(_find_visible(content, "caption") or _label(kind, content), _LONGEST_LINE)
     made = _LINES[kind](content) if kind in _LINES else None
-    return made if made is not None and is_visible(made) else _unsupported(kind, content, about or {})
+    line = made if made is not None and is_visible(made) else _unsupported(kind, content, about or {})
+    return shorten(line, _LONGEST_LINE)
 
 
 def words_of(kind: str, text: str | None, content: JsonObject, media: JsonObject | None) -> str:
@@ -61,8 +66,8 @@ def words_of(kind: str, text: str | None, content: JsonObject, media: JsonObject
         caption = text if is_said else find_text(content, "caption")
         if caption is None or not is_visible(caption):
             return label
-        return caption if caption.startswith(label) else f"{label} {caption}"
-    return text if text is not None and is_said else line_of(kind, content)
+        return shorten(caption if caption.startswith(label) else f"{label} {caption}", _LONGEST_LINE)
+    return shorten(text, _LONGEST_LINE) if text is not None and is_said else line_of(kind, content)
 
 
 def agents_text(
@@ -140,8 +145,16 @@ def _label(kind: str, file: JsonObject) -> str:
 
 
 def _text(content: JsonObject) -> str:
-    said = find_text(content, "body") or find_text(content, "text")
-    return said if said is not None and is_visible(said) else "[empty message]"
+    return _find_visible(content, "body", "text") or "[empty message]"
+
+
+def _button(content: JsonObject) -> str:
+    return _find_visible(content, "text", "payload") or "[button]"
+
+
+def _find_visible(content: Any, *keys: str) -> str | None:
+    """The first of these texts that a reader sees anything of."""
+    return next((text for key in keys if (text := find_text(content, key)) is not None and is_visible(text)), None)
 
 
 def _location(content: JsonObject) -> str:
@@ -197,7 +210,7 @@ def _chosen(reply: JsonObject | None) -> str | None:
     title, description = find_text(reply, "title"), find_text(reply, "description")
     if title is not None and description is not None and title.endswith("…") and description.startswith(title[:-1]):
         return description
-    return title if title is not None and is_visible(title) else find_text(reply, "id")
+    return _find_visible(reply, "title", "id")
 
 
 def _form(reply: JsonObject | None) -> str:
@@ -232,31 +245,47 @@ def _order(content: JsonObject) -> str:
     products = find_list(content, "product_items") or []
     count, total = len(products), _total(products)
     line = f"[order: {count} item{'' if count == 1 else 's'}{f', {total}' if total else ''}]"
-    note = find_text(content, "text")
-    lines = [f"{line} {note}" if note is not None and is_visible(note) else line]
+    note = _find_visible(content, "text")
+    lines = [f"{line} {note}" if note else line]
     lines += [each for product in products[:_LISTED] if (each := _product(product))]
     return "\n".join([*lines, f"and {count - _LISTED} more"] if count > _LISTED else lines)
 
 
 def _product(product: Any) -> str | None:
-    name, quantity = find_text(product, "product_retailer_id"), find_text(product, "quantity")
-    price, currency = find_text(product, "item_price"), find_text(product, "currency")
+    """A price is shown as it came, for an absurd one would be told wrong or at any length in digits."""
+    name = shorten(find_text(product, "product_retailer_id") or "", _NAME_LIMIT)
+    quantity, price, currency = (
+        shorten(find_text(product, key) or "", _NUMBER_LIMIT) for key in ("quantity", "item_price", "currency")
+    )
     what = f"{quantity or '?'} × {name or 'a product without id'}"
     cost = " ".join(part for part in (price, currency) if part)
     return (f"{what}, {cost} each" if price else what) if name or quantity or price else None
 
 
 def _total(products: Iterable[Any]) -> str | None:
-    """What all cost together, where each says its price and all say one currency."""
+    """What all cost together, where each says its price in figures of usual size and all say one currency."""
     total, currencies = Decimal(0), set()
     try:
         for product in products:
-            total += Decimal(find_text(product, "quantity") or "") * Decimal(find_text(product, "item_price") or "")
+            total += _number(product, "quantity") * _number(product, "item_price")
             currencies.add(find_text(product, "currency"))
     except ArithmeticError:
         return None
     currency = currencies.pop() if len(currencies) == 1 else None
-    return f"{total.normalize():f} {currency}" if currency and total.is_finite() and total.adjusted() < _LONGEST_TOTAL else None
+    return f"{total.normalize():f} {shorten(currency, _NUMBER_LIMIT)}" if currency and _is_usual(total) else None
+
+
+def _number(product: Any, key: str) -> Decimal:
+    """`InvalidOperation` of what is no number, or too long or too far from 1 to be written out."""
+    text = find_text(product, key) or ""
+    number = Decimal(text) if len(text) <= _NUMBER_LIMIT else Decimal("NaN")
+    if not _is_usual(number):
+        raise InvalidOperation
+    return number
+
+
+def _is_usual(number: Decimal) -> bool:
+    return number.is_finite() and -_LONGEST_FRACTION < number.adjusted() < _LONGEST_TOTAL
 
 
 def _system(content: JsonObject) -> str:
@@ -286,7 +315,7 @@ def _unsupported(kind: str, content: JsonObject, about: JsonObject) -> str:
 
 
 def _bracket(label: str, parts: Iterable[str | None]) -> str:
-    detail = _join(parts)
+    detail = shorten(_join(parts), _DETAIL_LIMIT)
     return f"[{label}: {detail}]" if detail else f"[{label}]"
 
 
@@ -337,7 +366,7 @@ _LINES: dict[str, Callable[[JsonObject], str | None]] = {
     "location": _location,
     "contacts": _contacts,
     "interactive": _interactive,
-    "button": lambda content: find_text(content, "text") or find_text(content, "payload") or "[button]",
+    "button": _button,
     "reaction": _reaction,
     "order": _order,
     "system": _system,
