@@ -149,6 +149,7 @@ RAW = {
     "in HTTP/1.0, kept alive": ("GET {path} HTTP/1.0", ["Host: localhost:{port}", "Connection: keep-alive"], 401),
     "without a host": ("GET {path} HTTP/1.1", [], 401),
     "by another's whole address": ("GET http://evil.example{path} HTTP/1.1", [], 401),
+    "at a port that is none": ("GET {path} HTTP/1.1", ["Host: localhost:99999"], 401),
     "by another's whole address, named again": ("GET http://evil.example{path} HTTP/1.1", ["Host: evil.example"], 401),
     **{
         f"with {header}": ("GET {path} HTTP/1.1", ["Host: localhost:{port}", f"{header}: x"], 401)
@@ -160,6 +161,11 @@ RAW = {
             "X-Amzn-Trace-Id",
             "fastly-FF",
             "X-Original-URL",
+            "X_Forwarded_For",
+            "HTTP_X_FORWARDED_FOR",
+            "X.Forwarded.For",
+            "X-ForwardedFor",
+            "Remote-Addr",
         )
     },
     # The HTTP server keeps it to itself, as secure-a-deployment.md says. When it tells one day, this is to be refused.

@@ -26,16 +26,20 @@ _SINGLE = frozenset(
         b"x-csrf-token",
     )
 )
+_SEPARATORS = re.compile(rb"[^a-z0-9]+")
 _BETRAYING = re.compile(
-    rb"forwarded|via|origin|client-ip|true-client-ip|disguised-host|front-end-https|surrogate-capability"
-    rb"|(sec-fetch|cf|cdn|fastly|akamai|cloudfront|fly|incap|ngrok|tailscale|proxy|wl-proxy)-.*"
-    rb"|x-(client|remote)-(ip|addr|address|host|port|proto|user|cert|verify).*|x-cloud-trace-context|x-request-start"
-    rb"|x-(forwarded|real|original|originating|cluster|proxy|proxyuser|rewrite|amzn|amz|azure|arr|appgw|appengine|appservice|waws"
-    rb"|cloudfront|cf|cdn|edge|akamai|fastly|sucuri|incap|vercel|nf|heroku|render|railway|envoy|istio|nginx|traefik|haproxy|kong"
-    rb"|varnish|squid|bluecoat|gateway|scheme|url-scheme|host|http-host|ssl|tls|tunnel|github|ms-proxy|goog|gfe|via)(-.*)?",
-    re.DOTALL,
+    rb"(http)?(x?forward.*|via|origin|maxforwards|disguisedhost|frontendhttps|surrogatecapability|x?comingfrom|(ssl|tls)client.*"
+    rb"|(secfetch|cf(?!g)|cdn|fastly|akamai|cloudfront|cloudflare|fly|incap|ngrok|tailscale|proxy|wlproxy).*"
+    rb"|.*(client|connecting|connection|real|remote|user|true|forwarded)ip(v?[46]|addr|address)?|.*remoteaddr(ess)?"
+    rb"|x?(client|remote)(ip|addr|host|port|proto|user|cert|verify).*|x(cloudtracecontext|requeststart|imforwards)"
+    rb"|x(real(?!m)|original|originating|cluster|proxy|rewrite|amzn|amz|azure|arr(?!a)|appgw|appengine|appservice|waws|cloudfront"
+    rb"|cloudflare|cf(?!g)|cdn|edge|akamai|fastly|fly|sucuri|incap|vercel|nf(?!c)|heroku|render|railway|envoy|istio|nginx|traefik"
+    rb"|haproxy|kong|varnish|squid|bluecoat|gateway|scheme|urlscheme|host(?!name)|httphost|ssl|tls|tunnel|localtunnel|ngrok"
+    rb"|tailscale|github|msproxy|msclientprincipal|goog|gfe|via).*)"
 )
-"""What proxies, CDNs and tunnels add, and pages of browsers; no client of its own accord says any of it."""
+"""What proxies, CDNs and tunnels add, and pages of browsers; no client of its own accord says any of it.
+
+In lower case and without separators: whoever reads headers as CGI has them takes `X_Forwarded_For` for `X-Forwarded-For`."""
 _SESSION = COOKIE.encode() + b"="
 _JSON = re.compile(rb"application/json|[\w!#$&^.-]+/[\w!#$&^.-]+\+json", re.IGNORECASE | re.ASCII)
 """The media type, and every one with the suffix (RFC 6839)."""
@@ -46,7 +50,7 @@ _PORT = re.compile(rb":[0-9]+$")
 _WEIGHT = re.compile(r"[01](?:\.[0-9]{0,3})?")
 _USUAL = {"http": b"80", "https": b"443"}
 """Ports that need not be written."""
-_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]+)?")
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
 
 
 class Facts(NamedTuple):
@@ -154,13 +158,15 @@ def is_loopback(address: str | None) -> bool:
 def names_loopback(host: bytes | None) -> bool:
     """Exactly, or a page of evil.example whose name resolves to 127.0.0.1 would come in."""
     found = _HOST.fullmatch((host or b"").decode("latin-1").lower())
-    return found is not None and (found["name"] == "localhost" or is_loopback(found["name"] or found["ipv6"]))
+    if found is None or not 0 < int(found["port"] or 80) < 65536:
+        return False
+    return found["name"] == "localhost" or is_loopback(found["name"] or found["ipv6"])
 
 
 @lru_cache(maxsize=1024)
 def betrays(name: bytes) -> bool:
-    """Whether only a proxy, a CDN, a tunnel or a web page sends a header of this name, in any case."""
-    return _BETRAYING.fullmatch(name.lower()) is not None
+    """Whether only a proxy, a CDN, a tunnel or a web page sends a header of this name, in any case and with any separators."""
+    return _BETRAYING.fullmatch(_SEPARATORS.sub(b"", name.lower())) is not None
 
 
 @lru_cache(maxsize=256)

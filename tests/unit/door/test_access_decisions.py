@@ -49,6 +49,17 @@ BETRAYING = [
         b"x-ssl-client-s-dn",
     ),
     *(b"proxy-connection", b"x-proxy-id", b"wl-proxy-client-ip", b"x-varnish", b"x-host", b"x-http-host-override", b"x-via"),
+    *(
+        b"http-x-forwarded-for",
+        b"http-via",
+        b"http-client-ip",
+        b"x-forwardedfor",
+        b"xforwarded-for",
+        b"x-realip",
+        b"forwarded-for",
+    ),
+    *(b"remote-addr", b"remote-user", b"do-connecting-ip", b"ssl-client-cert", b"client-cert", b"max-forwards"),
+    *(b"x-localtunnel-agent-ips", b"x-ms-client-principal", b"x-ms-client-principal-name", b"x-true-client-ip"),
     *(b"x-request-start", b"x-gateway-id", b"x-kong-request-id", b"surrogate-capability", b"disguised-host", b"sec-fetch-dest"),
 ]
 
@@ -74,7 +85,17 @@ def test_a_local_call_may_name_its_tenant_in_trusted_mode() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", [b"localhost", b"LOCALHOST:3005", b"127.0.0.1", b"127.0.0.1:3005", b"[::1]:3005", b"[::1]", b"127.8.9.1:80"]
+    "host",
+    [
+        b"localhost",
+        b"LOCALHOST:3005",
+        b"127.0.0.1",
+        b"127.0.0.1:3005",
+        b"[::1]:3005",
+        b"[::1]",
+        b"127.8.9.1:80",
+        b"localhost:65535",
+    ],
 )
 def test_every_way_to_write_this_machine_is_a_loopback_host(host: bytes) -> None:
     assert why_not_trusted(LOCAL._replace(host=host)) is None
@@ -90,6 +111,7 @@ def test_every_way_to_write_this_machine_is_a_loopback_host(host: bytes) -> None
         b"localhost.",
         b"127.0.0.1.example.com",
         b"localhost:3005:1",
+        *(b"localhost:99999", b"localhost:65536", b"localhost:0", b"127.0.0.1:000080", b"[::1]:99999", b"localhost:"),
         b"localhost@example.com",
         b"10.0.0.1",
         b"0.0.0.0",
@@ -131,6 +153,7 @@ def test_a_peer_elsewhere_is_refused(peer: str | None) -> None:
         b"sec-fetch-mode",
         *BETRAYING,
         *(each.upper() for each in BETRAYING),
+        *(each.replace(b"-", other) for each in BETRAYING for other in (b"_", b".", b"")),
     ],
 )
 def test_a_sign_of_a_proxy_or_a_web_page_closes_the_door(name: bytes) -> None:
@@ -148,7 +171,8 @@ def test_a_sign_of_a_proxy_or_a_web_page_closes_the_door(name: bytes) -> None:
         b"x-request-id",
         b"traceparent",
         b"idempotency-key",
-        b"x-client-version",
+        *(b"x-client-version", b"x-client-id", b"x-ms-client-request-id", b"x-realm", b"x-hostname", b"x-recipient"),
+        *(b"x-correlation-id", b"x-csrf-token", b"x-b3-traceid", b"tracestate", b"te", b"http2-settings", b"x-requested-with"),
         b"x-tenant-id",
         b"expect",
     ],
