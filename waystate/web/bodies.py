@@ -105,6 +105,8 @@ class Bodies:
                 message = await receive()
         finally:
             self._held -= size
+            # A refusal is at hand until its answer has been read, and with it this frame.
+            chunks.clear()
 
 
 class _Arrival:
