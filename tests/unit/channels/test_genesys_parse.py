@@ -112,8 +112,25 @@ def test_event_is_none_of_an_agents_messages_in_any_case(kind):
     assert isinstance(only(notification(type=kind)), Ignored)
 
 
-def test_direction_that_is_neither_is_unusable():
-    assert isinstance(only(notification(direction="Sideways")), Unusable)
+NEITHER = ["Sideways", "In-bound", "inbound\u200b", "\ufeffInbound", "Outbound, Inbound", "", " ", 0, 1, True, False]
+NEITHER += [["Inbound"], ["Outbound"], [], {}, {"value": "Inbound"}]
+
+
+@pytest.mark.parametrize("direction", NEITHER)
+def test_what_does_not_say_that_it_is_outbound_is_refused_with_the_reason(direction):
+    document = notification() | {"direction": direction}
+    value = only(document)
+    assert "does not say Outbound as its direction" in value.unshowable
+    assert (value.genesys_message_id, value.recipient_id) == ("c327", "contact-1"), "a receipt can name both"
+    nobodys = document | {"channel": {}, "conversationId": None}
+    for unnamed in (document | {"id": None, "channel": {"to": {"id": "contact-1"}}}, nobodys):
+        assert isinstance(only(unnamed), Unusable)
+    assert isinstance(only(document | {"channel": {"to": {"id": INTEGRATION}}}), Ignored)
+
+
+@pytest.mark.parametrize("direction", [None, "Outbound", " OUTBOUND "])
+def test_what_says_that_it_is_outbound_or_says_nothing_is_an_agents(direction):
+    assert only(notification() | {"direction": direction}).unshowable is None
 
 
 def test_attachment_is_named_and_its_address_is_in_the_text(corpus):

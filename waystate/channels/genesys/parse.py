@@ -39,8 +39,6 @@ def _parse(document: JsonObject, integration_id: str, received_at: datetime, ori
     recipient = find_text(find_object(find_object(document, "channel"), "to"), "id") or ""
     if direction == "inbound" or recipient.casefold() == integration_id.casefold():
         return Ignored(_ITEM, "Inbound", "the echo of a customer's message")
-    if direction not in (None, "outbound"):
-        return Unusable(_ITEM, "its direction is neither Inbound nor Outbound", document)
     return _parse_message(document, integration_id, received_at, origin)
 
 
@@ -72,6 +70,7 @@ def _parse_message(document: JsonObject, integration_id: str, received_at: datet
     raw_text, content = find_text(document, "text"), find_list(document, "content") or []
     text, unshowable = raw_text, None
     try:
+        _check_direction(document)
         text = text_of(raw_text, content)
     except Unshowable as error:
         unshowable = str(error)
@@ -93,6 +92,12 @@ def _parse_message(document: JsonObject, integration_id: str, received_at: datet
         unshowable=unshowable,
         origin=f"{origin}:{_ITEM}",
     )
+
+
+def _check_direction(document: JsonObject) -> None:
+    """Only what says that it is outbound may reach a customer, or says nothing: anything else may be the customer's own."""
+    if document.get("direction") is not None and _word(document, "direction") != "outbound":
+        raise Unshowable("The message does not say Outbound as its direction, so nothing was sent. Write it again.")
 
 
 def _type_of(document: JsonObject, media: JsonObject | None) -> str:
