@@ -19,7 +19,10 @@ _LONG_INTEGER = 18
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBERS = (b"0" * 17, b"0e000", b"0E000", b"0e+000", b"0E+000")
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|(?:^|[\[:,])\s*-?(?:\d{17}|\d[\d.]*[eE]\+?\d{3}|NaN|I)")
+_LOST = "\ufffd"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line ends, overrides of the direction of writing, lone surrogates: a terminal obeys them, or breaks."""
 
 
 class Unreadable(ValueError):
@@ -55,7 +58,22 @@ def shorten(text: str, most: int) -> str:
 
 
 def clean_text(text: str) -> str:
-    return _UNSTORABLE.sub("\ufffd", text)
+    return _UNSTORABLE.sub(_LOST, text)
+
+
+def is_whole(text: str) -> bool:
+    """Nothing in it is unstorable, or was: U+FFFD stands where `parse` found a NUL or a lone surrogate."""
+    return _LOST not in text and _UNSTORABLE.search(text) is None
+
+
+def is_name(text: str) -> bool:
+    """Whether people can be shown it as it is: the rule for every name that is set."""
+    return _LOST not in text and _UNSHOWN.search(text) is None
+
+
+def shown(text: str) -> str:
+    """For a line of a terminal: what it would obey is written as an escape, such as `\\x1b`."""
+    return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _is_suspect(body: bytes) -> bool:

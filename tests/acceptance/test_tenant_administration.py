@@ -1,5 +1,6 @@
 """Tenants over HTTP: the platform makes, changes, suspends and deletes them; their own people set up what is theirs."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -40,8 +41,9 @@ class Office:
     answers: list[str]
 
     async def __call__(self, who: str, method: str, path: str, body: Any = None) -> httpx2.Response:
-        headers = {"authorization": f"Bearer {self.keys[who]}"}
-        answer = await self.place.http.request(method, path, json=body, headers=headers)
+        headers = {"authorization": f"Bearer {self.keys[who]}", "content-type": "application/json"}
+        content = None if body is None else json.dumps(body)
+        answer = await self.place.http.request(method, path, content=content, headers=headers)
         self.answers.append(answer.text)
         return answer
 
@@ -132,6 +134,9 @@ async def test_a_change_that_changes_nothing_is_not_on_record(office: Office) ->
         ({"id": "x", "name": "x", "settings": {"replay_ttl": "3 days"}}, "settings.replay_ttl"),
         ({"id": "x", "name": "x", "quotas": {"messages_per_second": 0}}, "quotas.messages_per_second"),
         ({"id": "x", "name": "x", "quotas": {"storage_bytes": "lots"}}, "quotas.storage_bytes"),
+        ({"id": "x", "name": "a\0b"}, "name"),
+        ({"id": "x", "name": "\ud800"}, "name"),
+        ({"id": "x", "name": "\x1b[31mred"}, "name"),
         ({"name": "x"}, "id"),
         ([], "body"),
     ],
@@ -256,6 +261,13 @@ async def test_a_new_secret_is_on_record_by_its_name_alone(office: Office) -> No
         ("genesys-integrations/new", GENESYS | {"region": "evil.test/x", "client_secret": "s"}, "region"),
         ("genesys-integrations/new", GENESYS | NEW_SECRETS | {"region": "mypurecloud.fr"}, "region"),
         (f"genesys-integrations/{INTEGRATION}", GENESYS | {"region": "usw2.pure.cloud"}, "client_secret"),
+        (f"whatsapp-accounts/{NUMBER}", ACCOUNT | {"access_token": "a\0b"}, "access_token"),
+        (f"whatsapp-accounts/{NUMBER}", ACCOUNT | {"access_token": "a\ud800"}, "access_token"),
+        (f"whatsapp-accounts/{NUMBER}", ACCOUNT | {"display_phone_number": "1\x9b2"}, "display_phone_number"),
+        (f"whatsapp-accounts/{NUMBER}", ACCOUNT | {"business_account_id": "1\0"}, "business_account_id"),
+        (f"genesys-integrations/{INTEGRATION}", GENESYS | {"client_id": "a\0b"}, "client_id"),
+        (f"genesys-integrations/{INTEGRATION}", GENESYS | {"client_secret": "a\0b"}, "client_secret"),
+        (f"genesys-integrations/{INTEGRATION}", GENESYS | {"webhook_secret": WEBHOOK_SECRET + "\0"}, "webhook_secret"),
         (f"genesys-integrations/{INTEGRATION}", GENESYS | {"login_url": "https://evil.test"}, "login_url"),
     ],
 )
@@ -286,6 +298,8 @@ async def test_meta_apps_are_the_platforms_and_their_secrets_stay_inside(office:
     assert fields_of(await office(PLATFORM, "PUT", path, {"app_secret": "new-app-secret"})) == ["verify_token"]
     assert fields_of(await office(PLATFORM, "PUT", "/v1/platform/meta-apps/3%001", {})) == ["path.app_id"]
     secrets = {"app_secret": "new-app-secret", "verify_token": "new-verify"}
+    for field in secrets:
+        assert fields_of(await office(PLATFORM, "PUT", path, secrets | {field: "a\0b"})) == [field]
     assert (await office(PLATFORM, "PUT", path, secrets)).status_code == 200
     assert (await office(PLATFORM, "PUT", path, {"verify_token": "new-verify-2"})).status_code == 200
     listed = (await office(PLATFORM, "GET", "/v1/platform/meta-apps")).json()["items"]

@@ -129,6 +129,40 @@ async def test_a_file_that_is_refused_changes_nothing(terminal: Desk, tmp_path: 
     assert await terminal.audited(PLATFORM) == []
 
 
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "\x1b[31m"])
+@pytest.mark.parametrize(
+    ("part", "field"),
+    [
+        ("tenant", "name"),
+        ("whatsapp_accounts", "display_phone_number"),
+        ("whatsapp_accounts", "api_url"),
+        ("genesys_integrations", "client_id"),
+    ],
+)
+async def test_a_name_that_is_no_text_is_refused_by_its_field(
+    terminal: Desk, tmp_path: Path, part: str, field: str, odd: str
+) -> None:
+    file = tmp_path / "initech.json"
+    document = json.loads(json.dumps(FILE))
+    place = document[part] if part == "tenant" else document[part][0]
+    place[field] = f"{place[field]}{odd}b"
+    file.write_text(json.dumps(document))
+    file.chmod(0o600)
+    code, output, errors = await terminal.run("apply", str(file))
+    assert (code, output, errors.count("\n")) == (2, "", 1), errors
+    assert f"{field}: must have no control characters" in errors
+
+
+async def test_a_secret_that_lost_a_character_is_refused_by_its_field(terminal: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "initech.json"
+    file.write_text(json.dumps(FILE | {"meta_apps": [FILE["meta_apps"][0] | {"app_secret": "a\0b"}]}))
+    code, _, errors = await terminal.run("apply", str(file))
+    assert (code, "meta_apps.0.app_secret: must have no NUL" in errors) == (2, True), errors
+    file.write_text("{")
+    code, _, errors = await terminal.run("apply", str(file))
+    assert (code, f"{file} is not valid JSON" in errors) == (2, True), errors
+
+
 async def test_an_unknown_region_is_refused_with_the_list(terminal: Desk, tmp_path: Path) -> None:
     file = tmp_path / "initech.json"
     unknown = {"region": "mypurecloud.fr", "api_url": "", "login_url": ""}

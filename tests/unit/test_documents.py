@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waystate.documents import Unreadable, clean_text, dump, parse
+from waystate.documents import Unreadable, clean_text, dump, is_name, is_whole, parse, shown
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=[])),
@@ -102,6 +102,20 @@ def test_dumped_text_is_compact_and_keeps_letters() -> None:
 
 def test_text_is_cleaned_alike() -> None:
     assert clean_text("a\x00b\ud800c") == "a\ufffdb\ufffdc"
+
+
+@pytest.mark.parametrize("odd", ["\x00", "\x1b[31m", "\n", "\x7f", "\x9b", "\u2028", "\u202e", "\u2066", "\u202a"])
+def test_a_name_has_nothing_that_a_terminal_obeys_or_that_was_lost(odd: str) -> None:
+    assert not is_name(f"a{odd}b")
+    assert not is_name(chr(0xDCFF))
+    assert not is_name("\ufffd")
+    assert is_name("Zoë \u200f\u05d0 \U0001f468\u200d\U0001f469 \u00a0 O'Neil")
+    assert is_name(shown(f"a{odd}b"))
+    assert shown("é\x1b[0m") == "é\\x1b[0m"
+
+
+def test_a_secret_may_hold_anything_that_can_be_stored() -> None:
+    assert [is_whole(f"a{odd}") for odd in ("\n", "é", "\x00", "\udcff", "\ufffd")] == [True, True, False, False, False]
 
 
 def assert_storable(document: Any) -> None:

@@ -56,7 +56,6 @@ def create(
     Example: waystate keys create acme "crm service" --scopes state:read
     """
     from waystate.clock import utc_now
-    from waystate.documents import clean_text
     from waystate.keys import issue
     from waystate.principal import DATA_PLANE
 
@@ -64,7 +63,7 @@ def create(
         now = utc_now()
         scopes = DATA_PLANE if not scope else _scopes(scope)
         ends = None if expires_in is None else now + expires_in
-        return (await issue.create_key(db, tenant_id, clean_text(name), now, scopes=scopes, expires_at=ends))[1]
+        return (await issue.create_key(db, tenant_id, name, now, scopes=scopes, expires_at=ends))[1]
 
     print(_operate(tenant, run))
 

@@ -13,7 +13,7 @@ from waystate.clock import utc_now
 from waystate.config import Config, load_config
 from waystate.db.opening import make_home, with_database
 from waystate.db.pool import Database
-from waystate.documents import JsonObject
+from waystate.documents import JsonObject, Unreadable, parse
 from waystate.errors import BadRequest
 from waystate.ids import new_id, parse_tenant_id
 from waystate.ledger import store as ledger_store
@@ -43,7 +43,9 @@ class TenantFile(BaseModel):
 def apply_tenant(path: Path) -> str:
     """Create or update the tenant that the file describes; running it again changes nothing."""
     try:
-        wanted = TenantFile.model_validate_json(read_file(path, has_secrets=True))
+        wanted = TenantFile.model_validate(parse(read_file(path, has_secrets=True)))
+    except Unreadable as error:
+        raise BadRequest("file_invalid", f"{path} is {error}.") from error
     except ValidationError as error:
         raise BadRequest("file_invalid", f"{path} is not usable: {'; '.join(sentences_of(error))}.") from error
     config = load_config()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from waystate.documents import is_name
 from waystate.errors import BadRequest, Unauthorized
 from waystate.ids import PLATFORM, TenantId, new_id
 from waystate.principal import DATA_PLANE, NEVER_OF_A_KEY, Scope
@@ -78,8 +79,11 @@ def unknown_key() -> Unauthorized:
 
 
 def _check(tenant_id: TenantId, name: str, now: datetime, expires_at: datetime | None, scopes: frozenset[Scope]) -> None:
-    if not 1 <= len(name.strip()) <= NAME_LENGTH or "\x00" in name:
-        raise BadRequest("invalid_key_name", f"A key's name has 1 to {NAME_LENGTH} characters. Say what the key is for.")
+    if not 1 <= len(name.strip()) <= NAME_LENGTH or not is_name(name.strip()):
+        raise BadRequest(
+            "invalid_key_name",
+            f"A key's name has 1 to {NAME_LENGTH} characters, none of them a control character. Say what the key is for.",
+        )
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
         raise BadRequest("invalid_expiry", "expires_at must be in the future and have a time zone. Send a later one, or none.")
     if expires_at is not None and expires_at - now > LONGEST_LIFE:

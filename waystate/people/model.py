@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from waystate.documents import is_name
 from waystate.errors import BadRequest, Conflict, Forbidden, NotFound, Unprocessable
 from waystate.ids import PLATFORM, TenantId
 from waystate.principal import OPERATOR, Actor, Principal, Role, actor_of
@@ -99,7 +100,7 @@ def parse_email(text: str) -> str:
 
 def parse_name(text: str) -> str:
     name = " ".join(text.split())
-    if not 1 <= len(name) <= 200 or any(unicodedata.category(each) in ("Cc", "Cs", "Co") for each in name):
+    if not 1 <= len(name) <= 200 or not is_name(name) or any(unicodedata.category(each) == "Co" for each in name):
         raise unusable("name", "1 to 200 characters without control characters")
     return name
 

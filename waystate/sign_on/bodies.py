@@ -1,13 +1,14 @@
 """What `/v1/tenant/identity-provider` takes and answers. The client secret only ever comes in."""
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from waystate.documents import JsonObject
 from waystate.errors import Unprocessable
 from waystate.sign_on.model import IdentityProvider, Issuer, ProviderSettings
-from waystate.tenants.model import Word
+from waystate.tenants.model import SecretText, Word
 
 
 class ProviderBody(BaseModel):
@@ -17,7 +18,7 @@ class ProviderBody(BaseModel):
 
     issuer: Issuer
     client_id: Word
-    client_secret: str | None = Field(None, min_length=1, max_length=4096, repr=False)
+    client_secret: Annotated[SecretText | None, Field(repr=False)] = None
     settings: ProviderSettings = ProviderSettings()
 
     def provider(self, before: IdentityProvider | None) -> IdentityProvider:

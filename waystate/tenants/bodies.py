@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from waystate.documents import JsonObject
 from waystate.errors import Unprocessable
@@ -17,6 +17,7 @@ from waystate.tenants.model import (
     PathId,
     Quotas,
     Region,
+    SecretText,
     Sender,
     Tenant,
     TenantSettings,
@@ -29,7 +30,7 @@ from waystate.web.problems import invalid_fields
 
 M = TypeVar("M", bound=BaseModel)
 
-WrittenOnly = Annotated[Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None, Field(repr=False)]
+WrittenOnly = Annotated[SecretText | None, Field(repr=False)]
 """A secret: None, where it is left out, keeps the one that is stored. No answer has it."""
 
 

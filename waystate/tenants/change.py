@@ -250,13 +250,14 @@ class Tenants:
 
 
 def apply_changes(tenant: Tenant, changes: Changes) -> Tenant:
-    """The tenant with them; a wrong one is named as it was sent."""
-    said: JsonObject = {"id": tenant.id, "status": tenant.status, "name": tenant.name if changes.name is None else changes.name}
+    """The tenant with them; a wrong one is named as it was sent. What is not changed is not judged anew."""
+    said: JsonObject = {"id": tenant.id, "status": tenant.status, "name": tenant.id if changes.name is None else changes.name}
     said |= {"settings": _merged(tenant.settings, changes.settings), "quotas": _merged(tenant.quotas, changes.quotas)}
     try:
-        return Tenant.model_validate(said)
+        changed = Tenant.model_validate(said)
     except ValidationError as error:
         raise invalid_fields(error.errors(include_url=False)) from None
+    return changed.model_copy(update={"name": tenant.name}) if changes.name is None else changed
 
 
 def changed_fields(before: BaseModel | None, after: BaseModel) -> list[str]:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from waystate.documents import JsonObject
+from waystate.documents import JsonObject, is_name, is_whole
 from waystate.errors import BadRequest, Conflict, Forbidden
 from waystate.ids import PLATFORM, TENANT_ID_PATTERN, TenantId, new_id
 
@@ -47,11 +47,29 @@ _LONGEST_DURATION = timedelta(days=36_525)
 _LOOPBACK_URL = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/.*)?", re.DOTALL)
 
 
+_NOT_A_NAME = "must have no control characters (such as NUL or ESC), no lone surrogate, and no U+FFFD, which stands for one"
+_NOT_WHOLE = "must have no NUL, no lone surrogate, and no U+FFFD, which stands for one: copy it anew"
+
+
 def check_url(value: str) -> str:
     """Bearer tokens go there, so it is TLS; plain HTTP only to this machine (the simulator)."""
+    if not is_name(value):
+        raise ValueError(_NOT_A_NAME)
     if value.startswith("https://") or _LOOPBACK_URL.fullmatch(value):
         return value.rstrip("/")
     raise ValueError("must start with https:// (http:// is accepted for this machine only)")
+
+
+def _check_name(value: str) -> str:
+    if not is_name(value):
+        raise ValueError(_NOT_A_NAME)
+    return value
+
+
+def _check_secret(value: str) -> str:
+    if not is_whole(value):
+        raise ValueError(_NOT_WHOLE)
+    return value
 
 
 def _check_region(value: str) -> str:
@@ -93,10 +111,11 @@ def _check_length(value: timedelta) -> timedelta:
     return value
 
 
-Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_check_name)]
 PathId = Annotated[str, AfterValidator(_check_path_id)]
 """An id that stands in a path (a webhook callback of ours, a call to the platform) as it is."""
-Secret = Annotated[str, StringConstraints(min_length=1, max_length=4096), Field(repr=False)]
+SecretText = Annotated[str, StringConstraints(min_length=1, max_length=4096), AfterValidator(_check_secret)]
+Secret = Annotated[SecretText, Field(repr=False)]
 Url = Annotated[str, AfterValidator(check_url)]
 Region = Annotated[str, AfterValidator(_check_region)]
 Duration = Annotated[timedelta, BeforeValidator(_check_duration), AfterValidator(_check_length)]

@@ -366,16 +366,18 @@ def _columns(tenants: Iterable[Tenant]) -> dict[str, list[Any]]:
     }
 
 
+# A row was checked when it was written; a rule that came later must not take a running tenant down.
 def _tenant(row: Record) -> Tenant:
-    said = {"settings": read_settings(row["settings"]), "quotas": read_quotas(row["quotas"])}
-    return Tenant.model_validate({"id": row["id"], "name": row["name"], "status": row["status"], **said})
+    settings, quotas = read_settings(row["settings"]), read_quotas(row["quotas"])
+    return Tenant.model_construct(
+        id=row["id"], name=row["name"], status=TenantStatus(row["status"]), settings=settings, quotas=quotas
+    )
 
 
 def _meta_app(vault: Vault, row: Record) -> MetaApp:
     return MetaApp.model_construct(**{**row, **_opened(vault, GLOBAL, "meta_apps", row, "app_secret", "verify_token")})
 
 
-# A row was checked when it was written; a rule that came later must not take a running tenant down.
 def _integration(vault: Vault, tenant_id: TenantId, row: Record) -> GenesysIntegration:
     secrets = _opened(vault, tenant_id, "genesys_integrations", row, "client_secret", "webhook_secret")
     limits = GenesysLimits.model_validate(row["limits"], extra="ignore")
