@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.installation import TENANT, installed
+from tests.acceptance.installation import APP, TENANT, installed
 from tests.acceptance.served import free_port, served
 from tests.databases import Databases
 
@@ -75,3 +77,46 @@ async def test_every_operation_is_found_by_an_id_with_a_slash(wire: Wire, path: 
     assert (await wire.ask(f"{method} {path}", JSON, "Content-Length: 0"))[2]["code"] == "trusted_mode_refused"
     assert (await wire.ask(f"{method} {path.replace('%2F', '/')}", JSON, "Content-Length: 0"))[2]["code"] == "not_found"
     assert (await wire.ask(f"PUT {path}/%2F", JSON, "Content-Length: 0"))[2]["code"] == "not_found"
+
+
+BROKEN = {
+    "a size that is none": (b"ZZ\r\n", False),
+    "a chunk longer than it says": (b"5\r\nabcdeX", False),
+    "broken off before a chunk": (b"", True),
+    "broken off in a size": (b"5", True),
+    "broken off in a chunk": (b"5\r\nab", True),
+    "broken off after a chunk": (b"2\r\n{}\r\n", True),
+}
+CHUNKED = "Transfer-Encoding: chunked"
+
+
+@pytest.mark.parametrize("keyed", [(), ("Idempotency-Key: broken",)], ids=["", "with an Idempotency-Key"])
+@pytest.mark.parametrize("door", ["/state/message", "/v1/auth/login", f"/webhooks/whatsapp/{APP.id}", "the webhooks' port"])
+async def test_a_body_that_breaks_off_is_a_problem(wire: Wire, door: str, keyed: tuple[str, ...]) -> None:
+    path, port = (f"/webhooks/whatsapp/{APP.id}", wire.webhooks) if "port" in door else (door, wire.port)
+    for name, (body, ends) in {**BROKEN, "shorter than it says": (b"{}", True)}.items():
+        length = CHUNKED if name in BROKEN else "Content-Length: 100"
+        said = await wire.ask(f"POST {path}", NAMED, JSON, length, *keyed, body=body, ends=ends, port=port)
+        status, media_type, told = said
+        assert (status, media_type) == (400, "application/problem+json"), (name, said)
+        assert told["code"] == "incomplete_body"
+    assert b"rror" not in wire.log.read_bytes()
+
+
+async def test_who_is_refused_before_the_body_hears_so_however_it_breaks_off(wire: Wire) -> None:
+    for name, (body, ends) in BROKEN.items():
+        for path, expected in (("/v1/keys", 401), ("/v1/nothing", 404)):
+            status, media_type, _ = await wire.ask(f"POST {path}", JSON, CHUNKED, body=body, ends=ends)
+            assert (status, media_type) == (expected, "application/problem+json"), name
+
+
+async def test_who_is_gone_in_the_middle_of_a_body_is_no_failure(wire: Wire) -> None:
+    for path in ("/state/message", "/v1/auth/login", f"/webhooks/whatsapp/{APP.id}"):
+        with socket.create_connection(("127.0.0.1", wire.port)) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{NAMED}\r\n{JSON}\r\n{CHUNKED}\r\n\r\n5\r\nab"
+            connection.sendall(head.encode())
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(0.5)
+    assert (await wire.ask("GET /health/live"))[0] == 200
+    assert b"rror" not in wire.log.read_bytes()

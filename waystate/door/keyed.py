@@ -39,7 +39,7 @@ from waystate.ids import TenantId
 from waystate.operations import Operation
 from waystate.vault.sealing import Unsealable, Vault, aad
 from waystate.web.asgi import Asgi, Request, Scope
-from waystate.web.bodies import Bodies, ClientGone, Message, Receive, Send
+from waystate.web.bodies import Bodies, BrokenOff, Message, Receive, Send
 from waystate.web.facts import Facts, facts_of
 from waystate.web.problems import Answers, OnError, refusal_of, render_problem
 
@@ -162,8 +162,6 @@ class Keyed:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, keys: list[bytes], operation: Operation) -> None:
         try:
             answer, is_ours = await self._respond(scope, receive, keys, operation)
-        except ClientGone:
-            return
         except Exception as error:
             answer, is_ours = self._refuse(error, operation), True
         if is_ours:
@@ -256,7 +254,7 @@ class _Collected:
     @property
     def answer(self) -> Answer:
         if self._status == 0:
-            raise ClientGone
+            raise BrokenOff
         return Answer(self._status, self._headers, b"".join(self._chunks))
 
 

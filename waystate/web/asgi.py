@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from waystate.documents import clean_text
 from waystate.errors import NotFound, Refused
 from waystate.operations import PROBES_OWN, Operation, find_operation
-from waystate.web.bodies import Bodies, ClientGone, Message, Receive, Send, too_large
+from waystate.web.bodies import Bodies, Message, Receive, Send, too_large
 from waystate.web.problems import (
     UNMATCHED,
     Answers,
@@ -87,7 +87,7 @@ class Request:
             check_query(self.query_string, taken, ignores=bool(row.ignores_query))
 
     async def body(self, limit: int) -> bytes:
-        """The whole body, of at most `limit` bytes. Raises TooLarge without reading on, TooSlow, ClientGone."""
+        """The whole body, of at most `limit` bytes. Raises TooLarge without reading on, TooSlow, BrokenOff."""
         if self._body is None:
             if _declares_over(self.scope, limit):
                 raise too_large(limit)
@@ -175,8 +175,6 @@ class Lane:
             if row is None or row.scope is None:
                 request.check_query()
             response = await handler(request)
-        except ClientGone:
-            return None
         except Exception as error:
             response = self._refuse(error, operation)
         key = (operation, response.status)
@@ -230,8 +228,6 @@ class BodyLimit:
                 body = await request.body(self._limit)
             except Refused as refused:
                 raise HTTPException(refused.status) from refused
-            except ClientGone:
-                return {"type": "http.disconnect"}
             is_read = True
             return {"type": "http.request", "body": body, "more_body": False}
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from waystate.errors import TooLarge, Unavailable
+from waystate.errors import BadRequest, TooLarge, Unavailable
 from waystate.web.problems import BODY_TOO_LARGE, TooSlow
 
 Message = MutableMapping[str, Any]
@@ -25,8 +25,14 @@ _LOOK = 1.0
 """Seconds between looks for bodies that are late, at most; a shorter time to read is looked at four times."""
 
 
-class ClientGone(Exception):
-    """The client hung up in the middle of its body: nobody is left to answer."""
+class BrokenOff(BadRequest):
+    """The body ended before its end: malformed chunks, or a client that sends no more and may still read, or that is gone.
+
+    ASGI says `http.disconnect` of all three. Granian answers 500 where the application says nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("incomplete_body", "The body broke off, or its chunks are malformed (RFC 9112, 7.1). Send it whole.")
 
 
 class Bodies:
@@ -41,7 +47,7 @@ class Bodies:
         self._timer: asyncio.TimerHandle | None = None
 
     async def read(self, receive: Receive, limit: int) -> bytes:
-        """The whole body, of at most `limit` bytes. Raises TooLarge without reading on, TooSlow, ClientGone."""
+        """The whole body, of at most `limit` bytes. Raises TooLarge without reading on, TooSlow, BrokenOff."""
         if self._timeout is None:
             return await self._read(receive, limit)
         arrival = self._expect(self._timeout)
@@ -91,7 +97,7 @@ class Bodies:
         try:
             while True:
                 if message["type"] != "http.request":
-                    raise ClientGone
+                    raise BrokenOff
                 chunk = message.get("body", b"")
                 chunks.append(chunk)
                 size += len(chunk)

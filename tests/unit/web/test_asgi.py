@@ -278,14 +278,15 @@ async def test_a_body_that_drips_is_a_408_because_the_time_is_for_the_whole(lane
     assert status == 408
 
 
-async def test_a_client_that_hangs_up_in_its_body_is_not_answered_and_no_failure(lane: Lane, failures: Failures) -> None:
+async def test_a_body_that_breaks_off_is_a_400_and_no_failure(lane: Lane, failures: Failures) -> None:
     first: dict[str, Any] = {"type": "http.request", "body": b"{", "more_body": True}
     messages = iter([first, {"type": "http.disconnect"}])
 
     async def leaving() -> dict[str, Any]:
         return next(messages)
 
-    assert await call(lane, leaving) == (None, b"")
+    status, body = await call(lane, leaving)
+    assert (status, json.loads(body)["code"]) == (400, "incomplete_body")
     assert failures == []
 
 
