@@ -82,6 +82,7 @@ _CARD_OF_A_BOT = {
     "title": "Blue cup",
     "description": "Holds 300 ml",
     "image": "https://shop.example/cup.png",
+    "defaultAction": {"type": "Link", "url": "https://shop.example/cups"},
     "actions": [
         {"type": "Postback", "text": "Order it"},
         {"type": "Link", "text": "See it", "url": "https://shop.example/cup"},
@@ -94,7 +95,10 @@ AGENTS: dict[str, tuple[str | None, dict[str, Any]]] = {
     "quickReplyV2": (None, {"title": "Do you want to go on?", "actions": [{"text": "Yes"}, {"text": "No"}]}),
     "card": (None, _CARD_OF_A_BOT),
     "carousel": (None, {"cards": [_CARD_OF_A_BOT, {"title": "Red cup", "actions": [{"text": "Order it"}]}]}),
-    "listPicker": (None, {"sections": [{"title": "Size", "listItems": [{"title": "Small"}, {"title": "Large"}]}]}),
+    "listPicker": (
+        None,
+        {"sections": [{"title": "Size", "listItems": [{"title": "Small", "description": "200 ml"}, {"title": "Large"}]}]},
+    ),
     "datePicker": (
         None,
         {

@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unicodedata import category
 
 from waystate.documents import JsonObject
 
 _CLOCK_TOLERANCE = timedelta(days=1)
 _LATEST_SECOND = 32_503_680_000  # year 3000; what is larger is read as milliseconds
 _LONGEST_DIGITS = 16
+_BLANK = frozenset({"Cc", "Cf", "Mn", "Zs", "Zl", "Zp"})  # categories: spaces, joiners, direction marks, variation selectors
+_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 """WhatsApp began that year: what is said to be older is a clock that was never set, or a date that was never filled in."""
 
@@ -22,6 +25,16 @@ def find_text(source: Any, key: str) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None
+
+
+def is_visible(text: str | None) -> bool:
+    """Whether a reader sees anything of it."""
+    return text is not None and any(category(each) not in _BLANK and each not in _BLANK_LETTERS for each in text)
+
+
+def find_visible(source: Any, *keys: str) -> str | None:
+    """The first of these texts that a reader sees anything of."""
+    return next((text for key in keys if is_visible(text := find_text(source, key))), None)
 
 
 def find_object(source: Any, key: str) -> JsonObject | None:

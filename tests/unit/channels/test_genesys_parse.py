@@ -221,6 +221,35 @@ STRUCTURED = [
     ),
     (None, [{"contentType": "Location", "location": {"text": "Shop", "latitude": 1.5, "longitude": 2}}], "Shop\n1.5, 2"),
     (None, [{"contentType": "Text", "text": {"body": "Hi"}}], "Hi"),
+    (None, [{"card": {"title": "C", "defaultAction": {"type": "Link", "url": "https://a.test"}}}], "C\nhttps://a.test"),
+    (
+        None,
+        [{"card": CARD | {"defaultAction": {"text": "See", "url": "https://a.test"}}}],
+        "Card\nNice\nSee: https://a.test\n1. A\nB: u",
+    ),
+    (None, [{"card": CARD | {"defaultAction": {"type": "Link", "url": "u"}}}], "Card\nNice\n1. A\nB: u"),
+    (None, [{"card": CARD | {"defaultAction": {"type": "Postback", "payload": "p"}}}], "Card\nNice\n1. A\nB: u"),
+    (
+        None,
+        [{"carousel": {"cards": [{"title": "C", "defaultAction": {"url": "https://a.test"}}]}}],
+        "C\nhttps://a.test",
+    ),
+    (
+        None,
+        [
+            {
+                "listPicker": {
+                    "receivedMessage": {"title": "Size", "imageUrl": "https://a.test/s"},
+                    "sections": [
+                        {"listItems": [{"title": "S", "description": "Small", "image": "https://a.test/1"}, {"title": "L"}, {}]}
+                    ],
+                }
+            }
+        ],
+        "Size\nhttps://a.test/s\n1. S\nSmall\nhttps://a.test/1\n2. L",
+    ),
+    ("Go on?", [{"quickReply": {"text": "Yes"}, "attachment": {"url": "https://a.test"}}], "Go on?\nhttps://a.test\n1. Yes"),
+    (None, [{"card": {"title": "\u200b", "actions": [{"text": " ", "url": "https://a.test"}]}}], "https://a.test"),
     (None, [{"quickReplyV2": {"title": "Go on?", "actions": [{"text": "Yes"}]}}], "Go on?\n1. Yes"),
 ]
 
@@ -288,6 +317,67 @@ def test_content_that_a_customer_could_not_see_is_a_message_with_the_reason(cont
     assert value.unshowable.endswith(".")
     assert value.genesys_message_id == "c327"
     assert len(value.unshowable) < 200
+
+
+BLANKS = ["", " \n", "\u200b", "\u2800", "\ufeff", "\u3164\u00ad", "\u2060\ufe0f"]
+
+
+@pytest.mark.parametrize("blank", [*BLANKS, None])
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda blank: {"quickReply": {"text": blank, "payload": "p"}},
+        lambda blank: {"quickReplyV2": {"title": "Q", "actions": [{"text": "Yes"}, {"text": blank, "payload": "p"}]}},
+        lambda blank: {"card": CARD | {"actions": [{"type": "Postback", "text": blank, "title": blank}]}},
+        lambda blank: {"carousel": {"cards": [CARD, {"actions": [{"text": blank, "url": blank}]}]}},
+        lambda blank: {"listPicker": {"sections": [{"listItems": [{"title": blank, "description": "d"}]}]}},
+        lambda blank: date_picker((blank, 1800)),
+        lambda blank: template("Hi", buttons=[{"type": "QuickReply", "text": blank}]),
+    ],
+)
+def test_an_option_without_a_text_is_refused(content, blank):
+    value = only(notification(text="Choose", content=[content(blank)]))
+    assert value.unshowable == "An option to choose from has no text, so nothing was sent. Give it one and send again."
+
+
+ATTACHMENT = {"contentType": "Attachment", "attachment": {"mediaType": "Image", "url": "https://a.test/1"}}
+MISSHAPEN = [
+    *[("content", {"content": each}) for each in (ATTACHMENT, {"0": ATTACHMENT}, "https://a.test/1", 5, True)],
+    *[("text", {"text": each, "content": [ATTACHMENT]}) for each in ({"body": "Hi"}, ["Hi"])],
+    ("actions", {"content": [{"card": CARD | {"actions": CARD["actions"][0]}}]}),
+    ("actions", {"content": [{"quickReplyV2": {"title": "Q", "actions": ["Yes"]}}]}),
+    ("cards", {"content": [{"carousel": {"cards": CARD}}]}),
+    ("sections", {"content": [{"listPicker": {"sections": {"listItems": []}}}]}),
+    ("listItems", {"content": [{"listPicker": {"sections": [{"listItems": {"title": "X"}}]}}]}),
+    ("availableTimes", {"content": [{"datePicker": {"title": "T", "availableTimes": {"dateTime": "x"}}}]}),
+    ("title", {"content": [{"card": {"title": {"text": "X"}, "description": "d"}}]}),
+    ("url", {"content": [{"card": {"title": "X", "defaultAction": {"url": ["https://a.test"]}}}]}),
+    ("defaultAction", {"content": [{"card": {"title": "X", "defaultAction": "https://a.test"}}]}),
+    ("buttons", {"content": [template("Hi", buttons={"text": "Stop"})]}),
+    ("header", {"content": [template("Hi", header="Hello")]}),
+    ("attachment", {"content": [{"attachment": [ATTACHMENT["attachment"]], "text": {"body": "Hi"}}]}),
+]
+
+
+@pytest.mark.parametrize(("key", "fields"), MISSHAPEN)
+def test_what_has_another_shape_than_genesys_writes_is_refused_and_not_left_out(key, fields):
+    value = only(notification(**fields))
+    assert value.unshowable is not None
+    assert f"something else at `{key}`" in value.unshowable
+    assert value.content["content"] == fields["content"]
+
+
+@pytest.mark.parametrize("content", [{}, [], "", 0, False])
+def test_a_text_beside_nothing_of_another_shape_is_sent(content):
+    assert only(notification(content=content)).unshowable is None
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_a_text_that_nobody_sees_is_like_none(blank):
+    assert only(notification(text=blank)).unshowable.startswith("The message is empty")
+    assert only(notification(text=blank, content=[{"text": {"body": blank}}])).unshowable.startswith("The message is empty")
+    beside = only(notification(text=blank, content=[ATTACHMENT]))
+    assert (beside.text, beside.unshowable) == ("https://a.test/1", None)
 
 
 def test_text_beside_what_cannot_be_shown_is_not_sent_alone():

@@ -46,7 +46,9 @@ def test_text_to_a_user_id_goes_to_recipient(wa_id):
 
 
 @pytest.mark.parametrize(
-    ("wa_id", "text"), [(None, "Hi"), ("1", ""), ("1", " \n"), ("1", "x" * 4097)], ids=["nobody", "empty", "blank", "long"]
+    ("wa_id", "text"),
+    [(None, "Hi"), ("1", ""), ("1", " \n"), ("1", "\u200b\u2800"), ("1", "x" * 4097)],
+    ids=["nobody", "empty", "blank", "invisible", "long"],
 )
 def test_text_that_cannot_be_sent_is_rejected_with_a_sentence(wa_id, text):
     with pytest.raises(Rejected, match=r"\w+ \w+ \w+") as rejected:
@@ -106,8 +108,19 @@ def test_quick_replies_beside_other_content_go_as_numbered_text():
     assert rendered(content={"text": "x", "content": replies})["type"] == "text"
 
 
-def test_quick_replies_without_a_prompt_get_one():
-    assert rendered(content={"content": [{"quickReply": {"text": "Yes"}}]})["interactive"]["body"]["text"]
+def test_a_quick_reply_that_holds_more_goes_as_numbered_text():
+    more = {"quickReply": {"text": "Yes"}, "attachment": {"url": "https://example.test/a"}}
+    assert rendered(content={"text": "x", "content": [more]})["type"] == "text"
+
+
+@pytest.mark.parametrize("prompt", [None, "", " ", "\u200b", "\u2800"])
+def test_quick_replies_without_a_prompt_get_one(prompt):
+    body = rendered(content={"text": prompt, "content": [{"quickReply": {"text": "Yes"}}]})
+    assert body["interactive"]["body"]["text"] == "Please choose:"
+
+
+def test_a_quick_reply_that_nobody_sees_is_no_button():
+    assert rendered(options=["Yes", "\u200b"])["type"] == "text"
 
 
 def test_plain_text_is_never_made_interactive():

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from waystate.channels.fields import find_list, find_object, find_text
+from waystate.channels.fields import find_list, find_object, find_text, find_visible, is_visible
 from waystate.documents import JsonObject, shorten
 
 _TYPES = {"image": "image", "video": "video", "audio": "audio", "file": "document"}
@@ -42,12 +42,20 @@ def media_type_of(attachment: JsonObject) -> str:
     return _TYPES.get((find_text(attachment, "mediaType") or "").casefold(), "link")
 
 
+def parts_of(document: JsonObject) -> tuple[str | None, list[Any]]:
+    """Text and content of a message. `Unshowable` where one of them has another shape, for it would be left out unseen."""
+    content = document.get("content")
+    if content and not isinstance(content, list):
+        raise _misshapen("content")
+    return _text(document, "text"), content or []
+
+
 def text_of(text: str | None, content: list[Any]) -> str:
     """Everything a reader needs as lines: the text, addresses of attachments, structured content with numbered options.
 
     `Unshowable` when a part of it cannot be shown: the customer gets all of a message or nothing.
     """
-    said = _said(text, content)
+    said = _said(text if is_visible(text) else None, content)
     found = [line for item in content for line in _lines_of(item, said)]
     # The body of a template repeats the text, and stands behind its header.
     lines = [said] if said and (said, False) not in found else []
@@ -55,7 +63,7 @@ def text_of(text: str | None, content: list[Any]) -> str:
     for line, is_option in found:
         number += is_option
         lines.append(f"{number}. {line}" if is_option else line)
-    if not any(line.strip() for line in lines):
+    if not any(is_visible(line) for line in lines):
         raise Unshowable("The message is empty: it has neither text nor content that WhatsApp could show. Write it again.")
     return "\n".join(lines)
 
@@ -70,15 +78,16 @@ def _said(text: str | None, content: list[Any]) -> str | None:
 
 
 def _lines_of(item: Any, said: str | None) -> Lines:
+    is_known = False
     for key, read in _READERS.items():
-        found = find_object(item, key)
+        found = _object(item, key)
         if found is not None:
+            is_known = True
             yield from read(found)
-            return
-    template = find_object(item, "template")
+    template = _object(item, "template")
     if template is not None:
         yield from _template(template, said)
-    elif item:
+    elif item and not is_known:
         kind = shorten(find_text(item, "contentType") or "content without a type", _NAME)
         raise Unshowable(f"WhatsApp cannot show this kind of content ({kind}), so nothing was sent. Write it as text instead.")
 
@@ -103,49 +112,59 @@ def _location(location: JsonObject) -> Lines:
 
 def _card(card: JsonObject) -> Lines:
     yield from _plain(card, "title", "description", "image", "video")
-    for action in find_list(card, "actions") or []:
-        yield from _action(action)
+    actions = [line for action in _objects(card, "actions") for line in _action(action)]
+    default = _object(card, "defaultAction")
+    if _text(default, "url", "text", "title"):
+        # What a tap on the card does is often what its button does.
+        for line, is_option in _action(default):
+            if not any(each == line or each.endswith(f": {line}") for each, _ in actions):
+                yield line, is_option
+    yield from actions
 
 
 def _carousel(carousel: JsonObject) -> Lines:
-    for card in find_list(carousel, "cards") or []:
+    for card in _objects(carousel, "cards"):
         yield from _card(card)
 
 
-def _action(action: Any) -> Lines:
-    label, url = find_text(action, "text") or find_text(action, "title"), find_text(action, "url")
+def _action(action: JsonObject | None) -> Lines:
+    label, url = _text(action, "text", "title"), _text(action, "url")
     if url is not None:
         yield f"{label}: {url}" if label else url, False
     elif label is not None:
         yield label, True
+    else:
+        raise _nameless()
 
 
 def _quick_replies(replies: JsonObject) -> Lines:
     yield from _plain(replies, "title")
-    for reply in find_list(replies, "actions") or []:
+    for reply in _objects(replies, "actions"):
         yield from _action(reply)
 
 
 def _list_picker(picker: JsonObject) -> Lines:
-    yield from _plain(find_object(picker, "receivedMessage"), "title", "subtitle")
+    yield from _plain(_object(picker, "receivedMessage"), "title", "subtitle", "imageUrl")
     yield from _plain(picker, "title", "subtitle")
-    for section in find_list(picker, "sections") or []:
+    for section in _objects(picker, "sections"):
         yield from _plain(section, "title")
-        for entry in find_list(section, "listItems") or []:
+        for entry in _objects(section, "listItems"):
             yield from _action(entry)
+            yield from _plain(entry, "description", "image")
 
 
 def _date_picker(picker: JsonObject) -> Lines:
-    yield from _plain(picker, "title", "subtitle")
-    yield from _location(find_object(picker, "location") or {})
-    earliest, latest = (_moment(text) if (text := find_text(picker, key)) else None for key in ("dateMinimum", "dateMaximum"))
+    yield from _plain(picker, "title", "subtitle", "imageUrl")
+    yield from _location(_object(picker, "location") or {})
+    earliest, latest = (_moment(text) if (text := _text(picker, key)) else None for key in ("dateMinimum", "dateMaximum"))
     limits = [f"{word} {moment}" for word, moment in (("from", earliest), ("until", latest)) if moment]
     if limits:
         yield " ".join(limits), False
-    for time in find_list(picker, "availableTimes") or []:
-        moment = find_text(time, "dateTime")
-        if moment is not None:
-            yield _moment(moment) + _lasting(time.get("duration")), True
+    for time in _objects(picker, "availableTimes"):
+        moment = _text(time, "dateTime")
+        if moment is None:
+            raise _nameless()
+        yield _moment(moment) + _lasting(time.get("duration")), True
 
 
 def _moment(text: str) -> str:
@@ -174,21 +193,21 @@ def _lasting(duration: Any) -> str:
 
 def _template(template: JsonObject, said: str | None) -> Lines:
     """Header, body, footer and buttons with their parameters filled in; the text is the body where that lacks a value."""
-    header = find_object(template, "header")
+    header = _object(template, "header")
     yield from _filled_lines(header)
-    media = find_object(header, "media")
+    media = _object(header, "media")
     if media is not None:
         yield from _attachment(media)
-    body = find_object(template, "body")
+    body = _object(template, "body")
     _, is_whole = _filled(find_text(body, "text") or "", body)
     yield from [(said, False)] if said and not is_whole else _filled_lines(body)
-    yield from _filled_lines(find_object(template, "footer"))
-    for button in find_list(template, "buttons") or []:
+    yield from _filled_lines(_object(template, "footer"))
+    for button in _objects(template, "buttons"):
         yield from _button(button)
 
 
 def _filled_lines(part: JsonObject | None) -> Lines:
-    text = find_text(part, "text")
+    text = _text(part, "text")
     if text is None:
         return
     filled, is_whole = _filled(text, part)
@@ -198,15 +217,13 @@ def _filled_lines(part: JsonObject | None) -> Lines:
     yield filled, False
 
 
-def _button(button: Any) -> Lines:
-    part = button if isinstance(button, dict) else None
-    label = "".join(line for line, _ in _filled_lines(part))
-    url = "".join(line for line, _ in _filled_lines(None if part is None else part | {"text": part.get("url")}))
-    target = url or find_text(part, "phoneNumber")
-    if target:
-        yield f"{label}: {target}" if label else target, False
-    elif label:
-        yield label, True
+def _button(button: JsonObject) -> Lines:
+    label = "".join(line for line, _ in _filled_lines(button))
+    url = "".join(line for line, _ in _filled_lines(button | {"text": button.get("url")}))
+    target = url or _text(button, "phoneNumber")
+    if not target and not label:
+        raise _nameless()
+    yield (f"{label}: {target}" if label else target, False) if target else (label, True)
 
 
 def _filled(text: str, part: JsonObject | None) -> tuple[str, bool]:
@@ -232,9 +249,41 @@ def _by_place(name: str, names: list[str], parameters: list[JsonObject], by_name
 
 def _plain(source: Any, *keys: str) -> Lines:
     for key in keys:
-        line = find_text(source, key)
+        line = _text(source, key)
         if line is not None:
             yield line, False
+
+
+def _text(source: Any, *keys: str) -> str | None:
+    """The first of these texts that a reader sees anything of."""
+    for key in keys:
+        if isinstance(source, dict) and source.get(key) and isinstance(source[key], dict | list):
+            raise _misshapen(key)
+    return find_visible(source, *keys)
+
+
+def _object(source: Any, key: str) -> JsonObject | None:
+    found = source.get(key) if isinstance(source, dict) else None
+    if found and not isinstance(found, dict):
+        raise _misshapen(key)
+    return found if isinstance(found, dict) else None
+
+
+def _objects(source: JsonObject, key: str) -> list[JsonObject]:
+    found = source.get(key) or []
+    if not isinstance(found, list) or not all(isinstance(each, dict) for each in found if each):
+        raise _misshapen(key)
+    return [each for each in found if each]
+
+
+def _misshapen(key: str) -> Unshowable:
+    return Unshowable(
+        f"The message has something else at `{key}` than Genesys writes there, so nothing was sent. Write it again."
+    )
+
+
+def _nameless() -> Unshowable:
+    return Unshowable("An option to choose from has no text, so nothing was sent. Give it one and send again.")
 
 
 _READERS: dict[str, Callable[[JsonObject], Lines]] = {

@@ -6,7 +6,7 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/outboundMessag
 from datetime import datetime
 
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
-from waystate.channels.genesys.content import Unshowable, attachments_of, media_of, text_of
+from waystate.channels.genesys.content import Unshowable, attachments_of, media_of, parts_of, text_of
 from waystate.channels.model import Ignored, Parsed, Routed, Unusable, Value
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.messages.model import GenesysReceipt, OutboundMessage
@@ -71,7 +71,7 @@ def _parse_message(document: JsonObject, integration_id: str, received_at: datet
     text, unshowable = raw_text, None
     try:
         _check_direction(document)
-        text = text_of(raw_text, content)
+        text = text_of(*parts_of(document))
     except Unshowable as error:
         unshowable = str(error)
         if find_object(channel, "to") is None and find_text(document, "conversationId") is None:
@@ -86,7 +86,8 @@ def _parse_message(document: JsonObject, integration_id: str, received_at: datet
         integration_id=integration_id,
         type=_type_of(document, media),
         text=text,
-        content={key: value for key, value in (("text", raw_text), ("content", content)) if value},
+        content={key: value for key in ("text", "content") if (value := document.get(key))}
+        | ({"text": raw_text} if raw_text else {}),
         media=media,
         metadata=_about(document, channel),
         unshowable=unshowable,

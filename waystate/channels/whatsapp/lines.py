@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from unicodedata import category
 
-from waystate.channels.fields import find_list, find_object, find_text
+from waystate.channels.fields import find_list, find_object, find_text, find_visible, is_visible
 from waystate.channels.whatsapp.content import MEDIA_TYPES, content_of, type_of
 from waystate.documents import JsonObject, Unreadable, dump, parse, shorten
 
@@ -27,8 +26,6 @@ _LISTED = 50
 _ATTRIBUTE_LIMIT = 2000
 """Characters of an attribute: a longer document would reach a flow torn, so it is left out."""
 _MARKS = str.maketrans("", "", "\u200e\u200f")
-_BLANK = frozenset({"Cc", "Cf", "Mn", "Zs", "Zl", "Zp"})  # categories: spaces, joiners, direction marks, variation selectors
-_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _MAP = "https://www.google.com/maps/search/?api=1&query="  # https://developers.google.com/maps/documentation/urls/get-started
 _NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,20})?(e-?\d{1,2})?")
 _ANSWERS = frozenset({"interactive", "button"})
@@ -44,15 +41,10 @@ class Surroundings:
     quoted: str | None = None
 
 
-def is_visible(text: str | None) -> bool:
-    """Whether a reader sees anything of it."""
-    return text is not None and any(category(each) not in _BLANK and each not in _BLANK_LETTERS for each in text)
-
-
 def line_of(kind: str, content: JsonObject, about: JsonObject | None = None) -> str:
     """What the customer wrote (a text, a caption, the title of a button or row), else what came, in brackets; never empty."""
     if kind in MEDIA_TYPES:
-        return shorten(_find_visible(content, "caption") or _label(kind, content), _LONGEST_LINE)
+        return shorten(find_visible(content, "caption") or _label(kind, content), _LONGEST_LINE)
     made = _LINES[kind](content) if kind in _LINES else None
     line = made if made is not None and is_visible(made) else _unsupported(kind, content, about or {})
     return shorten(line, _LONGEST_LINE)
@@ -145,16 +137,11 @@ def _label(kind: str, file: JsonObject) -> str:
 
 
 def _text(content: JsonObject) -> str:
-    return _find_visible(content, "body", "text") or "[empty message]"
+    return find_visible(content, "body", "text") or "[empty message]"
 
 
 def _button(content: JsonObject) -> str:
-    return _find_visible(content, "text", "payload") or "[button]"
-
-
-def _find_visible(content: Any, *keys: str) -> str | None:
-    """The first of these texts that a reader sees anything of."""
-    return next((text for key in keys if (text := find_text(content, key)) is not None and is_visible(text)), None)
+    return find_visible(content, "text", "payload") or "[button]"
 
 
 def _location(content: JsonObject) -> str:
@@ -210,7 +197,7 @@ def _chosen(reply: JsonObject | None) -> str | None:
     title, description = find_text(reply, "title"), find_text(reply, "description")
     if title is not None and description is not None and title.endswith("…") and description.startswith(title[:-1]):
         return description
-    return _find_visible(reply, "title", "id")
+    return find_visible(reply, "title", "id")
 
 
 def _form(reply: JsonObject | None) -> str:
@@ -245,7 +232,7 @@ def _order(content: JsonObject) -> str:
     products = find_list(content, "product_items") or []
     count, total = len(products), _total(products)
     line = f"[order: {count} item{'' if count == 1 else 's'}{f', {total}' if total else ''}]"
-    note = _find_visible(content, "text")
+    note = find_visible(content, "text")
     lines = [f"{line} {note}" if note else line]
     lines += [each for product in products[:_LISTED] if (each := _product(product))]
     return "\n".join([*lines, f"and {count - _LISTED} more"] if count > _LISTED else lines)

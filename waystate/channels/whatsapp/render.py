@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from waystate.channels.fields import find_list, find_object, find_text
+from waystate.channels.fields import find_list, find_object, find_text, find_visible, is_visible
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 
@@ -31,7 +31,7 @@ def render_text(
     *, wa_id: str | None, user_id: str | None, text: str, message_id: UUID, reply_to: str | None = None
 ) -> JsonObject:
     """A text to a phone, or to a business-scoped user id where there is no phone. `reply_to` is the quoted wamid."""
-    if not text.strip():
+    if not is_visible(text):
         raise Rejected(Reason.INVALID_PAYLOAD, "WhatsApp refuses an empty text; write something and send again.")
     if len(text) > MAX_TEXT:
         raise Rejected(
@@ -57,7 +57,7 @@ def render_outbound(
     Quick replies become buttons or a list where every title fits whole, else the numbered text. Media go as their URL.
     """
     options = _options_of(content) if type == "structured" else []
-    prompt = find_text(content, "text") or _PROMPT
+    prompt = find_visible(content, "text") or _PROMPT
     if options and len(prompt) <= _MAX_BODY and len(options) == len(find_list(content, "content") or []):
         interactive = _find_buttons(options) or _find_list(options)
         if interactive is not None:
@@ -104,7 +104,9 @@ def _options_of(content: JsonObject) -> list[_Option]:
 
 def _find_option(item: Any) -> _Option | None:
     reply = find_object(item, "quickReply")
-    title = (find_text(reply, "text") or "").strip()
+    if reply is None or sum(isinstance(part, dict) for part in item.values()) > 1:
+        return None
+    title = (find_visible(reply, "text") or "").strip()
     identifier = (find_text(reply, "payload") or title).strip()
     return _Option(identifier, title) if title and len(identifier) <= _MAX_ROW_ID else None
 
