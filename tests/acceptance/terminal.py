@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 from tests.acceptance.installation import MASTER_KEY, Installation
 
 
-async def run_command(environment: Mapping[str, str], *arguments: str, stdin: str | bytes = b"") -> tuple[int, str, str]:
+async def run_command(
+    environment: Mapping[str, str], *arguments: str | bytes, stdin: str | bytes = b""
+) -> tuple[int, str, str]:
     """Exit code, output, and what went to the terminal."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "waystate", *arguments),

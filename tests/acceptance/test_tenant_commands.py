@@ -1,6 +1,10 @@
 """`waystate tenant`, beside a server that knows nothing of it."""
 
+import asyncio
 import json
+import os
+import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.installation import NUMBER, TENANT, WEBHOOK_SECRET, installed
-from tests.acceptance.terminal import Terminal, beside
+from tests.acceptance.terminal import Terminal, beside, run_command
 from tests.databases import Databases
 from waystate.ids import PLATFORM
 
@@ -266,3 +270,45 @@ async def test_a_wrong_command_is_explained_and_changes_nothing(terminal: Desk) 
         assert (code, output, said in errors, "Traceback" in errors) == (2, "", True, False), (arguments, errors)
     assert await terminal.audited(PLATFORM) == []
     assert NUMBER in json.dumps(await terminal.told("show", TENANT))
+
+
+async def test_a_name_from_before_the_rule_is_listed_escaped_and_its_tenant_goes_on(terminal: Desk) -> None:
+    await terminal.place.rows("UPDATE tenants SET name = E'\\x1b[31mred\\u009b' WHERE id = $1 RETURNING id", TENANT)
+    for command in (("list",), ("show", TENANT), ("set", TENANT, "--setting", "mapping_ttl=PT1H")):
+        output = await terminal.output(*command)
+        assert ("\\x1b[31mred\\x9b" in output, "\x1b" in output, "\x9b" in output) == (True, False, False)
+    code, _, errors = await terminal.run("set", TENANT, "--name", "\x1b[31mred")
+    assert (code, "name: must have no control characters" in errors) == (2, True), errors
+    code, _, errors = await terminal.run("create", "n1", "--name", "\x1b[31mred")
+    assert (code, "name: must have no control characters" in errors) == (2, True), errors
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("dlq", "discard", "acme", "019c1420-3333-7b40-9e6d-5f7a8b9c0d1e", "--note", b"\xff"),
+        ("dlq", "edit", "acme", "019c1420-3333-7b40-9e6d-5f7a8b9c0d1e", "--set", b"text=\xff"),
+        ("trace", "acme", b"\xff"),
+        ("keys", "create", "acme", b"\xff"),
+        ("tenant", "apply", b"\xff.json"),
+        (b"\xed\xa0\x80",),
+    ],
+)
+async def test_an_argument_that_is_not_utf_8_is_named(command: tuple[str | bytes, ...]) -> None:
+    code, output, errors = await run_command({}, *command)
+    assert (code, output, errors.count("\n")) == (2, "", 1), errors
+    assert re.match(rf"waystate: argument {len(command)} \(.*\\udc.*\) is not UTF-8", errors), errors
+
+
+async def test_output_that_cannot_be_written_ends_with_a_sentence(terminal: Desk, tmp_path: Path) -> None:
+    said = "waystate: the output cannot be written: No space left on device.\n"
+    for command in (("tenant", "list"), ("tenant", "show", TENANT, "--json"), ("--help",), ("version",), ("tenant", "--help")):
+        with open("/dev/full", "wb") as full:
+            done = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "waystate", *command),
+                env={"PATH": os.environ["PATH"], **terminal.environment},
+                stdout=full,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            errors = (await done.communicate())[1].decode()
+        assert (done.returncode, errors) == (1, said), command

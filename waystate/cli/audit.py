@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waystate.cli.errors import explained
-from waystate.cli.printing import counted
+from waystate.cli.printing import counted, say
 
 if TYPE_CHECKING:
     from waystate.audit.verification import Verified
@@ -64,9 +64,9 @@ def list_entries(
         return
     for each in entries:
         who = ":".join(filter(None, (each["actor"]["kind"], each["actor"]["id"])))
-        print(f"{each['position']}  {each['at']}  {each['action']}  {each['subject']}  by {who}")
+        say(f"{each['position']}  {each['at']}  {each['action']}  {each['subject']}  by {who}")
         if each["details"]:
-            print(f"    {json.dumps(each['details'], ensure_ascii=False)}")
+            say(f"    {json.dumps(each['details'], ensure_ascii=False)}")
     print(f"{len(entries)} shown.")
     if len(entries) == limit:
         print(f"Older ones: --before {entries[-1]['position']}")

@@ -13,7 +13,7 @@ from uuid import UUID
 import typer
 
 from waystate.cli.errors import explained
-from waystate.cli.printing import counted, read_file
+from waystate.cli.printing import counted, read_file, say
 from waystate.errors import Reason
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def list_letters(
         print(
             f"{each['id']}  {each['createdAt']}  {each['pipeline']}  {each['status']}, {counted(each['retryCount'], 'replay')}"
         )
-        print(f"    {each['reason']}: {each['errorMessage']}")
+        say(f"    {each['reason']}: {each['errorMessage']}")
     print(f"{len(letters)} shown; {total} {'is' if total == 1 else 'are'} open in all.")
     if len(letters) == limit:
         print(f"Older ones: --before {letters[-1]['id']}")
@@ -190,7 +190,7 @@ class _Progress:
         else:
             for each in self._results:
                 if each.outcome in ("failed", "not_found", "not_open"):
-                    print(f"{each.id}  {(each.reason or each.outcome).replace('_', ' ')}: {each.message}")
+                    say(f"{each.id}  {(each.reason or each.outcome).replace('_', ' ')}: {each.message}")
             said = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(counts.items()))
             print(f"{said or 'None matched'}.")
         if named and (counts["not_open"] or counts["not_found"]):

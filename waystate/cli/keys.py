@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from waystate.cli.errors import explained
+from waystate.cli.printing import say
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -94,9 +95,9 @@ def list_keys(tenant: Tenant, as_json: AsJson = False) -> None:
         print(json.dumps(found, ensure_ascii=False))
         return
     for each in found:
-        print(f"{each['id']}  {each['status']}  {each['name']}")
+        say(f"{each['id']}  {each['status']}  {each['name']}")
         maker = each["createdBy"]
-        print(
+        say(
             f"    may {', '.join(each['scopes']) or 'do nothing'}; made {each['createdAt']} by {maker['name'] or maker['kind']}"
         )
         print(f"    last used {each['lastUsedAt'] or 'never'}; ends {each['revokedAt'] or each['expiresAt'] or 'never'}")

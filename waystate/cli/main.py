@@ -1,7 +1,6 @@
 """The command line: `waystate --help`."""
 
 import os
-import sys
 from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,10 +10,11 @@ import typer
 from waystate import __version__
 from waystate.cli import audit, database, imports, keys, secrets, seed, tenants, users
 from waystate.cli import dead_letters as dlq
-from waystate.cli.errors import explained
-from waystate.errors import ConfigError
+from waystate.cli.errors import Commands, explained
+from waystate.cli.printing import say
 
 app = typer.Typer(
+    cls=Commands,
     epilog="Example: waystate serve",
     no_args_is_help=True,
     add_completion=False,
@@ -319,21 +319,9 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         outcome = row["outcome"] or {}
         received = row["received_at"].isoformat(timespec="seconds")
-        print(f"{row['id']}  {received}  {row['source']} {row['origin']}  {row['state']}")
+        say(f"{row['id']}  {received}  {row['source']} {row['origin']}  {row['state']}")
         if "reason" in outcome:
-            print(f"    {outcome['reason']}: {outcome['message']}")
-        print(f"    {row['bytes']} bytes: {bytes(row['preview'][:100]).decode('utf-8', 'replace')}")
+            say(f"    {outcome['reason']}: {outcome['message']}")
+        say(f"    {row['bytes']} bytes: {bytes(row['preview'][:100]).decode('utf-8', 'replace')}")
     if not rows:
         print("Nothing.")
-
-
-def main() -> None:
-    try:
-        app()
-    except ConfigError as error:
-        print(f"waystate: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()

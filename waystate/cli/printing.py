@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from waystate.documents import shown
 from waystate.errors import BadRequest
 
 INDENT = "  "
@@ -14,6 +15,11 @@ INDENT = "  "
 def counted(count: int, one: str, many: str = "") -> str:
     """`1 number`, `2 numbers`, `1,000 numbers`; `many` where it is not `one` with an s."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def say(line: str) -> None:
+    """Print a line of a list: what the terminal would obey is escaped, whoever wrote it there."""
+    print(shown(line))
 
 
 def read_file(file: Path, *, has_secrets: bool = False) -> bytes:
@@ -68,8 +74,8 @@ def _shown(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case list():
-            return json.dumps(value, ensure_ascii=False)
-    return str(value)
+            return shown(json.dumps(value, ensure_ascii=False))
+    return shown(str(value))
 
 
 def _words(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waystate.cli.errors import explained
-from waystate.cli.printing import sections
+from waystate.cli.printing import say, sections
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ def list_tenants(
         print(json.dumps({"items": tenants}, ensure_ascii=False))
         return
     for each in tenants:
-        print(f"{each['id']}  {each['status']}  {each['name']}")
+        say(f"{each['id']}  {each['status']}  {each['name']}")
     if not tenants:
         print("None.")
     if len(tenants) == limit:
@@ -227,11 +227,11 @@ def _findings(checked: "Checked") -> list[dict[str, Any]]:
 
 def _print_checked(checked: "list[Checked]") -> None:
     for account in checked:
-        print(f"{account.platform} {account.id}")
+        say(f"{account.platform} {account.id}")
         for each in account.findings:
-            print(f"    {each.verdict.replace('_', ' ')}: {each.what}. {each.detail}")
+            say(f"    {each.verdict.replace('_', ' ')}: {each.what}. {each.detail}")
             if each.advice is not None:
-                print(f"        {each.advice}")
+                say(f"        {each.advice}")
     if not checked:
         print("It has no accounts yet: `waystate tenant apply FILE` sets them up.")
 

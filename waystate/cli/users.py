@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from waystate.cli.errors import explained
+from waystate.cli.printing import say
 from waystate.errors import BadRequest, NotFound, Refused, WaystateError
 from waystate.principal import Role
 
@@ -96,7 +97,7 @@ def list_users(tenant: Tenant, as_json: AsJson = False) -> None:
         _print({"items": users})
         return
     for each in users:
-        print(f"{each['id']}  {each['role']:10}  {each['status']:8}  {each['email']}  {each['name']}")
+        say(f"{each['id']}  {each['role']:10}  {each['status']:8}  {each['email']}  {each['name']}")
     print(f"{len(users)} in tenant {tenant}.")
 
 
@@ -213,7 +214,7 @@ def sessions(tenant: Tenant, email: Email, as_json: AsJson = False) -> None:
         return
     for each in found:
         print(f"{each['id']}  since {each['createdAt']:%Y-%m-%d %H:%M}, seen {each['lastSeenAt']:%Y-%m-%d %H:%M} UTC")
-        print(f"    {each['address']}  {each['userAgent']}")
+        say(f"    {each['address']}  {each['userAgent']}")
     print(f"{len(found)} open.")
 
 
