@@ -98,13 +98,13 @@ def _parse_change(item: str, waba_id: str | None, change: Any, received_at: date
 
 
 def _parse_items(change: _Change) -> list[Routed]:
-    messages = find_list(change.value, "messages") or []
-    book = ContactBook(find_list(change.value, "contacts") or [], messages)
+    messages, statuses = (find_list(change.value, key) or [] for key in ("messages", "statuses"))
+    book = ContactBook(find_list(change.value, "contacts") or [], messages, statuses)
     values: list[tuple[str, Any]] = []
     for m, message in enumerate(messages):
         item = f"{change.item}.m{m}"
         values.append((item, _parse_message(change, item, message, book)))
-    for s, status in enumerate(find_list(change.value, "statuses") or []):
+    for s, status in enumerate(statuses):
         item = f"{change.item}.s{s}"
         values.append((item, _parse_status(change, item, status)))
     for e, error in enumerate(find_list(change.value, "errors") or []):

@@ -1,7 +1,7 @@
 """Who sent a WhatsApp message: a phone, a business-scoped user id (BSUID), or both; either may be missing or empty."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,35 +29,47 @@ class Sender:
 class ContactBook:
     """The `contacts[]` of one change, by every id they carry."""
 
-    def __init__(self, contacts: list[Any], messages: list[Any]) -> None:
-        self._by_id: dict[str, Any] = {}
+    def __init__(self, contacts: list[Any], messages: list[Any], statuses: Iterable[Any] = ()) -> None:
+        self._by_id: dict[str, list[Any]] = {}
         for contact in contacts:
             for key in ("wa_id", "user_id"):
                 identifier = find_text(contact, key)
                 if identifier is not None:
-                    self._by_id.setdefault(identifier, contact)
-        self._contacts, self._messages = contacts, messages
+                    self._by_id.setdefault(identifier, []).append(contact)
+        self._contacts, self._messages, self._statuses = contacts, messages, statuses
 
     def find_contact(self, message: Any) -> Any:
         """The sender's entry. `from` and `wa_id` may differ, so the one entry left over is the one sender left over."""
-        return self._find_named(message) or (None if is_system(message) else self._last)
+        origin, user = find_text(message, "from"), find_text(message, "from_user_id")
+        found: Sequence[Any] = self._by_id.get(origin or "", ())
+        if user is not None:
+            found = [*self._by_id.get(user, ()), *found]
+        elif len(found) == 1:
+            return found[0]
+        found = found or self._by_id.get(other_spelling(origin or "") or "", ())
+        if not found:
+            return None if is_system(message) or _is_anothers(self._last, message) else self._last
+        found = [entry for entry in found if not _is_anothers(entry, message)]
+        users = {listed for entry in found if (listed := find_text(entry, "user_id")) is not None}
+        # One phone that is listed for two people says of neither that it is they who write, unless their user id does.
+        return found[0] if found and (len(users) < 2 or _users_of(message) & users) else None
 
-    def _find_named(self, message: Any) -> Any:
-        """By an id of the sender, or by the other spelling of their phone."""
-        origin = find_text(message, "from") or ""
-        return (
-            self._by_id.get(origin)
-            or self._by_id.get(find_text(message, "from_user_id") or "")
-            or self._by_id.get(other_spelling(origin) or "")
-        )
+    def _list_named(self, ids: Iterable[str | None]) -> list[Any]:
+        return [entry for each in ids if each is not None for entry in self._by_id.get(each, ())]
 
     @cached_property
     def _last(self) -> Any:
-        """The one entry without a sender, if there is one sender without an entry; None where there are more of either."""
-        named = [(message, self._find_named(message)) for message in self._messages if not is_system(message)]
-        taken = {id(entry) for _, entry in named}
+        """The one entry of nobody named, if there is one sender without an entry; None where there are more of either."""
+        taken: set[int] = set()
+        nameless: set[str | None] = set()
+        for message in self._messages:
+            named = self._list_named(_named_by(message))
+            taken.update(id(entry) for entry in named)
+            if not named and not is_system(message):
+                nameless.add(find_text(message, "from") or find_text(message, "from_user_id"))
+        told = (find_text(status, key) for status in self._statuses for key in ("recipient_id", "recipient_user_id"))
+        taken.update(id(entry) for entry in self._list_named(told))
         free = [contact for contact in self._contacts if id(contact) not in taken]
-        nameless = {_named(message) for message, entry in named if entry is None}
         return free[0] if len(free) == 1 and len(nameless) == 1 else None
 
 
@@ -125,5 +137,27 @@ def _told_apart(ids: Iterable[str | None]) -> tuple[list[str], list[str], list[s
     return phones, users, parents
 
 
-def _named(message: Any) -> str | None:
-    return find_text(message, "from") or find_text(message, "from_user_id")
+def _named_by(message: Any) -> list[str | None]:
+    """Every id that accounts for an entry: the sender's, in both spellings, or of a change the old ones and the new ones."""
+    system = find_object(message, "system") if is_system(message) else None
+    ids = [find_text(message, "from_user_id"), *_phones_of(find_text(message, "from"))]
+    for key in ("customer", "wa_id", "new_wa_id"):
+        ids += _phones_of(find_text(system, key))
+    return [*ids, find_text(system, "user_id"), find_text(system, "previous_user_id")]
+
+
+def _phones_of(origin: str | None) -> tuple[str | None, ...]:
+    return (origin, other_spelling(origin)) if origin is not None else ()
+
+
+def _users_of(message: Any) -> set[str]:
+    """The user ids that it names its sender by; a parent's is no other person's."""
+    ids = _told_apart(find_text(message, key) for key in ("from_user_id", "from"))
+    return set(ids[1])
+
+
+def _is_anothers(entry: Any, message: Any) -> bool:
+    """Whether it has another user id than the sender: a user id is never two people's."""
+    _, listed, _ = _told_apart(find_text(entry, key) for key in ("user_id", "wa_id"))
+    said = _users_of(message)
+    return bool(said) and bool(listed) and said.isdisjoint(listed)
