@@ -73,6 +73,23 @@ JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp'
     AND i.external_id = v.external_id AND i.valid_to IS NOT NULL
 ORDER BY i.external_id, i.valid_from;
 
+-- name: find_holders
+-- Whose they were and are, the owner last, and who of these has a business-scoped user id. Each half has an index of its own.
+SELECT h.*, EXISTS (
+    SELECT FROM contact_identities b WHERE b.tenant_id = :tenant_id AND b.contact_id = h.contact_id AND b.channel = 'whatsapp'
+        AND b.kind = 'bsuid' AND b.valid_to IS NULL) AS leads
+FROM unnest(:kinds::text[], :external_ids::text[]) AS v (kind, external_id)
+CROSS JOIN LATERAL (
+    SELECT i.kind, i.external_id, i.valid_from, i.contact_id, i.valid_to FROM contact_identities i
+    WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind AND i.external_id = v.external_id
+        AND i.valid_to IS NULL
+    UNION ALL
+    SELECT i.kind, i.external_id, i.valid_from, i.contact_id, i.valid_to FROM contact_identities i
+    WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind AND i.external_id = v.external_id
+        AND i.valid_to IS NOT NULL
+) AS h
+ORDER BY h.kind, h.external_id, h.valid_to NULLS LAST, h.valid_from;
+
 -- name: lock_phones!
 -- Waits for the messages of whoever holds them. They are claimed by this transaction already, so only one at a time waits here.
 SELECT i.external_id

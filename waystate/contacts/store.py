@@ -32,6 +32,7 @@ from waystate.contacts.model import (
     e164,
     given_names,
 )
+from waystate.contacts.past import Held, Past
 from waystate.contacts.spellings import as_spelled, other_identity
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
@@ -154,6 +155,22 @@ async def spell_as_known(conn: Connection, tenant: TenantId, identities: Collect
         return {}
     owners, _ = await find_many(conn, tenant, {*spellings, *spellings.values()})
     return {each: other for each, other in spellings.items() if each not in owners and other in owners}
+
+
+async def find_past(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> Past:
+    """Whose these identities, in either spelling, were and are."""
+    asked = {*identities, *(other for each in identities if (other := other_identity(each)) is not None)}
+    rows = await _queries.find_holders(
+        conn,
+        tenant_id=tenant,
+        kinds=[identity.kind for identity in asked],
+        external_ids=[identity.external_id for identity in asked],
+    )
+    held: defaultdict[Identity, list[Held]] = defaultdict(list)
+    for row in rows:
+        identity = Identity(_KINDS[row["kind"]], row["external_id"])
+        held[identity].append(Held(row["valid_from"], row["contact_id"], row["valid_to"]))
+    return Past(held, {row["contact_id"] for row in rows if row["leads"]})
 
 
 async def lock_identities(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> dict[Identity, UUID]:

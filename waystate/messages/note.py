@@ -1,18 +1,17 @@
 """What WhatsApp tells beside what customers write: kept with the conversation that is open, it opens and moves nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
 from waystate.contacts import store as contact_store
 from waystate.contacts.lifecycle import IdentityChange
-from waystate.contacts.model import PHONE, Identity, Writer, person_of
+from waystate.contacts.model import PHONE, IdentityKind, Writer, person_of
 from waystate.contacts.spellings import other_identity
 from waystate.conversations import store as conversation_store
 from waystate.conversations.merge import merge_many
 from waystate.conversations.model import Conversation, OpenedConversation
-from waystate.conversations.store import WantedConversation
 from waystate.db.pool import Connection
 from waystate.events.model import ContactUpdated, Event, InboundEnriched
 from waystate.ids import TenantId, new_id
@@ -37,14 +36,42 @@ def is_note(message: InboundMessage) -> bool:
     return message.type in NOTES
 
 
-async def note_many(
-    conn: Connection, tenant: TenantId, settings: TenantSettings, messages: Sequence[InboundMessage], now: datetime
-) -> tuple[list[UUID | None], list[InboundEnriched]]:
-    """The conversation that each is kept with, None where the sender has none open on the number; and the events of it.
+async def find_writers(conn: Connection, tenant: TenantId, messages: Sequence[InboundMessage]) -> dict[str, UUID]:
+    """wamid → the contact whose note it is, by the ids that they had then; of somebody unknown nothing is said.
 
+    A change that WhatsApp tells is its person's by what they had before, or else by the new user id.
+    """
+    people: list[tuple[str, Writer]] = []
+    for message in messages:
+        change = change_of(message)
+        if change is None:
+            people.append((message.wamid, writer_of(message)))
+        else:
+            people.append((message.wamid, Writer(change.before, at=change.at)))
+            users = tuple(each for each in change.after if each.kind is IdentityKind.BSUID)
+            people.append((message.wamid, Writer(users, at=change.at)))
+    past = await contact_store.find_past(conn, tenant, {each for _, person in people for each in person.identities})
+    writers: dict[str, UUID] = {}
+    for wamid, person in people:
+        if wamid not in writers and (contact := past.find_writer(person)) is not None:
+            writers[wamid] = contact
+    return writers
+
+
+async def note_many(
+    conn: Connection,
+    tenant: TenantId,
+    settings: TenantSettings,
+    messages: Sequence[InboundMessage],
+    writers: Mapping[str, UUID],
+    now: datetime,
+) -> tuple[list[UUID | None], list[InboundEnriched]]:
+    """The conversation that each is kept with, None where the writer has none open on the number; and the events of it.
+
+    `writers`: as `find_writers` says, asked before the changes that came behind were worked on.
     In the caller's transaction, which appends the events. What came before is kept once.
     """
-    found = await _find_conversations(conn, tenant, messages, now)
+    found = await _find_conversations(conn, tenant, messages, writers, now)
     kept = [None if each is None else each.id for each in found]
     open_ones = {each.id: each for each in found if each is not None}
     if not open_ones:
@@ -134,22 +161,22 @@ async def _change(
 
 
 async def _find_conversations(
-    conn: Connection, tenant: TenantId, messages: Sequence[InboundMessage], now: datetime
+    conn: Connection,
+    tenant: TenantId,
+    messages: Sequence[InboundMessage],
+    writers: Mapping[str, UUID],
+    now: datetime,
 ) -> list[Conversation | None]:
-    """The sender's open one on the number, by the first of their ids, old or new, that leads to one."""
-    people = [
-        ((*writer_of(message).identities, *(change.after if (change := change_of(message)) else ())), message.phone_number_id)
+    """The writer's open one on the number."""
+    merged = await contact_store.find_survivors(conn, tenant, set(writers.values()))
+    keys = [
+        (message.phone_number_id, merged.get(writer, writer)) if (writer := writers.get(message.wamid)) is not None else None
         for message in messages
     ]
-    asked: set[Identity] = {each for identities, _ in people for each in identities}
-    spelled = await contact_store.spell_as_known(conn, tenant, asked)
-    wanted = sorted({(spelled.get(each, each), number) for identities, number in people for each in identities})
-    rows = await conversation_store.find_open_many(conn, tenant, [WantedConversation(*each) for each in wanted], now)
-    open_of = {each: row for each, row in zip(wanted, rows, strict=True) if row is not None}
-    return [
-        next((open_of[key] for each in identities if (key := (spelled.get(each, each), number)) in open_of), None)
-        for identities, number in people
-    ]
+    wanted = sorted({key for key in keys if key is not None})
+    rows = await conversation_store.find_latest_many(conn, tenant, wanted)
+    open_of = {key: row for key, row in zip(wanted, rows, strict=True) if row is not None and row.is_open(now)}
+    return [None if key is None else open_of.get(key) for key in keys]
 
 
 def _as_opened(conversation: Conversation) -> OpenedConversation:

@@ -3,7 +3,7 @@
 A new kind of item is a row of `KINDS` and the function that does its work. Its type belongs to the noun it is about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -87,21 +87,24 @@ async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judge
     usable = [each for each in numbered if isinstance(each, InboundMessage)]
     notes = [each for each in usable if note.is_note(each)]
     events: list[Event] = []
+    writers: dict[str, UUID] = {}
     for stretch in _stretches(usable) if notes else [usable]:
         written = [each for each in stretch if not note.is_note(each)] if notes else stretch
         if written:
             events += await receive.track(batch.conn, batch.tenant, batch.view.settings, written, batch.now)
         if notes:
+            told = [each for each in stretch if note.is_note(each) and each.wamid not in writers]
+            writers |= await note.find_writers(batch.conn, batch.tenant, told)
             events += await note.change_many(batch.conn, batch.tenant, stretch, batch.now)
-    noted = await _note(batch, notes) if notes else Judged()
+    noted = await _note(batch, notes, writers) if notes else Judged()
     new = {event.wamid: event for event in events if isinstance(event, InboundEnriched)}
-    told = iter(noted.verdicts)
+    of_notes = iter(noted.verdicts)
     verdicts: list[Verdict] = []
     for each in numbered:
         if isinstance(each, Rejected):
             verdicts.append(Verdict(error=each))
         elif note.is_note(each):
-            verdicts.append(next(told))
+            verdicts.append(next(of_notes))
         elif event := new.pop(each.wamid, None):
             verdicts.append(Verdict("It is tracked, at the end of its customer's order.", (event,)))
         else:
@@ -129,9 +132,9 @@ def _apart(message: InboundMessage | Rejected) -> InboundMessage | Rejected:
     return Rejected(Reason.GROUP_MESSAGE, text)
 
 
-async def _note(batch: Batch, messages: Sequence[InboundMessage]) -> Judged:
+async def _note(batch: Batch, messages: Sequence[InboundMessage], writers: Mapping[str, UUID]) -> Judged:
     """What is kept with no conversation is said so with the webhook that brought it."""
-    kept, events = await note.note_many(batch.conn, batch.tenant, batch.view.settings, messages, batch.now)
+    kept, events = await note.note_many(batch.conn, batch.tenant, batch.view.settings, messages, writers, batch.now)
     new = {event.wamid: event for event in events}
     verdicts: list[Verdict] = []
     for message, conversation in zip(messages, kept, strict=True):
