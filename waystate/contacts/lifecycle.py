@@ -46,13 +46,14 @@ class Walk:
     """What comes of people met one after the other, as in `Resolved`.
 
     `owners`: whose each identity is in the end. `periods`: whose each was since when, as far as `walk` was told and found.
-    `founded`: the new contacts.
+    `founded`: the new contacts. `ended`: whose user ids were that nobody has now.
     """
 
     owners: dict[Identity, UUID]
     periods: dict[Identity, list[Period]] = field(default_factory=dict)
     contacts: list[UUID] = field(default_factory=list)
     founded: list[UUID] = field(default_factory=list)
+    ended: dict[Identity, UUID] = field(default_factory=dict)
     left: set[tuple[UUID, Identity]] = field(default_factory=set)
     former: dict[int, UUID] = field(default_factory=dict)
     late: set[tuple[UUID, Identity]] = field(default_factory=set)
@@ -64,6 +65,7 @@ class Walk:
         for identity, periods in self.periods.items():
             self.periods[identity] = [Period(each.since, kept) if each.contact == gone else each for each in periods]
         self.contacts = [kept if each == gone else each for each in self.contacts]
+        self.ended = {identity: kept if each == gone else each for identity, each in self.ended.items()}
         for name in ("left", "late"):
             pairs = {(kept if contact == gone else contact, phone) for contact, phone in getattr(self, name)}
             setattr(self, name, {(contact, phone) for contact, phone in pairs if self.owners.get(phone) != contact})
@@ -100,14 +102,18 @@ class IdentityChange:
         return next((each for each in phones if not users or owners[each] not in with_user_id), None)
 
     def ended(self, held: Iterable[Identity]) -> set[Identity]:
-        """Returns which of the contact's ids hold no more: the phone that was changed, and every user id before the new one."""
+        """Returns which of the contact's ids hold no more: the phone that was changed, and every user id before the new one.
+
+        A new phone that is the contact's own from now on comes with a new user id, also where that is not told: the one before
+        is closed until it is seen again. The same phone in another spelling is no new one.
+        """
+        held = set(held)
         phones = {each for each in self.before if each.kind is _WA_ID}
         phones |= {other for each in phones if (other := other_identity(each)) is not None}
-        ended: set[Identity] = set()
-        for each in held:
-            is_replaced = self.is_new_phone and each in phones if each.kind is _WA_ID else bool(self.after)
-            if is_replaced and each not in self.after:
-                ended.add(each)
+        ended = {each for each in held & phones if self.is_new_phone and each not in self.after}
+        is_moved = any(other_identity(each) not in self.after for each in ended) and not held.isdisjoint(self.after)
+        if is_moved or any(each.kind is _BSUID for each in self.after):
+            ended |= {each for each in held if each.kind is not _WA_ID and each not in self.after}
         return ended
 
 
@@ -133,15 +139,17 @@ def walk(
     periods: Mapping[Identity, Sequence[Period]] | None = None,
     with_phone: Collection[UUID] = (),
     heard: Mapping[UUID, datetime] | None = None,
+    ended: Mapping[Identity, UUID] | None = None,
 ) -> Walk:
     """Returns what comes of people who write one after the other, so that no cut into batches makes a difference.
 
     `owners`: whose each identity is before. `with_user_id`: contacts who have a business-scoped user id (not all need be known:
     only `doubtful` ones). `new_contact`: the id of the contact founded at a place. `written`: when its owner last wrote from a
     phone that somebody else writes from now. `periods`: whose a phone was, oldest first, its owner last. `with_phone`: contacts
-    who ever had a phone, and `heard`: when contacts last wrote (of these too only `doubtful` ones need be known).
+    who ever had a phone, and `heard`: when contacts last wrote (of these too only `doubtful` ones need be known). `ended`: who
+    had user ids that have ended; they are theirs still, and hold again where no other one has come since.
     """
-    done = Walk(dict(owners), {identity: list(each) for identity, each in (periods or {}).items()})
+    done = Walk(dict(owners), {identity: list(each) for identity, each in (periods or {}).items()}, ended=dict(ended or {}))
     steps = _Steps(done, set(with_user_id), set(with_phone), dict(written or {}), dict(heard or {}), now)
     for place, person in enumerate(people):
         contact = steps.find(person)
@@ -149,7 +157,7 @@ def walk(
             contact = new_contact(place)
             done.founded.append(contact)
         done.contacts.append(contact)
-        if person.identities[0].kind is _BSUID:
+        if person.identities[0].kind is _BSUID and person.identities[0] in done.owners:
             steps.leading.add(contact)
         for identity in person.identities:
             steps.show(place, person, identity)
@@ -175,6 +183,8 @@ class _Steps:
         first, *others = person.identities
         if first in owned:
             return owner_at(first, person.at, owned, periods) if first.kind is _WA_ID else owned[first]
+        if first in self.done.ended:
+            return self.done.ended[first]
         # An unknown user id on the phone of somebody who has another is a new customer: numbers are recycled. Who shows phones
         # alone, one of which is known, is whoever has that one.
         known = (owner_at(each, person.at, owned, periods) for each in others if each in owned)
@@ -183,19 +193,23 @@ class _Steps:
     def show(self, place: int, person: Writer, identity: Identity) -> None:
         """The identity is the contact's from then on, unless it is another's who wrote later."""
         done, first = self.done, person.identities[0]
-        before, contact = done.owners.get(identity), done.contacts[place]
+        before, contact = done.owners.get(identity, done.ended.get(identity)), done.contacts[place]
         if before not in (None, contact) and identity != first and self._are_one(before, person, contact, identity):
             before = contact = self._merge(before, contact)
-        # Who shows a phone alone takes none: another's it is only if they wrote before its owner did.
-        is_late = first.kind is _WA_ID or (person.at is not None and person.at < self.last.get(identity, person.at))
+        if identity not in done.owners and identity in done.ended and contact in self.leading:
+            return
+        # Who shows a phone alone takes none that is not attested: another's it is only if they wrote before its owner did.
+        is_alone = first.kind is _WA_ID and not _is_attested(identity, person)
+        is_late = is_alone or (person.at is not None and person.at < self.last.get(identity, person.at))
         if before not in (None, contact) and is_late:
             done.late.add((contact, identity))
             return
         if person.at is not None:
             self.last[identity] = max(person.at, self.last.get(identity, person.at))
-        if before == contact:
+        if done.owners.get(identity) == contact:
             return
-        if before is not None:
+        if before not in (None, contact):
+            assert before is not None
             done.former[place] = before
             done.left.add((before, identity))
         done.left.discard((contact, identity))
@@ -218,7 +232,9 @@ class _Steps:
             return True
         if before in self.leading and contact in self.leading:
             return False
-        if identity in person.attested or person.identities[0].kind is _WA_ID or contact not in self.phoned:
+        if _is_attested(identity, person):
+            return before not in self.leading
+        if person.identities[0].kind is _WA_ID or contact not in self.phoned:
             return True
         if any(owned.get(each) == contact for each in person.identities if each.kind is _WA_ID):
             return True
@@ -240,6 +256,10 @@ class _Steps:
         if gone in self.heard:
             self.hear(kept, self.heard[gone])
         return kept
+
+
+def _is_attested(identity: Identity, person: Writer) -> bool:
+    return identity in person.attested or other_identity(identity) in person.attested
 
 
 def survivors(merged: Mapping[UUID, UUID], heard: Mapping[UUID, datetime]) -> dict[UUID, UUID]:

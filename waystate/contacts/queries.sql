@@ -53,17 +53,28 @@ ON CONFLICT (tenant_id, channel, kind, external_id) WHERE valid_to IS NULL DO UP
 RETURNING kind, external_id, valid_from, contact_id, (xmax = 0) AS is_new;
 
 -- name: find_ended
--- Somebody nobody is known by now may have written late: before a change of phone or user id, by what they had then.
-SELECT DISTINCT ON (v.place) v.place, n.kind, n.external_id, n.contact_id
-FROM unnest(:places::int[], :kinds::text[], :external_ids::text[], :at::timestamptz[]) AS v (place, kind, external_id, at)
+-- Somebody nobody is known by now may have written late: before a change of phone or user id, by what they had then. A user id never
+-- changes its person, so one that has ended leads to them at any time; a phone of the very second is the next one's. One that is told (`is_told`) may have
+-- ended since.
+SELECT DISTINCT ON (v.place, v.kind, v.external_id) v.place, v.kind, v.external_id, i.contact_id, i.valid_to,
+    coalesce(v.at <= i.valid_to, false) AS is_late, n.kind AS present_kind, n.external_id AS present_id
+FROM unnest(:places::int[], :kinds::text[], :external_ids::text[], :at::timestamptz[], :are_told::boolean[])
+    AS v (place, kind, external_id, at, is_told)
 JOIN contact_identities i ON i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind
-    AND i.external_id = v.external_id AND i.valid_to IS NOT NULL AND i.valid_from <= v.at AND v.at < i.valid_to
-CROSS JOIN LATERAL (
-    SELECT c.kind, c.external_id, c.contact_id FROM contact_identities c
+    AND i.external_id = v.external_id AND i.valid_to IS NOT NULL
+    AND (v.kind = 'bsuid' OR v.at < i.valid_to - interval '1 ms' AND (i.valid_from <= v.at OR v.is_told))
+LEFT JOIN LATERAL (
+    SELECT c.kind, c.external_id FROM contact_identities c
     WHERE c.tenant_id = :tenant_id AND c.contact_id = i.contact_id AND c.channel = 'whatsapp' AND c.valid_to IS NULL
     ORDER BY c.kind, c.valid_from DESC LIMIT 1
-) AS n
-ORDER BY v.place, v.kind;
+) AS n ON true
+ORDER BY v.place, v.kind, v.external_id, i.valid_to DESC;
+
+-- name: drop_identities!
+-- Claimed in this transaction, and not to be anybody's after all.
+DELETE FROM contact_identities i USING unnest(:kinds::text[], :external_ids::text[]) AS v (kind, external_id)
+WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = v.kind AND i.external_id = v.external_id
+    AND i.valid_to IS NULL;
 
 -- name: find_former
 -- Whose phones were, and since when. Asked only where a message may be older than its phone's owner.
@@ -118,11 +129,20 @@ ORDER BY i.kind, i.external_id
 FOR UPDATE OF i;
 
 -- name: close_identities!
--- Replaced by others of the same person: the past stays readable, and nobody is found by them any more.
+-- Replaced by others of the same person: the past stays readable, and no phone leads to anybody any more. A user id that was seen
+-- after the change stays; where no other one is told, also if the contact has written from a new phone since.
+WITH present AS MATERIALIZED (
+    SELECT c.kind, c.external_id, c.valid_from FROM contact_identities c
+    WHERE c.tenant_id = :tenant_id AND c.contact_id = :contact_id AND c.channel = 'whatsapp' AND c.valid_to IS NULL
+)
 UPDATE contact_identities i SET valid_to = greatest(:at::timestamptz, i.valid_from + interval '1 microsecond')
 FROM unnest(:kinds::text[], :external_ids::text[]) AS v (kind, external_id)
 WHERE i.tenant_id = :tenant_id AND i.contact_id = :contact_id AND i.channel = 'whatsapp'
-    AND i.kind = v.kind AND i.external_id = v.external_id AND i.valid_to IS NULL;
+    AND i.kind = v.kind AND i.external_id = v.external_id AND i.valid_to IS NULL
+    AND (v.kind <> 'bsuid' OR i.valid_from <= :at::timestamptz AND (
+        EXISTS (SELECT FROM present p WHERE p.kind = 'bsuid'
+            AND (p.valid_from > :at::timestamptz OR p.external_id <> ALL(:external_ids::text[])))
+        OR NOT EXISTS (SELECT FROM present p WHERE p.kind = 'wa_id' AND p.valid_from > :at::timestamptz + interval '1 ms')));
 
 -- name: lock_contacts
 -- Whoever makes something that is a contact's holds its row until the commit, so this waits for them, and they for this.

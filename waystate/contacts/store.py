@@ -80,8 +80,8 @@ async def upsert_many(
     contacts = find_contacts(people, owners)
     if None in contacts or not are_held:
         people = await _spell(conn, tenant, people, owners, names)
-        people = await _find_ended(conn, tenant, people, owners)
-        return await _settle(conn, tenant, people, owners, names, now, last_written, last_heard)
+        people, ended = await _find_ended(conn, tenant, people, owners)
+        return await _settle(conn, tenant, people, owners, ended, names, now, last_written, last_heard)
     resolved = Resolved([contact for contact in contacts if contact is not None])
     given = given_names(people, resolved.contacts, names)
     if given and last_heard is not None:
@@ -305,27 +305,49 @@ async def _spell(
 
 async def _find_ended(
     conn: Connection, tenant: TenantId, people: Sequence[Writer], owners: dict[Identity, UUID]
-) -> Sequence[Writer]:
-    """Who wrote by ids that have ended since is known by one that they have now, which joins `owners`."""
+) -> tuple[Sequence[Writer], dict[Identity, UUID]]:
+    """Who wrote by ids that have ended since is known by one that they have now, which joins `owners`; and who had the user ids
+    that have ended."""
     asked = [
-        (place, *identity, person.at)
+        (place, identity, person.at, identity in person.attested)
         for place, person in enumerate(people)
-        if person.at is not None and not any(each in owners for each in person.identities)
         for identity in person.identities
+        if identity not in owners
+        if identity.kind is IdentityKind.BSUID or identity in person.attested or owners.keys().isdisjoint(person.identities)
     ]
     if not asked:
-        return people
+        return people, {}
     rows = await _queries.find_ended(
         conn,
         tenant_id=tenant,
         places=[place for place, _, _, _ in asked],
-        kinds=[kind for _, kind, _, _ in asked],
-        external_ids=[external_id for _, _, external_id, _ in asked],
-        at=[at for _, _, _, at in asked],
+        kinds=[identity.kind for _, identity, _, _ in asked],
+        external_ids=[identity.external_id for _, identity, _, _ in asked],
+        at=[at for _, _, at, _ in asked],
+        are_told=[is_told for _, _, _, is_told in asked],
     )
-    known = {row["place"]: (Identity(_KINDS[row["kind"]], row["external_id"]), row["contact_id"]) for row in rows}
-    owners.update(known.values())
-    return [replace(each, identities=(known[n][0],)) if n in known else each for n, each in enumerate(people)]
+    found: defaultdict[int, dict[Identity, asyncpg.Record]] = defaultdict(dict)
+    for row in rows:
+        found[row["place"]][Identity(_KINDS[row["kind"]], row["external_id"])] = row
+    ended = {each: row["contact_id"] for rows_of in found.values() for each, row in rows_of.items() if row["kind"] == "bsuid"}
+    return [_as_present(each, found[n], owners) if n in found else each for n, each in enumerate(people)], ended
+
+
+def _as_present(person: Writer, ended: Mapping[Identity, asyncpg.Record], owners: dict[Identity, UUID]) -> Writer:
+    """The person by an id that they have now, if they wrote before theirs ended; a phone that has ended since is left out."""
+    first = person.identities[0]
+    row = ended.get(first)
+    if row is None and owners.keys().isdisjoint(person.identities):
+        others = (each for each in ended.values() if first.kind is IdentityKind.WA_ID or each["present_kind"] != "bsuid")
+        row = next(others, None)
+    if row is None or not row["is_late"]:
+        kept = [each for each in person.identities if each.kind is not IdentityKind.WA_ID or each not in ended]
+        return replace(person, identities=tuple(kept))
+    if row["present_id"] is None:
+        return replace(person, identities=(Identity(_KINDS[row["kind"]], row["external_id"]),), at=row["valid_to"])
+    present = Identity(_KINDS[row["present_kind"]], row["present_id"])
+    owners[present] = row["contact_id"]
+    return replace(person, identities=(present,))
 
 
 async def _add_identities(conn: Connection, tenant: TenantId, rows: Sequence[tuple[UUID, Identity, datetime]]) -> set[UUID]:
@@ -345,6 +367,7 @@ async def _settle(
     tenant: TenantId,
     people: Sequence[Writer],
     known: Mapping[Identity, UUID],
+    ended: Mapping[Identity, UUID],
     names: Mapping[UUID, str | None],
     now: datetime,
     last_written: LastWritten | None,
@@ -358,8 +381,8 @@ async def _settle(
     """
     ids: defaultdict[int, UUID] = defaultdict(new_id)
     unsettled = [person for person, contact in zip(people, find_contacts(people, known), strict=True) if contact is None]
-    done = walk(people, known, (), ids.__getitem__, now)
-    wanted = {identity: done.owners[identity] for person in unsettled for identity in person.identities}
+    done = walk(people, known, (), ids.__getitem__, now, ended=ended)
+    wanted = {each: done.owners[each] for person in unsettled for each in person.identities if each in done.owners}
     wanted |= {each: owner for each, owner in done.owners.items() if each.kind is IdentityKind.WA_ID}
     claimed, new = await _claim(
         conn, tenant, {each: done.periods.get(each, [Period(now, owner)])[0] for each, owner in wanted.items()}
@@ -367,7 +390,7 @@ async def _settle(
     owners = {**known, **{identity: each.contact for identity, each in claimed.items()}}
     owners = {identity: contact for identity, contact in owners.items() if identity not in new}
     periods = await _find_periods(conn, tenant, people, owners, claimed)
-    rivals, phones_at_stake = doubtful(people, owners, periods), contested(people, owners)
+    rivals, phones_at_stake = doubtful(people, owners, periods) | {*ended.values()}, contested(people, owners)
     written: dict[Identity, datetime] = {}
     if phones_at_stake and last_written is not None:
         await _queries.lock_phones(conn, tenant_id=tenant, external_ids=[phone for _, phone in phones_at_stake])
@@ -375,9 +398,11 @@ async def _settle(
         written = {Identity(IdentityKind.WA_ID, phone): at for (_, phone), at in found.items()}
     leading, phoned = await _find_leading(conn, tenant, rivals, new) if rivals else (set(), set())
     heard = await last_heard(rivals) if rivals and last_heard is not None else {}
-    done = walk(people, owners, leading, ids.__getitem__, now, written, periods, phoned, heard)
+    done = walk(people, owners, leading, ids.__getitem__, now, written, periods, phoned, heard, ended)
     if done.merged:
         survive(done, heard)
+    await _drop_many(conn, tenant, new - done.owners.keys())
+    new &= done.owners.keys()
     await _correct_many(conn, tenant, {each: done.periods[each][0] for each in new if done.periods[each][0] != claimed[each]})
     begun = {each: found[len(periods.get(each, ())) or 1 :] for each, found in done.periods.items()}
     await _move_many(conn, tenant, {each: found for each, found in begun.items() if found})
@@ -457,6 +482,16 @@ async def _find_leading(
         conn, tenant_id=tenant, contact_ids=list(contact_ids), new=[identity.external_id for identity in new]
     )
     return {row["contact_id"] for row in rows if row["leads"]}, {row["contact_id"] for row in rows if row["has_phone"]}
+
+
+async def _drop_many(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> None:
+    if identities:
+        await _queries.drop_identities(
+            conn,
+            tenant_id=tenant,
+            kinds=[identity.kind for identity in identities],
+            external_ids=[identity.external_id for identity in identities],
+        )
 
 
 async def _correct_many(conn: Connection, tenant: TenantId, owners: Mapping[Identity, Period]) -> None:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from tests.integration.contacts.test_contact_store import owners
 from tests.world import Business, World, run_in
 from waystate.contacts import store
@@ -247,6 +249,104 @@ async def test_a_change_told_again_after_the_phone_went_to_somebody_else_does_no
     await run(world, tenant, change)
     assert await owners(world, tenant) == before
     assert before[phone(P1)] == bob.contact_id
+
+
+async def test_a_user_id_that_no_other_replaced_stays_the_customers(world: World, tenant: Business) -> None:
+    first = await hear(world, tenant, P1, U1)
+    world.clock.forward(minutes=1)
+    await run(world, tenant, changed(tenant, P1, wa_id=P2))
+    assert (await hear(world, tenant, None, U1)).contact_id == first.contact_id
+    assert await owners(world, tenant) == dict.fromkeys((phone(P2), user(U1)), first.contact_id)
+    other = await hear(world, tenant, P2, U2)
+    assert other.contact_id != first.contact_id, "the phone is another's: the customer kept the user id"
+    assert await owners(world, tenant) == {user(U1): first.contact_id} | dict.fromkeys((phone(P2), user(U2)), other.contact_id)
+
+
+async def test_the_user_id_that_a_new_phone_shows_replaces_the_one_before(world: World, tenant: Business) -> None:
+    first = await hear(world, tenant, P1, U1)
+    world.clock.forward(minutes=1)
+    await run(world, tenant, changed(tenant, P1, wa_id=P2))
+    assert (await hear(world, tenant, P2, U2)).contact_id == first.contact_id
+    assert await owners(world, tenant) == dict.fromkeys((phone(P2), user(U2)), first.contact_id)
+
+
+async def test_a_change_told_late_ends_no_user_id_that_was_seen_since(world: World, tenant: Business) -> None:
+    first = await hear(world, tenant, P1, U1)
+    world.clock.forward(minutes=1)
+    told = changed(tenant, P1, wa_id=P2)
+    world.clock.forward(minutes=1)
+    await hear(world, tenant, P2, U1)
+    await run(world, tenant, told)
+    assert await owners(world, tenant) == dict.fromkeys((phone(P2), user(U1)), first.contact_id)
+
+
+async def test_a_change_to_the_same_phone_ends_nothing(world: World, tenant: Business) -> None:
+    first = await hear(world, tenant, P1, U1)
+    await run(world, tenant, changed(tenant, P1, U1, wa_id=P1))
+    assert await owners(world, tenant) == dict.fromkeys((phone(P1), user(U1)), first.contact_id)
+
+
+@pytest.mark.parametrize("bsuid", [U1, None])
+@pytest.mark.parametrize("how", ["change", "card"])
+async def test_an_attested_phone_of_somebody_with_a_user_id_changes_hands(
+    world: World, tenant: Business, bsuid: str | None, how: str
+) -> None:
+    carol, ann = await hear(world, tenant, P2, "DE.7"), await hear(world, tenant, P1, bsuid)
+    world.clock.forward(minutes=1)
+    if how == "change":
+        await run(world, tenant, changed(tenant, P1, wa_id=P2))
+    else:
+        card = {"contacts": [{"phones": [{"wa_id": P2}]}]}
+        await hear(world, tenant, P1, bsuid, type="contacts", content=card, metadata={"origin": "contact_request"})
+    known = await owners(world, tenant)
+    assert (known[phone(P2)], known[user("DE.7")]) == (ann.contact_id, carol.contact_id)
+    (answer,) = await world.answer(tenant, tenant.reply(conversation_id=str(carol.mapping_id)))
+    assert isinstance(answer, OutboundProcessed)
+    assert (answer.wa_id, answer.user_id) == (None, "DE.7")
+    assert (await hear(world, tenant, None, "DE.7")).contact_id == carol.contact_id
+
+
+@pytest.mark.parametrize("minutes", [0, 1, -1])
+@pytest.mark.parametrize("wa_id", [None, P1])
+async def test_a_user_id_that_ended_leads_to_who_had_it(
+    world: World, tenant: Business, minutes: int, wa_id: str | None
+) -> None:
+    first = await hear(world, tenant, P1, U1)
+    world.clock.forward(minutes=2)
+    at = world.clock.now
+    await run(world, tenant, changed(tenant, P1, U1, wa_id=P2, user_id=U2, previous_user_id=U1))
+    world.clock.forward(minutes=2)
+    later = await hear(world, tenant, wa_id, U1, sent_at=at + timedelta(minutes=minutes))
+    assert (later.contact_id, later.mapping_id) == (first.contact_id, first.mapping_id)
+    known = await owners(world, tenant)
+    assert user(U1) not in known, "another one has replaced it"
+    assert {known[phone(P2)], known[user(U2)]} == {first.contact_id}
+
+
+@pytest.mark.parametrize("bsuid", ["DE.9", None])
+async def test_whoever_writes_from_the_old_phone_in_the_second_of_the_change_is_another(
+    world: World, tenant: Business, bsuid: str | None
+) -> None:
+    first = await hear(world, tenant, P1, U1)
+    at = world.clock.now
+    await run(world, tenant, changed(tenant, P1, U1, wa_id=P2, user_id=U2, previous_user_id=U1))
+    bob = await hear(world, tenant, P1, bsuid, sent_at=at)
+    assert bob.contact_id != first.contact_id
+    assert (await owners(world, tenant))[phone(P1)] == bob.contact_id
+
+
+async def test_changes_told_in_the_wrong_order_end_at_one_contact(world: World, tenant: Business) -> None:
+    by_first = await hear(world, tenant, P1, U1)
+    world.clock.forward(minutes=1)
+    early = changed(tenant, P1, wa_id=P2, user_id=U2, previous_user_id=U1)
+    await hear(world, tenant, P2, U2)
+    world.clock.forward(minutes=1)
+    system = {"type": "user_changed_number", "wa_id": "491700000003", "user_id": "DE.3", "previous_user_id": U2}
+    await run(world, tenant, tenant.message("wamid.later", type="system", wa_id=P2, content=system))
+    await run(world, tenant, early)
+    known = await owners(world, tenant)
+    assert set(known) == {phone("491700000003"), user("DE.3")}
+    assert {*known.values()} == {await contact_of(world, tenant, by_first.wamid)}
 
 
 async def test_a_change_of_a_stranger_makes_nobody(world: World, tenant: Business) -> None:

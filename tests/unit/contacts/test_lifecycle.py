@@ -73,6 +73,16 @@ TABLE: dict[str, tuple[list[Writer], int, set[Identity]]] = {
         2,
         {U1, P1, P2},
     ),
+    "nor is a phone by which nobody with a user id is known": (
+        [wrote(U2, P2), wrote(P1, at=5), wrote(P1, P2, at=9, attested=[P2])],
+        2,
+        {P1, P2},
+    ),
+    "an attested phone is not taken from who wrote from it later": (
+        [wrote(U2, P2, at=12), wrote(P1, at=5), wrote(P1, P2, at=9, attested=[P2])],
+        2,
+        {P1},
+    ),
     "two phones in one message are one person's": ([wrote(P1), wrote(P2), wrote(P1, P2)], 1, {P1, P2}),
     "unless each has a user id": ([wrote(U1, P1), wrote(U2, P2), wrote(P1, P2)], 2, {U1, P1}),
     "a user id beside another proves them one": ([wrote(U1, P1), wrote(U2, P2), wrote(U1, U2, P2)], 1, {U1, U2, P1, P2}),
@@ -104,6 +114,17 @@ def test_who_wrote_last_stays_and_who_never_wrote_does_not() -> None:
     assert done.owners[U1] == done.owners[P1] == same != done.owners[P2]
 
 
+def test_a_user_id_that_ended_is_its_persons_and_holds_again_until_another_comes() -> None:
+    ann = uuid4()
+    before: dict[Identity, UUID] = {P2: ann}
+    again = walk([wrote(U1, at=5)], before, (), lambda _: uuid4(), NOW, ended={U1: ann})
+    assert (again.contacts, again.owners, again.founded) == ([ann], {P2: ann, U1: ann}, [])
+    with_another = walk([wrote(U2, P2), wrote(U1, at=5)], before, (), lambda _: uuid4(), NOW, ended={U1: ann})
+    assert (with_another.contacts, with_another.owners) == ([ann, ann], {P2: ann, U2: ann})
+    before_another = walk([wrote(U1), wrote(U2, P2, at=5)], before, (), lambda _: uuid4(), NOW, ended={U1: ann})
+    assert len({*before_another.contacts}) == 2, "who wrote by their user id from the phone has not got another"
+
+
 def change(before: Sequence[Identity], *after: Identity) -> IdentityChange:
     return IdentityChange(tuple(before), after, NOW)
 
@@ -111,6 +132,13 @@ def change(before: Sequence[Identity], *after: Identity) -> IdentityChange:
 ENDED: dict[str, tuple[IdentityChange, set[Identity], set[Identity]]] = {
     "a new phone ends the old one and the user id": (change([U1, P1], U2, P2), {U1, P1, U2, P2}, {U1, P1}),
     "also where the new user id is not told": (change([P1], P2), {U1, P1, P2}, {U1, P1}),
+    "but where the new phone is somebody else's, the user id stays": (change([P1], P2), {U1, P1}, {P1}),
+    "the same phone ends nothing": (change([U1], P1), {U1, P1}, set()),
+    "the other spelling of the phone ends no user id": (
+        change([phone("551187654321")], phone("5511987654321")),
+        {U1, phone("551187654321"), phone("5511987654321")},
+        {phone("551187654321")},
+    ),
     "a new user id leaves the phone": (change([U1, P1], U2), {U1, P1, U2}, {U1}),
     "other phones stay": (change([P1], P2), {P1, P2, P3}, {P1}),
     "both spellings of the phone end": (
