@@ -105,6 +105,7 @@ async def serve(url: str) -> None:
     print(json.dumps(list(cases)), flush=True)
     for line in sys.stdin:
         case, batches = json.loads(line)
+        await raw.execute("ANALYZE")
         spent = 0.0
         for _ in range(batches):
             batch = await cases[case].work()
