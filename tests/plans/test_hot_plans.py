@@ -92,8 +92,10 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         },
         "contacts.find_ended": {
             "places": list(range(BATCH)), "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "at": times,
+            "are_told": [False] * BATCH,
         },
         "contacts.find_holders": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
+        "contacts.drop_identities": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
         "contacts.lock_identities": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
         "contacts.close_identities": {
             "contact_id": stock.contacts[0] if stock.contacts else None, "kinds": ["wa_id"] * BATCH,
