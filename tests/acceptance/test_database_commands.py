@@ -142,6 +142,29 @@ def test_psql_opens_the_home_s_database_also_a_stopped_one(seeded: tuple[dict[st
     assert "nothere" in run(environment, "db", "psql", "-v", "ON_ERROR_STOP=1", "-c", "SELECT nothere", code=1)[1]
 
 
+def test_a_server_in_use_is_stopped_by_force_alone(home: Path, tmp_path: Path) -> None:
+    port = free_port()
+    settings = embedded(home, port)
+    postgres = EmbeddedPostgres(home)
+    assert run(settings, "db", "stop")[0] == "It is not running.\n"
+    with fleet(tmp_path, settings) as processes:
+        processes.start("serve", "serve")
+        wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "serve")
+        postmaster = postgres.find_pid()
+        said = run(settings, "db", "stop", code=2)[1]
+        assert re.search(r"in use by process \d+ \(.*waystate serve\), .*\d+ session\(s\) of waystate", said), said
+        assert "--force" in said
+        assert postgres.find_pid() == postmaster
+        assert run(settings, "db", "stop", "--force")[0] == "Stopped.\n"
+        assert postgres.find_pid() != postmaster
+        processes.end("serve")
+    with psycopg.connect(postgres.start(), application_name="a report\x1b"):
+        assert "in use by 1 session(s) of a report" in run(settings, "db", "stop", code=2)[1]
+        assert postgres.is_running()
+    assert run(settings, "db", "stop")[0] == "Stopped.\n"
+    assert not postgres.is_running()
+
+
 def test_a_postgresql_of_ones_own_is_backed_up_restored_and_opened(databases: Databases, tmp_path: Path) -> None:
     file = tmp_path / "own.dump"
     with databases.fresh() as source, databases.empty() as target:

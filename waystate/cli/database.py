@@ -123,8 +123,10 @@ def upgrade() -> None:
 
 
 @app.command()
-def stop() -> None:
-    """End the embedded PostgreSQL, which may outlive its owner.
+def stop(
+    force: Annotated[bool, typer.Option("--force", help="Also while others use it: what they do is broken off")] = False,
+) -> None:
+    """End the embedded PostgreSQL, which may outlive its owner. Refused while other processes use it.
 
     Example: waystate db stop
     """
@@ -134,7 +136,10 @@ def stop() -> None:
     with explained():
         postgres = EmbeddedPostgres(load_config().home)
         running = postgres.is_running()
-        postgres.stop()
+        if running and not force:
+            postgres.stop_unused()
+        else:
+            postgres.stop()
         print("Stopped." if running else "It is not running.")
 
 

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -20,10 +20,13 @@ from urllib.parse import quote
 
 import psutil  # type: ignore[import-untyped]
 
+from waystate.db.pool import load_queries
 from waystate.db.postgres_account import PostgresAccount, find_account
 from waystate.db.postgres_wheel import MAJOR, find_programs
+from waystate.documents import shorten
 from waystate.errors import ConfigError
 
+_queries = load_queries(__file__)
 SUPERUSER = "postgres"
 DATABASE = "waystate"
 _START_TIMEOUT = 120
@@ -94,6 +97,16 @@ class EmbeddedPostgres:
                 return False
         self.stop()
         return True
+
+    def stop_unused(self) -> None:
+        """For who does not use it: stop it, or raise `ConfigError` with the names of those who do."""
+        self.use()
+        users = [*self._find_users(), *self._find_sessions()]
+        if users or not self.stop_if_unused():
+            names = ", ".join(users) or "another process"
+            raise ConfigError(
+                f"The embedded PostgreSQL is in use by {names}. End that first, or stop it all the same: --force."
+            )
 
     def stop(self, mode: StopMode = "fast") -> None:
         """`fast` ends transactions and writes a checkpoint; `immediate` is a crash on purpose. Does nothing when none runs."""
@@ -206,6 +219,19 @@ class EmbeddedPostgres:
             return bool(is_postgres and process.cwd() == str(self.data))
         except psutil.Error:
             return False
+
+    def _find_users(self) -> Iterator[str]:
+        """The processes that called `use`, as far as this account may look into them."""
+        file = str(self.home / "postgres.users")
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.pid != os.getpid() and any(each.path == file for each in process.open_files()):
+                    yield f"process {process.pid} ({shorten(' '.join(process.cmdline()), 100)})"
+
+    def _find_sessions(self) -> list[str]:
+        """Of other clients, by the name they give; none of a server that does not answer."""
+        command: list[str | Path] = [self.program("psql"), "-X", "-q", "-A", "-t", "-d", self.url("postgres")]
+        return self.account.run(command, cwd=self.root, typed=_queries.list_sessions.sql).stdout.splitlines()
 
     def _initialise(self) -> None:
         """Beside the final place and then renamed, so that a kill in the middle leaves no half-made data."""

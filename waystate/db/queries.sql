@@ -64,3 +64,11 @@ FROM pg_roles r WHERE r.rolname = session_user;
 -- Whether anything is in it that somebody put there: a new installation has the platform's tenant alone.
 SELECT EXISTS (SELECT FROM tenants WHERE id <> 'platform') OR EXISTS (SELECT FROM webhook_ledger)
     OR EXISTS (SELECT FROM users) OR EXISTS (SELECT FROM api_keys);
+
+-- name: list_sessions
+-- Of other clients, in words, by the name they give; psql runs it on the embedded server.
+SELECT count(*) || ' session(s) of ' || coalesce(nullif(application_name, ''), 'a client without a name') AS session
+FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+GROUP BY application_name
+ORDER BY application_name;
