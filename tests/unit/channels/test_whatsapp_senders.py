@@ -54,3 +54,18 @@ def test_of_two_people_on_one_phone_only_a_user_id_says_who_writes():
         messages = [message(**{"from": P1}), message(id="wamid.B", **{"from": P1, "from_user_id": U9})]
         items = items_of(envelope(*messages, contacts=contacts))
         assert [who(each) for each in items] == [(P1, None, (), None), (P1, U9, (), "Bob")]
+
+
+def test_of_two_phones_of_one_person_the_entry_of_the_one_they_write_from_is_theirs():
+    contacts = [{"wa_id": P1, "user_id": U1}, {"wa_id": P1, "user_id": U9}, {"wa_id": P4, "user_id": U1}]
+    for listed in (contacts, contacts[::-1]):
+        (item,) = items_of(envelope(message(**{"from": P4, "from_user_id": U1}), contacts=listed))
+        assert who(item) == (P4, U1, (), None)
+
+
+def test_a_phone_listed_with_and_without_a_user_id_has_none():
+    ann, bare = {"wa_id": P1, "user_id": U1, "profile": {"name": "Ann"}}, {"wa_id": P1, "profile": {"name": "Bob"}}
+    for contacts in ([ann, bare], [bare, ann]):
+        messages = [message(**{"from": P1}), message(id="wamid.B", **{"from": P1, "from_user_id": U1})]
+        items = items_of(envelope(*messages, contacts=contacts))
+        assert [who(each) for each in items] == [(P1, None, (), "Bob"), (P1, U1, (), "Ann")]

@@ -42,17 +42,18 @@ class ContactBook:
         """The sender's entry. `from` and `wa_id` may differ, so the one entry left over is the one sender left over."""
         origin, user = find_text(message, "from"), find_text(message, "from_user_id")
         found: Sequence[Any] = self._by_id.get(origin or "", ())
-        if user is not None:
-            found = [*self._by_id.get(user, ()), *found]
-        elif len(found) == 1:
+        if user is None and len(found) == 1:
             return found[0]
-        found = found or self._by_id.get(other_spelling(origin or "") or "", ())
+        found = [*found, *self._by_id.get(user or "", ())] or self._by_id.get(other_spelling(origin or "") or "", [])
         if not found:
             return None if is_system(message) or _is_anothers(self._last, message) else self._last
-        found = [entry for entry in found if not _is_anothers(entry, message)]
-        users = {listed for entry in found if (listed := find_text(entry, "user_id")) is not None}
-        # One phone that is listed for two people says of neither that it is they who write, unless their user id does.
-        return found[0] if found and (len(users) < 2 or _users_of(message) & users) else None
+        found, own = [entry for entry in found if not _is_anothers(entry, message)], _users_of(message)
+        if own:
+            order = [(find_text(entry, "wa_id") != origin, find_text(entry, "user_id") not in own) for entry in found]
+            return found[order.index(min(order))] if found else None
+        # One phone that is listed for two people says of neither that it is they who write.
+        users = [find_text(entry, "user_id") for entry in found]
+        return found[0] if len(set(users)) == 1 else found[users.index(None)] if None in users else None
 
     def _list_named(self, ids: Iterable[str | None]) -> list[Any]:
         return [entry for each in ids if each is not None for entry in self._by_id.get(each, ())]
