@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import zip_longest
 from uuid import UUID
 
@@ -46,6 +46,7 @@ LastWritten = Callable[[Collection[tuple[UUID, str]]], Awaitable[Mapping[tuple[U
 LastHeard = Callable[[Collection[UUID]], Awaitable[Mapping[UUID, datetime]]]
 """Contact → when it last wrote, as the platform says; those that never did are left out."""
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _KINDS = {kind.value: kind for kind in IdentityKind}
 
 
@@ -149,12 +150,20 @@ async def find_many(
 
 
 async def spell_as_known(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> dict[Identity, Identity]:
-    """Of those that nobody knows as they are written, the spelling by which somebody is known."""
+    """Of those that nobody knows as they are written, the spelling by which somebody is known; of a user id that has ended, an
+    id that its contact has now."""
     spellings = {each: other for each in identities if (other := other_identity(each)) is not None}
-    if not spellings:
+    users = [each for each in identities if each.kind is IdentityKind.BSUID]
+    if not spellings and not users:
         return {}
-    owners, _ = await find_many(conn, tenant, {*spellings, *spellings.values()})
-    return {each: other for each, other in spellings.items() if each not in owners and other in owners}
+    owners, _ = await find_many(conn, tenant, {*spellings, *spellings.values(), *users})
+    known = {each: other for each, other in spellings.items() if each not in owners and other in owners}
+    if unknown := [each for each in users if each not in owners]:
+        people, _ = await _find_ended(conn, tenant, [Writer((each,), at=_LONG_AGO) for each in unknown], {})
+        known |= {
+            each: person.identities[0] for each, person in zip(unknown, people, strict=True) if person.identities[0] != each
+        }
+    return known
 
 
 async def find_past(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> Past:

@@ -323,6 +323,14 @@ async def test_a_user_id_that_ended_leads_to_who_had_it(
     assert {known[phone(P2)], known[user(U2)]} == {first.contact_id}
 
 
+async def test_an_ended_user_id_is_looked_up_by_what_its_contact_has_now(world: World, tenant: Business) -> None:
+    await hear(world, tenant, P1, U1)
+    await run(world, tenant, changed(tenant, P1, U1, wa_id=P2, user_id=U2, previous_user_id=U1))
+    async with world.db.tenant(tenant.tenant) as conn:
+        found = await store.spell_as_known(conn, tenant.tenant, {user(U1), user(U2), user("DE.9"), phone(P1)})
+    assert found == {user(U1): user(U2)}
+
+
 @pytest.mark.parametrize("bsuid", ["DE.9", None])
 async def test_whoever_writes_from_the_old_phone_in_the_second_of_the_change_is_another(
     world: World, tenant: Business, bsuid: str | None
