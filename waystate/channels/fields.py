@@ -17,9 +17,9 @@ EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 
 def find_text(source: Any, key: str) -> str | None:
     """The non-empty string at `key`; numbers, which some senders use for ids, are written out."""
-    if not isinstance(source, dict):
+    value = source.get(key) if isinstance(source, dict) else None
+    if value is None:
         return None
-    value = source.get(key)
     if isinstance(value, str):
         return value or None
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -29,7 +29,12 @@ def find_text(source: Any, key: str) -> str | None:
 
 def is_visible(text: str | None) -> bool:
     """Whether a reader sees anything of it."""
-    return text is not None and any(category(each) not in _BLANK and each not in _BLANK_LETTERS for each in text)
+    if text is None:
+        return False
+    # Nearly every text begins so; of other letters some are blank.
+    if text[:1].isascii() and text[:1].isalnum():
+        return True
+    return any(category(each) not in _BLANK and each not in _BLANK_LETTERS for each in text)
 
 
 def find_visible(source: Any, *keys: str) -> str | None:
