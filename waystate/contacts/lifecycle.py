@@ -15,6 +15,8 @@ from waystate.contacts.model import SAME_PHONE, Identity, IdentityKind, PhoneCha
 from waystate.contacts.spellings import other_identity
 
 _WA_ID, _BSUID = IdentityKind.WA_ID, IdentityKind.BSUID
+_A_MOMENT = timedelta(milliseconds=1)
+"""Of several owners in one second of the platform's, which `_begin` puts microseconds apart, the last one is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +293,7 @@ def owner_at(
     if at is not None:
         known = periods.get(identity, ())
         for each in reversed(known):
-            if each.since <= at:
+            if each.since <= at + _A_MOMENT:
                 return each.contact
         if known:
             return known[0].contact

@@ -58,6 +58,7 @@ TABLE: dict[str, tuple[list[Writer], int, set[Identity]]] = {
         {U1, P1, P2},
     ),
     "an unknown user id on the phone of somebody with another is new": ([wrote(U1, P1), wrote(U9, P1, at=1)], 2, {U9, P1}),
+    "of two owners in one second the later one is meant": ([wrote(U1, P1), wrote(U9, P1), wrote(P1)], 2, {U9, P1}),
     "a known user id takes the phone of somebody with another": (
         [wrote(U1, P1), wrote(U2), wrote(U2, P1, at=1)],
         2,
