@@ -42,7 +42,9 @@ async def test_harness_sees_that_a_send_is_repeated(database_url: str, records: 
     # A status that comes before the repeat would keep it from being made.
     late = {"sent_delay": 5.0, "delivered_delay": 5.0, "read_delay": 5.0}
     package, pace = SENT_AGAIN.plant(tmp_path), {"agent_reply_share": 1.0, "agent_reply_delay": 0.0} | late
-    async with harness("sent-again", 8, records, url=database_url, package=package, pace=pace) as run:
+    # Nor may a pause of the account after three lost answers.
+    no_brake = {"OUTAGE_AFTER": "1000000"}
+    async with harness("sent-again", 8, records, url=database_url, package=package, pace=pace, **no_brake) as run:
         await run.serve.run()
         await run.control("PUT", "/faults", {"lost_answers": 0.3})
         await run.control("POST", "/load", {"customers": 50, "rate": 50, "total": 100})
