@@ -142,10 +142,9 @@ async def find_many(
     rows = await _queries.find_identities(
         conn,
         tenant_id=tenant,
-        kinds=[identity.kind for identity in identities],
-        external_ids=[identity.external_id for identity in identities],
+        **_columns(identities),
     )
-    owners = {Identity(_KINDS[row["kind"]], row["external_id"]): row["contact_id"] for row in rows}
+    owners = {_identity_of(row): row["contact_id"] for row in rows}
     return owners, {row["contact_id"]: row["name"] for row in rows}
 
 
@@ -172,12 +171,11 @@ async def find_past(conn: Connection, tenant: TenantId, identities: Collection[I
     rows = await _queries.find_holders(
         conn,
         tenant_id=tenant,
-        kinds=[identity.kind for identity in asked],
-        external_ids=[identity.external_id for identity in asked],
+        **_columns(asked),
     )
     held: defaultdict[Identity, list[Held]] = defaultdict(list)
     for row in rows:
-        identity = Identity(_KINDS[row["kind"]], row["external_id"])
+        identity = _identity_of(row)
         held[identity].append(Held(row["valid_from"], row["contact_id"], row["valid_to"]))
     return Past(held, {row["contact_id"] for row in rows if row["leads"]})
 
@@ -187,10 +185,9 @@ async def lock_identities(conn: Connection, tenant: TenantId, identities: Collec
     rows = await _queries.lock_identities(
         conn,
         tenant_id=tenant,
-        kinds=[identity.kind for identity in identities],
-        external_ids=[identity.external_id for identity in identities],
+        **_columns(identities),
     )
-    return {Identity(_KINDS[row["kind"]], row["external_id"]): row["contact_id"] for row in rows}
+    return {_identity_of(row): row["contact_id"] for row in rows}
 
 
 async def find_leading(conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID]) -> set[UUID]:
@@ -206,8 +203,7 @@ async def close_many(
         conn,
         tenant_id=tenant,
         contact_id=contact_id,
-        kinds=[identity.kind for identity in identities],
-        external_ids=[identity.external_id for identity in identities],
+        **_columns(identities),
         at=at,
     )
     lost = tuple(number for each in identities if each.kind is IdentityKind.WA_ID and (number := e164(each.external_id)))
@@ -283,7 +279,7 @@ async def _hold_known(
         external_ids=[external_id for _, _, external_id, _ in asked],
         alone_at=[at for _, _, _, at in asked],
     )
-    owners = {Identity(_KINDS[row["kind"]], row["external_id"]): row["contact_id"] for row in rows}
+    owners = {_identity_of(row): row["contact_id"] for row in rows}
     held = {row["is_held"] for row in rows if row["kind"] == IdentityKind.WA_ID}
     if len(held) > 1:
         # Who claims this one may wait for somebody who claims one that is held here.
@@ -330,14 +326,13 @@ async def _find_ended(
         conn,
         tenant_id=tenant,
         places=[place for place, _, _, _ in asked],
-        kinds=[identity.kind for _, identity, _, _ in asked],
-        external_ids=[identity.external_id for _, identity, _, _ in asked],
+        **_columns(identity for _, identity, _, _ in asked),
         at=[at for _, _, at, _ in asked],
         are_told=[is_told for _, _, _, is_told in asked],
     )
     found: defaultdict[int, dict[Identity, asyncpg.Record]] = defaultdict(dict)
     for row in rows:
-        found[row["place"]][Identity(_KINDS[row["kind"]], row["external_id"])] = row
+        found[row["place"]][_identity_of(row)] = row
     ended = {each: row["contact_id"] for rows_of in found.values() for each, row in rows_of.items() if row["kind"] == "bsuid"}
     return [_as_present(each, found[n], owners) if n in found else each for n, each in enumerate(people)], ended
 
@@ -353,18 +348,27 @@ def _as_present(person: Writer, ended: Mapping[Identity, asyncpg.Record], owners
         kept = [each for each in person.identities if each.kind is not IdentityKind.WA_ID or each not in ended]
         return replace(person, identities=tuple(kept))
     if row["present_id"] is None:
-        return replace(person, identities=(Identity(_KINDS[row["kind"]], row["external_id"]),), at=row["valid_to"])
+        return replace(person, identities=(_identity_of(row),), at=row["valid_to"])
     present = Identity(_KINDS[row["present_kind"]], row["present_id"])
     owners[present] = row["contact_id"]
     return replace(person, identities=(present,))
+
+
+def _columns(identities: Iterable[Identity]) -> dict[str, list[str]]:
+    """As queries take identities."""
+    wanted = list(identities)
+    return {"kinds": [each.kind for each in wanted], "external_ids": [each.external_id for each in wanted]}
+
+
+def _identity_of(row: asyncpg.Record) -> Identity:
+    return Identity(_KINDS[row["kind"]], row["external_id"])
 
 
 async def _add_identities(conn: Connection, tenant: TenantId, rows: Sequence[tuple[UUID, Identity, datetime]]) -> set[UUID]:
     added = await _queries.add_identities(
         conn,
         tenant_id=tenant,
-        kinds=[identity.kind for _, identity, _ in rows],
-        external_ids=[identity.external_id for _, identity, _ in rows],
+        **_columns(identity for _, identity, _ in rows),
         valid_from=[since for _, _, since in rows],
         contact_ids=[contact for contact, _, _ in rows],
     )
@@ -451,12 +455,11 @@ async def _claim(
     rows = await _queries.claim_identities(
         conn,
         tenant_id=tenant,
-        kinds=[identity.kind for identity in wanted],
-        external_ids=[identity.external_id for identity in wanted],
+        **_columns(wanted),
         valid_from=[each.since for each in wanted.values()],
         contact_ids=[each.contact for each in wanted.values()],
     )
-    claimed = {Identity(_KINDS[row["kind"]], row["external_id"]): row for row in rows}
+    claimed = {_identity_of(row): row for row in rows}
     return (
         {identity: Period(row["valid_from"], row["contact_id"]) for identity, row in claimed.items()},
         {identity for identity, row in claimed.items() if row["is_new"]},
@@ -498,8 +501,7 @@ async def _drop_many(conn: Connection, tenant: TenantId, identities: Collection[
         await _queries.drop_identities(
             conn,
             tenant_id=tenant,
-            kinds=[identity.kind for identity in identities],
-            external_ids=[identity.external_id for identity in identities],
+            **_columns(identities),
         )
 
 
@@ -508,8 +510,7 @@ async def _correct_many(conn: Connection, tenant: TenantId, owners: Mapping[Iden
         await _queries.correct_identities(
             conn,
             tenant_id=tenant,
-            kinds=[identity.kind for identity in owners],
-            external_ids=[identity.external_id for identity in owners],
+            **_columns(owners),
             valid_from=[each.since for each in owners.values()],
             contact_ids=[each.contact for each in owners.values()],
         )
@@ -527,8 +528,7 @@ async def _move_many(conn: Connection, tenant: TenantId, begun: Mapping[Identity
     await _queries.move_identities(
         conn,
         tenant_id=tenant,
-        kinds=[identity.kind for identity, _, _, _ in rows],
-        external_ids=[identity.external_id for identity, _, _, _ in rows],
+        **_columns(identity for identity, _, _, _ in rows),
         valid_from=[period.since for _, period, _, _ in rows],
         valid_to=[until for _, _, until, _ in rows],
         contact_ids=[period.contact for _, period, _, _ in rows],

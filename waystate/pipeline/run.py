@@ -12,7 +12,7 @@ from uuid import UUID
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import DONE_BEFORE, Pipeline, Verdict
+from waystate.dead_letters.model import ADVICE, DONE_BEFORE, Pipeline, Verdict
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.carried import find_carried
 from waystate.deliveries.model import RefusedDelivery
@@ -85,18 +85,10 @@ async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judge
     is_told = not batch.is_replay and all(message.phone_number_id for message in messages)
     numbered = [_apart(each) for each in (messages if is_told else await _with_numbers(batch, messages))]
     usable = [each for each in numbered if isinstance(each, InboundMessage)]
-    notes = [each for each in usable if note.is_note(each)]
-    events: list[Event] = []
-    writers: dict[str, UUID] = {}
-    for stretch in _stretches(usable) if notes else [usable]:
-        written = [each for each in stretch if not note.is_note(each)] if notes else stretch
-        if written:
-            events += await receive.track(batch.conn, batch.tenant, batch.view.settings, written, batch.now)
-        if notes:
-            told = [each for each in stretch if note.is_note(each) and each.wamid not in writers]
-            writers |= await note.find_writers(batch.conn, batch.tenant, told)
-            events += await note.change_many(batch.conn, batch.tenant, stretch, batch.now)
-    noted = await _note(batch, notes, writers) if notes else Judged()
+    if any(map(note.is_note, usable)):
+        events, noted = await _track_with_notes(batch, usable)
+    else:
+        events, noted = await _track(batch, usable), Judged()
     new = {event.wamid: event for event in events if isinstance(event, InboundEnriched)}
     of_notes = iter(noted.verdicts)
     verdicts: list[Verdict] = []
@@ -110,6 +102,22 @@ async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judge
         else:
             verdicts.append(DONE_BEFORE)
     return Judged(verdicts, [*events, *noted.events])
+
+
+async def _track(batch: Batch, messages: Sequence[InboundMessage]) -> list[Event]:
+    return await receive.track(batch.conn, batch.tenant, batch.view.settings, messages, batch.now) if messages else []
+
+
+async def _track_with_notes(batch: Batch, messages: Sequence[InboundMessage]) -> tuple[list[Event], Judged]:
+    """The events of what customers wrote and of changes of their ids; and what became of the notes."""
+    events: list[Event] = []
+    writers: dict[str, UUID] = {}
+    for stretch in _stretches(messages):
+        events += await _track(batch, [each for each in stretch if not note.is_note(each)])
+        told = [each for each in stretch if note.is_note(each) and each.wamid not in writers]
+        writers |= await note.find_writers(batch.conn, batch.tenant, told) if told else {}
+        events += await note.change_many(batch.conn, batch.tenant, stretch, batch.now)
+    return events, await _note(batch, [each for each in messages if note.is_note(each)], writers)
 
 
 def _stretches(messages: Sequence[InboundMessage]) -> list[list[InboundMessage]]:
@@ -126,10 +134,7 @@ def _apart(message: InboundMessage | Rejected) -> InboundMessage | Rejected:
     """A group's message is no part of its writer's private conversation, nor may an answer to it go to them alone."""
     if isinstance(message, Rejected) or not message.metadata.get("group_id"):
         return message
-    text = (
-        "It was written in a group, whose conversations Waystate does not lead yet. Keep it for a later replay, or discard it."
-    )
-    return Rejected(Reason.GROUP_MESSAGE, text)
+    return Rejected(Reason.GROUP_MESSAGE, ADVICE[Reason.GROUP_MESSAGE])
 
 
 async def _note(batch: Batch, messages: Sequence[InboundMessage], writers: Mapping[str, UUID]) -> Judged:
