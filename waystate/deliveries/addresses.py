@@ -32,6 +32,7 @@ async def claim(
     batch: int,
     rooms: Mapping[str, int] | None = None,
     widen: bool = True,
+    is_idle: bool = False,
 ) -> list[Claimed]:
     """What `claim_heads` of the deliveries' store claims, addressed to whom it is for; `is_astray` is what leads to nobody."""
     claimed = await delivery_store.claim_heads(
@@ -44,6 +45,7 @@ async def claim(
         batch=batch,
         rooms=rooms,
         widen=widen,
+        is_idle=is_idle,
     )
     astray = [each for each in claimed if each.is_astray]
     if not astray:

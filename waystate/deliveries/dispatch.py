@@ -223,7 +223,7 @@ class Courier:
         if is_due:
             self._widen_at = now + timedelta(seconds=SWEEP)
 
-        async def claim(widen: bool) -> list[Claimed]:
+        async def claim() -> list[Claimed]:
             async with self._worker.db.tenant(self._tenant) as conn:
                 view = await self._worker.directory.find_tenant_in(conn, self._tenant)
                 # A suspended tenant's wait, in their order; the sweep asks again every second.
@@ -240,15 +240,13 @@ class Courier:
                     now=now,
                     batch=free,
                     rooms=self._rooms(now),
-                    widen=widen,
+                    widen=is_due,
+                    is_idle=under_way == 0,
                 )
 
         self._claiming = list(epochs)
         try:
-            claimed = await with_retries(lambda: claim(is_due))
-            if not claimed and under_way == 0 and not is_due:
-                claimed = await with_retries(lambda: claim(True))
-            return claimed
+            return await with_retries(claim)
         except Exception as error:
             log.warning("Nothing could be claimed; the next sweep tries again.", operation="deliveries", error=str(error))
             return []
@@ -304,8 +302,10 @@ class Courier:
             self._look_at(integration.integration_id, Target.GENESYS, integration.limits.requests_per_minute / 60, now)
 
     def _look_at(self, account: str, target: Target, per_second: float, now: datetime) -> None:
-        pace = self._paces.setdefault(account, Pace(target, per_second, now, outage_after=self._worker.outage_after))
-        if pace.bucket.per_second != per_second:
+        pace = self._paces.get(account)
+        if pace is None:
+            self._paces[account] = Pace(target, per_second, now, outage_after=self._worker.outage_after)
+        elif pace.bucket.per_second != per_second:
             pace.bucket = TokenBucket(per_second, now)
 
     def _rooms(self, now: datetime) -> dict[str, int]:

@@ -69,12 +69,14 @@ async def claim_heads(
     batch: int,
     rooms: Mapping[str, int] | None = None,
     widen: bool = True,
+    is_idle: bool = False,
 ) -> list[Claimed]:
     """The next delivery of each customer that is due, its attempt begun; commit before making the call.
 
     `epochs`: the lanes to claim from, each with the epoch of its lease.
     `rooms`: at most so many of these accounts.
-    `widen`: look through the whole backlog when the oldest are of customers who wait, which takes as long as the backlog is.
+    `widen`: look through the whole backlog when the oldest are of customers who wait, which takes as long as the backlog is;
+    `is_idle`: also if nothing is found among the oldest.
     """
     claimed: list[Claimed] = []
     window, left, passed = _WINDOW, Counter(rooms or {}), list(paused_accounts)
@@ -94,6 +96,7 @@ async def claim_heads(
         )
         found = [_claimed(row, epochs) for row in rows if row["event_id"] is not None]
         claimed += found
+        widen = widen or (is_idle and not claimed)
         if not widen or len(claimed) == batch or rows[0]["seen"] < window:
             return claimed
         left.subtract(each.account for each in found if each.account in left)
