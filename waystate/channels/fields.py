@@ -1,7 +1,7 @@
 """Reading single fields of documents that may hold anything anywhere: what has the wrong type counts as absent."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 from unicodedata import category
 
 from waystate.documents import JsonObject
@@ -18,16 +18,14 @@ EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 def find_text(source: Any, key: str) -> str | None:
     """The non-empty string at `key`; numbers, which some senders use for ids, are written out."""
     value = source.get(key) if isinstance(source, dict) else None
-    if value is None:
-        return None
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value or None
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return None
 
 
-def is_visible(text: str | None) -> bool:
+def is_visible(text: str | None) -> TypeGuard[str]:
     """Whether a reader sees anything of it."""
     if text is None:
         return False
@@ -39,7 +37,11 @@ def is_visible(text: str | None) -> bool:
 
 def find_visible(source: Any, *keys: str) -> str | None:
     """The first of these texts that a reader sees anything of."""
-    return next((text for key in keys if is_visible(text := find_text(source, key))), None)
+    for key in keys:
+        text = find_text(source, key)
+        if is_visible(text):
+            return text
+    return None
 
 
 def find_object(source: Any, key: str) -> JsonObject | None:
