@@ -12,7 +12,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from waystate.contacts.model import SAME_PHONE, Identity, IdentityKind, PhoneChange, Recipient, Writer, e164
-from waystate.contacts.spellings import other_identity
+from waystate.contacts.spellings import other_identities, other_identity
 
 _WA_ID, _BSUID = IdentityKind.WA_ID, IdentityKind.BSUID
 _A_MOMENT = timedelta(milliseconds=1)
@@ -111,7 +111,7 @@ class IdentityChange:
         """
         held = set(held)
         phones = {each for each in self.before if each.kind is _WA_ID}
-        phones |= {other for each in phones if (other := other_identity(each)) is not None}
+        phones |= set(other_identities(phones).values())
         ended = {each for each in held & phones if self.is_new_phone and each not in self.after}
         is_moved = any(other_identity(each) not in self.after for each in ended) and not held.isdisjoint(self.after)
         if is_moved or any(each.kind is _BSUID for each in self.after):

@@ -23,6 +23,8 @@ class IdentityKind(StrEnum):
 _WA_ID, _BSUID = IdentityKind.WA_ID, IdentityKind.BSUID
 PHONE = re.compile(r"\+?[0-9]{5,20}")
 """The shape of a phone as WhatsApp's ids and people write it; no number has more than 15 digits, but some ids have."""
+BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
+"""The shape of a business-scoped user id: a country, for a parent business `ENT`, and letters and digits."""
 
 
 class Identity(NamedTuple):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from waystate.contacts.lifecycle import Period, owner_at
 from waystate.contacts.model import Identity, IdentityKind, Writer
-from waystate.contacts.spellings import other_identity
+from waystate.contacts.spellings import other_identities
 
 
 class Held(NamedTuple):
@@ -37,7 +37,7 @@ class Past:
             if (contact := self._find_holder(user, person.at)) is not None:
                 return contact
         phones = [each for each in person.identities if each.kind is IdentityKind.WA_ID]
-        spelled = [other for each in phones if not self._is_owned(each) and (other := other_identity(each)) is not None]
+        spelled = other_identities(each for each in phones if not self._is_owned(each)).values()
         holders = (self._find_holder(phone, person.at) for phone in (*phones, *spelled))
         return next((each for each in holders if each is not None and not (users and each in self.leading)), None)
 

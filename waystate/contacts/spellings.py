@@ -6,7 +6,7 @@ which has no ninth digit. Pure.
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from waystate.contacts.model import Identity, IdentityKind, Writer
@@ -37,6 +37,11 @@ def other_identity(identity: Identity) -> Identity | None:
     """Returns the same phone in its other spelling."""
     other = other_spelling(identity.external_id) if identity.kind is IdentityKind.WA_ID else None
     return None if other is None else Identity(IdentityKind.WA_ID, other)
+
+
+def other_identities(identities: Iterable[Identity]) -> dict[Identity, Identity]:
+    """Returns the other spelling of each phone that has one, in their order."""
+    return {each: other for each in identities if (other := other_identity(each)) is not None}
 
 
 def as_spelled(people: Sequence[Writer], known: Container[Identity]) -> list[Writer]:

@@ -33,7 +33,7 @@ from waystate.contacts.model import (
     given_names,
 )
 from waystate.contacts.past import Held, Past
-from waystate.contacts.spellings import as_spelled, other_identity
+from waystate.contacts.spellings import as_spelled, other_identities
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id
@@ -84,10 +84,7 @@ async def upsert_many(
         people, ended = await _find_ended(conn, tenant, people, owners)
         return await _settle(conn, tenant, people, owners, ended, names, now, last_written, last_heard)
     resolved = Resolved([contact for contact in contacts if contact is not None])
-    given = given_names(people, resolved.contacts, names)
-    if given and last_heard is not None:
-        given = given_names(people, resolved.contacts, names, await last_heard(given.keys()))
-    if given:
+    if given := await _given_names(people, resolved.contacts, names, last_heard):
         await _change_many(conn, tenant, given, {})
     return resolved
 
@@ -151,7 +148,7 @@ async def find_many(
 async def spell_as_known(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> dict[Identity, Identity]:
     """Of those that nobody knows as they are written, the spelling by which somebody is known; of a user id that has ended, an
     id that its contact has now."""
-    spellings = {each: other for each in identities if (other := other_identity(each)) is not None}
+    spellings = other_identities(identities)
     users = [each for each in identities if each.kind is IdentityKind.BSUID]
     if not spellings and not users:
         return {}
@@ -167,7 +164,7 @@ async def spell_as_known(conn: Connection, tenant: TenantId, identities: Collect
 
 async def find_past(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> Past:
     """Whose these identities, in either spelling, were and are."""
-    asked = {*identities, *(other for each in identities if (other := other_identity(each)) is not None)}
+    asked = {*identities, *other_identities(identities).values()}
     rows = await _queries.find_holders(
         conn,
         tenant_id=tenant,
@@ -296,7 +293,7 @@ async def _spell(
 ) -> Sequence[Writer]:
     """As `as_spelled`; what is found of the phones that nobody knows as they are written joins `owners` and `names`."""
     unknown = {each for person in people for each in person.identities if each not in owners}
-    spellings = {each: other for each in unknown if (other := other_identity(each)) is not None}
+    spellings = other_identities(unknown)
     if not spellings:
         return people
     await _queries.lock_spellings(
@@ -423,6 +420,20 @@ async def _settle(
     return Resolved(done.contacts, done.left, done.former, done.late, done.merged)
 
 
+async def _given_names(
+    people: Sequence[Writer],
+    contacts: Sequence[UUID],
+    names: Mapping[UUID, str | None],
+    last_heard: LastHeard | None,
+    founded: Collection[UUID] = frozenset(),
+) -> dict[UUID, str]:
+    """As `given_names`; when a contact last wrote is asked only where it gives another name."""
+    given = given_names(people, contacts, names)
+    if last_heard is not None and (known := given.keys() - founded):
+        given = given_names(people, contacts, names, await last_heard(known))
+    return given
+
+
 async def _tell_many(
     conn: Connection,
     tenant: TenantId,
@@ -435,9 +446,7 @@ async def _tell_many(
     """Founds contacts, and writes the names and phones that the known ones show from now on. `new`: identities."""
     founded = set(done.founded)
     names = {**names, **dict.fromkeys(done.founded)}
-    given = given_names(people, done.contacts, names)
-    if last_heard is not None and (known := given.keys() - founded):
-        given = given_names(people, done.contacts, names, await last_heard(known))
+    given = await _given_names(people, done.contacts, names, last_heard, founded)
     phones = shown_phones(done, await find_recipients(conn, tenant, {each for each, _ in done.left})) if done.left else {}
     await _create_many(conn, tenant, done, given, phones)
     learned = first_phones({each: done.owners[each] for each in done.owners if each in new})

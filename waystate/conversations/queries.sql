@@ -51,15 +51,14 @@ UPDATE conversations c SET contact_id = v.contact_id, version = c.version + 1
 FROM unnest(:merged_ids::uuid[], :contact_ids::uuid[]) AS v (merged_id, contact_id)
 WHERE c.tenant_id = :tenant_id AND c.contact_id = v.merged_id;
 
--- name: readdress
+-- name: readdress!
 -- A customer's phone or user id was replaced: also what is closed still answers to its ids.
 UPDATE conversations c SET
     wa_id = CASE WHEN c.wa_id = ANY(:ended::text[]) THEN :wa_id ELSE c.wa_id END,
     user_id = CASE WHEN c.user_id = ANY(:ended::text[]) THEN :user_id ELSE c.user_id END,
     version = c.version + 1
 WHERE c.tenant_id = :tenant_id AND c.contact_id = :contact_id
-    AND (c.wa_id = ANY(:ended::text[]) OR c.user_id = ANY(:ended::text[]))
-RETURNING c.id, c.phone_number_id;
+    AND (c.wa_id = ANY(:ended::text[]) OR c.user_id = ANY(:ended::text[]));
 
 -- name: find_last_heard
 -- Asked only where contacts may be one, or where one gives another name.

@@ -193,10 +193,10 @@ async def readdress(
     ended: Collection[Identity],
     wa_id: str | None,
     user_id: str | None,
-) -> list[tuple[UUID, str]]:
-    """Conversations answered at ids that hold no more are answered at the new ones; (conversation, number) of these."""
+) -> None:
+    """Conversations answered at ids that hold no more are answered at the new ones."""
     await _queries.lock_of_contacts(conn, tenant_id=tenant, contact_ids=[contact_id])
-    rows = await _queries.readdress(
+    await _queries.readdress(
         conn,
         tenant_id=tenant,
         contact_id=contact_id,
@@ -204,7 +204,6 @@ async def readdress(
         wa_id=wa_id,
         user_id=user_id,
     )
-    return [(row["id"], row["phone_number_id"]) for row in rows]
 
 
 async def find_last_heard(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> dict[UUID, datetime]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from waystate.contacts import store as contact_store
 from waystate.contacts.lifecycle import IdentityChange
 from waystate.contacts.model import PHONE, IdentityKind, Writer, person_of
-from waystate.contacts.spellings import other_identity
+from waystate.contacts.spellings import other_identities
 from waystate.conversations import store as conversation_store
 from waystate.conversations.merge import merge_many
 from waystate.conversations.model import Conversation, OpenedConversation
@@ -111,7 +111,7 @@ def change_of(message: InboundMessage) -> IdentityChange | None:
         *person_of(message.wa_id, told.get("previous_user_id")).identities,
         *person_of(told.get("customer"), message.user_id).identities,
     )
-    spelled = [other for each in before if (other := other_identity(each)) is not None]
+    spelled = other_identities(before).values()
     before = tuple(dict.fromkeys(each for each in (*before, *spelled) if each not in after))
     return IdentityChange(before, after, message.sent_at) if before and after else None
 
@@ -168,6 +168,8 @@ async def _find_conversations(
     now: datetime,
 ) -> list[Conversation | None]:
     """The writer's open one on the number."""
+    if not writers:
+        return [None] * len(messages)
     merged = await contact_store.find_survivors(conn, tenant, set(writers.values()))
     keys = [
         (message.phone_number_id, merged.get(writer, writer)) if (writer := writers.get(message.wamid)) is not None else None

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Address, Identity, IdentityKind, Recipient
-from waystate.contacts.spellings import other_identity
+from waystate.contacts.spellings import other_identities
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation, ConversationStatus, preview_of, public_conversation_id
 from waystate.conversations.store import Key
@@ -150,8 +150,7 @@ async def _find_conversations(
 def identities_of(recipient: str) -> list[Identity]:
     """What a recipient may be known by, the likeliest first: as it is written, then the phone that it writes in another way."""
     phones = [Identity(IdentityKind.WA_ID, each) for each in dict.fromkeys((recipient, _phone_of(recipient))) if each]
-    others = [other for each in phones if (other := other_identity(each)) is not None]
-    return [*phones, Identity(IdentityKind.BSUID, recipient), *others]
+    return [*phones, Identity(IdentityKind.BSUID, recipient), *other_identities(phones).values()]
 
 
 def _phone_of(written: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from waystate import documents
 from waystate.clock import iso
-from waystate.contacts.model import Identity, IdentityKind
+from waystate.contacts.model import BSUID, Identity, IdentityKind
 from waystate.conversations.model import public_conversation_id
 from waystate.errors import BadRequest, Conflict, NotFound, Refused
 from waystate.state.conversations import Found
@@ -14,14 +14,13 @@ from waystate.tenants.routing import TenantView
 
 _PHONE = re.compile(r"(?:\+|00)?([1-9][0-9]{4,19})")
 """With its country's code, none of which begins with 0: 00 is the prefix of an international call."""
-_BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 
 
 def parse_identity(text: str) -> Identity:
     """`+919…`, `00919…`, `919…` or a business-scoped user id."""
     if phone := _PHONE.fullmatch(text):
         return Identity(IdentityKind.WA_ID, phone[1])
-    if _BSUID.fullmatch(text):
+    if BSUID.fullmatch(text):
         return Identity(IdentityKind.BSUID, text)
     raise BadRequest(
         "invalid_wa_id",

@@ -1,16 +1,14 @@
 """Who sent a WhatsApp message: a phone, a business-scoped user id (BSUID), or both; either may be missing or empty."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from waystate.channels.fields import find_object, find_text
-from waystate.contacts.model import PHONE
+from waystate.contacts.model import BSUID, PHONE
 from waystate.contacts.spellings import other_spelling
 
-_BSUID = re.compile(r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}")
 _PARENT = ".ENT."
 
 
@@ -103,7 +101,7 @@ def is_system(message: Any) -> bool:
 
 def is_customer_id(identifier: str) -> bool:
     """Whether it has the shape of a phone or of a business-scoped user id."""
-    return PHONE.fullmatch(identifier) is not None or _BSUID.fullmatch(identifier) is not None
+    return PHONE.fullmatch(identifier) is not None or BSUID.fullmatch(identifier) is not None
 
 
 def _ids(message: Any, contact: Any) -> Iterable[str | None]:
@@ -133,7 +131,7 @@ def _told_apart(ids: Iterable[str | None]) -> tuple[list[str], list[str], list[s
             continue
         if PHONE.fullmatch(value):
             phones.append(value)
-        elif _BSUID.fullmatch(value):
+        elif BSUID.fullmatch(value):
             (parents if _PARENT in value else users).append(value)
     return phones, users, parents
 
