@@ -20,6 +20,7 @@ from statistics import fmean, stdev
 from typing import Annotated, Any, NamedTuple
 
 import asyncpg
+import psutil
 import typer
 import uvloop
 
@@ -33,7 +34,6 @@ WARM_UP = 4
 """Batches of each side before the first that counts."""
 T_975 = {4: 2.776, 6: 2.447, 8: 2.306, 10: 2.228, 12: 2.179, 14: 2.145, 19: 2.093}
 """Student's t for an interval of 95 %, by degrees of freedom; between two the smaller is taken, which widens the interval."""
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Interval(NamedTuple):
@@ -124,8 +124,8 @@ def _backend_seconds(pid: int) -> float:
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
     except OSError:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        times = psutil.Process(pid).cpu_times()
+        return float(times.user + times.system)
 
 
 @contextmanager
