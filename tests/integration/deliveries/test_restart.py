@@ -57,16 +57,22 @@ async def states(world: World, tenant: Business, target: Target) -> Sequence[str
     return [row["state"] for row in await world.rows(tenant, "SELECT state FROM deliveries WHERE target = $1", target)]
 
 
-@pytest.fixture
-async def killed(world: World, tenant: Business) -> Slow:
-    """A process that was killed with an answer to WhatsApp in hand."""
+async def sending(world: World, tenant: Business, far: Slow) -> tuple[LeaseKeeper, DeliveryWorker]:
+    """A process that waits for the answer to a message to WhatsApp."""
     await world.correspond(tenant)
     await world.relay(tenant)
-    far = Slow()
     leases, worker = process(world, far)
     await leases.renew()
     await worker.step({tenant.tenant}, sweep=True)
     await under_way(far, 1)
+    return leases, worker
+
+
+@pytest.fixture
+async def killed(world: World, tenant: Business) -> Slow:
+    """A process that was killed with an answer to WhatsApp in hand."""
+    far = Slow()
+    _, worker = await sending(world, tenant, far)
     (courier,) = worker._couriers.values()
     assert courier._run is not None
     courier._run.cancel()
@@ -107,13 +113,8 @@ async def test_what_genesys_was_being_told_is_told_again_after_a_kill(world: Wor
 
 
 async def test_a_process_that_stops_waits_for_its_answers_and_writes_them_down(world: World, tenant: Business) -> None:
-    await world.correspond(tenant)
-    await world.relay(tenant)
     far = Slow()
-    leases, worker = process(world, far)
-    await leases.renew()
-    await worker.step({tenant.tenant}, sweep=True)
-    await under_way(far, 1)
+    leases, worker = await sending(world, tenant, far)
     assert leases._busy[0](DELIVERIES), "its lane is not given away meanwhile"
     closing = asyncio.create_task(worker.close())
     await asyncio.sleep(0.05)
