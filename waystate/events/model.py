@@ -52,16 +52,22 @@ class InboundEnriched(BaseEvent):
 
 
 class OutboundProcessed(BaseEvent):
-    """An agent's message was tracked as `queued` (EnrichedOutboundMessage of seed 000)."""
+    """A message to a customer was tracked as `queued` (EnrichedOutboundMessage of seed 000).
+
+    An agent's has a `genesys_message_id`. `composed`: the `content` is WhatsApp's own object of the type, sent as it is.
+    """
 
     type: Literal["outbound.processed"] = "outbound.processed"
-    genesys_message_id: str
+    genesys_message_id: str | None = None
     user_id: str | None = None
     conversation_id: str | None
     message_type: str
     message_text: str | None = None
     media: dict[str, Any] | None = None
     content: dict[str, Any] = {}
+    reply_to: str | None = None
+    """The wamid that it quotes."""
+    composed: bool = False
 
 
 class OutboundRefused(BaseEvent):

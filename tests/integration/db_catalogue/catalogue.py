@@ -41,7 +41,8 @@ SWEPT = {
     "events": {"tenant_id", "position", "at"},
     "sink_cursors": {"tenant_id", "sink", "position"},
     "deliveries": {"tenant_id", "state", "next_attempt_at", "hold_until", "created_at"},
-    "conversations": {"tenant_id", "status", "expires_hour", "expires_at"},
+    "conversations": {"tenant_id", "status", "expires_hour", "expires_at", "window_hour", "window_from", "window_told"},
+    "planned_messages": {"tenant_id", "state", "due_at", "expires_at"},
     "early_statuses": {"tenant_id", "received_at", "watch"},
     "dead_letters": {"tenant_id", "reason", "status"},
 }

@@ -23,6 +23,7 @@ BY_BATCH = {
     "message_keys": _queries.erase_message_keys,
     "early_statuses": _queries.erase_early_statuses,
     "dead_letters": _queries.erase_dead_letters,
+    "planned_messages": _queries.erase_planned_messages,
     "conversations": _queries.erase_conversations,
     "contact_merges": _queries.erase_contact_merges,
     "contact_identities": _queries.erase_contact_identities,
