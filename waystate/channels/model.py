@@ -1,4 +1,4 @@
-"""What comes of a channel: how a call ended, and the items of a webhook body with what each is routed by.
+"""What comes of a channel: how a call ended, what is told of it, and the items of a webhook body with what each is routed by.
 
 A position ("0.1.m2": entry 0, change 1, message 2) depends on the body alone, so a replayed body names its items as before.
 """
@@ -35,6 +35,14 @@ class AttemptResult:
     http_status: int | None = None
     error: JsonObject | None = None
     retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What an agent is told of a message that failed: Genesys' code for the reason, and a sentence."""
+
+    reason: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 from waystate.channels.genesys.render import render_inbound, render_receipt
+from waystate.channels.told import told_of
 from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, find_reference, quote_of
 from waystate.channels.whatsapp.render import render_outbound
 from waystate.clock import Clock
@@ -292,7 +293,7 @@ def _receipt(stamped: Stamped, integration: GenesysIntegration, settings: Tenant
         contact_id=genesys_identity(event, settings),
         at=event.at,
         status=receipt_status(event) or "Failed",
-        error=_error(event),
+        told=told_of(_error(event)),
     )
     return _delivery(stamped, Target.GENESYS_RECEIPT, receipts_way(integration, _message_id(event)), request, lanes)
 
