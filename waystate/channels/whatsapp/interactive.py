@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StrictInt, field_validator, model_validator
 
 from waystate.channels.whatsapp.parts import (
+    LONGEST_CALL,
     AnyHeader,
     BodyText,
     CardHeader,
@@ -20,12 +21,13 @@ from waystate.channels.whatsapp.parts import (
     OneOf,
     Part,
     ProductSection,
-    ShortWord,
+    ReplyId,
     TextHeader,
     TextHeaderOnly,
     Title,
     Visible,
     WebAddress,
+    Word,
     check_distinct,
     check_products,
     check_sections,
@@ -35,14 +37,12 @@ from waystate.channels.whatsapp.parts import (
 
 Lines = Iterator[str]
 _MAX_ROWS = 10
-_LONGEST_CALL = 43_200
-"""Minutes that a call button works, thirty days."""
 
 
 class ReplyButton(Part):
     """What the customer taps; `id` comes back with the answer."""
 
-    id: ShortWord
+    id: ReplyId
     title: Label
 
 
@@ -77,7 +77,7 @@ class ButtonMessage(Part):
 class ListRow(Part):
     """What the customer may choose; `id` comes back with the answer."""
 
-    id: Annotated[str, Visible(200, trimmed=True)]
+    id: Annotated[str, Visible(200)]
     title: Title
     description: Annotated[str, Visible(72)] | None = None
 
@@ -148,7 +148,7 @@ class LinkMessage(Part):
 class FormScreen(Part):
     """The screen that a form begins with, and what it is filled in with; names inside `data` are the form's own."""
 
-    screen: ShortWord | None = None
+    screen: Word | None = None
     data: dict[str, Any] | str | None = None
 
     @field_validator("data")
@@ -161,12 +161,12 @@ class FormScreen(Part):
 
 class FormParameters(Part):
     flow_message_version: Literal["3"] = "3"
-    flow_id: ShortWord | None = None
-    flow_name: ShortWord | None = None
+    flow_id: Word | None = None
+    flow_name: Word | None = None
     flow_cta: Annotated[str, Visible(30)]
     """What the customer taps to see the form."""
 
-    flow_token: ShortWord | None = None
+    flow_token: Word | None = None
     """Comes back with the answers."""
 
     mode: Literal["published", "draft"] | None = None
@@ -261,7 +261,7 @@ class CallRequest(Part):
 
 class CallButton(Part):
     display_text: Label | None = None
-    ttl_minutes: Annotated[StrictInt, Field(ge=1, le=_LONGEST_CALL)] | None = None
+    ttl_minutes: Annotated[StrictInt, Field(ge=1, le=LONGEST_CALL)] | None = None
     payload: Annotated[str, Visible(512)] | None = None
 
 
@@ -286,8 +286,8 @@ class CallMessage(Part):
 
 
 class ProductAction(Part):
-    catalog_id: ShortWord
-    product_retailer_id: ShortWord
+    catalog_id: Word
+    product_retailer_id: Word
 
 
 class ProductMessage(Part):
@@ -306,7 +306,7 @@ class ProductMessage(Part):
 
 
 class ProductListAction(Part):
-    catalog_id: ShortWord
+    catalog_id: Word
     sections: Annotated[list[ProductSection], Items(1, 10, "sections")]
 
     @model_validator(mode="after")
@@ -334,7 +334,7 @@ class ProductListMessage(Part):
 
 
 class CatalogPicture(Part):
-    thumbnail_product_retailer_id: ShortWord
+    thumbnail_product_retailer_id: Word
 
 
 class CatalogAction(Part):
@@ -379,8 +379,8 @@ class CardAction(Part):
     name: Literal["cta_url"] | None = None
     parameters: LinkButton | None = None
     buttons: Annotated[list[QuickReplyOption], Items(1, 3, "buttons")] | None = None
-    catalog_id: ShortWord | None = None
-    product_retailer_id: ShortWord | None = None
+    catalog_id: Word | None = None
+    product_retailer_id: Word | None = None
 
     @model_validator(mode="after")
     def _does_one_thing(self) -> Self:
@@ -451,7 +451,7 @@ class CarouselMessage(Part):
 
 
 class SavedAddress(Part):
-    id: ShortWord
+    id: Word
     value: dict[str, str]
 
 

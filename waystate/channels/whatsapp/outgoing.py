@@ -23,9 +23,9 @@ from waystate.channels.whatsapp.parts import (
     LongText,
     NamedFile,
     Part,
-    ShortWord,
     Visible,
     WebAddress,
+    Word,
     read_part,
     refusal,
     refusal_at,
@@ -119,12 +119,14 @@ class MediaContent(NamedFile):
 
 
 class CardName(Part):
-    formatted_name: ShortWord
-    first_name: ShortWord | None = None
-    last_name: ShortWord | None = None
-    middle_name: ShortWord | None = None
-    suffix: ShortWord | None = None
-    prefix: ShortWord | None = None
+    formatted_name: Word
+    """The whole name; WhatsApp wants one more part beside it."""
+
+    first_name: Word | None = None
+    last_name: Word | None = None
+    middle_name: Word | None = None
+    suffix: Word | None = None
+    prefix: Word | None = None
 
     @model_validator(mode="after")
     def _has_two_parts(self) -> Self:
@@ -135,36 +137,36 @@ class CardName(Part):
 
 
 class CardPhone(Part):
-    phone: ShortWord | None = None
-    type: ShortWord | None = None
-    wa_id: ShortWord | None = None
+    phone: Word | None = None
+    type: Word | None = None
+    wa_id: Word | None = None
     """With it the customer can write to this contact; without it WhatsApp offers to invite them."""
 
 
 class CardEmail(Part):
-    email: ShortWord
-    type: ShortWord | None = None
+    email: Word
+    type: Word | None = None
 
 
 class CardAddress(Part):
-    street: ShortWord | None = None
-    city: ShortWord | None = None
-    state: ShortWord | None = None
-    zip: ShortWord | None = None
-    country: ShortWord | None = None
-    country_code: ShortWord | None = None
-    type: ShortWord | None = None
+    street: Word | None = None
+    city: Word | None = None
+    state: Word | None = None
+    zip: Word | None = None
+    country: Word | None = None
+    country_code: Word | None = None
+    type: Word | None = None
 
 
 class CardOrganization(Part):
-    company: ShortWord | None = None
-    department: ShortWord | None = None
-    title: ShortWord | None = None
+    company: Word | None = None
+    department: Word | None = None
+    title: Word | None = None
 
 
 class CardAddressOfWeb(Part):
     url: WebAddress
-    type: ShortWord | None = None
+    type: Word | None = None
 
 
 class ContactCard(Part):
@@ -180,6 +182,7 @@ class ContactCard(Part):
     org: CardOrganization | None = None
     urls: list[CardAddressOfWeb] | None = None
     birthday: Annotated[str, AfterValidator(_check_day)] | None = None
+    """YYYY-MM-DD."""
 
 
 class ReactionContent(Part):
@@ -189,6 +192,8 @@ class ReactionContent(Part):
     """
 
     message_id: Annotated[str, AfterValidator(_check_message_id)]
+    """Our id of the message, or WhatsApp's, which begins with wamid."""
+
     emoji: Annotated[str, AfterValidator(_check_emoji)]
     """Empty: the reaction is taken back."""
 

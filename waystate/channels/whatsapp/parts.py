@@ -18,6 +18,7 @@ from pydantic import (
     Strict,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -35,6 +36,8 @@ MAX_LABEL = 20
 """Characters of a button's title."""
 MAX_TITLE = 24
 """Characters of a section's or row's title."""
+LONGEST_CALL = 43_200
+"""Minutes that a call button works: thirty days."""
 
 _MAX_URL = 2000
 _WHATSAPPS_NAMES = "whatsapps_names"
@@ -89,9 +92,13 @@ def check_distinct(values: Iterable[Hashable], place: str, what: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """A text of which a reader sees something, of at most so many characters; `trimmed`: with no space around it."""
+    """A text of which a reader sees something, of at most so many characters.
+
+    `is_ours`: WhatsApp publishes no limit, and this one keeps out what was never meant. `trimmed`: with no space around it.
+    """
 
     most: int
+    is_ours: bool = False
     trimmed: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -104,7 +111,8 @@ class Visible:
         if not is_visible(text):
             raise refusal("is empty, or nothing of it can be seen; write something, or leave the field out if it is optional")
         if len(text) > self.most:
-            raise refusal(f"has {len(text)} characters and WhatsApp takes {self.most}; shorten it")
+            takes = f"at most {self.most} are taken" if self.is_ours else f"WhatsApp takes {self.most}"
+            raise refusal(f"has {len(text)} characters and {takes}; shorten it")
         if self.trimmed and text != text.strip():
             raise refusal("begins or ends with a space, which WhatsApp refuses here; remove it")
         return text
@@ -206,19 +214,20 @@ def _check_address(address: str, schemes: tuple[str, ...], sentence: str) -> str
 
 Latitude = Annotated[Annotated[float, Strict()] | str, AfterValidator(_Degrees(90))]
 Longitude = Annotated[Annotated[float, Strict()] | str, AfterValidator(_Degrees(180))]
-Link = Annotated[str, AfterValidator(_check_link)]
-WebAddress = Annotated[str, AfterValidator(_check_web_address)]
+Link = Annotated[str, AfterValidator(_check_link), WithJsonSchema({"type": "string", "format": "uri"})]
+WebAddress = Annotated[str, AfterValidator(_check_web_address), WithJsonSchema({"type": "string", "format": "uri"})]
 Label = Annotated[str, Visible(MAX_LABEL)]
 Title = Annotated[str, Visible(MAX_TITLE)]
-ShortWord = Annotated[str, Visible(256, trimmed=True)]
-"""An id, a name or a label that WhatsApp limits by no published number, or by 256."""
+ReplyId = Annotated[str, Visible(256, trimmed=True)]
+Word = Annotated[str, Visible(1024, is_ours=True)]
+"""An id of WhatsApp's, a name, a part of an address."""
 LongText = Annotated[str, Visible(MAX_BODY)]
 
 
 class MediaFile(Part):
     """A file that WhatsApp has (`id`) or loads (`link`)."""
 
-    id: ShortWord | None = None
+    id: Word | None = None
     """The media id that an upload answered with."""
 
     link: Link | None = None
@@ -236,7 +245,8 @@ class MediaFile(Part):
 class NamedFile(MediaFile):
     """A document, with the name that the customer sees."""
 
-    filename: Annotated[str, Visible(256)] | None = None
+    filename: Word | None = None
+    """With its ending, by which the phone chooses a picture."""
 
 
 class LocationContent(Part):
@@ -251,14 +261,14 @@ class LocationContent(Part):
     longitude: Longitude
     """Degrees, between -180 and 180; as a number, or in digits."""
 
-    name: LongText | None = None
-    address: LongText | None = None
+    name: Word | None = None
+    address: Word | None = None
 
 
 class ProductItem(Part):
     """A product by its id in the catalogue."""
 
-    product_retailer_id: ShortWord
+    product_retailer_id: Word
 
 
 class ProductSection(Part):

@@ -11,18 +11,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, field_se
 
 from waystate.channels.fields import find_list, find_text
 from waystate.channels.whatsapp.parts import (
+    LONGEST_CALL,
     MAX_BODY,
     Items,
     LocationContent,
-    LongText,
     MediaFile,
     NamedFile,
     OneOf,
     Part,
     ProductSection,
-    ShortWord,
     Visible,
     WebAddress,
+    Word,
     check_distinct,
     check_products,
     check_sections,
@@ -40,7 +40,6 @@ _MAX_CODE = 15
 _MAX_COUPON, _MAX_TIMED_COUPON = 20, 15
 _MAX_LONE_BODY = 32_768
 """Characters of a parameter where the template has a body and nothing else."""
-_LONGEST_CALL = 43_200
 _AUTHENTICATION = "AUTHENTICATION"
 
 
@@ -68,7 +67,7 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-Index = Annotated[StrictInt, BeforeValidator(_index_of), Field(ge=0, le=9)]
+Index = Annotated[StrictInt, Field(ge=0, le=9), BeforeValidator(_index_of)]
 ParameterName = Annotated[str, _matching(_PARAMETER_NAME, "must be the name in the template: a-z, 0-9 and _ alone")]
 Filling = Annotated[str, Visible(_MAX_LONE_BODY), AfterValidator(_check_fit)]
 
@@ -159,8 +158,8 @@ class LocationFilling(Part):
 
 
 class CatalogProduct(Part):
-    product_retailer_id: ShortWord
-    catalog_id: ShortWord
+    product_retailer_id: Word
+    catalog_id: Word
 
 
 class ProductFilling(Part):
@@ -171,9 +170,9 @@ class ProductFilling(Part):
         return f"[product: {self.product.product_retailer_id}]"
 
 
-_HEADERS = (TextFilling, ImageFilling, VideoFilling, DocumentFilling, LocationFilling, ProductFilling)
+HEADER_FILLINGS = (TextFilling, ImageFilling, VideoFilling, DocumentFilling, LocationFilling, ProductFilling)
 AnyHeaderFilling = Annotated[
-    TextFilling | ImageFilling | VideoFilling | DocumentFilling | LocationFilling | ProductFilling, OneOf(_HEADERS)
+    TextFilling | ImageFilling | VideoFilling | DocumentFilling | LocationFilling | ProductFilling, OneOf(HEADER_FILLINGS)
 ]
 AnyBodyFilling = Annotated[TextFilling | MoneyFilling | TimeFilling, OneOf((TextFilling, MoneyFilling, TimeFilling))]
 
@@ -217,7 +216,7 @@ class FilledBody(Part):
 
 class PayloadValue(Part):
     type: Literal["payload"]
-    payload: LongText
+    payload: Word
     """Comes back when the customer taps the button."""
 
 
@@ -232,7 +231,7 @@ class QuickReplyFilling(Part):
 
 class ButtonText(Part):
     type: Literal["text"]
-    text: Annotated[str, Visible(2000)]
+    text: Annotated[str, Visible(2000, is_ours=True)]
 
 
 class LinkFilling(Part):
@@ -280,7 +279,7 @@ class CouponFilling(Part):
 class FormAnswer(Part):
     """Names inside `flowActionData` are the form's own."""
 
-    flow_token: ShortWord | None = None
+    flow_token: Word | None = None
     flow_action_data: dict[str, Any] | None = None
 
 
@@ -299,7 +298,7 @@ class FormFilling(Part):
 
 
 class CatalogChoice(Part):
-    thumbnail_product_retailer_id: ShortWord
+    thumbnail_product_retailer_id: Word
 
 
 class CatalogValue(Part):
@@ -322,7 +321,7 @@ class CatalogFilling(Part):
 
 
 class ProductsChoice(Part):
-    thumbnail_product_retailer_id: ShortWord
+    thumbnail_product_retailer_id: Word
     sections: Annotated[list[ProductSection], Items(1, 10, "sections")]
 
     @model_validator(mode="after")
@@ -348,7 +347,7 @@ class ProductsFilling(Part):
 
 class CallDuration(Part):
     type: Literal["ttl_minutes"]
-    ttl_minutes: Annotated[StrictInt, Field(ge=1, le=_LONGEST_CALL)]
+    ttl_minutes: Annotated[StrictInt, Field(ge=1, le=LONGEST_CALL)]
 
 
 class CallFilling(Part):
@@ -360,7 +359,7 @@ class CallFilling(Part):
     parameters: list[Annotated[CallDuration | PayloadValue, OneOf((CallDuration, PayloadValue))]]
 
 
-_BUTTONS = (
+BUTTON_FILLINGS = (
     QuickReplyFilling,
     LinkFilling,
     CodeFilling,
@@ -379,7 +378,9 @@ class FilledCard(Part):
     """A card of a carousel template."""
 
     card_index: Annotated[StrictInt, Field(ge=0, le=9)]
-    components: list[Annotated[FilledHeader | FilledBody | AnyButton, OneOf((FilledHeader, FilledBody), buttons=_BUTTONS)]]
+    components: list[
+        Annotated[FilledHeader | FilledBody | AnyButton, OneOf((FilledHeader, FilledBody), buttons=BUTTON_FILLINGS)]
+    ]
 
     @model_validator(mode="after")
     def _says_each_once(self) -> Self:
@@ -436,7 +437,7 @@ class OrderState(Part):
 
 
 class OrderReference(Part):
-    reference_id: ShortWord
+    reference_id: Word
     order: OrderState
 
 
@@ -461,7 +462,7 @@ class FilledOrder(Part):
 
 class TapTarget(Part):
     url: WebAddress
-    title: ShortWord
+    title: Word
 
 
 class TapTargetValue(Part):
@@ -485,12 +486,14 @@ class FilledTapTarget(Part):
 _COMPONENTS = (FilledHeader, FilledBody, FilledCarousel, FilledOffer, FilledOrder, FilledTapTarget)
 AnyComponent = Annotated[
     FilledHeader | FilledBody | AnyButton | FilledCarousel | FilledOffer | FilledOrder | FilledTapTarget,
-    OneOf(_COMPONENTS, buttons=_BUTTONS),
+    OneOf(_COMPONENTS, buttons=BUTTON_FILLINGS),
 ]
 
 
 class TemplateLanguage(Part):
     code: Annotated[str, _matching(_LANGUAGE, "must be the template's language, such as en or pt_BR")]
+    """One it was approved in, such as en or pt_BR."""
+
     policy: Literal["deterministic"] | None = None
 
 
@@ -498,8 +501,11 @@ class TemplateContent(Part):
     """An approved template, filled in. It is the one content that may be sent outside the customer's 24 hours."""
 
     name: Annotated[str, _matching(_NAME, "must be the template's name: a-z, 0-9 and _ alone, at most 512 characters")]
+    """As it was approved: a-z, 0-9 and _, at most 512 characters."""
+
     language: TemplateLanguage
     components: list[AnyComponent] | None = None
+    """What fills its places; a button's by their `subType`."""
 
     @model_validator(mode="after")
     def _says_each_once(self) -> Self:
@@ -558,9 +564,9 @@ def _check_length(text: str, most: int, place: tuple[str | int, ...]) -> None:
 
 def _check_once(components: Sequence[Part]) -> None:
     """A header, a body and each button at most once."""
-    buttons = [each.index for each in components if isinstance(each, _BUTTONS) and each.index is not None]
+    buttons = [each.index for each in components if isinstance(each, BUTTON_FILLINGS) and each.index is not None]
     check_distinct(buttons, "components", "`index` of a button")
-    check_distinct((type(each) for each in components if not isinstance(each, _BUTTONS)), "components", "component")
+    check_distinct((type(each) for each in components if not isinstance(each, BUTTON_FILLINGS)), "components", "component")
 
 
 def _shown(component: Part) -> Iterator[str]:
