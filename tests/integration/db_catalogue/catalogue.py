@@ -34,7 +34,7 @@ SHOWN = {
 }
 """What a runtime role may do with which columns of the tables that say whose everything is."""
 MAY_DELETE = {(WORK, "tenants"), (WORK, "routes")}
-DEFINER_FUNCTIONS = {"due_work(text,timestamp with time zone)", "open_dead_letters()"}
+DEFINER_FUNCTIONS = {"due_work(text,timestamp with time zone)", "open_dead_letters()", "template_syncs_due()"}
 RUNTIME_ROLES = (APP, INGEST, WORK, SWEEPER)
 ISOLATION = "tenant_id=nullifcurrent_setting'app.tenant_id'true''"
 SWEPT = {
@@ -45,6 +45,7 @@ SWEPT = {
     "planned_messages": {"tenant_id", "state", "due_at", "expires_at"},
     "early_statuses": {"tenant_id", "received_at", "watch"},
     "dead_letters": {"tenant_id", "reason", "status"},
+    "template_syncs": {"tenant_id", "business_account_id", "due_at"},
 }
 """What the sweeper may read across tenants: keys and due times."""
 

@@ -83,6 +83,15 @@ DELETE FROM contacts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
 DELETE FROM idempotency_keys x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM idempotency_keys n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_templates!
+DELETE FROM templates x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM templates n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_template_syncs!
+-- Their templates went before them, or this would take them along unbounded.
+DELETE FROM template_syncs x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM template_syncs n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_whatsapp_accounts!
 DELETE FROM whatsapp_accounts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM whatsapp_accounts n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

@@ -29,6 +29,8 @@ BY_BATCH = {
     "contact_identities": _queries.erase_contact_identities,
     "contacts": _queries.erase_contacts,
     "idempotency_keys": _queries.erase_idempotency_keys,
+    "templates": _queries.erase_templates,
+    "template_syncs": _queries.erase_template_syncs,
     "whatsapp_accounts": _queries.erase_whatsapp_accounts,
     "genesys_integrations": _queries.erase_genesys_integrations,
     "identity_providers": _queries.erase_identity_providers,
