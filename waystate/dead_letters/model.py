@@ -47,6 +47,7 @@ class Pipeline(StrEnum):
     STATUS = "status"
     CORRELATION = "correlation"
     DELIVERIES = "deliveries"
+    TEMPLATES = "templates"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

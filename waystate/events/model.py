@@ -145,6 +145,38 @@ class ContactMerged(ContactEvent):
     merged_contact_id: UUID
 
 
+class TemplateChanged(BaseModel):
+    """What is known of a message template changed: by a webhook, or by a listing. It is of no contact and no conversation.
+
+    The `previous_…` are null of one that was not known before. `timestamp` is when it was so at WhatsApp.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: ClassVar[int] = SCHEMA_VERSION
+    # Not published: what every other event is of, so that all are looked at alike.
+    contact_id: ClassVar[UUID | None] = None
+    message_id: ClassVar[UUID | None] = None
+    wa_id: ClassVar[str | None] = None
+    phone_number_id: ClassVar[str] = ""
+
+    type: Literal["template.changed"] = "template.changed"
+    template_id: UUID
+    business_account_id: str
+    external_id: str | None = None
+    name: str
+    language: str
+    status: str | None = None
+    previous_status: str | None = None
+    reason: str | None = None
+    category: str | None = None
+    previous_category: str | None = None
+    quality: str | None = None
+    previous_quality: str | None = None
+    are_components_changed: bool
+    timestamp: datetime
+    at: datetime
+
+
 Event = (
     InboundEnriched
     | OutboundProcessed
@@ -157,6 +189,7 @@ Event = (
     | ConversationMerged
     | ContactUpdated
     | ContactMerged
+    | TemplateChanged
 )
 
 AnyEvent: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
