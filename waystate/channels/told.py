@@ -7,13 +7,17 @@ from waystate.documents import JsonObject
 
 _GENERAL = "GeneralError"
 _OURS: dict[str, tuple[str, ...]] = {
-    "MessageExpired": ("window_closed",),
+    "MessageExpired": (
+        "hold_expired",
+        "window_closed",
+    ),
     "InvalidDestination": ("recipient_moved",),
     "MediaTypeNotAllowed": ("invalid_media_url",),
     "InvalidMessageStructure": ("invalid_payload", "unsendable_request"),
     # A rule of ours lets this business or this message through to nobody, or not to this person.
     "MessageNotAllowed": (
         *("mapping_status_closed", "mapping_status_expired", "state_violation", "group_message", "address_not_allowed"),
+        *("not_in_control", "controller_changed", "withdrawn"),
         *("account_missing", "sender_external", "unknown_tenant"),
     ),
     "ServerError": ("not_connected", "answer_lost", "internal_error", "database_error"),

@@ -63,6 +63,8 @@ class DeliverySink:
             messages = await message_store.lock_many(conn, tenant, sorted(planned.doubtful))
             waiting = {key for key, each in messages.items() if each.state.status in WAITING}
             planned = planned.without(planned.doubtful - waiting)
+        if outbound := {each.message_id for each in planned.deliveries if each.target is Target.WHATSAPP}:
+            planned = planned.without(await message_store.lock_settled(conn, tenant, outbound))
         events = []
         if planned.impossible:
             events = (await advance(conn, tenant, planned.impossible, stamped[-1].event.at)).events

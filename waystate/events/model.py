@@ -118,6 +118,16 @@ class ConversationCorrelated(BaseEvent):
     communication_id: str | None = None
 
 
+class ControlChanged(BaseEvent):
+    """Somebody else speaks in the conversation: `external` is Genesys, or the key or person that `holder` names."""
+
+    type: Literal["control.changed"] = "control.changed"
+    controller: str
+    holder: str | None = None
+    former_holder: str | None = None
+    control_epoch: int
+
+
 class ConversationExpired(BaseEvent):
     """No activity for `settings.mapping_ttl`."""
 
@@ -185,6 +195,7 @@ Event = (
     | MessageStatus
     | ConversationOpened
     | ConversationCorrelated
+    | ControlChanged
     | ConversationExpired
     | ConversationMerged
     | ContactUpdated

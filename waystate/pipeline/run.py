@@ -20,6 +20,7 @@ from waystate.deliveries.model import RefusedDelivery
 from waystate.deliveries.resend import resend_many
 from waystate.deliveries.settle import advance_and_settle, advance_waiting
 from waystate.deliveries.tell import tell_many
+from waystate.deliveries.withdraw import fail_displaced
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
 from waystate.events.model import Event, InboundEnriched, OutboundProcessed, OutboundRefused
@@ -64,6 +65,7 @@ _REFUSED = frozenset(
         Reason.MAPPING_STATUS_CLOSED,
         Reason.MAPPING_STATUS_EXPIRED,
         Reason.INVALID_PAYLOAD,
+        Reason.NOT_IN_CONTROL,
     }
 )
 """Why an agent's message is tracked as failed and never sent; one from a queue is a dead letter beside that."""
@@ -173,11 +175,13 @@ def _with_number(batch: Batch, message: InboundMessage, number: str) -> InboundM
 
 async def run_outbound(batch: Batch, messages: Sequence[OutboundMessage]) -> Judged:
     """What a queue's sender sent and is kept as failed is a dead letter too: a repeat says nothing of it any more."""
-    results, events = await send.process(
+    processed = await send.process(
         batch.conn, batch.tenant, batch.view.settings, messages, send.numbers_of(batch.view), batch.now
     )
+    if processed.displaced:
+        processed.events += await fail_displaced(batch.conn, batch.tenant, processed.displaced, batch.now)
     verdicts: list[Verdict] = []
-    for message, result in zip(messages, results, strict=True):
+    for message, result in zip(messages, processed.results, strict=True):
         match result:
             case OutboundRefused() if message.origin.startswith(FROM_QUEUE):
                 refusal = Rejected(Reason(result.code), f"{result.reason} It is kept as failed.")
@@ -190,7 +194,7 @@ async def run_outbound(batch: Batch, messages: Sequence[OutboundMessage]) -> Jud
                 verdicts.append(await _repeated(batch, message) if batch.is_replay else DONE_BEFORE)
             case _:
                 verdicts.append(Verdict("It is queued for WhatsApp.", (result,)))
-    return Judged(verdicts, events)
+    return Judged(verdicts, processed.events)
 
 
 async def _repeated(batch: Batch, message: OutboundMessage) -> Verdict:

@@ -34,7 +34,10 @@ SHOWN = {
 }
 """What a runtime role may do with which columns of the tables that say whose everything is."""
 MAY_DELETE = {(WORK, "tenants"), (WORK, "routes")}
-DEFINER_FUNCTIONS = {"due_work(text,timestamp with time zone)", "open_dead_letters()", "template_syncs_due()"}
+DEFINER_FUNCTIONS = {
+    *("due_work(text,timestamp with time zone)", "due_waits(text,timestamp with time zone)"),
+    *("open_dead_letters()", "template_syncs_due()"),
+}
 RUNTIME_ROLES = (APP, INGEST, WORK, SWEEPER)
 ISOLATION = "tenant_id=nullifcurrent_setting'app.tenant_id'true''"
 SWEPT = {
