@@ -322,3 +322,10 @@ def test_a_history_shows_what_was_said(name, text):
 
 def test_only_templates_are_sent_outside_the_window():
     assert [type.value for type in ContentType if not is_free_form(type)] == ["template"]
+
+
+def test_the_document_of_our_api_shows_what_is_read_and_written():
+    assert (
+        MessageContent.model_json_schema(mode="serialization")["$defs"].keys()
+        == MessageContent.model_json_schema()["$defs"].keys()
+    )

@@ -154,6 +154,10 @@ class OneOf:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(self._read, json_schema_input_schema=handler(source))
 
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonObject:
+        """Of what is read and of what is written alike."""
+        return handler(dict(schema).get("json_schema_input_schema", schema))
+
     def _read(self, value: Any, info: ValidationInfo) -> Part:
         if isinstance(value, self.models + self.buttons):
             return value
