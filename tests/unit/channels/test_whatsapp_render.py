@@ -183,6 +183,19 @@ def test_a_code_goes_to_a_phone_and_to_no_user_id():
         composed("template with a code", wa_id=None, user_id=BSUID)
 
 
+@pytest.mark.parametrize(
+    ("said", "copied", "more"),
+    [("483915", "orders/7", []), ("1" * 16, "1" * 16, []), ("7", "7", [{"type": "header", "parameters": []}])],
+    ids=["another end", "longer than a code", "with a header"],
+)
+def test_a_template_that_repeats_no_code_goes_to_a_user_id(said, copied, more):
+    button = {"type": "button", "sub_type": "url", "index": 0, "parameters": [{"type": "text", "text": copied}]}
+    body = {"type": "body", "parameters": [{"type": "text", "text": said}]}
+    content = {"name": "a", "language": {"code": "en"}, "components": [*more, body, button]}
+    sent = render_composed(wa_id=None, user_id=BSUID, message_id=ID, type="template", content=content)
+    assert sent["template"] == content
+
+
 def test_the_category_decides_whether_a_template_has_a_code():
     assert composed("template with a code", wa_id=None, user_id=BSUID, category="UTILITY")["recipient"] == BSUID
     with pytest.raises(Rejected, match="131062"):

@@ -32,7 +32,7 @@ def squeezed(text):
         ("今日は。明日も。", 5, ["今日は。", "明日も。"]),
         ("He said “go!” Then left.", 18, ["He said “go!”", "Then left."]),
         (f"{FAMILY}{FAMILY}", 8, [FAMILY, FAMILY]),
-        ("10\u00a0km and more", 8, ["10\u00a0km", "and more"]),
+        ("at 10\u00a0km more", 6, ["at", "10\u00a0km", "more"]),
     ],
     ids=["short", "empty", "paragraph", "line", "sentence", "word", "none", "CJK", "quote", "emoji", "no-break"],
 )
@@ -56,8 +56,10 @@ def test_white_space_is_no_part():
 
 
 def test_a_character_longer_than_a_part_is_cut_beside_no_joiner():
-    for part in split_text("\u200d".join("👩" * 20), 5):
-        assert len(part) <= 5
+    joined = "👩" + "\u0301" * 3 + "\u200d👩" + "\u0301" * 10
+    assert split_text(joined, 5)[0] == "👩\u0301\u0301"
+    assert "".join(split_text(joined, 5)) == joined
+    assert all(len(part) <= 5 for part in split_text("\u200d".join("👩" * 20), 5))
     assert "".join(split_text("a" + "\u0301" * 30, 7)) == "a" + "\u0301" * 30
 
 
@@ -69,6 +71,11 @@ def test_whatever_is_split_is_whole_in_its_parts(text, limit):
     assert all(len(part) <= limit for part in parts)
     assert squeezed("".join(parts)) == squeezed(text)
     assert all(parts) or parts == [""]
+
+
+@pytest.mark.parametrize("text", ["some words \u0301more", "some words\u0600 more"])
+def test_a_space_that_belongs_to_a_character_is_no_border(text):
+    assert split_text(text, 12) == ["some", text.removeprefix("some ")]
 
 
 @given(text=texts_of("a", " ", ".", *WHOLE), limit=st.integers(12, 40))
