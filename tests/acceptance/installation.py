@@ -58,6 +58,9 @@ SIMULATED: dict[str, Any] = {
     "genesys_retry_interval": 0.05,
 }
 
+BY_HAND: dict[str, Any] = {"agent_reply_share": 0.0, "rules": {"window": False, "known_messages": False}}
+"""For tests that write as the customers and the agents themselves, so that the simulator has not seen anybody write."""
+
 UNFINISHED = """
 SELECT (SELECT count(*) FROM webhook_ledger WHERE state = 'pending')
     + (SELECT coalesce(sum(h.position - coalesce(c.position, 0)), 0)::bigint FROM sink_cursors h

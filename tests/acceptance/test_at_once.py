@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.installation import (
+    BY_HAND,
     Installation,
     agent_message,
     customer_message,
@@ -25,7 +26,7 @@ MESSAGES = 1000
 async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     """Without agents who answer by themselves."""
     with databases.fresh() as url:
-        async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), agent_reply_share=0.0) as installation:
+        async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), **BY_HAND) as installation:
             yield installation
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.acceptance.installation import (
+    BY_HAND,
     NUMBER,
     TENANT,
     Installation,
@@ -33,7 +34,7 @@ BULK = {"filter": {"reason": "lock_timeout", "since": "2026-01-01T00:00:00Z"}, "
 @pytest.fixture(scope="module")
 async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     with databases.fresh() as url:
-        async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), agent_reply_share=0.0) as installation:
+        async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), **BY_HAND) as installation:
             async with installation.app.db.tenant(TENANT) as conn:
                 _, key = await key_store.create_key(conn, TENANT, "acceptance", utc_now())
             installation.http.headers["x-api-key"] = key

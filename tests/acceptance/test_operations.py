@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from tests.acceptance.installation import (
+    BY_HAND,
     INTEGRATION,
     TENANT,
     Installation,
@@ -35,7 +36,7 @@ from waystate.web.openapi import undocumented
 @pytest.fixture(scope="module")
 async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     with databases.fresh() as url:
-        async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), agent_reply_share=0.0) as installation:
+        async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), **BY_HAND) as installation:
             yield installation
 
 

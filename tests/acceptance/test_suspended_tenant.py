@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.installation import (
+    BY_HAND,
     TENANT,
     Installation,
     agent_message,
@@ -31,7 +32,7 @@ CUSTOMER = "15550107777"
 @pytest.fixture
 async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
     with databases.fresh() as url:
-        async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), agent_reply_share=0.0) as place:
+        async with installed_with_far_sides(url, tmp_path_factory.mktemp("home"), **BY_HAND) as place:
             yield place
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.installation import (
+    BY_HAND,
     TENANT,
     Installation,
     agent_message,
@@ -29,7 +30,7 @@ PATIENCE = 1.0
 """Seconds that Waystate waits for an answer; `late` answers come after that."""
 NO_BRAKE = {"OUTAGE_AFTER": "1000000"}
 """Else the number rests after three lost answers, and the rest would not be sent at all until the platform is well."""
-PACE: dict[str, Any] = {"agent_reply_share": 0.0, "bsuid_only_share": 0.0, "late_delay": 1.5, "answer_delay": 0.0}
+PACE: dict[str, Any] = BY_HAND | {"late_delay": 1.5}
 
 
 @dataclass

@@ -124,7 +124,7 @@ def _set(ports: Mapping[str, int | None]) -> None:
 
 @app.command(rich_help_panel=RUN)
 def demo(
-    customers: Annotated[int, typer.Option(help="Simulated customers")] = 20,
+    customers: Annotated[int, typer.Option(help="Simulated customers; each may be answered once in 6 s")] = 40,
     rate: Annotated[float, typer.Option(help="Customer messages a second, in all")] = 5.0,
     faults: Annotated[bool, typer.Option(help="Switch on every fault of the simulator")] = False,
     seconds: Annotated[float | None, typer.Option(help="Stop by itself after so long")] = None,

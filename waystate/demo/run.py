@@ -95,7 +95,8 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
         kept = tenant.load_or_make_secrets(demo_file)
         asyncio.run(_set_up(config, postgres, simulator_url, kept))
         tenant.write_demo_file(demo_file, base_url, kept)
-        simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), agent_reply_delay=0.5)
+        pace = {"agent_reply_delay": 0.5, "rules": {"messages_per_second": tenant.MESSAGES_PER_SECOND}}
+        simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), **pace)
         simulator.environment["WAYSTATE_SIMULATOR"] = simulation.model_dump_json()
         far_side.start()
         processes.start()

@@ -33,6 +33,8 @@ DISPLAY_PHONE_NUMBER = "15550783881"
 WABA_ID = "102290129340398"
 INTEGRATION_ID = "5e3f7a52-0d4c-4f0e-9d0b-2f6c1f0f7a11"
 CLIENT_ID = "waystate-demo"
+MESSAGES_PER_SECOND = 1000
+"""As a number of which Meta has raised the limit."""
 
 
 def load_or_make_secrets(path: Path) -> dict[str, str]:
@@ -117,7 +119,7 @@ async def set_up(db: Database, vault: Vault, simulator_url: str, kept: dict[str,
             meta_app_id=APP_ID,
             api_url=f"{simulator_url}/graph/v23.0",
             access_token=kept["access_token"],
-            limits=WhatsAppLimits(messages_per_second=1000),
+            limits=WhatsAppLimits(messages_per_second=MESSAGES_PER_SECOND),
             genesys_integration_id=integrations[0].id,
             is_default=True,
         )

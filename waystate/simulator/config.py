@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from waystate.simulator.rules import PlatformRules
+
 Seconds = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Secret = Annotated[str, Field(min_length=1, repr=False)]
@@ -56,6 +58,8 @@ class SimulatorConfig(BaseModel):
 
     bsuid_only_share: Share = 0.1
     """Customers without a phone number: known by a business-scoped user id alone."""
+
+    rules: PlatformRules = PlatformRules()
 
     connections: Annotated[int, Field(ge=1)] = 50
     journal_limit: Annotated[int, Field(ge=1)] = 200_000

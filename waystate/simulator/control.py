@@ -15,8 +15,10 @@ from waystate.clock import iso
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.errors import BadRequest, Forbidden, NotFound, Refused, Unprocessable
 from waystate.simulator.customers import Customer
+from waystate.simulator.failures import FailureOrder
 from waystate.simulator.journal import Journal
 from waystate.simulator.load import LoadRequest
+from waystate.simulator.rules import PlatformRules
 from waystate.simulator.world import World
 from waystate.web.asgi import find_header
 from waystate.web.browser import is_foreign
@@ -47,6 +49,12 @@ class WriteRequest(BaseModel):
     message: AnyMessage | None = None
 
 
+class TokenRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    revoked: bool
+
+
 class Neighbours:
     """Middleware: whoever is on this machine, and no page but its own, whatever name led here (DNS rebinding)."""
 
@@ -73,6 +81,10 @@ def control_routes() -> Mount:
             Route("/state", get_state),
             Route("/messages", get_messages),
             Route("/faults", put_faults, methods=["PUT"]),
+            Route("/failures", post_failures, methods=["POST"]),
+            Route("/failures", delete_failures, methods=["DELETE"]),
+            Route("/rules", patch_rules, methods=["PATCH"]),
+            Route("/token", put_token, methods=["PUT"]),
             Route("/load", post_load, methods=["POST"]),
             Route("/load", delete_load, methods=["DELETE"]),
             Route("/reset", post_reset, methods=["POST"]),
@@ -102,6 +114,32 @@ async def put_faults(request: Request) -> Response:
     world = world_of(request)
     world.faults.replace(await read(request, _SWITCHES))
     return JSONResponse(world.faults.switches())
+
+
+async def post_failures(request: Request) -> Response:
+    world = world_of(request)
+    world.graph.failures.add(await read(request, TypeAdapter(FailureOrder)))
+    return JSONResponse({"left": world.graph.failures.left()}, 202)
+
+
+async def delete_failures(request: Request) -> Response:
+    """None of those that were ordered and have not struck yet."""
+    world_of(request).graph.failures.clear()
+    return Response(status_code=204)
+
+
+async def patch_rules(request: Request) -> Response:
+    """What is not named stays as it is."""
+    world = world_of(request)
+    said = await read(request, TypeAdapter(dict[str, Any]))
+    world.rules.now = checked(TypeAdapter(PlatformRules), {**world.rules.now.model_dump(), **said})
+    return JSONResponse(world.rules.now.model_dump())
+
+
+async def put_token(request: Request) -> Response:
+    world = world_of(request)
+    world.graph.is_revoked = (await read(request, TypeAdapter(TokenRequest))).revoked
+    return JSONResponse({"revoked": world.graph.is_revoked})
 
 
 async def post_load(request: Request) -> Response:

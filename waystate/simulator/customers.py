@@ -1,6 +1,7 @@
 """Simulated WhatsApp users: who they are, and how their messages leave for Waystate."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 
@@ -15,17 +16,29 @@ from waystate.simulator.webhooks import Webhooks, find_text, new_wamid, render_e
 
 _FIRST_AREA, _AREAS, _NUMBERS = 201, 780, 100
 MOST = _AREAS * _NUMBERS
+WINDOW = timedelta(hours=24)
 
 
 @dataclass(slots=True, kw_only=True)
 class Customer:
-    """`id` is the phone, or the business-scoped user id of one who shows no phone."""
+    """`id` is the phone, or the business-scoped user id of one who shows no phone; that id everybody has.
+
+    `referred_at` is when an advertisement led to a message that is not answered yet, `entry_point_ends` when what follows from
+    it is no longer free.
+    """
 
     id: str
     wa_id: str | None
-    user_id: str | None
+    user_id: str
     name: str
     written: int = 0
+    wrote_at: datetime | None = None
+    referred_at: datetime | None = None
+    entry_point_ends: datetime | None = None
+
+    def may_get_free_text(self, at: datetime) -> bool:
+        """Not before they wrote for the first time, and not a day after the last."""
+        return self.wrote_at is not None and at - self.wrote_at < WINDOW
 
     @property
     def username(self) -> str | None:
@@ -71,7 +84,7 @@ class Customers:
         customer = self.find(identity)
         if customer is None:
             wa_id = identity if identity.isdigit() else None
-            user_id = None if wa_id else identity
+            user_id = make_user_id(self._config, identity) if wa_id else identity
             default = full_name(Random(f"{self._config.seed}/{identity}"))
             customer = self._add(Customer(id=identity, wa_id=wa_id, user_id=user_id, name=name or default))
         if name:
@@ -81,6 +94,7 @@ class Customers:
     def write(self, customer: Customer, text: str | None = None, message: JsonObject | None = None) -> CustomerMessage:
         """Put one message into the customer's line; `message` is a WhatsApp message object of any type, without ids."""
         customer.written += 1
+        customer.wrote_at = self._clock()
         if message is None:
             body = question(self._random, customer.written) if text is None else text
             message = {"type": "text", "text": {"body": body}}
@@ -90,8 +104,10 @@ class Customers:
             wamid=new_wamid(customer.id, self._random),
             type=message["type"],
             text=find_text(message),
-            at=self._clock(),
+            at=customer.wrote_at,
         )
+        if "referral" in message:
+            customer.referred_at = entry.at
         self._journal.add_written(entry)
         value = render_inbound(customer, entry, message)
         self._lines.append(customer.id, partial(self._deliver, entry, render_meta_body(render_envelope(self._config, value))))
@@ -108,15 +124,20 @@ class Customers:
 
 
 def make_customer(config: SimulatorConfig, index: int) -> Customer:
-    """Phones are of the 555-01xx range that is kept for fiction. Of those with a phone, every second shows a user id too."""
+    """Phones are of the 555-01xx range that is kept for fiction."""
     if index >= MOST:
         raise BadRequest("too_many_customers", f"There are numbers for {MOST} customers. Ask for fewer.")
     random = Random(f"{config.seed}/{index}")
     has_phone = random.random() >= config.bsuid_only_share
     area, number = divmod(index, _NUMBERS)
     wa_id = f"1{_FIRST_AREA + area}55501{number:02d}" if has_phone else None
-    user_id = f"US.{random.randrange(10**19, 10**20)}" if not has_phone or index % 2 else None
-    return Customer(id=wa_id or user_id or "", wa_id=wa_id, user_id=user_id, name=full_name(random))
+    user_id = make_user_id(config, wa_id or str(index))
+    return Customer(id=wa_id or user_id, wa_id=wa_id, user_id=user_id, name=full_name(random))
+
+
+def make_user_id(config: SimulatorConfig, identity: str) -> str:
+    """Always the same for one customer of one business."""
+    return f"US.{Random(f'{config.seed}/{config.waba_id}/{identity}').randrange(10**19, 10**20)}"
 
 
 def render_inbound(customer: Customer, entry: CustomerMessage, message: JsonObject) -> JsonObject:

@@ -88,6 +88,14 @@ class GenesysApi:
             }
         )
 
+    async def unknown(self, request: Request) -> Response:
+        """Whatever else is asked below the API's address."""
+        try:
+            self._authorise(request)
+        except GenesysRefusal as error:
+            return refusal(error.status, error.code, error.message)
+        return refusal(404, "not.found", f"The requested resource {request.url.path} could not be found.")
+
     async def details(self, request: Request) -> Response:
         """A message by the id that Genesys gave it, with its conversation."""
         try:

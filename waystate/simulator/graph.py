@@ -1,8 +1,13 @@
-"""The WhatsApp Cloud API as far as Waystate uses it: sending, read marks, typing.
+"""The WhatsApp Cloud API as far as Waystate uses it: sending, read marks, typing, media, and what a number is called.
 
-Source: developers.facebook.com, WhatsApp Cloud API, messages reference and error codes.
+It refuses what WhatsApp refuses, each with WhatsApp's code. Source: developers.facebook.com, WhatsApp Cloud API, messages
+reference and error codes.
 """
 
+import hmac
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import wraps
 from random import Random
 from typing import Any
 
@@ -13,101 +18,201 @@ from waystate.clock import Clock
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, Customers
+from waystate.simulator.failures import Failures, refuse, report
 from waystate.simulator.faults import CutOff
+from waystate.simulator.graph_bodies import SendBody, read_mark, read_send
 from waystate.simulator.journal import Journal, Sent
-from waystate.simulator.statuses import Statuses
+from waystate.simulator.limits import SendingLimits
+from waystate.simulator.media import MediaStore, read_upload
+from waystate.simulator.pricing import Prices
+from waystate.simulator.refusals import GraphRefusal, no_such_object, refusal, render_failure, render_refusal
+from waystate.simulator.rules import RulesInForce
+from waystate.simulator.statuses import Course, Statuses
 from waystate.simulator.webhooks import find_text, new_wamid
 
-LONGEST_TEXT = 4096
-LONGEST_OPAQUE = 512
+REACTED_TO_FOR = timedelta(days=30)
+
+Endpoint = Callable[[Any, Request], Awaitable[Response]]
+
+
+def refusing(endpoint: Endpoint) -> Endpoint:
+    """Lets nobody in without the token, and answers what is refused in the Graph API's own way."""
+
+    @wraps(endpoint)
+    async def answer(self: "GraphApi", request: Request) -> Response:
+        try:
+            self.authorise(request)
+            return await endpoint(self, request)
+        except GraphRefusal as error:
+            return render_refusal(error)
+        except Unreadable as error:
+            return refusal(400, 100, str(error))
+
+    return answer
 
 
 class GraphApi:
+    """`is_revoked`: the token is taken back, and everything is refused."""
+
     def __init__(
-        self, config: SimulatorConfig, journal: Journal, customers: Customers, statuses: Statuses, clock: Clock, random: Random
+        self,
+        config: SimulatorConfig,
+        rules: RulesInForce,
+        journal: Journal,
+        customers: Customers,
+        statuses: Statuses,
+        clock: Clock,
+        random: Random,
     ) -> None:
         self._config = config
+        self._rules = rules
         self._journal = journal
         self._customers = customers
         self._statuses = statuses
         self._clock = clock
         self._random = random
+        self._limits = SendingLimits(rules, lambda: clock().timestamp())
+        self._prices = Prices(rules)
+        self._authorization = f"Bearer {config.access_token}".encode()
+        self._own_number = "".join(filter(str.isdigit, config.display_phone_number))
+        self.media = MediaStore(clock, random)
+        self.failures = Failures()
+        self.is_revoked = False
 
+    def authorise(self, request: Request) -> None:
+        """Raises GraphRefusal for another token than ours, or a number or an account that is not ours."""
+        if self.is_revoked:
+            raise GraphRefusal(190, "Error validating access token: The session has been invalidated.")
+        if not hmac.compare_digest(request.headers.get("authorization", "").encode(), self._authorization):
+            raise GraphRefusal(190, "Invalid OAuth access token - Cannot parse access token")
+        number = request.path_params.get("phone_number_id", self._config.phone_number_id)
+        if number != self._config.phone_number_id:
+            raise no_such_object(number, request.method)
+
+    @refusing
     async def messages(self, request: Request) -> Response:
-        if request.headers.get("authorization") != f"Bearer {self._config.access_token}":
-            return refusal(401, 190, "Invalid OAuth access token - Cannot parse access token")
-        number = request.path_params["phone_number_id"]
-        if number != self._config.phone_number_id:
-            return refusal(400, 100, f"Unsupported post request. Object with ID '{number}' does not exist")
-        try:
-            body = parse(await request.body())
-        except Unreadable as error:
-            return refusal(400, 100, str(error))
-        problem = find_problem(body)
-        if problem is not None:
-            return refusal(400, *problem)
-        if body.get("status") == "read":
-            self._journal.tally["typing_marks" if "typing_indicator" in body else "read_marks"] += 1
-            return JSONResponse({"success": True})
-        return JSONResponse(await self._send(body))
+        body = parse(await request.body())
+        if not isinstance(body, dict) or body.get("messaging_product") != "whatsapp":
+            raise GraphRefusal(100, "The parameter messaging_product is required.")
+        if "status" in body:
+            return JSONResponse(self._mark(body))
+        self._limits.take_of_number()
+        return JSONResponse(await self._send(read_send(body), find_text(body)))
 
-    async def number(self, request: Request) -> Response:
-        """What the number is called, for whoever holds its token."""
-        if request.headers.get("authorization") != f"Bearer {self._config.access_token}":
-            return refusal(401, 190, "Invalid OAuth access token - Cannot parse access token")
-        number = request.path_params["phone_number_id"]
-        if number != self._config.phone_number_id:
-            return refusal(400, 100, f"Unsupported get request. Object with ID '{number}' does not exist")
-        return JSONResponse(
-            {"id": number, "display_phone_number": self._config.display_phone_number, "verified_name": "Simulated business"}
-        )
+    @refusing
+    async def upload(self, request: Request) -> Response:
+        return JSONResponse({"id": self.media.add(*await read_upload(request)).id})
 
-    async def _send(self, body: JsonObject) -> JsonObject:
-        address = str(body.get("to") or body.get("recipient"))
-        customer = self._customers.get_or_add(address.removeprefix("+"), None)
+    @refusing
+    async def object(self, request: Request) -> Response:
+        """GET /{id}: of the number what it is called, of an upload what it is and where to fetch it."""
+        name = request.path_params["id"]
+        if name == self._config.phone_number_id:
+            display = self._config.display_phone_number
+            return JSONResponse({"id": name, "display_phone_number": display, "verified_name": "Simulated business"})
+        upload = self.media.get(name)
+        self._check_owner(request)
+        return JSONResponse(self.media.describe(upload, str(request.base_url).rstrip("/") + "/graph"))
+
+    @refusing
+    async def delete(self, request: Request) -> Response:
+        self._check_owner(request)
+        self.media.delete(request.path_params["id"])
+        return JSONResponse({"success": True})
+
+    @refusing
+    async def content(self, request: Request) -> Response:
+        """The URL of an upload, for 5 minutes and with the token."""
+        upload = self.media.find(request.path_params["media_id"])
+        if upload is None or self.media.is_over(request.query_params.get("ext", "")):
+            return Response(status_code=404)
+        return Response(upload.content, media_type=upload.type)
+
+    @refusing
+    async def unknown(self, request: Request) -> Response:
+        """Whatever else is asked below the API's address."""
+        path = request.url.path.rsplit("/", 1)[-1]
+        raise GraphRefusal(2500, f"Unknown path components: /{path}", 400, "Unknown path components")
+
+    def _check_owner(self, request: Request) -> None:
+        number = request.query_params.get("phone_number_id", self._config.phone_number_id)
+        if number != self._config.phone_number_id:
+            raise GraphRefusal(100, "Param phone_number_id is not a valid whatsapp business phone number id ID")
+
+    def _mark(self, body: JsonObject) -> JsonObject:
+        mark = read_mark(body)
+        is_known = mark.message_id in self._journal.written
+        if not mark.message_id.startswith("wamid.") or (self._rules.now.known_messages and not is_known):
+            raise GraphRefusal(131009, f"Message with id {mark.message_id} was not received by this number.")
+        self._journal.tally["read_marks" if mark.typing_indicator is None else "typing_marks"] += 1
+        return {"success": True}
+
+    async def _send(self, body: SendBody, text: str | None) -> JsonObject:
+        if body.identity == self._own_number:
+            raise GraphRefusal(131021, "The sender and the recipient have the same phone number.")
+        self._check_media(body)
+        now = self._clock()
+        known = self._customers.find(body.identity)
+        if self._rules.now.window and body.template is None and not (known and known.may_get_free_text(now)):
+            raise GraphRefusal(
+                131047,
+                "Message failed to send because more than 24 hours have passed since the customer last replied to this number.",
+            )
+        self._limits.take_of_pair(known.id if known else body.identity)
+        order = self.failures.find_next()
+        if order is not None and order.told == "answer":
+            raise refuse(order)
+        customer = known or self._customers.get_or_add(body.identity, None)
+        failure = report(order) if order is not None else self._find_failure(customer, body)
+        wamid = self._write_down(customer, body, text)
+        price = self._prices.find(customer, body.type, None, now) if failure is None else None
+        course = Course(wamid, body.type, body.biz_opaque_callback_data, price, failure)
+        await self._statuses.report(customer, course)
+        return render_accepted(customer, body.to or body.identity, wamid)
+
+    def _check_media(self, body: SendBody) -> None:
+        for kind, media in body.media:
+            if media.id is not None and self.media.find(media.id) is None:
+                name = kind if body.type == kind else f"interactive['header']['{kind}']"
+                raise GraphRefusal(100, f"Param {name}['id'] is not a valid whatsapp business account media attachment ID")
+
+    def _find_failure(self, customer: Customer, body: SendBody) -> JsonObject | None:
+        """What WhatsApp finds out after it accepted: a reaction to nothing, a file that is not what it is sent as."""
+        if body.reaction is not None and not self._may_be_reacted_to(customer, body.reaction.message_id):
+            return render_failure(131009, "Reaction to a message that does not exist in this thread.")
+        for kind, media in body.media:
+            upload = self.media.find(media.id) if media.id is not None else None
+            if upload is not None and not upload.fits(kind):
+                return render_failure(131053, f"A file of type {upload.type} cannot be sent as {kind}.")
+        return None
+
+    def _may_be_reacted_to(self, customer: Customer, wamid: str) -> bool:
+        """A message of this thread, not a reaction itself, and not older than 30 days."""
+        written = self._journal.written.get(wamid)
+        if written is not None:
+            is_young = self._clock() - written.at < REACTED_TO_FOR
+            return written.customer == customer.id and written.type != "reaction" and is_young
+        return self._journal.sent_to.get(wamid) == customer.id or not self._rules.now.known_messages
+
+    def _write_down(self, customer: Customer, body: SendBody, text: str | None) -> str:
         sent = Sent(
             customer=customer.id,
-            to=address,
-            opaque=body.get("biz_opaque_callback_data"),
-            type=body.get("type", "text"),
-            text=find_text(body),
+            to=body.to or body.identity,
+            opaque=body.biz_opaque_callback_data,
+            type=body.type,
+            text=text,
             at=self._clock(),
         )
         wamid = new_wamid(customer.id, self._random, outbound=True)
         self._journal.add_sent(sent, wamid)
-        await self._statuses.report(customer, wamid, sent.opaque)
-        return render_accepted(customer, address, wamid)
-
-
-def find_problem(body: Any) -> tuple[int, str] | None:
-    """What the real API would refuse, of the mistakes worth catching: (code, message)."""
-    match body:
-        case {"messaging_product": "whatsapp", "status": "read"}:
-            known = isinstance(body.get("message_id"), str) and body["message_id"].startswith("wamid.")
-            return None if known else (131009, "Parameter value is not valid: message_id")
-        case {"messaging_product": "whatsapp"}:
-            return _find_problem_of_send(body)
-    return 100, "The parameter messaging_product is required."
-
-
-def _find_problem_of_send(body: JsonObject) -> tuple[int, str] | None:
-    kind, opaque, text = body.get("type", "text"), body.get("biz_opaque_callback_data", ""), find_text(body)
-    if not any(isinstance(body.get(key), str) and body[key] for key in ("to", "recipient")):
-        return 131008, "Required parameter is missing: to"
-    if not isinstance(kind, str) or not body.get(kind):
-        return 131008, f"Required parameter is missing: {kind}"
-    if kind == "text" and not (text and len(text) <= LONGEST_TEXT):
-        return 131009, f"Parameter value is not valid: text.body must be 1 to {LONGEST_TEXT} characters"
-    if not isinstance(opaque, str) or len(opaque) > LONGEST_OPAQUE:
-        return 131009, "Parameter value is not valid: biz_opaque_callback_data"
-    return None
+        return wamid
 
 
 def render_accepted(customer: Customer, address: str, wamid: str) -> JsonObject:
-    identity = {"wa_id": customer.wa_id} if customer.wa_id else {"user_id": customer.user_id}
+    identity = {"wa_id": customer.wa_id} if customer.wa_id else {}
     return {
         "messaging_product": "whatsapp",
-        "contacts": [{"input": address, **identity}],
+        "contacts": [{"input": address, **identity, "user_id": customer.user_id}],
         "messages": [{"id": wamid, "message_status": "accepted"}],
     }
 
@@ -125,14 +230,3 @@ def lost_answer(way: str, random: Random) -> Response:
         case "unreadable":
             return PlainTextResponse("<!-- accepted -->")
     return CutOff()
-
-
-def refusal(status: int, code: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    error = {
-        "message": f"(#{code}) {message}",
-        "type": "OAuthException",
-        "code": code,
-        "error_data": {"messaging_product": "whatsapp", "details": message},
-        "fbtrace_id": "Asimulated00000000000000",
-    }
-    return JSONResponse({"error": error}, status, headers)

@@ -125,6 +125,8 @@ class Journal:
         self.replies: Recent[str, Reply] = Recent(limit)
         self.sent: Recent[str, Sent] = Recent(limit)
         self.receipts: Recent[tuple[str, str], Receipt] = Recent(limit)
+        self.sent_to: Recent[str, str] = Recent(limit)
+        """The customer that each wamid of ours went to."""
         self.tally: Counter[str] = Counter()
         self.genesys_order = OrderCheck()
         self.whatsapp_order = OrderCheck()
@@ -150,6 +152,7 @@ class Journal:
 
     def add_sent(self, entry: Sent, wamid: str) -> None:
         key = wamid if entry.opaque is None else entry.opaque
+        self.sent_to[wamid] = entry.customer
         known = self.sent.get(key)
         if known is not None:
             known.wamids.append(wamid)

@@ -4,6 +4,7 @@ Source: developers.facebook.com, WhatsApp Cloud API, status messages webhook ref
 """
 
 import asyncio
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -14,16 +15,23 @@ from waystate.simulator.customers import Customer
 from waystate.simulator.faults import Faults
 from waystate.simulator.journal import Journal
 from waystate.simulator.lines import Tasks
+from waystate.simulator.pricing import Price
+from waystate.simulator.refusals import render_failure
 from waystate.simulator.webhooks import Webhooks, render_envelope, render_meta_body, without_none
 
-UNDELIVERABLE = {
-    "code": 131026,
-    "title": "Message undeliverable",
-    "message": "Message undeliverable",
-    "error_data": {"details": "Message Undeliverable."},
-    "href": "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/",
-}
+UNDELIVERABLE = render_failure(131026, "Message Undeliverable.")
 _LONGEST_EARLY_WAIT = 2.0  # seconds the answer to a send waits for its early statuses
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What is to become of a send: `failure` is the error with which it fails after it was accepted."""
+
+    wamid: str
+    type: str
+    opaque: str | None
+    price: Price | None
+    failure: JsonObject | None
 
 
 class Statuses:
@@ -45,31 +53,35 @@ class Statuses:
         self._clock = clock
         self._random = random
 
-    async def report(self, customer: Customer, wamid: str, opaque: str | None) -> None:
+    async def report(self, customer: Customer, course: Course) -> None:
         """Start the statuses of a send. It returns at once, or, with `early_statuses`, when the early ones have arrived."""
-        schedule = self._schedule()
+        schedule = self._schedule(course)
         early = self._random.randint(1, len(schedule)) if self._faults.strikes("early_statuses") else 0
         now = self._clock().timestamp()
         tasks: list[asyncio.Task[Any]] = []
         for place, (delay, at, status) in enumerate(schedule):
-            report = render_status(customer, wamid, opaque, status, int(now + at))
+            report = render_status(customer, course, status, int(now + at))
             body = render_meta_body(render_envelope(self._config, report))
             tasks.append(self._tasks.start(self._deliver(status, body, 0.0 if place < early else delay)))
         if early:
             await asyncio.wait(tasks[:early], timeout=_LONGEST_EARLY_WAIT)
 
-    def _schedule(self) -> list[tuple[float, float, str]]:
+    def _schedule(self, course: Course) -> list[tuple[float, float, str]]:
         """(seconds until it leaves, seconds until it happens, status), in the order of leaving."""
-        steps = [(self._vary(delay), status) for delay, status in self._steps()]
+        steps = [(self._vary(delay), status) for delay, status in self._steps(course)]
         leaving = sorted(delay for delay, _ in steps)
         if self._faults.strikes("reordering"):
             self._random.shuffle(leaving)
         return sorted((leaves, happens, status) for leaves, (happens, status) in zip(leaving, steps, strict=True))
 
-    def _steps(self) -> list[tuple[float, str]]:
+    def _steps(self, course: Course) -> list[tuple[float, str]]:
         config = self._config
+        if course.failure is not None:
+            return [(config.sent_delay, "failed")]
         if self._faults.strikes("undeliverable"):
             return [(config.sent_delay, "sent"), (config.delivered_delay, "failed")]
+        if course.type == "reaction":
+            return [(config.sent_delay, "sent")]
         steps = [(config.sent_delay, "sent"), (config.delivered_delay, "delivered")]
         if self._random.random() < config.read_share:
             steps.append((config.read_delay, "read"))
@@ -85,18 +97,20 @@ class Statuses:
             self._journal.tally["statuses_lost"] += 1
 
 
-def render_status(customer: Customer, wamid: str, opaque: str | None, status: str, at: int) -> JsonObject:
+def render_status(customer: Customer, course: Course, status: str, at: int) -> JsonObject:
+    """`pricing` comes with `sent` and `delivered`, a conversation only with `sent` and only where it is free."""
     report: JsonObject = {
-        "id": wamid,
+        "id": course.wamid,
         "status": status,
         "timestamp": str(at),
         "recipient_id": customer.wa_id,
         "recipient_user_id": customer.user_id,
-        "biz_opaque_callback_data": opaque,
+        "biz_opaque_callback_data": course.opaque,
     }
-    if status in ("sent", "delivered"):
-        report["pricing"] = {"billable": False, "pricing_model": "PMP", "category": "service", "type": "free_customer_service"}
+    if course.price is not None and status in ("sent", "delivered"):
+        report["pricing"] = course.price.render()
+        report["conversation"] = course.price.render_conversation(course.wamid) if status == "sent" else None
     if status == "failed":
-        report["errors"] = [UNDELIVERABLE]
+        report["errors"] = [course.failure or UNDELIVERABLE]
     contact = without_none({"wa_id": customer.wa_id, "user_id": customer.user_id})
     return {"contacts": [contact], "statuses": [without_none(report)]}

@@ -11,7 +11,7 @@ from starlette.routing import Route, Router
 
 from waystate.clock import Clock
 from waystate.documents import JsonObject
-from waystate.simulator import genesys, graph
+from waystate.simulator import genesys, graph, refusals
 from waystate.simulator.agents import Agents
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customers
@@ -21,6 +21,7 @@ from waystate.simulator.graph import GraphApi
 from waystate.simulator.journal import Journal
 from waystate.simulator.lines import Lines, Tasks
 from waystate.simulator.load import Load
+from waystate.simulator.rules import RulesInForce
 from waystate.simulator.statuses import Statuses
 from waystate.simulator.webhooks import Webhooks, genesys_terms, meta_terms
 
@@ -28,6 +29,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Refusal = Callable[..., Response]
 
 _INBOUND = "/genesys/api/v2/conversations/messages/{integration_id}/inbound/open"
+_INTEGRATION = "/genesys/api/v2/conversations/messaging/integrations/open/{integration_id}"
 
 
 class World:
@@ -43,6 +45,7 @@ class World:
         self.tasks = Tasks()
         self.journal = journal = Journal(config.journal_limit)
         self.faults = faults = Faults(random("faults"))
+        self.rules = RulesInForce(config.rules)
         self._edge = random("edge")
         self.meta = Webhooks(meta_terms(config), client, self.tasks, faults, random("meta"))
         self.genesys_webhooks = Webhooks(genesys_terms(config), client, self.tasks, faults, random("genesys webhooks"))
@@ -50,7 +53,7 @@ class World:
         self.load = Load(self.customers, self.tasks, config.journal_limit, random("load"))
         self.agents = Agents(config, journal, self.genesys_webhooks, Lines(self.tasks), clock, random("agents"))
         statuses = Statuses(config, journal, self.meta, self.tasks, faults, clock, random("statuses"))
-        self.graph = GraphApi(config, journal, self.customers, statuses, clock, random("graph"))
+        self.graph = GraphApi(config, self.rules, journal, self.customers, statuses, clock, random("graph"))
         self.genesys = GenesysApi(config, journal, self.customers, self.agents, clock, random("genesys"))
         self.router = Router(self._routes())
 
@@ -61,27 +64,32 @@ class World:
         await self.tasks.cancel()
 
     def _routes(self) -> list[Route]:
-        def graph_route(path: str, endpoint: Endpoint, method: str = "POST") -> Route:
-            guarded = self._behind_faults(endpoint, graph.refusal, throttled=130429, broken=131000)
-            return Route(path, guarded, methods=[method])
+        def graph_route(path: str, endpoint: Endpoint, *methods: str) -> Route:
+            guarded = self._behind_faults(endpoint, refusals.refusal, throttled=130429, broken=131000)
+            return Route(path, guarded, methods=methods)
 
-        def genesys_route(path: str, endpoint: Endpoint, method: str = "POST") -> Route:
+        def genesys_route(path: str, endpoint: Endpoint, *methods: str) -> Route:
             guarded = self._behind_faults(
                 endpoint, genesys.refusal, throttled="too.many.requests", broken="internal.server.error"
             )
-            return Route(path, guarded, methods=[method])
+            return Route(path, guarded, methods=methods)
 
+        anything = ("GET", "POST", "PUT", "PATCH", "DELETE")
+        at_graph = "/graph/{version}/{phone_number_id}"
         return [
-            graph_route("/graph/{version}/{phone_number_id}/messages", self._losing_answers(self.graph.messages)),
-            graph_route("/graph/{version}/{phone_number_id}", self.graph.number, "GET"),
-            genesys_route("/genesys/login/oauth/token", self.genesys.token),
-            genesys_route(_INBOUND + "/message", self.genesys.message),
-            genesys_route(_INBOUND + "/receipt", self.genesys.receipt),
-            genesys_route(_INBOUND + "/event", self.genesys.event),
+            graph_route(f"{at_graph}/messages", self._losing_answers(self.graph.messages), "POST"),
+            graph_route(f"{at_graph}/media", self.graph.upload, "POST"),
+            graph_route("/graph/lookaside/{media_id}", self.graph.content, "GET"),
+            graph_route("/graph/{version}/{id}", self.graph.object, "GET"),
+            graph_route("/graph/{version}/{id}", self.graph.delete, "DELETE"),
+            graph_route("/graph/{rest:path}", self.graph.unknown, *anything),
+            genesys_route("/genesys/login/oauth/token", self.genesys.token, "POST"),
+            genesys_route(_INBOUND + "/message", self.genesys.message, "POST"),
+            genesys_route(_INBOUND + "/receipt", self.genesys.receipt, "POST"),
+            genesys_route(_INBOUND + "/event", self.genesys.event, "POST"),
             genesys_route("/genesys/api/v2/conversations/messages/{message_id}/details", self.genesys.details, "GET"),
-            genesys_route(
-                "/genesys/api/v2/conversations/messaging/integrations/open/{integration_id}", self.genesys.integration, "GET"
-            ),
+            genesys_route(_INTEGRATION, self.genesys.integration, "GET"),
+            genesys_route("/genesys/{rest:path}", self.genesys.unknown, *anything),
         ]
 
     def _behind_faults(self, endpoint: Endpoint, refusal: Refusal, *, throttled: int | str, broken: int | str) -> Endpoint:
@@ -143,6 +151,9 @@ class World:
                 "statuses": {name: tally[f"status_{name}"] for name in ("sent", "delivered", "read", "failed")},
                 "statusesLost": tally["statuses_lost"],
             },
+            "rules": self.rules.now.model_dump(),
+            "failuresLeft": self.graph.failures.left(),
+            "tokenRevoked": self.graph.is_revoked,
             "faults": self.faults.switches(),
             "struck": dict(self.faults.struck),
             "load": self.load.state(),

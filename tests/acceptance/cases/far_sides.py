@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from tests.acceptance.installation import SIMULATED, Door
+from tests.acceptance.installation import BY_HAND, SIMULATED, Door
 from waystate.documents import Unreadable, parse
 from waystate.simulator.app import create_simulator
 from waystate.simulator.config import SimulatorConfig
@@ -15,7 +15,7 @@ from waystate.simulator.config import SimulatorConfig
 _FIRST_PORT = 3006
 # Nobody answers and no status comes by itself: what happens is what the case says.
 _STILL = {
-    "agent_reply_share": 0.0,
+    **BY_HAND,
     "agent_typing_share": 0.0,
     "sent_delay": 3600.0,
     "delivered_delay": 3600.0,

@@ -98,7 +98,8 @@ async def scene_of(world: World) -> AsyncIterator[Scene]:
     await world.execute(tenant, "UPDATE whatsapp_accounts SET api_url = 'http://simulated/graph/v1'")
     world.directory.clear()
     elsewhere = httpx2.MockTransport(lambda _: httpx2.Response(200))
-    app = create_simulator(SimulatorConfig(**CONFIG | {"access_token": "token"}), transport=elsewhere)
+    said = CONFIG | {"access_token": "token", "rules": {"window": False, "messages_per_second": 10_000}}
+    app = create_simulator(SimulatorConfig(**said), transport=elsewhere)
     async with app.router.lifespan_context(app):
         far = FarSide(httpx2.ASGITransport(app))
         async with httpx2.AsyncClient(transport=far) as http:

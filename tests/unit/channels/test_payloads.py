@@ -5,6 +5,8 @@ from pydantic import ValidationError
 
 from tests.unit.channels import genesys_payloads as genesys
 from tests.unit.channels import whatsapp_payloads as whatsapp
+from waystate.simulator.graph_bodies import ReadBody, SendBody, read_send
+from waystate.simulator.refusals import GraphRefusal
 
 
 def round_trip(model, document):
@@ -12,11 +14,10 @@ def round_trip(model, document):
 
 
 WHATSAPP = [
-    ("whatsapp/api_send_request", whatsapp.SendRequest),
     ("whatsapp/api_send_response", whatsapp.SendResponse),
     ("whatsapp/api_error", whatsapp.ErrorBody),
     ("whatsapp/api_media", whatsapp.MediaResponse),
-    ("whatsapp/api_typing_indicator", whatsapp.ReadRequest),
+    ("whatsapp/api_typing_indicator", ReadBody),
 ]
 GENESYS = [
     ("genesys/outbound_text", genesys.OutboundNotification),
@@ -38,8 +39,18 @@ def test_corpus_is_read_and_written_without_loss(corpus, kind, model):
         assert round_trip(model, document) == document, name
 
 
+def test_sends_that_were_published_are_taken_by_the_simulator(corpus):
+    refused = {}
+    for name, document in corpus.documents("whatsapp/api_send_request"):
+        try:
+            read_send(document)
+        except GraphRefusal as error:
+            refused[name.rsplit("/", 1)[1]] = error.code
+    assert refused == {"pywa__test-api-template.json": 131008, "pywa__test-api-msg.json": 100}, "they lack what every send has"
+
+
 def text_request(**fields):
-    return {"messaging_product": "whatsapp", "to": "1", "type": "text", "text": {"body": "Hi"}} | fields
+    return {"messaging_product": "whatsapp", "to": "15550100", "type": "text", "text": {"body": "Hi"}} | fields
 
 
 def buttons(count):
@@ -66,15 +77,15 @@ def rows(count):
     ],
 )
 def test_request_meta_would_refuse_is_refused(broken):
-    whatsapp.SendRequest.model_validate(text_request())
+    SendBody.model_validate(text_request())
     with pytest.raises(ValidationError):
-        whatsapp.SendRequest.model_validate(text_request(**broken))
+        SendBody.model_validate(text_request(**broken))
 
 
 def test_limits_of_buttons_and_rows_are_the_documented_ones():
     for action, kind in ((buttons(3), "button"), (rows(10), "list")):
         interactive = {"type": kind, "body": {"text": "b"}, "action": action}
-        whatsapp.SendRequest.model_validate(text_request(type="interactive", interactive=interactive))
+        SendBody.model_validate(text_request(type="interactive", interactive=interactive))
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ class Waystate:
 class Simulator:
     client: httpx2.AsyncClient
     genesys_token: str = ""
+    met: set[str] = field(default_factory=set)
 
     async def get(self, path: str) -> Any:
         answer = await self.client.get(path)
@@ -95,7 +96,17 @@ class Simulator:
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
+    async def meet(self, identity: str = "15550100") -> str:
+        """The customer writes, which opens the window; the wamid."""
+        self.met.add(identity)
+        wamid: str = (await self.control("POST", f"/customers/{identity}/messages", {"text": "Hello"}))["wamid"]
+        return wamid
+
     async def send(self, text: str = "#1 Hello", *, opaque: str = "m-1", **fields: Any) -> httpx2.Response:
+        """To a customer who has written."""
+        identity = fields.get("to", "15550100") or fields["recipient"]
+        if identity not in self.met:
+            await self.meet(identity)
         body = {"messaging_product": "whatsapp", "to": "15550100", "type": "text", "text": {"body": text}}
         return await self.post_graph({**body, "biz_opaque_callback_data": opaque, **fields})
 

@@ -9,7 +9,9 @@ async def test_a_customer_writes_one_message_now(simulator, waystate, until):
     await until(lambda: len(waystate.messages) == 1)
     message = waystate.messages[0]
     assert (message["id"], message["from"], message["text"]["body"]) == (written["wamid"], "5511987654321", "Olá")
-    assert message["contact"] == {"profile": {"name": "João"}, "wa_id": "5511987654321"}
+    user_id = message["from_user_id"]
+    assert user_id[:3] == "US."
+    assert message["contact"] == {"profile": {"name": "João"}, "wa_id": "5511987654321", "user_id": user_id}
     assert waystate.badly_signed == 0
 
 
@@ -69,11 +71,11 @@ async def test_load_writes_its_total_in_order_per_customer(simulator, waystate, 
     assert load == {"customers": 5, "rate": 1000.0, "total": 100, "written": 100, "running": False}
 
 
-async def test_the_crowd_has_customers_with_phone_with_both_ids_and_without_phone(simulator, waystate, until):
+async def test_the_crowd_has_customers_with_and_without_phone_and_all_have_a_user_id(simulator, waystate, until):
     await simulator.control("POST", "/load", {"customers": 100, "rate": 2000, "total": 300})
     await until(lambda: len(waystate.messages) == 300)
     kinds = {("from" in message, "from_user_id" in message) for message in waystate.messages}
-    assert kinds == {(True, False), (True, True), (False, True)}
+    assert kinds == {(True, True), (False, True)}
 
 
 async def test_load_keeps_its_rate_and_stops_when_told(simulator, waystate):

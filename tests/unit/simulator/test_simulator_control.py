@@ -13,6 +13,7 @@ def bridge(simulator, waystate):
             await simulator.tell_genesys(message["id"], sender=sender, text=message["text"]["body"])
         waystate.messages.clear()
         for reply in waystate.replies:
+            simulator.met.add(reply["channel"]["to"]["id"])
             await simulator.send(reply["text"], opaque=f"for-{reply['id']}", to=reply["channel"]["to"]["id"])
         waystate.replies.clear()
 
@@ -28,7 +29,7 @@ async def test_journal_shows_a_message_on_its_whole_way(simulator, waystate, unt
     journal = await simulator.get("/simulator/messages?customer=15550100123")
     assert journal["complete"] is True
     [customer] = journal["customers"]
-    assert (customer["waId"], customer["userId"]) == ("15550100123", None)
+    assert (customer["waId"], customer["userId"][:3]) == ("15550100123", "US.")
     [wrote], [received] = customer["wrote"], customer["genesysReceived"]
     assert (wrote["wamid"], wrote["text"], wrote["number"], wrote["accepted"]) == (written["wamid"], "Hello", 1, True)
     assert (received["messageId"], received["text"], received["repeats"]) == (written["wamid"], "Hello", 0)
@@ -66,7 +67,8 @@ async def test_token_survives_a_reset(simulator):
 
 async def test_fresh_state_names_every_count(simulator):
     state = await simulator.get("/simulator/state")
-    assert set(state) == {*("customers", "webhooks", "waiting", "genesys", "agents", "whatsapp", "faults", "struck", "load")}
+    sides = {"customers", "webhooks", "waiting", "genesys", "agents", "whatsapp", "load"}
+    assert set(state) == sides | {"faults", "struck", "rules", "failuresLeft", "tokenRevoked"}
     assert state["webhooks"]["whatsapp"] == {"accepted": 0, "retried": 0, "copies": 0, "refused": 0, "givenUp": 0}
 
 
@@ -76,6 +78,11 @@ async def test_fresh_state_names_every_count(simulator):
         ("POST", "/load", {"rate": 0}, 422),
         ("POST", "/load", {"speed": 5}, 422),
         ("POST", "/load", b"{", 400),
+        ("POST", "/failures", {}, 422),
+        ("POST", "/failures", {"code": 131026, "count": 0}, 422),
+        ("PATCH", "/rules", {"winodw": False}, 422),
+        ("PATCH", "/rules", {"pair_burst": 0}, 422),
+        ("PUT", "/token", {}, 422),
         ("POST", "/customers/nobody/messages", {}, 422),
         ("POST", "/customers/15550100123/messages", {"message": {}}, 422),
         ("GET", "/messages?customer=15550100999", None, 404),
@@ -92,6 +99,10 @@ CONTROLS = [
     ("GET", "/simulator/state", None),
     ("GET", "/simulator/messages", None),
     ("PUT", "/simulator/faults", {}),
+    ("POST", "/simulator/failures", {"code": 131026}),
+    ("DELETE", "/simulator/failures", None),
+    ("PATCH", "/simulator/rules", {"window": False}),
+    ("PUT", "/simulator/token", {"revoked": True}),
     ("POST", "/simulator/load", {"customers": 1}),
     ("DELETE", "/simulator/load", None),
     ("POST", "/simulator/reset", None),

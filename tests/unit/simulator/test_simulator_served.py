@@ -64,6 +64,7 @@ async def send(client, settings, opaque):
 
 async def test_lost_answer_is_a_broken_connection_and_never_a_status(served, settings):
     async with httpx2.AsyncClient(base_url=served, trust_env=False) as client:
+        await client.post("/simulator/customers/15550100/messages")
         await client.put("/simulator/faults", json={"lost_answers": 1})
         sends = (send(client, settings, f"m-{number}") for number in range(20))
         answers = await asyncio.gather(*sends, return_exceptions=True)

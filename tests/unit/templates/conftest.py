@@ -1,3 +1,0 @@
-from tests.unit.channels.conftest import corpus
-
-__all__ = ["corpus"]
