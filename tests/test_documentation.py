@@ -64,7 +64,7 @@ def documented_tenant_settings() -> str:
         defaults = model().model_dump(mode="json")
         for name, shape in model.model_json_schema()["properties"].items():
             default = "" if defaults[name] is None else f"`{defaults[name]}`"
-            lines.append(f"| `{name}` | {default} | {_must_be(shape)} | {shape['description']} |")
+            lines.append(f"| `{name}` | {default} | {_must_be(shape)} | {' '.join(shape['description'].split())} |")
     return "\n".join(lines) + "\n"
 
 
@@ -74,6 +74,8 @@ def _must_be(shape: dict[str, Any]) -> str:
         return " or ".join(f"`{each}`" for each in said["enum"])
     if said.get("format") == "duration":
         return "a duration longer than zero"
+    if "$ref" in said:
+        return "an object with `name`, `language` and, where it has parameters, `components`"
     words = {"integer": "a whole number", "number": "a number"}[said["type"]]
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
     return ", ".join([words, *(f"{bound} {said[key]:,.16g}" for key, bound in bounds.items() if key in said)])

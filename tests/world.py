@@ -165,7 +165,8 @@ class World:
     async def answer(self, business: Business, *messages: OutboundMessage) -> list[Result]:
         numbers = {business.integration: business.number}
         async with self.db.tenant(business.tenant) as conn:
-            results, events = await send.process(conn, business.tenant, business.settings, messages, numbers, self.clock())
+            processed = await send.process(conn, business.tenant, business.settings, messages, numbers, self.clock())
+            results, events = processed.results, processed.events
             await outbox.append_many(conn, business.tenant, events)
         return results
 

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     WINDOW_CLOSED = "window_closed"
     RECIPIENT_MOVED = "recipient_moved"
     GROUP_MESSAGE = "group_message"
+    NOT_IN_CONTROL = "not_in_control"
     DELIVERY_FAILED = "delivery_failed"
 
 

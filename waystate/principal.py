@@ -12,7 +12,9 @@ class Scope(StrEnum):
 
     STATE_READ = "state:read"
     STATE_WRITE = "state:write"
+    CONVERSATIONS_READ = "conversations:read"
     MESSAGES_READ = "messages:read"
+    MESSAGES_SEND = "messages:send"
     DEAD_LETTERS_READ = "dead_letters:read"
     DEAD_LETTERS_WRITE = "dead_letters:write"
     TENANT_READ = "tenant:read"
@@ -38,14 +40,21 @@ class Role(StrEnum):
 
 
 DATA_PLANE = frozenset(
-    {Scope.STATE_READ, Scope.STATE_WRITE, Scope.MESSAGES_READ, Scope.DEAD_LETTERS_READ, Scope.DEAD_LETTERS_WRITE}
+    {
+        Scope.STATE_READ,
+        Scope.STATE_WRITE,
+        Scope.CONVERSATIONS_READ,
+        Scope.MESSAGES_READ,
+        Scope.DEAD_LETTERS_READ,
+        Scope.DEAD_LETTERS_WRITE,
+    }
 )
-"""What an integration needs, and what a new key is given unless told otherwise."""
+"""What an integration needs, and what a new key is given unless told otherwise: to write to customers is a scope of its own."""
 TRUSTED = frozenset({Scope.STATE_READ, Scope.STATE_WRITE, Scope.MESSAGES_READ})
 """What a neighbour may that only named a tenant."""
 
-_VIEWER = frozenset({Scope.SELF, Scope.CREDENTIALS, Scope.STATE_READ, Scope.MESSAGES_READ})
-_AGENT = _VIEWER | {Scope.STATE_WRITE}
+_VIEWER = frozenset({Scope.SELF, Scope.CREDENTIALS, Scope.STATE_READ, Scope.CONVERSATIONS_READ, Scope.MESSAGES_READ})
+_AGENT = _VIEWER | {Scope.STATE_WRITE, Scope.MESSAGES_SEND}
 _SUPERVISOR = _AGENT | {Scope.DEAD_LETTERS_READ, Scope.DEAD_LETTERS_WRITE, Scope.USERS_READ, Scope.TENANT_READ}
 _ADMIN = _SUPERVISOR | {Scope.TENANT_WRITE, Scope.USERS_WRITE, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.AUDIT_READ}
 

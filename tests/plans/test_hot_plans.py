@@ -115,7 +115,8 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "conversations.lock_many": {"ids": stock.conversations},
         "conversations.touch_many": {
             "ids": stock.conversations, "activity_at": times, "expires_at": times, "customer_message_at": times,
-            "message_at": times, "message_ids": strings, "previews": strings,
+            "message_at": times, "message_ids": strings, "previews": strings, "controllers": [None] * BATCH,
+            "control_holders": [None] * BATCH,
         },
         "conversations.find_open_by_identity": {
             "now": now, "keys": keys, "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "phone_number_ids": numbers,

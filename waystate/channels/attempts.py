@@ -17,8 +17,8 @@ class FailureKind(StrEnum):
     """Why an attempt did not succeed, as `error["kind"]`: what to do about it differs, whatever the platform's code.
 
     `auth` (credentials), `account` (number or business account), `billing` (payment): nothing leaves until somebody mends it.
-    `throttle`, `transient`, `transport`: again later. `window`: a template is needed. `recipient`: this person cannot get it.
-    `template`, `request`: the message itself must change.
+    `throttle`, `transient`, `transport`: again later. `window`: a template is needed. `recipient`: this person cannot get it,
+    `opt_out`: and does not want to. `owner`: another responder speaks. `template`, `request`: the message itself must change.
     """
 
     AUTH = "auth"
@@ -29,6 +29,8 @@ class FailureKind(StrEnum):
     TRANSPORT = "transport"
     WINDOW = "window"
     RECIPIENT = "recipient"
+    OPT_OUT = "opt_out"
+    OWNER = "owner"
     TEMPLATE = "template"
     REQUEST = "request"
 

@@ -1,9 +1,10 @@
-"""What comes of a channel: how a call ended, and the items of a webhook body with what each is routed by.
+"""What comes of a channel: how a call ended, what is told of it, and the items of a webhook body with what each is routed by.
 
 A position ("0.1.m2": entry 0, change 1, message 2) depends on the body alone, so a replayed body names its items as before.
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -38,6 +39,14 @@ class AttemptResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Explanation:
+    """What an agent is told of a message that failed: Genesys' code for the reason, and a sentence."""
+
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """Legal, but nothing to do: `what` is the platform's own word for it (a field, an event type)."""
 
@@ -55,7 +64,30 @@ class Unusable:
     payload: Any
 
 
-Value = InboundMessage | StatusReport | OutboundMessage | GenesysReceipt | Ignored | Unusable
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateReport:
+    """What WhatsApp says of one message template: how it was `at` that moment, of which a field that is None says nothing.
+
+    It is named by `external_id` (WhatsApp's), by `name` and `language`, or by all. `components` is its whole definition,
+    `texts` the few of it that a webhook tells of an edit. `reason` is part of the `status`.
+    """
+
+    business_account_id: str
+    at: datetime
+    external_id: str | None = None
+    name: str | None = None
+    language: str | None = None
+    status: str | None = None
+    reason: str | None = None
+    category: str | None = None
+    quality: str | None = None
+    parameter_format: str | None = None
+    components: list[JsonObject] | None = None
+    texts: JsonObject | None = None
+    origin: str = ""
+
+
+Value = InboundMessage | StatusReport | OutboundMessage | GenesysReceipt | TemplateReport | Ignored | Unusable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,8 @@ class Conversation:
     """`wa_id` and `user_id` are what the customer last wrote from: a phone, a business-scoped user id, or both.
 
     `is_merged`: it was closed because its customer had another one on the number; only look-ups by an id tell.
+    `window_from`: the newest sign of the customer, from which WhatsApp's window counts. The controller and its holder say who
+    speaks (`control.py`); only who holds the lock is told.
     """
 
     id: UUID
@@ -46,14 +48,18 @@ class Conversation:
     contact_name: str | None = None
     user_id: str | None = None
     is_merged: bool = False
+    window_from: datetime | None = None
+    controller: str = "none"
+    control_holder: str | None = None
+    control_epoch: int = 0
 
     def is_open(self, now: datetime) -> bool:
         """Overdue counts as expired at once; the job that tidies only writes it down."""
         return self.status in OPEN and self.expires_at > now
 
     def takes_free_text(self, now: datetime) -> bool:
-        last = self.last_customer_message_at
-        return last is not None and now < last + CUSTOMER_WINDOW
+        signs = [each for each in (self.window_from, self.last_customer_message_at) if each is not None]
+        return bool(signs) and now < max(signs) + CUSTOMER_WINDOW
 
     def effective_status(self, now: datetime) -> ConversationStatus:
         if self.status in OPEN and self.expires_at <= now:
@@ -74,6 +80,9 @@ class Activity:
     message_at: datetime | None = None
     message_id: str | None = None
     preview: str | None = None
+    controller: str | None = None
+    control_holder: str | None = None
+    """Who speaks from now on; None: as before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,7 +76,8 @@ RETURNING v.wa_id, c.last_customer_message_at;
 -- name: lock_many
 -- Events follow one another under this lock, and every writer takes the locks in this order, so none can deadlock another.
 SELECT c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id, c.communication_id, c.status,
-    c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version
+    c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, c.window_from, c.controller, c.control_holder,
+    c.control_epoch
 FROM conversations c
 WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id
@@ -91,10 +92,13 @@ UPDATE conversations c SET
     last_message_at = greatest(c.last_message_at, v.message_at),
     last_message_id = coalesce(v.message_id, c.last_message_id),
     last_message = coalesce(v.preview, c.last_message),
+    controller = coalesce(v.controller, c.controller),
+    control_holder = coalesce(v.control_holder, c.control_holder),
+    control_epoch = c.control_epoch + (v.controller IS NOT NULL)::int,
     version = c.version + 1
 FROM unnest(:ids::uuid[], :activity_at::timestamptz[], :expires_at::timestamptz[], :customer_message_at::timestamptz[],
-    :message_at::timestamptz[], :message_ids::text[], :previews::text[])
-    AS v (id, activity_at, expires_at, customer_message_at, message_at, message_id, preview)
+    :message_at::timestamptz[], :message_ids::text[], :previews::text[], :controllers::text[], :control_holders::text[])
+    AS v (id, activity_at, expires_at, customer_message_at, message_at, message_id, preview, controller, control_holder)
 WHERE c.tenant_id = :tenant_id AND c.id = v.id;
 
 -- name: find_open_by_identity
@@ -144,6 +148,12 @@ SELECT DISTINCT ON (v.key) v.key, c.id, c.contact_id, c.phone_number_id, c.wa_id
 FROM unnest(:keys::int[], :contact_ids::uuid[], :phone_number_ids::text[]) AS v (key, contact_id, phone_number_id)
 JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.phone_number_id = v.phone_number_id
 ORDER BY v.key, (c.status IN ('active', 'waiting', 'error')) DESC, c.id DESC;
+
+-- name: find_open_numbers
+-- Open is said by `closed_at`, which leads the planner to the contact's index (see find_open_by_identity).
+SELECT DISTINCT ON (c.contact_id) c.contact_id, c.phone_number_id FROM conversations c
+WHERE c.tenant_id = :tenant_id AND c.contact_id = ANY(:contact_ids::uuid[]) AND c.closed_at IS NULL
+ORDER BY c.contact_id, c.last_activity_at DESC, c.id DESC;
 
 -- name: correlate_many
 -- Only what changes is written, so that a repeated correlation is no event.

@@ -229,6 +229,8 @@ async def touch_many(conn: Connection, tenant: TenantId, activity: dict[UUID, Ac
         message_at=[each.message_at for each in activity.values()],
         message_ids=[each.message_id for each in activity.values()],
         previews=[each.preview for each in activity.values()],
+        controllers=[each.controller for each in activity.values()],
+        control_holders=[each.control_holder for each in activity.values()],
     )
 
 
@@ -271,6 +273,12 @@ async def find_latest_many(conn: Connection, tenant: TenantId, keys: Sequence[Ke
         phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
     )
     return _by_key(rows, len(keys))
+
+
+async def find_open_numbers(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Contact → the number of its latest open conversation, of those that have one."""
+    rows = await _queries.find_open_numbers(conn, tenant_id=tenant, contact_ids=sorted(set(contact_ids)))
+    return {row["contact_id"]: row["phone_number_id"] for row in rows}
 
 
 async def correlate_many(
@@ -324,6 +332,10 @@ def _conversation(row: Any) -> Conversation:
         contact_name=row.get("contact_name"),
         user_id=row["user_id"],
         is_merged=row.get("close_reason") == MERGED,
+        window_from=row.get("window_from"),
+        controller=row.get("controller", "none"),
+        control_holder=row.get("control_holder"),
+        control_epoch=row.get("control_epoch", 0),
     )
 
 

@@ -36,6 +36,8 @@ ADVICE: dict[Reason, str] = {
     "written again, give it a new genesys_message_id and replay it, or discard it.",
     Reason.GROUP_MESSAGE: "It was written in a group, whose conversations Waystate does not lead yet. Keep it for a later "
     "replay, or discard it.",
+    Reason.NOT_IN_CONTROL: "Somebody else speaks with the customer. The message is kept as failed; once the conversation is "
+    "given back, give it a new genesys_message_id and replay it, or discard it.",
     Reason.DELIVERY_FAILED: "Genesys refused a customer's message. Mend the cause or the request; a replay sends it again.",
 }
 """What an operator does about each."""
@@ -47,6 +49,7 @@ class Pipeline(StrEnum):
     STATUS = "status"
     CORRELATION = "correlation"
     DELIVERIES = "deliveries"
+    TEMPLATES = "templates"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -11,6 +11,7 @@ import structlog
 
 from waystate.channels.attempts import FailureKind
 from waystate.channels.model import AttemptResult, Outcome
+from waystate.channels.whatsapp.errors import Reach
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
@@ -18,13 +19,13 @@ from waystate.deliveries import addresses
 from waystate.deliveries.lanes import deal_out_all
 from waystate.deliveries.model import Claimed, Target
 from waystate.deliveries.rate import LONGEST_REST, Pace, TokenBucket
-from waystate.deliveries.retry import HELD_PAUSE
+from waystate.deliveries.retry import HELD_PAUSE, limit_of
 from waystate.deliveries.send import Platforms, send
 from waystate.deliveries.settle import Settlement, recover, settle_many
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.messages import advance
-from waystate.tenants.model import TenantStatus
+from waystate.tenants.model import TenantStatus, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
 from waystate.web.metrics import Metrics
 from waystate.work import store as work_store
@@ -274,12 +275,22 @@ class Courier:
                 was = pace.is_held, pace.is_braked
                 pace.heard(result, ended_at, self._worker.clock() - begun)
                 log_change(claimed.account, was, pace, result)
+            self._share(claimed, result, ended_at)
         log_lost(results)
         count(self._worker.metrics, results)
         advance.count(self._worker.metrics, settled.advanced, self._worker.clock())
         dead_letter_store.count(self._worker.metrics, settled.dead_letters)
         self._worker.changed(self._tenant, settled.correlated)
         self._worker.relay_hint.give(self._tenant)
+
+    def _share(self, claimed: Claimed, result: AttemptResult, at: datetime) -> None:
+        """A limit of the business account, or of the app, is that of all its numbers."""
+        limit = limit_of(claimed.target, result)
+        if limit is None:
+            return
+        for number in sharing(self._view.accounts, claimed.account, limit.reach):
+            if (pace := self._paces.get(number)) is not None:
+                pace.limit(limit, at, result.retry_after)
 
     async def _written(self, results: Sequence[Result]) -> Settlement:
         """What a platform answered must not be forgotten: it is written down whenever the database takes it."""
@@ -313,6 +324,17 @@ class Courier:
         under_way = Counter(claimed.account for claimed, _ in self._in_hand.values())
         rooms = {account: pace.room(under_way[account], now) for account, pace in self._paces.items()}
         return {account: room for account, room in rooms.items() if room is not None}
+
+
+def sharing(accounts: Mapping[str, WhatsAppAccount], number: str, reach: Reach) -> list[str]:
+    """Returns the other numbers that a limit which this one met reaches."""
+    met = accounts.get(number)
+    if met is None or reach in (Reach.PAIR, Reach.NUMBER):
+        return []
+    others = [each for key, each in accounts.items() if key != number]
+    if reach is Reach.WABA:
+        return [each.phone_number_id for each in others if each.business_account_id == met.business_account_id]
+    return [each.phone_number_id for each in others if each.meta_app_id == met.meta_app_id]
 
 
 def log_change(account: str, was: tuple[bool, bool], pace: Pace, result: AttemptResult) -> None:

@@ -156,6 +156,18 @@ FROM unnest(:message_ids::uuid[], :wamids::text[]) AS v (message_id, wamid)
 WHERE tenant_id = :tenant_id AND deliveries.message_id = v.message_id AND target = 'whatsapp' AND state IN ('pending', 'unknown')
 RETURNING deliveries.message_id;
 
+-- name: cancel_many
+-- Of messages that the caller has locked: what is not sent yet will not be. Returned is what may have left, which stands as it is.
+WITH cancelled AS (
+    UPDATE deliveries d SET state = 'failed', finished_at = :now, error = :error::jsonb
+    WHERE d.tenant_id = :tenant_id AND d.message_id = ANY(:message_ids::uuid[]) AND d.target = 'whatsapp' AND d.state = 'pending'
+    RETURNING d.message_id
+)
+SELECT d.message_id FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.message_id = ANY(:message_ids::uuid[]) AND d.target = 'whatsapp'
+    AND d.state IN ('pending', 'sending', 'unknown', 'sent')
+    AND NOT EXISTS (SELECT FROM cancelled c WHERE c.message_id = d.message_id);
+
 -- name: end_unknown!
 -- Somebody who knows says that the message failed. Its error still forbids a replay: an answer was lost.
 UPDATE deliveries SET state = 'failed', finished_at = :now,

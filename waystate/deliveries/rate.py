@@ -5,8 +5,9 @@ from math import ceil
 
 from waystate.channels.attempts import FailureKind
 from waystate.channels.model import AttemptResult, Outcome
+from waystate.channels.whatsapp.errors import Limit, Reach
 from waystate.deliveries.model import Target
-from waystate.deliveries.retry import is_held, pause_of
+from waystate.deliveries.retry import is_held, limit_of, pause_of
 
 FIRST_REST = timedelta(seconds=10)
 LONGEST_REST = timedelta(seconds=60)
@@ -50,7 +51,8 @@ class Pace:
 
     A number's sends cannot be repeated, so no more are under way than its rate needs, and after `outage_after` lost answers in
     a row it rests, 10 s growing to a minute, and tries one send at a time until the platform answers. An account that the
-    platform holds rests as well, and one message at a time finds out whether somebody has mended it.
+    platform holds rests as well, and one message at a time finds out whether somebody has mended it; so does one that met a
+    limit of more than one customer, for as long as the limit says.
     """
 
     def __init__(self, target: Target, per_second: float, now: datetime, *, outage_after: int = 3) -> None:
@@ -62,12 +64,17 @@ class Pace:
         self._answered_at = now
         self._lost = 0
         self._rests = 0
+        self._limits = 0
         self._proven = 0
         self._residence = 0.0
 
     @property
     def is_braked(self) -> bool:
         return self._lost >= self.outage_after
+
+    @property
+    def is_limited(self) -> bool:
+        return self._limits > 0
 
     def rests(self, now: datetime) -> bool:
         """Whether nothing may leave now, whatever is under way."""
@@ -77,7 +84,7 @@ class Pace:
         """How many more may leave now; None: as many as there are."""
         if self.rests(now):
             return 0
-        if self.is_held or self.is_braked:
+        if self.is_held or self.is_braked or self.is_limited:
             return max(0, 1 - under_way)
         if self.target is not Target.WHATSAPP:
             return None
@@ -86,6 +93,10 @@ class Pace:
 
     def heard(self, result: AttemptResult, now: datetime, took: timedelta = timedelta(0)) -> None:
         """What an attempt came to. `took`: from its claim until it was written down, which is what holds a place."""
+        limit = limit_of(self.target, result)
+        is_ours = limit is not None and limit.reach is not Reach.PAIR
+        if limit is not None and is_ours:
+            self.limit(limit, now)
         pause = pause_of(result)
         if pause is not None:
             self._until = max(self._until, now + pause)
@@ -95,7 +106,15 @@ class Pace:
             self._brake(now)
         elif result.outcome is Outcome.SENT or result.http_status is not None:
             self.is_held, self._lost, self._rests = False, 0, 0
+            if not is_ours:
+                self._limits = 0
             self._prove(now, took)
+
+    def limit(self, limit: Limit, now: datetime, retry_after: float | None = None) -> None:
+        """Rest, as somebody met a limit that is this account's too. What was under way together met it together."""
+        if now >= self._until or not self.is_limited:
+            self._until = max(self._until, now + timedelta(seconds=max(limit.rest(self._limits), retry_after or 0.0)))
+            self._limits += 1
 
     def _brake(self, now: datetime) -> None:
         """Sends that were under way together fail together: they are one sign of an outage, not a reason to rest for longer."""

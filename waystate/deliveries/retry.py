@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from waystate.channels.attempts import HELD
 from waystate.channels.model import AttemptResult, Outcome
+from waystate.channels.whatsapp.errors import Limit, Reach, find_limit
 from waystate.deliveries.model import Claimed, Finished, State, Target
 
 HELD_PAUSE = timedelta(seconds=30)
@@ -37,13 +38,14 @@ def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: time
         outcome = Outcome.RETRY
     if outcome is Outcome.RETRY and now - claimed.created_at >= GIVE_UP_AFTER and claimed.attempt >= GIVE_UP_ATTEMPTS:
         outcome = Outcome.FAILED
+    limit = limit_of(claimed.target, result)
     match outcome:
         case Outcome.SENT:
             return Finished(claimed=claimed, result=result, state=State.SENT, ended_at=now, next_attempt_at=now)
         case Outcome.FAILED:
             return Finished(claimed=claimed, result=result, state=State.FAILED, ended_at=now, next_attempt_at=now)
         case Outcome.RETRY:
-            due = now + back_off(claimed.attempt, result.retry_after)
+            due = now + max(back_off(claimed.attempt, result.retry_after), rest_of(limit, claimed.attempt))
             return Finished(claimed=claimed, result=result, state=State.PENDING, ended_at=now, next_attempt_at=due)
     return Finished(
         claimed=claimed,
@@ -55,6 +57,18 @@ def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: time
     )
 
 
+def limit_of(target: Target, result: AttemptResult) -> Limit | None:
+    """Returns the limit of WhatsApp's that an attempt met."""
+    return find_limit(result.error) if target is Target.WHATSAPP and result.outcome is Outcome.RETRY else None
+
+
+def rest_of(limit: Limit | None, attempt: int) -> timedelta:
+    """Returns how long the message itself waits; where more than its customer rests, the pace says when to go on."""
+    if limit is None:
+        return timedelta(0)
+    return timedelta(seconds=limit.rest(attempt - 1 if limit.reach is Reach.PAIR else 0))
+
+
 def is_held(result: AttemptResult) -> bool:
     """Whether it is the account that was refused, not the message."""
     return (result.error or {}).get("kind") in HELD
@@ -64,6 +78,7 @@ def pause_of(result: AttemptResult) -> timedelta | None:
     """How long the whole account rests: as long as it asked for, or until somebody may have mended it."""
     if is_held(result):
         return HELD_PAUSE
-    if result.retry_after is not None:
+    limit = find_limit(result.error)
+    if result.retry_after is not None and (limit is None or limit.reach is not Reach.PAIR):
         return timedelta(seconds=result.retry_after)
     return None

@@ -9,7 +9,7 @@ from uuid import UUID
 from waystate.channels.model import Outcome
 from waystate.db.pool import Connection, load_queries
 from waystate.deliveries.model import Claimed, Delivery, Finished, State, Target
-from waystate.documents import dump
+from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId
 
 _queries = load_queries(__file__)
@@ -212,6 +212,14 @@ async def settle_arrived(conn: Connection, tenant: TenantId, wamids: Mapping[UUI
         conn, tenant_id=tenant, message_ids=list(wamids), wamids=list(wamids.values()), now=now
     )
     return [row["message_id"] for row in rows]
+
+
+async def cancel_many(
+    conn: Connection, tenant: TenantId, message_ids: Sequence[UUID], now: datetime, *, error: JsonObject
+) -> set[UUID]:
+    """What waits for WhatsApp of these messages is not sent any more; the messages of which something may have left."""
+    rows = await _queries.cancel_many(conn, tenant_id=tenant, message_ids=list(message_ids), now=now, error=dump(error))
+    return {row["message_id"] for row in rows}
 
 
 async def end_unknown(conn: Connection, tenant: TenantId, message_ids: Sequence[UUID], now: datetime) -> None:

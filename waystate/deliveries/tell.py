@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from waystate.channels.genesys.render import render_receipt
+from waystate.channels.told import told_of
 from waystate.db.pool import Connection
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import Delivery, Target
@@ -86,7 +87,7 @@ def _receipt_of(
         contact_id=message.recipient_id,
         at=now,
         status="Failed",
-        error={"code": error.reason, "title": sentence},
+        told=told_of({"code": error.reason, "title": sentence}),
     )
 
 

@@ -52,16 +52,22 @@ class InboundEnriched(BaseEvent):
 
 
 class OutboundProcessed(BaseEvent):
-    """An agent's message was tracked as `queued` (EnrichedOutboundMessage of seed 000)."""
+    """A message to a customer was tracked as `queued` (EnrichedOutboundMessage of seed 000).
+
+    An agent's has a `genesys_message_id`. `composed`: the `content` is WhatsApp's own object of the type, sent as it is.
+    """
 
     type: Literal["outbound.processed"] = "outbound.processed"
-    genesys_message_id: str
+    genesys_message_id: str | None = None
     user_id: str | None = None
     conversation_id: str | None
     message_type: str
     message_text: str | None = None
     media: dict[str, Any] | None = None
     content: dict[str, Any] = {}
+    reply_to: str | None = None
+    """The wamid that it quotes."""
+    composed: bool = False
 
 
 class OutboundRefused(BaseEvent):
@@ -112,6 +118,16 @@ class ConversationCorrelated(BaseEvent):
     communication_id: str | None = None
 
 
+class ControlChanged(BaseEvent):
+    """Somebody else speaks in the conversation: `external` is Genesys, or the key or person that `holder` names."""
+
+    type: Literal["control.changed"] = "control.changed"
+    controller: str
+    holder: str | None = None
+    former_holder: str | None = None
+    control_epoch: int
+
+
 class ConversationExpired(BaseEvent):
     """No activity for `settings.mapping_ttl`."""
 
@@ -139,6 +155,38 @@ class ContactMerged(ContactEvent):
     merged_contact_id: UUID
 
 
+class TemplateChanged(BaseModel):
+    """What is known of a message template changed: by a webhook, or by a listing. It is of no contact and no conversation.
+
+    The `previous_…` are null of one that was not known before. `timestamp` is when it was so at WhatsApp.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: ClassVar[int] = SCHEMA_VERSION
+    # Not published: what every other event is of, so that all are looked at alike.
+    contact_id: ClassVar[UUID | None] = None
+    message_id: ClassVar[UUID | None] = None
+    wa_id: ClassVar[str | None] = None
+    phone_number_id: ClassVar[str] = ""
+
+    type: Literal["template.changed"] = "template.changed"
+    template_id: UUID
+    business_account_id: str
+    external_id: str | None = None
+    name: str
+    language: str
+    status: str | None = None
+    previous_status: str | None = None
+    reason: str | None = None
+    category: str | None = None
+    previous_category: str | None = None
+    quality: str | None = None
+    previous_quality: str | None = None
+    are_components_changed: bool
+    timestamp: datetime
+    at: datetime
+
+
 Event = (
     InboundEnriched
     | OutboundProcessed
@@ -147,10 +195,12 @@ Event = (
     | MessageStatus
     | ConversationOpened
     | ConversationCorrelated
+    | ControlChanged
     | ConversationExpired
     | ConversationMerged
     | ContactUpdated
     | ContactMerged
+    | TemplateChanged
 )
 
 AnyEvent: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

@@ -85,7 +85,8 @@ def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime) -
             previous=step.before,
             timestamp=step.report.at,
             wamid=message.wamid or step.report.wamid or None,
-            genesys_message_id=message.genesys_message_id,
+            # Arrived is the whole, with its last part; failed is what any part is.
+            genesys_message_id=message.genesys_message_id or (message.part_of if step.state.status is Status.FAILED else None),
             error=step.report.error,
         )
         for step in steps

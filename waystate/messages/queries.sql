@@ -17,16 +17,16 @@ SELECT c.external_id, c.message_id FROM claimed c;
 -- name: insert_many!
 -- Ids are UUIDv7, so rows land at the right edge of the index.
 INSERT INTO messages (tenant_id, id, conversation_id, direction, first_status, status, wamid, genesys_message_id, type, text,
-    content, media, sender, origin, sent_at, delivered_at, read_at, failed_at, error, metadata)
+    content, media, sender, sender_user_id, origin, sent_at, delivered_at, read_at, failed_at, error, metadata)
 SELECT :tenant_id, v.id, v.conversation_id, v.direction, v.status, v.status, v.wamid, v.genesys_message_id, v.type, v.text,
-    coalesce(v.content::jsonb, '{}'), v.media::jsonb, v.sender, v.origin, v.sent_at, v.delivered_at, v.read_at, v.failed_at,
-    v.error::jsonb, coalesce(v.metadata::jsonb, '{}')
+    coalesce(v.content::jsonb, '{}'), v.media::jsonb, v.sender, v.sender_user_id, v.origin, v.sent_at, v.delivered_at, v.read_at,
+    v.failed_at, v.error::jsonb, coalesce(v.metadata::jsonb, '{}')
 FROM unnest(:ids::uuid[], :conversation_ids::uuid[], :directions::text[], :statuses::text[], :wamids::text[],
     :genesys_message_ids::text[], :types::text[], :texts::text[], :contents::text[], :media::text[], :senders::text[],
-    :origins::text[], :sent_at::timestamptz[], :delivered_at::timestamptz[], :read_at::timestamptz[], :failed_at::timestamptz[],
-    :errors::text[], :metadata::text[])
-    AS v (id, conversation_id, direction, status, wamid, genesys_message_id, type, text, content, media, sender, origin,
-        sent_at, delivered_at, read_at, failed_at, error, metadata);
+    :sender_user_ids::uuid[], :origins::text[], :sent_at::timestamptz[], :delivered_at::timestamptz[], :read_at::timestamptz[],
+    :failed_at::timestamptz[], :errors::text[], :metadata::text[])
+    AS v (id, conversation_id, direction, status, wamid, genesys_message_id, type, text, content, media, sender,
+        sender_user_id, origin, sent_at, delivered_at, read_at, failed_at, error, metadata);
 
 -- name: find_keys
 -- By the platforms' ids; the wamid first, should both ever choose the same one.
@@ -34,6 +34,10 @@ SELECT DISTINCT ON (k.external_id) k.external_id, k.message_id
 FROM message_keys k
 WHERE k.tenant_id = :tenant_id AND k.source = ANY(:sources::text[]) AND k.external_id = ANY(:external_ids::text[])
 ORDER BY k.external_id, k.source DESC;
+
+-- name: find_wamids
+SELECT m.id, m.wamid FROM messages m
+WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.wamid IS NOT NULL;
 
 -- name: find_conversations
 -- Which conversations must be locked before these messages may change.
@@ -51,11 +55,25 @@ GROUP BY v.contact_id, v.phone;
 -- Events follow one another under the conversation's lock. Row by row it is taken before the message's, and conversations in the
 -- order that every writer keeps, so none can deadlock another.
 SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.origin, m.delivered_at, m.read_at,
-    m.failed_at, m.error, c.contact_id, c.phone_number_id, c.wa_id
+    m.failed_at, m.error, m.metadata ->> 'part_of' AS part_of, c.contact_id, c.phone_number_id, c.wa_id
 FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id, m.id
 FOR NO KEY UPDATE OF c, m;
+
+-- name: lock_queued
+-- Before deliveries are made: whoever withdraws one of these messages waits, or has done it. In the order that every writer keeps
+-- inside a conversation.
+SELECT m.id, m.status FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) ORDER BY m.id FOR SHARE;
+
+-- name: list_queued_of
+-- What was said in these conversations by whoever had the word, and is not sent. The caller holds the conversations' locks. An agent's
+-- sender is an integration, and of a queue's message there is none.
+SELECT m.id FROM unnest(:conversation_ids::uuid[], :holders::text[]) AS v (conversation_id, holder)
+JOIN messages m ON m.tenant_id = :tenant_id AND m.conversation_id = v.conversation_id
+WHERE m.direction = 'outbound' AND m.status = 'queued' AND m.sent_at > :since
+    AND CASE v.holder WHEN 'genesys' THEN m.genesys_message_id IS NOT NULL ELSE m.sender = v.holder END
+ORDER BY m.id;
 
 -- name: advance_many!
 -- The merge happened under the row's lock; none of these columns is indexed, so the update can stay on its page.
@@ -164,6 +182,13 @@ FROM messages m
 JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 JOIN contacts p ON p.tenant_id = c.tenant_id AND p.id = c.contact_id
 WHERE m.tenant_id = :tenant_id AND m.id = :id;
+
+-- name: list_by_ids
+-- As the API shows them, whose they are beside them.
+SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.text, m.content, m.media, m.sender,
+    m.sender_user_id, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.error, m.metadata, c.contact_id, c.phone_number_id
+FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
+WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]);
 
 -- name: get_history
 -- Every status reported for one message, in the order it was written.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from unicodedata import normalize
 from uuid import UUID
@@ -10,7 +10,9 @@ from uuid import UUID
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Address, Identity, IdentityKind, Recipient
 from waystate.contacts.spellings import other_identities
+from waystate.conversations import control
 from waystate.conversations import store as conversation_store
+from waystate.conversations.control import Handover
 from waystate.conversations.model import Activity, Conversation, ConversationStatus, preview_of, public_conversation_id
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection
@@ -20,6 +22,7 @@ from waystate.ids import TenantId, find_uuid, new_id
 from waystate.messages import store as message_store
 from waystate.messages.correlate import correlate
 from waystate.messages.model import Direction, OutboundMessage, Status
+from waystate.messages.split import split_text
 from waystate.messages.store import MessageRow
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import TenantView
@@ -41,18 +44,44 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
-    """A message with its conversation, where it goes, or why it does not."""
+class _Copy:
+    """A message at its place in the batch, with the ids of its parts."""
 
+    index: int
+    message: OutboundMessage
+    conversation_id: UUID
+    ids: list[UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """A message, or a part of one, with its conversation, where it goes, or why it does not."""
+
+    index: int
+    id: UUID
     message: OutboundMessage
     conversation: Conversation
     address: Address | None
     refusal: Refusal | None
     user_id: str | None
+    change: Handover | None
+    is_last: bool
 
 
 Result = Event | Rejected | None
 """The event of a message seen for the first time, None for a repeat, Rejected when no conversation is known."""
+
+
+@dataclass(slots=True)
+class Processed:
+    """What messages came to, one result each, and the events to append: those of the results and what was learned on the way.
+
+    `displaced`: conversation → who had the word in it until now.
+    """
+
+    results: list[Result]
+    events: list[Event] = field(default_factory=list)
+    displaced: dict[UUID, str] = field(default_factory=dict)
 
 
 async def process(
@@ -62,8 +91,8 @@ async def process(
     messages: Sequence[OutboundMessage],
     numbers: dict[str, str],
     now: datetime,
-) -> tuple[list[Result], list[Event]]:
-    """In the caller's transaction, which appends the events: those of the results, and of what was correlated on the way.
+) -> Processed:
+    """In the caller's transaction, which appends the events, and fails what those who lost the word said and is not sent yet.
 
     `numbers`: integration id → the phone_number_id it serves, for messages whose conversation is not correlated yet.
     """
@@ -71,19 +100,14 @@ async def process(
     results: list[Result] = [
         None if each is not None else _unmatched(message) for message, each in zip(messages, found, strict=True)
     ]
-    copies: dict[str, tuple[int, OutboundMessage, UUID]] = {}
+    copies: dict[str, _Copy] = {}
     for index, (message, conversation) in enumerate(zip(messages, found, strict=True)):
-        if conversation is not None:
-            copies.setdefault(message.genesys_message_id, (index, message, conversation.id))
-    ids = {genesys_id: new_id() for genesys_id in copies}
-    claimed = await message_store.claim_many(conn, tenant, "genesys", ids)
-    new = {genesys_id: copy for genesys_id, copy in copies.items() if genesys_id in claimed}
-    if not new:
-        return results, []
-    events, correlated = await _queue(conn, tenant, settings, new, ids, now)
-    for (index, _, _), event in zip(new.values(), events, strict=True):
-        results[index] = event
-    return results, [*events, *correlated]
+        if conversation is not None and message.genesys_message_id not in copies:
+            copies[message.genesys_message_id] = _Copy(index, message, conversation.id, [new_id() for _ in parts_of(message)])
+    # Of what goes out in parts the last one has Genesys' id: with it the message has arrived whole.
+    claimed = await message_store.claim_many(conn, tenant, "genesys", {key: each.ids[-1] for key, each in copies.items()})
+    new = [copy for key, copy in copies.items() if key in claimed]
+    return await _queue(conn, tenant, settings, results, new, now) if new else Processed(results)
 
 
 def numbers_of(view: TenantView) -> dict[str, str]:
@@ -100,8 +124,6 @@ def refusal_of(message: OutboundMessage, conversation: Conversation, address: Ad
     """Checked before sending: WhatsApp reports most of these only later, or not at all."""
     if message.unshowable is not None:
         return Refusal(Reason.INVALID_PAYLOAD, message.unshowable)
-    if len(message.text or "") > TEXT_LIMIT:
-        return Refusal(Reason.INVALID_PAYLOAD, f"WhatsApp takes {TEXT_LIMIT} characters of text; send it in parts.")
     match conversation.effective_status(now):
         case ConversationStatus.CLOSED:
             return Refusal(Reason.MAPPING_STATUS_CLOSED, "The conversation is closed; it opens again when the customer writes.")
@@ -149,12 +171,12 @@ async def _find_conversations(
 
 def identities_of(recipient: str) -> list[Identity]:
     """What a recipient may be known by, the likeliest first: as it is written, then the phone that it writes in another way."""
-    phones = [Identity(IdentityKind.WA_ID, each) for each in dict.fromkeys((recipient, _phone_of(recipient))) if each]
+    phones = [Identity(IdentityKind.WA_ID, each) for each in dict.fromkeys((recipient, phone_of(recipient))) if each]
     return [*phones, Identity(IdentityKind.BSUID, recipient), *other_identities(phones).values()]
 
 
-def _phone_of(written: str) -> str | None:
-    """The digits of an international phone, as WhatsApp's ids are; None for what is none, or may lack its country.
+def phone_of(written: str) -> str | None:
+    """Returns the digits of an international phone, as WhatsApp's ids are; None for what is none, or may lack its country.
 
     No country's code begins with 0, so 00 is the prefix of an international call.
     https://www.rfc-editor.org/rfc/rfc3966 (tel:), https://www.itu.int/rec/T-REC-E.164
@@ -184,49 +206,86 @@ async def _follow_merges(
 
 
 async def _queue(
-    conn: Connection,
-    tenant: TenantId,
-    settings: TenantSettings,
-    new: dict[str, tuple[int, OutboundMessage, UUID]],
-    ids: dict[str, UUID],
-    now: datetime,
-) -> tuple[list[Event], list[Event]]:
-    """Write the messages; their events, and those of correlations. Locked first, so what was checked still holds."""
-    conversations = await conversation_store.lock_many(
-        conn, tenant, sorted({conversation for _, _, conversation in new.values()})
-    )
+    conn: Connection, tenant: TenantId, settings: TenantSettings, results: list[Result], new: Sequence[_Copy], now: datetime
+) -> Processed:
+    """Write the messages. Their conversations are locked first, so what was checked still holds."""
+    conversations = await conversation_store.lock_many(conn, tenant, sorted({each.conversation_id for each in new}))
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
-    copies = [_checked(message, conversations[conversation], recipients, now) for _, message, conversation in new.values()]
-    rows = [_row(each, ids[each.message.genesys_message_id], now) for each in copies]
-    await message_store.insert_many(conn, tenant, rows)
-    await conversation_store.touch_many(conn, tenant, _activity(copies, now), ttl=settings.mapping_ttl)
-    events = [_event(each, row.id, settings, now) for each, row in zip(copies, rows, strict=True)]
-    return events, await correlate(conn, tenant, _learned(copies), now)
+    checked = [each for copy in new for each in _check(copy, conversations, recipients, now)]
+    await message_store.insert_many(conn, tenant, [_row(each, now) for each in checked])
+    await conversation_store.touch_many(conn, tenant, _activity(checked, now), ttl=settings.mapping_ttl)
+    changes = [(each.conversation, each.change) for each in checked if each.change is not None]
+    events: list[Event] = [*control.changes_of(changes, now)]
+    for each in checked:
+        events.append(_event(each, settings, now))
+        results[each.index] = events[-1]
+    events += await correlate(conn, tenant, _learned(checked), now)
+    return Processed(results, events, control.displaced(changes))
 
 
-def _checked(
-    message: OutboundMessage, conversation: Conversation, recipients: Mapping[UUID, Recipient], now: datetime
-) -> _Checked:
+def parts_of(message: OutboundMessage) -> list[OutboundMessage]:
+    """The message, in as many as WhatsApp takes of a long text, in order; the last one keeps Genesys' id."""
+    text, url = message.text or "", (message.media or {}).get("url")
+    if isinstance(url, str) and url not in text:
+        text = f"{text}\n{url}" if text else url
+    if len(text) <= TEXT_LIMIT or message.unshowable is not None:
+        return [message]
+    texts = split_text(text, TEXT_LIMIT)
+    return [
+        replace(
+            message,
+            type="text",
+            text=part,
+            content={},
+            media=None,
+            metadata=message.metadata | {"part": place, "parts": len(texts), "part_of": message.genesys_message_id},
+        )
+        for place, part in enumerate(texts, 1)
+    ]
+
+
+def _check(
+    copy: _Copy, conversations: dict[UUID, Conversation], recipients: Mapping[UUID, Recipient], now: datetime
+) -> list[_Checked]:
+    """The parts of a message with what is to become of them; who speaks in its conversation from here on is written there."""
+    conversation = conversations[copy.conversation_id]
     recipient = recipients.get(conversation.contact_id) or Recipient(None)
     address = recipient.find_address(conversation.wa_id, conversation.user_id)
     user_id = address.user_id if address is not None else None
-    return _Checked(
-        message,
-        conversation,
-        address,
-        refusal_of(message, conversation, address, now),
-        user_id or (recipient.user_ids[-1] if recipient.user_ids else None),
-    )
+    user_id = user_id or (recipient.user_ids[-1] if recipient.user_ids else None)
+    refusal = refusal_of(copy.message, conversation, address, now)
+    change: Handover | None = None
+    if refusal is None:
+        match control.speak(conversation, control.GENESYS):
+            case Rejected() as error:
+                refusal = Refusal(error.reason, error.message)
+            case Handover() as change:
+                conversations[copy.conversation_id] = change.made_in(conversation)
+    parts = parts_of(copy.message) if refusal is None else [copy.message]
+    return [
+        _Checked(
+            index=copy.index,
+            id=message_id,
+            message=message,
+            conversation=conversation,
+            address=address,
+            refusal=refusal,
+            user_id=user_id,
+            change=change if message is parts[0] else None,
+            is_last=message is parts[-1],
+        )
+        for message, message_id in zip(parts, copy.ids[-len(parts) :], strict=True)
+    ]
 
 
-def _row(checked: _Checked, message_id: UUID, now: datetime) -> MessageRow:
+def _row(checked: _Checked, now: datetime) -> MessageRow:
     message, conversation, refusal = checked.message, checked.conversation, checked.refusal
     return MessageRow(
-        id=message_id,
+        id=checked.id,
         conversation_id=conversation.id,
         direction=Direction.OUTBOUND,
         status=Status.QUEUED if refusal is None else Status.FAILED,
-        genesys_message_id=message.genesys_message_id,
+        genesys_message_id=message.genesys_message_id if checked.is_last else None,
         type=message.type,
         text=message.text,
         content=message.content,
@@ -240,7 +299,7 @@ def _row(checked: _Checked, message_id: UUID, now: datetime) -> MessageRow:
     )
 
 
-def _event(checked: _Checked, message_id: UUID, settings: TenantSettings, now: datetime) -> Event:
+def _event(checked: _Checked, settings: TenantSettings, now: datetime) -> Event:
     message, conversation, refusal = checked.message, checked.conversation, checked.refusal
     genesys_id = conversation.genesys_conversation_id or message.conversation_id
     public_id = public_conversation_id(settings.correlation, conversation.id, genesys_id)
@@ -251,7 +310,7 @@ def _event(checked: _Checked, message_id: UUID, settings: TenantSettings, now: d
             phone_number_id=conversation.phone_number_id,
             at=now,
             wa_id=conversation.wa_id,
-            message_id=message_id,
+            message_id=checked.id,
             genesys_message_id=message.genesys_message_id,
             conversation_id=public_id,
             code=refusal.reason,
@@ -262,8 +321,8 @@ def _event(checked: _Checked, message_id: UUID, settings: TenantSettings, now: d
         contact_id=conversation.contact_id,
         phone_number_id=conversation.phone_number_id,
         at=now,
-        message_id=message_id,
-        genesys_message_id=message.genesys_message_id,
+        message_id=checked.id,
+        genesys_message_id=message.genesys_message_id if checked.is_last else None,
         # The id as the platform last gave it in this conversation is the one to answer to, never a normalised number.
         wa_id=checked.address.wa_id if checked.address is not None else None,
         user_id=checked.user_id,
@@ -275,10 +334,15 @@ def _event(checked: _Checked, message_id: UUID, settings: TenantSettings, now: d
     )
 
 
-def _activity(copies: Sequence[_Checked], now: datetime) -> dict[UUID, Activity]:
+def _activity(checked: Sequence[_Checked], now: datetime) -> dict[UUID, Activity]:
     """Outbound messages are activity, but do not move the customer window. Refused ones are none."""
-    return {
-        each.conversation.id: Activity(
+    activity: dict[UUID, Activity] = {}
+    for each in checked:
+        if each.refusal is not None:
+            continue
+        before = activity.get(each.conversation.id)
+        change = each.change
+        activity[each.conversation.id] = Activity(
             contact_id=each.conversation.contact_id,
             phone_number_id=each.conversation.phone_number_id,
             wa_id=None,
@@ -286,17 +350,17 @@ def _activity(copies: Sequence[_Checked], now: datetime) -> dict[UUID, Activity]
             message_at=each.message.sent_at,
             message_id=each.message.genesys_message_id,
             preview=preview_of(each.message.text),
+            controller=change.controller if change is not None else before.controller if before is not None else None,
+            control_holder=change.holder if change is not None else before.control_holder if before is not None else None,
         )
-        for each in copies
-        if each.refusal is None
-    }
+    return activity
 
 
-def _learned(copies: Sequence[_Checked]) -> dict[UUID, tuple[str, str | None]]:
+def _learned(checked: Sequence[_Checked]) -> dict[UUID, tuple[str, str | None]]:
     """Conversations that this message, overtaking our delivery's answer, is the first to name by Genesys' id."""
     return {
         conversation.id: (message.conversation_id, None)
-        for message, conversation in ((each.message, each.conversation) for each in copies)
+        for message, conversation in ((each.message, each.conversation) for each in checked)
         if message.conversation_id
         and conversation.genesys_conversation_id != message.conversation_id
         and str(conversation.id) != message.conversation_id

@@ -1,6 +1,6 @@
 """Messages, their keys and their history in PostgreSQL."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -16,6 +16,8 @@ _queries = load_queries(__file__)
 
 T = TypeVar("T")
 
+SAID = "said"
+"""The origin of what a business says over HTTP."""
 RECORDED = "http"
 """The origin of messages that are only recorded (`POST /state/message`)."""
 IMPORTED = "import:"
@@ -39,6 +41,7 @@ class MessageRow:
     content: JsonObject = field(default_factory=dict)
     media: JsonObject | None = None
     sender: str | None = None
+    sender_user_id: UUID | None = None
     delivered_at: datetime | None = None
     read_at: datetime | None = None
     failed_at: datetime | None = None
@@ -60,6 +63,8 @@ class LockedMessage:
     type: str
     origin: str
     state: MessageState
+    part_of: str | None = None
+    """Genesys' id of the message that this is a part of; only the last part has it as its own."""
 
     @property
     def is_recorded(self) -> bool:
@@ -90,6 +95,7 @@ async def insert_many(conn: Connection, tenant: TenantId, rows: Sequence[Message
         contents=_column([_json(row.content or None) for row in rows]),
         media=_column([_json(row.media) for row in rows]),
         senders=_column([row.sender for row in rows]),
+        sender_user_ids=_column([row.sender_user_id for row in rows]),
         origins=[row.origin for row in rows],
         sent_at=[row.sent_at for row in rows],
         delivered_at=_column([row.delivered_at for row in rows]),
@@ -106,6 +112,12 @@ async def find_ids(
     """External id → message id, of those that are known; WhatsApp's first, should both platforms choose the same one."""
     rows = await _queries.find_keys(conn, tenant_id=tenant, external_ids=external_ids, sources=sources)
     return {row["external_id"]: row["message_id"] for row in rows}
+
+
+async def find_wamids(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """Message id → what WhatsApp knows it by, of those that it knows."""
+    rows = await _queries.find_wamids(conn, tenant_id=tenant, ids=sorted(ids))
+    return {row["id"]: row["wamid"] for row in rows}
 
 
 async def find_conversations(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, UUID]:
@@ -129,6 +141,20 @@ async def lock_many(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> 
     """With their conversations."""
     rows = await _queries.lock_many(conn, tenant_id=tenant, ids=list(ids))
     return {row["id"]: _locked(row) for row in rows}
+
+
+async def lock_settled(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> set[UUID]:
+    """Of messages about to be passed on, those that are `queued` no more: they were withdrawn, or somebody told of them."""
+    rows = await _queries.lock_queued(conn, tenant_id=tenant, ids=sorted(ids))
+    return {row["id"] for row in rows if row["status"] != Status.QUEUED}
+
+
+async def list_queued_of(conn: Connection, tenant: TenantId, holders: Mapping[UUID, str], since: datetime) -> list[UUID]:
+    """Conversation → holder (`Speaker.holder`): the messages they said since then that are still queued, oldest first."""
+    rows = await _queries.list_queued_of(
+        conn, tenant_id=tenant, conversation_ids=list(holders), holders=list(holders.values()), since=since
+    )
+    return [row["id"] for row in rows]
 
 
 async def advance_many(
@@ -251,6 +277,11 @@ async def find_message(conn: Connection, tenant: TenantId, message_id: UUID) -> 
     return None if row is None else dict(row)
 
 
+async def list_by_ids(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """Those that there are, in no order."""
+    return [dict(row) for row in await _queries.list_by_ids(conn, tenant_id=tenant, ids=list(ids))]
+
+
 async def get_history(conn: Connection, tenant: TenantId, message_id: UUID) -> list[dict[str, Any]]:
     return [dict(row) for row in await _queries.get_history(conn, tenant_id=tenant, message_id=message_id)]
 
@@ -287,6 +318,7 @@ def _locked(row: Any) -> LockedMessage:
         genesys_message_id=row["genesys_message_id"],
         type=row["type"],
         origin=row["origin"],
+        part_of=row["part_of"],
         state=MessageState(
             direction=Direction(row["direction"]),
             status=Status(row["status"]),

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from waystate.channels.model import TemplateReport
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
@@ -19,6 +20,7 @@ from waystate.deliveries.model import RefusedDelivery
 from waystate.deliveries.resend import resend_many
 from waystate.deliveries.settle import advance_and_settle, advance_waiting
 from waystate.deliveries.tell import tell_many
+from waystate.deliveries.withdraw import fail_displaced
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
 from waystate.events.model import Event, InboundEnriched, OutboundProcessed, OutboundRefused
@@ -51,6 +53,7 @@ from waystate.pipeline.items import (
     StatusPayload,
 )
 from waystate.pipeline.reasons import letter_of, rejection_of
+from waystate.templates.change import apply_reports
 from waystate.tenants.routing import TenantView
 from waystate.web.metrics import Metrics
 from waystate.work.batch import in_halves, with_retries
@@ -62,6 +65,7 @@ _REFUSED = frozenset(
         Reason.MAPPING_STATUS_CLOSED,
         Reason.MAPPING_STATUS_EXPIRED,
         Reason.INVALID_PAYLOAD,
+        Reason.NOT_IN_CONTROL,
     }
 )
 """Why an agent's message is tracked as failed and never sent; one from a queue is a dead letter beside that."""
@@ -75,6 +79,7 @@ _TRACKED = {
 
 _ADVANCED = Verdict("The message is advanced.")
 _OF_GROUP = ("status", "it is of a message to a group, and Waystate sends none")
+_NO_TEMPLATE = ("template", "it is of a template that the account does not have, as far as it is known")
 _WAITS = Verdict("Its message is not known yet; it waits for it.")
 _NOTED = Verdict("It stands in the message's history.")
 _NOBODYS = Verdict(is_repeat=True, aside=("Receipt", "it is about no customer's message that is known here"))
@@ -170,11 +175,13 @@ def _with_number(batch: Batch, message: InboundMessage, number: str) -> InboundM
 
 async def run_outbound(batch: Batch, messages: Sequence[OutboundMessage]) -> Judged:
     """What a queue's sender sent and is kept as failed is a dead letter too: a repeat says nothing of it any more."""
-    results, events = await send.process(
+    processed = await send.process(
         batch.conn, batch.tenant, batch.view.settings, messages, send.numbers_of(batch.view), batch.now
     )
+    if processed.displaced:
+        processed.events += await fail_displaced(batch.conn, batch.tenant, processed.displaced, batch.now)
     verdicts: list[Verdict] = []
-    for message, result in zip(messages, results, strict=True):
+    for message, result in zip(messages, processed.results, strict=True):
         match result:
             case OutboundRefused() if message.origin.startswith(FROM_QUEUE):
                 refusal = Rejected(Reason(result.code), f"{result.reason} It is kept as failed.")
@@ -187,7 +194,7 @@ async def run_outbound(batch: Batch, messages: Sequence[OutboundMessage]) -> Jud
                 verdicts.append(await _repeated(batch, message) if batch.is_replay else DONE_BEFORE)
             case _:
                 verdicts.append(Verdict("It is queued for WhatsApp.", (result,)))
-    return Judged(verdicts, events)
+    return Judged(verdicts, processed.events)
 
 
 async def _repeated(batch: Batch, message: OutboundMessage) -> Verdict:
@@ -312,6 +319,27 @@ async def run_deliveries(batch: Batch, refused: Sequence[RefusedDelivery]) -> Ju
     )
 
 
+async def run_templates(batch: Batch, reports: Sequence[TemplateReport]) -> Judged:
+    """What webhooks tell of templates; an older word than what is known changes nothing."""
+    accounts = {each.business_account_id for each in batch.view.accounts.values()}
+    own = [each for each in reports if each.business_account_id in accounts]
+    told = iter(await apply_reports(batch.conn, batch.tenant, own, batch.now) if own else ())
+    verdicts: list[Verdict] = []
+    events: list[Event] = []
+    for report in reports:
+        if report.business_account_id not in accounts:
+            text = f"Business account {report.business_account_id} is none of this tenant's. Add its account, then replay this."
+            verdicts.append(Verdict(error=Rejected(Reason.UNKNOWN_TENANT, text)))
+            continue
+        template, event = next(told)
+        events += [event] if event is not None else []
+        if template is None:
+            verdicts.append(Verdict(f"Nothing is done: {_NO_TEMPLATE[1]}.", aside=_NO_TEMPLATE))
+        else:
+            verdicts.append(Verdict("The template is changed.", (event,)) if event is not None else DONE_BEFORE)
+    return Judged(verdicts, events)
+
+
 KINDS = Kinds(
     Kind(
         name="inbound",
@@ -374,6 +402,13 @@ KINDS = Kinds(
         pipeline=Pipeline.DELIVERIES,
         needed=(),
         fixed=("message_id", "target", "request.channel.messageId", "request.channel.time"),
+    ),
+    Kind(
+        name="templates",
+        item=TemplateReport,
+        work=run_templates,
+        pipeline=Pipeline.TEMPLATES,
+        needed=(("business_account_id",), ("external_id", "name")),
     ),
 )
 

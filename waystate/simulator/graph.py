@@ -27,7 +27,7 @@ from waystate.simulator.media import MediaStore, read_upload
 from waystate.simulator.pricing import Prices
 from waystate.simulator.refusals import GraphRefusal, no_such_object, refusal, render_failure, render_refusal
 from waystate.simulator.rules import RulesInForce
-from waystate.simulator.statuses import Course, Statuses
+from waystate.simulator.statuses import Journey, Statuses
 from waystate.simulator.webhooks import find_text, new_wamid
 
 REACTED_TO_FOR = timedelta(days=30)
@@ -166,7 +166,7 @@ class GraphApi:
         failure = report(order) if order is not None else self._find_failure(customer, body)
         wamid = self._write_down(customer, body, text)
         price = self._prices.find(customer, body.type, None, now) if failure is None else None
-        course = Course(wamid, body.type, body.biz_opaque_callback_data, price, failure)
+        course = Journey(wamid, body.type, body.biz_opaque_callback_data, price, failure)
         await self._statuses.report(customer, course)
         return render_accepted(customer, body.to or body.identity, wamid)
 

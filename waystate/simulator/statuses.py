@@ -24,7 +24,7 @@ _LONGEST_EARLY_WAIT = 2.0  # seconds the answer to a send waits for its early st
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Journey:
     """What is to become of a send: `failure` is the error with which it fails after it was accepted."""
 
     wamid: str
@@ -53,7 +53,7 @@ class Statuses:
         self._clock = clock
         self._random = random
 
-    async def report(self, customer: Customer, course: Course) -> None:
+    async def report(self, customer: Customer, course: Journey) -> None:
         """Start the statuses of a send. It returns at once, or, with `early_statuses`, when the early ones have arrived."""
         schedule = self._schedule(course)
         early = self._random.randint(1, len(schedule)) if self._faults.strikes("early_statuses") else 0
@@ -66,7 +66,7 @@ class Statuses:
         if early:
             await asyncio.wait(tasks[:early], timeout=_LONGEST_EARLY_WAIT)
 
-    def _schedule(self, course: Course) -> list[tuple[float, float, str]]:
+    def _schedule(self, course: Journey) -> list[tuple[float, float, str]]:
         """(seconds until it leaves, seconds until it happens, status), in the order of leaving."""
         steps = [(self._vary(delay), status) for delay, status in self._steps(course)]
         leaving = sorted(delay for delay, _ in steps)
@@ -74,7 +74,7 @@ class Statuses:
             self._random.shuffle(leaving)
         return sorted((leaves, happens, status) for leaves, (happens, status) in zip(leaving, steps, strict=True))
 
-    def _steps(self, course: Course) -> list[tuple[float, str]]:
+    def _steps(self, course: Journey) -> list[tuple[float, str]]:
         config = self._config
         if course.failure is not None:
             return [(config.sent_delay, "failed")]
@@ -97,7 +97,7 @@ class Statuses:
             self._journal.tally["statuses_lost"] += 1
 
 
-def render_status(customer: Customer, course: Course, status: str, at: int) -> JsonObject:
+def render_status(customer: Customer, course: Journey, status: str, at: int) -> JsonObject:
     """`pricing` comes with `sent` and `delivered`, a conversation only with `sent` and only where it is free."""
     report: JsonObject = {
         "id": course.wamid,

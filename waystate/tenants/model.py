@@ -126,6 +126,14 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
+class WindowTemplate(_Value):
+    """An approved template of WhatsApp, and what it says: `components` as a send's (WhatsApp Cloud API, template messages)."""
+
+    name: Word
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(_[A-Za-z]{2,4})?$")]
+    components: Annotated[tuple[JsonObject, ...], Field(max_length=10)] = ()
+
+
 class TenantSettings(_Value):
     correlation: Literal["genesys", "local"] = "genesys"
     """`genesys`: `conversationId` is null until Genesys is correlated. `local`: it is our own id, for good."""
@@ -139,8 +147,25 @@ class TenantSettings(_Value):
     replay_ttl: Duration = timedelta(days=7)
     """How long events are kept for readers that were away."""
 
+    window_policy: Literal["refuse", "template", "hold"] = "refuse"
+    """What becomes of an agent's message when the customer's last one is more than 24 hours old: it is refused and the agent
+    is told, `window_template` is sent for it, or it is held until the customer writes."""
+
+    window_template: WindowTemplate | None = None
+    """What the policy `template` sends. Where its parameters hold `{text}`, the agent's text goes out in it; else the text is
+    held until the customer answers."""
+
+    hold_ttl: Annotated[Duration, Field(le=timedelta(days=30))] = timedelta(days=7)
+    """How long a held message waits for its customer to write, 30 days at most; then it is failed."""
+
     genesys_identity: Literal["contact", "wa_id"] = "contact"
     """What the customer is called towards Genesys: our contact id, which survives a change of number, or the `wa_id`."""
+
+    @model_validator(mode="after")
+    def _has_its_template(self) -> "TenantSettings":
+        if self.window_policy == "template" and self.window_template is None:
+            raise ValueError("window_policy 'template' needs window_template, its name and language (hello_world, en_US)")
+        return self
 
 
 class Quotas(_Value):

@@ -61,6 +61,10 @@ RETURNING name;
 -- The audited look across tenants.
 SELECT tenant_id, items, oldest FROM due_work(:kind, :moment);
 
+-- name: due_waits
+-- The same of what only waits for its time.
+SELECT tenant_id, items, oldest FROM due_waits(:kind, :moment);
+
 -- name: lock_lanes$
 -- By how many lanes webhooks, or deliveries, are shared out; whoever changes that does so alone.
 SELECT CASE WHEN :kind::text = 'ledger' THEN d.lanes ELSE d.delivery_lanes END FROM directory d WHERE d.is_only FOR UPDATE;

@@ -9,6 +9,9 @@ from waystate.ids import TenantId
 
 _queries = load_queries(__file__)
 
+WAITS = frozenset({"window", "planned"})
+"""Kinds of what only waits for its time."""
+
 
 @dataclass(frozen=True, slots=True)
 class DueWork:
@@ -74,7 +77,8 @@ async def tick(conn: Connection, name: str, *, now: datetime, every: timedelta) 
 
 
 async def due_work(conn: Connection, kind: str, moment: datetime) -> list[DueWork]:
-    rows = await _queries.due_work(conn, kind=kind, moment=moment)
+    look = _queries.due_waits if kind in WAITS else _queries.due_work
+    rows = await look(conn, kind=kind, moment=moment)
     return [DueWork(TenantId(row["tenant_id"]), row["items"], row["oldest"]) for row in rows]
 
 

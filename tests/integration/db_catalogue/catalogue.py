@@ -34,16 +34,21 @@ SHOWN = {
 }
 """What a runtime role may do with which columns of the tables that say whose everything is."""
 MAY_DELETE = {(WORK, "tenants"), (WORK, "routes")}
-DEFINER_FUNCTIONS = {"due_work(text,timestamp with time zone)", "open_dead_letters()"}
+DEFINER_FUNCTIONS = {
+    *("due_work(text,timestamp with time zone)", "due_waits(text,timestamp with time zone)"),
+    *("open_dead_letters()", "template_syncs_due()"),
+}
 RUNTIME_ROLES = (APP, INGEST, WORK, SWEEPER)
 ISOLATION = "tenant_id=nullifcurrent_setting'app.tenant_id'true''"
 SWEPT = {
     "events": {"tenant_id", "position", "at"},
     "sink_cursors": {"tenant_id", "sink", "position"},
     "deliveries": {"tenant_id", "state", "next_attempt_at", "hold_until", "created_at"},
-    "conversations": {"tenant_id", "status", "expires_hour", "expires_at"},
+    "conversations": {"tenant_id", "status", "expires_hour", "expires_at", "window_hour", "window_from", "window_told"},
+    "planned_messages": {"tenant_id", "state", "due_at", "expires_at"},
     "early_statuses": {"tenant_id", "received_at", "watch"},
     "dead_letters": {"tenant_id", "reason", "status"},
+    "template_syncs": {"tenant_id", "business_account_id", "due_at"},
 }
 """What the sweeper may read across tenants: keys and due times."""
 

@@ -121,7 +121,6 @@ async def test_every_reason_has_a_sentence_for_an_agent(world: World, tenant: Bu
     ("said", "sentence"),
     [
         ({"unshowable": "WhatsApp cannot show a Form."}, "WhatsApp cannot show a Form."),
-        ({"text": "x" * 5000}, "WhatsApp takes 4096 characters of text; send it in parts."),
         ({"text": " "}, "WhatsApp refuses an empty text; write something and send again."),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from tests.world import CUSTOMER, Business, World
 from waystate.errors import Reason, Rejected
-from waystate.events.model import ConversationCorrelated, OutboundProcessed, OutboundRefused
+from waystate.events.model import ConversationCorrelated, MessageStatus, OutboundProcessed, OutboundRefused
 from waystate.ids import new_id
 from waystate.messages.model import OutboundMessage
 
@@ -96,12 +96,51 @@ async def test_outside_the_customer_window_no_free_text_goes_out(world: World, c
     assert isinstance(result, OutboundProcessed)
 
 
-async def test_a_text_that_whatsapp_would_refuse_is_refused_here(world: World, correlated: Business) -> None:
-    event = await refusal(world, correlated, correlated.reply(conversation_id=GENESYS, text="x" * 4097))
-    assert (event.code, event.reason) == (
-        Reason.INVALID_PAYLOAD,
-        "WhatsApp takes 4096 characters of text; send it in parts.",
-    )
+async def test_a_long_text_goes_out_in_parts_of_which_the_last_has_genesys_id(world: World, correlated: Business) -> None:
+    text = " ".join(f"word{number}" for number in range(1500))
+    reply = correlated.reply(conversation_id=GENESYS, text=text)
+    (result,) = await world.answer(correlated, reply)
+    assert isinstance(result, OutboundProcessed)
+    rows = await world.rows(correlated, "SELECT * FROM messages WHERE direction = 'outbound' ORDER BY id")
+    assert " ".join(row["text"] for row in rows) == text
+    assert max(len(row["text"]) for row in rows) <= 4096
+    assert [row["genesys_message_id"] for row in rows] == [None] * (len(rows) - 1) + [reply.genesys_message_id]
+    assert result.message_id == rows[-1]["id"]
+    events = await world.rows(correlated, "SELECT message_id FROM events WHERE type = 'outbound.processed' ORDER BY position")
+    assert [row["message_id"] for row in events] == [row["id"] for row in rows], "they leave in their order"
+    assert await world.answer(correlated, reply) == [None]
+    assert await world.value(correlated, "SELECT count(*) FROM messages WHERE direction = 'outbound'") == len(rows)
+
+
+async def test_genesys_hears_that_a_part_failed_and_of_the_last_that_it_arrived(world: World, correlated: Business) -> None:
+    await world.answer(correlated, correlated.reply("g.long", conversation_id=GENESYS, text="a " * 4000))
+    await world.relay(correlated)
+    first, last = await world.rows(correlated, "SELECT id FROM messages WHERE direction = 'outbound' ORDER BY id")
+    sent = [correlated.report(f"wamid.{each['id']}", "delivered", message_id=each["id"]) for each in (first, last)]
+    await world.report(correlated, *sent)
+    await world.report(correlated, correlated.report(f"wamid.{first['id']}", "failed", message_id=first["id"]))
+    told = [
+        (each.event.status, each.event.genesys_message_id)
+        for each in await world.relay(correlated)
+        if isinstance(each.event, MessageStatus) and each.event.genesys_message_id
+    ]
+    assert told == [("delivered", "g.long"), ("failed", "g.long")]
+
+
+async def test_an_agent_who_answers_has_the_word_and_it_is_told_once(world: World, correlated: Business) -> None:
+    await world.answer(correlated, correlated.reply(conversation_id=GENESYS), correlated.reply("g.2", conversation_id=GENESYS))
+    await world.answer(correlated, correlated.reply("g.3", conversation_id=GENESYS))
+    row = await world.row(correlated, "SELECT controller, control_holder, control_epoch FROM conversations")
+    assert (row["controller"], row["control_holder"], row["control_epoch"]) == ("external", "genesys", 1)
+    told = await world.rows(correlated, "SELECT data FROM events WHERE type = 'control.changed'")
+    assert [(each["data"]["holder"], each["data"]["former_holder"]) for each in told] == [("genesys", None)]
+
+
+async def test_an_agent_does_not_speak_where_a_person_here_does(world: World, correlated: Business) -> None:
+    await world.execute(correlated, "UPDATE conversations SET controller = 'agent', control_holder = 'person:1'")
+    event = await refusal(world, correlated, correlated.reply(conversation_id=GENESYS))
+    assert event.code == Reason.NOT_IN_CONTROL
+    assert "an agent speaks with the customer" in event.reason
 
 
 async def test_a_message_that_overtakes_our_deliverys_answer_finds_its_customer_and_correlates(
@@ -114,7 +153,10 @@ async def test_a_message_that_overtakes_our_deliverys_answer_finds_its_customer_
     assert result.conversation_id == GENESYS
     assert await world.value(tenant, "SELECT genesys_conversation_id FROM conversations") == GENESYS
     types = await world.rows(tenant, "SELECT type FROM events ORDER BY position")
-    assert [row["type"] for row in types] == ["inbound.enriched", "outbound.processed", "conversation.correlated"]
+    assert [row["type"] for row in types] == [
+        *("inbound.enriched", "control.changed"),
+        *("outbound.processed", "conversation.correlated"),
+    ]
     assert (await world.relay(tenant))[-1].event.type == ConversationCorrelated.model_fields["type"].default
 
 

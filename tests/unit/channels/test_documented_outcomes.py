@@ -10,10 +10,10 @@ import pytest
 
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
-from waystate.channels.whatsapp.errors import _CODES, outcome_of
+from waystate.channels.whatsapp.errors import TABLE, outcome_of
 
 DECISION = Path(__file__).parents[3] / "docs" / "decisions" / "0022-unknown-unless-proven.md"
-CODES = {code for codes in _CODES.values() for code in codes}
+CODES = {code for rule in TABLE for code in rule.codes}
 NOBODYS_CODE = 424242
 SENT = b'{"messages":[{"id":"wamid.A"}]}'
 PAGES = (b"", b"<html>", b"{}", b'{"error":"text"}', json.dumps({"error": {"code": NOBODYS_CODE, "message": "x"}}).encode())

@@ -4,8 +4,9 @@ import pytest
 
 from tests.unit.channels.genesys_payloads import InboundMessage, Receipt
 from waystate.channels.attempts import NOT_ALLOWED, FailureKind
-from waystate.channels.genesys.render import _REASONS, _REASONS_OF_KINDS, reason_of, render_inbound, render_receipt
-from waystate.channels.whatsapp.errors import _CODES as WHATSAPPS
+from waystate.channels.genesys.render import render_inbound, render_receipt
+from waystate.channels.told import _REASONS, _REASONS_OF_KINDS, told_of
+from waystate.channels.whatsapp.errors import NO_DIRECT_SEND, TABLE
 from waystate.deliveries.model import NOT_TRIED
 from waystate.errors import Reason, Rejected
 from waystate.messages.status import OUTCOME_UNKNOWN
@@ -21,10 +22,14 @@ def inbound(**fields):
 
 
 def receipt(**fields):
-    usual = {"genesys_message_id": "c327", "contact_id": "c-1", "at": AT, "status": "Failed", "error": None}
+    usual = {"genesys_message_id": "c327", "contact_id": "c-1", "at": AT, "status": "Failed"}
     body = render_receipt(**(usual | fields))
     Receipt.model_validate(body)
     return body
+
+
+def reason_of(error):
+    return told_of(error).reason
 
 
 def test_inbound_message_is_the_documented_body():
@@ -84,7 +89,9 @@ OF_KINDS = {
     FailureKind.THROTTLE: {"RateLimited"},
     FailureKind.TRANSIENT: {"ServerError"},
     FailureKind.WINDOW: {"MessageExpired"},
-    FailureKind.RECIPIENT: {"InvalidDestination", "RecipientOptedOut", "MessageNotAllowed"},
+    FailureKind.RECIPIENT: {"InvalidDestination", "MessageNotAllowed", "RateLimited"},
+    FailureKind.OPT_OUT: {"RecipientOptedOut"},
+    FailureKind.OWNER: {"MessageNotAllowed"},
     FailureKind.TEMPLATE: {"InvalidMessageStructure", "MessageNotAllowed", "RateLimited"},
     FailureKind.REQUEST: {"InvalidMessageStructure", "UnsupportedMessage", "MediaTypeNotAllowed", "MessageNotAllowed"},
 }
@@ -101,11 +108,11 @@ OURS = [
 ]
 
 
-@pytest.mark.parametrize("kind", WHATSAPPS)
-def test_every_code_of_whatsapp_has_a_reason_that_fits_whether_it_came_as_answer_or_as_status(kind):
-    for code in WHATSAPPS[kind]:
-        for error in ({"code": code}, {"code": str(code)}, {"code": code, "kind": kind.value}):
-            assert reason_of(error) in OF_KINDS[kind] & ACCEPTED, error
+@pytest.mark.parametrize("rule", TABLE)
+def test_every_code_of_whatsapp_has_a_reason_that_fits_whether_it_came_as_answer_or_as_status(rule):
+    for code in rule.codes:
+        for error in ({"code": code}, {"code": str(code)}, {"code": code, "kind": rule.kind.value}):
+            assert reason_of(error) in OF_KINDS[rule.kind] & ACCEPTED, error
 
 
 def test_every_code_of_ours_has_a_reason_of_its_own():
@@ -114,12 +121,22 @@ def test_every_code_of_ours_has_a_reason_of_its_own():
 
 
 def test_no_reason_is_given_that_genesys_would_refuse():
-    assert {*_REASONS.values(), *_REASONS_OF_KINDS.values()} <= ACCEPTED
+    whatsapps = {rule.reason for rule in (*TABLE, NO_DIRECT_SEND)}
+    assert {*_REASONS.values(), *_REASONS_OF_KINDS.values()} | whatsapps <= ACCEPTED
+
+
+@pytest.mark.parametrize("rule", [*TABLE, NO_DIRECT_SEND])
+def test_every_sentence_says_what_to_do_in_few_words(rule):
+    said, remedy = rule.says.split(". ", 1) if ". " in rule.says else rule.says.split("; ", 1)
+    assert said.startswith(("Not delivered: ", "Not done: ", "The conversation is handled", "The call is handled"))
+    assert remedy.endswith(".")
+    assert len(rule.says) <= 200
 
 
 @pytest.mark.parametrize("kind", FailureKind)
 def test_a_code_that_nobody_knows_goes_by_the_kind_of_the_answer(kind):
     general = {FailureKind.WINDOW, FailureKind.RECIPIENT, FailureKind.TEMPLATE, FailureKind.REQUEST}
+    general |= {FailureKind.OPT_OUT, FailureKind.OWNER}
     fitting = {"GeneralError"} if kind in general else OF_KINDS.get(kind, {"ServerError"})
     assert reason_of({"code": 424242, "kind": kind.value}) in fitting
 
@@ -155,19 +172,33 @@ def test_a_code_that_nobody_knows_goes_by_the_kind_of_the_answer(kind):
     ],
 )
 def test_failed_receipt_says_why_in_genesys_words(code, reason):
-    (said,) = receipt(error={"code": code, "message": "Because."})["reasons"]
-    assert said == {"code": reason, "message": "Because."}
+    (said,) = receipt(told=told_of({"code": code, "message": "Because."}))["reasons"]
+    assert said["code"] == reason
 
 
 @pytest.mark.parametrize(
     ("error", "message"),
     [
         (None, "The message could not be delivered."),
-        ({"code": 1, "title": "Title"}, "Title"),
-        ({"code": 1, "message": "M", "details": "Details."}, "Details."),
-        ({"code": 131047, "title": "t", "error_data": {"details": "24 hours have passed."}}, "24 hours have passed."),
+        ({"code": 424242, "title": "Title"}, "Title"),
+        ({"code": 424242, "message": "M", "details": "Details."}, "Details."),
+        ({"code": 424242, "title": "t", "error_data": {"details": "It was too much."}}, "It was too much."),
+        ({"code": "window_closed", "title": "The window is closed."}, "The window is closed."),
         ({"code": "outcome_unknown"}, "outcome_unknown"),
     ],
 )
-def test_agent_reads_the_most_telling_text_of_the_error(error, message):
-    assert receipt(error=error)["reasons"][0]["message"] == message
+def test_of_what_is_not_in_the_table_the_agent_reads_the_most_telling_text(error, message):
+    assert receipt(told=told_of(error))["reasons"][0]["message"] == message
+
+
+def test_the_agent_reads_the_tables_sentence_with_whatsapps_code():
+    said = told_of({"code": 131047, "title": "t", "error_data": {"details": "24 hours have passed."}}).text
+    assert said == (
+        "Not delivered: the customer's last message is more than 24 hours old. Send an approved template, or wait until they "
+        "write. (WhatsApp 131047)"
+    )
+
+
+def test_of_a_message_that_must_change_the_agent_reads_whatsapps_details_too():
+    said = told_of({"code": 132000, "details": "body: number of parameters (1) does not match (2)"}).text
+    assert said.endswith("(WhatsApp 132000: body: number of parameters (1) does not match (2))")

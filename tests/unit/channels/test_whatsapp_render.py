@@ -6,8 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.channels.sent_contents import EXAMPLES
 from waystate.channels.genesys.parse import parse_webhook
-from waystate.channels.whatsapp.render import render_outbound, render_text
+from waystate.channels.whatsapp.content import MEDIA_TYPES
+from waystate.channels.whatsapp.outgoing import MessageContent, render_content
+from waystate.channels.whatsapp.render import render_composed, render_outbound, render_text
 from waystate.errors import Reason, Rejected
 from waystate.simulator.graph_bodies import SendBody
 
@@ -155,3 +158,51 @@ def test_corpus_of_genesys_goes_out_as_valid_requests(corpus):
 @given(text=st.text(min_size=1, max_size=1100), options=st.lists(st.text(max_size=80), max_size=12))
 def test_whatever_a_bot_offers_is_within_metas_limits(text, options):
     rendered(text, options)
+
+
+def composed(name, *, wa_id="16505551234", user_id=None, **more):
+    type, said = EXAMPLES[name]
+    content = MessageContent.model_validate({"type": type, "media" if type in MEDIA_TYPES else type: said})
+    return render_composed(
+        wa_id=wa_id, user_id=user_id, message_id=ID, type=type, content=render_content(content)[type], **more
+    )
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_everything_that_can_be_sent_is_a_request_of_whatsapp(name):
+    body = composed(name, reply_to="wamid.A")
+    SendBody.model_validate(body)
+    assert (body["to"], body["biz_opaque_callback_data"]) == ("16505551234", str(ID))
+    assert ("context" in body) == (body["type"] != "reaction")
+    assert composed(name, wa_id=None, user_id=BSUID)["recipient"] == BSUID if name != "template with a code" else True
+
+
+def test_a_code_goes_to_a_phone_and_to_no_user_id():
+    assert composed("template with a code")["template"]["components"][1]["sub_type"] == "url"
+    with pytest.raises(Rejected, match="131062"):
+        composed("template with a code", wa_id=None, user_id=BSUID)
+
+
+@pytest.mark.parametrize(
+    ("said", "copied", "more"),
+    [("483915", "orders/7", []), ("1" * 16, "1" * 16, []), ("7", "7", [{"type": "header", "parameters": []}])],
+    ids=["another end", "longer than a code", "with a header"],
+)
+def test_a_template_that_repeats_no_code_goes_to_a_user_id(said, copied, more):
+    button = {"type": "button", "sub_type": "url", "index": 0, "parameters": [{"type": "text", "text": copied}]}
+    body = {"type": "body", "parameters": [{"type": "text", "text": said}]}
+    content = {"name": "a", "language": {"code": "en"}, "components": [*more, body, button]}
+    sent = render_composed(wa_id=None, user_id=BSUID, message_id=ID, type="template", content=content)
+    assert sent["template"] == content
+
+
+def test_the_category_decides_whether_a_template_has_a_code():
+    assert composed("template with a code", wa_id=None, user_id=BSUID, category="UTILITY")["recipient"] == BSUID
+    with pytest.raises(Rejected, match="131062"):
+        composed("template", wa_id=None, user_id=BSUID, category="AUTHENTICATION")
+
+
+def test_contacts_kept_as_an_object_go_as_their_list():
+    cards = [{"name": {"formatted_name": "Lee", "first_name": "Lee"}}]
+    body = render_composed(wa_id="1", user_id=None, message_id=ID, type="contacts", content={"contacts": cards})
+    assert body["contacts"] == cards

@@ -163,6 +163,47 @@ def test_a_held_account_tries_one_message_every_half_minute(target: Target, kind
     assert pace.room(0, after(60)) != 1
 
 
+def limited(code: int, retry_after: float | None = None) -> AttemptResult:
+    error = {"kind": "throttle", "code": code}
+    return AttemptResult(outcome=Outcome.RETRY, http_status=400, error=error, retry_after=retry_after)
+
+
+def test_a_number_that_met_its_limit_rests_four_times_as_long_each_time_and_then_tries_one() -> None:
+    pace, at, waits = pace_of(), NOW, []
+    for _ in range(6):
+        pace.heard(limited(130429), at)
+        wait = next(wait for wait in range(1, 300) if pace.room(0, at + timedelta(seconds=wait)))
+        at += timedelta(seconds=wait)
+        assert (pace.room(0, at), pace.room(1, at)) == (1, 0)
+        waits.append(wait)
+    assert waits == [1, 4, 16, 64, 256, 256]
+    pace.heard(SENT, at)
+    assert pace.room(0, at) == LEAST_UNDER_WAY
+    pace.heard(limited(130429), at)
+    assert pace.room(0, at + timedelta(seconds=1)) == 1, "and the next limit begins with the first rest"
+
+
+def test_sends_that_met_a_limit_together_are_one_sign_of_it() -> None:
+    pace = pace_of()
+    for _ in range(50):
+        pace.heard(limited(130429), NOW)
+    assert pace.room(0, after(1)) == 1
+
+
+def test_a_limit_of_the_pair_lets_the_number_go_on_whatever_rest_it_asks_for() -> None:
+    pace = pace_of()
+    pace.heard(limited(131056, retry_after=60.0), NOW)
+    assert pace.room(0, NOW) == LEAST_UNDER_WAY
+    assert not pace.is_limited
+
+
+def test_a_limit_is_kept_for_as_long_as_it_asks() -> None:
+    pace = pace_of()
+    pace.heard(limited(130429, retry_after=60.0), NOW)
+    assert pace.room(0, after(59)) == 0
+    assert pace.room(0, after(60)) == 1
+
+
 def test_a_lost_answer_of_genesys_is_no_brake_since_it_is_sent_again() -> None:
     pace = braked(pace_of(Target.GENESYS))
     assert pace.room(40, NOW) is None

@@ -6,45 +6,10 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/inboundMessage
 from datetime import datetime
 from typing import Literal
 
-from waystate.channels.attempts import FailureKind
+from waystate.channels.model import Explanation
 from waystate.clock import iso
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
-
-_GENERAL = "GeneralError"
-_CODES: dict[str, tuple[int | str, ...]] = {
-    "MessageExpired": (131047, "window_closed"),
-    "RateLimited": (4, 17, 32, 341, 613, 80007, 80008, 130429, 131048, 131056, 131057, 132069),
-    "InvalidDestination": (131021, 131026, 131030, 131062, "recipient_moved"),
-    "RecipientOptedOut": (131050,),
-    "MediaTypeNotAllowed": (131052, 131053, "invalid_media_url"),
-    "UnsupportedMessage": (131051,),
-    "InvalidMessageStructure": (
-        *(100, 131008, 131009, 132000, 132001, 132005, 132012, 135000),
-        *("invalid_payload", "unsendable_request"),
-    ),
-    # The platform, or a rule of ours, lets this business or this message through to nobody, or not to this person.
-    "MessageNotAllowed": (
-        *(0, 3, 10, 33, 102, 190, *range(200, 300), 368),
-        *(130472, 130497, 131005, 131031, 131037, 131042, 131044, 131045, 131049, 131070),
-        *(132007, 132015, 132016, 132068, 133000, 133006, 133007, 133010, 133015, 134011),
-        *("mapping_status_closed", "mapping_status_expired", "state_violation", "group_message", "address_not_allowed"),
-        *("account_missing", "sender_external", "unknown_tenant"),
-    ),
-    "ServerError": (1, 2, 131000, 131016, 133004, "not_connected", "answer_lost", "internal_error", "database_error"),
-    _GENERAL: ("outcome_unknown", "mapping_not_found", "lock_timeout", "delivery_failed"),
-}
-"""Genesys' reason codes, each with the codes of WhatsApp's errors and of ours that it stands for."""
-_REASONS = {str(code): reason for reason, codes in _CODES.items() for code in codes}
-_REASONS_OF_KINDS: dict[str, str] = {
-    FailureKind.AUTH: "MessageNotAllowed",
-    FailureKind.ACCOUNT: "MessageNotAllowed",
-    FailureKind.BILLING: "MessageNotAllowed",
-    FailureKind.THROTTLE: "RateLimited",
-    FailureKind.TRANSIENT: "ServerError",
-    FailureKind.TRANSPORT: "ServerError",
-}
-"""Of codes that nobody knows yet, as far as the kind of the attempt's error says more than "refused"."""
 
 
 def render_inbound(
@@ -71,9 +36,9 @@ def render_receipt(
     contact_id: str,
     at: datetime,
     status: Literal["Delivered", "Failed"],
-    error: JsonObject | None,
+    told: Explanation | None = None,
 ) -> JsonObject:
-    """What became of an agent's message. `error` is an attempt's, a WhatsApp status's or ours (`{code, …}`)."""
+    """What became of an agent's message; `told`: why it failed."""
     receipt: JsonObject = {
         "id": genesys_message_id,
         "channel": {"to": {"id": contact_id, "idType": "Opaque"}, "time": iso(at)},
@@ -81,22 +46,6 @@ def render_receipt(
         "isFinalReceipt": True,
         "direction": "Outbound",
     }
-    if status == "Failed":
-        receipt["reasons"] = [{"code": reason_of(error), "message": _words(error)}]
+    if status == "Failed" and told is not None:
+        receipt["reasons"] = [{"code": told.reason, "message": told.text}]
     return receipt
-
-
-def reason_of(error: JsonObject | None) -> str:
-    """Genesys' reason code for an error code of WhatsApp or of ours."""
-    fields = error or {}
-    known = _REASONS.get(str(fields.get("code", "")))
-    return known or _REASONS_OF_KINDS.get(str(fields.get("kind")), _GENERAL)
-
-
-def _words(error: JsonObject | None) -> str:
-    """What the agent reads: the most telling of the error's texts."""
-    fields = error or {}
-    data = fields.get("error_data")
-    details = fields.get("details") or (data.get("details") if isinstance(data, dict) else None)
-    found = details or fields.get("message") or fields.get("title") or fields.get("code")
-    return str(found) if found else "The message could not be delivered."

@@ -15,6 +15,7 @@ from waystate.channels.model import Ignored, Parsed, Routed, Unusable
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
 from waystate.channels.whatsapp.lines import line_of
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
+from waystate.channels.whatsapp.template_reports import CHANGES, find_change
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.ids import find_uuid
 from waystate.messages.model import InboundMessage, StatusReport
@@ -55,7 +56,7 @@ def parse_webhook(body: bytes, received_at: datetime, origin: str = "") -> Parse
     if entries is None:
         if find_object(document, "value") is None:
             raise Unreadable("the body has neither `entry` (an envelope) nor `value` (a change); is the sender WhatsApp?")
-        return Parsed(_parse_change("0.0", None, document, received_at, origin))
+        return Parsed(_parse_change("0.0", {}, document, received_at, origin))
     items: list[Routed] = []
     for e, entry in enumerate(entries):
         waba_id = find_text(entry, "id")
@@ -63,7 +64,7 @@ def parse_webhook(body: bytes, received_at: datetime, origin: str = "") -> Parse
         if changes is None:
             items.append(Routed(item=str(e), waba_id=waba_id, value=Unusable(str(e), "the entry has no `changes`", entry)))
         for c, change in enumerate(changes or []):
-            items += _parse_change(f"{e}.{c}", waba_id, change, received_at, origin)
+            items += _parse_change(f"{e}.{c}", entry, change, received_at, origin)
     return Parsed(items)
 
 
@@ -82,11 +83,17 @@ def find_numbers(body: bytes) -> list[str]:
     return []
 
 
-def _parse_change(item: str, waba_id: str | None, change: Any, received_at: datetime, origin: str) -> list[Routed]:
+def _parse_change(item: str, entry: JsonObject, change: Any, received_at: datetime, origin: str) -> list[Routed]:
+    waba_id = find_text(entry, "id")
     value = find_object(change, "value")
     metadata = find_object(value, "metadata")
     phone_number_id = find_text(metadata, "phone_number_id")
     name = find_text(change, "field")
+    if name is not None and name in CHANGES and value is not None and waba_id is not None:
+        at = moment_of(entry.get("time"), received_at)
+        said = find_change(name, value, waba_id, at, f"{origin}:{item}")
+        template = Ignored(item, name, said) if isinstance(said, str) else said
+        return [Routed(item=item, value=template, waba_id=waba_id)]
     if name is not None and name != "messages":
         ignored = Ignored(item, name, "Waystate does not use this field")
         return [Routed(item=item, value=ignored, phone_number_id=phone_number_id, waba_id=waba_id)]

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from waystate.channels.fields import find_list, find_object, find_text, find_visible, is_visible
+from waystate.channels.whatsapp.template import has_code
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 
@@ -70,6 +71,32 @@ def render_outbound(
     return render_text(wa_id=wa_id, user_id=user_id, text="\n".join(lines), message_id=message_id, reply_to=reply_to)
 
 
+def render_composed(
+    *,
+    wa_id: str | None,
+    user_id: str | None,
+    message_id: UUID,
+    type: str,
+    content: Any,
+    reply_to: str | None = None,
+    category: str | None = None,
+) -> JsonObject:
+    """A message of our API: `content` is WhatsApp's object under its type (`outgoing.render_content`), of contacts their list.
+
+    `category`: that of its template, where it is known. A template with a one-time code is refused without a phone number, and
+    a reaction replies to nothing.
+    """
+    if type == "template" and not wa_id and has_code(content, category):
+        raise Rejected(
+            Reason.INVALID_PAYLOAD,
+            "WhatsApp sends a template with a code to a phone number alone (131062), and of this customer only a user id is "
+            "known. Ask for the number first (interactive request_contact_info), then send the code again.",
+        )
+    if type == "contacts" and isinstance(content, dict):
+        content = content.get("contacts")
+    return _message(wa_id, user_id, message_id, None if type == "reaction" else reply_to, type, content)
+
+
 def readdressed(body: JsonObject, *, wa_id: str | None, user_id: str | None) -> JsonObject:
     """A body that was rendered before, for the same person under another id."""
     rest = {name: value for name, value in body.items() if name not in ("to", BSUID_FIELD)}
@@ -77,7 +104,7 @@ def readdressed(body: JsonObject, *, wa_id: str | None, user_id: str | None) -> 
 
 
 def _message(
-    wa_id: str | None, user_id: str | None, message_id: UUID, reply_to: str | None, type: str, content: JsonObject
+    wa_id: str | None, user_id: str | None, message_id: UUID, reply_to: str | None, type: str, content: Any
 ) -> JsonObject:
     body: JsonObject = {"messaging_product": "whatsapp", "recipient_type": "individual"}
     body |= _addressed(wa_id, user_id) | {"type": type, type: content}

@@ -58,6 +58,10 @@ DELETE FROM early_statuses x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARR
 DELETE FROM dead_letters x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM dead_letters n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_planned_messages!
+DELETE FROM planned_messages x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM planned_messages n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_conversations!
 -- Their messages went before them, or this would take them along unbounded.
 DELETE FROM conversations x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
@@ -78,6 +82,15 @@ DELETE FROM contacts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
 -- name: erase_idempotency_keys!
 DELETE FROM idempotency_keys x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM idempotency_keys n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_templates!
+DELETE FROM templates x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM templates n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_template_syncs!
+-- Their templates went before them, or this would take them along unbounded.
+DELETE FROM template_syncs x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM template_syncs n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
 -- name: erase_whatsapp_accounts!
 DELETE FROM whatsapp_accounts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(

@@ -1,0 +1,92 @@
+"""docs/reference/errors.md is what the table of errors says; `python -m tests.test_error_documentation` writes it."""
+
+from itertools import groupby
+from pathlib import Path
+
+from waystate.channels.attempts import FailureKind
+from waystate.channels.whatsapp.errors import COURSES, NO_DIRECT_SEND, TABLE, Limit, Reach, Rule
+
+ERRORS = Path(__file__).parent.parent / "docs" / "reference" / "errors.md"
+
+_START = """\
+# WhatsApp's errors
+
+What Waystate makes of each error code, whether it comes as the answer to a send or later, as a `failed` status. It is made from
+the table that the program goes by. Codes decide, whatever the HTTP status; of a code that is not here the HTTP status does
+([decision 0022](../decisions/0022-unknown-unless-proven.md)).
+
+## What the message, its customer's queue and the number do
+
+Of an answer. A `failed` status fails its message whatever the class, since WhatsApp has had it, and the queue goes on.
+
+| class | the message | the customer's queue | the number's other messages |
+|---|---|---|---|
+"""
+_LIMITS = """
+`throttle` reaches as far as its limit: the pair of number and customer, the number, all of the tenant's numbers of its business
+account, or all with the same app. Each time in a row that the limit is met, whoever it reaches rests four times
+as long, and then one message at a time finds out. A `Retry-After` that asks for longer is kept. What has waited for a day and
+was tried ten times fails.
+
+| codes | reaches | rests |
+|---|---|---|
+"""
+_CODES = """
+## What the agent reads
+
+In the Failed receipt, with Genesys' code for the reason. WhatsApp's own code stands behind it in brackets; of `template` and
+`request` its details too.
+
+| codes | class | Genesys' reason | the agent reads |
+|---|---|---|---|
+"""
+_REACHES = {
+    Reach.PAIR: "this customer's queue",
+    Reach.NUMBER: "the number",
+    Reach.WABA: "the business account",
+    Reach.APP: "the app",
+}
+
+
+def codes_of(rule: Rule) -> str:
+    """Neighbours as a range."""
+    if rule is NO_DIRECT_SEND:
+        return "100 with details that name `category`"
+    runs = [[code for _, code in run] for _, run in groupby(enumerate(sorted(rule.codes)), lambda each: each[1] - each[0])]
+    words = [f"{run[0]}-{run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs]
+    return ", ".join(words) + (" (also as `error_subcode` of 100)" if rule.codes == (33,) else "")
+
+
+def rest_of(limit: Limit) -> str:
+    return f"{limit.first:g} s, growing to {limit.longest:g} s"
+
+
+def documented_errors() -> str:
+    courses = [f"| `{kind}` | {each.message} | {each.queue} | {each.number} |" for kind, each in COURSES.items()]
+    limits = [
+        f"| {codes_of(rule)} | {_REACHES[rule.limit.reach]} | {rest_of(rule.limit)} |"
+        for rule in TABLE
+        if rule.limit is not None
+    ]
+    rules = [*TABLE, NO_DIRECT_SEND]
+    codes = [f"| {codes_of(rule)} | `{rule.kind}` | `{rule.reason}` | {rule.says} |" for rule in rules]
+    return "\n".join([_START + "\n".join(courses), _LIMITS + "\n".join(limits), _CODES + "\n".join(codes)]) + "\n"
+
+
+def test_the_errors_page_lists_the_table() -> None:
+    assert ERRORS.read_text() == documented_errors()
+
+
+def test_no_code_stands_twice_in_the_table() -> None:
+    codes = [code for rule in TABLE for code in rule.codes]
+    assert sorted(set(codes)) == sorted(codes)
+
+
+def test_every_kind_of_the_table_has_its_course_and_only_limits_have_a_reach() -> None:
+    assert {rule.kind for rule in TABLE} == COURSES.keys()
+    assert {rule.kind for rule in TABLE if rule.limit is not None} == {FailureKind.THROTTLE}
+    assert all(rule.limit is not None for rule in TABLE if rule.kind is FailureKind.THROTTLE)
+
+
+if __name__ == "__main__":
+    ERRORS.write_text(documented_errors())

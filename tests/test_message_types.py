@@ -1,0 +1,211 @@
+"""docs/reference/message-types.md is made from the models of what can be sent, and from an example of each kind.
+
+`python -m tests.test_message_types` writes it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from tests.unit.channels.sent_contents import EXAMPLES
+from waystate.channels.whatsapp import interactive, outgoing, parts, template
+from waystate.channels.whatsapp.outgoing import ContentType, MessageContent, text_of_content
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "message-types.md"
+_WIDTH = 110
+_NEEDED = " \\*"
+_INTRO = """# Message types
+
+What the body of a message says: `type`, and under the field of that type the content. Each example is a whole body.
+
+- Names are those of the WhatsApp Cloud API in camelCase: `preview_url` is `previewUrl`. The files of `image`, `video`, `audio`,
+  `document` and `sticker` all stand under `media`. Meta's pages, linked below, show each type on a phone.
+- An unknown field is refused, and so is what is over a limit: 422 `invalid_request`, whose `errors` name each field and say
+  what to do. Characters are counted as Unicode code points: 👍 is one, 👍🏽 is two.
+- A template may be sent at any time. Everything else, reactions too, only in the 24 hours after the customer's last message.
+- `*`: it must be there, where what holds it is.
+- The line below an example is what a history shows of it.
+"""
+_HEADERS: list[type[BaseModel]] = [parts.TextHeader, parts.ImageHeader, parts.VideoHeader, parts.DocumentHeader]
+_MEDIA = {"image", "video", "audio", "document", "sticker"}
+_PLAIN: list[tuple[str, str, type[BaseModel], str]] = [
+    ("Text", "`type`: `text`; the content is `text`.", outgoing.TextContent, "text"),
+    (
+        "Files",
+        "`type`: `image`, `video`, `audio`, `document` or `sticker`; the content is `media`.",
+        outgoing.MediaContent,
+        "media",
+    ),
+    ("Location", "`type`: `location`; the content is `location`.", outgoing.LocationContent, "location"),
+    ("Contacts", "`type`: `contacts`; the content is `contacts`, a list of 1 to 257.", outgoing.ContactCard, "contacts[]"),
+    ("Reaction", "`type`: `reaction`; the content is `reaction`.", outgoing.ReactionContent, "reaction"),
+]
+_COMPONENTS: list[tuple[str, list[type[BaseModel]]]] = [
+    ("Header", [template.FilledHeader, *template.HEADER_FILLINGS]),
+    ("Body", [template.FilledBody, template.TextFilling, template.MoneyFilling, template.TimeFilling]),
+    ("Buttons", list(template.BUTTON_FILLINGS)),
+    ("Carousel", [template.FilledCarousel]),
+    ("Offer that ends", [template.FilledOffer]),
+    ("State of an order", [template.FilledOrder]),
+    ("Picture to tap", [template.FilledTapTarget]),
+]
+
+
+def documented_types() -> str:
+    """The page as it must read."""
+    lines = [_INTRO]
+    for title, intro, model, field in _PLAIN:
+        types = _MEDIA if field == "media" else {field.removesuffix("[]")}
+        lines += [f"## {title}\n", intro, *_described(model), *_table(model, field), *_examples(types)]
+    lines += [
+        "## Interactive messages\n",
+        "`type`: `interactive`; the content is `interactive`, told apart by its own `type`.\n",
+    ]
+    lines += ["### Headers\n", "`header` is one of these, told apart by its `type`.\n", *_tables(_HEADERS, "header")]
+    for model in interactive.INTERACTIVE_MODELS:
+        lines += [f"### `{_kind_of(model)}`\n", *_described(model), *_table(model, "interactive")]
+        lines += _examples({"interactive"}, _kind_of(model))
+    lines += ["## Template\n", "`type`: `template`; the content is `template`.", *_described(template.TemplateContent)]
+    lines += [*_table(template.TemplateContent, "template"), "`components` hold what fills the template's places:\n"]
+    for title, models in _COMPONENTS:
+        lines += [f"### {title}\n", *_tables(models, "")]
+    lines += ["### Examples of templates\n", *_examples({"template"})]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
+
+
+def _described(model: type[BaseModel]) -> Iterator[str]:
+    sentence, _, rest = (model.__doc__ or "").partition("\n\n")
+    link = re.search(r"https://\S+", rest)
+    yield sentence.strip() + (f" [Meta's page]({link[0]})" if link else "") + "\n"
+
+
+def _tables(models: list[type[BaseModel]], prefix: str) -> Iterator[str]:
+    for model in models:
+        kind = _kind_of(model)
+        yield from _described(model) if model.__doc__ else [f"Of the kind `{kind}`:\n"]
+        yield from _table(model, prefix)
+
+
+def _kind_of(model: type[BaseModel]) -> str:
+    properties = model.model_json_schema()["properties"]
+    return str(properties.get("subType", properties["type"])["const"])
+
+
+def _table(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    schema = model.model_json_schema()
+    rows = [
+        (f"`{name}`{_NEEDED if needed else ''}", _must_be(shape, schema), (shape.get("description") or "").replace("\n", " "))
+        for name, needed, shape in _fields(schema, schema, f"{prefix}." if prefix else "")
+    ]
+    width = 3 if any(meaning for _, _, meaning in rows) else 2
+    yield _row(("field", "what it must be", "what it is for")[:width])
+    yield f"|{'---|' * width}"
+    yield from (_row(row[:width]) for row in rows)
+    yield ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _fields(schema: dict[str, Any], root: dict[str, Any], prefix: str) -> Iterator[tuple[str, bool, dict[str, Any]]]:
+    for name, declared in schema.get("properties", {}).items():
+        shape = _resolved(declared, root)
+        needed = name in schema.get("required", [])
+        item = _resolved(shape["items"], root) if "items" in shape else None
+        yield f"{prefix}{name}{'[]' if item else ''}", needed, shape
+        yield from _fields(item or shape, root, f"{prefix}{name}{'[]' if item else ''}.")
+
+
+def _resolved(shape: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    """Without null, and what a reference leads to; several models stay `anyOf`."""
+    said = shape.get("description")
+    if "anyOf" in shape:
+        rest = [each for each in shape["anyOf"] if each.get("type") != "null"]
+        shape = rest[0] if len(rest) == 1 else {"anyOf": [_resolved(each, root) for each in rest]}
+        shape = _resolved(shape, root) if "anyOf" not in shape else shape
+    if "$ref" in shape:
+        shape = {**root["$defs"][shape["$ref"].rsplit("/", 1)[-1]]}
+        shape["description"] = None
+    return {**shape, "description": said or shape.get("description")}
+
+
+def _must_be(shape: dict[str, Any], root: dict[str, Any]) -> str:
+    if "const" in shape:
+        return f"`{shape['const']}`"
+    if "enum" in shape:
+        return " or ".join(f"`{each}`" for each in shape["enum"])
+    if "anyOf" in shape:
+        return _one_of(shape["anyOf"], root) or " or ".join(dict.fromkeys(_must_be(each, root) for each in shape["anyOf"]))
+    match shape.get("type"):
+        case "array":
+            items = _resolved(shape["items"], root)
+            kinds = _one_of(items.get("anyOf", []), root)
+            count = "one object" if shape.get("maxItems") == 1 else f"{_span(shape, 'minItems', 'maxItems')}objects"
+            return f"a list of {count}{f': {kinds}' if kinds else ''}"
+        case "string" if shape.get("format") == "uri":
+            return "an address"
+        case "string":
+            return f"text, at most {shape['maxLength']:,}" if "maxLength" in shape else "text"
+        case "integer":
+            return "a whole number" + (f" from {_span(shape, 'minimum', 'maximum')}".rstrip() if "maximum" in shape else "")
+        case "number":
+            return "a number"
+        case "boolean":
+            return "true or false"
+    return "an object"
+
+
+def _one_of(shapes: list[dict[str, Any]], root: dict[str, Any]) -> str:
+    """The kinds of several models."""
+    properties = [_resolved(each, root).get("properties", {}) for each in shapes]
+    kinds = [(each.get("subType") or each.get("type") or {}).get("const") for each in properties]
+    return " or ".join(f"`{kind}`" for kind in kinds) if kinds and all(kinds) else ""
+
+
+def _span(shape: dict[str, Any], least: str, most: str) -> str:
+    return f"{shape[least]} to {shape[most]:,} " if most in shape else ""
+
+
+def _examples(types: set[str], kind: str | None = None) -> Iterator[str]:
+    for name, (type, said) in EXAMPLES.items():
+        if type in types and (kind is None or said["type"] == kind):
+            content = {"type": type, ContentType(type).field: said}
+            yield f"{name[0].upper()}{name[1:]}:\n"
+            yield f"```json\n{_laid_out({'to': '+15550100142'} | content)}\n```\n"
+            lines = text_of_content(MessageContent.model_validate(content)).split("\n")
+            yield f"{'<br>'.join(f'`{line}`' for line in lines)}\n"
+
+
+def _laid_out(value: Any, indent: int = 0) -> str:
+    """JSON, of which every object or list that fits stands on one line."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or (indent and len(flat) + indent <= _WIDTH):
+        return flat
+    inner, space = indent + 2, " " * (indent + 2)
+    if isinstance(value, dict):
+        rows = [f"{space}{json.dumps(key)}: {_laid_out(item, inner)}" for key, item in value.items()]
+    else:
+        rows = [f"{space}{_laid_out(item, inner)}" for item in value]
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return "\n".join([opening, ",\n".join(rows), " " * indent + closing])
+
+
+def test_the_page_shows_the_models_and_an_example_of_each_kind() -> None:
+    assert PAGE.read_text() == documented_types()
+
+
+def test_every_example_of_the_page_is_taken() -> None:
+    bodies = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", PAGE.read_text(), re.DOTALL)]
+    assert len(bodies) == len(EXAMPLES)
+    for body in bodies:
+        del body["to"]
+        MessageContent.model_validate(body)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(documented_types())

@@ -1,0 +1,3 @@
+from tests.unit.channels.conftest import corpus
+
+__all__ = ["corpus"]

@@ -1,0 +1,123 @@
+"""Who speaks in a conversation: one at a time, and who comes in is decided by one function. Pure.
+
+`external` is Genesys, or a service that calls with a key, or a person; the holder says which.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from waystate.conversations.model import Conversation
+from waystate.errors import Reason, Rejected
+from waystate.events.model import ControlChanged
+from waystate.principal import Principal
+
+
+class Controller(StrEnum):
+    NONE = "none"
+    FLOW = "flow"
+    AGENT = "agent"
+    EXTERNAL = "external"
+
+
+class SpeakerKind(StrEnum):
+    """`system`: templates, planned messages and bulk sends speak always, and take nothing over."""
+
+    GENESYS = "genesys"
+    KEY = "key"
+    PERSON = "person"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who wants to say something. `takes`: a person who takes the conversation over, whoever has it."""
+
+    kind: SpeakerKind
+    id: UUID | None = None
+    takes: bool = False
+
+    @property
+    def holder(self) -> str:
+        """What `control_holder` calls it, and `sender` of its messages; an agent's are told by their integration instead."""
+        return self.kind.value if self.id is None else f"{self.kind.value}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """Somebody else speaks in the conversation from now on. `former` had it; None: nobody."""
+
+    controller: Controller
+    holder: str
+    epoch: int
+    former: str | None
+
+    def made_in(self, conversation: Conversation) -> Conversation:
+        return replace(conversation, controller=self.controller, control_holder=self.holder, control_epoch=self.epoch)
+
+
+GENESYS = Speaker(SpeakerKind.GENESYS)
+SYSTEM = Speaker(SpeakerKind.SYSTEM)
+_WHO = {
+    Controller.FLOW: "a flow speaks with the customer",
+    Controller.AGENT: "an agent speaks with the customer",
+    Controller.EXTERNAL: "somebody else speaks with the customer",
+}
+
+
+def speak(conversation: Conversation, speaker: Speaker) -> Handover | Rejected | None:
+    """What it means that somebody speaks now: None: they have the word; a change: they take it; else why they may not.
+
+    Seed 003 and the table of controllers in `docs/explanation/who-may-speak.md`.
+    """
+    now = Controller(conversation.controller)
+    holder = conversation.control_holder
+    if speaker.kind is SpeakerKind.SYSTEM or (now is Controller.EXTERNAL and holder == speaker.holder):
+        return None
+    if now is Controller.NONE or _takes_over(now, speaker):
+        return Handover(Controller.EXTERNAL, speaker.holder, conversation.control_epoch + 1, holder)
+    whose = f" ({holder})" if now is Controller.EXTERNAL and holder else ""
+    return Rejected(
+        Reason.NOT_IN_CONTROL,
+        f"Not sent: {_WHO[now]}{whose}, and one at a time may. Wait until it is given back; a template may be sent meanwhile.",
+    )
+
+
+def _takes_over(now: Controller, speaker: Speaker) -> bool:
+    match speaker.kind:
+        case SpeakerKind.GENESYS:
+            return now is not Controller.AGENT
+        case SpeakerKind.PERSON:
+            return now is Controller.FLOW or speaker.takes
+    return False
+
+
+def speaker_of(principal: Principal, *, takes: bool = False) -> Speaker:
+    """Until people have a room of their own, a person speaks as `external`, held by them."""
+    if principal.kind == "session":
+        return Speaker(SpeakerKind.PERSON, principal.user_id, takes)
+    return Speaker(SpeakerKind.KEY, principal.id)
+
+
+def changes_of(changes: Iterable[tuple[Conversation, Handover]], now: datetime) -> list[ControlChanged]:
+    """An event of each."""
+    return [
+        ControlChanged(
+            mapping_id=conversation.id,
+            contact_id=conversation.contact_id,
+            phone_number_id=conversation.phone_number_id,
+            at=now,
+            controller=change.controller,
+            holder=change.holder,
+            former_holder=change.former,
+            control_epoch=change.epoch,
+        )
+        for conversation, change in changes
+    ]
+
+
+def displaced(changes: Iterable[tuple[Conversation, Handover]]) -> dict[UUID, str]:
+    """Conversation → who had the word and lost it: what they said and is not sent yet must not be."""
+    return {conversation.id: change.former for conversation, change in changes if change.former is not None}

@@ -1,0 +1,65 @@
+"""Messages that are queued and must not be sent any more: withdrawn by whoever may, or said by somebody who lost the word."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from waystate.db.pool import Connection
+from waystate.deliveries import store as delivery_store
+from waystate.documents import JsonObject
+from waystate.errors import Conflict, NotFound, Refused
+from waystate.events.model import Event
+from waystate.ids import TenantId
+from waystate.messages import store as message_store
+from waystate.messages.advance import advance
+from waystate.messages.model import Direction, Status, StatusReport
+
+_LONGEST_WAIT = timedelta(days=31)
+"""Nothing is queued for longer: sends are given up after a day, and what is held ends after 30."""
+WITHDRAWN: JsonObject = {"code": "withdrawn", "title": "Not sent: it was withdrawn while it waited."}
+CONTROLLER_CHANGED: JsonObject = {
+    "code": "controller_changed",
+    "title": "Not sent: somebody else took the conversation over while it waited.",
+}
+
+
+async def withdraw_many(
+    conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime, *, error: JsonObject = WITHDRAWN
+) -> tuple[dict[UUID, Refused], list[Event]]:
+    """In the caller's transaction, which appends the events: the messages fail with that error, before they are sent.
+
+    Returns why others do not. The message is locked, as by whoever makes its delivery, and that, as by whoever sends it.
+    """
+    messages = await message_store.lock_many(conn, tenant, ids)
+    refused: dict[UUID, Refused] = {}
+    queued: list[UUID] = []
+    for each in ids:
+        message = messages.get(each)
+        if message is None:
+            refused[each] = NotFound("message_not_found", f"There is no message {each}.")
+        elif message.state.direction is not Direction.OUTBOUND or message.state.status is not Status.QUEUED:
+            refused[each] = Conflict(
+                "not_queued", f"The message is {message.state.status} already; only what is queued can be withdrawn."
+            )
+        else:
+            queued.append(each)
+    under_way = await delivery_store.cancel_many(conn, tenant, queued, now, error=error) if queued else set()
+    for each in under_way:
+        refused[each] = Conflict("delivery_under_way", "The message is being sent at this moment. Look at its status later.")
+    reports = [_failed(each, now, error) for each in queued if each not in under_way]
+    return refused, (await advance(conn, tenant, reports, now)).events if reports else []
+
+
+async def fail_displaced(conn: Connection, tenant: TenantId, displaced: Mapping[UUID, str], now: datetime) -> list[Event]:
+    """`displaced`: conversation → whose word it was until now. What is being sent finishes."""
+    ids = await message_store.list_queued_of(conn, tenant, displaced, now - _LONGEST_WAIT)
+    if not ids:
+        return []
+    _, events = await withdraw_many(conn, tenant, ids, now, error=CONTROLLER_CHANGED)
+    return events
+
+
+def _failed(message_id: UUID, at: datetime, error: JsonObject) -> StatusReport:
+    return StatusReport(
+        wamid="", message_id=message_id, status=Status.FAILED, at=at, error=error, source="waystate", origin="withdrawal"
+    )
