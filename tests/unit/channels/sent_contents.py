@@ -6,6 +6,18 @@ _PICTURE = {"link": "https://example.org/cup.png"}
 _PLACE = {"latitude": 37.44, "longitude": -122.16, "name": "Main shop", "address": "1 Example Way"}
 _LINK = {"name": "cta_url", "parameters": {"displayText": "See it", "url": "https://example.org/cup"}}
 _LANGUAGE = {"code": "en_US"}
+_ORDER = {
+    "reference_id": "A-7",
+    "type": "physical-goods",
+    "currency": "INR",
+    "total_amount": {"value": 21000, "offset": 100},
+    "payment_settings": [{"type": "payment_gateway", "payment_gateway": {"type": "razorpay", "configuration_name": "ours"}}],
+    "order": {
+        "status": "pending",
+        "items": [{"retailer_id": "cup-1", "name": "Cup", "amount": {"value": 21000, "offset": 100}, "quantity": 1}],
+        "subtotal": {"value": 21000, "offset": 100},
+    },
+}
 
 
 def _card(index: int) -> dict[str, Any]:
@@ -166,6 +178,12 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
         "Where shall we send it?",
         {"name": "address_message", "parameters": {"country": "IN", "values": {"name": "Lee", "in_pin_code": "400063"}}},
     ),
+    "order to pay": _interactive("order_details", "Your order", {"name": "review_and_pay", "parameters": _ORDER}),
+    "state of an order": _interactive(
+        "order_status",
+        "It is on its way.",
+        {"name": "review_order", "parameters": {"referenceId": "A-7", "order": {"status": "shipped"}}},
+    ),
     "template without places": ("template", {"name": "hello_world", "language": _LANGUAGE}),
     "template": _template("order_update", {"type": "body", "parameters": [_text("Ann"), _text("A-7")]}),
     "template with named places": _template(
@@ -227,6 +245,9 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
                 },
             },
         ),
+    ),
+    "template with an order to pay": _template(
+        "please_pay", _button("order_details", 0, {"type": "action", "action": {"orderDetails": _ORDER}})
     ),
     "template with cards": _template(
         "cups",

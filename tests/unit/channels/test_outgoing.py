@@ -80,6 +80,10 @@ def carousel(*cards: dict[str, Any]) -> dict[str, Any]:
     return {"type": "carousel", "body": {"text": "Look"}, "action": {"cards": list(cards)}}
 
 
+def order(**details: Any) -> dict[str, Any]:
+    return {"type": "order_details", "body": {"text": "b"}, "action": {"parameters": details}}
+
+
 def template(*components: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"name": "order_update", "language": {"code": "en"}, "components": list(components)} | more
 
@@ -179,6 +183,8 @@ def test_the_limit_passes_and_one_more_is_refused_in_a_sentence(type, field, mak
         ("interactive", link(url="shop"), "interactive.action.parameters.url", "https://example.org/offers"),
         ("interactive", carousel(card(0), card(0)), "interactive.action.cards", "`cardIndex` twice"),
         ("interactive", carousel(card(0)), "interactive.action.cards", "at least 2"),
+        ("interactive", order(), "interactive.action.parameters", "names the order"),
+        ("interactive", order(reference_id="x" * 36), "interactive.action.parameters", "at most 35"),
         ("template", template(body("a\nb")), "template.components.0.parameters.0.text", "write one line"),
         ("template", template(body("a     b")), "template.components.0.parameters.0.text", "write one line"),
         ("template", template(body("a"), body("b")), "template.components", "twice"),

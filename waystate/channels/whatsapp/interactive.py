@@ -19,6 +19,8 @@ from waystate.channels.whatsapp.parts import (
     Label,
     LongBodyText,
     OneOf,
+    OrderDetails,
+    OrderReference,
     Part,
     ProductSection,
     ReplyId,
@@ -485,6 +487,49 @@ class AddressRequest(Part):
         yield "[asks for an address]"
 
 
+class PaymentAction(Part):
+    """WhatsApp's own names stand inside `parameters`."""
+
+    name: Literal["review_and_pay"] = "review_and_pay"
+    parameters: OrderDetails
+
+
+class PaymentRequest(Part):
+    """An order to pay (Brazil, India, Singapore).
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/payments/payments-in/overview
+    """
+
+    type: Literal["order_details"]
+    header: AnyHeader | None = None
+    body: BodyText
+    footer: FooterText | None = None
+    action: PaymentAction
+
+    def lines(self) -> Lines:
+        yield f"[order to pay: {self.action.parameters['reference_id']}]"
+
+
+class OrderUpdateAction(Part):
+    name: Literal["review_order"] = "review_order"
+    parameters: OrderReference
+
+
+class OrderUpdate(Part):
+    """How far an order has come that was asked to be paid.
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/payments/payments-in/overview
+    """
+
+    type: Literal["order_status"]
+    body: BodyText
+    footer: FooterText | None = None
+    action: OrderUpdateAction
+
+    def lines(self) -> Lines:
+        yield f"[order {self.action.parameters.reference_id}: {self.action.parameters.order.status}]"
+
+
 InteractiveMessage = (
     ButtonMessage
     | ListMessage
@@ -499,10 +544,13 @@ InteractiveMessage = (
     | CatalogMessage
     | CarouselMessage
     | AddressRequest
+    | PaymentRequest
+    | OrderUpdate
 )
 INTERACTIVE_MODELS: tuple[type[Part], ...] = (
     *(ButtonMessage, ListMessage, LinkMessage, FormMessage, LocationRequest, ContactRequest, CallRequest, CallMessage),
     *(ProductMessage, ProductListMessage, CatalogMessage, CarouselMessage, AddressRequest),
+    *(PaymentRequest, OrderUpdate),
 )
 AnyInteractive = Annotated[InteractiveMessage, OneOf(INTERACTIVE_MODELS)]
 

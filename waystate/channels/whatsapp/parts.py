@@ -40,6 +40,7 @@ LONGEST_CALL = 43_200
 """Minutes that a call button works: thirty days."""
 
 _MAX_URL = 2000
+_MAX_REFERENCE = 35
 _WHATSAPPS_NAMES = "whatsapps_names"
 
 P = TypeVar("P", bound="Part")
@@ -294,6 +295,27 @@ def check_products(sections: Sequence[ProductSection]) -> None:
     count = sum(len(section.product_items) for section in sections)
     if count > 30:
         raise refusal_at(("sections",), f"have {count} products together and WhatsApp takes 30; leave some out")
+
+
+class OrderState(Part):
+    status: Literal["pending", "processing", "partially-shipped", "shipped", "completed", "canceled"]
+    description: Annotated[str, Visible(120)] | None = None
+
+
+class OrderReference(Part):
+    reference_id: Word
+    order: OrderState
+
+
+def _check_order(order: JsonObject) -> JsonObject:
+    reference = order.get("reference_id")
+    if not isinstance(reference, str) or not is_visible(reference) or len(reference) > _MAX_REFERENCE:
+        raise refusal(f"needs `reference_id`, a text of at most {_MAX_REFERENCE} characters that names the order")
+    return order
+
+
+OrderDetails = Annotated[dict[str, Any], AfterValidator(_check_order)]
+"""What is paid, how and how much: it differs by country, so WhatsApp judges the rest."""
 
 
 class TextHeader(Part):

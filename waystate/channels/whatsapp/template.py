@@ -18,6 +18,8 @@ from waystate.channels.whatsapp.parts import (
     MediaFile,
     NamedFile,
     OneOf,
+    OrderDetails,
+    OrderReference,
     Part,
     ProductSection,
     Visible,
@@ -345,6 +347,28 @@ class ProductsFilling(Part):
     parameters: Annotated[list[ProductsValue], Items(1, 1, "parameters")]
 
 
+class OrderChoice(Part):
+    order_details: OrderDetails
+    """WhatsApp's own names stand inside."""
+
+
+class OrderAction(Part):
+    type: Literal["action"]
+    action: OrderChoice
+
+
+class PaymentFilling(Part):
+    """The order that a button lets the customer pay (Brazil, India, Singapore).
+
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/payments/payments-in/orderdetailstemplate
+    """
+
+    type: Literal["button"]
+    sub_type: Annotated[Literal["order_details"], BeforeValidator(_lower)]
+    index: Index
+    parameters: Annotated[list[OrderAction], Items(1, 1, "parameters")]
+
+
 class CallDuration(Part):
     type: Literal["ttl_minutes"]
     ttl_minutes: Annotated[StrictInt, Field(ge=1, le=LONGEST_CALL)]
@@ -367,6 +391,7 @@ BUTTON_FILLINGS = (
     FormFilling,
     CatalogFilling,
     ProductsFilling,
+    PaymentFilling,
     CallFilling,
 )
 AnyButton = (
@@ -429,16 +454,6 @@ class FilledOffer(Part):
 
     def shown(self) -> Iterator[str]:
         yield from ()
-
-
-class OrderState(Part):
-    status: Literal["pending", "processing", "partially-shipped", "shipped", "completed", "canceled"]
-    description: Annotated[str, Visible(120)] | None = None
-
-
-class OrderReference(Part):
-    reference_id: Word
-    order: OrderState
 
 
 class OrderValue(Part):
