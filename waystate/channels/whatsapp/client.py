@@ -1,13 +1,21 @@
 """The Graph API of the WhatsApp Cloud API. There is no idempotency key: nothing here sends twice."""
 
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
 
 from waystate.channels.attempts import find_document, get, post
+from waystate.channels.fields import find_list, find_object, find_text
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import outcome_of
+from waystate.channels.whatsapp.template_reports import LISTED_FIELDS
 from waystate.documents import JsonObject
+
+PAGE = 100
+"""Templates a page: a definition may have some kilobytes, and of larger pages the Graph API says that they are too much."""
+PAGES = 100
+"""More than WhatsApp's 6,000 templates of an account take; a listing that goes on has no end."""
 
 
 class GraphClient:
@@ -30,10 +38,48 @@ class GraphClient:
         answer = await get(self._http, url, headers={"Authorization": f"Bearer {access_token}"})
         if isinstance(answer, AttemptResult):
             return answer
-        document = find_document(answer)
-        if document is not None:
-            return document
-        if answer.is_success:
-            return AttemptResult(outcome=Outcome.FAILED, http_status=answer.status_code, error={"code": "unreadable_answer"})
-        result = outcome_of(answer.status_code, answer.content, answer.headers)
-        return AttemptResult(outcome=Outcome.FAILED, http_status=result.http_status, error=result.error)
+        return _document_of(answer)
+
+    async def list_templates(self, *, api_url: str, business_account_id: str, access_token: str) -> list[Any] | AttemptResult:
+        """Returns all templates of a business account as WhatsApp lists them, or why there is no whole list.
+
+        Of a page only the cursor counts, never the address of the next one: the token goes to `api_url` alone.
+        https://developers.facebook.com/docs/graph-api/results
+        """
+        url = f"{api_url.rstrip('/')}/{quote(business_account_id, safe='')}/message_templates"
+        found: list[Any] = []
+        cursors: set[str] = set()
+        asked = {"fields": LISTED_FIELDS, "limit": str(PAGE)}
+        for _ in range(PAGES):
+            answer = await get(self._http, url, params=asked, headers={"Authorization": f"Bearer {access_token}"})
+            page = answer if isinstance(answer, AttemptResult) else _document_of(answer)
+            if isinstance(page, AttemptResult):
+                return page
+            listed = find_list(page, "data")
+            if listed is None:
+                return _not_listed("unreadable_answer", "the API answered without a list of templates")
+            found += listed
+            paging = find_object(page, "paging")
+            after = find_text(find_object(paging, "cursors"), "after")
+            if find_text(paging, "next") is None or after is None:
+                return found
+            if after in cursors:
+                break
+            cursors.add(after)
+            asked = {**asked, "after": after}
+        return _not_listed("endless_list", "the API's list of templates has no end")
+
+
+def _document_of(answer: httpx2.Response) -> JsonObject | AttemptResult:
+    """What an answer says, or why it says nothing."""
+    document = find_document(answer)
+    if document is not None:
+        return document
+    if answer.is_success:
+        return AttemptResult(outcome=Outcome.FAILED, http_status=answer.status_code, error={"code": "unreadable_answer"})
+    result = outcome_of(answer.status_code, answer.content, answer.headers)
+    return AttemptResult(outcome=Outcome.FAILED, http_status=result.http_status, error=result.error)
+
+
+def _not_listed(code: str, message: str) -> AttemptResult:
+    return AttemptResult(outcome=Outcome.FAILED, error={"code": code, "message": message})
