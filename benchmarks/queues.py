@@ -56,6 +56,7 @@ class Bench:
             "DATABASE_URL": self.database_url,
             "AMQP_URL": self.broker.url,
             "EGRESS_HOSTS": "127.0.0.1, localhost",
+            "TEMPLATE_INTERVAL": "0",
         }
 
     async def fill(self, messages: int) -> None:

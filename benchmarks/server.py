@@ -31,6 +31,7 @@ class Server:
             "WAYSTATE_MASTER_KEY": MASTER_KEY.hex(),
             "TRUSTED_MODE": "loopback",
             "EGRESS_HOSTS": "127.0.0.1, localhost",
+            "TEMPLATE_INTERVAL": "0",
             "PORT": str(self.port),
         }
         if url is not None:

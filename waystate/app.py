@@ -35,6 +35,7 @@ from waystate.services import build_services
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.state.routes import StateRoutes
 from waystate.state.warm_up import WarmUp
+from waystate.templates.sync import TemplateRounds
 from waystate.tenants.routing import Monotonic
 from waystate.timers import Timers
 from waystate.vault.installation import check_keys, load_installation_secret
@@ -162,6 +163,8 @@ class Waystate:
         self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries]
         self._loops[ProcessRole.RELAY] += [self.relay]
         self._loops[ProcessRole.TIMERS] += [self.timers]
+        if config.template_interval:
+            self._loops[ProcessRole.TIMERS].append(TemplateRounds(self.services.templates))
 
     def _build_api(self) -> None:
         config, db, clock = self.config, self.db, self.clock

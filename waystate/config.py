@@ -285,6 +285,14 @@ class Config(BaseSettings):
         "Hosts of your own that may be called beside WhatsApp, Genesys and identity providers on the internet.",
         pattern=rf"^{_HOST_LISTED}(\s*,\s*{_HOST_LISTED})*$",
     )
+    template_interval: float = _number(
+        "TEMPLATE_INTERVAL",
+        3600,
+        "seconds",
+        0,
+        86_400,
+        "Between listings of an account's message templates, which webhooks keep current; 0 lists them when asked to alone.",
+    )
     send_timeout: float = _number(
         "SEND_TIMEOUT", 30, "seconds", 1, 300, "A slower answer counts as lost; a WhatsApp send is then 'unknown'."
     )

@@ -30,6 +30,7 @@ from waystate.sign_on.log_in import SignOn, SignOnAddress
 from waystate.sign_on.routes import ProviderRoutes, SignOnRoutes
 from waystate.sign_on.set_up import Providers
 from waystate.state.routes import StateRoutes
+from waystate.templates.routes import TemplateRoutes
 from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser
 from waystate.tenants.platform_routes import PlatformRoutes
@@ -55,6 +56,7 @@ ROUTES = (
     DocsRoutes,
     StateRoutes,
     TraceRoutes,
+    TemplateRoutes,
     DeadLetterRoutes,
     LoginRoutes,
     SignOnRoutes,
@@ -142,7 +144,7 @@ def _of_messages(services: Services) -> list[object]:
     db, directory, clock = services.db, services.directory, services.clock
     replays = Replays(directory, lanes=services.lanes)
     letters = DeadLetterRoutes(db, replays, services.hints[RELAY], services.invalidations.changed, clock)
-    return [TraceRoutes(db, directory, clock), letters]
+    return [TraceRoutes(db, directory, clock), TemplateRoutes(db, directory, services.templates), letters]
 
 
 def _of_access(services: Services) -> list[object]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx2
 
@@ -21,6 +22,7 @@ from waystate.pipeline.run import Runner
 from waystate.sharing import Sharing
 from waystate.sign_on.discovery import Discovery
 from waystate.state.invalidations import Invalidations
+from waystate.templates.sync import TemplateSyncs
 from waystate.tenants.routing import Directory, Monotonic
 from waystate.vault.sealing import Vault, derive_key
 from waystate.web.bodies import Bodies
@@ -44,6 +46,7 @@ class Services:
     discovery: Discovery
     http: httpx2.AsyncClient
     platforms: Platforms
+    templates: TemplateSyncs
     sharing: Sharing
     cache: ProcessCache[bytes]
     invalidations: Invalidations
@@ -58,6 +61,7 @@ class Services:
 
     async def close(self) -> None:
         """After all work has ended."""
+        await self.templates.close()
         await self.sharing.close()
         await self.http.aclose()
         await self.discovery.close()
@@ -89,6 +93,7 @@ def build_services(
         timeout=httpx2.Timeout(config.send_timeout, connect=5.0),
         limits=httpx2.Limits(max_connections=200),
     )
+    graph, relay_hint = GraphClient(way_out), sharing.hint(RELAY)
     return Services(
         config=config,
         db=db,
@@ -100,14 +105,15 @@ def build_services(
         directory=directory,
         discovery=Discovery(config.own_hosts),
         http=way_out,
-        platforms=Platforms(GraphClient(way_out), GenesysClient(way_out)),
+        platforms=Platforms(graph, GenesysClient(way_out)),
+        templates=TemplateSyncs(db, directory, graph, relay_hint, clock, every=timedelta(seconds=config.template_interval)),
         sharing=sharing,
         cache=cache,
         invalidations=invalidations,
         runner=Runner(db, metrics, invalidations.changed, clock, lanes=config.ledger_lanes),
         authenticator=authenticator,
         guard=Guard(authenticator, origins=config.own_origins, limit=sharing.request_limits(_rates_of(config), directory)),
-        hints={kind: sharing.hint(kind) for kind in (LEDGER, DELIVERIES, RELAY)},
+        hints={RELAY: relay_hint, **{kind: sharing.hint(kind) for kind in (LEDGER, DELIVERIES)}},
     )
 
 

@@ -19,6 +19,7 @@ PLACES = {
     "letter_id": "SELECT id::text FROM dead_letters WHERE tenant_id = $1",
     "session_id": "SELECT id::text FROM sessions WHERE tenant_id = $1",
     "user_id": "SELECT user_id::text FROM memberships WHERE tenant_id = $1",
+    "template_id": "SELECT id::text FROM templates WHERE tenant_id = $1",
     "key_id": "SELECT id::text FROM api_keys WHERE tenant_id = $1",
     "phone_number_id": "SELECT phone_number_id FROM whatsapp_accounts WHERE tenant_id = $1",
     "integration_id": "SELECT integration_id FROM genesys_integrations WHERE tenant_id = $1",

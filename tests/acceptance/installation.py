@@ -224,6 +224,7 @@ def configuration(url: str, home: Path, **settings: str) -> Config:
         "TRUSTED_MODE": "loopback",
         "DB_POOL_SIZE": "8",
         "EGRESS_HOSTS": "127.0.0.1, localhost",
+        "TEMPLATE_INTERVAL": "0",
     }
     return load_config(given | settings)
 
@@ -310,6 +311,14 @@ def envelope(value: dict[str, Any], *, number: str = NUMBER) -> dict[str, Any]:
     metadata = {"display_phone_number": SIMULATED["display_phone_number"], "phone_number_id": number}
     change = {"field": "messages", "value": {"messaging_product": "whatsapp", "metadata": metadata, **value}}
     return {"object": "whatsapp_business_account", "entry": [{"id": f"waba-{number}", "changes": [change]}]}
+
+
+def approved_template(name: str = "hello", *, number: str = NUMBER, **said: Any) -> dict[str, Any]:
+    """WhatsApp's webhook about a template of the number's business account."""
+    value = {"event": "APPROVED", "message_template_id": 12, "message_template_name": name, "message_template_language": "en"}
+    change = {"field": "message_template_status_update", "value": value | said}
+    entry = {"id": f"waba-{number}", "time": 1_790_000_000, "changes": [change]}
+    return {"object": "whatsapp_business_account", "entry": [entry]}
 
 
 def customer_message(wamid: str, sender: str, text: str = "Hello", *, at: int = 1_790_000_000, **fields: Any) -> dict[str, Any]:

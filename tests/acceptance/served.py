@@ -35,6 +35,7 @@ def served(database_url: str, home: Path, port: int, **settings: str) -> Iterato
         "DATABASE_URL": database_url,
         "PORT": str(port),
         "EGRESS_HOSTS": "127.0.0.1, localhost",
+        "TEMPLATE_INTERVAL": "0",
         **settings,
     }
     with _running(["serve"], environment, home / "serve.log") as process:

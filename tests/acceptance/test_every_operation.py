@@ -11,7 +11,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
 from tests.acceptance.calls import Document, call_of, missing_ids, operations_of
-from tests.acceptance.installation import Installation, customer_message, envelope, installed
+from tests.acceptance.installation import Installation, approved_template, customer_message, envelope, installed
 from tests.acceptance.outsiders import (
     OF_A_KEY,
     Caller,
@@ -65,6 +65,7 @@ async def scene(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
                 await place.add_tenant(tenant, number=f"100{number}", integration=f"integration-{tenant}", sender="external")
                 await place.post_meta(envelope(customer_message(f"wamid.of-{tenant}", "15550100002"), number=f"100{number}"))
                 await place.post_meta(envelope({"messages": [{"id": "wamid.unusable"}]}, number=f"100{number}"))
+                await place.post_meta(approved_template(number=f"100{number}"))
             await place.settled()
             await key_caller(place, B, "B's own key", OF_A_KEY)
             await session_caller(place, B, Role.OWNER)

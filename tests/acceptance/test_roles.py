@@ -101,6 +101,7 @@ async def installation(databases: Databases, tmp_path: Path) -> AsyncIterator[In
             "WEBHOOK_PORT": str(webhooks),
             "TRUSTED_MODE": "loopback",
             "EGRESS_HOSTS": "127.0.0.1, localhost",
+            "TEMPLATE_INTERVAL": "0",
         }
         with fleet(tmp_path, environment) as processes:
             for name, command in COMMANDS.items():

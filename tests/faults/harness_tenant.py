@@ -49,6 +49,7 @@ SETTINGS = {
     "WAYSTATE_CHILD": "1",
     "TRUSTED_MODE": "loopback",
     "EGRESS_HOSTS": "127.0.0.1, localhost",
+    "TEMPLATE_INTERVAL": "0",
     "LOG_LEVEL": "INFO",
     # The waits of a take-over and of an unknown send, short, so that a run has many of them.
     "LEASE_TTL": "1",

@@ -1,7 +1,7 @@
 """Templates change: by what webhooks tell, and by what a listing shows. The caller's transaction appends the events."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from waystate.channels.model import TemplateReport
@@ -9,7 +9,7 @@ from waystate.db.pool import Connection
 from waystate.events.model import TemplateChanged
 from waystate.ids import TenantId
 from waystate.templates import store
-from waystate.templates.model import SETTLED, Template, TemplateStep, list_out, next_due, tell
+from waystate.templates.model import EVERY, SETTLED, Template, TemplateStep, list_out, next_due, tell
 
 
 class TemplateTold(NamedTuple):
@@ -57,9 +57,17 @@ async def apply_reports(
 
 
 async def apply_listing(
-    conn: Connection, tenant: TenantId, business_account_id: str, listed: Sequence[TemplateReport], at: datetime, now: datetime
+    conn: Connection,
+    tenant: TenantId,
+    business_account_id: str,
+    listed: Sequence[TemplateReport],
+    at: datetime,
+    now: datetime,
+    *,
+    every: timedelta = EVERY,
 ) -> Listing:
-    """Write down a whole listing that began `at`; one that began before the last one changes nothing."""
+    """Write down a whole listing that began `at`; one that began before the last one changes nothing. The next is due in
+    `every`."""
     sync = (await store.lock_accounts(conn, tenant, [business_account_id], now))[business_account_id]
     if sync.synced_at is not None and sync.synced_at >= at:
         return Listing(len(listed), 0, 0, 0, ())
@@ -71,7 +79,7 @@ async def apply_listing(
     await store.note_listed(
         conn, tenant, [each.after.id for each in changes if not each.is_told and each.after.synced_at == at], at
     )
-    await store.note_synced(conn, tenant, business_account_id, at, next_due(business_account_id, now))
+    await store.note_synced(conn, tenant, business_account_id, at, next_due(business_account_id, now, every))
     shown = {(each.name, each.language) for each in listed}
     added = sum(each.before is None for each in told)
     deleted = sum(each.after.key not in shown for each in told)

@@ -19,9 +19,7 @@ from waystate.ids import new_id
 LAG = timedelta(seconds=60)
 """A listing may not show yet what a webhook told so short before; and a webhook may tell late what a listing showed."""
 EVERY = timedelta(hours=1)
-"""Between two listings of an account."""
-SPREAD = timedelta(minutes=10)
-"""By so much at the most the next listing comes later than `EVERY`: each account by its own."""
+"""Between two listings of an account, unless a setting says otherwise."""
 AGAIN = timedelta(minutes=10)
 """After a listing that failed."""
 SETTLED = timedelta(seconds=90)
@@ -87,8 +85,10 @@ class TemplateSync:
 
     @property
     def is_certain(self) -> bool:
-        """Whether what is not known does not exist: the account was listed, and the last try did not fail."""
-        return self.synced_at is not None and self.error is None
+        """Whether what is not known does not exist: the account was listed when somebody asked last."""
+        if self.synced_at is None or self.error is not None:
+            return False
+        return self.asked_at is None or self.asked_at <= self.synced_at
 
 
 class TemplateStep(NamedTuple):
@@ -142,9 +142,9 @@ def list_out(
     return changes
 
 
-def next_due(business_account_id: str, now: datetime) -> datetime:
-    """When the account is listed next after a success: spread by its id, so that accounts set up together part ways."""
-    return now + EVERY + SPREAD * (sum(business_account_id.encode()) * 37 % 100) / 100
+def next_due(business_account_id: str, now: datetime, every: timedelta = EVERY) -> datetime:
+    """When the account is listed next after a success: up to a sixth later by its id, so that accounts set up together part."""
+    return now + every * (1 + (sum(business_account_id.encode()) * 37 % 100) / 600)
 
 
 def list_similar(name: str, names: Sequence[str]) -> list[str]:
