@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from waystate import __version__
-from waystate.cli import audit, database, imports, keys, secrets, seed, tenants, users
+from waystate.cli import audit, database, imports, keys, secrets, seed, templates, tenants, users
 from waystate.cli import dead_letters as dlq
 from waystate.cli.errors import Commands, explained
 from waystate.cli.printing import say
@@ -32,6 +32,7 @@ broker_app = typer.Typer(
 RUN, MESSAGES, ACCESS, INSTALLATION = "Run", "Messages", "Tenants, people, access", "Installation"
 app.add_typer(ledger_app, name="ledger", rich_help_panel=MESSAGES)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=MESSAGES)
+app.add_typer(templates.app, name="template", rich_help_panel=MESSAGES)
 app.add_typer(tenants.app, name="tenant", rich_help_panel=ACCESS)
 app.add_typer(users.app, name="user", rich_help_panel=ACCESS)
 app.add_typer(keys.app, name="keys", rich_help_panel=ACCESS)

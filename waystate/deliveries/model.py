@@ -73,7 +73,6 @@ class Claimed:
     created_at: datetime
     request: JsonObject
     phone_number_id: str
-    order_key: str = ""
     is_astray: bool = False
 
 
