@@ -145,7 +145,8 @@ class Items:
 class OneOf:
     """One of several models, told apart by `key`. An error names the field as it is in the body, without the model's name.
 
-    `buttons`: of the type button, and told apart by their `sub_type`.
+    `buttons`: of the type button, and told apart by their `sub_type`. Capitals are read as what they stand for, for WhatsApp
+    takes both and libraries write both.
     """
 
     models: tuple[type[Part], ...]
@@ -162,8 +163,8 @@ class OneOf:
     def _read(self, value: Any, info: ValidationInfo) -> Part:
         if isinstance(value, self.models + self.buttons):
             return value
-        if self.buttons and isinstance(value, dict) and value.get(self.key) == "button":
-            return OneOf(self.buttons, "sub_type")._read(value, info)
+        if self.buttons and isinstance(value, dict) and str(value.get(self.key)).lower() == "button":
+            return OneOf(self.buttons, "sub_type")._read(value | {self.key: "button"}, info)
         by_whatsapps_names = bool((info.context or {}).get(_WHATSAPPS_NAMES))
         key = self.key if by_whatsapps_names else to_camel(self.key)
         if not isinstance(value, dict):
@@ -173,7 +174,7 @@ class OneOf:
         if model is None:
             said = "is missing" if kind is None else "is none that WhatsApp knows here"
             raise refusal_at((key,), f"{said}; use one of {self._choice()}")
-        return read_part(model, value, by_whatsapps_names=by_whatsapps_names)
+        return read_part(model, value | {key: str(kind).lower()}, by_whatsapps_names=by_whatsapps_names)
 
     def _choice(self) -> str:
         return ", ".join([*self._known(), *(["button"] if self.buttons else [])])

@@ -42,6 +42,7 @@ _MAX_CODE = 15
 _MAX_COUPON, _MAX_TIMED_COUPON = 20, 15
 _MAX_LONE_BODY = 32_768
 """Characters of a parameter where the template has a body and nothing else."""
+_FIRST_MILLISECOND = 100_000_000_000
 _AUTHENTICATION = "AUTHENTICATION"
 
 
@@ -60,13 +61,15 @@ def _check_fit(text: str) -> str:
     return text
 
 
+def _check_milliseconds(value: int) -> int:
+    if value < _FIRST_MILLISECOND:
+        raise refusal("is before 1973 in milliseconds, so it was meant in seconds; multiply it by 1000")
+    return value
+
+
 def _index_of(value: Any) -> Any:
     """WhatsApp's pages write the number both ways."""
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 3 else value
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
 
 
 Index = Annotated[StrictInt, Field(ge=0, le=9), BeforeValidator(_index_of)]
@@ -226,7 +229,7 @@ class QuickReplyFilling(Part):
     """What a quick reply answers with."""
 
     type: Literal["button"]
-    sub_type: Annotated[Literal["quick_reply"], BeforeValidator(_lower)]
+    sub_type: Literal["quick_reply"]
     index: Index
     parameters: Annotated[list[PayloadValue], Items(1, 1, "parameters")]
 
@@ -240,7 +243,7 @@ class LinkFilling(Part):
     """The end of a button's address, percent-encoded; of an authentication template the code."""
 
     type: Literal["button"]
-    sub_type: Annotated[Literal["url"], BeforeValidator(_lower)]
+    sub_type: Literal["url"]
     index: Index
     parameters: Annotated[list[ButtonText], Items(1, 1, "parameters")]
 
@@ -252,7 +255,7 @@ class CodeFilling(Part):
     """
 
     type: Literal["button"]
-    sub_type: Annotated[Literal["otp"], BeforeValidator(_lower)]
+    sub_type: Literal["otp"]
     index: Index = 0
     parameters: Annotated[list[ButtonText], Items(1, 1, "parameters")]
 
@@ -273,7 +276,7 @@ class CouponFilling(Part):
     """
 
     type: Literal["button"]
-    sub_type: Annotated[Literal["copy_code"], BeforeValidator(_lower)]
+    sub_type: Literal["copy_code"]
     index: Index
     parameters: Annotated[list[CouponValue], Items(1, 1, "parameters")]
 
@@ -294,7 +297,7 @@ class FormFilling(Part):
     """What a form begins with."""
 
     type: Literal["button"]
-    sub_type: Annotated[Literal["flow"], BeforeValidator(_lower)]
+    sub_type: Literal["flow"]
     index: Index
     parameters: Annotated[list[FormValue], Items(0, 1, "parameters")] | None = None
 
@@ -312,7 +315,7 @@ class CatalogFilling(Part):
     """The product whose picture stands for the catalogue."""
 
     type: Literal["button"]
-    sub_type: Annotated[Literal["catalog"], BeforeValidator(_lower)]
+    sub_type: Literal["catalog"]
     index: Index
     parameters: Annotated[list[CatalogValue], Items(1, 1, "parameters")] | None = None
 
@@ -342,7 +345,7 @@ class ProductsFilling(Part):
     """The products that a button shows."""
 
     type: Literal["button"]
-    sub_type: Annotated[Literal["mpm"], BeforeValidator(_lower)]
+    sub_type: Literal["mpm"]
     index: Index
     parameters: Annotated[list[ProductsValue], Items(1, 1, "parameters")]
 
@@ -364,7 +367,7 @@ class PaymentFilling(Part):
     """
 
     type: Literal["button"]
-    sub_type: Annotated[Literal["order_details"], BeforeValidator(_lower)]
+    sub_type: Literal["order_details"]
     index: Index
     parameters: Annotated[list[OrderAction], Items(1, 1, "parameters")]
 
@@ -378,7 +381,7 @@ class CallFilling(Part):
     """How long a call button works, and what a call by it says."""
 
     type: Literal["button"]
-    sub_type: Annotated[Literal["voice_call"], BeforeValidator(_lower)]
+    sub_type: Literal["voice_call"]
     index: Index | None = None
     parameters: list[Annotated[CallDuration | PayloadValue, OneOf((CallDuration, PayloadValue))]]
 
@@ -434,7 +437,7 @@ class FilledCarousel(Part):
 
 
 class OfferEnd(Part):
-    expiration_time_ms: StrictInt
+    expiration_time_ms: Annotated[StrictInt, AfterValidator(_check_milliseconds)]
     """Unix time in milliseconds."""
 
 
