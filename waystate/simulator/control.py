@@ -19,6 +19,7 @@ from waystate.simulator.failures import FailureOrder
 from waystate.simulator.journal import Journal
 from waystate.simulator.load import LoadRequest
 from waystate.simulator.rules import PlatformRules
+from waystate.simulator.templates import NewTemplate, TemplateChange
 from waystate.simulator.world import World
 from waystate.web.asgi import find_header
 from waystate.web.browser import is_foreign
@@ -85,6 +86,10 @@ def control_routes() -> Mount:
             Route("/failures", delete_failures, methods=["DELETE"]),
             Route("/rules", patch_rules, methods=["PATCH"]),
             Route("/token", put_token, methods=["PUT"]),
+            Route("/templates", get_templates),
+            Route("/templates", post_template, methods=["POST"]),
+            Route("/templates/{name}/{language}", patch_template, methods=["PATCH"]),
+            Route("/templates/{name}/{language}", delete_template, methods=["DELETE"]),
             Route("/load", post_load, methods=["POST"]),
             Route("/load", delete_load, methods=["DELETE"]),
             Route("/reset", post_reset, methods=["POST"]),
@@ -140,6 +145,31 @@ async def put_token(request: Request) -> Response:
     world = world_of(request)
     world.graph.is_revoked = (await read(request, TypeAdapter(TokenRequest))).revoked
     return JSONResponse({"revoked": world.graph.is_revoked})
+
+
+async def get_templates(request: Request) -> Response:
+    world = world_of(request)
+    return JSONResponse({"templates": [each.render(world.clock()) for each in world.graph.templates.all()]})
+
+
+async def post_template(request: Request) -> Response:
+    world = world_of(request)
+    made = world.graph.templates.add(await read(request, TypeAdapter(NewTemplate)))
+    return JSONResponse(made.render(world.clock()), 201)
+
+
+async def patch_template(request: Request) -> Response:
+    """Waystate hears of it by webhooks, one of each thing that is named."""
+    world = world_of(request)
+    template = world.graph.templates.get(request.path_params["name"], request.path_params["language"])
+    world.change_template(template, await read(request, TypeAdapter(TemplateChange)))
+    return JSONResponse(template.render(world.clock()))
+
+
+async def delete_template(request: Request) -> Response:
+    """Nobody is told."""
+    world_of(request).graph.templates.delete(request.path_params["name"], request.path_params["language"])
+    return Response(status_code=204)
 
 
 async def post_load(request: Request) -> Response:

@@ -28,6 +28,8 @@ from waystate.simulator.pricing import Prices
 from waystate.simulator.refusals import GraphRefusal, no_such_object, refusal, render_failure, render_refusal
 from waystate.simulator.rules import RulesInForce
 from waystate.simulator.statuses import Journey, Statuses
+from waystate.simulator.template_parameters import fill
+from waystate.simulator.templates import TemplateBook, TemplateOfAccount
 from waystate.simulator.webhooks import find_text, new_wamid
 
 REACTED_TO_FOR = timedelta(days=30)
@@ -76,6 +78,7 @@ class GraphApi:
         self._authorization = f"Bearer {config.access_token}".encode()
         self._own_number = "".join(filter(str.isdigit, config.display_phone_number))
         self.media = MediaStore(clock, random)
+        self.templates = TemplateBook()
         self.failures = Failures()
         self.is_revoked = False
 
@@ -85,9 +88,10 @@ class GraphApi:
             raise GraphRefusal(190, "Error validating access token: The session has been invalidated.")
         if not hmac.compare_digest(request.headers.get("authorization", "").encode(), self._authorization):
             raise GraphRefusal(190, "Invalid OAuth access token - Cannot parse access token")
-        number = request.path_params.get("phone_number_id", self._config.phone_number_id)
-        if number != self._config.phone_number_id:
-            raise no_such_object(number, request.method)
+        for name in ("phone_number_id", "waba_id"):
+            ours = getattr(self._config, name)
+            if request.path_params.get(name, ours) != ours:
+                raise no_such_object(request.path_params[name], request.method)
 
     @refusing
     async def messages(self, request: Request) -> Response:
@@ -105,14 +109,22 @@ class GraphApi:
 
     @refusing
     async def object(self, request: Request) -> Response:
-        """GET /{id}: of the number what it is called, of an upload what it is and where to fetch it."""
+        """GET /{id}: of the number what it is called, of a template all, of an upload what it is and where to fetch it."""
         name = request.path_params["id"]
         if name == self._config.phone_number_id:
             display = self._config.display_phone_number
             return JSONResponse({"id": name, "display_phone_number": display, "verified_name": "Simulated business"})
+        template = self.templates.find_by_id(name)
+        if template is not None:
+            return JSONResponse(template.render(self._clock()))
         upload = self.media.get(name)
         self._check_owner(request)
         return JSONResponse(self.media.describe(upload, str(request.base_url).rstrip("/") + "/graph"))
+
+    @refusing
+    async def list_templates(self, request: Request) -> Response:
+        url = str(request.url.replace(query=""))
+        return JSONResponse(self.templates.page(dict(request.query_params), url, self._clock()))
 
     @refusing
     async def delete(self, request: Request) -> Response:
@@ -151,9 +163,12 @@ class GraphApi:
         if body.identity == self._own_number:
             raise GraphRefusal(131021, "The sender and the recipient have the same phone number.")
         self._check_media(body)
+        template = self._find_template(body)
+        if template is not None and body.template is not None:
+            text = fill(template, body.template.components or [], lambda name: self.media.find(name) is not None)
         now = self._clock()
         known = self._customers.find(body.identity)
-        if self._rules.now.window and body.template is None and not (known and known.may_get_free_text(now)):
+        if self._rules.now.window and template is None and not (known and known.may_get_free_text(now)):
             raise GraphRefusal(
                 131047,
                 "Message failed to send because more than 24 hours have passed since the customer last replied to this number.",
@@ -165,9 +180,10 @@ class GraphApi:
         customer = known or self._customers.get_or_add(body.identity, None)
         failure = report(order) if order is not None else self._find_failure(customer, body)
         wamid = self._write_down(customer, body, text)
-        price = self._prices.find(customer, body.type, None, now) if failure is None else None
-        course = Journey(wamid, body.type, body.biz_opaque_callback_data, price, failure)
-        await self._statuses.report(customer, course)
+        category = template.category if template is not None else None
+        price = self._prices.find(customer, body.type, category, now) if failure is None else None
+        journey = Journey(wamid, body.type, body.biz_opaque_callback_data, price, failure)
+        await self._statuses.report(customer, journey)
         return render_accepted(customer, body.to or body.identity, wamid)
 
     def _check_media(self, body: SendBody) -> None:
@@ -175,6 +191,15 @@ class GraphApi:
             if media.id is not None and self.media.find(media.id) is None:
                 name = kind if body.type == kind else f"interactive['header']['{kind}']"
                 raise GraphRefusal(100, f"Param {name}['id'] is not a valid whatsapp business account media attachment ID")
+
+    def _find_template(self, body: SendBody) -> TemplateOfAccount | None:
+        """None for a send of another type."""
+        if body.type != "template" or body.template is None:
+            return None
+        template = self.templates.get_sendable(body.template.name, body.template.language.code)
+        if template.category == "AUTHENTICATION" and not body.to:
+            raise GraphRefusal(131062, "Authentication templates need a phone number as their recipient.")
+        return template
 
     def _find_failure(self, customer: Customer, body: SendBody) -> JsonObject | None:
         """What WhatsApp finds out after it accepted: a reaction to nothing, a file that is not what it is sent as."""

@@ -410,6 +410,15 @@ def find_phone(to: str) -> str | None:
     return digits if _DIGITS[0] <= len(digits) <= _DIGITS[1] else None
 
 
+def find_media_problem(kind: str, content: JsonObject) -> GraphRefusal | None:
+    """Of the medium in the header of a template."""
+    try:
+        (_Document if kind == "document" else _Captioned).model_validate(content)
+    except ValidationError as error:
+        return refusal_of(error.errors(include_url=False)[0])
+    return None
+
+
 def refuse_repeats(name: str, values: Sequence[str]) -> None:
     if len(set(values)) < len(values):
         raise broken(131009, f"Duplicated {name} is not allowed")

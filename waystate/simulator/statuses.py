@@ -53,34 +53,34 @@ class Statuses:
         self._clock = clock
         self._random = random
 
-    async def report(self, customer: Customer, course: Journey) -> None:
+    async def report(self, customer: Customer, journey: Journey) -> None:
         """Start the statuses of a send. It returns at once, or, with `early_statuses`, when the early ones have arrived."""
-        schedule = self._schedule(course)
+        schedule = self._schedule(journey)
         early = self._random.randint(1, len(schedule)) if self._faults.strikes("early_statuses") else 0
         now = self._clock().timestamp()
         tasks: list[asyncio.Task[Any]] = []
         for place, (delay, at, status) in enumerate(schedule):
-            report = render_status(customer, course, status, int(now + at))
+            report = render_status(customer, journey, status, int(now + at))
             body = render_meta_body(render_envelope(self._config, report))
             tasks.append(self._tasks.start(self._deliver(status, body, 0.0 if place < early else delay)))
         if early:
             await asyncio.wait(tasks[:early], timeout=_LONGEST_EARLY_WAIT)
 
-    def _schedule(self, course: Journey) -> list[tuple[float, float, str]]:
+    def _schedule(self, journey: Journey) -> list[tuple[float, float, str]]:
         """(seconds until it leaves, seconds until it happens, status), in the order of leaving."""
-        steps = [(self._vary(delay), status) for delay, status in self._steps(course)]
+        steps = [(self._vary(delay), status) for delay, status in self._steps(journey)]
         leaving = sorted(delay for delay, _ in steps)
         if self._faults.strikes("reordering"):
             self._random.shuffle(leaving)
         return sorted((leaves, happens, status) for leaves, (happens, status) in zip(leaving, steps, strict=True))
 
-    def _steps(self, course: Journey) -> list[tuple[float, str]]:
+    def _steps(self, journey: Journey) -> list[tuple[float, str]]:
         config = self._config
-        if course.failure is not None:
+        if journey.failure is not None:
             return [(config.sent_delay, "failed")]
         if self._faults.strikes("undeliverable"):
             return [(config.sent_delay, "sent"), (config.delivered_delay, "failed")]
-        if course.type == "reaction":
+        if journey.type == "reaction":
             return [(config.sent_delay, "sent")]
         steps = [(config.sent_delay, "sent"), (config.delivered_delay, "delivered")]
         if self._random.random() < config.read_share:
@@ -97,20 +97,20 @@ class Statuses:
             self._journal.tally["statuses_lost"] += 1
 
 
-def render_status(customer: Customer, course: Journey, status: str, at: int) -> JsonObject:
+def render_status(customer: Customer, journey: Journey, status: str, at: int) -> JsonObject:
     """`pricing` comes with `sent` and `delivered`, a conversation only with `sent` and only where it is free."""
     report: JsonObject = {
-        "id": course.wamid,
+        "id": journey.wamid,
         "status": status,
         "timestamp": str(at),
         "recipient_id": customer.wa_id,
         "recipient_user_id": customer.user_id,
-        "biz_opaque_callback_data": course.opaque,
+        "biz_opaque_callback_data": journey.opaque,
     }
-    if course.price is not None and status in ("sent", "delivered"):
-        report["pricing"] = course.price.render()
-        report["conversation"] = course.price.render_conversation(course.wamid) if status == "sent" else None
+    if journey.price is not None and status in ("sent", "delivered"):
+        report["pricing"] = journey.price.render()
+        report["conversation"] = journey.price.render_conversation(journey.wamid) if status == "sent" else None
     if status == "failed":
-        report["errors"] = [course.failure or UNDELIVERABLE]
+        report["errors"] = [journey.failure or UNDELIVERABLE]
     contact = without_none({"wa_id": customer.wa_id, "user_id": customer.user_id})
     return {"contacts": [contact], "statuses": [without_none(report)]}

@@ -8,6 +8,7 @@ from asyncio import sleep
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from random import Random
 
 import httpx2
@@ -150,6 +151,12 @@ def render_envelope(config: SimulatorConfig, value: JsonObject) -> JsonObject:
     metadata = {"display_phone_number": config.display_phone_number, "phone_number_id": config.phone_number_id}
     change = {"value": {"messaging_product": "whatsapp", "metadata": metadata, **value}, "field": "messages"}
     return {"object": "whatsapp_business_account", "entry": [{"id": config.waba_id, "changes": [change]}]}
+
+
+def render_account_change(config: SimulatorConfig, field: str, value: JsonObject, at: datetime) -> JsonObject:
+    """One change of the account itself, which names no number."""
+    entry = {"id": config.waba_id, "time": int(at.timestamp()), "changes": [{"value": value, "field": field}]}
+    return {"object": "whatsapp_business_account", "entry": [entry]}
 
 
 def without_none(document: JsonObject) -> JsonObject:

@@ -23,7 +23,8 @@ from waystate.simulator.lines import Lines, Tasks
 from waystate.simulator.load import Load
 from waystate.simulator.rules import RulesInForce
 from waystate.simulator.statuses import Statuses
-from waystate.simulator.webhooks import Webhooks, genesys_terms, meta_terms
+from waystate.simulator.templates import TemplateChange, TemplateOfAccount, change
+from waystate.simulator.webhooks import Webhooks, genesys_terms, meta_terms, render_account_change, render_meta_body
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Refusal = Callable[..., Response]
@@ -63,6 +64,13 @@ class World:
     async def end(self) -> None:
         await self.tasks.cancel()
 
+    def change_template(self, template: TemplateOfAccount, order: TemplateChange) -> None:
+        """Waystate hears of it by signed webhooks."""
+        now = self.clock()
+        for field, value in change(template, order, now):
+            body = render_meta_body(render_account_change(self.config, field, value, now))
+            self.tasks.start(self.meta.deliver(body))
+
     def _routes(self) -> list[Route]:
         def graph_route(path: str, endpoint: Endpoint, *methods: str) -> Route:
             guarded = self._behind_faults(endpoint, refusals.refusal, throttled=130429, broken=131000)
@@ -79,6 +87,7 @@ class World:
         return [
             graph_route(f"{at_graph}/messages", self._losing_answers(self.graph.messages), "POST"),
             graph_route(f"{at_graph}/media", self.graph.upload, "POST"),
+            graph_route("/graph/{version}/{waba_id}/message_templates", self.graph.list_templates, "GET"),
             graph_route("/graph/lookaside/{media_id}", self.graph.content, "GET"),
             graph_route("/graph/{version}/{id}", self.graph.object, "GET"),
             graph_route("/graph/{version}/{id}", self.graph.delete, "DELETE"),

@@ -52,6 +52,7 @@ class Waystate:
     messages: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     replies: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     badly_signed: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +76,10 @@ class Waystate:
         if "entry" not in document:
             self.replies.append(document)
             return
-        value = document["entry"][0]["changes"][0]["value"]
+        change = document["entry"][0]["changes"][0]
+        value = change["value"]
+        if change["field"] != "messages":
+            self.changes.append((change["field"], value))
         self.messages += [{**message, "contact": value["contacts"][0]} for message in value.get("messages", [])]
         self.statuses += value.get("statuses", [])
 
