@@ -26,6 +26,7 @@ from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced
 from waystate.messages.receive import expired
+from waystate.messages.windows import told_of_ends
 from waystate.tenants.each_tenant import every_tenant
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
@@ -38,6 +39,7 @@ log = structlog.get_logger()
 TURN = 1.0
 """Seconds between looks at what is due."""
 EXPIRY_BATCH = 1000
+"""Rows that expire, or windows that are told, in one transaction."""
 EARLY_BATCH = 10_000
 """Early statuses that are looked at, or dropped, in one transaction."""
 GAUGES_EVERY = 3
@@ -70,6 +72,7 @@ class Timers:
             ("early_statuses", timedelta(seconds=1), self.pair_early),
             ("unknown_sends", timedelta(seconds=5), self.give_up_unknown),
             ("missing_deliveries", timedelta(seconds=30), self.make_missing),
+            ("windows", timedelta(seconds=30), self.tell_windows),
             ("expiry", timedelta(minutes=5), self.expire),
             ("partitions", timedelta(hours=1), self.make_partitions),
             ("statistics", timedelta(seconds=5), self.analyze_grown),
@@ -109,6 +112,12 @@ class Timers:
         """Overdue conversations count as expired already; this writes it down."""
         for tenant in await self._due("expiry"):
             while await self._expire_batch(tenant) == EXPIRY_BATCH:
+                pass
+
+    async def tell_windows(self) -> None:
+        """A window is closed when its time is over; this tells of it, and an hour before."""
+        for tenant in await self._due("window"):
+            while await with_retries(partial(self._tell_windows_batch, tenant)) == EXPIRY_BATCH:
                 pass
 
     async def give_up_unknown(self) -> None:
@@ -173,6 +182,13 @@ class Timers:
         self._changed(tenant, events)
         self._relay_hint.give(tenant)
         return len(ended)
+
+    async def _tell_windows_batch(self, tenant: TenantId) -> int:
+        now = self._clock()
+        async with self._db.tenant(tenant) as conn:
+            ending, settled = await conversation_store.tell_windows(conn, tenant, now, EXPIRY_BATCH)
+            await outbox.append_many(conn, tenant, told_of_ends(ending, now))
+        return settled
 
     async def _pair(self, tenant: TenantId) -> None:
         now = self._clock()

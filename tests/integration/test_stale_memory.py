@@ -130,7 +130,7 @@ async def test_a_relay_delivers_for_a_number_that_was_added_a_moment_ago(world: 
     await world.receive(second, second.message())
     contact = str(await world.value(tenant, "SELECT id FROM contacts"))
     async with world.db.tenant(tenant.tenant) as conn:
-        assert await outbox.get_head(conn, tenant.tenant) == 1
+        assert await outbox.get_head(conn, tenant.tenant) == 2
     reply = second.reply(conversation_id=str(await world.value(tenant, "SELECT id FROM conversations")), recipient_id=contact)
     await world.answer(second, reply)
     await other.relay(tenant)

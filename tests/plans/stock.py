@@ -58,10 +58,11 @@ async def _fill_tenant(conn: Any, tenant: str, now: datetime) -> Stock:
         (tenant, "whatsapp", "wa_id", wa_id, now, contact) for wa_id, (_, contact, _) in zip(wa_ids, contacts, strict=True)
     ]
     conversations = [
-        (tenant, new_id(), contact, NUMBER, status, now + timedelta(hours=72), now, closed_at, f"genesys-{number}-{status}")
+        (tenant, new_id(), contact, NUMBER, status, now + timedelta(hours=72), now, closed_at, f"genesys-{number}-{status}",
+         now - timedelta(days=2) if closed_at else now, "closed" if closed_at else None)
         for status, closed_at in (("closed", now), ("active", None))
         for number, (_, contact, _) in enumerate(contacts)
-    ]
+    ]  # fmt: skip
     messages = [
         (tenant, new_id(), row[1], direction, status, status, f"wamid.{tenant}.{number}.{direction}", "text", "test", now)
         for number, row in enumerate(conversations)
@@ -73,7 +74,7 @@ async def _fill_tenant(conn: Any, tenant: str, now: datetime) -> Stock:
     )
     await _copy(
         conn, "conversations", conversations, "tenant_id", "id", "contact_id", "phone_number_id", "status", "expires_at",
-        "last_activity_at", "closed_at", "genesys_conversation_id",
+        "last_activity_at", "closed_at", "genesys_conversation_id", "window_from", "window_told",
     )  # fmt: skip
     await _copy(
         conn, "messages", messages, "tenant_id", "id", "conversation_id", "direction", "first_status", "status", "wamid",

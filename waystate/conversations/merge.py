@@ -29,7 +29,7 @@ async def merge_many(
     rows = await conversation_store.lock_of_merged(conn, tenant, both)
     ended = to_close(rows, merged)
     if ended:
-        await conversation_store.close_merged(conn, tenant, ended.keys(), now)
+        await conversation_store.close_merged(conn, tenant, ended, now)
     await conversation_store.move_many(conn, tenant, merged)
     undo = {gone: _undo(known[gone], rows, gone, merged[gone], ended) for gone in merged}
     await contact_store.absorb_many(conn, tenant, merged, undo, now)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 CUSTOMER_WINDOW = timedelta(hours=24)
-"""WhatsApp lets a business write free text this long after the customer's last message; later only a template passes."""
+"""WhatsApp lets a business write free text this long after the customer's last message or call; later only templates pass."""
 
 PREVIEW_LENGTH = 1000
 
@@ -58,8 +58,8 @@ class Conversation:
         return self.status in OPEN and self.expires_at > now
 
     def takes_free_text(self, now: datetime) -> bool:
-        signs = [each for each in (self.window_from, self.last_customer_message_at) if each is not None]
-        return bool(signs) and now < max(signs) + CUSTOMER_WINDOW
+        closes_at = window_closes_at(self.window_from)
+        return closes_at is not None and now < closes_at
 
     def effective_status(self, now: datetime) -> ConversationStatus:
         if self.status in OPEN and self.expires_at <= now:
@@ -87,11 +87,23 @@ class Activity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedConversation:
-    """The one open conversation after `open_many`; `is_new` for the caller whose row it is."""
+    """The one open conversation after `open_many`; `is_new` for the caller whose row it is.
+
+    `opened_from`: when the customer gave the sign that opened their window just now; None where it was open, or is closed.
+    """
 
     id: UUID
     genesys_conversation_id: str | None
     is_new: bool
+    opened_from: datetime | None = None
+
+
+def window_closes_at(window_from: datetime | None) -> datetime | None:
+    """Returns when the customer window closes that began with this sign of the customer; None where they gave none.
+
+    https://developers.facebook.com/docs/whatsapp/pricing#customer-service-windows
+    """
+    return None if window_from is None else window_from + CUSTOMER_WINDOW
 
 
 def preview_of(text: str | None) -> str | None:

@@ -12,12 +12,18 @@ RETURNING c.id, c.contact_id, c.phone_number_id;
 -- name: open_many
 -- The partial unique index makes two workers agree on the one open conversation; xmax = 0 marks the one that made it.
 -- An overdue one is locked and not returned. The address is that of the customer's latest message: one that comes late turns
--- nothing back, and what is no message of the customer's has none.
+-- nothing back, and what is no message of the customer's has none. `opened_from`: where the customer window was closed and is
+-- open now. A second message of the same instant moves `window_since` back by a tick: it opens nothing.
 INSERT INTO conversations AS c (tenant_id, id, contact_id, phone_number_id, wa_id, user_id, expires_at, last_activity_at,
-    last_customer_message_at, last_message_at, last_message_id, last_message)
-SELECT :tenant_id, v.* FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[],
+    last_customer_message_at, last_message_at, last_message_id, last_message, window_from, window_since, window_told)
+SELECT :tenant_id, v.*, CASE WHEN v.customer_message_at > :now THEN :now ELSE v.customer_message_at END,
+    CASE WHEN v.customer_message_at > :now::timestamptz - interval '24 hours' THEN :now END,
+    CASE WHEN v.customer_message_at <= :now::timestamptz - interval '24 hours' THEN 'closed' END
+FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[],
     :user_ids::text[], :expires_at::timestamptz[], :activity_at::timestamptz[], :customer_message_at::timestamptz[],
-    :message_at::timestamptz[], :message_ids::text[], :previews::text[]) AS v
+    :message_at::timestamptz[], :message_ids::text[], :previews::text[])
+    AS v (id, contact_id, phone_number_id, wa_id, user_id, expires_at, activity_at, customer_message_at, message_at, message_id,
+        preview)
 ON CONFLICT (tenant_id, phone_number_id, contact_id) WHERE status IN ('active', 'waiting', 'error')
     DO UPDATE SET last_activity_at = greatest(c.last_activity_at, excluded.last_activity_at),
                   expires_at = greatest(c.expires_at, excluded.expires_at),
@@ -29,9 +35,21 @@ ON CONFLICT (tenant_id, phone_number_id, contact_id) WHERE status IN ('active', 
                       THEN excluded.wa_id ELSE c.wa_id END,
                   user_id = CASE WHEN excluded.last_customer_message_at >= coalesce(c.last_customer_message_at, '-infinity')
                       THEN excluded.user_id ELSE c.user_id END,
+                  window_from = greatest(c.window_from, excluded.window_from),
+                  window_since = CASE
+                      WHEN excluded.window_since IS NOT NULL
+                          AND coalesce(c.window_from, '-infinity') <= :now::timestamptz - interval '24 hours' THEN :now
+                      WHEN c.window_since = :now THEN c.window_since - interval '1 microsecond'
+                      ELSE c.window_since END,
+                  window_told = CASE
+                      WHEN excluded.window_since IS NOT NULL
+                          AND excluded.window_from > coalesce(c.window_from, '-infinity') THEN NULL
+                      WHEN c.window_from IS NULL THEN excluded.window_told
+                      ELSE c.window_told END,
                   version = c.version + 1
     WHERE c.expires_at > :now
-RETURNING id, contact_id, phone_number_id, genesys_conversation_id, (xmax = 0) AS is_new;
+RETURNING id, contact_id, phone_number_id, genesys_conversation_id, (xmax = 0) AS is_new,
+    CASE WHEN window_since = :now THEN window_from END AS opened_from;
 
 -- name: lock_of_contacts
 -- What a transaction that changes conversations beside those of its messages is going to touch, in the order every writer keeps.
@@ -44,6 +62,19 @@ FOR NO KEY UPDATE;
 -- Before the conversations of two contacts come together: one may be open on a number.
 UPDATE conversations c SET status = 'closed', closed_at = :now, close_reason = 'merged', version = c.version + 1
 WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]);
+
+-- name: join_windows!
+-- The customer window goes on in the conversation that stays, and its end is told of that one alone. Rows are locked.
+WITH ended AS (
+    UPDATE conversations c SET window_told = 'closed' FROM unnest(:ids::uuid[], :into_ids::uuid[]) AS v (id, into_id)
+    WHERE c.tenant_id = :tenant_id AND c.id = v.id AND c.window_from IS NOT NULL
+    RETURNING v.into_id, c.window_from, c.window_since
+), latest AS (
+    SELECT DISTINCT ON (e.into_id) e.* FROM ended e ORDER BY e.into_id, e.window_from DESC
+)
+UPDATE conversations c SET window_from = l.window_from, window_since = l.window_since,
+    window_told = CASE WHEN l.window_from <= :now::timestamptz - interval '24 hours' THEN 'closed' END, version = c.version + 1
+FROM latest l WHERE c.tenant_id = :tenant_id AND c.id = l.into_id AND l.window_from > coalesce(c.window_from, '-infinity');
 
 -- name: move_many!
 -- Their messages stay in them.
@@ -83,23 +114,85 @@ WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id
 FOR NO KEY UPDATE;
 
--- name: touch_many!
--- A message in either direction is activity; only a customer's moves the customer window. Rows are locked already.
-UPDATE conversations c SET
-    last_activity_at = greatest(c.last_activity_at, v.activity_at),
-    expires_at = greatest(c.expires_at, v.expires_at),
-    last_customer_message_at = greatest(c.last_customer_message_at, v.customer_message_at),
-    last_message_at = greatest(c.last_message_at, v.message_at),
-    last_message_id = coalesce(v.message_id, c.last_message_id),
-    last_message = coalesce(v.preview, c.last_message),
-    controller = coalesce(v.controller, c.controller),
-    control_holder = coalesce(v.control_holder, c.control_holder),
-    control_epoch = c.control_epoch + (v.controller IS NOT NULL)::int,
-    version = c.version + 1
-FROM unnest(:ids::uuid[], :activity_at::timestamptz[], :expires_at::timestamptz[], :customer_message_at::timestamptz[],
-    :message_at::timestamptz[], :message_ids::text[], :previews::text[], :controllers::text[], :control_holders::text[])
-    AS v (id, activity_at, expires_at, customer_message_at, message_at, message_id, preview, controller, control_holder)
-WHERE c.tenant_id = :tenant_id AND c.id = v.id;
+-- name: touch_many
+-- A message in either direction is activity; only a customer's moves the customer window, as in open_many. Rows are locked
+-- already; those whose window opened are returned.
+WITH touched AS (
+    UPDATE conversations c SET
+        last_activity_at = greatest(c.last_activity_at, v.activity_at),
+        expires_at = greatest(c.expires_at, v.expires_at),
+        last_customer_message_at = greatest(c.last_customer_message_at, v.customer_message_at),
+        last_message_at = greatest(c.last_message_at, v.message_at),
+        last_message_id = coalesce(v.message_id, c.last_message_id),
+        last_message = coalesce(v.preview, c.last_message),
+        controller = coalesce(v.controller, c.controller),
+        control_holder = coalesce(v.control_holder, c.control_holder),
+        control_epoch = c.control_epoch + (v.controller IS NOT NULL)::int,
+        window_from = greatest(c.window_from, CASE WHEN v.customer_message_at > :now THEN :now ELSE v.customer_message_at END),
+        window_since = CASE
+            WHEN v.customer_message_at > :now::timestamptz - interval '24 hours'
+                AND coalesce(c.window_from, '-infinity') <= :now::timestamptz - interval '24 hours' THEN :now
+            WHEN c.window_since = :now THEN c.window_since - interval '1 microsecond'
+            ELSE c.window_since END,
+        window_told = CASE
+            WHEN v.customer_message_at > :now::timestamptz - interval '24 hours'
+                AND v.customer_message_at > coalesce(c.window_from, '-infinity') THEN NULL
+            WHEN c.window_from IS NULL AND v.customer_message_at IS NOT NULL THEN 'closed'
+            ELSE c.window_told END,
+        version = c.version + 1
+    FROM unnest(:ids::uuid[], :activity_at::timestamptz[], :expires_at::timestamptz[], :customer_message_at::timestamptz[],
+        :message_at::timestamptz[], :message_ids::text[], :previews::text[], :controllers::text[], :control_holders::text[])
+        AS v (id, activity_at, expires_at, customer_message_at, message_at, message_id, preview, controller, control_holder)
+    WHERE c.tenant_id = :tenant_id AND c.id = v.id
+    RETURNING c.id, c.contact_id, c.phone_number_id, c.wa_id,
+        CASE WHEN c.window_since = :now THEN c.window_from END AS opened_from
+)
+SELECT t.* FROM touched t WHERE t.opened_from IS NOT NULL;
+
+-- name: signal_windows
+-- Another sign of the customer than a message moves the customer window, as in open_many, and nothing else. Locked in the order
+-- every writer keeps; those whose window opened are returned.
+WITH signs AS (
+    SELECT v.id, max(v.at) AS at FROM unnest(:ids::uuid[], :at::timestamptz[]) AS v (id, at) GROUP BY v.id
+), held AS MATERIALIZED (
+    SELECT h.id, least(s.at, :now) AS at,
+        coalesce(h.window_from, '-infinity') <= :now::timestamptz - interval '24 hours' AS is_closed
+    FROM signs s JOIN conversations h ON h.tenant_id = :tenant_id AND h.id = s.id
+    ORDER BY h.phone_number_id, h.contact_id, h.id FOR NO KEY UPDATE OF h
+), moved AS (
+    UPDATE conversations c SET window_from = held.at, window_told = NULL, version = c.version + 1,
+        window_since = CASE WHEN held.is_closed THEN :now ELSE c.window_since END
+    FROM held WHERE c.tenant_id = :tenant_id AND c.id = held.id AND held.at > :now::timestamptz - interval '24 hours'
+        AND held.at > coalesce(c.window_from, '-infinity')
+    RETURNING c.id, c.contact_id, c.phone_number_id, c.wa_id, CASE WHEN held.is_closed THEN c.window_from END AS opened_from
+)
+SELECT m.* FROM moved m WHERE m.opened_from IS NOT NULL;
+
+-- name: find_windows
+-- A window is the contact's on the number: an earlier conversation's counts.
+SELECT v.phone_number_id, v.contact_id, max(c.window_from) AS window_from
+FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.phone_number_id = v.phone_number_id
+WHERE c.window_from IS NOT NULL GROUP BY v.phone_number_id, v.contact_id;
+
+-- name: tell_windows
+-- Each end is told once: that it comes within the hour, and that it came. Chosen once, as in expire_due. `is_followed`: the
+-- contact has a newer window on the number in another conversation, so that this one's end is nobody's concern.
+WITH due AS MATERIALIZED (
+    SELECT d.id, EXISTS (
+        SELECT FROM conversations o WHERE o.tenant_id = :tenant_id AND o.contact_id = d.contact_id AND o.id <> d.id
+            AND o.phone_number_id = d.phone_number_id AND (o.window_from, o.id) > (d.window_from, d.id)
+    ) AS is_followed FROM conversations d
+    WHERE d.tenant_id = :tenant_id AND d.window_told IS DISTINCT FROM 'closed'
+        AND d.window_hour <= :now::timestamptz - interval '23 hours'
+        AND d.window_from <= :now::timestamptz
+            - CASE WHEN d.window_told IS NULL THEN interval '23 hours' ELSE interval '24 hours' END
+    ORDER BY d.window_hour LIMIT :batch FOR NO KEY UPDATE OF d SKIP LOCKED
+)
+UPDATE conversations c SET window_told = CASE WHEN due.is_followed OR c.window_from <= :now::timestamptz - interval '24 hours'
+    THEN 'closed' ELSE 'expiring' END
+FROM due WHERE c.tenant_id = :tenant_id AND c.id = due.id
+RETURNING c.id, c.contact_id, c.phone_number_id, c.wa_id, c.window_from, c.window_told, due.is_followed;
 
 -- name: find_open_by_identity
 -- Without a number in the request: the contact's latest open conversation. Each key is one probe of an index a table: before
@@ -116,7 +209,7 @@ CROSS JOIN LATERAL (
 ) AS i
 CROSS JOIN LATERAL (
     SELECT o.id, o.contact_id, o.phone_number_id, o.wa_id, o.user_id, o.genesys_conversation_id, o.communication_id, o.status,
-        o.expires_at, o.last_activity_at, o.last_customer_message_at, o.version
+        o.expires_at, o.last_activity_at, o.last_customer_message_at, o.window_from, o.version
     FROM conversations o
     WHERE o.tenant_id = :tenant_id AND o.contact_id = i.contact_id
         AND o.closed_at IS NULL AND o.expires_at > :now
@@ -128,8 +221,8 @@ JOIN contacts p ON p.tenant_id = :tenant_id AND p.id = c.contact_id;
 -- name: find_by_ids
 -- Either platform's id is accepted: ours, or Genesys' (the open row, else the latest, since Genesys re-uses an id after a disconnect).
 SELECT DISTINCT ON (m.key) m.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id,
-    c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, c.close_reason,
-    p.name AS contact_name
+    c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.window_from, c.version,
+    c.close_reason, p.name AS contact_name
 FROM (
     SELECT v.key, o.id FROM unnest(:own_keys::int[], :own_ids::uuid[]) AS v (key, id)
     JOIN conversations o ON o.tenant_id = :tenant_id AND o.id = v.id
@@ -144,7 +237,8 @@ ORDER BY m.key, (c.status IN ('active', 'waiting', 'error')) DESC, c.id DESC;
 -- name: find_latest_of_contacts
 -- An agent's message that overtakes the answer to our delivery is matched by the customer it is addressed to.
 SELECT DISTINCT ON (v.key) v.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id,
-    c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, NULL AS contact_name
+    c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.window_from, c.version,
+    NULL AS contact_name
 FROM unnest(:keys::int[], :contact_ids::uuid[], :phone_number_ids::text[]) AS v (key, contact_id, phone_number_id)
 JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.phone_number_id = v.phone_number_id
 ORDER BY v.key, (c.status IN ('active', 'waiting', 'error')) DESC, c.id DESC;
@@ -193,10 +287,12 @@ ORDER BY c.expires_hour DESC LIMIT :batch;
 -- What was led elsewhere comes in whole; the partial unique index still allows one open conversation.
 INSERT INTO conversations (tenant_id, id, contact_id, phone_number_id, wa_id, user_id, genesys_conversation_id, communication_id,
     last_message_id, status, controller, expires_at, last_activity_at, last_customer_message_at, last_message_at, last_message,
-    closed_at, close_reason, version, metadata, created_at)
+    closed_at, close_reason, version, metadata, created_at, window_from, window_since, window_told)
 SELECT :tenant_id, v.id, v.contact_id, v.phone_number_id, v.wa_id, v.user_id, v.genesys_conversation_id, v.communication_id,
     v.last_message_id, v.status, v.controller, v.expires_at, v.last_activity_at, v.last_customer_message_at, v.last_message_at,
-    v.last_message, v.closed_at, v.close_reason, v.version, v.metadata::jsonb, v.created_at
+    v.last_message, v.closed_at, v.close_reason, v.version, v.metadata::jsonb, v.created_at,
+    v.last_customer_message_at, v.last_customer_message_at,
+    CASE WHEN v.last_customer_message_at <= :now::timestamptz - interval '24 hours' THEN 'closed' END
 FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[], :user_ids::text[],
     :genesys_conversation_ids::text[], :communication_ids::text[], :message_ids::text[], :statuses::text[], :controllers::text[],
     :expires_at::timestamptz[], :activity_at::timestamptz[], :customer_message_at::timestamptz[], :message_at::timestamptz[], :previews::text[],

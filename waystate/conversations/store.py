@@ -26,6 +26,23 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A conversation's customer window: 24 hours from `window_from`."""
+
+    mapping_id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    wa_id: str | None
+    window_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EndingWindow(Window):
+    is_closed: bool
+    """Else it closes within the hour."""
+
+
+@dataclass(frozen=True, slots=True)
 class MergeRow:
     """What of a conversation decides whether it stays when two contacts become one."""
 
@@ -111,13 +128,16 @@ async def _open_many(
     )
     return {
         (row["phone_number_id"], row["contact_id"]): OpenedConversation(
-            id=row["id"], genesys_conversation_id=row["genesys_conversation_id"], is_new=row["is_new"]
+            id=row["id"],
+            genesys_conversation_id=row["genesys_conversation_id"],
+            is_new=row["is_new"],
+            opened_from=row["opened_from"],
         )
         for row in opened
     }
 
 
-async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[PastConversation]) -> None:
+async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[PastConversation], now: datetime) -> None:
     """Conversations as they are known from elsewhere, with the times and the state they had there."""
     await _queries.add_many(
         conn,
@@ -142,6 +162,7 @@ async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[PastConver
         versions=[row.version for row in rows],
         metadata=[dump(row.metadata) for row in rows],
         created_at=[row.created_at for row in rows],
+        now=now,
     )
 
 
@@ -176,8 +197,10 @@ async def lock_of_merged(conn: Connection, tenant: TenantId, contact_ids: Iterab
     return [MergeRow(**{**dict(row), "status": ConversationStatus(row["status"])}) for row in rows]
 
 
-async def close_merged(conn: Connection, tenant: TenantId, ids: Iterable[UUID], now: datetime) -> None:
-    await _queries.close_merged(conn, tenant_id=tenant, ids=list(ids), now=now)
+async def close_merged(conn: Connection, tenant: TenantId, ended: Mapping[UUID, UUID], now: datetime) -> None:
+    """`ended`: conversation → the one that stays, which keeps the later customer window of the two."""
+    await _queries.close_merged(conn, tenant_id=tenant, ids=list(ended), now=now)
+    await _queries.join_windows(conn, tenant_id=tenant, ids=list(ended), into_ids=list(ended.values()), now=now)
 
 
 async def move_many(conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID]) -> None:
@@ -217,9 +240,11 @@ async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> 
     return {row["id"]: _conversation(row) for row in rows}
 
 
-async def touch_many(conn: Connection, tenant: TenantId, activity: dict[UUID, Activity], *, ttl: timedelta) -> None:
-    """Activity of messages in conversations that `lock_many` holds."""
-    await _queries.touch_many(
+async def touch_many(
+    conn: Connection, tenant: TenantId, activity: dict[UUID, Activity], *, ttl: timedelta, now: datetime
+) -> list[Window]:
+    """Activity of messages in conversations that `lock_many` holds; the customer windows that it opened."""
+    rows = await _queries.touch_many(
         conn,
         tenant_id=tenant,
         ids=list(activity),
@@ -231,7 +256,51 @@ async def touch_many(conn: Connection, tenant: TenantId, activity: dict[UUID, Ac
         previews=[each.preview for each in activity.values()],
         controllers=[each.controller for each in activity.values()],
         control_holders=[each.control_holder for each in activity.values()],
+        now=now,
     )
+    return [_opened_window(row) for row in rows]
+
+
+async def signal_window(
+    conn: Connection, tenant: TenantId, signs: Sequence[tuple[UUID, datetime]], now: datetime
+) -> list[Window]:
+    """Signs of the customer other than messages, as (conversation id, when); the customer windows that these opened."""
+    rows = await _queries.signal_windows(
+        conn, tenant_id=tenant, ids=[conversation for conversation, _ in signs], at=[at for _, at in signs], now=now
+    )
+    return [_opened_window(row) for row in rows]
+
+
+async def find_windows(conn: Connection, tenant: TenantId, keys: Collection[Key]) -> dict[Key, datetime]:
+    """(number, contact) → the newest sign of the customer there, in whichever of their conversations; of those who gave any.
+
+    `window_closes_at` says whether that is an open window.
+    """
+    rows = await _queries.find_windows(
+        conn,
+        tenant_id=tenant,
+        phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
+        contact_ids=[contact_id for _, contact_id in keys],
+    )
+    return {(row["phone_number_id"], row["contact_id"]): row["window_from"] for row in rows}
+
+
+async def tell_windows(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> tuple[list[EndingWindow], int]:
+    """Windows that are to be told of now, and how many rows were settled, at most `batch`: some ends are nobody's concern."""
+    rows = await _queries.tell_windows(conn, tenant_id=tenant, now=now, batch=batch)
+    told = [
+        EndingWindow(
+            mapping_id=row["id"],
+            contact_id=row["contact_id"],
+            phone_number_id=row["phone_number_id"],
+            wa_id=row["wa_id"],
+            window_from=row["window_from"],
+            is_closed=row["window_told"] == "closed",
+        )
+        for row in rows
+        if not row["is_followed"]
+    ]
+    return told, len(rows)
 
 
 async def find_open_many(
@@ -332,11 +401,15 @@ def _conversation(row: Any) -> Conversation:
         contact_name=row.get("contact_name"),
         user_id=row["user_id"],
         is_merged=row.get("close_reason") == MERGED,
-        window_from=row.get("window_from"),
+        window_from=row["window_from"],
         controller=row.get("controller", "none"),
         control_holder=row.get("control_holder"),
         control_epoch=row.get("control_epoch", 0),
     )
+
+
+def _opened_window(row: Any) -> Window:
+    return Window(row["id"], row["contact_id"], row["phone_number_id"], row["wa_id"], row["opened_from"])
 
 
 def _ended(row: Any) -> Ended:

@@ -141,6 +141,30 @@ class ConversationMerged(BaseEvent):
     into_mapping_id: UUID
 
 
+class WindowOpened(BaseEvent):
+    """The customer wrote, or called: until `closes_at` free text may be sent to them.
+
+    Also told of a conversation that follows another one while the customer's window on the number is open.
+    """
+
+    type: Literal["window.opened"] = "window.opened"
+    closes_at: datetime
+
+
+class WindowExpiring(BaseEvent):
+    """The customer window closes within the hour, unless the customer writes."""
+
+    type: Literal["window.expiring"] = "window.expiring"
+    closes_at: datetime
+
+
+class WindowClosed(BaseEvent):
+    """24 hours after the customer's last message or call: only a template may be sent until they write again."""
+
+    type: Literal["window.closed"] = "window.closed"
+    closes_at: datetime
+
+
 class ContactUpdated(ContactEvent):
     """WhatsApp told that a customer's phone or business-scoped user id changed: `wa_id` and `user_id` are the new ones."""
 
@@ -198,6 +222,9 @@ Event = (
     | ControlChanged
     | ConversationExpired
     | ConversationMerged
+    | WindowOpened
+    | WindowExpiring
+    | WindowClosed
     | ContactUpdated
     | ContactMerged
     | TemplateChanged

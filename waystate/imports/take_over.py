@@ -250,7 +250,7 @@ class _Run:
             for row, contact in zip(new, contacts, strict=True)
         ]
         placed = await self._close_second_ones(conn, conversations)
-        await conversation_store.add_many(conn, tenant, placed)
+        await conversation_store.add_many(conn, tenant, placed, self._terms.now)
         written.counts["conversations"] = len(placed)
         written.counts["merged"] = sum(each.close_reason == "merged" for each in placed)
         written.numbers.update(each.phone_number_id for each in placed if each.phone_number_id not in self._view.accounts)
@@ -315,7 +315,7 @@ class _Run:
         }
         if merged:
             await message_store.advance_many(conn, tenant, merged, id_of=report_id_of)
-        await conversation_store.touch_many(conn, tenant, activity, ttl=self._terms.ttl)
+        await conversation_store.touch_many(conn, tenant, activity, ttl=self._terms.ttl, now=self._terms.now)
         return written
 
     async def _claim(self, conn: Connection, rows: Sequence[TakenMessage]) -> list[TakenMessage]:

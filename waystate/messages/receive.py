@@ -22,6 +22,7 @@ from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, InboundMessage, Status
 from waystate.messages.store import MessageRow
+from waystate.messages.windows import told_of_opened, windows_of
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import TenantView
 
@@ -54,12 +55,17 @@ async def track(
     if left:
         left |= outdated(sent, left, await conversation_store.leave_phones(conn, tenant, left, resolved.contacts))
     left |= {(contact, phone.external_id) for contact, phone in resolved.late}
-    opened, overdue = await conversation_store.open_many(
-        conn, tenant, activity_of(sent, now, left), ttl=settings.mapping_ttl, now=now
-    )
+    activity = activity_of(sent, now, left)
+    opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=settings.mapping_ttl, now=now)
     await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
     events = received(sent, opened, ids, settings, now)
-    return [*merged, *expired(overdue, now), *(told_of_moves(events, resolved.former) if resolved.former else events)]
+    windows = windows_of(opened, activity)
+    return [
+        *merged,
+        *expired(overdue, now),
+        *(told_of_moves(events, resolved.former) if resolved.former else events),
+        *told_of_opened(windows, now),
+    ]
 
 
 def first_copies(messages: Sequence[InboundMessage]) -> list[InboundMessage]:

@@ -213,7 +213,7 @@ async def _queue(
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
     checked = [each for copy in new for each in _check(copy, conversations, recipients, now)]
     await message_store.insert_many(conn, tenant, [_row(each, now) for each in checked])
-    await conversation_store.touch_many(conn, tenant, _activity(checked, now), ttl=settings.mapping_ttl)
+    await conversation_store.touch_many(conn, tenant, _activity(checked, now), ttl=settings.mapping_ttl, now=now)
     changes = [(each.conversation, each.change) for each in checked if each.change is not None]
     events: list[Event] = [*control.changes_of(changes, now)]
     for each in checked:

@@ -80,7 +80,7 @@ async def seed(
         stories = [story_of(tenant, plan, number, lines or (MADE_UP,), span) for number in numbers]
         async with db.tenant(tenant) as conn:
             before = seeded.contacts
-            await _write(conn, tenant, stories, seeded)
+            await _write(conn, tenant, stories, seeded, now)
             if before == 0 and seeded.contacts:
                 await _note(conn, tenant, "sample_data.added", plan.seed, now)
         told(numbers.stop, plan.contacts)
@@ -132,14 +132,14 @@ async def _check(db: Database, tenant: TenantId, *, force: bool) -> timedelta:
     return found.settings.mapping_ttl
 
 
-async def _write(conn: Connection, tenant: TenantId, stories: Sequence[Story], seeded: Seeded) -> None:
+async def _write(conn: Connection, tenant: TenantId, stories: Sequence[Story], seeded: Seeded, now: datetime) -> None:
     added = await contact_store.add_many(conn, tenant, [story.contact for story in stories])
     new = [story for story in stories if story.contact.id in added]
     conversations = [each for story in new for each in story.conversations]
     messages = [each for story in new for each in story.messages]
     if not new:
         return
-    await conversation_store.add_many(conn, tenant, conversations)
+    await conversation_store.add_many(conn, tenant, conversations, now)
     for source, keys in (
         ("whatsapp", {row.wamid: row.id for row in messages if row.wamid}),
         ("genesys", {row.genesys_message_id: row.id for row in messages if row.genesys_message_id}),

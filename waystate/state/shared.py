@@ -100,6 +100,7 @@ def render_entry(tenant: TenantId, key: str, conversation: Conversation) -> Cach
         conversation.version,
         conversation.contact_name,
         conversation.user_id,
+        None if conversation.window_from is None else conversation.window_from.isoformat(),
     ]
     return CacheEntry(
         key=key,
@@ -114,7 +115,7 @@ def render_entry(tenant: TenantId, key: str, conversation: Conversation) -> Cach
 def parse_conversation(tenant: TenantId, value: bytes) -> Conversation | None:
     """None for what another release wrote, and for another tenant's, should it ever come here: a second wall."""
     row: Any = documents.parse(value)
-    if not isinstance(row, list) or len(row) != 14 or row[0] != tenant:
+    if not isinstance(row, list) or len(row) != 15 or row[0] != tenant:
         return None
     return Conversation(
         id=UUID(row[1]),
@@ -130,4 +131,5 @@ def parse_conversation(tenant: TenantId, value: bytes) -> Conversation | None:
         version=row[11],
         contact_name=row[12],
         user_id=row[13],
+        window_from=None if row[14] is None else datetime.fromisoformat(row[14]),
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Activity, Conversation
+from waystate.conversations.store import Window
 from waystate.db.pool import Connection
 from waystate.deliveries.carried import find_carried
 from waystate.documents import JsonObject
@@ -18,6 +19,7 @@ from waystate.messages.advance import Reported, merge_reported
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import later_than, merge_strictly
 from waystate.messages.store import RECORDED, LockedMessage, MessageRow
+from waystate.messages.windows import told_of_opened
 from waystate.pipeline.batch import Batch, Judged, answered
 from waystate.state.changes import said_by_hand, settle_said, under_way
 from waystate.tenants.model import TenantSettings
@@ -258,9 +260,10 @@ async def _record(
     await message_store.insert_many(conn, tenant, [row for row, _ in copies])
     # Closed and expired are final: what is recorded late must not open a conversation again.
     live = [(row, conversation) for row, conversation in copies if conversation.is_open(now)]
+    opened: list[Window] = []
     if live:
-        await conversation_store.touch_many(conn, tenant, _activity(live, now), ttl=settings.mapping_ttl)
-    return [_tracked_event(row, target, now) for row, target in copies]
+        opened = await conversation_store.touch_many(conn, tenant, _activity(live, now), ttl=settings.mapping_ttl, now=now)
+    return [*(_tracked_event(row, target, now) for row, target in copies), *told_of_opened(opened, now)]
 
 
 def _contradiction(placed: _Placed, message: LockedMessage) -> Conflict | None:

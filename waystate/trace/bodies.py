@@ -17,7 +17,7 @@ class TracedContact(BaseModel):
 
 
 class CustomerWindow(BaseModel):
-    """Whether free text may be sent: 24 hours after the customer wrote last. `closesAt` is null where they never did."""
+    """Whether free text may be sent: for 24 hours after the customer wrote or called. `closesAt` is null if they never did."""
 
     open: bool
     closesAt: Text | None

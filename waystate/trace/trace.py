@@ -7,7 +7,8 @@ from uuid import UUID
 
 from waystate.channels.whatsapp.content import MEDIA_TYPES
 from waystate.clock import Clock, iso
-from waystate.conversations.model import CUSTOMER_WINDOW, public_conversation_id
+from waystate.conversations import store as conversation_store
+from waystate.conversations.model import public_conversation_id, window_closes_at
 from waystate.db.pool import Database
 from waystate.deliveries import store as delivery_store
 from waystate.documents import JsonObject, clean_text
@@ -44,6 +45,8 @@ async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Datab
         history = await message_store.get_history(conn, tenant, message["id"])
         deliveries = await delivery_store.list_of_message(conn, tenant, message["id"])
         senders = await tenant_store.find_senders(conn, tenant, message["phone_number_id"])
+        windows = await conversation_store.find_windows(conn, tenant, [(message["phone_number_id"], message["contact_id"])])
+    message |= {"window_from": next(iter(windows.values()), None)}
     ledger = await _ledger_row(message["origin"], db)
     return render_trace(message, history, deliveries, ledger, settings, clock(), senders)
 
@@ -198,8 +201,7 @@ def _answer(attempt: dict[str, Any], delivery: dict[str, Any], *, has_file: bool
 
 
 def _conversation(message: dict[str, Any], settings: TenantSettings, now: datetime) -> JsonObject:
-    last = message["last_customer_message_at"]
-    closes = last + CUSTOMER_WINDOW if last is not None else None
+    closes = window_closes_at(message["window_from"])
     conversation_id: UUID = message["conversation_id"]
     return {
         "internalId": str(conversation_id),

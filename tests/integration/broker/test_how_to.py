@@ -75,11 +75,12 @@ async def test_what_is_said_in_ten_lines_is_heard_in_ten_lines(broker: RabbitMQ,
         first = await said(say, broker.url)
         assert await said(say, broker.url, first.decode()) == first
         second = await said(say, broker.url)
-        heard = [await asyncio.wait_for(listener.stdout.readline(), 10) for _ in range(2)]
+        heard = [await asyncio.wait_for(listener.stdout.readline(), 10) for _ in range(3)]
     finally:
         listener.kill()
         await listener.wait()
     assert first != second
+    assert heard.pop(1).startswith(b"window.opened ")
     for wamid, line in zip((first, second), heard, strict=True):
         assert line.startswith(b"inbound.enriched ")
         assert b'"wamid":"' + wamid + b'"' in line.replace(b": ", b":")

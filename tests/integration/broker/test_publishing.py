@@ -33,15 +33,15 @@ async def test_events_reach_the_exchange_in_order_and_the_cursor_follows(
     assert await sink.relay(tenant.tenant, epoch=1, batch=10) is True
     while await sink.relay(tenant.tenant, epoch=1, batch=10):
         pass
-    found = await read(broker.url, names.unrouted, 25)
-    assert [each.headers["x-position"] for each in found] == [*range(1, 26)]
-    assert {each.routing_key for each in found} == {"acme.inbound.enriched"}
+    found = await read(broker.url, names.unrouted, 26)
+    assert [each.headers["x-position"] for each in found] == [*range(1, 27)]
+    assert [each.routing_key for each in found] == ["acme.inbound.enriched"] * 25 + ["acme.window.opened"]
     rows = await world.rows(tenant, "SELECT id FROM events ORDER BY position")
     assert [each.message_id for each in found] == [str(row["id"]) for row in rows]
     event = AnyEvent.validate_json(found[0].body)
     assert event.type == found[0].type == "inbound.enriched"
     assert found[0].headers["x-tenant-id"] == "acme"
-    assert await cursor(world, tenant) == 25
+    assert await cursor(world, tenant) == 26
 
 
 async def test_the_cursor_stays_until_the_broker_has_confirmed(
@@ -56,7 +56,7 @@ async def test_the_cursor_stays_until_the_broker_has_confirmed(
         await PublishSink(world.db, away, names.events).relay(tenant.tenant, epoch=1, batch=10)
     assert await cursor(world, tenant) == 0
     await PublishSink(world.db, Publisher(rabbit).publish_many, names.events).relay(tenant.tenant, epoch=1, batch=10)
-    assert await cursor(world, tenant) == 1
+    assert await cursor(world, tenant) == 2
 
 
 async def test_a_stale_holder_publishes_nothing_and_moves_nothing(names: QueueNames, world: World, tenant: Business) -> None:
@@ -70,8 +70,8 @@ async def test_a_stale_holder_publishes_nothing_and_moves_nothing(names: QueueNa
     await sink.relay(tenant.tenant, epoch=2, batch=10)
     await world.receive(tenant, tenant.message())
     assert await sink.relay(tenant.tenant, epoch=1, batch=10) is False
-    assert len(published) == 1
-    assert await cursor(world, tenant) == 1
+    assert len(published) == 2, "the message, and that the window opened"
+    assert await cursor(world, tenant) == 2
 
 
 async def test_a_holder_that_goes_stale_while_it_publishes_does_not_move_the_cursor(
@@ -89,11 +89,11 @@ async def test_a_holder_that_goes_stale_while_it_publishes_does_not_move_the_cur
         seen.extend(each.message_id for each in messages)
 
     await PublishSink(world.db, slow, names.events).relay(tenant.tenant, epoch=1, batch=10)
-    assert await cursor(world, tenant) == 1
-    assert seen[0] == seen[1], "twice, with the same id"
+    assert await cursor(world, tenant) == 2
+    assert seen[:2] == seen[2:], "twice, with the same ids"
 
 
-@pytest.mark.parametrize(("from_beginning", "begins"), [(False, 3), (True, 0)])
+@pytest.mark.parametrize(("from_beginning", "begins"), [(False, 4), (True, 0)])
 async def test_publishing_starts_where_the_exchange_is_attached_first(
     names: QueueNames, world: World, tenant: Business, from_beginning: bool, begins: int
 ) -> None:
@@ -111,10 +111,10 @@ async def test_publishing_starts_where_the_exchange_is_attached_first(
         await world.receive(each, each.message())
     # A later start settles nothing again, also not of a tenant that nobody published for yet.
     await attach(world.db, from_beginning=False)
-    for each, until in ((tenant, 4), (later, 1)):
+    for each, until in ((tenant, 5), (later, 2)):
         await sink.relay(each.tenant, epoch=1, batch=10)
         assert await cursor(world, each) == until
-    assert published == [*range(begins + 1, 5), 1]
+    assert published == [*range(begins + 1, 6), 1, 2]
 
 
 async def worker(world: World, rabbit: Broker, names: QueueNames) -> PublishWorker:
@@ -131,7 +131,7 @@ async def test_the_worker_finds_what_no_hint_told_it(
     await world.receive(tenant, *(tenant.message() for _ in range(3)))
     await world.receive(other, other.message())
     async with running(await worker(world, rabbit, names)):
-        found = await read(broker.url, names.unrouted, 4)
+        found = await read(broker.url, names.unrouted, 6)
         # What is on the exchange is not yet behind the cursor.
         for _ in range(500):
             async with world.db.work() as conn:
@@ -139,7 +139,7 @@ async def test_the_worker_finds_what_no_hint_told_it(
             if not due:
                 break
             await asyncio.sleep(0.01)
-    assert sorted(json.loads(each.body)["phone_number_id"] for each in found) == ["1001", "1001", "1001", "2002"]
+    assert sorted(json.loads(each.body)["phone_number_id"] for each in found) == ["1001"] * 4 + ["2002"] * 2
     assert due == []
 
 
@@ -158,9 +158,9 @@ async def test_the_broker_killed_under_the_worker_loses_nothing_and_deliveries_g
             if each == 2:
                 mortal.start()
         for _ in range(600):
-            if await cursor(world, tenant) == 200:
+            if await cursor(world, tenant) == 201:
                 break
             await asyncio.sleep(0.05)
-    assert await cursor(world, tenant) == 200
+    assert await cursor(world, tenant) == 201
     events = {str(row["id"]) for row in await world.rows(tenant, "SELECT id FROM events")}
     assert set(await read_all(mortal.url, names.unrouted, events)) == events

@@ -66,7 +66,7 @@ async def test_a_plus_sign_makes_nobody_another(world: World, tenant: Business) 
 
 async def test_a_look_up_in_the_other_spelling_finds_and_adds_nothing(world: World, tenant: Business) -> None:
     long, short = PAIRS[0]
-    (event,) = await world.receive(tenant, tenant.message(wa_id=short))
+    (event, _) = await world.receive(tenant, tenant.message(wa_id=short))
     wanted = [(phone(long), ""), (phone(short), tenant.number)]
     for found in await get_or_open_many(tenant.tenant, tenant.settings, wanted, tenant.number, world.db, world.clock):
         assert (found.conversation.id, found.conversation.wa_id, found.is_new) == (event.mapping_id, short, False)
@@ -78,7 +78,7 @@ async def test_a_look_up_in_the_other_spelling_finds_and_adds_nothing(world: Wor
 
 async def test_a_look_up_of_somebody_whose_conversation_is_closed_opens_one_of_theirs(world: World, tenant: Business) -> None:
     long, short = PAIRS[1]
-    (event,) = await world.receive(tenant, tenant.message(wa_id=long))
+    (event, _) = await world.receive(tenant, tenant.message(wa_id=long))
     await world.execute(tenant, "UPDATE conversations SET status = 'closed', closed_at = now()")
     (found,) = await get_or_open_many(
         tenant.tenant, tenant.settings, [(phone(short), "")], tenant.number, world.db, world.clock
@@ -101,13 +101,13 @@ async def test_the_answer_goes_to_the_spelling_given_last(world: World, tenant: 
     long, short = PAIRS[0]
     for wa_id in (long, short):
         world.clock.forward(seconds=1)
-        (event,) = await world.receive(tenant, tenant.message(wa_id=wa_id))
+        event, *_ = await world.receive(tenant, tenant.message(wa_id=wa_id))
         (result,) = await world.answer(tenant, tenant.reply(conversation_id=str(event.mapping_id)))
         assert result.wa_id == wa_id
 
 
 async def test_who_writes_from_another_number_than_their_wa_id_is_known_by_both(world: World, tenant: Business) -> None:
-    (first,) = await world.receive(tenant, tenant.message(wa_id="222222222222", other_wa_ids=("333333333333",)))
+    (first, _) = await world.receive(tenant, tenant.message(wa_id="222222222222", other_wa_ids=("333333333333",)))
     (second,) = await world.receive(tenant, tenant.message(wa_id="333333333333"))
     assert (second.contact_id, second.mapping_id) == (first.contact_id, first.mapping_id)
     assert set(await owners(world, tenant)) == {phone("222222222222"), phone("333333333333")}

@@ -136,7 +136,7 @@ async def test_an_agents_message_is_activity_but_not_the_customers(world: World,
     async with world.db.tenant(tenant.tenant) as conn:
         await store.lock_many(conn, tenant.tenant, [opened.id])
         touched = activity(world, contact, message_at=world.clock.now, message_id="genesys.1", preview="Good morning")
-        await store.touch_many(conn, tenant.tenant, {opened.id: touched}, ttl=TTL)
+        await store.touch_many(conn, tenant.tenant, {opened.id: touched}, ttl=TTL, now=world.clock.now)
     (each,) = await lock(world, tenant, opened.id)
     assert (each.last_customer_message_at, each.last_activity_at) == (START, world.clock.now)
     assert (each.expires_at, each.version) == (world.clock.now + TTL, 2)

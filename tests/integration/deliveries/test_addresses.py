@@ -84,7 +84,7 @@ async def test_an_older_message_that_comes_late_turns_no_address_back(world: Wor
 
 async def test_of_two_messages_of_one_second_the_one_worked_later_gives_the_address(world: World, tenant: Business) -> None:
     one, two = from_ann(tenant, P), from_ann(tenant, Q)
-    (event, _) = [each for message in (one, two) for each in await world.receive(tenant, message)]
+    (event, _, _) = [each for message in (one, two) for each in await world.receive(tenant, message)]
     assert (await answer(world, tenant, event.mapping_id)).wa_id == Q
     await world.receive(tenant, one)
     assert (await answer(world, tenant, event.mapping_id)).wa_id == Q, "a redelivery counts for nothing"

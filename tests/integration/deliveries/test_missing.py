@@ -42,7 +42,7 @@ async def test_what_the_relay_has_not_reached_is_not_missing(world: World, tenan
     await world.relay(tenant)
     assert await missing(world, tenant) == 0
     assert await world.value(tenant, "SELECT count(*) FROM deliveries") == 1
-    assert await world.value(tenant, "SELECT position FROM sink_cursors WHERE sink = $1", CURSOR) == 1
+    assert await world.value(tenant, "SELECT position FROM sink_cursors WHERE sink = $1", CURSOR) == 2
 
 
 SKEWS = pytest.mark.parametrize("seconds", [-60, 0, 60], ids=lambda seconds: f"{seconds:+} s")

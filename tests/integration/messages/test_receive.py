@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 from tests.world import CUSTOMER, Business, World
-from waystate.events.model import ConversationExpired, Event, InboundEnriched
+from waystate.events.model import ConversationExpired, Event, InboundEnriched, WindowOpened
 
 TTL = timedelta(hours=72)
 
@@ -55,15 +55,16 @@ async def test_with_local_correlation_the_conversation_id_is_ours(world: World) 
 async def test_one_webhook_fifty_times_at_once_is_one_row_and_one_event(world: World, tenant: Business) -> None:
     message = tenant.message("wamid.1")
     results = await asyncio.gather(*(world.receive(tenant, message) for _ in range(50)))
-    assert sum(len(events) for events in results) == 1
+    assert sum(len(enriched(events)) for events in results) == 1
     assert await count(world, tenant, "messages") == 1
-    assert await count(world, tenant, "events") == 1
+    assert await count(world, tenant, "events", "type = 'inbound.enriched'") == 1
+    assert await count(world, tenant, "events") == 2, "and that the window opened"
     assert await count(world, tenant, "conversations") == 1
 
 
 async def test_a_batch_with_copies_tracks_each_message_once(world: World, tenant: Business) -> None:
     message = tenant.message("wamid.1")
-    assert len(await world.receive(tenant, message, tenant.message("wamid.2"), message)) == 2
+    assert len(enriched(await world.receive(tenant, message, tenant.message("wamid.2"), message))) == 2
     assert len(await world.receive(tenant, message, tenant.message("wamid.3"))) == 1
 
 
@@ -84,7 +85,7 @@ async def test_a_redelivery_that_races_its_first_copy_and_a_close_changes_nothin
         events = await first
         closing = asyncio.create_task(world.close(tenant))
         await asyncio.gather(closing, *again)
-        assert len(events) + sum(len(task.result()) for task in again) == 1
+        assert len(enriched([*events, *(event for task in again for event in task.result())])) == 1
         await world.close(tenant)
     assert await count(world, tenant, "conversations") == 10
     assert await count(world, tenant, "messages") == 10
@@ -127,15 +128,22 @@ async def test_a_user_without_a_phone_is_served(world: World, tenant: Business) 
 async def test_an_expired_conversation_is_followed_by_a_new_one(world: World, tenant: Business) -> None:
     (old,) = enriched(await world.receive(tenant, tenant.message()))
     world.clock.now += TTL
-    expired, new = await world.receive(tenant, tenant.message())
+    expired, new, window = await world.receive(tenant, tenant.message())
     assert isinstance(expired, ConversationExpired)
     assert isinstance(new, InboundEnriched)
+    assert isinstance(window, WindowOpened)
     assert (expired.mapping_id, new.is_new_conversation) == (old.mapping_id, True)
     assert new.mapping_id != old.mapping_id
     statuses = await world.rows(tenant, "SELECT status FROM conversations ORDER BY id")
     assert [row["status"] for row in statuses] == ["expired", "active"]
     types = await world.rows(tenant, "SELECT type FROM events ORDER BY position")
-    assert [row["type"] for row in types] == ["inbound.enriched", "conversation.expired", "inbound.enriched"]
+    assert [row["type"] for row in types] == [
+        "inbound.enriched",
+        "window.opened",
+        "conversation.expired",
+        "inbound.enriched",
+        "window.opened",
+    ]
 
 
 async def test_activity_a_moment_before_the_expiry_keeps_the_conversation(world: World, tenant: Business) -> None:

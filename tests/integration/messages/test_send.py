@@ -154,7 +154,7 @@ async def test_a_message_that_overtakes_our_deliverys_answer_finds_its_customer_
     assert await world.value(tenant, "SELECT genesys_conversation_id FROM conversations") == GENESYS
     types = await world.rows(tenant, "SELECT type FROM events ORDER BY position")
     assert [row["type"] for row in types] == [
-        *("inbound.enriched", "control.changed"),
+        *("inbound.enriched", "window.opened", "control.changed"),
         *("outbound.processed", "conversation.correlated"),
     ]
     assert (await world.relay(tenant))[-1].event.type == ConversationCorrelated.model_fields["type"].default

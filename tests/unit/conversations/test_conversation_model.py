@@ -30,6 +30,7 @@ def conversation(
         expires_at=expires_at,
         last_activity_at=NOW,
         last_customer_message_at=customer_at,
+        window_from=customer_at,
         version=1,
     )
 
