@@ -25,6 +25,8 @@ from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
 from waystate.people.routes import PeopleRoutes
 from waystate.pipeline.replay import Replays
+from waystate.sends.routes import SendRoutes
+from waystate.sends.sending import Sends
 from waystate.services import Services
 from waystate.sign_on.log_in import SignOn, SignOnAddress
 from waystate.sign_on.routes import ProviderRoutes, SignOnRoutes
@@ -55,6 +57,7 @@ ROUTES = (
     MetricsRoutes,
     DocsRoutes,
     StateRoutes,
+    SendRoutes,
     TraceRoutes,
     TemplateRoutes,
     DeadLetterRoutes,
@@ -144,7 +147,9 @@ def _of_messages(services: Services) -> list[object]:
     db, directory, clock = services.db, services.directory, services.clock
     replays = Replays(directory, lanes=services.lanes)
     letters = DeadLetterRoutes(db, replays, services.hints[RELAY], services.invalidations.changed, clock)
-    return [TraceRoutes(db, directory, clock), TemplateRoutes(db, directory, services.templates), letters]
+    sends = Sends(db, directory, services.templates, services.hints[RELAY], services.invalidations.changed, clock)
+    templates = TemplateRoutes(db, directory, services.templates)
+    return [SendRoutes(sends), TraceRoutes(db, directory, clock), templates, letters]
 
 
 def _of_access(services: Services) -> list[object]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from waystate.channels.genesys.render import render_inbound, render_receipt
 from waystate.channels.told import told_of
 from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, find_reference, quote_of
-from waystate.channels.whatsapp.render import render_outbound
+from waystate.channels.whatsapp.render import render_composed, render_outbound
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
@@ -264,6 +264,16 @@ def delivery_of(
     event = stamped.event
     target: Target
     match event:
+        case OutboundProcessed() if event.composed:
+            request = render_composed(
+                wa_id=event.wa_id,
+                user_id=event.user_id,
+                message_id=_message_id(event),
+                type=event.message_type,
+                content=event.content,
+                reply_to=event.reply_to,
+            )
+            target = Target.WHATSAPP
         case OutboundProcessed():
             request = render_outbound(
                 wa_id=event.wa_id,

@@ -1,0 +1,296 @@
+"""A business writes to its customers over HTTP, and is told at once of what cannot be sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from tests.acceptance.installation import NUMBER, TENANT, Installation, installed_with_far_sides, until
+from tests.databases import Databases
+from waystate.clock import utc_now
+from waystate.conversations.control import SYSTEM
+from waystate.keys import store as key_store
+from waystate.principal import Actor, Scope
+from waystate.sends.model import Draft, Mode, Posted
+from waystate.sends.sending import Sends
+from waystate.work.loops import Hint
+
+PHONE = "5511987650001"
+TEMPLATE = {"name": "welcome", "language": {"code": "en_US"}}
+SCOPES = [Scope.MESSAGES_SEND, Scope.MESSAGES_READ, Scope.CONVERSATIONS_READ]
+
+
+@pytest.fixture(scope="module")
+async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    with databases.fresh() as url:
+        async with installed_with_far_sides(
+            url, tmp_path_factory.mktemp("home"), agent_reply_share=0.0, bsuid_only_share=0.0
+        ) as installation:
+            installation.http.headers["x-api-key"] = await key(installation, "sender")
+            yield installation
+
+
+async def key(place: Installation, name: str) -> str:
+    async with place.app.db.tenant(TENANT) as conn:
+        _, secret = await key_store.create_key(conn, TENANT, name, utc_now(), scopes=SCOPES)
+    return secret
+
+
+async def write(place: Installation, phone: str) -> None:
+    """The customer writes, which opens their window."""
+    assert place.far is not None
+    answer = await place.far.post(f"/simulator/customers/{phone}/messages", json={"text": "Hello"})
+    assert answer.status_code < 300, answer.text
+
+    async def has_come() -> bool:
+        return bool(await place.value("SELECT count(*) FROM messages WHERE wamid = $1", answer.json()["wamid"]))
+
+    await until(has_come)
+    await place.settled()
+
+
+async def send(place: Installation, *, expect: int = 202, **body: Any) -> dict[str, Any]:
+    given = {"type": "text", "text": {"body": "Your order left today."}} | body
+    answer = await place.http.post("/v1/messages", json=given)
+    assert answer.status_code == expect, answer.text
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+async def get(place: Installation, message: str) -> dict[str, Any]:
+    answer = await place.http.get(f"/v1/messages/{message}")
+    assert answer.status_code == 200, answer.text
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+async def test_a_text_to_a_customer_who_wrote_is_sent_and_read(place: Installation) -> None:
+    await write(place, PHONE)
+    sent = await send(place, to="+55 11 98765-0001")
+    assert (sent["status"], sent["type"], sent["text"], sent["number"]) == ("queued", "text", "Your order left today.", NUMBER)
+    await place.settled()
+    for _ in range(100):
+        if (now := await get(place, sent["id"]))["status"] == "read":
+            break
+        await asyncio.sleep(0.05)
+    assert now["status"] == "read"
+    assert now["wamid"].startswith("wamid.")
+    assert now["customerId"] == sent["customerId"]
+
+
+async def test_free_text_to_somebody_who_never_wrote_is_refused_and_opens_nothing(place: Installation) -> None:
+    before = await place.value("SELECT count(*) FROM conversations")
+    refused = await send(place, to="+55 11 98765-0002", expect=409)
+    assert refused["code"] == "window_closed"
+    assert "template" in refused["detail"]
+    assert await place.value("SELECT count(*) FROM conversations") == before
+
+
+async def test_a_template_opens_a_conversation_with_somebody_new(place: Installation) -> None:
+    sent = await send(place, to="+55 11 98765-0003", type="template", text=None, template=TEMPLATE)
+    row = await place.rows("SELECT status, wa_id FROM conversations WHERE id = $1", sent["conversationId"])
+    assert [dict(each) for each in row] == [{"status": "active", "wa_id": "5511987650003"}]
+    event = await place.value(
+        "SELECT type FROM events WHERE conversation_id = $1 ORDER BY position LIMIT 1", sent["conversationId"]
+    )
+    assert event == "conversation.opened"
+    # They answer, in the other spelling of a Brazilian phone: it is the same customer and the same conversation.
+    await write(place, "551187650003")
+    assert await place.value("SELECT count(*) FROM conversations WHERE contact_id = $1", sent["customerId"]) == 1
+    assert (await send(place, customerId=sent["customerId"]))["conversationId"] == sent["conversationId"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"to": "98765"}, 422, "phone_unusable"),
+        ({"to": "+55 11 98765-0001-998877"}, 422, "phone_unusable"),
+        ({"to": "hello"}, 422, "phone_unusable"),
+        ({}, 422, "invalid_request"),
+        ({"to": PHONE, "customerId": str(uuid4())}, 422, "invalid_request"),
+        ({"customerId": str(uuid4())}, 404, "customer_not_found"),
+        ({"conversationId": "nothing"}, 404, "conversation_not_found"),
+        ({"to": PHONE, "number": "1"}, 404, "number_not_found"),
+        ({"to": PHONE, "text": {"body": "x" * 4097}}, 422, "invalid_request"),
+        ({"to": PHONE, "type": "postcard"}, 422, "invalid_request"),
+        ({"to": PHONE, "replyTo": str(uuid4())}, 422, "message_unknown_at_whatsapp"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused_at_once(
+    place: Installation, body: dict[str, Any], status: int, code: str
+) -> None:
+    await write(place, PHONE)
+    before = await place.value("SELECT count(*) FROM messages")
+    assert (await send(place, expect=status, **body))["code"] == code
+    assert await place.value("SELECT count(*) FROM messages") == before
+
+
+async def test_one_speaks_and_another_key_is_told_who(place: Installation) -> None:
+    await write(place, "5511987650004")
+    first = await send(place, to="5511987650004")
+    mine, other = place.http.headers["x-api-key"], await key(place, "other")
+    place.http.headers["x-api-key"] = other
+    try:
+        refused = await send(place, to="5511987650004", expect=409)
+        assert (refused["code"], refused["controller"]) == ("not_in_control", "external")
+        assert refused["holder"].startswith("key:")
+        await send(place, to="5511987650004", type="template", text=None, template=TEMPLATE)
+    finally:
+        place.http.headers["x-api-key"] = mine
+    assert (await send(place, to="5511987650004"))["conversationId"] == first["conversationId"]
+
+
+async def test_all_or_nothing_takes_none_where_one_is_refused(place: Installation) -> None:
+    await write(place, "5511987650005")
+    good = {"to": "5511987650005", "type": "text", "text": {"body": "One"}}
+    bad = {"to": "5511987650006", "type": "text", "text": {"body": "Two"}}
+    before = await place.value("SELECT count(*) FROM messages")
+    answer = await place.http.post("/v1/messages/bulk", json={"messages": [good, bad, good]})
+    assert (answer.status_code, answer.json()["code"], answer.json()["place"]) == (409, "window_closed", 1)
+    assert await place.value("SELECT count(*) FROM messages") == before
+    answer = await place.http.post("/v1/messages/bulk", json={"messages": [good, bad, good], "mode": "each"})
+    assert answer.status_code == 202
+    said = answer.json()
+    assert [each and each["text"] for each in said["messages"]] == ["One", None, "One"]
+    assert [(each["place"], each["code"]) for each in said["refused"]] == [(1, "window_closed")]
+    assert said["taken"] == 2
+
+
+async def test_a_thousand_leave_in_one_call_in_their_order(place: Installation) -> None:
+    await write(place, "5511987650007")
+    messages = [{"to": "5511987650007", "type": "text", "text": {"body": f"Number {each}"}} for each in range(40)]
+    said = (await place.http.post("/v1/messages/bulk", json={"messages": messages})).json()
+    ids = [each["id"] for each in said["messages"]]
+    listed = (await place.http.get("/v1/messages", params={"ids": ",".join(ids)})).json()["items"]
+    assert [each["text"] for each in listed] == [f"Number {each}" for each in range(40)]
+    rows = await place.rows(
+        "SELECT message_id FROM deliveries WHERE target = 'whatsapp' AND message_id = ANY($1) ORDER BY position", ids
+    )
+    await place.settled()
+    rows = await place.rows(
+        "SELECT message_id FROM deliveries WHERE target = 'whatsapp' AND message_id = ANY($1) ORDER BY position", ids
+    )
+    assert [str(row["message_id"]) for row in rows] == ids
+
+
+async def test_a_key_repeats_a_send_without_a_second_message(place: Installation) -> None:
+    await write(place, "5511987650008")
+    body = {"to": "5511987650008", "type": "text", "text": {"body": "Once"}}
+    answers = [await place.http.post("/v1/messages", json=body, headers={"idempotency-key": "order-77"}) for _ in range(3)]
+    assert {answer.json()["id"] for answer in answers} == {answers[0].json()["id"]}
+    assert await place.value("SELECT count(*) FROM messages WHERE text = 'Once'") == 1
+
+
+async def test_every_type_reaches_the_simulated_whatsapp(place: Installation) -> None:
+    await write(place, "5511987650009")
+    quoted = await place.value("SELECT wamid FROM messages WHERE sender = '5511987650009'")
+    bodies: list[dict[str, Any]] = [
+        {"type": "text", "text": {"body": "Hello", "previewUrl": True}, "replyTo": quoted},
+        {"type": "image", "media": {"link": "https://example.org/cup.png", "caption": "The blue one"}},
+        {"type": "location", "location": {"latitude": -23.55, "longitude": -46.63, "name": "Store"}},
+        {"type": "contacts", "contacts": [{"name": {"formattedName": "Ada Lovelace", "firstName": "Ada"}}]},
+        {
+            "type": "interactive",
+            "interactive": {
+                "type": "button",
+                "body": {"text": "Keep it?"},
+                "action": {"buttons": [{"type": "reply", "reply": {"id": "yes", "title": "Yes"}}]},
+            },
+        },
+        {"type": "reaction", "reaction": {"messageId": quoted, "emoji": "👍"}},
+    ]
+    sent = [await send(place, to="5511987650009", **({"text": None} | body)) for body in bodies]
+    await place.settled()
+    for each in sent:
+        row = (await place.rows("SELECT state, request, error FROM deliveries WHERE message_id = $1::uuid", each["id"]))[0]
+        assert row["state"] == "sent", row
+    requests = await place.rows(
+        "SELECT request->>'type' AS type, request FROM deliveries WHERE message_id = ANY($1::uuid[]) ORDER BY position",
+        [each["id"] for each in sent],
+    )
+    assert [row["type"] for row in requests] == [body["type"] for body in bodies]
+
+
+async def test_a_failed_message_is_sent_again_as_a_new_one(place: Installation) -> None:
+    await write(place, "5511987650010")
+    sent = await send(place, to="5511987650010")
+    assert (await place.http.post(f"/v1/messages/{sent['id']}/resend")).status_code == 409
+    await place.settled()
+    await place.database.execute("UPDATE messages SET status = 'failed', failed_at = now() WHERE id = $1::uuid", sent["id"])
+    answer = await place.http.post(f"/v1/messages/{sent['id']}/resend")
+    assert answer.status_code == 202, answer.text
+    again = answer.json()
+    assert again["id"] != sent["id"]
+    assert (again["text"], again["conversationId"]) == (sent["text"], sent["conversationId"])
+    metadata = await place.value("SELECT metadata->>'resend_of' FROM messages WHERE id = $1::uuid", again["id"])
+    assert metadata == sent["id"]
+
+
+async def test_delivered_messages_are_marked_read_and_others_stay(place: Installation) -> None:
+    await write(place, "5511987650011")
+    sent = [await send(place, to="5511987650011") for _ in range(2)]
+    await place.settled()
+    first, second = (each["id"] for each in sent)
+    for status, message in (("delivered", first), ("failed", second)):
+        await place.database.execute(
+            "UPDATE messages SET status = $1, read_at = NULL, failed_at = CASE WHEN $1 = 'failed' THEN now() END,"
+            " delivered_at = now() WHERE id = $2::uuid",
+            status,
+            message,
+        )
+    answer = await place.http.post("/v1/messages/read", json={"ids": [first, second, str(uuid4())]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["changed"] == [first]
+    assert len(answer.json()["unchanged"]) == 2
+    assert (await get(place, first))["status"] == "read"
+
+
+async def test_a_key_without_the_scope_may_not_send(place: Installation) -> None:
+    async with place.app.db.tenant(TENANT) as conn:
+        _, reader = await key_store.create_key(conn, TENANT, "reader", utc_now())
+    answer: httpx2.Response = await place.http.post(
+        "/v1/messages", json={"to": PHONE, "type": "text", "text": {"body": "No"}}, headers={"x-api-key": reader}
+    )
+    assert answer.status_code == 403
+
+
+async def test_what_is_held_or_planned_waits_and_is_withdrawn(place: Installation) -> None:
+    at = (utc_now() + timedelta(days=2)).isoformat()
+    held = await send(place, to="5511987650012", holdUntilWindow=True)
+    planned = await send(place, to="5511987650012", sendAt=at)
+    assert [(each["status"], each["conversationId"], each["messageId"]) for each in (held, planned)] == [
+        ("planned", None, None)
+    ] * 2
+    assert held["sendAt"] is None
+    assert planned["sendAt"][:16] == at[:16]
+    answer = await place.http.delete(f"/v1/messages/{planned['id']}")
+    assert (answer.status_code, answer.json()["status"]) == (200, "withdrawn")
+    assert (await get(place, planned["id"]))["status"] == "withdrawn"
+    assert (await place.http.delete(f"/v1/messages/{planned['id']}")).status_code == 404
+    far = (utc_now() + timedelta(days=31)).isoformat()
+    assert (await send(place, to="5511987650012", sendAt=far, expect=422))["code"] == "plan_too_far"
+
+
+async def test_a_queued_message_is_withdrawn_before_it_leaves(place: Installation) -> None:
+    await write(place, "5511987650013")
+    await place.database.execute("UPDATE tenants SET status = 'suspended' WHERE id = 'acme'")
+    place.app.directory.clear()
+    try:
+        async with place.app.db.tenant(TENANT) as conn:
+            view = await place.app.directory.find_tenant_in(conn, TENANT)
+        assert view is not None
+        sends = Sends(place.app.db, place.app.directory, place.app.services.templates, Hint(), lambda *_: None, utc_now)
+        draft = Draft(type="text", content={"body": "No"}, text="No", speaker=SYSTEM, actor=Actor("key"), to="5511987650013")
+        (posted,) = await sends.post(TENANT, [draft], Mode.EACH)
+        assert isinstance(posted, Posted)
+        withdrawn = await sends.withdraw(TENANT, str(posted.message_id))
+        assert (withdrawn.status, (withdrawn.error or {})["code"]) == ("failed", "withdrawn")
+    finally:
+        await place.database.execute("UPDATE tenants SET status = 'active' WHERE id = 'acme'")
+        place.app.directory.clear()
+    await place.settled()
+    assert await place.value("SELECT count(*) FROM deliveries WHERE state = 'sent' AND message_id = $1", posted.message_id) == 0

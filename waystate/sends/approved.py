@@ -1,0 +1,57 @@
+"""Templates that are to be sent, checked against what WhatsApp has approved."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from waystate.db.pool import Connection
+from waystate.errors import Refused, Unprocessable
+from waystate.ids import TenantId
+from waystate.sends.addressees import Addressee
+from waystate.sends.model import Draft
+from waystate.templates.sync import TemplateSend, judge_known
+from waystate.tenants.routing import TenantView
+
+Missed = Mapping[str, set[tuple[str, str]]]
+"""Business account → (name, language) of templates that may not be sent by what is known of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTemplates:
+    """`refused` by place; `missed` are worth a look at WhatsApp: they may have been approved since."""
+
+    refused: Mapping[int, Refused] = field(default_factory=dict)
+    missed: Missed = field(default_factory=dict)
+
+
+async def judge_templates(
+    conn: Connection,
+    tenant: TenantId,
+    view: TenantView,
+    drafts: Sequence[Draft],
+    addressees: Sequence[Addressee | Refused],
+) -> JudgedTemplates:
+    """One that nobody can know, WhatsApp decides."""
+    sends = {
+        place: _send_of(draft, view.accounts[addressee.key[0]].business_account_id)
+        for place, (draft, addressee) in enumerate(zip(drafts, addressees, strict=True))
+        if draft.type == "template" and isinstance(addressee, Addressee)
+    }
+    if not sends:
+        return JudgedTemplates()
+    problems = dict(zip(sends, await judge_known(conn, tenant, list(sends.values())), strict=True))
+    missed: dict[str, set[tuple[str, str]]] = {}
+    for place, each in sends.items():
+        if problems[place]:
+            missed.setdefault(each.business_account_id, set()).add((each.name, each.language))
+    return JudgedTemplates({place: _refuse(each) for place, each in problems.items() if each}, missed)
+
+
+def _send_of(draft: Draft, account: str) -> TemplateSend:
+    language = draft.content.get("language")
+    code = language.get("code") if isinstance(language, dict) else language
+    return TemplateSend(account, str(draft.content.get("name")), str(code), draft.content.get("components"))
+
+
+def _refuse(problems: Sequence[str]) -> Refused:
+    errors = [{"field": "template", "problem": each} for each in problems]
+    return Unprocessable("template_unusable", " ".join(problems), errors=errors)

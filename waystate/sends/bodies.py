@@ -1,0 +1,246 @@
+"""What `/v1/messages` takes and answers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+from waystate.channels.whatsapp.outgoing import ContentType, MessageContent, render_content, text_of_content
+from waystate.channels.whatsapp.parts import Part, refusal
+from waystate.clock import iso
+from waystate.conversations.control import Speaker
+from waystate.documents import JsonObject
+from waystate.errors import Refused
+from waystate.planned.model import PlannedMessage, PlannedState
+from waystate.principal import Actor
+from waystate.sends.model import MOST_SENDS, Draft, Mode, Posted, SendOutcome, Waiting
+
+Text = Annotated[str, Field(description="ISO 8601 with Z")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+MessageId = Annotated[str, Field(min_length=1, max_length=512)]
+
+MESSAGE_ID = "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83"
+SEND_EXAMPLE: JsonObject = {"to": "+5511987654321", "type": "text", "text": {"body": "Your order is on its way."}}
+MESSAGE_EXAMPLE: JsonObject = {
+    "id": MESSAGE_ID,
+    "status": "queued",
+    "direction": "outbound",
+    "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+    "customerId": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+    "number": "106540352242922",
+    "type": "text",
+    "text": "Your order is on its way.",
+    "content": {"body": "Your order is on its way."},
+    "media": None,
+    "wamid": None,
+    "genesysMessageId": None,
+    "replyTo": None,
+    "sender": "key:019c1420-0000-7000-8000-000000000001",
+    "senderUserId": None,
+    "sentAt": "2026-01-31T12:00:00.000Z",
+    "deliveredAt": None,
+    "readAt": None,
+    "failedAt": None,
+    "error": None,
+    "sendAt": None,
+    "expiresAt": None,
+    "messageId": None,
+}
+
+
+class SendMessage(MessageContent):
+    """To whom, from which number, and what: one of `to`, `customerId` and `conversationId`, and the content of the `type`."""
+
+    to: Name | None = None
+    """A phone with its country's code, as people write it, or a business-scoped user id."""
+    customer_id: UUID | None = None
+    conversation_id: Name | None = None
+    """Ours or Genesys'."""
+    number: Name | None = None
+    """WhatsApp's phone_number_id; else that of the conversation, of the customer's latest open one, or the default."""
+    reply_to: MessageId | None = None
+    """What it quotes: our id of a message, or its wamid."""
+    hold_until_window: StrictBool = False
+    """Where the customer has not written for 24 hours: it waits until they write, for `settings.hold_ttl` at most."""
+    send_at: AwareDatetime | None = None
+    """Not before then; 30 days ahead at most."""
+    take: StrictBool = False
+    """A person takes the conversation over from whoever speaks in it."""
+
+    @model_validator(mode="after")
+    def _names_one_addressee(self) -> Self:
+        named = [each for each in (self.to, self.customer_id, self.conversation_id) if each is not None]
+        if len(named) != 1:
+            raise refusal("needs exactly one of `to`, `customerId` and `conversationId`: it says to whom the message goes")
+        return self
+
+
+class SendMany(Part):
+    """`allOrNothing`: one that is refused keeps all back. `each`: every message for itself."""
+
+    messages: Annotated[list[SendMessage], Field(min_length=1, max_length=MOST_SENDS)]
+    mode: Mode = Mode.ALL_OR_NOTHING
+
+
+class MarkRead(Part):
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=MOST_SENDS)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class MessageAnswer(_Answer):
+    """A message. What waits for its time or its customer is `planned` (`withdrawn`, `failed` or `released` afterwards, then
+    `messageId` is what it became), and has no conversation yet."""
+
+    id: UUID
+    status: str
+    direction: str
+    conversationId: UUID | None
+    customerId: UUID
+    number: str
+    type: str
+    text: str | None
+    content: dict[str, Any]
+    media: dict[str, Any] | None
+    wamid: str | None
+    genesysMessageId: str | None
+    replyTo: str | None
+    sender: str | None
+    senderUserId: UUID | None
+    sentAt: Text | None
+    deliveredAt: Text | None
+    readAt: Text | None
+    failedAt: Text | None
+    error: dict[str, Any] | None
+    sendAt: Text | None
+    expiresAt: Text | None
+    messageId: UUID | None
+
+
+class MessageList(_Answer):
+    """Those that there are, in the order asked for."""
+
+    items: list[MessageAnswer]
+
+
+class RefusedSend(_Answer):
+    """Why one of many was not taken: as a problem says it, with its place among the messages."""
+
+    place: int
+    code: str
+    detail: str
+
+
+class SentMany(_Answer):
+    """`messages` by place, null where one was refused; `refused` says why."""
+
+    taken: int
+    messages: list[MessageAnswer | None]
+    refused: list[RefusedSend]
+
+
+class ReadAnswer(_Answer):
+    changed: list[UUID]
+    unchanged: list[UUID]
+
+
+def draft_of(body: SendMessage, speaker: Speaker, actor: Actor) -> Draft:
+    written = render_content(body)
+    return Draft(
+        type=body.type.value,
+        content=_object(written[body.type.value], body.type),
+        text=text_of_content(body),
+        speaker=speaker,
+        actor=actor,
+        to=body.to,
+        contact_id=body.customer_id,
+        conversation_id=body.conversation_id,
+        phone_number_id=body.number,
+        reply_to=body.reply_to,
+        reacts_to=body.reaction.message_id if body.reaction is not None else None,
+        send_at=body.send_at,
+        holds=body.hold_until_window,
+    )
+
+
+def _object(written: Any, type: ContentType) -> JsonObject:
+    """Contacts are a list to WhatsApp; what is stored of a message is an object."""
+    return {type.value: written} if isinstance(written, list) else written
+
+
+def render_message(row: Mapping[str, Any]) -> MessageAnswer:
+    return MessageAnswer(
+        id=row["id"],
+        status=row["status"],
+        direction=row["direction"],
+        conversationId=row["conversation_id"],
+        customerId=row["contact_id"],
+        number=row["phone_number_id"],
+        type=row["type"],
+        text=row["text"],
+        content=row["content"],
+        media=row["media"],
+        wamid=row["wamid"],
+        genesysMessageId=row["genesys_message_id"],
+        replyTo=row["metadata"].get("reply_to") or (row["metadata"].get("context") or {}).get("id"),
+        sender=row["sender"],
+        senderUserId=row["sender_user_id"],
+        sentAt=iso(row["sent_at"]),
+        deliveredAt=_iso(row["delivered_at"]),
+        readAt=_iso(row["read_at"]),
+        failedAt=_iso(row["failed_at"]),
+        error=row["error"],
+        sendAt=None,
+        expiresAt=None,
+        messageId=None,
+    )
+
+
+def render_planned(planned: PlannedMessage) -> MessageAnswer:
+    request = planned.request
+    return MessageAnswer(
+        id=planned.id,
+        status="planned" if planned.state is PlannedState.WAITING else planned.state,
+        direction="outbound",
+        conversationId=None,
+        customerId=planned.contact_id,
+        number=planned.phone_number_id,
+        type=request["type"],
+        text=request.get("text"),
+        content=request.get("content") or {},
+        media=request.get("media"),
+        wamid=None,
+        genesysMessageId=None,
+        replyTo=request.get("reply_to"),
+        sender=None if planned.actor_id is None else f"{planned.actor_kind}:{planned.actor_id}",
+        senderUserId=planned.actor_id if planned.actor_kind == "user" else None,
+        sentAt=None,
+        deliveredAt=None,
+        readAt=None,
+        failedAt=None,
+        error=planned.error,
+        sendAt=_iso(planned.send_at),
+        expiresAt=iso(planned.expires_at),
+        messageId=planned.message_id,
+    )
+
+
+def render_bulk(results: Sequence[SendOutcome | Refused], messages: Mapping[UUID, MessageAnswer]) -> SentMany:
+    answers = [None if isinstance(each, Refused) else messages[id_of(each)] for each in results]
+    refused = [
+        RefusedSend(place=place, code=each.code, detail=each.detail)
+        for place, each in enumerate(results)
+        if isinstance(each, Refused)
+    ]
+    return SentMany(taken=len(results) - len(refused), messages=answers, refused=refused)
+
+
+def id_of(outcome: Posted | Waiting) -> UUID:
+    return outcome.message_id if isinstance(outcome, Posted) else outcome.planned_id
+
+
+def _iso(moment: Any) -> str | None:
+    return None if moment is None else iso(moment)

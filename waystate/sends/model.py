@@ -1,0 +1,75 @@
+"""What a business wants to say to a customer, and what became of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from waystate.conversations.control import Speaker
+from waystate.documents import JsonObject
+from waystate.principal import Actor
+
+MOST_SENDS = 1000
+"""Messages a call."""
+MOST_READ = 100
+"""Messages that are read in one call."""
+
+
+class Mode(StrEnum):
+    """Of many at once: all are taken or none (seed 004), or each for itself."""
+
+    ALL_OR_NOTHING = "allOrNothing"
+    EACH = "each"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A message that is asked for, before anything of it was looked up.
+
+    To whom: one of `to` (a phone as people write it, or a business-scoped user id), `contact_id` and `conversation_id` (ours
+    or Genesys'). `content` is WhatsApp's own object under its type. `reply_to`, and `reacts_to` of a reaction, name a message
+    by our id or its wamid. `send_at`: not before then; `holds`: when the customer has written, should the window be closed.
+    """
+
+    type: str
+    content: JsonObject
+    text: str
+    speaker: Speaker
+    actor: Actor
+    to: str | None = None
+    contact_id: UUID | None = None
+    conversation_id: str | None = None
+    phone_number_id: str | None = None
+    reply_to: str | None = None
+    reacts_to: str | None = None
+    send_at: datetime | None = None
+    holds: bool = False
+    is_composed: bool = True
+    """False: `content` and `media` are an agent's, in Genesys' words."""
+    media: JsonObject | None = None
+    metadata: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """A message that is `queued` now, in a conversation that may be new."""
+
+    message_id: UUID
+    conversation_id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    is_new_conversation: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A message that waits: until `send_at`, or for its customer to write."""
+
+    planned_id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    send_at: datetime | None
+    expires_at: datetime
+
+
+SendOutcome = Posted | Waiting

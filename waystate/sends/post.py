@@ -1,0 +1,342 @@
+"""Takes what a business says: addressed, allowed, and queued for WhatsApp, or planned."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from waystate.channels.whatsapp.outgoing import is_free_form
+from waystate.channels.whatsapp.render import render_composed
+from waystate.contacts import store as contact_store
+from waystate.contacts.model import Address, Recipient
+from waystate.conversations import control
+from waystate.conversations import store as conversation_store
+from waystate.conversations.control import Handover
+from waystate.conversations.model import CUSTOMER_WINDOW, Activity, Conversation, preview_of, public_conversation_id
+from waystate.conversations.store import Key
+from waystate.db.pool import Connection
+from waystate.deliveries.withdraw import fail_displaced
+from waystate.errors import Conflict, Refused, Rejected, Unprocessable
+from waystate.events.model import ConversationOpened, Event, OutboundProcessed
+from waystate.ids import TenantId, find_uuid, new_id
+from waystate.messages import store as message_store
+from waystate.messages.model import Direction, Status
+from waystate.messages.receive import expired
+from waystate.messages.store import SAID, MessageRow
+from waystate.planned import store as planned_store
+from waystate.planned.model import PlannedMessage
+from waystate.sends.addressees import Addressee, find_addressees, window_closed
+from waystate.sends.approved import Missed, judge_templates
+from waystate.sends.model import Draft, Posted, SendOutcome, Waiting
+from waystate.tenants.routing import TenantView
+
+LONGEST_PLAN = timedelta(days=30)
+"""How far ahead a message may be planned."""
+
+
+@dataclass(slots=True)
+class PostedMany:
+    """One result a draft, in their order, the events to append, and templates that are worth another look."""
+
+    results: list[SendOutcome | Refused]
+    events: list[Event]
+    missed: Missed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Allowed:
+    """A draft that may be sent, in a conversation that is locked."""
+
+    place: int
+    id: UUID
+    draft: Draft
+    conversation: Conversation
+    address: Address
+    change: Handover | None
+    reply_to: str | None
+
+
+async def post_many(conn: Connection, tenant: TenantId, view: TenantView, drafts: Sequence[Draft], now: datetime) -> PostedMany:
+    """In the caller's transaction, which appends the events. What is refused has no effect; the rest goes out in its order."""
+    addressees = await find_addressees(conn, tenant, view, drafts, now)
+    results: list[SendOutcome | Refused | None] = [each if isinstance(each, Refused) else None for each in addressees]
+    wamids = await _find_wamids(conn, tenant, drafts)
+    windows = await _find_windows(conn, tenant, addressees)
+    templates = await judge_templates(conn, tenant, view, drafts, addressees)
+    waiting: dict[int, PlannedMessage] = {}
+    sendable: dict[int, Addressee] = {}
+    for place, (draft, addressee) in enumerate(zip(drafts, addressees, strict=True)):
+        if isinstance(addressee, Refused):
+            continue
+        judged = templates.refused.get(place) or _judge(draft, addressee.key, windows, wamids, view, now)
+        match judged:
+            case Refused():
+                results[place] = judged
+            case PlannedMessage():
+                waiting[place] = judged
+            case None:
+                sendable[place] = addressee
+    await planned_store.insert_many(conn, tenant, list(waiting.values()))
+    results = [_planned(waiting[place]) if place in waiting else each for place, each in enumerate(results)]
+    events = await _queue(conn, tenant, view, drafts, sendable, results, wamids, now) if sendable else []
+    return PostedMany([each for each in results if each is not None], events, templates.missed)
+
+
+def _planned(planned: PlannedMessage) -> Waiting:
+    return Waiting(
+        planned_id=planned.id,
+        contact_id=planned.contact_id,
+        phone_number_id=planned.phone_number_id,
+        send_at=planned.send_at,
+        expires_at=planned.expires_at,
+    )
+
+
+def _judge(
+    draft: Draft, key: Key, windows: Mapping[Key, datetime], wamids: Mapping[UUID, str], view: TenantView, now: datetime
+) -> Refused | PlannedMessage | None:
+    """What can be said before anything is locked: refused, to be planned, or None: to be sent now."""
+    if refused := _find_fault(draft, view, wamids, now):
+        return refused
+    if draft.send_at is not None and draft.send_at > now:
+        return _plan(draft, key, now, send_at=draft.send_at, expires_at=draft.send_at + view.settings.hold_ttl)
+    is_open = key in windows and now < windows[key] + CUSTOMER_WINDOW
+    if is_open or not is_free_form(draft.type):
+        return None
+    if draft.holds:
+        return _plan(draft, key, now, send_at=None, expires_at=now + view.settings.hold_ttl)
+    return window_closed()
+
+
+def _find_fault(draft: Draft, view: TenantView, wamids: Mapping[UUID, str], now: datetime) -> Refused | None:
+    if draft.send_at is not None and draft.send_at > now + LONGEST_PLAN:
+        return Unprocessable("plan_too_far", f"`sendAt` may be {LONGEST_PLAN.days} days ahead at most. Plan it later.")
+    for field, named in (("replyTo", draft.reply_to), ("reaction.messageId", draft.reacts_to)):
+        own = find_uuid(named) if named is not None else None
+        if own is not None and own not in wamids:
+            return Unprocessable(
+                "message_unknown_at_whatsapp",
+                f"`{field}` names message {own}, which WhatsApp does not know (yet). Name one that was sent or received.",
+            )
+    return None
+
+
+def _plan(draft: Draft, key: Key, now: datetime, *, send_at: datetime | None, expires_at: datetime) -> PlannedMessage:
+    number, contact = key
+    return PlannedMessage(
+        id=new_id(),
+        contact_id=contact,
+        phone_number_id=number,
+        send_at=send_at,
+        due_at=send_at,
+        expires_at=expires_at,
+        request={
+            "type": draft.type,
+            "content": draft.content,
+            "text": draft.text,
+            "reply_to": draft.reply_to,
+            "reacts_to": draft.reacts_to,
+            "metadata": draft.metadata,
+        },
+        actor_kind=draft.actor.kind,
+        actor_id=draft.actor.id,
+        created_at=now,
+    )
+
+
+async def _find_wamids(conn: Connection, tenant: TenantId, drafts: Sequence[Draft]) -> dict[UUID, str]:
+    """Of our ids that drafts name as what they quote or react to."""
+    named = {each for draft in drafts for name in (draft.reply_to, draft.reacts_to) if name and (each := find_uuid(name))}
+    return await message_store.find_wamids(conn, tenant, named) if named else {}
+
+
+async def _find_windows(conn: Connection, tenant: TenantId, addressees: Sequence[Addressee | Refused]) -> dict[Key, datetime]:
+    keys = {each.key for each in addressees if isinstance(each, Addressee)}
+    return await conversation_store.find_windows(conn, tenant, sorted(keys)) if keys else {}
+
+
+async def _queue(
+    conn: Connection,
+    tenant: TenantId,
+    view: TenantView,
+    drafts: Sequence[Draft],
+    sendable: Mapping[int, Addressee],
+    results: list[SendOutcome | Refused | None],
+    wamids: Mapping[UUID, str],
+    now: datetime,
+) -> list[Event]:
+    """Write the messages in the conversations that are open by then; `results` are filled in. Returns the events."""
+    opened = await _open(conn, tenant, view, drafts, sendable, now)
+    conversations = await conversation_store.lock_many(conn, tenant, sorted(set(opened.conversations.values())))
+    recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
+    allowed: list[_Allowed] = []
+    for place, addressee in sendable.items():
+        conversation = conversations[opened.conversations[addressee.key]]
+        recipient = recipients.get(conversation.contact_id) or Recipient(None)
+        judged = _allow(place, drafts[place], conversation, recipient, wamids)
+        if isinstance(judged, Refused):
+            results[place] = judged
+            continue
+        if judged.change is not None:
+            conversations[conversation.id] = judged.change.made_in(conversation)
+        allowed.append(judged)
+        results[place] = Posted(
+            message_id=judged.id,
+            conversation_id=conversation.id,
+            contact_id=conversation.contact_id,
+            phone_number_id=conversation.phone_number_id,
+            is_new_conversation=conversation.id in opened.new,
+        )
+    if not allowed:
+        return opened.events
+    await message_store.insert_many(conn, tenant, [_row(each, now) for each in allowed])
+    await conversation_store.touch_many(conn, tenant, _activity(allowed, now), ttl=view.settings.mapping_ttl, now=now)
+    changes = [(each.conversation, each.change) for each in allowed if each.change is not None]
+    displaced = control.displaced(changes)
+    silenced = await fail_displaced(conn, tenant, displaced, now) if displaced else []
+    said = [_event(each, view, now) for each in allowed]
+    return [*opened.events, *control.changes_of(changes, now), *silenced, *said]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    conversations: dict[Key, UUID]
+    new: set[UUID]
+    events: list[Event]
+
+
+async def _open(
+    conn: Connection,
+    tenant: TenantId,
+    view: TenantView,
+    drafts: Sequence[Draft],
+    sendable: Mapping[int, Addressee],
+    now: datetime,
+) -> _Opened:
+    """The open conversation of each number and contact; where there is none, one is opened, addressed as the draft says."""
+    found = {
+        each.key: each.conversation.id for each in sendable.values() if each.conversation and each.conversation.is_open(now)
+    }
+    lacking = {each.key: drafts[place].to for place, each in sendable.items() if each.key not in found}
+    if not lacking:
+        return _Opened(found, set(), [])
+    contacts = await contact_store.find_recipients(conn, tenant, [contact for _, contact in lacking])
+    activity = [_first(key, contacts.get(key[1]) or Recipient(None), to, now) for key, to in lacking.items()]
+    opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=view.settings.mapping_ttl, now=now)
+    new = {each.id for each in opened.values() if each.is_new}
+    events: list[Event] = [
+        ConversationOpened(mapping_id=each.id, contact_id=contact, phone_number_id=number, at=now)
+        for (number, contact), each in opened.items()
+        if each.is_new
+    ]
+    return _Opened(found | {key: each.id for key, each in opened.items()}, new, [*expired(overdue, now), *events])
+
+
+def _first(key: Key, recipient: Recipient, to: str | None, now: datetime) -> Activity:
+    """Addressed to the phone or user id that was asked for, as the contact has it, else to its newest."""
+    number, contact = key
+    asked = "".join(each for each in to or "" if each.isdigit())
+    wa_id = next((each for each in recipient.wa_ids if each == asked), None)
+    address = recipient.find_address(wa_id, to) or Address()
+    return Activity(contact_id=contact, phone_number_id=number, wa_id=address.wa_id, user_id=address.user_id, at=now)
+
+
+def _allow(
+    place: int, draft: Draft, conversation: Conversation, recipient: Recipient, wamids: Mapping[UUID, str]
+) -> _Allowed | Refused:
+    address = recipient.find_address(conversation.wa_id, conversation.user_id)
+    if address is None:
+        return Conflict("recipient_moved", "The customer's number is another customer's by now. Wait until they write again.")
+    speaker = draft.speaker if is_free_form(draft.type) else control.SYSTEM
+    change = control.speak(conversation, speaker)
+    if isinstance(change, Rejected):
+        return Conflict(change.reason, change.message, controller=conversation.controller, holder=conversation.control_holder)
+    reply_to = _wamid_of(draft.reply_to, wamids)
+    if draft.reacts_to is not None:
+        draft = replace(draft, content=draft.content | {"message_id": _wamid_of(draft.reacts_to, wamids)})
+    allowed = _Allowed(
+        place=place, id=new_id(), draft=draft, conversation=conversation, address=address, change=change, reply_to=reply_to
+    )
+    return _find_unsendable(allowed) or allowed
+
+
+def _wamid_of(named: str | None, wamids: Mapping[UUID, str]) -> str | None:
+    own = find_uuid(named) if named is not None else None
+    return wamids[own] if own is not None else named
+
+
+def _find_unsendable(allowed: _Allowed) -> Refused | None:
+    """What cannot be said to that address, such as a code to somebody without a phone."""
+    if not allowed.draft.is_composed:
+        return None
+    try:
+        render_composed(
+            wa_id=allowed.address.wa_id,
+            user_id=allowed.address.user_id,
+            message_id=allowed.id,
+            type=allowed.draft.type,
+            content=allowed.draft.content,
+            reply_to=allowed.reply_to,
+        )
+    except Rejected as error:
+        return Unprocessable(error.reason, error.message)
+    return None
+
+
+def _row(allowed: _Allowed, now: datetime) -> MessageRow:
+    draft = allowed.draft
+    return MessageRow(
+        id=allowed.id,
+        conversation_id=allowed.conversation.id,
+        direction=Direction.OUTBOUND,
+        status=Status.QUEUED,
+        type=draft.type,
+        text=draft.text,
+        content=draft.content,
+        media=draft.media,
+        sender=draft.speaker.holder,
+        sender_user_id=draft.actor.id if draft.actor.kind == "user" else None,
+        origin=SAID,
+        sent_at=now,
+        metadata=draft.metadata | ({"reply_to": allowed.reply_to} if allowed.reply_to else {}),
+    )
+
+
+def _activity(allowed: Sequence[_Allowed], now: datetime) -> dict[UUID, Activity]:
+    activity: dict[UUID, Activity] = {}
+    for each in allowed:
+        before = activity.get(each.conversation.id)
+        activity[each.conversation.id] = Activity(
+            contact_id=each.conversation.contact_id,
+            phone_number_id=each.conversation.phone_number_id,
+            wa_id=None,
+            at=now,
+            message_at=now,
+            message_id=str(each.id),
+            preview=preview_of(each.draft.text),
+            controller=each.change.controller if each.change else before.controller if before else None,
+            control_holder=each.change.holder if each.change else before.control_holder if before else None,
+        )
+    return activity
+
+
+def _event(allowed: _Allowed, view: TenantView, now: datetime) -> OutboundProcessed:
+    draft, conversation = allowed.draft, allowed.conversation
+    return OutboundProcessed(
+        mapping_id=conversation.id,
+        contact_id=conversation.contact_id,
+        phone_number_id=conversation.phone_number_id,
+        at=now,
+        wa_id=allowed.address.wa_id,
+        user_id=allowed.address.user_id,
+        message_id=allowed.id,
+        conversation_id=public_conversation_id(
+            view.settings.correlation, conversation.id, conversation.genesys_conversation_id
+        ),
+        message_type=draft.type,
+        message_text=draft.text,
+        content=draft.content,
+        media=draft.media,
+        reply_to=allowed.reply_to,
+        composed=draft.is_composed,
+    )

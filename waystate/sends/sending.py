@@ -1,0 +1,212 @@
+"""Sends: what callers of the API ask for, each call in a transaction of its own."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from waystate.clock import Clock
+from waystate.conversations.control import Speaker
+from waystate.db.pool import Connection, Database
+from waystate.deliveries import store as delivery_store
+from waystate.deliveries.withdraw import withdraw_many
+from waystate.errors import Conflict, NotFound, Refused
+from waystate.events import outbox
+from waystate.events.model import Event
+from waystate.events.outbox import AfterCommit
+from waystate.ids import TenantId, find_uuid
+from waystate.messages import store as message_store
+from waystate.messages.advance import advance
+from waystate.messages.model import Direction, Status, StatusReport
+from waystate.messages.store import SAID
+from waystate.planned import store as planned_store
+from waystate.principal import Actor
+from waystate.sends.approved import Missed
+from waystate.sends.bodies import MessageAnswer, id_of, render_message, render_planned
+from waystate.sends.model import Draft, Mode, SendOutcome
+from waystate.sends.post import post_many
+from waystate.templates.sync import TemplateSyncs
+from waystate.tenants.routing import Directory
+from waystate.tenants.store import unknown_tenant
+from waystate.work.batch import with_retries
+from waystate.work.loops import Hint
+
+
+class _TemplateMissed(Exception):
+    """The transaction is rolled back: WhatsApp is asked with none open."""
+
+    def __init__(self, missed: Missed) -> None:
+        super().__init__("templates are not known as they may be by now")
+        self.missed = missed
+
+
+class Sends:
+    """A tenant's messages to its customers, for whoever may send them."""
+
+    def __init__(
+        self,
+        db: Database,
+        directory: Directory,
+        templates: TemplateSyncs,
+        relay_hint: Hint,
+        changed: AfterCommit,
+        clock: Clock,
+    ) -> None:
+        self._db = db
+        self._directory = directory
+        self._templates = templates
+        self._relay_hint = relay_hint
+        self._changed = changed
+        self._clock = clock
+
+    async def post(self, tenant: TenantId, drafts: Sequence[Draft], mode: Mode) -> list[SendOutcome | Refused]:
+        """What became of each. Of `allOrNothing`, one that is refused is raised, with its place, and nothing has an effect."""
+
+        try:
+            results, events = await with_retries(lambda: self._post(tenant, drafts, mode, is_last=False))
+        except _TemplateMissed as error:
+            # What was approved a moment ago is not known here yet.
+            for account, keys in error.missed.items():
+                await self._templates.find_or_sync(tenant, account, keys)
+            results, events = await with_retries(lambda: self._post(tenant, drafts, mode, is_last=True))
+        self._tell(tenant, events)
+        return results
+
+    async def _post(
+        self, tenant: TenantId, drafts: Sequence[Draft], mode: Mode, *, is_last: bool
+    ) -> tuple[list[SendOutcome | Refused], list[Event]]:
+        async with self._db.tenant(tenant) as conn:
+            view = await self._directory.find_tenant_in(conn, tenant)
+            if view is None:
+                raise unknown_tenant(tenant)
+            posted = await post_many(conn, tenant, view, drafts, self._clock())
+            if posted.missed and not is_last:
+                raise _TemplateMissed(posted.missed)
+            if mode is Mode.ALL_OR_NOTHING:
+                _raise_first(posted.results)
+            await outbox.append_many(conn, tenant, posted.events)
+        return posted.results, posted.events
+
+    async def read(self, tenant: TenantId, names: Sequence[str]) -> list[MessageAnswer]:
+        """Those of the messages, and of what is planned, that there are, in the order asked for; by any of their ids."""
+        async with self._db.tenant(tenant) as conn:
+            ids = await _ids_of(conn, tenant, names)
+            return await self._read_in(conn, tenant, [ids[each] for each in names if each in ids])
+
+    async def withdraw(self, tenant: TenantId, name: str) -> MessageAnswer:
+        """What is queued or planned will not be sent."""
+
+        async def withdraw() -> tuple[MessageAnswer, list[Event]]:
+            now = self._clock()
+            async with self._db.tenant(tenant) as conn:
+                message_id = await _get_id(conn, tenant, name)
+                planned = await planned_store.withdraw(conn, tenant, message_id, now)
+                queued = message_id if planned is None else planned.message_id
+                events: list[Event] = []
+                if queued is not None:
+                    refused, events = await withdraw_many(conn, tenant, [queued], now)
+                    if refused:
+                        raise refused[queued]
+                (answer,) = await self._read_in(conn, tenant, [message_id])
+                await outbox.append_many(conn, tenant, events)
+                return answer, events
+
+        answer, events = await with_retries(withdraw)
+        self._tell(tenant, events)
+        return answer
+
+    async def resend(self, tenant: TenantId, name: str, speaker: Speaker, actor: Actor) -> MessageAnswer:
+        """A new message that says the same; only of one that failed, or of which nobody knows whether it arrived."""
+        async with self._db.tenant(tenant) as conn:
+            message_id = await _get_id(conn, tenant, name)
+            row = await message_store.find_message(conn, tenant, message_id)
+            draft = _again(row, await self._is_unknown(conn, tenant, message_id), speaker, actor)
+        (outcome,) = await self.post(tenant, [draft], Mode.ALL_OR_NOTHING)
+        assert not isinstance(outcome, Refused)
+        return (await self.read(tenant, [str(id_of(outcome))]))[0]
+
+    async def mark_read(self, tenant: TenantId, ids: Sequence[UUID]) -> list[UUID]:
+        """Messages of ours that were delivered are read (seed 004); the ids of those that changed."""
+
+        async def mark() -> tuple[list[UUID], list[Event]]:
+            now = self._clock()
+            async with self._db.tenant(tenant) as conn:
+                messages = await message_store.lock_many(conn, tenant, sorted(set(ids)))
+                delivered = [
+                    key
+                    for key, each in messages.items()
+                    if each.state.direction is Direction.OUTBOUND and each.state.status is Status.DELIVERED
+                ]
+                reports = [_read(each, now) for each in delivered]
+                events = (await advance(conn, tenant, reports, now)).events if reports else []
+                await outbox.append_many(conn, tenant, events)
+                return delivered, events
+
+        delivered, events = await with_retries(mark)
+        self._tell(tenant, events)
+        return delivered
+
+    async def _read_in(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[MessageAnswer]:
+        found = {row["id"]: render_message(row) for row in await message_store.list_by_ids(conn, tenant, ids)}
+        rest = [each for each in ids if each not in found]
+        if rest:
+            found |= {each.id: render_planned(each) for each in await planned_store.find_many(conn, tenant, rest)}
+        return [found[each] for each in dict.fromkeys(ids) if each in found]
+
+    async def _is_unknown(self, conn: Connection, tenant: TenantId, message_id: UUID) -> bool:
+        rows = await delivery_store.find_of_messages(conn, tenant, [message_id])
+        return any(row["target"] == "whatsapp" and row["state"] == "unknown" for row in rows)
+
+    def _tell(self, tenant: TenantId, events: Sequence[Event]) -> None:
+        self._changed(tenant, events)
+        self._relay_hint.give(tenant)
+
+
+async def _ids_of(conn: Connection, tenant: TenantId, names: Sequence[str]) -> dict[str, UUID]:
+    """Our id by each name: our own, WhatsApp's or Genesys'. What is no id of ours and not known is left out."""
+    own = {name: message_id for name in names if (message_id := find_uuid(name)) is not None}
+    rest = [name for name in names if name not in own]
+    return own | (await message_store.find_ids(conn, tenant, rest) if rest else {})
+
+
+async def _get_id(conn: Connection, tenant: TenantId, name: str) -> UUID:
+    found = (await _ids_of(conn, tenant, [name])).get(name)
+    if found is None:
+        raise NotFound("message_not_found", f"There is no message {name}.")
+    return found
+
+
+def _raise_first(results: Sequence[SendOutcome | Refused]) -> None:
+    refused = [(place, each) for place, each in enumerate(results) if isinstance(each, Refused)]
+    if not refused:
+        return
+    place, first = refused[0]
+    if len(results) > 1:
+        first.extra["place"] = place
+        first.extra["refused"] = [{"place": at, "code": each.code, "detail": each.detail} for at, each in refused[:100]]
+    raise first
+
+
+def _again(row: dict[str, Any] | None, is_unknown: bool, speaker: Speaker, actor: Actor) -> Draft:
+    if row is None or row["direction"] != Direction.OUTBOUND:
+        raise NotFound("message_not_found", "There is no message to a customer of this id.")
+    if row["status"] != Status.FAILED and not is_unknown:
+        raise Conflict(
+            "not_failed", f"The message is {row['status']}: only one that failed, or of which nobody knows, is sent again."
+        )
+    return Draft(
+        type=row["type"],
+        content=row["content"],
+        text=row["text"] or "",
+        media=row["media"],
+        is_composed=row["origin"] == SAID,
+        speaker=speaker,
+        actor=actor,
+        conversation_id=str(row["conversation_id"]),
+        reply_to=row["metadata"].get("reply_to"),
+        metadata={"resend_of": str(row["id"])},
+    )
+
+
+def _read(message_id: UUID, now: datetime) -> StatusReport:
+    return StatusReport(wamid="", message_id=message_id, status=Status.READ, at=now, source="api", origin=SAID)
