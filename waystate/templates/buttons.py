@@ -27,7 +27,8 @@ _SUB_TYPES = {
 _WITHOUT = frozenset({"PHONE_NUMBER"})
 """Buttons that take no parameters."""
 _NEEDED = frozenset({"COPY_CODE", "MPM", "OTP"})
-_LONGEST_CODE = 15
+LONGEST_CODE = 15
+"""Characters, in the body and in the button."""
 _LONGEST_COUPON = 20
 _LONGEST_ADDRESS = 2000
 _LONGEST_PAYLOAD = 256
@@ -87,8 +88,8 @@ def _check_address(place: str, button: Button, text: str | None, code: str | Non
             if len(text) <= _LONGEST_ADDRESS
             else [f"{place}: the end of its address is over {_LONGEST_ADDRESS:,} characters."]
         )
-    if len(text) > _LONGEST_CODE:
-        return [f"{place}: a code has at most {_LONGEST_CODE} characters."]
+    if len(text) > LONGEST_CODE:
+        return [f"{place}: a code has at most {LONGEST_CODE} characters."]
     if code is not None and text != code:
         return [f"{place}: the code of the button is another than that of the body; give the same in both."]
     return []

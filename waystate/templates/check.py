@@ -13,7 +13,7 @@ from typing import Any
 from waystate.channels.fields import find_list, find_object, find_text
 from waystate.clock import iso
 from waystate.documents import JsonObject, shorten
-from waystate.templates.buttons import check_buttons
+from waystate.templates.buttons import LONGEST_CODE, check_buttons
 from waystate.templates.definition import AUTHENTICATION, MEDIA, Shape, fill, is_named, read_definition, variables_of
 from waystate.templates.model import Template, list_similar
 from waystate.templates.parameters import check_texts, check_type, find_component, given_as, kind_of, values_of
@@ -86,6 +86,8 @@ def _check_part(
     problems += _check_body(definition, body, named, _called(place, "body"), is_alone=definition == Shape(body=definition.body))
     buttons = [each for each in sent if kind_of(each) == "button"]
     code = find_text((given_as(body) or [None])[0], "text") if is_code else None
+    if code is not None and len(code) > LONGEST_CODE:
+        problems.append(f"{_called(place, 'body')}: a code has at most {LONGEST_CODE} characters.")
     return problems + check_buttons(definition.buttons, buttons, place, code=code)
 
 

@@ -86,9 +86,7 @@ class TemplateSync:
     @property
     def is_certain(self) -> bool:
         """Whether what is not known does not exist: the account was listed when somebody asked last."""
-        if self.synced_at is None or self.error is not None:
-            return False
-        return self.asked_at is None or self.asked_at <= self.synced_at
+        return self.synced_at is not None and (self.asked_at is None or self.asked_at <= self.synced_at)
 
 
 class TemplateStep(NamedTuple):

@@ -185,11 +185,13 @@ class TemplateSyncs:
         accounts = accounts_of(view, business_account_id)
         if not accounts:
             error = {"code": _NO_ACTIVE_ACCOUNT, "message": "No number of this business account is active."}
-            return await self._fail(tenant, business_account_id, error, at, EVERY)
+            return await self._fail(tenant, business_account_id, error, at, max(self._every, AGAIN))
         listed = await self._list(accounts, business_account_id)
         if isinstance(listed, AttemptResult):
             error = listed.error or {"code": "not_listed"}
-            return await self._fail(tenant, business_account_id, error, at, AGAIN)
+            # Until somebody mends a token, it is refused.
+            again = self._every if error.get("kind") in _OF_CREDENTIALS else AGAIN
+            return await self._fail(tenant, business_account_id, error, at, max(again, AGAIN))
         reports = [each for entry in listed if (each := find_listed(entry, business_account_id, at)) is not None]
         if listed and not reports:
             error = {"code": "unreadable_answer", "message": "the API's list has no templates that can be read"}

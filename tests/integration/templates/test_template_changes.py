@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.letters import replay
-from tests.world import LANES, Business, World, run_in
+from tests.world import LANES, Business, World, run_in, wait_for_lock
 from waystate.channels.model import TemplateReport
 from waystate.channels.whatsapp.parse import parse_webhook
 from waystate.dead_letters.replay import ReplayOutcome
@@ -67,7 +67,11 @@ async def test_a_listing_is_kept_and_what_it_shows_no_more_is_marked(world: Worl
     after = await known(world, tenant)
     assert (after["other"].status, after["hello"].id) == ("DELETED", kept.id)
     assert after["hello"].synced_at == world.clock.now
-    assert (await listing(world, tenant, whole, at=world.clock.now - timedelta(hours=2)))[:4] == (1, 0, 0, 0), "it is older"
+    older = [whole, report(tenant, "other", status="APPROVED", components=[])]
+    at = world.clock.now - timedelta(minutes=30)
+    assert (await listing(world, tenant, *older, at=at))[:4] == (2, 0, 0, 0)
+    after = await known(world, tenant)
+    assert (after["other"].status, after["hello"].synced_at) == ("DELETED", world.clock.now), "it began before the last one"
 
 
 async def test_a_webhook_changes_a_template_once_and_is_told(world: World, tenant: Business) -> None:
@@ -135,6 +139,20 @@ async def test_webhooks_and_listings_at_once_lose_nothing(world: World, tenant: 
     assert {each.status for each in found.values()} == {"PAUSED"}
     assert {len(each.components or []) for each in found.values()} == {1}
     assert len(found) == 6
+
+
+async def test_who_writes_an_accounts_templates_waits_for_who_does(world: World, tenant: Business) -> None:
+    await listing(world, tenant)
+    world.clock.forward(minutes=5)
+    async with world.db.tenant(tenant.tenant) as conn:
+        await store.lock_accounts(conn, tenant.tenant, [tenant.waba], world.clock.now)
+        telling = asyncio.create_task(tell(world, tenant, report(tenant, status="PAUSED")))
+        await wait_for_lock(conn)
+        shown = [report(tenant, status="APPROVED", components=[BODY])]
+        await apply_listing(conn, tenant.tenant, tenant.waba, shown, world.clock.now, world.clock.now)
+    assert [each.error for each in (await telling).verdicts] == [None]
+    made = (await known(world, tenant))["hello"]
+    assert (made.status, made.components) == ("PAUSED", [BODY])
 
 
 async def test_a_webhook_body_finds_its_way_to_the_template(world: World, tenant: Business) -> None:

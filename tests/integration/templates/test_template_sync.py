@@ -94,6 +94,7 @@ async def test_a_listing_that_fails_takes_nothing_away_and_says_why(place: Place
     assert failed.error["code"] == 190
     sync = await place.sync_of(tenant)
     assert (sync.synced_at, sync.error and sync.error["code"]) == (first, 190)
+    assert sync.due_at == place.world.clock.now + timedelta(hours=1), "until somebody mends a token, it is refused"
     assert await place.known(tenant) == {("hello", "en_US"): "APPROVED"}
     place.side.refusals.clear()
     await place.syncs.sync_many(tenant.tenant, [tenant.waba])

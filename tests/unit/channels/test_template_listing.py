@@ -64,6 +64,11 @@ async def test_a_list_that_is_not_whole_is_none(answers, code):
     assert found.error["code"] == code
 
 
+async def test_a_cursor_that_comes_again_ends_the_list():
+    _, seen = await listing(page("a", after="X"))
+    assert len(seen) == 2
+
+
 async def test_a_list_that_goes_on_and_on_is_given_up():
     found, seen = await listing(*(page("a", after=str(n)) for n in range(PAGES + 10)))
     assert isinstance(found, AttemptResult)

@@ -147,6 +147,7 @@ BAD: list[tuple[Template, Any, str]] = [
     (template(body("Hi"), buttons(MPM)), [button("mpm", 0, {"type": "action", "action": {}})], "needs `sections`"),
     (CODE, [sent("body", text("1234"))], "Button 1 ('Copy code'): the code is needed here too"),
     (CODE, [sent("body", text("1234")), button("url", 0, text("1235"))], "another than that of the body"),
+    (template(body("{{1}} is your code"), category="AUTHENTICATION"), [sent("body", text("1" * 16))], "at most 15 characters"),
     (CODE, [sent("body", text("1" * 16)), button("url", 0, text("1" * 16))], "a code has at most 15 characters"),
     (OFFER, [COUPON, button("url", 1, text("x"))], "Limited-time offer: one parameter of type limited_time_offer is needed"),
     (OFFER, [ENDS, button("url", 1, text("x"))], "the code to copy is needed"),
