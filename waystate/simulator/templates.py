@@ -20,7 +20,7 @@ from waystate.documents import JsonObject
 from waystate.errors import NotFound
 from waystate.simulator.refusals import GraphRefusal
 
-MOST_A_PAGE, USUAL_PAGE = 1000, 25
+MOST_A_PAGE, USUAL_PAGE, MOST_TEMPLATES = 1000, 25, 6000
 RECATEGORISED_AFTER = timedelta(hours=24)
 Status = Literal["APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED", "IN_APPEAL", "FLAGGED"]
 Category = Literal["UTILITY", "MARKETING", "AUTHENTICATION"]
@@ -134,12 +134,19 @@ class TemplateBook:
     def page(self, asked: Mapping[str, str], url: str, at: datetime) -> JsonObject:
         """GET /{account}/message_templates, with the query's filters. `url` is the call's own, without a query."""
         templates = [each.render(at) for each in self.all()]
-        for name in ("name", "status", "category", "language"):
+        total = len(templates)
+        if "name" in asked:
+            templates = [each for each in templates if asked["name"] in each["name"]]
+        for name in ("status", "category", "language"):
             if name in asked:
-                templates = [each for each in templates if each[name].lower() == asked[name].lower()]
+                wanted = {each.strip(' []"').lower() for each in asked[name].split(",")}
+                templates = [each for each in templates if each[name].lower() in wanted]
         limit, start = _limit(asked.get("limit")), _start(asked.get("after"))
         data = templates[start : start + limit]
         answer: JsonObject = {"data": [_only(each, asked.get("fields")) for each in data]}
+        if "summary" in asked:
+            counts = {"total_count": total, "message_template_count": total, "message_template_limit": MOST_TEMPLATES}
+            answer["summary"] = counts | {"are_translations_complete": False}
         if data:
             end = start + len(data)
             answer["paging"] = {"cursors": {"before": _cursor(start), "after": _cursor(end)}}

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -49,6 +50,7 @@ class Waystate:
 
     answers: deque[int] = field(default_factory=deque)
     bodies: list[bytes] = field(default_factory=list)
+    signatures: list[str] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[dict[str, Any]] = field(default_factory=list)
     replies: list[dict[str, Any]] = field(default_factory=list)
@@ -59,7 +61,8 @@ class Waystate:
         request = Request(scope, receive)
         body = await request.body()
         self.bodies.append(body)
-        self._check_signature(scope["path"], body, request.headers["x-hub-signature-256"])
+        self.signatures.append(request.headers["x-hub-signature-256"])
+        self._check_signature(scope["path"], body, self.signatures[-1])
         status = self.answers.popleft() if self.answers else 200
         if status == 200:
             self._take(json.loads(body))
@@ -87,6 +90,7 @@ class Waystate:
 @dataclass
 class Simulator:
     client: httpx2.AsyncClient
+    app: Starlette
     genesys_token: str = ""
     met: set[str] = field(default_factory=set)
 
@@ -158,9 +162,8 @@ async def simulate(waystate: Waystate) -> AsyncIterator[Callable[..., Any]]:
             app = create_simulator(config, transport=httpx2.ASGITransport(waystate))
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx2.ASGITransport(app)
-            return Simulator(
-                await stack.enter_async_context(httpx2.AsyncClient(transport=transport, base_url="http://localhost:3006"))
-            )
+            client = httpx2.AsyncClient(transport=transport, base_url="http://localhost:3006")
+            return Simulator(await stack.enter_async_context(client), app)
 
         yield start
 
