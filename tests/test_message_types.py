@@ -20,7 +20,8 @@ _WIDTH = 110
 _NEEDED = " \\*"
 _INTRO = """# Message types
 
-What the body of a message says: `type`, and under the field of that type the content. Each example is a whole body.
+What the body of `POST /v1/messages` says: `type`, and under the field of that type the content. Each example is a whole body;
+how to address one, plan it, or reply with it: [send messages](../how-to/send-messages.md).
 
 - Names are those of the WhatsApp Cloud API in camelCase: `preview_url` is `previewUrl`. The files of `image`, `video`, `audio`,
   `document` and `sticker` all stand under `media`. Meta's pages, linked below, show each type on a phone.

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyotp
 import pytest
@@ -108,6 +109,31 @@ def test_a_message_is_found_as_the_how_to_says(acme: tuple[Newcomer, str]) -> No
     assert "1 of 1 put back to work." in replayed
     newcomer.types(f"curl -s '{url}/webhooks/whatsapp/1' -d '{{}}'")
     assert newcomer.types(start + refused) == 'waystate_webhooks_total{outcome="refused",source="whatsapp"} 1.0\n'
+
+
+def test_messages_are_sent_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
+    newcomer, url = acme
+    _, apply, check = blocks(HOW_TO / "connect-a-number.md")
+    key = newcomer.types(apply).splitlines()[-1]
+    newcomer.types(check, URL=url, KEY=key, WAMID="wamid.of-a-buyer")
+    start, *steps = blocks(HOW_TO / "send-messages.md")
+    start = start.replace("http://127.0.0.1:3005", url)
+    first, again, template, refusal, later, withdraw, many, how_far, resend = steps
+
+    def answers(*typed: str, **values: str) -> list[dict[str, Any]]:
+        said = newcomer.types("\necho\n".join([start, *typed]), **values)
+        return [json.loads(line) for line in said.replace("}{", "}\n{").splitlines() if line]
+
+    sent, repeated, filled, closed, plain, planned, held = answers(first, again, template, refusal, later)
+    assert [each["status"] for each in (sent, repeated, filled)] == ["queued"] * 3
+    assert (sent["text"], filled["text"]) == ("Your order A-7 is on its way.", "[template: order_update] Ann, A-7")
+    assert (closed["code"], plain["code"], plain["errors"][0]["field"]) == ("window_closed", "invalid_request", "media.link")
+    assert [each["status"] for each in (planned, held)] == ["planned"] * 2
+    withdrawn, bulk = answers(withdraw, many, ID=held["id"])
+    assert (withdrawn["id"], withdrawn["status"]) == (held["id"], "withdrawn")
+    assert (bulk["taken"], [each["code"] for each in bulk["refused"]]) == (1, ["phone_unusable"])
+    shown, trace, refused = answers(withdraw.splitlines()[0], how_far, resend, ID=sent["id"])
+    assert (shown["status"], trace["messageId"], refused["code"]) == ("queued", sent["id"], "not_failed")
 
 
 def test_dead_letters_are_mended_replayed_and_discarded_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
@@ -290,6 +316,7 @@ TYPED = {
     "operate.md": (0, 1, 2, 3, 4),
     "people.md": (0, 1, 2, 3, 4, 5),
     "secure-a-deployment.md": (0, 1),
+    "send-messages.md": tuple(range(10)),
     "tenants.md": (0, 1, 2, 3, 4, 5, 6),
 }
 """Blocks of lines that are typed: by the tests above, and those of operate.md that look inside by test_seed_verification.py."""
