@@ -332,6 +332,10 @@ NOT_TYPED = {
     **{("move-from-the-seed-state-manager.md", index): "test_import_command.py types it" for index in range(3)},
     ("operate.md", 5): "the tunnel needs an account at its provider; test_ports.py has WEBHOOK_PORT",
     ("single-sign-on.md", 0): "it needs an identity provider under a public name; test_single_sign_on.py has one of our own",
+    **{
+        ("templates.md", index): "it needs a WhatsApp that has templates; test_templates.py has one, and does the same"
+        for index in range(4)
+    },
     **{("install.md", index): "it needs a package index, root's systemd or a container engine" for index in range(7)},
 }
 
