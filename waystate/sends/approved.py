@@ -12,7 +12,7 @@ from waystate.templates.sync import TemplateSend, judge_known
 from waystate.tenants.routing import TenantView
 
 Missed = Mapping[str, set[tuple[str, str]]]
-"""Business account → (name, language) of templates that may not be sent by what is known of them."""
+"""Business account → (name, language) of templates that are not known, or may not be sent by what is known of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ async def judge_templates(
     }
     if not sends:
         return JudgedTemplates()
-    problems = dict(zip(sends, await judge_known(conn, tenant, list(sends.values())), strict=True))
+    verdicts = dict(zip(sends, await judge_known(conn, tenant, list(sends.values())), strict=True))
     missed: dict[str, set[tuple[str, str]]] = {}
     for place, each in sends.items():
-        if problems[place]:
+        if verdicts[place].is_doubtful:
             missed.setdefault(each.business_account_id, set()).add((each.name, each.language))
-    return JudgedTemplates({place: _refuse(each) for place, each in problems.items() if each}, missed)
+    return JudgedTemplates({place: _refuse(each.problems) for place, each in verdicts.items() if each.problems}, missed)
 
 
 def _send_of(draft: Draft, account: str) -> TemplateSend:

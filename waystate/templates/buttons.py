@@ -26,6 +26,7 @@ _SUB_TYPES = {
 """A button's type in the definition, and its `sub_type` in a send."""
 _WITHOUT = frozenset({"PHONE_NUMBER"})
 """Buttons that take no parameters."""
+_OF_ONE = _SUB_TYPES.keys() - {"VOICE_CALL"}
 _NEEDED = frozenset({"COPY_CODE", "MPM", "OTP"})
 LONGEST_CODE = 15
 """Characters, in the body and in the button."""
@@ -61,6 +62,8 @@ def _check_button(place: str, button: Button, sent: JsonObject | None, code: str
         return [f"{place} ('{button.text}'): {_what_is_needed(button)}"] if is_needed else []
     if button.kind in _WITHOUT or (button.kind == "URL" and not button.has_variable):
         return [f"{place} ('{button.text}'): it takes no parameters; leave it out."]
+    if len(parameters) > 1 and button.kind in _OF_ONE:
+        return [f"{place} ('{button.text}'): it takes one parameter, and {len(parameters)} are given."]
     return _check_parameter(f"{place} ('{button.text}')", button, parameters[0], code)
 
 

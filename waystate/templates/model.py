@@ -190,8 +190,13 @@ def _merged(known: Template, report: TemplateReport, is_younger: IsYounger, *, i
 
 
 def _since(report: TemplateReport, is_listed: bool, known_at: datetime | None, is_same: bool) -> datetime:
-    """A listing that repeats what is known says nothing of since when; a webhook that does tells of a later time than it."""
-    return known_at if is_listed and is_same and known_at is not None else report.at
+    """A listing that repeats what is known says nothing of since when; a webhook that does tells of a later time than it.
+
+    What a listing shows was so when it may lag the most: a webhook that tells of a change since then may come after it.
+    """
+    if not is_listed:
+        return report.at
+    return known_at if is_same and known_at is not None else report.at - LAG
 
 
 def _definition(known: Template, report: TemplateReport, since: Callable[[datetime | None, bool], datetime]) -> dict[str, Any]:

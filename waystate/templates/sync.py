@@ -62,6 +62,13 @@ class TemplateSend(NamedTuple):
     components: Sequence[Any] | None = None
 
 
+class TemplateVerdict(NamedTuple):
+    """Why a message cannot be sent, a sentence each; none: it can. `is_doubtful`: `find_or_sync` may know more by now."""
+
+    problems: list[str]
+    is_doubtful: bool
+
+
 class TemplateSyncs:
     """One a process: of callers that want one account listed at once, one asks and all get its answer."""
 
@@ -134,16 +141,6 @@ class TemplateSyncs:
             return known
         async with self._db.tenant(tenant) as conn:
             return await store.find_many(conn, tenant, business_account_id, keys)
-
-    async def judge_many(self, tenant: TenantId, sends: Sequence[TemplateSend]) -> list[list[str]]:
-        """As `judge_known`, after whatever `find_or_sync` asks for. With no transaction open."""
-        by_account: dict[str, set[tuple[str, str]]] = {}
-        for each in sends:
-            by_account.setdefault(each.business_account_id, set()).add((each.name, each.language))
-        for account, keys in by_account.items():
-            await self.find_or_sync(tenant, account, keys)
-        async with self._db.tenant(tenant) as conn:
-            return await judge_known(conn, tenant, sends)
 
     async def close(self) -> None:
         """Break off what is under way: it has written nothing, and is due again."""
@@ -256,8 +253,8 @@ class TemplateRounds:
             log.warning("Nobody could look which templates are to be listed; it is tried again.", error=str(error))
 
 
-async def judge_known(conn: Connection, tenant: TenantId, sends: Sequence[TemplateSend]) -> list[list[str]]:
-    """Why each cannot be sent, by what is known; none: it can.
+async def judge_known(conn: Connection, tenant: TenantId, sends: Sequence[TemplateSend]) -> list[TemplateVerdict]:
+    """Whether each can be sent, by what is known.
 
     An unknown template is refused only where the account's list is certain to be whole: was there never one, did the last try
     fail or is one under way, then WhatsApp decides.
@@ -300,11 +297,11 @@ def accounts_named(view: TenantView, number: str | None = None, business_account
 
 def _judge(
     send: TemplateSend, known: Mapping[tuple[str, str], Template], names: Mapping[str, Sequence[str]] | None
-) -> list[str]:
+) -> TemplateVerdict:
     template = known.get((send.name, send.language))
     if template is not None:
-        return check(template, send.components)
-    return [] if names is None else [explain_unknown(send.name, send.language, names)]
+        return TemplateVerdict(check(template, send.components), not _is_usable(template))
+    return TemplateVerdict([] if names is None else [explain_unknown(send.name, send.language, names)], True)
 
 
 def _is_usable(template: Template) -> bool:

@@ -13,7 +13,7 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.templates import store
 from waystate.templates.model import STALE, TemplateSync
 from waystate.templates.store import TemplateFilter
-from waystate.templates.sync import LOOK_EVERY, TemplateRounds, TemplateSend, TemplateSyncs
+from waystate.templates.sync import LOOK_EVERY, TemplateRounds, TemplateSend, TemplateSyncs, judge_known
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import TenantStatus, WhatsAppAccount
 from waystate.work.loops import Hint
@@ -44,8 +44,10 @@ class Place:
     async def judge(self, tenant: Business, name: str = "hello", language: str = "en_US", *values: str) -> list[str]:
         parameters = [{"type": "text", "text": value} for value in values]
         components = [{"type": "body", "parameters": parameters}] if parameters else None
-        (said,) = await self.syncs.judge_many(tenant.tenant, [TemplateSend(tenant.waba, name, language, components)])
-        return said
+        await self.syncs.find_or_sync(tenant.tenant, tenant.waba, [(name, language)])
+        async with self.world.db.tenant(tenant.tenant) as conn:
+            (verdict,) = await judge_known(conn, tenant.tenant, [TemplateSend(tenant.waba, name, language, components)])
+        return verdict.problems
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ async def test_what_is_missing_is_asked_for_once_a_minute_and_then_refused(place
 async def test_a_paused_template_is_asked_for_before_it_is_refused(place: Place, tenant: Business) -> None:
     place.side.templates[tenant.waba] = [entry(text="Hi", status="PAUSED")]
     (problem,) = await place.judge(tenant)
-    assert "is PAUSED since 2026-03-02T12:00:00.000Z" in problem
+    assert "is PAUSED since 2026-03-02T11:59:00.000Z" in problem
     place.side.templates[tenant.waba] = [entry(text="Hi")]
     place.world.clock.forward(minutes=5)
     assert await place.judge(tenant) == []

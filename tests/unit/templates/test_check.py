@@ -142,6 +142,7 @@ BAD: list[tuple[Template, Any, str]] = [
         [button("quick_reply", 0, {"type": "payload", "payload": "x" * 257})],
         "257 characters, and WhatsApp takes 256",
     ),
+    (template(body("Hi"), buttons(URL)), [button("url", 0, text(), text())], "takes one parameter, and 2 are given"),
     (template(body("Hi"), buttons(FLOW)), [button("flow", 0, {"type": "action"})], "no `action` object"),
     (template(body("Hi"), buttons(MPM)), [], "the products are needed"),
     (template(body("Hi"), buttons(MPM)), [button("mpm", 0, {"type": "action", "action": {}})], "needs `sections`"),

@@ -88,6 +88,12 @@ def test_the_end_of_an_earlier_template_is_not_that_of_its_successor():
     assert told(successor, report(status="APPROVED", quality="RED")).external_id == "12"
 
 
+def test_a_webhook_that_comes_after_a_listing_may_tell_of_what_was_before_it():
+    (made,) = list_out([], [report(NOW, status="PENDING", components=[])], sync(), NOW)
+    assert told(made.after, report(NOW - LAG / 2, status="APPROVED"), synced_at=NOW).status == "APPROVED"
+    assert told(made.after, report(NOW - LAG * 2, status="APPROVED"), synced_at=NOW).status == "PENDING"
+
+
 def test_a_listing_counts_unless_a_webhook_has_just_told_otherwise():
     def listed(at: datetime, synced_at: datetime | None, **said: Any) -> TemplateStep:
         (change,) = list_out([known(**said)], [report(at, status="PAUSED")], sync(synced_at), at)
@@ -108,7 +114,7 @@ def test_a_listing_that_says_the_same_is_no_change():
 
 def test_what_is_listed_no_more_is_deleted_once():
     (change,) = list_out([known()], [], sync(), NOW)
-    assert (change.after.status, change.after.status_at, change.is_told) == ("DELETED", NOW, True)
+    assert (change.after.status, change.after.status_at, change.is_told) == ("DELETED", NOW - LAG, True)
     assert list_out([change.after], [], sync(NOW), NOW + MINUTE) == []
 
 
