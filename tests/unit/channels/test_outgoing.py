@@ -338,6 +338,12 @@ def test_a_history_shows_what_was_said(name, text):
     assert text_of_content(content(*EXAMPLES[name])) == text
 
 
+def test_a_history_shows_no_code():
+    for code in ("J$FpnYnP", "123456789012345"):
+        said = template(body(code), button("otp", type="text", text=code))
+        assert code not in text_of_content(content("template", said))
+
+
 def test_only_templates_are_sent_outside_the_window():
     assert [type.value for type in ContentType if not is_free_form(type)] == ["template"]
 

@@ -16,6 +16,7 @@ from waystate.simulator.graph_bodies import SendBody
 
 ID = UUID("0193446e-8e6f-7a2b-9c3d-000000000001")
 BSUID = "US.13491208655302741918"
+HEADER = {"type": "header", "parameters": []}
 
 
 def rendered(text="Go on?", options=(), *, type="structured", content=None, media=None, numbered="the numbered text"):
@@ -185,8 +186,8 @@ def test_a_code_goes_to_a_phone_and_to_no_user_id():
 
 @pytest.mark.parametrize(
     ("said", "copied", "more"),
-    [("483915", "orders/7", []), ("1" * 16, "1" * 16, []), ("7", "7", [{"type": "header", "parameters": []}])],
-    ids=["another end", "longer than a code", "with a header"],
+    [("483915", "orders/7", []), ("123456789", "123456789", []), ("A-77", "A-77", []), ("4839", "4839", [HEADER])],
+    ids=["another end", "longer than a code", "an order", "with a header"],
 )
 def test_a_template_that_repeats_no_code_goes_to_a_user_id(said, copied, more):
     button = {"type": "button", "sub_type": "url", "index": 0, "parameters": [{"type": "text", "text": copied}]}

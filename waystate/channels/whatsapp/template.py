@@ -30,6 +30,7 @@ from waystate.channels.whatsapp.parts import (
     check_sections,
     refusal,
     refusal_at,
+    write_part,
 )
 from waystate.documents import JsonObject
 
@@ -38,6 +39,7 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Za-z]{2,4})?")
 _PARAMETER_NAME = re.compile(r"[a-z0-9_]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _UNFIT = re.compile(r"[\n\r\t]| {5}")
+_CODE = re.compile(r"[^\s/._?&=#-]{4,8}")
 _MAX_CODE = 15
 _MAX_COUPON, _MAX_TIMED_COUPON = 20, 15
 _MAX_LONE_BODY = 32_768
@@ -545,9 +547,10 @@ class TemplateContent(Part):
 
 def line_of_template(content: TemplateContent) -> str:
     """Its name and what fills it, but not the code of an authentication template, which is the customer's alone."""
-    if has_code(content.model_dump(mode="json", exclude_none=True)):
+    components = content.components or []
+    if any(isinstance(each, CodeFilling) for each in components) or has_code(write_part(content)):
         return f"[template: {content.name}] (a code)"
-    shown = [text for component in content.components or [] for text in _shown(component)]
+    shown = [text for component in components for text in _shown(component)]
     return f"[template: {content.name}] {', '.join(shown)}".rstrip()
 
 
@@ -555,7 +558,8 @@ def has_code(template: JsonObject, category: str | None = None) -> bool:
     """Whether WhatsApp's template object carries a one-time code, which it delivers to phone numbers alone (131062).
 
     `category` is the template's own, where it is known. Without it the form decides, for WhatsApp's body has no word for it:
-    one text of at most fifteen characters, repeated as the end of the first button's address, and nothing else.
+    one text that looks like a code, repeated as the end of the first button's address, and nothing else. The number of an
+    order may look so too.
     https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/authentication-templates/authentication-templates
     """
     if category is not None:
@@ -567,7 +571,7 @@ def has_code(template: JsonObject, category: str | None = None) -> bool:
     if (find_text(body, "type"), find_text(button, "type"), find_text(button, "sub_type")) != ("body", "button", "url"):
         return False
     said, copied = _only_text(body), _only_text(button)
-    return find_text(button, "index") == "0" and said is not None and said == copied and len(said) <= _MAX_CODE
+    return find_text(button, "index") == "0" and said is not None and said == copied and _CODE.fullmatch(said) is not None
 
 
 def _only_text(component: Any) -> str | None:
