@@ -84,6 +84,7 @@ async def _fill_tenant(conn: Any, tenant: str, now: datetime) -> Stock:
     await _copy(conn, "message_keys", keys, "tenant_id", "source", "external_id", "message_id")
     await _fill_work(conn, tenant, messages, now)
     await _fill_early(conn, tenant, now)
+    await _fill_planned(conn, tenant, contacts, now)
     return Stock(
         contacts=[row[1] for row in contacts[:BATCH]],
         conversations=[row[1] for row in conversations[-BATCH:]],
@@ -129,6 +130,20 @@ async def _fill_early(conn: Any, tenant: str, now: datetime) -> None:
     )
     seen = rows[:-50] if tenant == "acme" else rows
     await conn.execute("UPDATE early_statuses SET watch = NULL WHERE id = ANY($1)", [row[5] for row in seen])
+
+
+async def _fill_planned(conn: Any, tenant: str, contacts: list[tuple[Any, ...]], now: datetime) -> None:
+    """Of each customer's three messages one was sent, one waits for next week, and one for the customer."""
+    week = now + timedelta(days=7)
+    rows = [
+        (tenant, new_id(), contact, NUMBER, state, due_at, week + timedelta(days=7), {}, "key", now, finished_at)
+        for state, due_at, finished_at in (("released", now, now), ("waiting", week, None), ("waiting", None, None))
+        for _, contact, _ in contacts
+    ]
+    await _copy(
+        conn, "planned_messages", rows, "tenant_id", "id", "contact_id", "phone_number_id", "state", "due_at", "expires_at",
+        "request", "actor_kind", "created_at", "finished_at",
+    )  # fmt: skip
 
 
 async def _fill_ledger(conn: Any, now: datetime) -> None:

@@ -23,7 +23,7 @@ from waystate.work.store import WAITS
 
 BIG = (
     "webhook_ledger", "contacts", "contact_identities", "conversations", "messages", "message_keys", "message_events", "events",
-    "deliveries", "delivery_attempts", "early_statuses",
+    "deliveries", "delivery_attempts", "early_statuses", "planned_messages",
 )  # fmt: skip
 BROAD = {"tenant_id", "source", "channel", "kind", "target"}
 """Columns of few values: an index that is entered by these alone is read for all of the tenant's rows."""
@@ -135,6 +135,22 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
             "ids": stock.conversations, "genesys_conversation_ids": strings, "communication_ids": nones,
         },
         "conversations.expire_due": {"now": now, "batch": 1000},
+        "planned.find_many": {"ids": ids},
+        "planned.withdraw": {"id": ids[0], "now": now},
+        "planned.list_newest": {"after": ids[0], "phone_number_id": None, "page": BATCH},
+        "planned.list_waiting": {"after": ids[0], "phone_number_id": None, "page": BATCH},
+        "planned.list_finished": {"after": ids[0], "state": "released", "phone_number_id": None, "page": BATCH},
+        "planned.list_of_contact": {
+            "contact_id": ids[0], "after": ids[0], "state": None, "phone_number_id": None, "page": BATCH,
+        },
+        "planned.make_due": {"phone_number_ids": numbers, "contact_ids": stock.contacts, "now": now},
+        "planned.lock_due": {"now": now, "batch": 200},
+        "planned.lock_expired": {"now": now, "batch": 200},
+        "planned.hold_many": {"ids": ids},
+        "planned.finish_many": {
+            "ids": ids, "states": ["released"] * BATCH, "message_ids": ids, "errors": nones, "now": now,
+        },
+        "planned.move_many": {"merged_ids": stock.contacts, "contact_ids": stock.contacts},
         "deliveries.claim_heads": {
             "lanes": list(range(64)), "now": now, "paused_accounts": ["1002"], "batch": 64, "holder": "h",
             "epochs": [1] * 64, "window": 1000, "accounts": ["1001"], "rooms": [4],
@@ -258,6 +274,15 @@ async def test_nobody_looks_at_windows_that_are_open_or_told(stocked: tuple[Any,
     assert (pages < 100, found) == (True, 0), f"{pages}, most of them for planning"
     pages, found = await pages_looked_at(conn, "window", stock.now + timedelta(hours=23))
     assert (pages > 100, found) == (True, 2), "the open ones of both tenants are in their last hour"
+
+
+@pytest.mark.parametrize("of", ["stocked", "young"])
+async def test_nobody_looks_at_what_waits_for_its_time(of: str, request: pytest.FixtureRequest) -> None:
+    conn, stock = request.getfixturevalue(of)
+    pages, found = await pages_looked_at(conn, "planned", stock.now)
+    assert (pages < 100, found) == (True, 0), f"{pages}, most of them for planning"
+    _, found = await pages_looked_at(conn, "planned", stock.now + timedelta(days=7))
+    assert found == 2
 
 
 async def skipping_reads(conn: Any, plan: dict[str, Any]) -> set[str]:

@@ -1,6 +1,6 @@
 """Two contacts that turned out to be one: their conversations come together, and the record keeps what undoing it takes."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,21 +17,29 @@ from waystate.ids import TenantId
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
+Carry = Callable[[Connection, TenantId, Mapping[UUID, UUID]], Awaitable[Mapping[UUID, Iterable[UUID]]]]
+"""Moves what else contacts have to those that they turned out to be; the ids of that, by the former contact."""
+
+
 async def merge_many(
-    conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID], phone_number_id: str, now: datetime
+    conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID], phone_number_id: str, now: datetime, carry: Carry
 ) -> list[Event]:
     """`merged`: contact → the one that it turned out to be; `phone_number_id`: where that was learned.
 
     In the caller's transaction, before it opens conversations; it appends the events. Messages stay in their conversations.
+    What waits for the contacts is carried over before conversations are locked, as everybody locks them.
     """
     both = {*merged, *merged.values()}
     known = await contact_store.lock_many(conn, tenant, both)
+    carried = await carry(conn, tenant, merged)
     rows = await conversation_store.lock_of_merged(conn, tenant, both)
     ended = to_close(rows, merged)
     if ended:
         await conversation_store.close_merged(conn, tenant, ended, now)
     await conversation_store.move_many(conn, tenant, merged)
     undo = {gone: _undo(known[gone], rows, gone, merged[gone], ended) for gone in merged}
+    for gone, ids in carried.items():
+        undo[gone]["planned"] = [str(each) for each in ids]
     await contact_store.absorb_many(conn, tenant, merged, undo, now)
     told: list[Event] = [
         ContactMerged(contact_id=into, merged_contact_id=gone, phone_number_id=phone_number_id, at=now)

@@ -165,6 +165,44 @@ class WindowClosed(BaseEvent):
     closes_at: datetime
 
 
+class PlannedEvent(ContactEvent):
+    """Of a message that waits: for its time, or for its customer to write. `planned_id` is its id while it does."""
+
+    planned_id: UUID
+    message_type: str
+
+
+class MessagePlanned(PlannedEvent):
+    """A message waits until `send_at`, or, where that is null, until its customer writes; at most until `expires_at`.
+
+    `message_id`: an agent's message that is `queued` meanwhile.
+    """
+
+    type: Literal["message.planned"] = "message.planned"
+    send_at: datetime | None = None
+    expires_at: datetime
+
+
+class MessageReleased(PlannedEvent):
+    """It waits no more: it became the message `message_id`, which is queued for WhatsApp."""
+
+    type: Literal["message.released"] = "message.released"
+
+
+class MessageWithdrawn(PlannedEvent):
+    """Whoever may send took it back while it waited."""
+
+    type: Literal["message.withdrawn"] = "message.withdrawn"
+
+
+class PlanFailed(PlannedEvent):
+    """It cannot be sent any more: its time is over, or it came and WhatsApp would refuse it."""
+
+    type: Literal["message.plan_failed"] = "message.plan_failed"
+    code: str
+    reason: str
+
+
 class ContactUpdated(ContactEvent):
     """WhatsApp told that a customer's phone or business-scoped user id changed: `wa_id` and `user_id` are the new ones."""
 
@@ -225,6 +263,10 @@ Event = (
     | WindowOpened
     | WindowExpiring
     | WindowClosed
+    | MessagePlanned
+    | MessageReleased
+    | MessageWithdrawn
+    | PlanFailed
     | ContactUpdated
     | ContactMerged
     | TemplateChanged

@@ -18,6 +18,7 @@ from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.model import InboundMessage, Status
 from waystate.messages.receive import first_copies, received, rows_of, writer_of
+from waystate.planned import store as planned_store
 from waystate.tenants.model import TenantSettings
 
 NOTES = {
@@ -148,7 +149,9 @@ async def _change(
         conn, tenant, [person], now, partial(message_store.find_last_written, conn, tenant), heard
     )
     (contact,) = resolved.contacts
-    events: list[Event] = await merge_many(conn, tenant, resolved.merged, phone_number_id, now) if resolved.merged else []
+    events: list[Event] = []
+    if resolved.merged:
+        events = await merge_many(conn, tenant, resolved.merged, phone_number_id, now, planned_store.move_many)
     if left := {(owner, phone.external_id) for owner, phone in resolved.left}:
         await conversation_store.leave_phones(conn, tenant, left, [contact])
     held = (await contact_store.find_recipients(conn, tenant, [contact]))[contact]

@@ -22,7 +22,8 @@ from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, InboundMessage, Status
 from waystate.messages.store import MessageRow
-from waystate.messages.windows import told_of_opened, windows_of
+from waystate.messages.windows import make_due, told_of_opened, windows_of
+from waystate.planned import store as planned_store
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import TenantView
 
@@ -49,7 +50,8 @@ async def track(
     last_written = partial(message_store.find_last_written, conn, tenant)
     last_heard = partial(conversation_store.find_last_heard, conn, tenant)
     resolved = await contact_store.upsert_many(conn, tenant, people, now, last_written, last_heard)
-    merged = await merge_many(conn, tenant, resolved.merged, new[0].phone_number_id, now) if resolved.merged else []
+    number, carry = new[0].phone_number_id, planned_store.move_many
+    merged = await merge_many(conn, tenant, resolved.merged, number, now, carry) if resolved.merged else []
     sent = list(zip(new, resolved.contacts, strict=True))
     left = {(contact, phone.external_id) for contact, phone in resolved.left}
     if left:
@@ -59,7 +61,7 @@ async def track(
     opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=settings.mapping_ttl, now=now)
     await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
     events = received(sent, opened, ids, settings, now)
-    windows = windows_of(opened, activity)
+    windows = await make_due(conn, tenant, windows_of(opened, activity), now)
     return [
         *merged,
         *expired(overdue, now),

@@ -8,7 +8,10 @@ from datetime import datetime
 
 from waystate.conversations.model import CUSTOMER_WINDOW, Activity, OpenedConversation
 from waystate.conversations.store import EndingWindow, Key, Window
+from waystate.db.pool import Connection
 from waystate.events.model import Event, WindowClosed, WindowExpiring, WindowOpened
+from waystate.ids import TenantId
+from waystate.planned import store as planned_store
 
 
 def windows_of(opened: Mapping[Key, OpenedConversation], activity: Sequence[Activity]) -> list[Window]:
@@ -21,6 +24,13 @@ def windows_of(opened: Mapping[Key, OpenedConversation], activity: Sequence[Acti
         for key, each in opened.items()
         if each.opened_from is not None
     ]
+
+
+async def make_due(conn: Connection, tenant: TenantId, windows: Sequence[Window], now: datetime) -> Sequence[Window]:
+    """What is held for the customers whose windows opened in this transaction is due with its commit."""
+    if windows:
+        await planned_store.make_due(conn, tenant, [(each.phone_number_id, each.contact_id) for each in windows], now)
+    return windows
 
 
 def told_of_opened(windows: Iterable[Window], now: datetime) -> list[Event]:

@@ -1,11 +1,14 @@
 """A message that waits: for its time, or for its customer to write."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from waystate.documents import JsonObject
+from waystate.events.model import Event, MessagePlanned, MessageReleased, MessageWithdrawn, PlanFailed
 
 
 class PlannedState(StrEnum):
@@ -37,3 +40,60 @@ class PlannedMessage:
     state: PlannedState = PlannedState.WAITING
     error: JsonObject | None = None
     finished_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, UUID]:
+        """Number and contact: whose conversation it goes to."""
+        return self.phone_number_id, self.contact_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFilter:
+    """What a page of planned messages is asked for; None: whichever."""
+
+    state: PlannedState | None = None
+    contact_id: UUID | None = None
+    phone_number_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOutcome:
+    """What became of a planned message. `message_id`: what it was released as; `error` of a failed one: its code and title."""
+
+    planned: PlannedMessage
+    state: PlannedState
+    message_id: UUID | None = None
+    error: JsonObject | None = None
+
+
+def told_of_planned(planned: Iterable[PlannedMessage], now: datetime) -> list[Event]:
+    return [MessagePlanned(**_named(each, now), send_at=each.send_at, expires_at=each.expires_at) for each in planned]
+
+
+def told_of_outcomes(outcomes: Iterable[PlanOutcome], now: datetime) -> list[Event]:
+    """Returns the event of each that waits no more."""
+    return [_told(each, now) for each in outcomes]
+
+
+def _told(outcome: PlanOutcome, now: datetime) -> Event:
+    named = _named(outcome.planned, now)
+    match outcome.state:
+        case PlannedState.RELEASED:
+            return MessageReleased(**{**named, "message_id": outcome.message_id})
+        case PlannedState.WITHDRAWN:
+            return MessageWithdrawn(**named)
+        case PlannedState.FAILED:
+            error = outcome.error or {}
+            return PlanFailed(**named, code=str(error.get("code")), reason=str(error.get("title")))
+    raise ValueError(f"a message that is {outcome.state} has no outcome")
+
+
+def _named(planned: PlannedMessage, now: datetime) -> dict[str, Any]:
+    return {
+        "planned_id": planned.id,
+        "contact_id": planned.contact_id,
+        "phone_number_id": planned.phone_number_id,
+        "at": now,
+        "message_id": planned.message_id,
+        "message_type": str(planned.request.get("type", "text")),
+    }

@@ -19,3 +19,98 @@ UPDATE planned_messages p SET state = 'withdrawn', finished_at = :now
 WHERE p.tenant_id = :tenant_id AND p.id = :id AND p.state = 'waiting'
 RETURNING p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
     p.actor_id, p.error, p.created_at, p.finished_at;
+
+-- name: list_newest
+-- One page, newest first: an id begins with its time.
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM planned_messages p
+WHERE p.tenant_id = :tenant_id AND p.id < :after
+    AND (:phone_number_id::text IS NULL OR p.phone_number_id = :phone_number_id)
+ORDER BY p.id DESC LIMIT :page;
+
+-- name: list_waiting
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM planned_messages p
+WHERE p.tenant_id = :tenant_id AND p.state = 'waiting' AND p.id < :after
+    AND (:phone_number_id::text IS NULL OR p.phone_number_id = :phone_number_id)
+ORDER BY p.id DESC LIMIT :page;
+
+-- name: list_finished
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM planned_messages p
+WHERE p.tenant_id = :tenant_id AND p.state <> 'waiting' AND p.state = :state AND p.id < :after
+    AND (:phone_number_id::text IS NULL OR p.phone_number_id = :phone_number_id)
+ORDER BY p.id DESC LIMIT :page;
+
+-- name: list_of_contact
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM planned_messages p
+WHERE p.tenant_id = :tenant_id AND p.contact_id = :contact_id AND p.id < :after
+    AND (:state::text IS NULL OR p.state = :state) AND (:phone_number_id::text IS NULL OR p.phone_number_id = :phone_number_id)
+ORDER BY p.id DESC LIMIT :page;
+
+-- name: make_due
+-- These customers wrote: what was held for them goes out next. Their conversations are locked, so no row is waited for here: who
+-- has one withdraws it, or fails it since its time is over, and waits for the conversation.
+WITH held AS MATERIALIZED (
+    SELECT h.id FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
+    JOIN planned_messages h ON h.tenant_id = :tenant_id AND h.contact_id = v.contact_id AND h.phone_number_id = v.phone_number_id
+    WHERE h.state = 'waiting' AND h.due_at IS NULL FOR NO KEY UPDATE OF h SKIP LOCKED
+)
+UPDATE planned_messages p SET due_at = :now FROM held WHERE p.tenant_id = :tenant_id AND p.id = held.id
+RETURNING p.id;
+
+-- name: make_due_by_windows
+-- The net: a hold and the customer's message can cross where they lock different conversations, and contacts are merged.
+WITH held AS MATERIALIZED (
+    SELECT h.id FROM planned_messages h
+    WHERE h.tenant_id = :tenant_id AND h.state = 'waiting' AND h.due_at IS NULL AND EXISTS (
+        SELECT FROM conversations c WHERE c.tenant_id = :tenant_id AND c.contact_id = h.contact_id
+            AND c.phone_number_id = h.phone_number_id AND c.window_from > :now::timestamptz - interval '24 hours'
+    )
+    LIMIT :batch FOR NO KEY UPDATE OF h SKIP LOCKED
+)
+UPDATE planned_messages p SET due_at = :now FROM held WHERE p.tenant_id = :tenant_id AND p.id = held.id
+RETURNING p.id;
+
+-- name: lead_release$
+-- One at a time releases a tenant's: a customer's messages leave in their order.
+SELECT pg_try_advisory_xact_lock(hashtextextended('planned ' || :tenant_id, 0));
+
+-- name: lock_due
+-- What is withdrawn at this moment is passed over.
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM planned_messages p
+WHERE p.tenant_id = :tenant_id AND p.state = 'waiting' AND p.due_at <= :now
+ORDER BY p.due_at, p.id LIMIT :batch FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: lock_expired
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM planned_messages p
+WHERE p.tenant_id = :tenant_id AND p.state = 'waiting' AND p.expires_at <= :now
+ORDER BY p.expires_at, p.id LIMIT :batch FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: hold_many!
+-- Their time came and their customers' windows are closed: they wait on. Rows are locked.
+UPDATE planned_messages p SET due_at = NULL
+WHERE p.tenant_id = :tenant_id AND p.id = ANY(:ids::uuid[]) AND p.state = 'waiting';
+
+-- name: finish_many!
+-- Rows are locked.
+UPDATE planned_messages p SET state = v.state, message_id = coalesce(v.message_id, p.message_id), error = v.error::jsonb,
+    finished_at = :now
+FROM unnest(:ids::uuid[], :states::text[], :message_ids::uuid[], :errors::text[]) AS v (id, state, message_id, error)
+WHERE p.tenant_id = :tenant_id AND p.id = v.id AND p.state = 'waiting';
+
+-- name: move_many
+-- Of contacts that turned out to be others, before these are gone and theirs with them.
+UPDATE planned_messages p SET contact_id = v.contact_id
+FROM unnest(:merged_ids::uuid[], :contact_ids::uuid[]) AS v (merged_id, contact_id)
+WHERE p.tenant_id = :tenant_id AND p.contact_id = v.merged_id
+RETURNING v.merged_id, p.id;

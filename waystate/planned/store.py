@@ -1,14 +1,15 @@
 """Planned messages in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from waystate.conversations.store import Key
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import dump
 from waystate.ids import TenantId
-from waystate.planned.model import PlannedMessage, PlannedState
+from waystate.planned.model import PlannedFilter, PlannedMessage, PlannedState, PlanOutcome
 
 _queries = load_queries(__file__)
 
@@ -42,6 +43,79 @@ async def withdraw(conn: Connection, tenant: TenantId, planned_id: UUID, now: da
     """What waited and will not be sent; None: there is none, or it waits no more."""
     row = await _queries.withdraw(conn, tenant_id=tenant, id=planned_id, now=now)
     return None if row is None else _planned(row)
+
+
+async def list_page(
+    conn: Connection, tenant: TenantId, wanted: PlannedFilter, *, after: UUID | None = None, page: int = 50
+) -> list[PlannedMessage]:
+    """The newest first, from the one behind `after` on."""
+    asked: dict[str, Any] = {"tenant_id": tenant, "page": page, "phone_number_id": wanted.phone_number_id}
+    asked["after"] = after or UUID(int=(1 << 128) - 1)
+    if wanted.contact_id is not None:
+        rows = await _queries.list_of_contact(conn, **asked, contact_id=wanted.contact_id, state=wanted.state)
+    elif wanted.state is PlannedState.WAITING:
+        rows = await _queries.list_waiting(conn, **asked)
+    elif wanted.state is not None:
+        rows = await _queries.list_finished(conn, **asked, state=wanted.state)
+    else:
+        rows = await _queries.list_newest(conn, **asked)
+    return [_planned(row) for row in rows]
+
+
+async def make_due(conn: Connection, tenant: TenantId, keys: Collection[Key], now: datetime) -> int:
+    """What is held for these (number, contact) is due; how many that were. Their conversations are locked."""
+    rows = await _queries.make_due(
+        conn,
+        tenant_id=tenant,
+        phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
+        contact_ids=[contact_id for _, contact_id in keys],
+        now=now,
+    )
+    return len(rows)
+
+
+async def make_due_by_windows(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> int:
+    """What is held though its customer's window is open is due; how many that were, at most `batch`."""
+    return len(await _queries.make_due_by_windows(conn, tenant_id=tenant, now=now, batch=batch))
+
+
+async def lock_due(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> list[PlannedMessage]:
+    """The first that are due, in order, for this transaction alone; none while another one releases this tenant's."""
+    if not await _queries.lead_release(conn, tenant_id=tenant):
+        return []
+    return [_planned(row) for row in await _queries.lock_due(conn, tenant_id=tenant, now=now, batch=batch)]
+
+
+async def lock_expired(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> list[PlannedMessage]:
+    """Those that may not wait any longer."""
+    return [_planned(row) for row in await _queries.lock_expired(conn, tenant_id=tenant, now=now, batch=batch)]
+
+
+async def hold_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> None:
+    """Locked ones wait for their customers to write."""
+    await _queries.hold_many(conn, tenant_id=tenant, ids=list(ids))
+
+
+async def finish_many(conn: Connection, tenant: TenantId, outcomes: Sequence[PlanOutcome], now: datetime) -> None:
+    """Locked ones wait no more."""
+    await _queries.finish_many(
+        conn,
+        tenant_id=tenant,
+        ids=[each.planned.id for each in outcomes],
+        states=[each.state for each in outcomes],
+        message_ids=[each.message_id for each in outcomes],
+        errors=[None if each.error is None else dump(each.error) for each in outcomes],
+        now=now,
+    )
+
+
+async def move_many(conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID]) -> dict[UUID, list[UUID]]:
+    """What waits, or did, for contacts that turned out to be others (`merged`: from → to) is theirs now; its ids by contact."""
+    rows = await _queries.move_many(conn, tenant_id=tenant, merged_ids=list(merged), contact_ids=list(merged.values()))
+    moved: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        moved.setdefault(row["merged_id"], []).append(row["id"])
+    return moved
 
 
 def _planned(row: Any) -> PlannedMessage:

@@ -19,7 +19,7 @@ from waystate.messages.advance import Reported, merge_reported
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import later_than, merge_strictly
 from waystate.messages.store import RECORDED, LockedMessage, MessageRow
-from waystate.messages.windows import told_of_opened
+from waystate.messages.windows import make_due, told_of_opened
 from waystate.pipeline.batch import Batch, Judged, answered
 from waystate.state.changes import said_by_hand, settle_said, under_way
 from waystate.tenants.model import TenantSettings
@@ -263,6 +263,7 @@ async def _record(
     opened: list[Window] = []
     if live:
         opened = await conversation_store.touch_many(conn, tenant, _activity(live, now), ttl=settings.mapping_ttl, now=now)
+        await make_due(conn, tenant, opened, now)
     return [*(_tracked_event(row, target, now) for row, target in copies), *told_of_opened(opened, now)]
 
 

@@ -47,8 +47,9 @@ CREATE INDEX planned_messages_due ON planned_messages (tenant_id, due_at, id) WH
 CREATE INDEX planned_messages_held ON planned_messages (tenant_id, contact_id, phone_number_id, id)
     WHERE state = 'waiting' AND due_at IS NULL;
 CREATE INDEX planned_messages_expiry ON planned_messages (tenant_id, expires_at) WHERE state = 'waiting';
-CREATE INDEX planned_messages_of_contact ON planned_messages (tenant_id, contact_id, id);
-CREATE INDEX planned_messages_of_state ON planned_messages (tenant_id, state, id);
+CREATE INDEX planned_messages_of_contact ON planned_messages (tenant_id, contact_id);
+CREATE INDEX planned_messages_waiting ON planned_messages (tenant_id, id) WHERE state = 'waiting';
+CREATE INDEX planned_messages_finished ON planned_messages (tenant_id, state, id) WHERE state <> 'waiting';
 ALTER TABLE planned_messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE planned_messages FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON planned_messages
