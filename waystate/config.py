@@ -273,7 +273,7 @@ class Config(BaseSettings):
     # --- the platforms
     graph_api_url: str = _setting(
         "GRAPH_API_URL",
-        f"https://{_GRAPH}/v23.0",
+        f"https://{_GRAPH}/v26.0",
         "a URL that ends with the API's version",
         "For accounts set up without one.",
         pattern=r"^https?://[^\s/]+",

@@ -195,7 +195,7 @@ def new_account(number: str, *, app: MetaApp = APP, **changes: Any) -> WhatsAppA
         "display_phone_number": SIMULATED["display_phone_number"],
         "business_account_id": f"waba-{number}",
         "meta_app_id": app.id,
-        "api_url": f"{FAR}/graph/v23.0",
+        "api_url": f"{FAR}/graph/v26.0",
         "access_token": ACCESS_TOKEN,
         "is_default": True,
     }

@@ -294,3 +294,19 @@ async def test_a_queued_message_is_withdrawn_before_it_leaves(place: Installatio
         place.app.directory.clear()
     await place.settled()
     assert await place.value("SELECT count(*) FROM deliveries WHERE state = 'sent' AND message_id = $1", posted.message_id) == 0
+
+
+async def test_a_customer_sees_that_their_message_was_read_and_that_somebody_types(place: Installation) -> None:
+    await write(place, "5511987650014")
+    assert place.far is not None
+    before = (await place.far.get("/simulator/state")).json()["whatsapp"]
+    theirs = await place.value("SELECT wamid FROM messages WHERE sender = '5511987650014'")
+    for body in (None, {"typing": True}):
+        answer = await place.http.post(f"/v1/messages/{theirs}/seen", json=body)
+        assert answer.status_code == 202, answer.text
+    await place.settled()
+    after = (await place.far.get("/simulator/state")).json()["whatsapp"]
+    assert (after["readMarks"] - before["readMarks"], after["typingMarks"] - before["typingMarks"]) == (1, 1)
+    ours = await send(place, to="5511987650014")
+    refused = await place.http.post(f"/v1/messages/{ours['id']}/seen")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_inbound")

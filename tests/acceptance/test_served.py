@@ -56,7 +56,7 @@ async def set_up(url: str, far: str) -> None:
         await store.upsert_many(conn, [Tenant(id=TENANT, name="Acme")])
         await store.upsert_meta_apps(conn, VAULT, [APP])
     integration = new_integration(INTEGRATION, api_url=f"{far}/genesys", login_url=f"{far}/genesys/login")
-    account = new_account(NUMBER, api_url=f"{far}/graph/v23.0", genesys_integration_id=integration.id)
+    account = new_account(NUMBER, api_url=f"{far}/graph/v26.0", genesys_integration_id=integration.id)
     async with db.work(tenant_id=TENANT) as conn:
         await store.upsert_integrations(conn, VAULT, TENANT, [integration])
         await store.upsert_accounts(conn, VAULT, TENANT, [account])

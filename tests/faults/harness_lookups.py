@@ -96,7 +96,7 @@ async def add_neighbour(run: FleetRun) -> None:
         display_phone_number=DISPLAY_NUMBER,
         business_account_id="202290129340398",
         meta_app_id=APP.id,
-        api_url=f"{str(run.far.base_url).rstrip('/')}/graph/v23.0",
+        api_url=f"{str(run.far.base_url).rstrip('/')}/graph/v26.0",
         access_token="EAAneighbour",
         is_default=True,
         sender="external",

@@ -104,7 +104,7 @@ async def set_up(db: Database, far: str, sender: Sender = "waystate", *, numbers
             display_phone_number=DISPLAY_NUMBER,
             business_account_id=WABA,
             meta_app_id=APP.id,
-            api_url=f"{far}/graph/v23.0",
+            api_url=f"{far}/graph/v26.0",
             access_token=ACCESS_TOKEN,
             limits=WhatsAppLimits(messages_per_second=10_000),
             genesys_integration_id=None if index else integration.id,

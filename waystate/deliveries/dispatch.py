@@ -261,7 +261,7 @@ class Courier:
         if (pace := self._paces.get(claimed.account)) is not None:
             pace.bucket.take(self._worker.clock())
         try:
-            result = await send(claimed, view, self._worker.platforms)
+            result = await send(claimed, view, self._worker.platforms, self._worker.clock())
         except Exception as error:
             log.error("A delivery attempt failed in our own code.", operation="deliveries", exc_info=error)
             result = AttemptResult(outcome=Outcome.UNKNOWN, error={"code": "internal_error", "title": type(error).__name__})

@@ -23,6 +23,8 @@ NOT_TRIED = frozenset({ACCOUNT_MISSING, SENDER_EXTERNAL})
 
 class Target(StrEnum):
     WHATSAPP = "whatsapp"
+    WHATSAPP_MARK = "whatsapp_mark"
+    """That a message was read, and that somebody types: said twice, it is the same."""
     GENESYS = "genesys"
     GENESYS_RECEIPT = "genesys_receipt"
 
@@ -59,7 +61,7 @@ class Claimed:
     """A delivery whose attempt is committed as begun: from here on only its answer may settle it, or who takes its lane over.
 
     `epoch` is that of its lane's lease: it is sent only while that one lasts. `phone_number_id` is the conversation's number.
-    `is_astray`: the phone it is for is another contact's by now.
+    `is_astray`: the phone it is for is another contact's by now. `is_outside_window`: free text that waited for too long.
     """
 
     event_id: UUID
@@ -74,6 +76,7 @@ class Claimed:
     request: JsonObject
     phone_number_id: str
     is_astray: bool = False
+    is_outside_window: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 from waystate.channels.genesys.render import render_inbound, render_receipt
 from waystate.channels.told import told_of
 from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, find_reference, quote_of
-from waystate.channels.whatsapp.render import render_composed, render_outbound
+from waystate.channels.whatsapp.render import render_composed, render_outbound, render_read_mark
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
@@ -19,7 +19,15 @@ from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Delivery
 from waystate.documents import JsonObject
 from waystate.errors import Rejected
 from waystate.events import outbox
-from waystate.events.model import BaseEvent, Event, InboundEnriched, MessageStatus, OutboundProcessed, OutboundRefused
+from waystate.events.model import (
+    BaseEvent,
+    Event,
+    InboundEnriched,
+    MessageMarkedRead,
+    MessageStatus,
+    OutboundProcessed,
+    OutboundRefused,
+)
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import SinkWorker, relay
 from waystate.ids import TenantId
@@ -33,7 +41,7 @@ from waystate.work.lanes import lane_of
 from waystate.work.leases import RELAY, LeaseKeeper
 from waystate.work.loops import Hint
 
-DELIVERED = frozenset({"inbound.enriched", "outbound.processed", "outbound.refused", "message.status"})
+DELIVERED = frozenset({"inbound.enriched", "outbound.processed", "outbound.refused", "message.status", "message.marked_read"})
 """Types of events that may call for a delivery."""
 WAITING = frozenset({Status.QUEUED, Status.RECEIVED})
 """Statuses of messages that are where they were when they came: nobody has passed them on, nor failed to."""
@@ -285,6 +293,9 @@ def delivery_of(
                 media=event.media,
             )
             target = Target.WHATSAPP
+        case MessageMarkedRead():
+            request = render_read_mark(event.wamid, typing=event.typing)
+            target = Target.WHATSAPP_MARK
         case InboundEnriched() if integration is not None:
             request = _inbound_request(event, settings, around)
             target = Target.GENESYS
@@ -356,6 +367,9 @@ def way_of(
     customer = f"{account.phone_number_id}:{contact_id}"
     if target is Target.WHATSAPP:
         return Way(account.phone_number_id, account.phone_number_id, f"w:{customer}")
+    if target is Target.WHATSAPP_MARK:
+        # Messages need not wait for it.
+        return Way(account.phone_number_id, account.phone_number_id, f"m:{message_id}")
     if integration is None:
         raise ValueError(f"there is no integration to reach {target} through")
     if target is Target.GENESYS_RECEIPT:

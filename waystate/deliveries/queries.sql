@@ -25,7 +25,7 @@ ORDER BY e.position LIMIT :batch;
 -- short one; `seen` tells whether there are more. Of an account no more leave than its `room`. A replay shares the position of the event that was newest then, and its own id
 -- puts it behind that one. The attempt is committed before the call, so that whoever takes over knows
 -- that it may have been made. What was addressed to a phone that has gone to another contact since, or to an id that its customer has no
--- more, is told: however it came to be here, this is the last look before it leaves.
+-- more, is told: however it came to be here, this is the last look before it leaves. And what waited until its customer's window closed.
 WITH oldest AS (
     SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key, u.account
     FROM deliveries u
@@ -66,14 +66,19 @@ SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account,
         SELECT coalesce(bool_and(i.valid_to IS NOT NULL), false) FROM contact_identities i
         WHERE i.tenant_id = :tenant_id AND i.contact_id = v.contact_id AND i.channel = 'whatsapp' AND i.kind IN ('wa_id', 'bsuid')
             AND i.external_id = coalesce(c.request ->> 'to', c.request ->> 'recipient')
-    )) AS is_astray
+    )) AS is_astray,
+    c.target = 'whatsapp' AND c.request ->> 'type' <> 'template'
+        AND coalesce(v.window_from, '-infinity') <= :now::timestamptz - interval '24 hours' AND NOT EXISTS (
+            SELECT FROM conversations o WHERE o.tenant_id = :tenant_id AND o.contact_id = v.contact_id
+                AND o.phone_number_id = v.phone_number_id AND o.window_from > :now::timestamptz - interval '24 hours'
+        ) AS is_outside_window
 FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true
 LEFT JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = c.conversation_id
 ORDER BY c.position, c.event_id;
 
 -- name: list_unfinished_accounts
 -- Only after the number of lanes, or something about the tenant, was changed.
-SELECT DISTINCT d.account, d.target = 'whatsapp' AS to_whatsapp FROM deliveries d
+SELECT DISTINCT d.account, d.target IN ('whatsapp', 'whatsapp_mark') AS to_whatsapp FROM deliveries d
 WHERE d.tenant_id = :tenant_id AND d.state IN ('pending', 'sending', 'unknown');
 
 -- name: change_lanes$
@@ -82,7 +87,7 @@ WITH changed AS (
     UPDATE deliveries d SET lane = v.lane
     FROM unnest(:accounts::text[], :to_whatsapp::boolean[], :lanes::smallint[]) AS v (account, to_whatsapp, lane)
     WHERE d.tenant_id = :tenant_id AND d.state IN ('pending', 'sending', 'unknown') AND d.account = v.account
-        AND (d.target = 'whatsapp') = v.to_whatsapp AND d.lane <> v.lane
+        AND (d.target IN ('whatsapp', 'whatsapp_mark')) = v.to_whatsapp AND d.lane <> v.lane
     RETURNING d.lane
 )
 SELECT count(*) FROM changed;

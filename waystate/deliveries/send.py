@@ -1,13 +1,25 @@
 """One attempt to reach a platform: what is sent where, and what came back, as a value."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from waystate.channels.attempts import FailureKind
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.addresses import RECIPIENT_MOVED
 from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Claimed, Target
+from waystate.documents import JsonObject
+from waystate.errors import Reason
 from waystate.tenants.routing import TenantView
+
+TYPING = timedelta(seconds=25)
+"""How long WhatsApp shows that somebody types."""
+WINDOW_CLOSED: JsonObject = {
+    "code": Reason.WINDOW_CLOSED,
+    "title": "Not sent: while it waited, 24 hours went by since the customer wrote. Only a template may be sent now.",
+    "kind": FailureKind.WINDOW.value,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +30,22 @@ class Platforms:
     genesys: GenesysClient
 
 
-async def send(claimed: Claimed, view: TenantView, platforms: Platforms) -> AttemptResult:
+async def send(claimed: Claimed, view: TenantView, platforms: Platforms, now: datetime) -> AttemptResult:
     """One attempt, by the accounts as they were when it was claimed. The answer, whatever it is, comes back as a value."""
     if claimed.is_astray:
         return AttemptResult(outcome=Outcome.FAILED, error=RECIPIENT_MOVED)
-    if claimed.target is Target.WHATSAPP:
+    if claimed.is_outside_window:
+        return AttemptResult(outcome=Outcome.FAILED, error=WINDOW_CLOSED)
+    if claimed.target in (Target.WHATSAPP, Target.WHATSAPP_MARK):
         account = view.accounts.get(claimed.account)
         if account is None or not account.is_active:
             return _no_account(f"WhatsApp number {claimed.account} is not configured or not active any more.")
         if account.sender != "waystate":
             return _not_ours(f"WhatsApp number {account.phone_number_id}")
-        return await platforms.graph.send(
-            api_url=account.api_url,
-            phone_number_id=account.phone_number_id,
-            access_token=account.access_token,
-            body=claimed.request,
-        )
+        said = {"api_url": account.api_url, "phone_number_id": account.phone_number_id, "access_token": account.access_token}
+        if claimed.target is Target.WHATSAPP_MARK:
+            return await platforms.graph.mark_read(**said, body=_in_time(claimed, now))
+        return await platforms.graph.send(**said, body=claimed.request)
     # The conversation's own: by now the integration may be another number's, or nobody's.
     number = view.accounts.get(claimed.phone_number_id)
     if number is not None and number.sender != "waystate":
@@ -56,3 +68,10 @@ def _not_ours(account: str) -> AttemptResult:
 
 def _no_account(message: str) -> AttemptResult:
     return AttemptResult(outcome=Outcome.FAILED, error={"code": ACCOUNT_MISSING, "title": message})
+
+
+def _in_time(claimed: Claimed, now: datetime) -> JsonObject:
+    """Who was to be seen typing is done by now."""
+    if now - claimed.created_at < TYPING:
+        return claimed.request
+    return {key: value for key, value in claimed.request.items() if key != "typing_indicator"}

@@ -266,6 +266,7 @@ def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:
         request=row["request"],
         phone_number_id=row["phone_number_id"],
         is_astray=row["is_astray"],
+        is_outside_window=row["is_outside_window"],
     )
 
 

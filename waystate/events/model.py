@@ -118,6 +118,14 @@ class ConversationCorrelated(BaseEvent):
     communication_id: str | None = None
 
 
+class MessageMarkedRead(BaseEvent):
+    """A customer is to see that their message was read; `typing`: and that an answer is being written."""
+
+    type: Literal["message.marked_read"] = "message.marked_read"
+    wamid: str
+    typing: bool = False
+
+
 class ControlChanged(BaseEvent):
     """Somebody else speaks in the conversation: `external` is Genesys, or the key or person that `holder` names."""
 
@@ -257,6 +265,7 @@ Event = (
     | MessageStatus
     | ConversationOpened
     | ConversationCorrelated
+    | MessageMarkedRead
     | ControlChanged
     | ConversationExpired
     | ConversationMerged

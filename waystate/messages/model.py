@@ -80,7 +80,7 @@ class OutboundMessage:
 
     The conversation is found by `conversation_id` (Genesys' or ours); if that is unknown, by `recipient_id` (the id we gave
     the customer towards Genesys) on the number that `integration_id` serves, which correlates it. `unshowable` says what of it
-    a customer could not see: then it is refused.
+    a customer could not see: then it is refused. `composed`: the content is WhatsApp's own object of the type.
     """
 
     genesys_message_id: str
@@ -94,6 +94,7 @@ class OutboundMessage:
     media: JsonObject | None = None
     metadata: JsonObject = field(default_factory=dict)
     unshowable: str | None = None
+    composed: bool = False
     origin: str = ""
 
 

@@ -87,6 +87,11 @@ class MarkRead(Part):
     ids: Annotated[list[UUID], Field(min_length=1, max_length=MOST_SENDS)]
 
 
+class ShowRead(Part):
+    typing: StrictBool = False
+    """Also show, for 25 seconds or until the answer comes, that somebody is writing it."""
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
@@ -140,6 +145,10 @@ class SentMany(_Answer):
     taken: int
     messages: list[MessageAnswer | None]
     refused: list[RefusedSend]
+
+
+class Shown(_Answer):
+    message: str
 
 
 class ReadAnswer(_Answer):

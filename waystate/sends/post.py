@@ -103,7 +103,7 @@ def _judge(
     is_open = key in windows and now < windows[key] + CUSTOMER_WINDOW
     if is_open or not is_free_form(draft.type):
         return None
-    if draft.holds:
+    if draft.holds or view.settings.window_policy == "hold":
         return _plan(draft, key, now, send_at=None, expires_at=now + view.settings.hold_ttl)
     return window_closed()
 

@@ -19,6 +19,8 @@ from waystate.sends.bodies import (
     SendMany,
     SendMessage,
     SentMany,
+    Shown,
+    ShowRead,
     draft_of,
     id_of,
     render_bulk,
@@ -154,3 +156,21 @@ class SendRoutes:
         """For customers who have read elsewhere what was sent here. Whatever is not `delivered` is `unchanged`."""
         changed = await self._sends.mark_read(principal.tenant_id, body.ids)
         return ReadAnswer(changed=changed, unchanged=[each for each in dict.fromkeys(body.ids) if each not in changed])
+
+    @Operation(
+        "POST",
+        "/v1/messages/{message_id}/seen",
+        Scope.MESSAGES_SEND,
+        tag="Messages",
+        summary="Show a customer that their message was read",
+        status=202,
+        is_body_optional=True,
+        problems={404: "No message of the tenant has this id", 409: "It is no message of a customer"},
+        example_body={"typing": True},
+        example_answer={"message": "It will be shown as read."},
+        repeatable="what is shown as read stays so",
+    )
+    async def show_message_read(self, message_id: str, principal: Caller, body: ShowRead) -> Shown:
+        """With all that they wrote before it; with `typing`, that an answer is being written, too."""
+        await self._sends.show_read(principal.tenant_id, message_id, typing=body.typing)
+        return Shown(message="It will be shown as read.")

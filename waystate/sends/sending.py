@@ -21,6 +21,7 @@ from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.store import SAID
 from waystate.planned import store as planned_store
 from waystate.principal import Actor
+from waystate.sends import marks
 from waystate.sends.approved import Missed
 from waystate.sends.bodies import MessageAnswer, id_of, render_message, render_planned
 from waystate.sends.model import Draft, Mode, SendOutcome
@@ -124,6 +125,18 @@ class Sends:
         (outcome,) = await self.post(tenant, [draft], Mode.ALL_OR_NOTHING)
         assert not isinstance(outcome, Refused)
         return (await self.read(tenant, [str(id_of(outcome))]))[0]
+
+    async def show_read(self, tenant: TenantId, name: str, *, typing: bool) -> None:
+        """Their customer's phone shows that a message was read, and `typing` for 25 seconds that somebody answers."""
+
+        async def mark() -> Event:
+            async with self._db.tenant(tenant) as conn:
+                message_id = await _get_id(conn, tenant, name)
+                event = await marks.mark_read(conn, tenant, message_id, self._clock(), typing=typing)
+                await outbox.append_many(conn, tenant, [event])
+                return event
+
+        self._tell(tenant, [await with_retries(mark)])
 
     async def mark_read(self, tenant: TenantId, ids: Sequence[UUID]) -> list[UUID]:
         """Messages of ours that were delivered are read (seed 004); the ids of those that changed."""

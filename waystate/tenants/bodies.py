@@ -293,7 +293,7 @@ ACCOUNT_EXAMPLE: JsonObject = {
     "display_phone_number": "+1 555 078 3881",
     "business_account_id": "102290129340398",
     "meta_app_id": "670843887433847",
-    "api_url": "https://graph.facebook.com/v23.0",
+    "api_url": "https://graph.facebook.com/v26.0",
     "has_access_token": True,
     "limits": WhatsAppLimits().model_dump(mode="json"),
     "genesys_integration": "73cb7fb7-c2db-4996-88f3-0a83a4fea1da",

@@ -235,7 +235,7 @@ class WhatsAppAccount(_Value):
     display_phone_number: Word
     business_account_id: PathId
     meta_app_id: PathId
-    api_url: Url = "https://graph.facebook.com/v23.0"
+    api_url: Url = "https://graph.facebook.com/v26.0"
     access_token: Secret
     limits: WhatsAppLimits = WhatsAppLimits()
     genesys_integration_id: UUID | None = None

@@ -129,7 +129,7 @@ async def _add_tenant(place: Installation, lines: Mapping[str, Line]) -> None:
         account = new_account(
             line.number,
             business_account_id=line.waba,
-            api_url=f"{line.address}/graph/v23.0",
+            api_url=f"{line.address}/graph/v26.0",
             genesys_integration_id=integration.id,
             is_default=index == 0,
         )

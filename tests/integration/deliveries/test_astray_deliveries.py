@@ -57,7 +57,7 @@ async def test_what_leads_to_nobody_any_more_fails_without_a_call_and_genesys_is
     await receive(world, tenant, from_bob(tenant, P))
     (claimed,) = [each for each in await world.claim(tenant) if each.target is Target.WHATSAPP]
     assert claimed.is_astray
-    result = await send(claimed, await world.view(tenant), Platforms(graph=None, genesys=None))  # type: ignore[arg-type]
+    result = await send(claimed, await world.view(tenant), Platforms(graph=None, genesys=None), world.clock.now)  # type: ignore[arg-type]
     await world.settle(tenant, (claimed, result))
     row = await world.row(tenant, "SELECT status, error->>'code' AS code FROM messages WHERE direction = 'outbound'")
     assert list(row.values()) == ["failed", Reason.RECIPIENT_MOVED]

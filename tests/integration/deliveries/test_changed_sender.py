@@ -16,7 +16,7 @@ NOBODY = Platforms(graph=None, genesys=None)  # type: ignore[arg-type]
 
 async def attempted(world: World, tenant: Business, target: Target) -> tuple[Claimed, Any]:
     claimed = next(each for each in await world.deliver(tenant) if each.target is target)
-    return claimed, await send(claimed, await world.view(tenant), NOBODY)
+    return claimed, await send(claimed, await world.view(tenant), NOBODY, world.clock.now)
 
 
 async def hand_over(world: World, tenant: Business, table: str) -> None:

@@ -63,7 +63,7 @@ async def of_integration(answer: Answer) -> Checked:
 
 async def test_a_number_that_the_platform_knows_is_well() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
-        assert (request.method, request.url.path) == ("GET", "/v23.0/106")
+        assert (request.method, request.url.path) == ("GET", "/v26.0/106")
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
         return httpx2.Response(200, json={"id": "106", "display_phone_number": "+1 555-078-3881"})
 

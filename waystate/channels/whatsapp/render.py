@@ -97,6 +97,15 @@ def render_composed(
     return _message(wa_id, user_id, message_id, None if type == "reaction" else reply_to, type, content)
 
 
+def render_read_mark(wamid: str, *, typing: bool) -> JsonObject:
+    """A customer's message was read, and all before it. `typing`: an answer is being written, for 25 seconds or until it comes.
+
+    https://developers.facebook.com/docs/whatsapp/cloud-api/typing-indicators
+    """
+    mark: JsonObject = {"messaging_product": "whatsapp", "status": "read", "message_id": wamid}
+    return mark | ({"typing_indicator": {"type": "text"}} if typing else {})
+
+
 def readdressed(body: JsonObject, *, wa_id: str | None, user_id: str | None) -> JsonObject:
     """A body that was rendered before, for the same person under another id."""
     rest = {name: value for name, value in body.items() if name not in ("to", BSUID_FIELD)}
