@@ -65,13 +65,16 @@ def find_refusal(template: Template) -> str | None:
     return f"Template '{template.name}' ({template.language}) is {template.status}{since}{reason}: {why}."
 
 
-def explain_unknown(name: str, language: str, names: Mapping[str, Sequence[str]]) -> str:
-    """Why a template that is not there cannot be sent. `names`: what the account has, with the languages of each."""
+def explain_unknown(name: str, language: str, names: Mapping[str, Sequence[str]], *, is_helped: bool = True) -> str:
+    """Why a template that is not there cannot be sent. `names`: what the account has, with the languages of each.
+
+    `is_helped`: similar names are looked for, which takes milliseconds where an account has thousands.
+    """
     called = shorten(name, 100)
     if languages := names.get(name):
         said = shorten(language, 35)
         return f"Template '{called}' is not there in '{said}', but in {', '.join(languages)}: name one of these languages."
-    similar = list_similar(name[:512], list(names))
+    similar = list_similar(name[:512], list(names)) if is_helped else []
     hint = f" Similar names: {', '.join(similar)}." if similar else ""
     return f"The business account has no template '{called}': correct the name, or create it in WhatsApp Manager.{hint}"
 

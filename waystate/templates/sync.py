@@ -37,6 +37,8 @@ LOOK_EVERY = timedelta(seconds=10)
 """Between looks at which accounts are due, of all processes together."""
 BATCH = 20
 """Accounts a look."""
+HELPED = 10
+"""Unknown templates of one call for which similar names are looked for."""
 AT_ONCE = 4
 """Listings under way, a process."""
 _NO_ACTIVE_ACCOUNT = "no_active_account"
@@ -268,7 +270,16 @@ async def judge_known(conn: Connection, tenant: TenantId, sends: Sequence[Templa
         known[account] = await store.find_many(conn, tenant, account, keys)
         if len(known[account]) < len(keys) and account in syncs and syncs[account].is_certain:
             names[account] = await store.list_names(conn, tenant, account)
-    return [_judge(each, known[each.business_account_id], names.get(each.business_account_id)) for each in sends]
+    missing = dict.fromkeys(
+        (each.business_account_id, each.name, each.language)
+        for each in sends
+        if each.business_account_id in names and (each.name, each.language) not in known[each.business_account_id]
+    )
+    unknown = {
+        (account, name, language): explain_unknown(name, language, names[account], is_helped=place < HELPED)
+        for place, (account, name, language) in enumerate(missing)
+    }
+    return [_judge(each, known[each.business_account_id], unknown.get(each[:3])) for each in sends]
 
 
 def accounts_of(view: TenantView | None, business_account_id: str) -> list[WhatsAppAccount]:
@@ -295,13 +306,12 @@ def accounts_named(view: TenantView, number: str | None = None, business_account
     return sorted(accounts)
 
 
-def _judge(
-    send: TemplateSend, known: Mapping[tuple[str, str], Template], names: Mapping[str, Sequence[str]] | None
-) -> TemplateVerdict:
+def _judge(send: TemplateSend, known: Mapping[tuple[str, str], Template], unknown: str | None) -> TemplateVerdict:
+    """`unknown`: why there is none, where that is certain."""
     template = known.get((send.name, send.language))
     if template is not None:
         return TemplateVerdict(check(template, send.components), not _is_usable(template))
-    return TemplateVerdict([] if names is None else [explain_unknown(send.name, send.language, names)], True)
+    return TemplateVerdict([] if unknown is None else [unknown], True)
 
 
 def _is_usable(template: Template) -> bool:

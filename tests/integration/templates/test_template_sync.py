@@ -13,7 +13,7 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.templates import store
 from waystate.templates.model import STALE, TemplateSync
 from waystate.templates.store import TemplateFilter
-from waystate.templates.sync import LOOK_EVERY, TemplateRounds, TemplateSend, TemplateSyncs, judge_known
+from waystate.templates.sync import HELPED, LOOK_EVERY, TemplateRounds, TemplateSend, TemplateSyncs, judge_known
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import TenantStatus, WhatsAppAccount
 from waystate.work.loops import Hint
@@ -172,6 +172,16 @@ async def test_what_is_missing_is_asked_for_once_a_minute_and_then_refused(place
     assert await place.judge(tenant, "order_update", "de") == []
     assert await place.judge(tenant, "order_update", "en-US", "Ada") == []
     assert len(place.side.asked) == 2
+
+
+async def test_similar_names_are_looked_for_a_few_times_a_call(place: Place, tenant: Business) -> None:
+    place.side.templates[tenant.waba] = [entry(f"t{n}") for n in range(100)]
+    await place.syncs.sync_many(tenant.tenant, [tenant.waba])
+    sends = [TemplateSend(tenant.waba, f"tt{n // 2}", "en_US") for n in range(100)]
+    async with place.world.db.tenant(tenant.tenant) as conn:
+        verdicts = await judge_known(conn, tenant.tenant, sends)
+    helped = ["Similar names" in problem for verdict in verdicts for problem in verdict.problems]
+    assert (len(helped), helped.index(False), sum(helped)) == (100, 2 * HELPED, 2 * HELPED)
 
 
 async def test_a_paused_template_is_asked_for_before_it_is_refused(place: Place, tenant: Business) -> None:
