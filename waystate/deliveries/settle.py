@@ -12,6 +12,7 @@ from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
+from waystate.deliveries.hold import find_held, hold_many
 from waystate.deliveries.model import NOT_TRIED, Claimed, Finished, State, Target, letter_of_refused
 from waystate.deliveries.retry import finish
 from waystate.documents import JsonObject
@@ -56,9 +57,13 @@ async def settle_many(
     now = results[-1][2]
     async with db.tenant(tenant) as conn:
         # The same order of locks as everywhere: conversations, then keys and messages.
-        await conversation_store.lock_many(conn, tenant, sorted({each.claimed.conversation_id for each in finished}))
+        conversations = await conversation_store.lock_many(
+            conn, tenant, sorted({each.claimed.conversation_id for each in finished})
+        )
         finished = await _with_what_was_told(conn, tenant, await _without_overtaken(conn, tenant, finished))
-        advanced = await _advance(conn, tenant, finished, now)
+        held = find_held(finished, settings)
+        planned = await hold_many(conn, tenant, settings, held, conversations, now) if held else []
+        advanced = await _advance(conn, tenant, [each for each in finished if each not in held], now)
         correlated = await correlate(conn, tenant, _correlations(finished), now)
         await delivery_store.finish_many(conn, tenant, finished)
         letters = [
@@ -66,7 +71,7 @@ async def settle_many(
         ]
         if letters:
             await dead_letter_store.insert_many(conn, tenant, letters)
-        await outbox.append_many(conn, tenant, [*advanced.events, *correlated])
+        await outbox.append_many(conn, tenant, [*advanced.events, *correlated, *planned])
     return Settlement(advanced, correlated, letters)
 
 

@@ -19,11 +19,14 @@ from waystate.db.pool import Connection
 from waystate.errors import Reason, Rejected
 from waystate.events.model import Event, OutboundProcessed, OutboundRefused
 from waystate.ids import TenantId, find_uuid, new_id
+from waystate.messages import closed_window
 from waystate.messages import store as message_store
 from waystate.messages.correlate import correlate
 from waystate.messages.model import Direction, OutboundMessage, Status
 from waystate.messages.split import split_text
 from waystate.messages.store import MessageRow
+from waystate.planned import store as planned_store
+from waystate.planned.model import PlannedMessage, told_of_planned
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import TenantView
 
@@ -64,8 +67,10 @@ class _Checked:
     address: Address | None
     refusal: Refusal | None
     user_id: str | None
-    change: Handover | None
-    is_last: bool
+    change: Handover | None = None
+    is_last: bool = True
+    waits: bool = False
+    """Until the customer writes."""
 
 
 Result = Event | Rejected | None
@@ -209,15 +214,19 @@ async def _queue(
     conn: Connection, tenant: TenantId, settings: TenantSettings, results: list[Result], new: Sequence[_Copy], now: datetime
 ) -> Processed:
     """Write the messages. Their conversations are locked first, so what was checked still holds."""
-    conversations = await conversation_store.lock_many(conn, tenant, sorted({each.conversation_id for each in new}))
+    conversations = await _lock(conn, tenant, sorted({each.conversation_id for each in new}), now)
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
-    checked = [each for copy in new for each in _check(copy, conversations, recipients, now)]
+    checked = [each for copy in new for each in _check(copy, conversations, recipients, settings, now)]
+    plans = {each.id: _plan(each, settings, now) for each in checked if each.waits}
+    if plans and settings.window_policy == "template":
+        checked = await _with_announcements(conn, tenant, settings, checked)
+    await planned_store.insert_many(conn, tenant, list(plans.values()))
     await message_store.insert_many(conn, tenant, [_row(each, now) for each in checked])
     await conversation_store.touch_many(conn, tenant, _activity(checked, now), ttl=settings.mapping_ttl, now=now)
     changes = [(each.conversation, each.change) for each in checked if each.change is not None]
     events: list[Event] = [*control.changes_of(changes, now)]
     for each in checked:
-        events.append(_event(each, settings, now))
+        events += told_of_planned([plans[each.id]], now) if each.waits else [_event(each, settings, now)]
         results[each.index] = events[-1]
     events += await correlate(conn, tenant, _learned(checked), now)
     return Processed(results, events, control.displaced(changes))
@@ -244,8 +253,51 @@ def parts_of(message: OutboundMessage) -> list[OutboundMessage]:
     ]
 
 
+async def _lock(conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime) -> dict[UUID, Conversation]:
+    """With the customers' windows on their numbers, should another conversation of theirs have a newer one."""
+    conversations = await conversation_store.lock_many(conn, tenant, ids)
+    keys = {(each.phone_number_id, each.contact_id) for each in conversations.values() if not each.takes_free_text(now)}
+    windows = await conversation_store.find_windows(conn, tenant, sorted(keys)) if keys else {}
+    return {
+        key: replace(each, window_from=windows.get((each.phone_number_id, each.contact_id), each.window_from))
+        for key, each in conversations.items()
+    }
+
+
+async def _with_announcements(
+    conn: Connection, tenant: TenantId, settings: TenantSettings, checked: Sequence[_Checked]
+) -> list[_Checked]:
+    """Before the first of what waits for a customer, the template that asks them to write; once, however much waits."""
+    template = settings.window_template
+    assert template is not None, "the settings are checked so"
+    keys = {_key_of(each) for each in checked if each.waits}
+    announced = await planned_store.find_held(conn, tenant, sorted(keys))
+    found: list[_Checked] = []
+    for each in checked:
+        if each.waits and _key_of(each) not in announced:
+            announced.add(_key_of(each))
+            message = closed_window.announcement(each.message, template)
+            found.append(replace(each, id=new_id(), message=message, is_last=False, waits=False))
+            found.append(replace(each, change=None))
+        else:
+            found.append(each)
+    return found
+
+
+def _key_of(checked: _Checked) -> Key:
+    return checked.conversation.phone_number_id, checked.conversation.contact_id
+
+
+def _plan(checked: _Checked, settings: TenantSettings, now: datetime) -> PlannedMessage:
+    return closed_window.plan_of(checked.id, checked.message, checked.conversation, settings.hold_ttl, now)
+
+
 def _check(
-    copy: _Copy, conversations: dict[UUID, Conversation], recipients: Mapping[UUID, Recipient], now: datetime
+    copy: _Copy,
+    conversations: dict[UUID, Conversation],
+    recipients: Mapping[UUID, Recipient],
+    settings: TenantSettings,
+    now: datetime,
 ) -> list[_Checked]:
     """The parts of a message with what is to become of them; who speaks in its conversation from here on is written there."""
     conversation = conversations[copy.conversation_id]
@@ -253,7 +305,10 @@ def _check(
     address = recipient.find_address(conversation.wa_id, conversation.user_id)
     user_id = address.user_id if address is not None else None
     user_id = user_id or (recipient.user_ids[-1] if recipient.user_ids else None)
-    refusal = refusal_of(copy.message, conversation, address, now)
+    message, waits = copy.message, False
+    refusal = refusal_of(message, conversation, address, now)
+    if refusal is not None and refusal.reason is Reason.WINDOW_CLOSED and address is not None:
+        message, waits, refusal = _outside_window(message, settings, refusal)
     change: Handover | None = None
     if refusal is None:
         match control.speak(conversation, control.GENESYS):
@@ -261,21 +316,37 @@ def _check(
                 refusal = Refusal(error.reason, error.message)
             case Handover() as change:
                 conversations[copy.conversation_id] = change.made_in(conversation)
-    parts = parts_of(copy.message) if refusal is None else [copy.message]
+    parts = parts_of(message) if refusal is None else [message]
     return [
         _Checked(
             index=copy.index,
             id=message_id,
-            message=message,
+            message=part,
             conversation=conversation,
             address=address,
             refusal=refusal,
             user_id=user_id,
-            change=change if message is parts[0] else None,
-            is_last=message is parts[-1],
+            change=change if part is parts[0] else None,
+            is_last=part is parts[-1],
+            waits=waits,
         )
-        for message, message_id in zip(parts, copy.ids[-len(parts) :], strict=True)
+        for part, message_id in zip(parts, copy.ids[-len(parts) :], strict=True)
     ]
+
+
+def _outside_window(
+    message: OutboundMessage, settings: TenantSettings, refusal: Refusal
+) -> tuple[OutboundMessage, bool, Refusal | None]:
+    """The message as it goes out, whether it waits for the customer instead, or why neither."""
+    if settings.window_policy == "hold":
+        return message, True, None
+    template = settings.window_template if settings.window_policy == "template" else None
+    if template is None:
+        return message, False, refusal
+    if not closed_window.takes_text(template):
+        return message, True, None
+    said = closed_window.in_template(message, template)
+    return (message, False, refusal) if said is None else (said, False, None)
 
 
 def _row(checked: _Checked, now: datetime) -> MessageRow:
@@ -331,6 +402,7 @@ def _event(checked: _Checked, settings: TenantSettings, now: datetime) -> Event:
         message_text=message.text,
         media=message.media,
         content=message.content,
+        composed=message.composed,
     )
 
 

@@ -23,7 +23,7 @@ from waystate.deliveries.tell import tell_many
 from waystate.deliveries.withdraw import fail_displaced
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
-from waystate.events.model import Event, InboundEnriched, OutboundProcessed, OutboundRefused
+from waystate.events.model import Event, InboundEnriched, MessagePlanned, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.messages import advance as message_status
@@ -192,6 +192,8 @@ async def run_outbound(batch: Batch, messages: Sequence[OutboundMessage]) -> Jud
                 verdicts.append(Verdict(error=result))
             case None:
                 verdicts.append(await _repeated(batch, message) if batch.is_replay else DONE_BEFORE)
+            case MessagePlanned():
+                verdicts.append(Verdict("It is held until the customer writes.", (result,)))
             case _:
                 verdicts.append(Verdict("It is queued for WhatsApp.", (result,)))
     return Judged(verdicts, processed.events)

@@ -66,6 +66,10 @@ class PlanOutcome:
     error: JsonObject | None = None
 
 
+def withdrawn(planned: PlannedMessage) -> PlanOutcome:
+    return PlanOutcome(planned=planned, state=PlannedState.WITHDRAWN)
+
+
 def told_of_planned(planned: Iterable[PlannedMessage], now: datetime) -> list[Event]:
     return [MessagePlanned(**_named(each, now), send_at=each.send_at, expires_at=each.expires_at) for each in planned]
 

@@ -114,3 +114,10 @@ UPDATE planned_messages p SET contact_id = v.contact_id
 FROM unnest(:merged_ids::uuid[], :contact_ids::uuid[]) AS v (merged_id, contact_id)
 WHERE p.tenant_id = :tenant_id AND p.contact_id = v.merged_id
 RETURNING v.merged_id, p.id;
+
+-- name: find_held
+-- Whose agents' messages wait for the customer already.
+SELECT DISTINCT p.phone_number_id, p.contact_id
+FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
+JOIN planned_messages p ON p.tenant_id = :tenant_id AND p.contact_id = v.contact_id AND p.phone_number_id = v.phone_number_id
+WHERE p.state = 'waiting' AND p.due_at IS NULL AND p.message_id IS NOT NULL;

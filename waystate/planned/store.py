@@ -79,6 +79,17 @@ async def make_due_by_windows(conn: Connection, tenant: TenantId, now: datetime,
     return len(await _queries.make_due_by_windows(conn, tenant_id=tenant, now=now, batch=batch))
 
 
+async def find_held(conn: Connection, tenant: TenantId, keys: Collection[Key]) -> set[Key]:
+    """Those (number, contact) whose agents' messages wait for the customer to write."""
+    rows = await _queries.find_held(
+        conn,
+        tenant_id=tenant,
+        phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
+        contact_ids=[contact_id for _, contact_id in keys],
+    )
+    return {(row["phone_number_id"], row["contact_id"]) for row in rows}
+
+
 async def lock_due(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> list[PlannedMessage]:
     """The first that are due, in order, for this transaction alone; none while another one releases this tenant's."""
     if not await _queries.lead_release(conn, tenant_id=tenant):

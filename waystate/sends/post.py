@@ -24,7 +24,7 @@ from waystate.messages.model import Direction, Status
 from waystate.messages.receive import expired
 from waystate.messages.store import SAID, MessageRow
 from waystate.planned import store as planned_store
-from waystate.planned.model import PlannedMessage
+from waystate.planned.model import PlannedMessage, told_of_planned
 from waystate.sends.addressees import Addressee, find_addressees, window_closed
 from waystate.sends.approved import Missed, judge_templates
 from waystate.sends.model import Draft, Posted, SendOutcome, Waiting
@@ -79,7 +79,8 @@ async def post_many(conn: Connection, tenant: TenantId, view: TenantView, drafts
     await planned_store.insert_many(conn, tenant, list(waiting.values()))
     results = [_planned(waiting[place]) if place in waiting else each for place, each in enumerate(results)]
     events = await _queue(conn, tenant, view, drafts, sendable, results, wamids, now) if sendable else []
-    return PostedMany([each for each in results if each is not None], events, templates.missed)
+    told = told_of_planned(waiting.values(), now)
+    return PostedMany([each for each in results if each is not None], [*told, *events], templates.missed)
 
 
 def _planned(planned: PlannedMessage) -> Waiting:

@@ -20,6 +20,7 @@ from waystate.messages.advance import advance
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.store import SAID
 from waystate.planned import store as planned_store
+from waystate.planned.model import told_of_outcomes, withdrawn
 from waystate.principal import Actor
 from waystate.sends import marks
 from waystate.sends.approved import Missed
@@ -103,11 +104,12 @@ class Sends:
                 message_id = await _get_id(conn, tenant, name)
                 planned = await planned_store.withdraw(conn, tenant, message_id, now)
                 queued = message_id if planned is None else planned.message_id
-                events: list[Event] = []
+                events: list[Event] = [] if planned is None else told_of_outcomes([withdrawn(planned)], now)
                 if queued is not None:
-                    refused, events = await withdraw_many(conn, tenant, [queued], now)
+                    refused, failed = await withdraw_many(conn, tenant, [queued], now)
                     if refused:
                         raise refused[queued]
+                    events += failed
                 (answer,) = await self._read_in(conn, tenant, [message_id])
                 await outbox.append_many(conn, tenant, events)
                 return answer, events
