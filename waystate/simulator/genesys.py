@@ -5,7 +5,7 @@ Source: developer.genesys.cloud, Open Messaging; shapes as in the platform SDK's
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -21,7 +21,7 @@ from waystate.documents import JsonObject, Unreadable, parse
 from waystate.simulator.agents import Agents
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customers
-from waystate.simulator.genesys_bodies import EventBody, MessageBody, ReceiptBody
+from waystate.simulator.genesys_bodies import EventBody, MessageBody, ReceiptBody, describe
 from waystate.simulator.journal import Journal, MessageAtGenesys, Receipt
 
 TOKEN_SECONDS = 86_399
@@ -116,8 +116,11 @@ class GenesysApi:
             body = shape.model_validate(raw)
         except GenesysRefusal as error:
             return refusal(error.status, error.code, error.message)
-        except (Unreadable, ValidationError) as error:
+        except Unreadable as error:
             return refusal(400, "bad.request", str(error))
+        except ValidationError as error:
+            field, message = describe(error)
+            return refusal(400, "bad.request", message, details=[{"errorCode": "invalid", "fieldName": field}])
         return JSONResponse({**raw, **take(request, body)})
 
     def _authorise(self, request: Request) -> None:
@@ -197,6 +200,15 @@ def render_received(integration_id: str, entry: MessageAtGenesys, *, prefetch: b
     return answer | ({"conversationId": entry.conversation_id} if prefetch else {})
 
 
-def refusal(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    body = {"message": message, "code": code, "status": status, "contextId": "simulated", "details": [], "errors": []}
+def refusal(
+    status: int, code: str, message: str, headers: dict[str, str] | None = None, details: Sequence[JsonObject] = ()
+) -> JSONResponse:
+    body = {
+        "message": message,
+        "code": code,
+        "status": status,
+        "contextId": "simulated",
+        "details": list(details),
+        "errors": [],
+    }
     return JSONResponse(body, status, {"inin-correlation-id": "simulated", **(headers or {})})

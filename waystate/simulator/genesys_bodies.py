@@ -1,9 +1,12 @@
-"""What Genesys accepts: the shape of inbound Open Messaging bodies, checked as loosely as the real service does it."""
+"""What Genesys accepts: the shape of inbound Open Messaging bodies. Fields that it has no use for are let pass, as there.
+
+Source: platform SDK, OpenInboundNormalizedMessage, …Receipt and …Event.
+"""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 ReasonCode = Literal[
     "MessageExpired",
@@ -23,8 +26,15 @@ ReasonCode = Literal[
 
 
 def _check_time(time: str) -> str:
-    datetime.fromisoformat(time)
+    if datetime.fromisoformat(time).tzinfo is None:
+        raise ValueError("should be a date and a time with its offset")
     return time
+
+
+def _check_url(url: str) -> str:
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("should be an absolute URL")
+    return url
 
 
 Time = Annotated[str, AfterValidator(_check_time)]  # kept as written: it is half of the key that tells a repeat
@@ -53,7 +63,7 @@ class ReceiptChannel(BaseModel):
 
 class Attachment(BaseModel):
     mediaType: Literal["Image", "Video", "Audio", "File", "Link"]
-    url: str = Field(min_length=1)
+    url: Annotated[str, AfterValidator(_check_url)]
 
 
 class Content(BaseModel):
@@ -74,6 +84,8 @@ class MessageBody(BaseModel):
     text: str | None = None
     content: list[Content] | None = None
     metadata: dict[str, str] | None = None
+    type: Literal["Text", "Structured"] | None = None
+    direction: Literal["Inbound"] | None = None
 
     @model_validator(mode="after")
     def _has_something_to_show(self) -> Self:
@@ -88,8 +100,19 @@ class ReceiptBody(BaseModel):
     status: Literal["Delivered", "Failed", "Sent", "Published", "Removed"]
     isFinalReceipt: bool = True
     reasons: list[ReceiptReason] | None = None
+    direction: Literal["Outbound"] | None = None
 
 
 class EventBody(BaseModel):
     channel: InboundChannel
     events: list[Typing] = Field(min_length=1)
+
+
+def describe(error: ValidationError) -> tuple[str, str]:
+    """The field that is wrong, and a sentence on it."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(map(str, first["loc"])) or "body"
+    if first["type"] == "missing":
+        return field, f"should have required property '{field}'"
+    words = first["msg"].removeprefix("Value error, ")
+    return field, words if first["loc"] == () else f"{field}: {words}"

@@ -2,7 +2,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tests.unit.channels.genesys_payloads import InboundMessage, Receipt
 from waystate.channels.attempts import NOT_ALLOWED, FailureKind
 from waystate.channels.genesys.render import render_inbound, render_receipt
 from waystate.channels.told import _REASONS, _REASONS_OF_KINDS, told_of
@@ -10,6 +9,7 @@ from waystate.channels.whatsapp.errors import NO_DIRECT_SEND, TABLE
 from waystate.deliveries.model import NOT_TRIED
 from waystate.errors import Reason, Rejected
 from waystate.messages.status import OUTCOME_UNKNOWN
+from waystate.simulator.genesys_bodies import MessageBody, ReceiptBody
 
 AT = datetime(2026, 11, 20, 12, 0, 1, 234567, tzinfo=UTC)
 
@@ -17,14 +17,14 @@ AT = datetime(2026, 11, 20, 12, 0, 1, 234567, tzinfo=UTC)
 def inbound(**fields):
     usual = {"contact_id": "c-1", "name": "Ann", "wamid": "wamid.A", "sent_at": AT, "text": "Hi", "attributes": {"waId": "1"}}
     body = render_inbound(**(usual | fields))
-    InboundMessage.model_validate(body)
+    MessageBody.model_validate(body)
     return body
 
 
 def receipt(**fields):
     usual = {"genesys_message_id": "c327", "contact_id": "c-1", "at": AT, "status": "Failed"}
     body = render_receipt(**(usual | fields))
-    Receipt.model_validate(body)
+    ReceiptBody.model_validate(body)
     return body
 
 

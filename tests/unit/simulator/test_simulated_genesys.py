@@ -65,16 +65,47 @@ async def test_each_customer_has_a_conversation(simulator, waystate, until):
     "change",
     [
         {"text": None},
+        {"text": "", "content": []},
+        {"type": "Event"},
+        {"direction": "Outbound"},
         {"channel": {"from": {"id": "1"}}},
+        {"channel": {"from": {"id": "1"}, "time": "2026-11-20T12:00:00.000"}},
+        {"channel": {"time": "2026-11-20T12:00:00.000Z"}},
         {"channel": {"from": {"id": ""}, "time": "2026-11-20T12:00:00.000Z"}},
         {"channel": {"from": {"id": "1", "idType": "Name"}, "time": "2026-11-20T12:00:00.000Z"}},
         {"channel": {"from": {"id": "1"}, "time": "yesterday"}},
         {"metadata": {"nested": {"not": "allowed"}}},
         {"content": [{"attachment": {"mediaType": "Sticker", "url": "https://x"}}]},
+        {"content": [{"attachment": {"mediaType": "Image", "url": "a.png"}}]},
+        {"content": [{"contentType": "Attachment"}]},
     ],
 )
 async def test_malformed_message_is_refused_as_genesys_does(simulator, change):
     answer = await simulator.post_genesys("message", {**message("wamid.1"), **change})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad.request")
+
+
+async def test_message_without_text_and_content_is_refused_in_the_words_of_genesys(simulator):
+    said = (await simulator.post_genesys("message", message("wamid.1") | {"text": None})).json()
+    assert said["message"] == "should have required property 'content', should have required property '.text'"
+    assert set(said) == {"message", "code", "status", "contextId", "details", "errors"}
+    assert said["status"] == 400
+
+
+@pytest.mark.parametrize("path", ["api/v2/conversations/messages/inbound/open", "api/v2/nothing", ""])
+async def test_path_that_does_not_exist_is_an_error_of_genesys(simulator, path):
+    await simulator.tell_genesys("wamid.1")
+    headers = {"authorization": f"Bearer {simulator.genesys_token}"}
+    answer = await simulator.client.post(f"/genesys/{path}", json={}, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not.found")
+    assert (await simulator.client.post(f"/genesys/{path}", json={})).status_code == 401
+
+
+async def test_body_that_is_no_json_is_refused_as_genesys_does(simulator, settings):
+    await simulator.tell_genesys("wamid.1")
+    path = f"/genesys/api/v2/conversations/messages/{settings['integration_id']}/inbound/open/message"
+    headers = {"authorization": f"Bearer {simulator.genesys_token}"}
+    answer = await simulator.client.post(path, content=b"{", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad.request")
 
 
@@ -95,13 +126,22 @@ async def test_receipts_are_counted_by_status_and_repeats_apart(simulator, wayst
 
 
 async def test_receipt_with_a_word_genesys_does_not_know_is_refused(simulator):
-    for body in (receipt("x", "Read"), receipt("x", "Failed", reasons=[{"code": "131047"}])):
+    no_one = {"channel": {"time": "2026-11-20T12:00:01.000Z"}}
+    for body in (
+        receipt("x", "Read"),
+        receipt("x", "Failed", reasons=[{"code": "131047"}]),
+        receipt("x", direction="Inbound"),
+        receipt("x", **no_one),
+        receipt(""),
+    ):
         assert (await simulator.post_genesys("receipt", body)).status_code == 400
 
 
 async def test_typing_event_is_accepted(simulator):
     event = {"channel": message("wamid.1")["channel"], "events": [{"eventType": "Typing"}]}
     assert (await simulator.post_genesys("event", event)).status_code == 200
+    for events in ([], [{"eventType": "Reaction"}]):
+        assert (await simulator.post_genesys("event", event | {"events": events})).status_code == 400
     assert (await simulator.get("/simulator/state"))["genesys"]["events"] == 1
 
 
