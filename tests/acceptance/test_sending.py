@@ -267,6 +267,11 @@ async def test_what_is_held_or_planned_waits_and_is_withdrawn(place: Installatio
     ] * 2
     assert held["sendAt"] is None
     assert planned["sendAt"][:16] == at[:16]
+    query = {"customerId": held["customerId"], "state": "waiting", "limit": 1}
+    first = (await place.http.get("/v1/messages/planned", params=query)).json()
+    second = (await place.http.get("/v1/messages/planned", params=query | {"after": first["next"]})).json()
+    assert [each["id"] for each in (*first["items"], *second["items"])] == [planned["id"], held["id"]]
+    assert second["next"] is None
     answer = await place.http.delete(f"/v1/messages/{planned['id']}")
     assert (answer.status_code, answer.json()["status"]) == (200, "withdrawn")
     assert (await get(place, planned["id"]))["status"] == "withdrawn"

@@ -17,7 +17,7 @@ _OURS: dict[str, tuple[str, ...]] = {
     # A rule of ours lets this business or this message through to nobody, or not to this person.
     "MessageNotAllowed": (
         *("mapping_status_closed", "mapping_status_expired", "state_violation", "group_message", "address_not_allowed"),
-        *("not_in_control", "controller_changed", "withdrawn"),
+        *("not_in_control", "controller_changed", "withdrawn", "earlier_part_failed"),
         *("account_missing", "sender_external", "unknown_tenant"),
     ),
     "ServerError": ("not_connected", "answer_lost", "internal_error", "database_error"),

@@ -8,7 +8,7 @@ from uuid import UUID
 from waystate.channels.genesys.render import render_inbound, render_receipt
 from waystate.channels.told import told_of
 from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, find_reference, quote_of
-from waystate.channels.whatsapp.render import render_composed, render_outbound, render_read_mark
+from waystate.channels.whatsapp.render import CHECKED, render_composed, render_outbound, render_read_mark
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
@@ -280,6 +280,7 @@ def delivery_of(
                 type=event.message_type,
                 content=event.content,
                 reply_to=event.reply_to,
+                category=CHECKED,
             )
             target = Target.WHATSAPP
         case OutboundProcessed():

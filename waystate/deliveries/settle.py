@@ -15,6 +15,7 @@ from waystate.deliveries import store as delivery_store
 from waystate.deliveries.hold import find_held, hold_many
 from waystate.deliveries.model import NOT_TRIED, Claimed, Finished, State, Target, letter_of_refused
 from waystate.deliveries.retry import finish
+from waystate.deliveries.withdraw import fail_rest
 from waystate.documents import JsonObject
 from waystate.events import outbox
 from waystate.events.model import Event
@@ -64,6 +65,7 @@ async def settle_many(
         held = find_held(finished, settings)
         planned = await hold_many(conn, tenant, settings, held, conversations, now) if held else []
         advanced = await _advance(conn, tenant, [each for each in finished if each not in held], now)
+        rest = await fail_rest(conn, tenant, advanced, now)
         correlated = await correlate(conn, tenant, _correlations(finished), now)
         await delivery_store.finish_many(conn, tenant, finished)
         letters = [
@@ -71,7 +73,7 @@ async def settle_many(
         ]
         if letters:
             await dead_letter_store.insert_many(conn, tenant, letters)
-        await outbox.append_many(conn, tenant, [*advanced.events, *correlated, *planned])
+        await outbox.append_many(conn, tenant, [*advanced.events, *rest, *correlated, *planned])
     return Settlement(advanced, correlated, letters)
 
 

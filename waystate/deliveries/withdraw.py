@@ -11,7 +11,7 @@ from waystate.errors import Conflict, NotFound, Refused
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
-from waystate.messages.advance import advance
+from waystate.messages.advance import Advanced, advance
 from waystate.messages.model import Direction, Status, StatusReport
 
 _LONGEST_WAIT = timedelta(days=31)
@@ -20,6 +20,11 @@ WITHDRAWN: JsonObject = {"code": "withdrawn", "title": "Not sent: it was withdra
 CONTROLLER_CHANGED: JsonObject = {
     "code": "controller_changed",
     "title": "Not sent: somebody else took the conversation over while it waited.",
+}
+
+EARLIER_PART_FAILED: JsonObject = {
+    "code": "earlier_part_failed",
+    "title": "Not sent: an earlier part of this text could not be sent. Write it again.",
 }
 
 
@@ -56,6 +61,20 @@ async def fail_displaced(conn: Connection, tenant: TenantId, displaced: Mapping[
     if not ids:
         return []
     _, events = await withdraw_many(conn, tenant, ids, now, error=CONTROLLER_CHANGED)
+    return events
+
+
+async def fail_rest(conn: Connection, tenant: TenantId, advanced: Advanced, now: datetime) -> list[Event]:
+    """Of texts that go out in parts and of which one was refused: a customer gets no later part without an earlier one."""
+    broken = {
+        (message.conversation_id, message.part_of)
+        for key, message in advanced.messages.items()
+        if message.part_of is not None and any(step.state.status is Status.FAILED for step in advanced.merged[key])
+    }
+    rest = await message_store.list_queued_parts(conn, tenant, broken) if broken else []
+    if not rest:
+        return []
+    _, events = await withdraw_many(conn, tenant, rest, now, error=EARLIER_PART_FAILED)
     return events
 
 

@@ -75,6 +75,13 @@ WHERE m.direction = 'outbound' AND m.status = 'queued' AND m.sent_at > :since
     AND CASE v.holder WHEN 'genesys' THEN m.genesys_message_id IS NOT NULL ELSE m.sender = v.holder END
 ORDER BY m.id;
 
+-- name: list_queued_parts
+-- Of texts that go out in parts, those that have not left. The caller holds the conversations' locks.
+SELECT m.id FROM unnest(:conversation_ids::uuid[], :wholes::text[]) AS v (conversation_id, whole)
+JOIN messages m ON m.tenant_id = :tenant_id AND m.conversation_id = v.conversation_id
+WHERE m.direction = 'outbound' AND m.status = 'queued' AND m.metadata ->> 'part_of' = v.whole
+ORDER BY m.id;
+
 -- name: advance_many!
 -- The merge happened under the row's lock; none of these columns is indexed, so the update can stay on its page.
 UPDATE messages m SET status = v.status, delivered_at = v.delivered_at, read_at = v.read_at, failed_at = v.failed_at,

@@ -1,6 +1,6 @@
 """Messages, their keys and their history in PostgreSQL."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -153,6 +153,17 @@ async def list_queued_of(conn: Connection, tenant: TenantId, holders: Mapping[UU
     """Conversation → holder (`Speaker.holder`): the messages they said since then that are still queued, oldest first."""
     rows = await _queries.list_queued_of(
         conn, tenant_id=tenant, conversation_ids=list(holders), holders=list(holders.values()), since=since
+    )
+    return [row["id"] for row in rows]
+
+
+async def list_queued_parts(conn: Connection, tenant: TenantId, wholes: Collection[tuple[UUID, str]]) -> list[UUID]:
+    """By (conversation, Genesys' id of the whole text) the parts that are still queued, in their order."""
+    rows = await _queries.list_queued_parts(
+        conn,
+        tenant_id=tenant,
+        conversation_ids=[conversation for conversation, _ in wholes],
+        wholes=[whole for _, whole in wholes],
     )
     return [row["id"] for row in rows]
 

@@ -47,6 +47,13 @@ MESSAGE_EXAMPLE: JsonObject = {
     "expiresAt": None,
     "messageId": None,
 }
+PLANNED_EXAMPLE: JsonObject = MESSAGE_EXAMPLE | {
+    "status": "planned",
+    "conversationId": None,
+    "sentAt": None,
+    "sendAt": "2026-02-01T09:00:00.000Z",
+    "expiresAt": "2026-02-08T09:00:00.000Z",
+}
 
 
 class SendMessage(MessageContent):
@@ -123,6 +130,13 @@ class MessageAnswer(_Answer):
     sendAt: Text | None
     expiresAt: Text | None
     messageId: UUID | None
+
+
+class PlannedPage(_Answer):
+    """`next` is the `after` of the next page, null on the last one."""
+
+    items: list[MessageAnswer]
+    next: UUID | None
 
 
 class MessageList(_Answer):

@@ -78,7 +78,9 @@ async def post_many(conn: Connection, tenant: TenantId, view: TenantView, drafts
                 sendable[place] = addressee
     await planned_store.insert_many(conn, tenant, list(waiting.values()))
     results = [_planned(waiting[place]) if place in waiting else each for place, each in enumerate(results)]
-    events = await _queue(conn, tenant, view, drafts, sendable, results, wamids, now) if sendable else []
+    events = []
+    if sendable:
+        events = await _queue(conn, tenant, view, drafts, sendable, results, wamids, templates.categories, now)
     told = told_of_planned(waiting.values(), now)
     return PostedMany([each for each in results if each is not None], [*told, *events], templates.missed)
 
@@ -164,6 +166,7 @@ async def _queue(
     sendable: Mapping[int, Addressee],
     results: list[SendOutcome | Refused | None],
     wamids: Mapping[UUID, str],
+    categories: Mapping[int, str],
     now: datetime,
 ) -> list[Event]:
     """Write the messages in the conversations that are open by then; `results` are filled in. Returns the events."""
@@ -174,7 +177,7 @@ async def _queue(
     for place, addressee in sendable.items():
         conversation = conversations[opened.conversations[addressee.key]]
         recipient = recipients.get(conversation.contact_id) or Recipient(None)
-        judged = _allow(place, drafts[place], conversation, recipient, wamids)
+        judged = _allow(place, drafts[place], conversation, recipient, wamids, categories.get(place))
         if isinstance(judged, Refused):
             results[place] = judged
             continue
@@ -243,7 +246,12 @@ def _first(key: Key, recipient: Recipient, to: str | None, now: datetime) -> Act
 
 
 def _allow(
-    place: int, draft: Draft, conversation: Conversation, recipient: Recipient, wamids: Mapping[UUID, str]
+    place: int,
+    draft: Draft,
+    conversation: Conversation,
+    recipient: Recipient,
+    wamids: Mapping[UUID, str],
+    category: str | None,
 ) -> _Allowed | Refused:
     address = recipient.find_address(conversation.wa_id, conversation.user_id)
     if address is None:
@@ -258,7 +266,7 @@ def _allow(
     allowed = _Allowed(
         place=place, id=new_id(), draft=draft, conversation=conversation, address=address, change=change, reply_to=reply_to
     )
-    return _find_unsendable(allowed) or allowed
+    return _find_unsendable(allowed, category) or allowed
 
 
 def _wamid_of(named: str | None, wamids: Mapping[UUID, str]) -> str | None:
@@ -266,7 +274,7 @@ def _wamid_of(named: str | None, wamids: Mapping[UUID, str]) -> str | None:
     return wamids[own] if own is not None else named
 
 
-def _find_unsendable(allowed: _Allowed) -> Refused | None:
+def _find_unsendable(allowed: _Allowed, category: str | None) -> Refused | None:
     """What cannot be said to that address, such as a code to somebody without a phone."""
     if not allowed.draft.is_composed:
         return None
@@ -278,6 +286,7 @@ def _find_unsendable(allowed: _Allowed) -> Refused | None:
             type=allowed.draft.type,
             content=allowed.draft.content,
             reply_to=allowed.reply_to,
+            category=category,
         )
     except Rejected as error:
         return Unprocessable(error.reason, error.message)

@@ -1,20 +1,24 @@
 """`/v1/messages`: a business writes to its customers."""
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Query
 
 from waystate.conversations.control import SYSTEM, speaker_of
 from waystate.errors import NotFound, Refused, Unprocessable
 from waystate.operations import Operation
+from waystate.planned.model import PlannedFilter, PlannedState
 from waystate.principal import Scope, actor_of
 from waystate.sends.bodies import (
     MESSAGE_EXAMPLE,
     MESSAGE_ID,
+    PLANNED_EXAMPLE,
     SEND_EXAMPLE,
     MarkRead,
     MessageAnswer,
     MessageList,
+    PlannedPage,
     ReadAnswer,
     SendMany,
     SendMessage,
@@ -98,6 +102,28 @@ class SendRoutes:
         if len(named) > MOST_READ:
             raise Unprocessable("ids_unusable", f"`ids` names {len(named)} messages; name {MOST_READ} at the most.")
         return MessageList(items=await self._sends.read(principal.tenant_id, named))
+
+    @Operation(
+        "GET",
+        "/v1/messages/planned",
+        Scope.MESSAGES_READ,
+        tag="Messages",
+        summary="What waits for its time or its customer, newest first",
+        example_answer={"items": [PLANNED_EXAMPLE], "next": None},
+    )
+    async def list_planned_messages(
+        self,
+        principal: Caller,
+        state: Annotated[PlannedState | None, Query()] = None,
+        customerId: Annotated[UUID | None, Query()] = None,
+        number: Annotated[str | None, Query(max_length=200)] = None,
+        after: Annotated[UUID | None, Query(description="The `next` of the page before")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> PlannedPage:
+        """With a `state`, also what waits no more: `messageId` is what a released one became."""
+        wanted = PlannedFilter(state=state, contact_id=customerId, phone_number_id=number)
+        items, following = await self._sends.list_planned(principal.tenant_id, wanted, after=after, limit=limit)
+        return PlannedPage(items=items, next=following)
 
     @Operation(
         "GET",

@@ -20,7 +20,7 @@ from waystate.messages.advance import advance
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.store import SAID
 from waystate.planned import store as planned_store
-from waystate.planned.model import told_of_outcomes, withdrawn
+from waystate.planned.model import PlannedFilter, told_of_outcomes, withdrawn
 from waystate.principal import Actor
 from waystate.sends import marks
 from waystate.sends.approved import Missed
@@ -94,6 +94,14 @@ class Sends:
         async with self._db.tenant(tenant) as conn:
             ids = await _ids_of(conn, tenant, names)
             return await self._read_in(conn, tenant, [ids[each] for each in names if each in ids])
+
+    async def list_planned(
+        self, tenant: TenantId, wanted: PlannedFilter, *, after: UUID | None, limit: int
+    ) -> tuple[list[MessageAnswer], UUID | None]:
+        """The newest first, and where the next page begins, if there is one."""
+        async with self._db.tenant(tenant) as conn:
+            rows = await planned_store.list_page(conn, tenant, wanted, after=after, page=limit + 1)
+        return [render_planned(each) for each in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
 
     async def withdraw(self, tenant: TenantId, name: str) -> MessageAnswer:
         """What is queued or planned will not be sent."""

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.world import Business, World
+from tests.world import Business, World, refused
 from waystate.deliveries.withdraw import withdraw_many
 from waystate.errors import Conflict, NotFound, Refused
 from waystate.events import outbox
@@ -79,6 +79,24 @@ async def test_the_relay_and_a_withdrawal_at_once_leave_nothing_that_is_sent(wor
         refused, _ = await asyncio.gather(withdraw(world, tenant, message), world.relay(tenant))
         assert refused == {}
         assert await whatsapp_states(world, tenant, message) in ([], ["failed"])
+
+
+async def test_no_part_of_a_text_is_sent_after_one_that_was_refused(world: World, tenant: Business) -> None:
+    await queued(world, tenant)
+    await world.execute(tenant, "UPDATE deliveries SET state = 'sent' WHERE target = 'whatsapp'")
+    await world.relay(tenant)
+    await world.execute(tenant, "UPDATE deliveries SET state = 'sent' WHERE target = 'whatsapp'")
+    await world.answer(tenant, tenant.reply("g.long", conversation_id="genesys-conversation", text="word " * 2000))
+    await world.relay(tenant)
+    (claimed,) = [each for each in await world.claim(tenant) if each.target == "whatsapp"]
+    await world.settle(tenant, (claimed, refused()))
+    rows = await world.rows(
+        tenant, "SELECT status, error FROM messages WHERE metadata->>'part_of' = 'g.long' ORDER BY (metadata->>'part')::int"
+    )
+    assert [row["status"] for row in rows] == ["failed"] * len(rows)
+    assert [row["error"]["code"] for row in rows] == [100] + ["earlier_part_failed"] * (len(rows) - 1)
+    assert len(rows) == 3
+    assert [each for each in await world.claim(tenant) if each.target == "whatsapp"] == []
 
 
 async def test_who_loses_the_word_says_nothing_more(world: World, tenant: Business) -> None:

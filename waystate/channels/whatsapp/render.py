@@ -71,6 +71,10 @@ def render_outbound(
     return render_text(wa_id=wa_id, user_id=user_id, text="\n".join(lines), message_id=message_id, reply_to=reply_to)
 
 
+CHECKED = "CHECKED"
+"""In place of a template's category: whoever took the message has looked whether it carries a code."""
+
+
 def render_composed(
     *,
     wa_id: str | None,
