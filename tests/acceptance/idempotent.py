@@ -22,10 +22,12 @@ class Came:
     wrong: list[str] = field(default_factory=list)
 
 
-async def send_until_answered(client: httpx2.AsyncClient, headers: dict[str, str], body: Any, key: str, came: Came) -> None:
+async def send_until_answered(
+    client: httpx2.AsyncClient, path: str, headers: dict[str, str], body: Any, key: str, came: Came
+) -> None:
     pause = _PAUSE
     while True:
-        answer = await client.post("/state/message", json=body, headers={**headers, "idempotency-key": key})
+        answer = await client.post(path, json=body, headers={**headers, "idempotency-key": key})
         if answer.status_code != 409:
             break
         came.waited += 1
@@ -48,15 +50,29 @@ async def hammer(
     times: int,
     abreast: int = 10,
 ) -> Came:
-    """Each key `times` at once, `abreast` keys at a time. The message names no id of a platform, so each effect is a row."""
+    """A recorded message of each key. It names no id of a platform, so each effect is a row."""
+    bodies = [message(conversation, f"message {number}") for number in range(keys)]
+    return await hammer_with(clients, "/state/message", headers, bodies, times=times, abreast=abreast)
+
+
+async def hammer_with(
+    clients: Sequence[httpx2.AsyncClient],
+    path: str,
+    headers: dict[str, str],
+    bodies: Sequence[Any],
+    *,
+    times: int,
+    abreast: int = 10,
+) -> Came:
+    """A key for each body, `times` at once, `abreast` keys at a time."""
     came = Came()
+    keys = len(bodies)
     for start in range(0, keys, abreast):
         async with asyncio.TaskGroup() as group:
             for number in range(start, min(start + abreast, keys)):
-                body = message(conversation, f"message {number}")
                 for place in range(times):
                     client = clients[place % len(clients)]
-                    group.create_task(send_until_answered(client, headers, body, f"key-{number}", came))
+                    group.create_task(send_until_answered(client, path, headers, bodies[number], f"key-{number}", came))
     return came
 
 
@@ -64,14 +80,19 @@ def message(conversation: str, content: str) -> dict[str, Any]:
     return {"conversationId": conversation, "direction": "inbound", "status": "received", "content": content}
 
 
-def check(came: Came, effects: Sequence[int], *, keys: int, times: int) -> list[str]:
-    """What is not as it must be; `effects` is how many rows each message made."""
+def text(phone: str, words: str) -> dict[str, Any]:
+    """A text of a business, as `POST /v1/messages` takes it."""
+    return {"to": phone, "type": "text", "text": {"body": words}}
+
+
+def check(came: Came, effects: Sequence[int], *, keys: int, times: int, status: int = 201) -> list[str]:
+    """What is not as it must be; `effects` is how many rows each message made, `status` what each is answered."""
     found = list(came.wrong)
     if sorted(effects) != [1] * keys:
         found.append(f"{keys} keys made {sum(effects)} messages, one of them {max(effects, default=0)}")
     if several := [key for key, bodies in came.bodies.items() if len(bodies) > 1]:
         found.append(f"{len(several)} keys had different answers, such as {several[0]}")
-    if came.statuses != Counter({201: keys * times}):
+    if came.statuses != Counter({status: keys * times}):
         found.append(f"answers were {dict(came.statuses)}")
     if came.replayed != keys * (times - 1):
         found.append(f"{came.replayed} answers were marked as replayed")

@@ -17,6 +17,7 @@ PARTS = {
         "test_platform_faults",
         "test_terminated",
     ),
+    "sending": ("test_sends_unanswered", "test_status_runs"),
     "access": ("test_fairness", "test_idempotency_keys", "test_proofs"),
 }
 """Part → its test modules. Whatever part runs, `bugs` comes first: what the harness does not see means nothing before that."""

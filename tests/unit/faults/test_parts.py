@@ -31,4 +31,4 @@ def test_parts_of_a_day_make_one_report_and_the_later_run_of_a_part_stands(tmp_p
     assert list(merged) == ["kills", "random"]
     assert text.index("## R1") < text.index("## R6 again")
     assert "first" not in text
-    assert "not run yet: bugs, servers, traffic, access" in text
+    assert "not run yet: bugs, servers, traffic, sending, access" in text
