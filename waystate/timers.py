@@ -27,6 +27,7 @@ from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced
 from waystate.messages.receive import expired
 from waystate.messages.windows import told_of_ends
+from waystate.sends.release import Releases
 from waystate.tenants.each_tenant import every_tenant
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
@@ -42,6 +43,8 @@ EXPIRY_BATCH = 1000
 """Rows that expire, or windows that are told, in one transaction."""
 EARLY_BATCH = 10_000
 """Early statuses that are looked at, or dropped, in one transaction."""
+AGES = timedelta(days=36_500)
+"""Whatever waits is due by then."""
 GAUGES_EVERY = 3
 """Seconds: counting what is open reads an index, and a scrape is seldom more often than that."""
 
@@ -67,12 +70,15 @@ class Timers:
         self._relay_hint = relay_hint
         self._changed = changed
         self._clock = clock
+        self._releases = Releases(db, directory, relay_hint, changed, clock)
         self._stopping = asyncio.Event()
         self._every: list[tuple[str, timedelta, Callable[[], Awaitable[None]]]] = [
             ("early_statuses", timedelta(seconds=1), self.pair_early),
             ("unknown_sends", timedelta(seconds=5), self.give_up_unknown),
             ("missing_deliveries", timedelta(seconds=30), self.make_missing),
             ("windows", timedelta(seconds=30), self.tell_windows),
+            ("planned", timedelta(seconds=1), self.release_planned),
+            ("held", timedelta(seconds=30), self.make_held_due),
             ("expiry", timedelta(minutes=5), self.expire),
             ("partitions", timedelta(hours=1), self.make_partitions),
             ("statistics", timedelta(seconds=5), self.analyze_grown),
@@ -119,6 +125,18 @@ class Timers:
         for tenant in await self._due("window"):
             while await with_retries(partial(self._tell_windows_batch, tenant)) == EXPIRY_BATCH:
                 pass
+
+    async def release_planned(self) -> None:
+        for tenant in await self._due("planned"):
+            try:
+                await self._releases.release_due(tenant)
+            except Exception as error:
+                log.error("A tenant's planned messages could not be released.", operation="planned", exc_info=error)
+
+    async def make_held_due(self) -> None:
+        """Of every tenant for which something waits."""
+        for tenant in await self._due("planned", self._clock() + AGES):
+            await self._releases.make_due(tenant)
 
     async def give_up_unknown(self) -> None:
         for tenant in await self._due("unsettled"):

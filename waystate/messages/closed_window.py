@@ -32,16 +32,21 @@ def in_template(message: OutboundMessage, template: WindowTemplate) -> OutboundM
     return replace(said, metadata=message.metadata | {"window_template": template.name})
 
 
-def announcement(message: OutboundMessage, template: WindowTemplate, text: str = "") -> OutboundMessage:
-    """The template itself, as a message of its own beside the agent's."""
+def render_template(template: WindowTemplate, text: str) -> JsonObject:
+    """Returns WhatsApp's object of the template, with the text on one line in its parameters."""
     content: JsonObject = {"name": template.name, "language": {"code": template.language}}
     if template.components:
-        content["components"] = _filled(list(template.components), text)
+        content["components"] = _filled(list(template.components), " ".join(text.split()))
+    return content
+
+
+def announcement(message: OutboundMessage, template: WindowTemplate, text: str = "") -> OutboundMessage:
+    """The template itself, as a message of its own beside the agent's."""
     return replace(
         message,
         type="template",
         text=f"[template {template.name}]",
-        content=content,
+        content=render_template(template, text),
         media=None,
         composed=True,
         metadata={"window_template": template.name, "announces": message.genesys_message_id},

@@ -66,6 +66,13 @@ FOR NO KEY UPDATE OF c, m;
 -- inside a conversation.
 SELECT m.id, m.status FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) ORDER BY m.id FOR SHARE;
 
+-- name: move_queued
+-- What waited to be sent goes to the conversation that is open by then. Locked by whoever holds both conversations.
+UPDATE messages m SET conversation_id = v.conversation_id
+FROM unnest(:ids::uuid[], :conversation_ids::uuid[]) AS v (id, conversation_id)
+WHERE m.tenant_id = :tenant_id AND m.id = v.id AND m.direction = 'outbound' AND m.status = 'queued'
+RETURNING m.id, m.genesys_message_id, m.type, m.text, m.content, m.media, m.origin, m.metadata;
+
 -- name: list_queued_of
 -- What was said in these conversations by whoever had the word, and is not sent. The caller holds the conversations' locks. An agent's
 -- sender is an integration, and of a queue's message there is none.

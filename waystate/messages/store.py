@@ -293,6 +293,14 @@ async def list_by_ids(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -
     return [dict(row) for row in await _queries.list_by_ids(conn, tenant_id=tenant, ids=list(ids))]
 
 
+async def move_queued(conn: Connection, tenant: TenantId, conversations: Mapping[UUID, UUID]) -> dict[UUID, dict[str, Any]]:
+    """Messages (message id → conversation id) that are `queued` still, now of those conversations, which are locked; by id."""
+    rows = await _queries.move_queued(
+        conn, tenant_id=tenant, ids=list(conversations), conversation_ids=list(conversations.values())
+    )
+    return {row["id"]: dict(row) for row in rows}
+
+
 async def get_history(conn: Connection, tenant: TenantId, message_id: UUID) -> list[dict[str, Any]]:
     return [dict(row) for row in await _queries.get_history(conn, tenant_id=tenant, message_id=message_id)]
 

@@ -17,17 +17,17 @@ from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.deliveries.withdraw import fail_displaced
 from waystate.errors import Conflict, Refused, Rejected, Unprocessable
-from waystate.events.model import ConversationOpened, Event, OutboundProcessed
+from waystate.events.model import Event, OutboundProcessed
 from waystate.ids import TenantId, find_uuid, new_id
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status
-from waystate.messages.receive import expired
 from waystate.messages.store import SAID, MessageRow
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedMessage, told_of_planned
 from waystate.sends.addressees import Addressee, find_addressees, window_closed
 from waystate.sends.approved import Missed, judge_templates
 from waystate.sends.model import Draft, Posted, SendOutcome, Waiting
+from waystate.sends.opening import OpenedMany, open_many
 from waystate.tenants.routing import TenantView
 
 LONGEST_PLAN = timedelta(days=30)
@@ -202,13 +202,6 @@ async def _queue(
     return [*opened.events, *control.changes_of(changes, now), *silenced, *said]
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    conversations: dict[Key, UUID]
-    new: set[UUID]
-    events: list[Event]
-
-
 async def _open(
     conn: Connection,
     tenant: TenantId,
@@ -216,33 +209,14 @@ async def _open(
     drafts: Sequence[Draft],
     sendable: Mapping[int, Addressee],
     now: datetime,
-) -> _Opened:
+) -> OpenedMany:
     """The open conversation of each number and contact; where there is none, one is opened, addressed as the draft says."""
     found = {
         each.key: each.conversation.id for each in sendable.values() if each.conversation and each.conversation.is_open(now)
     }
     lacking = {each.key: drafts[place].to for place, each in sendable.items() if each.key not in found}
-    if not lacking:
-        return _Opened(found, set(), [])
-    contacts = await contact_store.find_recipients(conn, tenant, [contact for _, contact in lacking])
-    activity = [_first(key, contacts.get(key[1]) or Recipient(None), to, now) for key, to in lacking.items()]
-    opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=view.settings.mapping_ttl, now=now)
-    new = {each.id for each in opened.values() if each.is_new}
-    events: list[Event] = [
-        ConversationOpened(mapping_id=each.id, contact_id=contact, phone_number_id=number, at=now)
-        for (number, contact), each in opened.items()
-        if each.is_new
-    ]
-    return _Opened(found | {key: each.id for key, each in opened.items()}, new, [*expired(overdue, now), *events])
-
-
-def _first(key: Key, recipient: Recipient, to: str | None, now: datetime) -> Activity:
-    """Addressed to the phone or user id that was asked for, as the contact has it, else to its newest."""
-    number, contact = key
-    asked = "".join(each for each in to or "" if each.isdigit())
-    wa_id = next((each for each in recipient.wa_ids if each == asked), None)
-    address = recipient.find_address(wa_id, to) or Address()
-    return Activity(contact_id=contact, phone_number_id=number, wa_id=address.wa_id, user_id=address.user_id, at=now)
+    opened = await open_many(conn, tenant, view, lacking, now)
+    return replace(opened, conversations=found | opened.conversations)
 
 
 def _allow(

@@ -1,0 +1,259 @@
+"""What waits goes out when its time comes, or its customer wrote. A batch is a transaction, so nothing goes out twice."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
+
+import structlog
+
+from waystate.channels.whatsapp.outgoing import is_free_form
+from waystate.clock import Clock
+from waystate.conversations import store as conversation_store
+from waystate.conversations.control import SYSTEM
+from waystate.conversations.model import window_closes_at
+from waystate.conversations.store import Key
+from waystate.db.pool import Connection, Database
+from waystate.deliveries.withdraw import withdraw_many
+from waystate.documents import JsonObject
+from waystate.errors import Refused
+from waystate.events import outbox
+from waystate.events.model import Event, OutboundProcessed
+from waystate.events.outbox import AfterCommit
+from waystate.ids import TenantId
+from waystate.messages import store as message_store
+from waystate.messages.closed_window import render_template, takes_text
+from waystate.planned import store as planned_store
+from waystate.planned.model import PlannedMessage, PlannedState, PlanOutcome, told_of_outcomes
+from waystate.principal import Actor
+from waystate.sends.model import Draft, Posted, SendOutcome
+from waystate.sends.post import post_many
+from waystate.sends.queued import send_queued
+from waystate.tenants.model import TenantSettings
+from waystate.tenants.routing import Directory, TenantView
+from waystate.work.batch import with_retries
+from waystate.work.loops import Hint
+
+log = structlog.get_logger()
+
+BATCH = 200
+"""Messages that are released in one transaction."""
+HOLD_EXPIRED: JsonObject = {"code": "hold_expired", "title": "Not sent: the customer did not write in time."}
+WINDOW_CLOSED: JsonObject = {
+    "code": "window_closed",
+    "title": "Not sent: when its time came the customer had not written for 24 hours, and only a template may be sent then.",
+}
+
+
+@dataclass(slots=True)
+class _Release:
+    """What a batch comes to. `held` waits on for its customers; `events` are to be appended, those of sends in their order."""
+
+    outcomes: list[PlanOutcome] = field(default_factory=list)
+    held: list[UUID] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+    def fail(self, planned: PlannedMessage, error: JsonObject) -> None:
+        self.outcomes.append(PlanOutcome(planned=planned, state=PlannedState.FAILED, error=error))
+
+    def release(self, planned: PlannedMessage, message_id: UUID) -> None:
+        self.outcomes.append(PlanOutcome(planned=planned, state=PlannedState.RELEASED, message_id=message_id))
+
+
+class Releases:
+    """Sends what waits, of whichever tenant."""
+
+    def __init__(self, db: Database, directory: Directory, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
+        self._db = db
+        self._directory = directory
+        self._relay_hint = relay_hint
+        self._changed = changed
+        self._clock = clock
+
+    async def release_due(self, tenant: TenantId) -> None:
+        """All of the tenant's whose time has come; what waited too long fails."""
+        for one_batch in (self._expire, self._release):
+            while await with_retries(partial(one_batch, tenant)) == BATCH:
+                pass
+
+    async def make_due(self, tenant: TenantId) -> None:
+        """The net: what is held though its customer's window is open goes out next."""
+
+        async def make_due() -> int:
+            async with self._db.tenant(tenant) as conn:
+                return await planned_store.make_due_by_windows(conn, tenant, self._clock(), BATCH)
+
+        while await with_retries(make_due) == BATCH:
+            pass
+
+    async def _expire(self, tenant: TenantId) -> int:
+        now = self._clock()
+        async with self._db.tenant(tenant) as conn:
+            overdue = await planned_store.lock_expired(conn, tenant, now, BATCH)
+            released = await fail_many(conn, tenant, overdue, HOLD_EXPIRED, now) if overdue else _Release()
+            await self._finish(conn, tenant, released, now)
+        self._tell(tenant, released.events)
+        return len(overdue)
+
+    async def _release(self, tenant: TenantId) -> int:
+        now = self._clock()
+        async with self._db.tenant(tenant) as conn:
+            due = await planned_store.lock_due(conn, tenant, now, BATCH)
+            view = await self._directory.find_tenant_in(conn, tenant) if due else None
+            if view is None:
+                return 0  # nothing is due, or the tenant is being deleted
+            released = await release_many(conn, tenant, view, due, now)
+            await self._finish(conn, tenant, released, now)
+        self._tell(tenant, released.events)
+        return len(due)
+
+    async def _finish(self, conn: Connection, tenant: TenantId, released: _Release, now: datetime) -> None:
+        if released.held:
+            await planned_store.hold_many(conn, tenant, released.held)
+        if released.outcomes:
+            await planned_store.finish_many(conn, tenant, released.outcomes, now)
+            released.events += told_of_outcomes(released.outcomes, now)
+        await outbox.append_many(conn, tenant, released.events)
+
+    def _tell(self, tenant: TenantId, events: Sequence[Event]) -> None:
+        if events:
+            self._changed(tenant, events)
+            self._relay_hint.give(tenant)
+
+
+async def fail_many(
+    conn: Connection, tenant: TenantId, planned: Sequence[PlannedMessage], error: JsonObject, now: datetime
+) -> _Release:
+    """They wait no more, and are not sent; an agent's message among them fails, of which Genesys hears."""
+    released = _Release()
+    queued = [each.message_id for each in planned if each.message_id is not None]
+    if queued:
+        _, released.events = await withdraw_many(conn, tenant, queued, now, error=error)
+    for each in planned:
+        released.fail(each, error)
+    return released
+
+
+async def release_many(
+    conn: Connection, tenant: TenantId, view: TenantView, due: Sequence[PlannedMessage], now: datetime
+) -> _Release:
+    """In the caller's transaction, which holds these rows. Each goes to the conversation that is open by then."""
+    await _lock_conversations(conn, tenant, due)
+    windows = await conversation_store.find_windows(conn, tenant, {each.key for each in due})
+    sendable, closed = _by_window(due, {key for key, at in windows.items() if _is_open(at, now)})
+    released = _Release()
+    asked = _judge_closed(closed, view.settings, released)
+    composed = [each for each in sendable if each.message_id is None]
+    drafts = [*map(_draft_of, composed), *(_ask(group[0], view.settings) for group in asked)]
+    results: list[SendOutcome | Refused] = []
+    if drafts:
+        posted = await post_many(conn, tenant, view, drafts, now)
+        results, released.events = posted.results, posted.events
+    for planned, result in zip(composed, results, strict=False):
+        _note(released, [planned], result, is_said=True)
+    for group, result in zip(asked, results[len(composed) :], strict=True):
+        _note(released, group, result, is_said=_is_said_by_template(group[0], view.settings))
+    queued = await send_queued(conn, tenant, view, [each for each in sendable if each.message_id is not None], now)
+    released.outcomes += queued.outcomes
+    released.events = _in_order([*released.events, *queued.events], released.outcomes, due)
+    return released
+
+
+async def _lock_conversations(conn: Connection, tenant: TenantId, due: Sequence[PlannedMessage]) -> None:
+    """All that the batch may touch, at once and in the order of every writer: where its messages wait, and where they go."""
+    keys = list({each.key for each in due})
+    latest = [each.id for each in await conversation_store.find_latest_many(conn, tenant, keys) if each is not None]
+    waiting = [each.message_id for each in due if each.message_id is not None]
+    at_home = await message_store.find_conversations(conn, tenant, waiting) if waiting else {}
+    await conversation_store.lock_many(conn, tenant, sorted({*latest, *at_home.values()}))
+
+
+def _is_open(window_from: datetime, now: datetime) -> bool:
+    closes_at = window_closes_at(window_from)
+    return closes_at is not None and now < closes_at
+
+
+def _by_window(due: Sequence[PlannedMessage], open_keys: Collection[Key]) -> tuple[list[PlannedMessage], list[PlannedMessage]]:
+    """Those that may be sent now, templates among them, and those whose customer's window is closed."""
+    sendable = [each for each in due if each.key in open_keys or not is_free_form(str(each.request.get("type")))]
+    ids = {each.id for each in sendable}
+    return sendable, [each for each in due if each.id not in ids]
+
+
+def _judge_closed(closed: Sequence[PlannedMessage], settings: TenantSettings, released: _Release) -> list[list[PlannedMessage]]:
+    """What `settings.window_policy` makes of them: failed, held, or asked for by a template, each group by one.
+
+    What was held until the customer writes is held on, whatever the policy: the window closed again before its turn.
+    """
+    asked: dict[object, list[PlannedMessage]] = {}
+    for each in closed:
+        if each.send_at is None or settings.window_policy == "hold":
+            released.held.append(each.id)
+        elif settings.window_policy == "refuse":
+            released.fail(each, WINDOW_CLOSED)
+        else:
+            asked.setdefault(each.id if _is_said_by_template(each, settings) else each.key, []).append(each)
+    return list(asked.values())
+
+
+def _is_said_by_template(planned: PlannedMessage, settings: TenantSettings) -> bool:
+    """Whether the template holds the text, so that nothing is left to say when the customer answers."""
+    template = settings.window_template
+    return template is not None and planned.request.get("type") == "text" and takes_text(template)
+
+
+def _ask(planned: PlannedMessage, settings: TenantSettings) -> Draft:
+    assert settings.window_template is not None
+    text = str(planned.request.get("text") or "")
+    content = render_template(settings.window_template, text)
+    shown = text if takes_text(settings.window_template) else f"[template {settings.window_template.name}]"
+    return _draft(planned, type="template", content=content, text=shown)
+
+
+def _draft_of(planned: PlannedMessage) -> Draft:
+    asked = planned.request
+    return _draft(
+        planned,
+        type=str(asked["type"]),
+        content=asked.get("content") or {},
+        text=asked.get("text") or "",
+        reply_to=asked.get("reply_to"),
+        reacts_to=asked.get("reacts_to"),
+    )
+
+
+def _draft(planned: PlannedMessage, **said: Any) -> Draft:
+    return Draft(
+        **said,
+        speaker=SYSTEM,
+        actor=Actor(cast(Any, planned.actor_kind), planned.actor_id),
+        contact_id=planned.contact_id,
+        phone_number_id=planned.phone_number_id,
+        metadata={**(planned.request.get("metadata") or {}), "planned_id": str(planned.id)},
+    )
+
+
+def _note(released: _Release, group: Sequence[PlannedMessage], result: SendOutcome | Refused, *, is_said: bool) -> None:
+    for planned in group:
+        match result:
+            case Refused():
+                released.fail(planned, {"code": result.code, "title": result.detail})
+            case Posted() if is_said:
+                released.release(planned, result.message_id)
+            case _:
+                released.held.append(planned.id)
+
+
+def _in_order(events: Sequence[Event], outcomes: Sequence[PlanOutcome], due: Sequence[PlannedMessage]) -> list[Event]:
+    """What is sent, in the order in which it was due, behind whatever else became known."""
+    places = {planned.id: place for place, planned in enumerate(due)}
+    of_message: dict[UUID | None, int] = {
+        each.message_id: places[each.planned.id] for each in outcomes if each.message_id is not None
+    }
+
+    def place_of(event: Event) -> int:
+        return of_message.get(event.message_id, -1) if isinstance(event, OutboundProcessed) else -1
+
+    return sorted(events, key=place_of)
