@@ -13,6 +13,13 @@ SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, 
     p.actor_id, p.error, p.created_at, p.finished_at
 FROM planned_messages p WHERE p.tenant_id = :tenant_id AND p.id = ANY(:ids::uuid[]);
 
+-- name: find_waiting_of^
+-- By the contact, whose index leads to a message's few plans.
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM planned_messages p
+WHERE p.tenant_id = :tenant_id AND p.contact_id = :contact_id AND p.message_id = :message_id AND p.state = 'waiting' LIMIT 1;
+
 -- name: withdraw^
 -- Whoever releases it at the same moment holds its row: one of the two finds it waiting.
 UPDATE planned_messages p SET state = 'withdrawn', finished_at = :now

@@ -39,6 +39,12 @@ async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> 
     return [_planned(row) for row in await _queries.find_many(conn, tenant_id=tenant, ids=list(ids))]
 
 
+async def find_waiting_of(conn: Connection, tenant: TenantId, contact_id: UUID, message_id: UUID) -> PlannedMessage | None:
+    """What an agent's queued message waits by, until its customer writes."""
+    row = await _queries.find_waiting_of(conn, tenant_id=tenant, contact_id=contact_id, message_id=message_id)
+    return None if row is None else _planned(row)
+
+
 async def withdraw(conn: Connection, tenant: TenantId, planned_id: UUID, now: datetime) -> PlannedMessage | None:
     """What waited and will not be sent; None: there is none, or it waits no more."""
     row = await _queries.withdraw(conn, tenant_id=tenant, id=planned_id, now=now)

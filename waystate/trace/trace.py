@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from waystate.channels.told import told_of
 from waystate.channels.whatsapp.content import MEDIA_TYPES
 from waystate.clock import Clock, iso
 from waystate.conversations import store as conversation_store
@@ -18,6 +19,8 @@ from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
 from waystate.messages.model import Status
 from waystate.messages.note import NOTES
+from waystate.messages.store import SAID
+from waystate.planned import store as planned_store
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Senders, TenantSettings
 
@@ -46,7 +49,8 @@ async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Datab
         deliveries = await delivery_store.list_of_message(conn, tenant, message["id"])
         senders = await tenant_store.find_senders(conn, tenant, message["phone_number_id"])
         windows = await conversation_store.find_windows(conn, tenant, [(message["phone_number_id"], message["contact_id"])])
-    message |= {"window_from": next(iter(windows.values()), None)}
+        waiting = await planned_store.find_waiting_of(conn, tenant, message["contact_id"], message["id"])
+    message |= {"window_from": next(iter(windows.values()), None), "held_until": waiting.expires_at if waiting else None}
     ledger = await _ledger_row(message["origin"], db)
     return render_trace(message, history, deliveries, ledger, settings, clock(), senders)
 
@@ -100,7 +104,11 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
     error = message["error"] or {}
     if message["status"] == "failed":
         said = str(error.get("title") or error.get("message") or error.get("code") or "no reason was given")
-        return f"It failed: {said.rstrip('.')}."
+        advice = told_of(error).text if message["direction"] == "outbound" and isinstance(error.get("code"), int) else ""
+        return f"It failed: {said.rstrip('.')}.{f' {advice}' if advice and advice.rstrip('.') != said.rstrip('.') else ''}"
+    if message.get("held_until") is not None:
+        until = _time(message["held_until"])
+        return f"It is held until the customer writes, for WhatsApp takes only templates now; at {until} it is failed."
     if last is None:
         if message["type"] in NOTES and message["first_status"] == "processed":
             return f"It is kept and nobody is told: {NOTES[message['type']]}. It moves no customer window."
@@ -149,8 +157,10 @@ def _what_genesys_said(history: Sequence[Mapping[str, Any]]) -> str:
 def is_file_passed_on(message: Mapping[str, Any], deliveries: Sequence[Mapping[str, Any]]) -> bool | None:
     """Whether the other side got the file itself, which Waystate does not pass on yet.
 
-    None for a message without one, or that Waystate does not carry.
+    None for a message without one, that Waystate does not carry, or that was said over HTTP: then it is sent as it is.
     """
+    if message["origin"] == SAID:
+        return None
     media = message["media"]
     has_file = message["type"] in MEDIA_TYPES if media is None else media.get("type") != "link"
     return False if has_file and any(each["target"] in CARRIERS for each in deliveries) else None

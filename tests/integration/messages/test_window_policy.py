@@ -11,6 +11,7 @@ from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.send import WINDOW_CLOSED, Platforms, send
 from waystate.events.model import MessagePlanned, OutboundProcessed, OutboundRefused
+from waystate.trace.trace import trace
 
 
 def nobody(request: httpx2.Request) -> httpx2.Response:
@@ -133,3 +134,10 @@ async def test_a_template_may_wait_for_longer(world: World) -> None:
     await world.relay(business)
     claimed = [each for each in await world.claim(business) if each.target == "whatsapp"]
     assert [each.is_outside_window for each in claimed] == [False]
+
+
+async def test_the_trace_says_that_a_message_is_held(world: World) -> None:
+    business = await silent(world, "holds", window_policy="hold")
+    await world.answer(business, business.reply("g.1", conversation_id="g"))
+    told = await trace(business.tenant, business.settings, "g.1", world.db, world.clock)
+    assert told["why"].startswith("It is held until the customer writes")
