@@ -154,6 +154,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "deliveries.claim_heads": {
             "lanes": list(range(64)), "now": now, "paused_accounts": ["1002"], "batch": 64, "holder": "h",
             "epochs": [1] * 64, "window": 1000, "accounts": ["1001"], "rooms": [4],
+            "passed": ["w:1001:rests"], "crowd": 50,
         },
         "deliveries.find_unsettled": {"state": "unknown", "lanes": None, "due_at": now, "in_hand": []},
         "deliveries.recover_interrupted": {

@@ -1,6 +1,6 @@
 """The last look at where a message goes: a phone may have become another customer's while the message waited."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -31,6 +31,7 @@ async def claim(
     now: datetime,
     batch: int,
     rooms: Mapping[str, int] | None = None,
+    passed: Collection[str] = (),
     widen: bool = True,
     is_idle: bool = False,
 ) -> list[Claimed]:
@@ -44,6 +45,7 @@ async def claim(
         now=now,
         batch=batch,
         rooms=rooms,
+        passed=passed,
         widen=widen,
         is_idle=is_idle,
     )

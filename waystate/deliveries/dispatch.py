@@ -35,6 +35,8 @@ from waystate.work.loops import SWEEP, Hint, Worker
 
 log = structlog.get_logger()
 
+LEAST_WAIT = 0.05
+"""Seconds: what a rate lets through meanwhile is claimed at once."""
 ORPHANS_EVERY = timedelta(seconds=5)
 """How long an attempt that nobody has in hand may hold up its customer's queue."""
 HELD: dict[str, str] = {
@@ -167,6 +169,7 @@ class Courier:
         self._in_hand: dict[tuple[UUID, Target], tuple[Claimed, datetime]] = {}
         """With the time of its claim."""
         self._run: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def is_claiming(self) -> bool:
@@ -187,6 +190,8 @@ class Courier:
     async def stop(self) -> None:
         """Wait for the calls under way; begin no more."""
         self._stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._wake.set()
         if self._run is not None:
             await self._run
@@ -241,6 +246,7 @@ class Courier:
                     now=now,
                     batch=free,
                     rooms=self._rooms(now),
+                    passed=self._passed(now),
                     widen=is_due,
                     is_idle=under_way == 0,
                 )
@@ -253,6 +259,7 @@ class Courier:
             return []
         finally:
             self._claiming = ()
+            self._come_back(now)
 
     async def attempt(self, claimed: Claimed, view: TenantView) -> Result:
         if not self._worker.leases.holds(DELIVERIES, claimed.lane, claimed.epoch):
@@ -260,6 +267,7 @@ class Courier:
             return claimed, AttemptResult(outcome=Outcome.RETRY, error=LEASE_LOST), self._worker.clock()
         if (pace := self._paces.get(claimed.account)) is not None:
             pace.bucket.take(self._worker.clock())
+            pace.pairs.take(claimed.order_key, self._worker.clock())
         try:
             result = await send(claimed, view, self._worker.platforms, self._worker.clock())
         except Exception as error:
@@ -284,10 +292,12 @@ class Courier:
         self._worker.relay_hint.give(self._tenant)
 
     def _share(self, claimed: Claimed, result: AttemptResult, at: datetime) -> None:
-        """A limit of the business account, or of the app, is that of all its numbers."""
+        """A limit is that of whomever it reaches: of this customer, or of all numbers of the business account or the app."""
         limit = limit_of(claimed.target, result)
         if limit is None:
             return
+        if limit.reach is Reach.PAIR and (pace := self._paces.get(claimed.account)) is not None:
+            pace.pairs.met(claimed.order_key, at, max(limit.rest(claimed.attempt - 1), result.retry_after or 0.0))
         for number in sharing(self._view.accounts, claimed.account, limit.reach):
             if (pace := self._paces.get(number)) is not None:
                 pace.limit(limit, at, result.retry_after)
@@ -308,16 +318,33 @@ class Courier:
     def _look_at_accounts(self, view: TenantView, now: datetime) -> None:
         """By their limits of today."""
         for account in view.accounts.values():
-            self._look_at(account.phone_number_id, Target.WHATSAPP, account.limits.messages_per_second, now)
+            limits = account.limits
+            pace = self._look_at(account.phone_number_id, Target.WHATSAPP, limits.messages_per_second, now)
+            pace.pairs.change(limits.pair_interval, limits.pair_burst)
         for integration in view.integrations.values():
             self._look_at(integration.integration_id, Target.GENESYS, integration.limits.requests_per_minute / 60, now)
 
-    def _look_at(self, account: str, target: Target, per_second: float, now: datetime) -> None:
+    def _look_at(self, account: str, target: Target, per_second: float, now: datetime) -> Pace:
         pace = self._paces.get(account)
         if pace is None:
-            self._paces[account] = Pace(target, per_second, now, outage_after=self._worker.outage_after)
+            pace = self._paces[account] = Pace(target, per_second, now, outage_after=self._worker.outage_after)
         elif pace.bucket.per_second != per_second:
             pace.bucket = TokenBucket(per_second, now)
+        return pace
+
+    def _passed(self, now: datetime) -> list[str]:
+        """Customers who rest, and those to whom something is under way: what waits for them is not to fill a claim's window."""
+        resting = [key for pace in self._paces.values() for key in pace.pairs.list_resting(now)]
+        return [*resting, *(claimed.order_key for claimed, _ in self._in_hand.values())]
+
+    def _come_back(self, now: datetime) -> None:
+        """Before the next sweep, if a rate or a customer has rested before: to wait for it would cost some of the rate."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wait = min((wait for pace in self._paces.values() if (wait := pace.find_wait(now)) is not None), default=SWEEP)
+        if wait < SWEEP and not self._stopping:
+            self._timer = asyncio.get_running_loop().call_later(max(wait, LEAST_WAIT), self.go)
 
     def _rooms(self, now: datetime) -> dict[str, int]:
         """How many more may leave of the accounts of which not all may."""

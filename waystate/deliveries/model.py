@@ -75,6 +75,7 @@ class Claimed:
     created_at: datetime
     request: JsonObject
     phone_number_id: str
+    order_key: str = ""
     is_astray: bool = False
     is_outside_window: bool = False
 

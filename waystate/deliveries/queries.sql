@@ -22,7 +22,7 @@ ORDER BY e.position LIMIT :batch;
 -- name: claim_heads
 -- The first unfinished delivery of each customer, if it is due: nothing overtakes it, unless it is `unknown` past its hold.
 -- Only the oldest `window` are looked at: what stands before one of them is among them, so a long backlog costs no more than a
--- short one; `seen` tells whether there are more. Of an account no more leave than its `room`. A replay shares the position of the event that was newest then, and its own id
+-- short one; `seen` tells whether there are more. Who is `passed` is left out; `crowd` are customers of whom more than so many fill the window. Of an account no more leave than its `room`. A replay shares the position of the event that was newest then, and its own id
 -- puts it behind that one. The attempt is committed before the call, so that whoever takes over knows
 -- that it may have been made. What was addressed to a phone that has gone to another contact since, or to an id that its customer has no
 -- more, is told: however it came to be here, this is the last look before it leaves. And what waited until its customer's window closed.
@@ -31,6 +31,7 @@ WITH oldest AS (
     FROM deliveries u
     WHERE u.tenant_id = :tenant_id AND u.lane = ANY(:lanes::smallint[]) AND u.state IN ('pending', 'sending', 'unknown')
         AND (u.state <> 'unknown' OR u.hold_until > :now) AND NOT (u.account = ANY(:paused_accounts::text[]))
+        AND u.order_key NOT IN (SELECT unnest(:passed::text[]))
     ORDER BY u.position, u.event_id LIMIT :window
 ), heads AS (
     SELECT DISTINCT ON (o.order_key) o.event_id, o.target, o.state, o.next_attempt_at, o.position, o.account
@@ -50,14 +51,14 @@ WITH oldest AS (
     FROM due WHERE d.tenant_id = :tenant_id AND d.event_id = due.event_id AND d.target = due.target AND d.state = 'pending'
         AND d.lane = ANY(:lanes::smallint[])
     RETURNING d.event_id, d.target, d.message_id, d.conversation_id, d.account, d.lane, d.attempts, d.created_at, d.request,
-        d.position
+        d.position, d.order_key
 ), begun AS (
     INSERT INTO delivery_attempts (tenant_id, event_id, target, attempt, holder, epoch, started_at)
     SELECT :tenant_id, c.event_id, c.target, c.attempts, :holder, e.epoch, :now
     FROM claimed c JOIN unnest(:lanes::smallint[], :epochs::bigint[]) AS e (lane, epoch) ON e.lane = c.lane
 )
-SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.lane, c.attempts AS attempt, c.created_at,
-    c.request, coalesce(v.phone_number_id, '') AS phone_number_id,
+SELECT o.seen, o.crowd, c.event_id, c.target, c.message_id, c.conversation_id, c.account, c.lane, c.attempts AS attempt, c.created_at,
+    c.request, c.order_key, coalesce(v.phone_number_id, '') AS phone_number_id,
     c.target = 'whatsapp' AND (EXISTS (
         SELECT FROM contact_identities i
         WHERE i.tenant_id = :tenant_id AND i.channel = 'whatsapp' AND i.kind = 'wa_id' AND i.external_id = c.request ->> 'to'
@@ -72,7 +73,11 @@ SELECT o.seen, c.event_id, c.target, c.message_id, c.conversation_id, c.account,
             SELECT FROM conversations o WHERE o.tenant_id = :tenant_id AND o.contact_id = v.contact_id
                 AND o.phone_number_id = v.phone_number_id AND o.window_from > :now::timestamptz - interval '24 hours'
         ) AS is_outside_window
-FROM (SELECT count(*) AS seen FROM oldest) AS o LEFT JOIN claimed c ON true
+FROM (
+    SELECT s.seen, CASE WHEN s.seen >= :window THEN ARRAY(
+        SELECT u.order_key FROM oldest u GROUP BY u.order_key HAVING count(*) > :crowd::int
+    ) END AS crowd FROM (SELECT count(*) AS seen FROM oldest) AS s
+) AS o LEFT JOIN claimed c ON true
 LEFT JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = c.conversation_id
 ORDER BY c.position, c.event_id;
 

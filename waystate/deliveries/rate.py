@@ -15,6 +15,10 @@ LEAST_UNDER_WAY = 3
 """Sends of a number at once while nothing is known of its platform: as many are lost at most when an outage begins."""
 IDLE = timedelta(seconds=10)
 """After which an answer proves nothing about the next send."""
+_LONGEST_INTERVAL, _GREATEST_BURST = 3600.0, 10_000
+"""Of a customer's messages: seconds between two, and messages at once; a limit beyond these counts as these."""
+_FEW = 1000
+"""Customers of whom something is remembered before it is looked who has paid."""
 _SPARE = 1.5
 """How many times what the rate takes may be under way, for calls that take longer than usual."""
 
@@ -40,10 +44,74 @@ class TokenBucket:
         self._refill(now)
         self._tokens -= 1
 
+    def wait(self, now: datetime) -> float:
+        """Returns the seconds until there is one."""
+        self._refill(now)
+        return max(0.0, (1 - self._tokens) / self.per_second)
+
     def _refill(self, now: datetime) -> None:
         passed = max(0.0, (now - self._at).total_seconds())
         self._tokens = min(self._capacity, self._tokens + passed * self.per_second)
         self._at = now
+
+
+class Pairs:
+    """How often each customer of a number was written to: one message in `interval` seconds, `burst` of them at once.
+
+    A debt is kept as the time at which it is paid (GCRA), and of nobody who has none. An `interval` of 0 limits nothing.
+    https://developers.facebook.com/documentation/business-messaging/whatsapp/about-the-platform
+    """
+
+    def __init__(self) -> None:
+        self._interval = self._allowed = timedelta(0)
+        self._paid_at: dict[str, datetime] = {}
+        self._until: dict[str, datetime] = {}
+        self._look_at = _FEW
+
+    def __len__(self) -> int:
+        """Of how many customers something is remembered."""
+        return len(self._paid_at)
+
+    def change(self, interval: float, burst: int) -> None:
+        """By the account's limits of today. `_allowed` is the debt with which one more may leave."""
+        each = timedelta(seconds=min(interval, _LONGEST_INTERVAL))
+        allowed = each * (min(burst, _GREATEST_BURST) - 1)
+        if (self._interval, self._allowed) == (each, allowed):
+            return
+        self._interval, self._allowed = each, allowed
+        self._paid_at = self._paid_at if each else {}
+        self._until = {key: paid_at - allowed for key, paid_at in self._paid_at.items()}
+
+    def take(self, key: str, now: datetime) -> None:
+        """One message leaves for this customer."""
+        if self._interval:
+            self._owe(key, max(now, self._paid_at.get(key, now)) + self._interval, now)
+
+    def met(self, key: str, now: datetime, rest: float) -> None:
+        """The platform counts more than this process remembers: nothing for `rest` seconds, and no burst after it.
+
+        What was refused is no debt.
+        """
+        self._owe(key, now + timedelta(seconds=rest) + self._allowed, now)
+
+    def list_resting(self, now: datetime) -> list[str]:
+        """Customers to whom nothing may leave now."""
+        for key in [key for key, until in self._until.items() if until <= now]:
+            del self._until[key]
+        return list(self._until)
+
+    def find_wait(self, now: datetime) -> float | None:
+        """Seconds until the next of those who rest may be written to."""
+        waits = [(until - now).total_seconds() for until in self._until.values() if until > now]
+        return min(waits, default=None)
+
+    def _owe(self, key: str, paid_at: datetime, now: datetime) -> None:
+        self._paid_at[key] = paid_at
+        if (until := paid_at - self._allowed) > now:
+            self._until[key] = until
+        if len(self._paid_at) >= self._look_at:
+            self._paid_at = {key: paid_at for key, paid_at in self._paid_at.items() if paid_at > now}
+            self._look_at = max(_FEW, 2 * len(self._paid_at))
 
 
 class Pace:
@@ -57,6 +125,7 @@ class Pace:
 
     def __init__(self, target: Target, per_second: float, now: datetime, *, outage_after: int = 3) -> None:
         self.target = target
+        self.pairs = Pairs()
         self.outage_after = outage_after
         self.bucket = TokenBucket(per_second, now)
         self.is_held = False
@@ -79,6 +148,11 @@ class Pace:
     def rests(self, now: datetime) -> bool:
         """Whether nothing may leave now, whatever is under way."""
         return now < self._until or not self.bucket.has_any(now)
+
+    def find_wait(self, now: datetime) -> float | None:
+        """Seconds until the rate, or the next of the customers who rest, lets something leave."""
+        waits = [self.pairs.find_wait(now), None if self.bucket.has_any(now) else self.bucket.wait(now)]
+        return min((each for each in waits if each is not None), default=None)
 
     def room(self, under_way: int, now: datetime) -> int | None:
         """How many more may leave now; None: as many as there are."""

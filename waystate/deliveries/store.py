@@ -1,7 +1,7 @@
 """Deliveries and their attempts in PostgreSQL."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,8 +14,9 @@ from waystate.ids import TenantId
 
 _queries = load_queries(__file__)
 
-_WINDOW, _WIDER = 1000, 8
-"""Unfinished deliveries that a claim looks at first, and how many times more when these were not enough."""
+_WINDOW, _WIDER, _CROWD = 1000, 8, 50
+"""Unfinished deliveries that a claim looks at first, how many times more when these were not enough, and how many of one
+customer among them make it look behind that one."""
 
 
 async def insert_many(conn: Connection, tenant: TenantId, deliveries: Sequence[Delivery]) -> None:
@@ -68,41 +69,50 @@ async def claim_heads(
     now: datetime,
     batch: int,
     rooms: Mapping[str, int] | None = None,
+    passed: Collection[str] = (),
     widen: bool = True,
     is_idle: bool = False,
 ) -> list[Claimed]:
     """The next delivery of each customer that is due, its attempt begun; commit before making the call.
 
     `epochs`: the lanes to claim from, each with the epoch of its lease.
-    `rooms`: at most so many of these accounts.
+    `rooms`: at most so many of these accounts. `passed`: not of the customers of these order keys.
     `widen`: look through the whole backlog when the oldest are of customers who wait, which takes as long as the backlog is;
     `is_idle`: also if nothing is found among the oldest.
     """
     claimed: list[Claimed] = []
-    window, left, passed = _WINDOW, Counter(rooms or {}), list(paused_accounts)
+    window, left, paused, crowd = _WINDOW, Counter(rooms or {}), list(paused_accounts), list[str]()
     while True:
         rows = await _queries.claim_heads(
             conn,
             tenant_id=tenant,
             lanes=list(epochs),
             epochs=list(epochs.values()),
-            paused_accounts=passed,
+            paused_accounts=paused,
+            passed=[*passed, *crowd],
             accounts=list(left),
             rooms=list(left.values()),
             holder=holder,
             now=now,
             batch=batch - len(claimed),
             window=window,
+            crowd=_CROWD,
         )
         found = [_claimed(row, epochs) for row in rows if row["event_id"] is not None]
         claimed += found
         widen = widen or (is_idle and not claimed)
-        if not widen or len(claimed) == batch or rows[0]["seen"] < window:
+        if len(claimed) == batch or rows[0]["seen"] < window:
             return claimed
         left.subtract(each.account for each in found if each.account in left)
         # What has no room any more need not be looked through.
-        passed = [*paused_accounts, *(account for account, room in left.items() if room <= 0)]
-        window *= _WIDER
+        paused = [*paused_accounts, *(account for account, room in left.items() if room <= 0)]
+        if rows[0]["crowd"] and not crowd and (not left or any(room > 0 for room in left.values())):
+            # Once behind the few customers who fill the window, since more could leave.
+            crowd = rows[0]["crowd"]
+        elif widen:
+            window *= _WIDER
+        else:
+            return claimed
 
 
 async def list_unfinished_accounts(conn: Connection, tenant: TenantId) -> list[tuple[str, bool]]:
@@ -265,6 +275,7 @@ def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:
         created_at=row["created_at"],
         request=row["request"],
         phone_number_id=row["phone_number_id"],
+        order_key=row["order_key"],
         is_astray=row["is_astray"],
         is_outside_window=row["is_outside_window"],
     )

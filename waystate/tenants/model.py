@@ -213,10 +213,10 @@ class WhatsAppLimits(_Value):
     """Throughput of the number: 80 by default, 1,000 upgraded, 20 while the Business app shares it (Meta error 130429)."""
 
     pair_interval: Annotated[float, Field(ge=0)] = 6.0
-    """Seconds between messages to one customer, in the long run (Meta error 131056)."""
+    """Seconds between messages to one customer, in the long run (Meta error 131056); an hour at most, 0: no limit."""
 
     pair_burst: Annotated[int, Field(ge=1)] = 45
-    """Messages to one customer that may be borrowed from the future."""
+    """Messages to one customer that may leave at once, borrowed from the future."""
 
 
 class GenesysLimits(_Value):

@@ -3,7 +3,10 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
+
+import pytest
 
 from tests.world import HOLD, LANES, Business, World, accepted, later, lost, refused, wait_for_lock
 from waystate.channels.model import AttemptResult
@@ -248,3 +251,40 @@ async def test_lanes_of_relayed_deliveries_follow_the_number_and_the_client(worl
         {"target": "genesys", "lane": lane_of("client-1001", LANES), "account": "integration-1001"},
         {"target": "whatsapp", "lane": lane_of("1001", LANES), "account": "1001"},
     ]
+
+
+async def claim_of_the_oldest(world: World, tenant: Business, **said: Any) -> list[Claimed]:
+    """While others are under way, between two looks through the whole backlog."""
+    async with world.db.tenant(tenant.tenant) as conn:
+        return await store.claim_heads(
+            conn,
+            tenant.tenant,
+            epochs=dict.fromkeys(range(LANES), 1),
+            paused_accounts=[],
+            holder="tests",
+            now=world.clock.now,
+            batch=100,
+            widen=False,
+            **said,
+        )
+
+
+@pytest.mark.parametrize("said", [{}, {"rooms": {"1001": 40}}])
+async def test_few_customers_who_fill_the_window_hide_nobody(world: World, tenant: Business, said: dict[str, Any]) -> None:
+    await insert(world, tenant, *(delivery(world, number, customer="abc"[number % 3]) for number in range(1500)))
+    await insert(world, tenant, *(delivery(world, 1500 + number, customer=f"other-{number}") for number in range(20)))
+    claimed = await claim_of_the_oldest(world, tenant, **said)
+    assert bodies(claimed) == [0, 1, 2, *range(1500, 1520)]
+    assert len({each.order_key for each in claimed}) == 23
+
+
+async def test_whoever_is_passed_fills_no_window_and_gets_nothing(world: World, tenant: Business) -> None:
+    await insert(world, tenant, *(delivery(world, number, customer="ab"[number % 2]) for number in range(2500)))
+    await insert(world, tenant, delivery(world, 2500, customer="other"))
+    assert bodies(await claim_of_the_oldest(world, tenant, passed=["w:a", "w:b"])) == [2500]
+
+
+async def test_no_second_look_is_taken_where_nothing_more_could_leave(world: World, tenant: Business) -> None:
+    await insert(world, tenant, *(delivery(world, number, customer="a") for number in range(1500)))
+    await insert(world, tenant, delivery(world, 1500, customer="other"))
+    assert bodies(await claim_of_the_oldest(world, tenant, rooms={"1001": 1})) == [0]

@@ -169,6 +169,7 @@ async def test_a_limit_of_the_pair_lets_that_customer_rest_alone(scene: Scene, c
         assert len(scene.graph.sends) == asked, f"{seconds} s"
         await scene.run(1)
         assert len(scene.graph.sends) > asked, f"{seconds} s"
+    await scene.run(6)
     assert texts(scene, ADA) == ["first", "second"]
     assert await scene.receipts() == []
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.deliveries.model import Target
-from waystate.deliveries.rate import IDLE, LEAST_UNDER_WAY, Pace, TokenBucket
+from waystate.deliveries.rate import IDLE, LEAST_UNDER_WAY, Pace, Pairs, TokenBucket
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -230,3 +230,92 @@ def test_no_more_may_leave_than_the_rate_has_left() -> None:
     pace.bucket.take(NOW)
     assert pace.room(0, NOW) == 0
     assert pace.room(0, after(0.5)) == 1
+
+
+def pairs_of(interval: float = 6.0, burst: int = 45) -> Pairs:
+    pairs = Pairs()
+    pairs.change(interval, burst)
+    return pairs
+
+
+def leave(pairs: Pairs, key: str, now: datetime) -> int:
+    """How many leave for the customer as long as they may."""
+    left = 0
+    while key not in pairs.list_resting(now) and left < 1000:
+        pairs.take(key, now)
+        left += 1
+    return left
+
+
+def test_a_customer_gets_a_burst_and_then_one_an_interval() -> None:
+    pairs = pairs_of()
+    assert leave(pairs, "a", NOW) == 45
+    assert leave(pairs, "b", NOW) == 45, "each their own"
+    assert leave(pairs, "a", after(5.9)) == 0
+    assert leave(pairs, "a", after(6)) == 1
+    assert leave(pairs, "a", after(18)) == 2
+    assert leave(pairs, "a", after(18 + 45 * 6)) == 45, "the debt is paid"
+
+
+@given(st.lists(st.floats(0, 60), min_size=1, max_size=60), st.sampled_from([1, 3, 45]), st.sampled_from([0.5, 6.0]))
+def test_no_more_leave_than_the_burst_and_one_an_interval(pauses: list[float], burst: int, interval: float) -> None:
+    pairs, now, left = pairs_of(interval, burst), NOW, 0
+    for pause in pauses:
+        now += timedelta(seconds=pause)
+        left += leave(pairs, "a", now)
+    assert left <= burst + (now - NOW).total_seconds() / interval + 1e-6
+
+
+def test_nobody_is_remembered_who_has_no_debt() -> None:
+    pairs, now = pairs_of(), NOW
+    for number in range(20_000):
+        now += timedelta(seconds=0.01)
+        pairs.take(str(number), now)
+    assert len(pairs) <= 2000, "those of the last 6 s are 600"
+
+
+def test_an_interval_of_zero_limits_and_remembers_nothing() -> None:
+    pairs = pairs_of(0.0)
+    assert leave(pairs, "a", NOW) == 1000
+    assert len(pairs) == 0
+    pairs = pairs_of()
+    leave(pairs, "a", NOW)
+    pairs.change(0.0, 45)
+    assert leave(pairs, "a", NOW) == 1000
+
+
+def test_a_new_limit_holds_for_those_who_rest_already() -> None:
+    pairs = pairs_of()
+    leave(pairs, "a", NOW)
+    pairs.change(6.0, 50)
+    assert leave(pairs, "a", NOW) == 5
+
+
+@pytest.mark.parametrize(("interval", "burst"), [(1e300, 45), (6.0, 10**30), (float("inf"), 10**30)])
+def test_any_limit_that_can_be_stored_can_be_kept(interval: float, burst: int) -> None:
+    pairs = pairs_of(interval, burst)
+    pairs.take("a", NOW)
+    pairs.met("a", NOW, 4.0)
+    assert pairs.list_resting(after(1)) == ["a"]
+
+
+def test_who_met_the_platforms_limit_rests_and_has_no_burst_after_it() -> None:
+    pairs = pairs_of()
+    pairs.take("a", NOW)
+    pairs.met("a", NOW, 4.0)
+    assert pairs.list_resting(after(3.9)) == ["a"]
+    assert leave(pairs, "a", after(4)) == 1
+    assert leave(pairs, "a", after(9.9)) == 0
+    assert leave(pairs, "a", after(10)) == 1
+
+
+def test_the_pace_says_when_the_next_may_leave() -> None:
+    pace = pace_of(per_second=10.0)
+    pace.pairs.change(6.0, 1)
+    assert pace.find_wait(NOW) is None
+    pace.pairs.take("a", NOW)
+    assert pace.find_wait(after(2)) == 4
+    assert pace.find_wait(after(6)) is None
+    for _ in range(12):
+        pace.bucket.take(after(6))
+    assert pace.find_wait(after(6)) == pytest.approx(0.3)
