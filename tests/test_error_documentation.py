@@ -17,7 +17,8 @@ the table that the program goes by. Codes decide, whatever the HTTP status; of a
 
 ## What the message, its customer's queue and the number do
 
-Of an answer. A `failed` status fails its message whatever the class, since WhatsApp has had it, and the queue goes on.
+Of an answer. A `failed` status fails its message whatever the class, since WhatsApp has had it, and the queue goes on. Of the
+classes `auth`, `account` and `billing` it holds the number too, until a status shows that another message went out.
 
 | class | the message | the customer's queue | the number's other messages |
 |---|---|---|---|

@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 
 from waystate.audit.verification import log_heads
+from waystate.channels.attempts import HELD
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.db import partitions
@@ -28,6 +29,7 @@ from waystate.messages.advance import Advanced
 from waystate.messages.receive import expired
 from waystate.messages.windows import told_of_ends
 from waystate.sends.release import Releases
+from waystate.tenants import store as tenant_store
 from waystate.tenants.each_tenant import every_tenant
 from waystate.tenants.routing import Directory
 from waystate.web.metrics import Metrics
@@ -238,11 +240,14 @@ class Timers:
                 deliveries = await work_store.due_work(conn, "deliveries", now)
                 conversations = await work_store.due_work(conn, "open", now)
                 letters = await dead_letter_store.count_by_reason(conn)
+                held = await tenant_store.count_held(conn)
         except Exception as error:
             log.warning("The gauges could not be read.", error=str(error))
             return
         for reason in Reason:
             self._metrics.open_dead_letters.labels(reason).set(letters.get(reason, 0))
+        for kind in HELD:
+            self._metrics.numbers_held.labels(kind).set(held.get(kind, 0))
         self._metrics.ledger_pending.set(pending)
         self._metrics.open_conversations.set(sum(each.items for each in conversations))
         self._metrics.deliveries_pending.set(sum(due.items for due in deliveries))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -24,6 +25,8 @@ from waystate.clock import utc_now
 from waystate.ids import PLATFORM, TenantId
 from waystate.keys import store as key_store
 from waystate.principal import Scope
+from waystate.tenants import store as tenant_store
+from waystate.tenants.model import Hold
 
 OTHER = "globex"
 SECRETS = (ACCESS_TOKEN, CLIENT_SECRET, WEBHOOK_SECRET, "a-new-token", "a-new-webhook-secret", "new-app-secret", "new-verify")
@@ -235,6 +238,20 @@ async def test_a_number_and_its_integration_are_set_up_changed_and_taken_off(off
         ("account.removed", f"whatsapp_account:{number}", {}),
         ("integration.removed", f"genesys_integration:{name}", {}),
     ]
+
+
+async def test_a_held_number_says_so_and_why(office: Office) -> None:
+    """Also in the answer of a change, which may be what mends it: only the next accepted message ends the hold."""
+    hold = Hold(NUMBER, utc_now(), "auth", "answer", {"code": 190, "title": "The token has expired", "kind": "auth"})
+    async with office.place.app.db.tenant(TenantId(TENANT)) as conn:
+        await tenant_store.hold_accounts(conn, TenantId(TENANT), [hold])
+    (listed,) = (await office(TENANT, "GET", "/v1/tenant/whatsapp-accounts")).json()["items"]
+    assert (listed["held"]["kind"], listed["held"]["error"]) == ("auth", hold.error)
+    assert datetime.fromisoformat(listed["held"]["since"]) == hold.since
+    changed = await office(TENANT, "PUT", f"/v1/tenant/whatsapp-accounts/{NUMBER}", ACCOUNT | {"access_token": "a-new-token"})
+    assert changed.json()["held"] == listed["held"]
+    other = (await office(OTHER, "GET", "/v1/tenant/whatsapp-accounts")).json()["items"]
+    assert [each["held"] for each in other] == [None]
 
 
 async def test_a_new_secret_is_on_record_by_its_name_alone(office: Office) -> None:

@@ -15,6 +15,7 @@ PARTS = {
         "test_directory_changes",
         "test_lost_answers",
         "test_platform_faults",
+        "test_revoked_token",
         "test_terminated",
     ),
     "sending": ("test_sends_unanswered", "test_status_runs"),

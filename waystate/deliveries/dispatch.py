@@ -16,15 +16,19 @@ from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.deliveries import addresses
+from waystate.deliveries.held_numbers import is_sent_message, release_numbers
 from waystate.deliveries.lanes import deal_out_all
 from waystate.deliveries.model import Claimed, Target
 from waystate.deliveries.rate import LONGEST_REST, Pace, TokenBucket
 from waystate.deliveries.retry import HELD_PAUSE, limit_of
 from waystate.deliveries.send import Platforms, send
-from waystate.deliveries.settle import Settlement, recover, settle_many
+from waystate.deliveries.settle import Result, Settlement, recover, settle_many
+from waystate.events import outbox
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.messages import advance
+from waystate.messages import store as message_store
+from waystate.tenants import store as tenant_store
 from waystate.tenants.model import TenantStatus, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
 from waystate.web.metrics import Metrics
@@ -47,9 +51,6 @@ HELD: dict[str, str] = {
 """Why an account's queue is held, and what to do, by the kind of the refusal."""
 LEASE_LOST = {"code": "lease_lost", "title": "Not sent: the process slept through its lease."}
 _HOPS = {Target.GENESYS: "tracked_to_genesys", Target.WHATSAPP: "queued_to_sent"}
-
-Result = tuple[Claimed, AttemptResult, datetime]
-"""An attempt, its answer, and when it came."""
 
 
 class DeliveryWorker(Worker):
@@ -170,6 +171,8 @@ class Courier:
         """With the time of its claim."""
         self._run: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._probes: dict[UUID, str] = {}
+        """Messages that were accepted while a status was to show that their number is not held any more, with the number."""
 
     @property
     def is_claiming(self) -> bool:
@@ -253,6 +256,8 @@ class Courier:
 
         self._claiming = list(epochs)
         try:
+            if is_due:
+                await with_retries(lambda: self._look_at_holds(now))
             return await with_retries(claim)
         except Exception as error:
             log.warning("Nothing could be claimed; the next sweep tries again.", operation="deliveries", error=str(error))
@@ -261,13 +266,30 @@ class Courier:
             self._claiming = ()
             self._come_back(now)
 
+    async def _look_at_holds(self, now: datetime) -> None:
+        """What is written down of the tenant's numbers, by whomever; and which of them a status shows to be taken again."""
+        self._look_at_accounts(self._view, now)
+        async with self._worker.db.tenant(self._tenant) as conn:
+            held = {each.phone_number_id: each.told_by for each in await tenant_store.list_holds(conn, self._tenant)}
+            sent = await message_store.list_sent(conn, self._tenant, list(self._probes)) if self._probes else set()
+            proven = {self._probes[each] for each in sent}
+            events = await release_numbers(conn, self._tenant, sorted(proven), ["answer", "status"], now)
+            await outbox.append_many(conn, self._tenant, events)
+        self._probes = {key: number for key, number in self._probes.items() if number in held and number not in proven}
+        for number, pace in self._paces.items():
+            if number in held and number not in proven:
+                pace.hold(now, needs_status=held[number] == "status")
+            elif number in proven or pace.needs_status:
+                pace.release()
+
     async def attempt(self, claimed: Claimed, view: TenantView) -> Result:
         if not self._worker.leases.holds(DELIVERIES, claimed.lane, claimed.epoch):
             # This process slept through its lease. Certainly not sent, whatever the lane's next holder had to suppose.
             return claimed, AttemptResult(outcome=Outcome.RETRY, error=LEASE_LOST), self._worker.clock()
         if (pace := self._paces.get(claimed.account)) is not None:
             pace.bucket.take(self._worker.clock())
-            pace.pairs.take(claimed.order_key, self._worker.clock())
+            if claimed.target is Target.WHATSAPP:
+                pace.pairs.take(claimed.order_key, self._worker.clock())
         try:
             result = await send(claimed, view, self._worker.platforms, self._worker.clock())
         except Exception as error:
@@ -276,12 +298,17 @@ class Courier:
         return claimed, result, self._worker.clock()
 
     async def _settle(self, results: Sequence[Result]) -> None:
-        settled = await self._written(results)
+        held = [account for account, pace in self._paces.items() if pace.is_held and not pace.needs_status]
+        settled = await self._written(results, held)
         for claimed, result, ended_at in results:
             _, begun = self._in_hand.pop((claimed.event_id, claimed.target))
             if (pace := self._paces.get(claimed.account)) is not None:
                 was = pace.is_held, pace.is_braked
-                pace.heard(result, ended_at, self._worker.clock() - begun)
+                if pace.needs_status and is_sent_message(claimed, result):
+                    self._probes[claimed.message_id] = claimed.account
+                is_mark = claimed.target is Target.WHATSAPP_MARK and result.outcome is Outcome.SENT
+                if not (is_mark and pace.is_held):
+                    pace.heard(result, ended_at, self._worker.clock() - begun)
                 log_change(claimed.account, was, pace, result)
             self._share(claimed, result, ended_at)
         log_lost(results)
@@ -302,12 +329,19 @@ class Courier:
             if (pace := self._paces.get(number)) is not None:
                 pace.limit(limit, at, result.retry_after)
 
-    async def _written(self, results: Sequence[Result]) -> Settlement:
+    async def _written(self, results: Sequence[Result], held: Collection[str]) -> Settlement:
         """What a platform answered must not be forgotten: it is written down whenever the database takes it."""
         while True:
             try:
                 return await with_retries(
-                    lambda: settle_many(self._tenant, self._view.settings, results, self._worker.db, hold=self._worker.hold)
+                    lambda: settle_many(
+                        self._tenant,
+                        self._view.settings,
+                        results,
+                        self._worker.db,
+                        hold=self._worker.hold,
+                        refused_numbers=held,
+                    )
                 )
             except Exception as error:
                 log.error(

@@ -29,6 +29,10 @@ class Target(StrEnum):
     GENESYS_RECEIPT = "genesys_receipt"
 
 
+TO_WHATSAPP = frozenset({Target.WHATSAPP, Target.WHATSAPP_MARK})
+"""What goes through a number: messages, and the marks that customers' messages were read."""
+
+
 class State(StrEnum):
     PENDING = "pending"
     SENDING = "sending"

@@ -7,10 +7,12 @@ from waystate.channels.attempts import FailureKind
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import Limit, Reach
 from waystate.deliveries.model import Target
-from waystate.deliveries.retry import is_held, limit_of, pause_of
+from waystate.deliveries.retry import HELD_PAUSE, is_held, limit_of, pause_of
 
 FIRST_REST = timedelta(seconds=10)
 LONGEST_REST = timedelta(seconds=60)
+LONGEST_PROBE = timedelta(minutes=10)
+"""Between two messages that find out whether a number is taken again whose messages failed after they were accepted."""
 LEAST_UNDER_WAY = 3
 """Sends of a number at once while nothing is known of its platform: as many are lost at most when an outage begins."""
 IDLE = timedelta(seconds=10)
@@ -129,6 +131,9 @@ class Pace:
         self.outage_after = outage_after
         self.bucket = TokenBucket(per_second, now)
         self.is_held = False
+        self.needs_status = False
+        """Held by the statuses of sends that were accepted: the next that is accepted proves nothing."""
+        self._probes = 0
         self._until = now
         self._answered_at = now
         self._lost = 0
@@ -179,10 +184,25 @@ class Pace:
         elif is_disturbed(result):
             self._brake(now)
         elif result.outcome is Outcome.SENT or result.http_status is not None:
-            self.is_held, self._lost, self._rests = False, 0, 0
+            self._lost = self._rests = 0
+            if self.needs_status:
+                # It may cost the message, so that each is tried more rarely than the one before.
+                self._probes += 1
+                self._until = max(self._until, now + min(HELD_PAUSE * (1 << min(self._probes, 10)), LONGEST_PROBE))
+            else:
+                self.is_held = False
             if not is_ours:
                 self._limits = 0
             self._prove(now, took)
+
+    def hold(self, now: datetime, *, needs_status: bool) -> None:
+        """The number is held, as somebody wrote down: after a pause one message finds out."""
+        if not self.is_held:
+            self.is_held, self._probes, self._until = True, 0, max(self._until, now + HELD_PAUSE)
+        self.needs_status = needs_status
+
+    def release(self) -> None:
+        self.is_held = self.needs_status = False
 
     def limit(self, limit: Limit, now: datetime, retry_after: float | None = None) -> None:
         """Rest, as somebody met a limit that is this account's too. What was under way together met it together."""

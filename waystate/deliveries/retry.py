@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from waystate.channels.attempts import HELD
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import Limit, Reach, find_limit
-from waystate.deliveries.model import Claimed, Finished, State, Target
+from waystate.deliveries.model import TO_WHATSAPP, Claimed, Finished, State, Target
 
 HELD_PAUSE = timedelta(seconds=30)
 FIRST_RETRY = timedelta(seconds=0.5)
@@ -59,7 +59,7 @@ def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: time
 
 def limit_of(target: Target, result: AttemptResult) -> Limit | None:
     """Returns the limit of WhatsApp's that an attempt met."""
-    return find_limit(result.error) if target is Target.WHATSAPP and result.outcome is Outcome.RETRY else None
+    return find_limit(result.error) if target in TO_WHATSAPP and result.outcome is Outcome.RETRY else None
 
 
 def rest_of(limit: Limit | None, attempt: int) -> timedelta:

@@ -12,6 +12,13 @@ from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
+from waystate.deliveries.held_numbers import (
+    held_by_answers,
+    held_by_statuses,
+    hold_numbers,
+    is_sent_message,
+    release_numbers,
+)
 from waystate.deliveries.hold import find_held, hold_many
 from waystate.deliveries.model import NOT_TRIED, Claimed, Finished, State, Target, letter_of_refused
 from waystate.deliveries.retry import finish
@@ -34,6 +41,10 @@ NEVER_TOLD: JsonObject = {
 }
 
 
+Result = tuple[Claimed, AttemptResult, datetime]
+"""An attempt, its answer, and when it came."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What followed from a batch of answers."""
@@ -46,12 +57,16 @@ class Settlement:
 async def settle_many(
     tenant: TenantId,
     settings: TenantSettings,
-    results: Sequence[tuple[Claimed, AttemptResult, datetime]],
+    results: Sequence[Result],
     db: Database,
     *,
     hold: timedelta,
+    refused_numbers: Collection[str] = (),
 ) -> Settlement:
-    """Write what became of attempts, and what follows for their messages and conversations, in one transaction."""
+    """Write what became of attempts, and what follows for their messages, conversations and numbers, in one transaction.
+
+    `refused_numbers`: those of which a send that is accepted shows that they are not held any more.
+    """
     finished = [
         finish(claimed, result, now=ended, hold=hold, unknown_ttl=settings.unknown_ttl) for claimed, result, ended in results
     ]
@@ -73,8 +88,21 @@ async def settle_many(
         ]
         if letters:
             await dead_letter_store.insert_many(conn, tenant, letters)
-        await outbox.append_many(conn, tenant, [*advanced.events, *rest, *correlated, *planned])
+        alarms = await _look_at_numbers(conn, tenant, results, refused_numbers, now)
+        await outbox.append_many(conn, tenant, [*advanced.events, *rest, *correlated, *planned, *alarms])
     return Settlement(advanced, correlated, letters)
+
+
+async def _look_at_numbers(
+    conn: Connection, tenant: TenantId, results: Sequence[Result], held: Collection[str], now: datetime
+) -> list[Event]:
+    """Events of the numbers whose hold begins with these answers, or ends."""
+    refused = held_by_answers(results)
+    sent = {claimed.account for claimed, result, _ in results if is_sent_message(claimed, result)}
+    proven = sent.intersection(held)
+    proven -= {each.phone_number_id for each in refused}
+    events = await release_numbers(conn, tenant, sorted(proven), ["answer"], now)
+    return events + await hold_numbers(conn, tenant, refused)
 
 
 async def recover(
@@ -257,6 +285,7 @@ async def advance_and_settle(conn: Connection, tenant: TenantId, reports: Sequen
     advanced = await advance(conn, tenant, reports, now)
     if advanced.arrived:
         await delivery_store.settle_arrived(conn, tenant, advanced.arrived, now)
+    advanced.events += await hold_numbers(conn, tenant, held_by_statuses(advanced))
     return advanced
 
 

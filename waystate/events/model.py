@@ -257,6 +257,36 @@ class TemplateChanged(BaseModel):
     at: datetime
 
 
+class NumberEvent(BaseModel):
+    """Of a number of the tenant as such: of no contact and no conversation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: ClassVar[int] = SCHEMA_VERSION
+    # Not published: what every other event is of, so that all are looked at alike.
+    contact_id: ClassVar[UUID | None] = None
+    message_id: ClassVar[UUID | None] = None
+    wa_id: ClassVar[str | None] = None
+
+    phone_number_id: str
+    at: datetime
+
+
+class NumberHeld(NumberEvent):
+    """WhatsApp refuses the number (credentials, account or billing): nothing of it leaves until somebody mends the cause."""
+
+    type: Literal["number.held"] = "number.held"
+    kind: Literal["auth", "account", "billing"]
+    error: dict[str, Any]
+
+
+class NumberReleased(NumberEvent):
+    """WhatsApp takes the number's messages again, which were held since `held_since`."""
+
+    type: Literal["number.released"] = "number.released"
+    kind: Literal["auth", "account", "billing"]
+    held_since: datetime
+
+
 Event = (
     InboundEnriched
     | OutboundProcessed
@@ -279,6 +309,8 @@ Event = (
     | ContactUpdated
     | ContactMerged
     | TemplateChanged
+    | NumberHeld
+    | NumberReleased
 )
 
 AnyEvent: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

@@ -246,3 +246,9 @@ WITH gone AS (
     DELETE FROM message_events e USING gone g WHERE e.tenant_id = :tenant_id AND e.message_id = g.id
 )
 SELECT count(*) FROM gone;
+
+-- name: list_sent
+-- Of which of these messages a webhook has told that they went out.
+SELECT DISTINCT e.message_id FROM message_events e
+WHERE e.tenant_id = :tenant_id AND e.message_id = ANY(:message_ids::uuid[]) AND e.source = 'whatsapp'
+    AND e.status IN ('sent', 'delivered', 'read', 'played');

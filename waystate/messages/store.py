@@ -356,3 +356,8 @@ def _json(value: JsonObject | None) -> str | None:
 def _column(values: list[T | None]) -> list[T | None] | None:
     """`unnest` fills a column that is NULL as a whole with NULLs, which is far cheaper than an array of them."""
     return None if values[0] is None and values.count(None) == len(values) else values
+
+
+async def list_sent(conn: Connection, tenant: TenantId, message_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of which WhatsApp itself has told, by a status, that it passed them on."""
+    return {row["message_id"] for row in await _queries.list_sent(conn, tenant_id=tenant, message_ids=list(message_ids))}

@@ -6,7 +6,7 @@ from uuid import UUID
 from waystate.cache.feed import Feed
 from waystate.cache.process import ProcessCache
 from waystate.cache.second_level import SecondLevel
-from waystate.events.model import ContactMerged, Event, InboundEnriched, MessageStatus, TemplateChanged
+from waystate.events.model import ContactMerged, Event, InboundEnriched, MessageStatus
 from waystate.ids import TenantId
 
 TOPIC = "invalidate"
@@ -29,8 +29,8 @@ class Invalidations:
             second.on_forgotten(self._publish)
 
     def changed(self, tenant: TenantId, events: Sequence[Event]) -> None:
-        """After the commit of these events. Neither a message's status nor a template is part of what look-ups show."""
-        contacts = {event.contact_id for event in events if not isinstance(event, MessageStatus | TemplateChanged)}
+        """After the commit of these events. A message's status, and what is of no contact, is no part of what look-ups show."""
+        contacts = {each for event in events if not isinstance(event, MessageStatus) and (each := event.contact_id)}
         contacts |= {each for event in events if isinstance(event, InboundEnriched) and (each := event.former_contact_id)}
         contacts |= {event.merged_contact_id for event in events if isinstance(event, ContactMerged)}
         if contacts:

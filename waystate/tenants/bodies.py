@@ -1,6 +1,7 @@
 """What `/v1/tenant` and `/v1/platform` take and answer. Names are those of the tenant file; secrets only ever come in."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from waystate.tenants.erasure.erase import Erased
 from waystate.tenants.model import (
     GenesysIntegration,
     GenesysLimits,
+    Hold,
+    HoldKind,
     MetaApp,
     PathId,
     Quotas,
@@ -181,6 +184,14 @@ class TenantPage(BaseModel):
     next: str | None
 
 
+class HoldAnswer(BaseModel):
+    """Since when WhatsApp refuses the number: nothing of it leaves until somebody mends the cause. `error` is WhatsApp's."""
+
+    since: datetime
+    kind: HoldKind
+    error: dict[str, Any]
+
+
 class WhatsAppAccountAnswer(BaseModel):
     id: UUID
     phone_number_id: str
@@ -194,6 +205,7 @@ class WhatsAppAccountAnswer(BaseModel):
     sender: str
     is_default: bool
     is_active: bool
+    held: HoldAnswer | None
 
 
 class WhatsAppAccountList(BaseModel):
@@ -241,12 +253,17 @@ def render_tenant(tenant: Tenant) -> TenantAnswer:
     return TenantAnswer(id=tenant.id, name=tenant.name, status=tenant.status, settings=tenant.settings, quotas=tenant.quotas)
 
 
-def render_account(account: WhatsAppAccount, integrations: Sequence[GenesysIntegration]) -> WhatsAppAccountAnswer:
+def render_account(
+    account: WhatsAppAccount, integrations: Sequence[GenesysIntegration], held: Hold | None
+) -> WhatsAppAccountAnswer:
     names = {each.id: each.integration_id for each in integrations}
     linked = account.genesys_integration_id
     shown = account.model_dump(exclude={"access_token", "genesys_integration_id"}, warnings=False)
     return WhatsAppAccountAnswer(
-        **shown, has_access_token=bool(account.access_token), genesys_integration=None if linked is None else names.get(linked)
+        **shown,
+        has_access_token=bool(account.access_token),
+        genesys_integration=None if linked is None else names.get(linked),
+        held=None if held is None else HoldAnswer(since=held.since, kind=held.kind, error=held.error),
     )
 
 
@@ -300,6 +317,7 @@ ACCOUNT_EXAMPLE: JsonObject = {
     "sender": "waystate",
     "is_default": True,
     "is_active": True,
+    "held": None,
 }
 INTEGRATION_EXAMPLE: JsonObject = {
     "id": "019c1420-4444-7c50-8f7e-6a8b9c0d1e2f",

@@ -19,6 +19,7 @@ from waystate.principal import Actor
 from waystate.tenants import store
 from waystate.tenants.model import (
     GenesysIntegration,
+    Hold,
     MetaApp,
     Quotas,
     Tenant,
@@ -158,6 +159,11 @@ class Tenants:
             await store.get(conn, tenant_id)
             accounts = await store.accounts_of(conn, self._vault, tenant_id)
             return accounts, await store.integrations_of(conn, self._vault, tenant_id)
+
+    async def holds(self, tenant_id: TenantId) -> dict[str, Hold]:
+        """By number, those of which nothing leaves until somebody mends the cause."""
+        async with self.db.tenant(tenant_id) as conn:
+            return {each.phone_number_id: each for each in await store.list_holds(conn, tenant_id)}
 
     async def put_account(
         self,

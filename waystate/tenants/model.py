@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
 from uuid import UUID
@@ -272,6 +272,20 @@ class GenesysIntegration(_Value):
                 raise ValidationError.from_exception_data(cls.__name__, [wrong], hide_input=True)
             return derived | given
         return data
+
+
+HoldKind = Literal["auth", "account", "billing"]
+"""What WhatsApp has against a number: its credentials, the number or its business account, a payment."""
+
+
+class Hold(NamedTuple):
+    """Why nothing of a number leaves, and since when; `told_by` the answer to a send, or a status of one that was accepted."""
+
+    phone_number_id: str
+    since: datetime
+    kind: HoldKind
+    told_by: Literal["answer", "status"]
+    error: JsonObject
 
 
 class Senders(NamedTuple):

@@ -201,3 +201,29 @@ UPDATE tenants t SET revision = d.revision FROM directory d WHERE d.is_only AND 
 -- name: find_tenant_revision$
 -- Of the last change of the tenant, its accounts, integrations and routes.
 SELECT t.revision FROM tenants t WHERE t.id = :tenant_id;
+
+-- name: hold_accounts
+-- Of numbers that Waystate sends for; one that is held stays as it is, so that its beginning is told once.
+INSERT INTO account_holds (tenant_id, phone_number_id, since, kind, told_by, error)
+SELECT :tenant_id, v.phone_number_id, v.since, v.kind, v.told_by, v.error::jsonb
+FROM unnest(:phone_number_ids::text[], :since::timestamptz[], :kinds::text[], :told_by::text[], :errors::text[])
+    AS v (phone_number_id, since, kind, told_by, error)
+JOIN whatsapp_accounts a ON a.tenant_id = :tenant_id AND a.phone_number_id = v.phone_number_id AND a.sender = 'waystate'
+ORDER BY v.phone_number_id
+ON CONFLICT (tenant_id, phone_number_id) DO NOTHING
+RETURNING phone_number_id;
+
+-- name: release_accounts
+-- Only what was told by one of `told_by`: a send that is accepted proves nothing where accepted ones failed later.
+DELETE FROM account_holds h
+WHERE h.tenant_id = :tenant_id AND h.phone_number_id = ANY(:phone_number_ids::text[]) AND h.told_by = ANY(:told_by::text[])
+RETURNING h.phone_number_id, h.since, h.kind, h.told_by, h.error;
+
+-- name: list_holds
+-- A handful at the most: the tenant's numbers that are held.
+SELECT h.phone_number_id, h.since, h.kind, h.told_by, h.error FROM account_holds h
+WHERE h.tenant_id = :tenant_id ORDER BY h.phone_number_id;
+
+-- name: count_held
+-- Of all tenants together.
+SELECT kind, items FROM numbers_held();

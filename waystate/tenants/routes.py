@@ -73,7 +73,10 @@ class TenantRoutes:
     )
     async def list_whatsapp_accounts(self, principal: Caller) -> WhatsAppAccountList:
         accounts, integrations = await self._tenants.accounts(principal.tenant_id)
-        return WhatsAppAccountList(items=[render_account(each, integrations) for each in accounts])
+        held = await self._tenants.holds(principal.tenant_id)
+        return WhatsAppAccountList(
+            items=[render_account(each, integrations, held.get(each.phone_number_id)) for each in accounts]
+        )
 
     @Operation(
         "PUT",
@@ -102,7 +105,8 @@ class TenantRoutes:
             phone_number_id,
             lambda known, integrations: body.account(phone_number_id, self._graph_api_url, known, integrations),
         )
-        return render_account(account, (await self._tenants.accounts(principal.tenant_id))[1])
+        held = (await self._tenants.holds(principal.tenant_id)).get(phone_number_id)
+        return render_account(account, (await self._tenants.accounts(principal.tenant_id))[1], held)
 
     @Operation(
         "DELETE",

@@ -12,6 +12,7 @@ from asyncpg import Record
 from waystate.audit import store as audit_store
 from waystate.cache.wires import announce
 from waystate.db.pool import Connection, load_queries
+from waystate.documents import dump
 from waystate.errors import Conflict, NotFound
 from waystate.events import outbox
 from waystate.ids import TenantId
@@ -20,6 +21,7 @@ from waystate.tenants.model import (
     FormerWays,
     GenesysIntegration,
     GenesysLimits,
+    Hold,
     MetaApp,
     Route,
     RouteKind,
@@ -213,6 +215,40 @@ async def former_ways_of(conn: Connection, tenant_id: TenantId) -> dict[str, lis
         ways = FormerWays(row["until"], Ways(row["to_whatsapp"], row["to_genesys"]))
         former.setdefault(row["phone_number_id"], []).append(ways)
     return former
+
+
+async def hold_accounts(conn: Connection, tenant_id: TenantId, holds: Sequence[Hold]) -> list[Hold]:
+    """Those that are new. One a number."""
+    rows = await _queries.hold_accounts(
+        conn,
+        tenant_id=tenant_id,
+        phone_number_ids=[each.phone_number_id for each in holds],
+        since=[each.since for each in holds],
+        kinds=[each.kind for each in holds],
+        told_by=[each.told_by for each in holds],
+        errors=[dump(each.error) for each in holds],
+    )
+    new = {row["phone_number_id"] for row in rows}
+    return [each for each in holds if each.phone_number_id in new]
+
+
+async def release_accounts(
+    conn: Connection, tenant_id: TenantId, phone_number_ids: Sequence[str], told_by: Sequence[str]
+) -> list[Hold]:
+    """The holds that ended, of those that were told so."""
+    rows = await _queries.release_accounts(
+        conn, tenant_id=tenant_id, phone_number_ids=list(phone_number_ids), told_by=list(told_by)
+    )
+    return [Hold(**row) for row in rows]
+
+
+async def list_holds(conn: Connection, tenant_id: TenantId) -> list[Hold]:
+    return [Hold(**row) for row in await _queries.list_holds(conn, tenant_id=tenant_id)]
+
+
+async def count_held(conn: Connection) -> dict[str, int]:
+    """Held numbers of all tenants, by the kind of the refusal."""
+    return {row["kind"]: row["items"] for row in await _queries.count_held(conn)}
 
 
 async def routes_of(conn: Connection, kind: RouteKind, external_ids: Sequence[str]) -> dict[str, Route]:

@@ -65,6 +65,9 @@ class Metrics:
         )
         self.open_conversations = _gauge(registry, "open_conversations", "Conversations that are open")
         self.open_dead_letters = _gauge(registry, "open_dead_letters", "Dead letters that wait for an operator", "reason")
+        self.numbers_held = _gauge(
+            registry, "numbers_held", "WhatsApp numbers of which nothing leaves until somebody mends the cause", "kind"
+        )
         self.ledger_pending = _gauge(registry, "ledger_pending", "Webhook bodies not yet worked")
         self.deliveries_pending = _gauge(registry, "deliveries_pending", "Deliveries not yet sent")
         self.oldest_undelivered_seconds = _gauge(registry, "oldest_undelivered_seconds", "Age of the oldest unsent delivery")

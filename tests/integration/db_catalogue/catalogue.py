@@ -36,7 +36,7 @@ SHOWN = {
 MAY_DELETE = {(WORK, "tenants"), (WORK, "routes")}
 DEFINER_FUNCTIONS = {
     *("due_work(text,timestamp with time zone)", "due_waits(text,timestamp with time zone)"),
-    *("open_dead_letters()", "template_syncs_due()"),
+    *("open_dead_letters()", "template_syncs_due()", "numbers_held()"),
 }
 RUNTIME_ROLES = (APP, INGEST, WORK, SWEEPER)
 ISOLATION = "tenant_id=nullifcurrent_setting'app.tenant_id'true''"
@@ -48,6 +48,7 @@ SWEPT = {
     "planned_messages": {"tenant_id", "state", "due_at", "expires_at"},
     "early_statuses": {"tenant_id", "received_at", "watch"},
     "dead_letters": {"tenant_id", "reason", "status"},
+    "account_holds": {"tenant_id", "kind"},
     "template_syncs": {"tenant_id", "business_account_id", "due_at"},
 }
 """What the sweeper may read across tenants: keys and due times."""

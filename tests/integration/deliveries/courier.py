@@ -104,7 +104,9 @@ class Scene:
     async def write_many(self, answers: dict[str, Any], *, business: Business | None = None) -> None:
         """Phone → texts of the answers, customer after customer."""
         tenant = business or self.tenant
-        await self.world.receive(tenant, *(tenant.message(self._next("wamid.in"), wa_id=phone) for phone in answers))
+        written = [tenant.message(self._next("wamid.in"), wa_id=phone) for phone in answers]
+        for start in range(0, len(written), 500):
+            await self.world.receive(tenant, *written[start : start + 500])
         found = await self.world.rows(
             tenant, "SELECT external_id, contact_id FROM contact_identities WHERE external_id = ANY($1)", list(answers)
         )

@@ -424,6 +424,12 @@ def kind_of(code: Any, http_status: int = 400) -> FailureKind:
     return _kind_of_status(http_status) if rule is None else rule.kind
 
 
+def kind_of_error(error: JsonObject | None) -> FailureKind | None:
+    """The class of a `failed` status's error, if its code is known."""
+    rule = find_rule(error)
+    return None if rule is None else rule.kind
+
+
 def _kind_of_error(error: JsonObject | None, http_status: int) -> FailureKind:
     """What says of itself that it passes was not judged, unless its code is a known one; a limit was."""
     rule = find_rule(error)

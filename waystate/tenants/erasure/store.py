@@ -31,6 +31,7 @@ BY_BATCH = {
     "idempotency_keys": _queries.erase_idempotency_keys,
     "templates": _queries.erase_templates,
     "template_syncs": _queries.erase_template_syncs,
+    "account_holds": _queries.erase_account_holds,
     "whatsapp_accounts": _queries.erase_whatsapp_accounts,
     "genesys_integrations": _queries.erase_genesys_integrations,
     "identity_providers": _queries.erase_identity_providers,
