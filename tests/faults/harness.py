@@ -42,6 +42,7 @@ SELECT (SELECT count(*) FROM webhook_ledger WHERE state = 'pending') AS ledger,
     (SELECT coalesce(sum(h.position - coalesce(c.position, 0)), 0)::bigint FROM sink_cursors h
         LEFT JOIN sink_cursors c ON c.tenant_id = h.tenant_id AND c.sink = 'deliveries' WHERE h.sink = 'head') AS events,
     (SELECT count(*) FROM deliveries WHERE state IN ('pending', 'sending')) AS deliveries,
+    (SELECT count(*) FROM planned_messages WHERE state = 'waiting') AS planned,
     (SELECT count(*) FROM deliveries WHERE target = 'whatsapp' AND state = 'sent') AS sends,
     (SELECT count(*) FROM messages m WHERE m.direction = 'outbound' AND m.status IN ('queued', 'sent', 'delivered')
         AND NOT EXISTS (SELECT FROM deliveries d WHERE d.tenant_id = m.tenant_id AND d.message_id = m.id
@@ -63,6 +64,8 @@ class Run:
     random: Random
     bodies: list[Body] = field(default_factory=list)
     """Everything that customers wrote outside the simulator."""
+    asked: dict[str, list[str]] = field(default_factory=dict)
+    """By customer: what a business was told is taken, in the order of its asking."""
     delivers: bool = True
     """Whether Waystate calls the platforms, or others do (`sender: external`)."""
     relays: bool = True
@@ -126,7 +129,9 @@ class Run:
         journal = await self.control("GET", "/messages")
         async with self.database() as connection:
             state = await self.control("GET", "/state")
-            findings = await look(connection, journal, state, self.bodies, delivers=self.delivers, relays=self.relays)
+            findings = await look(
+                connection, journal, state, self.bodies, self.asked, delivers=self.delivers, relays=self.relays
+            )
         self.record.note(findings)
         return findings
 

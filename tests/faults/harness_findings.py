@@ -5,9 +5,9 @@ Lost, doubled and out of order are decided here and nowhere else, so what plante
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import asyncpg
@@ -19,7 +19,12 @@ _SHOWN = 3
 """Examples named in a problem."""
 _INTERRUPTED = "SELECT count(*) FROM delivery_attempts WHERE target = 'whatsapp' AND error->>'code' = 'interrupted'"
 
+WITHHELD = "controller_changed"
+"""The code of what a business said and was not sent, since somebody else took its conversation over."""
+
 Rows = Sequence[dict[str, Any]]
+Asked = Mapping[str, Sequence[str]]
+"""Customer → ids of the messages, or planned ones, that a business was told are taken, in the order of its asking."""
 
 
 @dataclass(slots=True)
@@ -55,6 +60,14 @@ class Seen:
     state: dict[str, Any]
     delivers: bool
     relays: bool
+    asked: Asked
+    planned: Rows
+
+    @property
+    def withheld(self) -> set[str]:
+        """Only where a business writes beside the agents."""
+        failed = [each for each in self.messages if self.asked and each["direction"] == "outbound" and each["error"]]
+        return {str(each["id"]) for each in failed if json.loads(each["error"]).get("code") == WITHHELD}
 
     def of(self, side: str) -> Rows:
         return list(chain.from_iterable(view[side] for view in self.views))
@@ -65,6 +78,7 @@ async def look(
     journal: dict[str, Any],
     state: dict[str, Any],
     bodies: Sequence[Body] = (),
+    asked: Asked | None = None,
     *,
     delivers: bool = True,
     relays: bool = True,
@@ -95,9 +109,13 @@ async def look(
         state=state,
         delivers=delivers,
         relays=relays,
+        asked=asked or {},
+        planned=await _rows(connection, "SELECT id, state, message_id, error FROM planned_messages"),
     )
     findings = Findings()
-    for check in (_inbound, _genesys, _outbound, _statuses, _order, _at_rest) if delivers else (_inbound, _order, _at_rest):
+    for check in (
+        (_inbound, _genesys, _outbound, _sends, _statuses, _order, _at_rest) if delivers else (_inbound, _order, _at_rest)
+    ):
         check(seen, findings)
     findings.counts |= _counts(seen)
     return findings
@@ -133,8 +151,10 @@ def _outbound(seen: Seen, findings: Findings) -> None:
     """Every acknowledged answer of an agent: one row, one event, one delivery; at WhatsApp once, or unknown and told."""
     accepted = {each["id"] for each in seen.of("agentReplied") if each["accepted"]}
     outbound = [each for each in seen.messages if each["direction"] == "outbound"]
-    rows = Counter(each["genesys_message_id"] for each in outbound)
-    events = Counter(each["genesys_message_id"] for each in seen.events if each["type"] == "outbound.processed")
+    rows = Counter(each["genesys_message_id"] for each in outbound if each["genesys_message_id"])
+    processed = [each for each in seen.events if each["type"] == "outbound.processed"]
+    events = Counter(each["genesys_message_id"] for each in processed if each["genesys_message_id"])
+    withheld = seen.withheld
     states = {str(each["message_id"]): each["state"] for each in seen.deliveries if each["target"] == "whatsapp"}
     got = {each["opaque"]: each for each in seen.of("whatsappGot")}
     findings.expect("answers that the platform gave up", {each["id"] for each in seen.of("agentReplied")} - accepted)
@@ -142,13 +162,43 @@ def _outbound(seen: Seen, findings: Findings) -> None:
     findings.expect("answers doubled: several message rows", _more_than_one(rows))
     findings.expect("answers without an event", accepted - events.keys())
     findings.expect("answer's event doubled", _more_than_one(events))
-    findings.expect("answers without a delivery", {str(each["id"]) for each in outbound} - states.keys())
+    findings.expect("answers without a delivery", {str(each["id"]) for each in outbound} - states.keys() - withheld)
     findings.expect("silently doubled at WhatsApp", [key for key, each in got.items() if len(each["wamids"]) > 1])
     findings.expect("at WhatsApp without our id", [each for each in got if each not in states])
     findings.expect("arrived and not known as sent", [key for key in got if states.get(key) != "sent"])
-    never = states.keys() - got.keys()
+    findings.expect("at WhatsApp though withheld", withheld & got.keys())
+    never = states.keys() - got.keys() - withheld
     findings.expect("never arrived and not known as unknown", [key for key in never if states[key] != "unknown"])
     findings.unknown = sorted(key for key, state in states.items() if state == "unknown")
+
+
+def _sends(seen: Seen, findings: Findings) -> None:
+    """Every send of a business that was taken: one row and one event, at once or when it is due, in the order of asking."""
+    planned = {str(each["id"]): each for each in seen.planned}
+    became = [str(each["message_id"]) for each in seen.planned if each["state"] == "released"]
+    taken = [each for ids in seen.asked.values() for each in ids]
+    said = {str(each["id"]) for each in seen.messages if each["direction"] == "outbound" and each["genesys_message_id"] is None}
+    events = Counter(str(each["message_id"]) for each in seen.events if each["type"] == "outbound.processed")
+    findings.expect("sends lost: no message row", {*taken} - planned.keys() - said)
+    findings.expect("sends from nowhere", said - {*taken, *became})
+    findings.expect("planned from nowhere", planned.keys() - {*taken})
+    findings.expect("planned and released twice", _more_than_one(Counter(became)))
+    findings.expect("planned and not released", [key for key, each in planned.items() if each["state"] == "waiting"])
+    findings.expect("planned, failed and not explained", [key for key, each in planned.items() if not _is_explained(each)])
+    findings.expect("sends without an event", said - events.keys())
+    findings.expect("send's event doubled", [each for each in said if events[each] > 1])
+    place = {str(each["message_id"]): each["position"] for each in seen.deliveries if each["target"] == "whatsapp"}
+    positions = {key: [place[each] for each in ids if each in place] for key, ids in seen.asked.items()}
+    findings.expect("order inverted: sends", [key for key, each in positions.items() if _is_inverted(each)])
+
+
+def _is_explained(planned: dict[str, Any]) -> bool:
+    error = json.loads(planned["error"]) if planned["error"] else {}
+    return planned["state"] != "failed" or bool(error.get("code") and error.get("title"))
+
+
+def _is_inverted(positions: Iterable[int]) -> bool:
+    return any(before > after for before, after in pairwise(positions))
 
 
 def _statuses(seen: Seen, findings: Findings) -> None:
@@ -164,7 +214,8 @@ def _statuses(seen: Seen, findings: Findings) -> None:
         [
             (each["id"], each["status"], told.get(each["genesys_message_id"]))
             for each in arrived
-            if told.get(each["genesys_message_id"]) != {"read": "Delivered", "failed": "Failed"}.get(each["status"])
+            if each["genesys_message_id"]
+            and told.get(each["genesys_message_id"]) != {"read": "Delivered", "failed": "Failed"}.get(each["status"])
         ],
     )
     inbound = [each for each in seen.messages if each["direction"] == "inbound"]
@@ -188,18 +239,29 @@ def _order(seen: Seen, findings: Findings) -> None:
     for hop, wamids in hops.items():
         findings.expect(f"order inverted: {hop}", inversions([seen.written[each] for each in wamids if each in seen.written]))
     findings.expect("order inverted: WhatsApp", range(seen.state["whatsapp"]["orderInversions"]))
+    place = {str(each["message_id"]): each["position"] for each in seen.deliveries if each["target"] == "whatsapp"}
+    arrived = {
+        view["id"]: [place[got["opaque"]] for got in view["whatsappGot"] if got["opaque"] in place] for view in seen.views
+    }
+    findings.expect("order inverted: WhatsApp, by our events", [key for key, each in arrived.items() if _is_inverted(each)])
     positions = [each["position"] for each in seen.events]
     findings.expect("gaps in the positions", set(range(1, len(positions) + 1)) ^ set(positions))
 
 
 def _at_rest(seen: Seen, findings: Findings) -> None:
+    withheld = seen.withheld
     findings.expect(
         "webhooks rejected or left", [(each["id"], each["outcome"]) for each in seen.ledger if each["state"] != "done"]
     )
     if seen.relays:
         findings.expect("events not relayed", [each["position"] for each in seen.events if not each["is_relayed"]])
     findings.expect(
-        "deliveries not finished", [each["message_id"] for each in seen.deliveries if each["state"] not in ("sent", "unknown")]
+        "deliveries not finished",
+        [
+            each["message_id"]
+            for each in seen.deliveries
+            if each["state"] not in ("sent", "unknown") and str(each["message_id"]) not in withheld
+        ],
     )
     for name, count in seen.others.items():
         findings.expect(name, range(count))
@@ -242,6 +304,9 @@ def _counts(seen: Seen) -> dict[str, int]:
         "webhooks in the ledger": len(seen.ledger),
         "repeats at Genesys": sum(each["repeats"] for each in received),
         "agents' answers": len(seen.of("agentReplied")),
+        "sends of the business": sum(map(len, seen.asked.values())),
+        "of these planned": len(seen.planned),
+        "withheld, as somebody else took over": len(seen.withheld),
         "sends at WhatsApp": seen.state["whatsapp"]["sends"],
         "sends under way when killed": seen.interrupted,
         "sends unknown": sum(each["state"] == "unknown" for each in seen.deliveries),
