@@ -228,7 +228,7 @@ async def cancel_many(
     conn: Connection, tenant: TenantId, message_ids: Sequence[UUID], now: datetime, *, error: JsonObject
 ) -> set[UUID]:
     """What waits for WhatsApp of these messages is not sent any more; the messages of which something may have left."""
-    rows = await _queries.cancel_many(conn, tenant_id=tenant, message_ids=list(message_ids), now=now, error=dump(error))
+    rows = await _queries.cancel_many(conn, tenant_id=tenant, message_ids=list(message_ids), now=now, error=error)
     return {row["message_id"] for row in rows}
 
 

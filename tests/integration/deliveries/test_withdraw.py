@@ -46,6 +46,8 @@ async def test_a_queued_message_is_withdrawn_before_and_after_it_was_relayed(
     row = await world.row(tenant, "SELECT status, error FROM messages WHERE id = $1", message)
     assert (row["status"], row["error"]["code"]) == ("failed", "withdrawn")
     assert await whatsapp_states(world, tenant, message) == (["failed"] if is_relayed else [])
+    written = "SELECT error->>'code' AS code FROM deliveries WHERE target = 'whatsapp' AND message_id = $1"
+    assert {each["code"] for each in await world.rows(tenant, written, message)} == ({"withdrawn"} if is_relayed else set())
     assert [each for each in await world.claim(tenant) if each.message_id == message and each.target == "whatsapp"] == []
     receipts = await world.rows(tenant, "SELECT request FROM deliveries WHERE target = 'genesys_receipt'")
     assert [each["request"]["status"] for each in receipts if each["request"]["id"] == "g.w"] == ["Failed"]
