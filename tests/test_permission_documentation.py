@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from waystate.framework import OPERATIONS
+from waystate.keys.model import DATA_PLANE
 from waystate.operations import Operation
-from waystate.principal import DATA_PLANE, NEVER_OF_A_KEY, ROLE_SCOPES, TRUSTED, Role, Scope, roles_of
+from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, TRUSTED, Role, Scope, roles_of
 
 PERMISSIONS = Path(__file__).parent.parent / "docs" / "reference" / "permissions.md"
 

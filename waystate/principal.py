@@ -39,17 +39,6 @@ class Role(StrEnum):
     PLATFORM = "platform"
 
 
-DATA_PLANE = frozenset(
-    {
-        Scope.STATE_READ,
-        Scope.STATE_WRITE,
-        Scope.CONVERSATIONS_READ,
-        Scope.MESSAGES_READ,
-        Scope.DEAD_LETTERS_READ,
-        Scope.DEAD_LETTERS_WRITE,
-    }
-)
-"""What an integration needs, and what a new key is given unless told otherwise: to write to customers is a scope of its own."""
 TRUSTED = frozenset({Scope.STATE_READ, Scope.STATE_WRITE, Scope.MESSAGES_READ})
 """What a neighbour may that only named a tenant."""
 

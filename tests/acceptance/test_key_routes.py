@@ -13,7 +13,8 @@ from tests.acceptance.installation import TENANT, Installation, installed
 from tests.databases import Databases
 from waystate.clock import iso, utc_now
 from waystate.ids import PLATFORM, TenantId
-from waystate.principal import DATA_PLANE, NEVER_OF_A_KEY, ROLE_SCOPES, Role, Scope
+from waystate.keys.model import DATA_PLANE
+from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Role, Scope
 
 OTHER = TenantId("globex")
 HOUR = timedelta(hours=1)

@@ -58,7 +58,7 @@ def create(
     """
     from waystate.clock import utc_now
     from waystate.keys import issue
-    from waystate.principal import DATA_PLANE
+    from waystate.keys.model import DATA_PLANE
 
     async def run(db: "Database", tenant_id: "TenantId") -> str:
         now = utc_now()

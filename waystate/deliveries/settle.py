@@ -12,6 +12,7 @@ from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
+from waystate.deliveries.closed_window import find_held, hold_many
 from waystate.deliveries.held_numbers import (
     held_by_answers,
     held_by_statuses,
@@ -19,7 +20,6 @@ from waystate.deliveries.held_numbers import (
     is_sent_message,
     release_numbers,
 )
-from waystate.deliveries.hold import find_held, hold_many
 from waystate.deliveries.model import NOT_TRIED, Claimed, Finished, State, Target, letter_of_refused
 from waystate.deliveries.retry import finish
 from waystate.deliveries.withdraw import fail_rest

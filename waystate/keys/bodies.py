@@ -8,10 +8,10 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, WithJsonS
 
 from waystate.clock import iso
 from waystate.documents import JsonObject
-from waystate.keys.model import ApiKey
+from waystate.keys.model import DATA_PLANE, ApiKey
 from waystate.keys.rotation import LONGEST_OVERLAP, OVERLAP
 from waystate.keys.store import ListedKey
-from waystate.principal import DATA_PLANE, KEY_SCOPES, Scope
+from waystate.principal import KEY_SCOPES, Scope
 
 
 def _known(value: Any) -> Any:

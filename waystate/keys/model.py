@@ -9,9 +9,20 @@ from uuid import UUID
 from waystate.documents import is_name
 from waystate.errors import BadRequest, Unauthorized
 from waystate.ids import PLATFORM, TenantId, new_id
-from waystate.principal import DATA_PLANE, NEVER_OF_A_KEY, Scope
+from waystate.principal import NEVER_OF_A_KEY, Scope
 from waystate.tokens import PresentedToken, make_token
 
+DATA_PLANE = frozenset(
+    {
+        Scope.STATE_READ,
+        Scope.STATE_WRITE,
+        Scope.CONVERSATIONS_READ,
+        Scope.MESSAGES_READ,
+        Scope.DEAD_LETTERS_READ,
+        Scope.DEAD_LETTERS_WRITE,
+    }
+)
+"""What an integration needs, and what a new key is given unless told otherwise: to write to customers is a scope of its own."""
 NAME_LENGTH = 100
 LONGEST_LIFE = timedelta(days=36_525)
 """A hundred years: what is meant for longer has no end."""

@@ -10,8 +10,8 @@ from asyncpg import Record
 from waystate.db.pool import Connection, load_queries
 from waystate.errors import NotFound
 from waystate.ids import TenantId
-from waystate.keys.model import ApiKey, make_key
-from waystate.principal import DATA_PLANE, Scope
+from waystate.keys.model import DATA_PLANE, ApiKey, make_key
+from waystate.principal import Scope
 
 _queries = load_queries(__file__)
 _SCOPES = {each.value: each for each in Scope}

@@ -14,11 +14,16 @@ from waystate.documents import JsonObject
 from waystate.errors import Refused
 from waystate.planned.model import PlannedMessage, PlannedState
 from waystate.principal import Actor
-from waystate.sends.model import MOST_SENDS, Draft, Mode, Posted, SendOutcome, Waiting
+from waystate.sends.model import Draft, Mode, Posted, SendOutcome, Waiting
 
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 MessageId = Annotated[str, Field(min_length=1, max_length=512)]
+
+MOST_SENDS = 1000
+"""Messages a call."""
+MOST_READ = 100
+"""Messages that are read in one call."""
 
 MESSAGE_ID = "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83"
 SEND_EXAMPLE: JsonObject = {"to": "+5511987654321", "type": "text", "text": {"body": "Your order is on its way."}}

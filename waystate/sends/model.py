@@ -9,11 +9,6 @@ from waystate.conversations.control import Speaker
 from waystate.documents import JsonObject
 from waystate.principal import Actor
 
-MOST_SENDS = 1000
-"""Messages a call."""
-MOST_READ = 100
-"""Messages that are read in one call."""
-
 
 class Mode(StrEnum):
     """Of many at once: all are taken or none (seed 004), or each for itself."""

@@ -13,6 +13,8 @@ from waystate.principal import Scope, actor_of
 from waystate.sends.bodies import (
     MESSAGE_EXAMPLE,
     MESSAGE_ID,
+    MOST_READ,
+    MOST_SENDS,
     PLANNED_EXAMPLE,
     SEND_EXAMPLE,
     MarkRead,
@@ -29,7 +31,7 @@ from waystate.sends.bodies import (
     id_of,
     render_bulk,
 )
-from waystate.sends.model import MOST_READ, MOST_SENDS, Mode
+from waystate.sends.model import Mode
 from waystate.sends.sending import Sends
 from waystate.web.caller import Caller
 

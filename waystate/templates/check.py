@@ -11,25 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from waystate.channels.fields import find_list, find_object, find_text
-from waystate.clock import iso
 from waystate.documents import JsonObject, shorten
 from waystate.templates.buttons import LONGEST_CODE, check_buttons
 from waystate.templates.definition import AUTHENTICATION, MEDIA, Shape, fill, is_named, read_definition, variables_of
-from waystate.templates.model import Template, list_similar
+from waystate.templates.model import Template, find_refusal, list_similar
 from waystate.templates.parameters import check_texts, check_type, find_component, given_as, kind_of, values_of
 
-_REFUSING: Mapping[str, str] = {
-    "PENDING": "WhatsApp is still reviewing it: wait for its approval",
-    "REJECTED": "WhatsApp has rejected it: change it and submit it again, or use another one",
-    "PAUSED": "WhatsApp has paused it, as customers found it unwanted: wait until it is approved again, or use another one",
-    "DISABLED": "WhatsApp has disabled it: appeal, or use another one",
-    "IN_APPEAL": "WhatsApp is looking at its appeal: wait for that, or use another one",
-    "PENDING_DELETION": "it is being deleted: use another one",
-    "DELETED": "it is deleted: use another one",
-    "LIMIT_EXCEEDED": "the account has more templates than WhatsApp allows: delete some",
-    "ARCHIVED": "it is archived: take it out of the archive, or use another one",
-}
-"""Statuses in which WhatsApp sends nothing of a template, and what to do. All other words are let through."""
 _HEADER_LENGTH = 60
 _BODY_LENGTH = 1024
 _BODY_LENGTH_ALONE = 32_768
@@ -53,16 +40,6 @@ def check(template: Template, components: Sequence[Any] | None) -> list[str]:
     named = is_named(template, definition)
     problems = _check_part(definition, sent, named, is_code=template.category == AUTHENTICATION)
     return problems + _check_offer(definition, sent) + _check_carousel(definition, sent, named)
-
-
-def find_refusal(template: Template) -> str | None:
-    """Why WhatsApp sends nothing of it now, and since when; None where it may."""
-    why = _REFUSING.get(template.status or "")
-    if why is None:
-        return None
-    since = f" since {iso(template.status_at)}" if template.status_at else ""
-    reason = f" ({template.reason})" if template.reason else ""
-    return f"Template '{template.name}' ({template.language}) is {template.status}{since}{reason}: {why}."
 
 
 def explain_unknown(name: str, language: str, names: Mapping[str, Sequence[str]], *, is_helped: bool = True) -> str:

@@ -4,7 +4,7 @@ A fact (status, category, quality, components) is as old as what said it: webhoo
 lag behind them, so the younger word stands, of each fact for itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from waystate.channels.model import TemplateReport
+from waystate.clock import iso
 from waystate.documents import JsonObject
 from waystate.ids import new_id
 
@@ -27,6 +28,18 @@ SETTLED = timedelta(seconds=90)
 STALE = timedelta(minutes=1)
 """An account is asked for what is missed no more often than this."""
 
+_REFUSING: Mapping[str, str] = {
+    "PENDING": "WhatsApp is still reviewing it: wait for its approval",
+    "REJECTED": "WhatsApp has rejected it: change it and submit it again, or use another one",
+    "PAUSED": "WhatsApp has paused it, as customers found it unwanted: wait until it is approved again, or use another one",
+    "DISABLED": "WhatsApp has disabled it: appeal, or use another one",
+    "IN_APPEAL": "WhatsApp is looking at its appeal: wait for that, or use another one",
+    "PENDING_DELETION": "it is being deleted: use another one",
+    "DELETED": "it is deleted: use another one",
+    "LIMIT_EXCEEDED": "the account has more templates than WhatsApp allows: delete some",
+    "ARCHIVED": "it is archived: take it out of the archive, or use another one",
+}
+"""Statuses in which WhatsApp sends nothing of a template, and what to do. All other words are let through."""
 APPROVED = "APPROVED"
 DELETED = "DELETED"
 _MEANS = {"REINSTATED": APPROVED, "UNARCHIVED": APPROVED}
@@ -236,3 +249,13 @@ def _buttons(known: list[Any], said: list[JsonObject]) -> list[Any]:
 def _facts(template: Template) -> tuple[Any, ...]:
     of = template
     return of.external_id, of.status, of.reason, of.category, of.quality, of.parameter_format, of.components
+
+
+def find_refusal(template: Template) -> str | None:
+    """Why WhatsApp sends nothing of it now, and since when; None where it may."""
+    why = _REFUSING.get(template.status or "")
+    if why is None:
+        return None
+    since = f" since {iso(template.status_at)}" if template.status_at else ""
+    reason = f" ({template.reason})" if template.reason else ""
+    return f"Template '{template.name}' ({template.language}) is {template.status}{since}{reason}: {why}."

@@ -21,8 +21,8 @@ from waystate.events import outbox
 from waystate.ids import TenantId
 from waystate.templates import store
 from waystate.templates.change import Listing, apply_listing
-from waystate.templates.check import check, explain_unknown, find_refusal
-from waystate.templates.model import AGAIN, EVERY, STALE, Template
+from waystate.templates.check import check, explain_unknown
+from waystate.templates.model import AGAIN, EVERY, STALE, Template, find_refusal
 from waystate.tenants.model import TenantStatus, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
 from waystate.work import store as work_store

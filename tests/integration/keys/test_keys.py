@@ -14,7 +14,8 @@ from waystate.errors import Conflict, Forbidden, NotFound, Refused, Unauthorized
 from waystate.ids import new_id
 from waystate.keys import issue, store
 from waystate.keys.issue import Giver
-from waystate.principal import DATA_PLANE, Actor, Scope
+from waystate.keys.model import DATA_PLANE
+from waystate.principal import Actor, Scope
 from waystate.web.facts import Facts
 
 DAY = timedelta(days=1)

@@ -7,9 +7,9 @@ import pytest
 
 from waystate.errors import BadRequest, Conflict, Forbidden
 from waystate.ids import TenantId, new_id
-from waystate.keys.model import make_key
+from waystate.keys.model import DATA_PLANE, make_key
 from waystate.keys.rotation import LONGEST_OVERLAP, check_grant, rotate
-from waystate.principal import DATA_PLANE, ROLE_SCOPES, Role, Scope
+from waystate.principal import ROLE_SCOPES, Role, Scope
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 TENANT = TenantId("acme")
