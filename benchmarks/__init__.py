@@ -1,4 +1,18 @@
 """Measurements of Waystate; docs/reference/benchmarks.md says what each one means."""
 
-TOPICS = ("lookups", "track", "status", "pipelines", "tenants", "webhooks", "latency", "queues", "cache", "access", "footprint")
+TOPICS = (
+    "lookups",
+    "track",
+    "status",
+    "pipelines",
+    "tenants",
+    "webhooks",
+    "latency",
+    "sends",
+    "planned",
+    "queues",
+    "cache",
+    "access",
+    "footprint",
+)
 """What `--only` takes."""

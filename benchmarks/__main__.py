@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import TOPICS, access, dataplane, footprint, pipelines, queues, report, shared_cache, webhooks
+from benchmarks import TOPICS, access, dataplane, footprint, pipelines, planned, queues, report, sends, shared_cache, webhooks
 from benchmarks.figures import Findings
 from benchmarks.machine import facts
 from benchmarks.options import Options
@@ -18,6 +18,8 @@ MEASUREMENTS = (
     dataplane.measure,
     pipelines.measure,
     webhooks.measure,
+    sends.measure,
+    planned.measure,
     queues.measure,
     shared_cache.measure,
     access.measure,
@@ -28,7 +30,7 @@ MEASUREMENTS = (
 def main(
     only: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(TOPICS)}; may be repeated")] = None,
     quick: Annotated[bool, typer.Option(help="Runs of one second: to see that it works, not how fast")] = False,
-    seconds: Annotated[float, typer.Option(min=1, max=60, help="Of one run of one side")] = 8.0,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Of one run of one side")] = 8.0,
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Runs of each side, in turn")] = 3,
     write: Annotated[bool, typer.Option(help="Write the result to benchmarks/results/")] = True,
 ) -> None:

@@ -5,7 +5,7 @@ Latency counts from the moment a request was due, so a server that stalls is cha
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
@@ -73,42 +73,60 @@ def _is_whole(answer: bytes) -> bool:
     return body.endswith(b"0\r\n\r\n")
 
 
-async def run(port: int, path: str, webhooks: Sequence[Webhook], per_second: float) -> Pace:
+async def connect(port: int) -> "asyncio.Queue[_Answers]":
+    """Connections that are free."""
     loop = asyncio.get_running_loop()
-    connections: list[_Answers] = []
     free: asyncio.Queue[_Answers] = asyncio.Queue()
     for _ in range(CONNECTIONS):
         _, connection = await loop.create_connection(_Answers, "127.0.0.1", port)
-        connections.append(connection)
         free.put_nowait(connection)
+    return free
+
+
+def disconnect(free: "asyncio.Queue[_Answers]") -> None:
+    """Once nothing is under way."""
+    while not free.empty():
+        free.get_nowait().transport.close()
+
+
+async def run(port: int, path: str, webhooks: Sequence[Webhook], per_second: float) -> Pace:
+    free = await connect(port)
     pace = Pace()
-    sent: list[asyncio.Task[None]] = []
+    requests = (webhook_request(port, path, each) for each in webhooks)
     started = time.perf_counter() + 0.1
     for n, webhook in enumerate(webhooks):
-        due = started + n / per_second
-        pace.due_at[webhook.wamid] = due
-        if (pause := due - time.perf_counter()) > 0:
-            await asyncio.sleep(pause)
-        pace.late.append(time.perf_counter() - due)
-        sent.append(asyncio.create_task(_send(pace, free, _request(port, path, webhook), due)))
-    await asyncio.gather(*sent)
-    for connection in connections:
-        connection.transport.close()
+        pace.due_at[webhook.wamid] = started + n / per_second
+    await keep(pace, free, requests, started, per_second)
+    disconnect(free)
     return pace
 
 
-async def _send(pace: Pace, free: "asyncio.Queue[_Answers]", request: bytes, due: float) -> None:
+async def keep(
+    pace: Pace, free: "asyncio.Queue[_Answers]", requests: Iterable[bytes], started: float, per_second: float, wanted: int = 200
+) -> None:
+    """So many a second from `started` on, by `time.perf_counter`; until all are answered, each with `wanted`."""
+    sent: list[asyncio.Task[None]] = []
+    for n, request in enumerate(requests):
+        due = started + n / per_second
+        if (pause := due - time.perf_counter()) > 0:
+            await asyncio.sleep(pause)
+        pace.late.append(time.perf_counter() - due)
+        sent.append(asyncio.create_task(send(pace, free, request, due, wanted)))
+    await asyncio.gather(*sent)
+
+
+async def send(pace: Pace, free: "asyncio.Queue[_Answers]", request: bytes, due: float, wanted: int = 200) -> None:
     connection = await free.get()
     status = 0
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(ANSWER_TIMEOUT):
             status = await connection.ask(request)
     pace.latencies.append(time.perf_counter() - due)
-    pace.refused += status != 200
+    pace.refused += status != wanted
     free.put_nowait(connection)
 
 
-def _request(port: int, path: str, webhook: Webhook) -> bytes:
+def webhook_request(port: int, path: str, webhook: Webhook) -> bytes:
     return (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
         f"X-Hub-Signature-256: {webhook.signature}\r\nContent-Length: {len(webhook.body)}\r\n\r\n"

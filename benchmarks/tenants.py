@@ -37,8 +37,8 @@ async def make_ready(db: Database) -> None:
         await store.upsert_meta_apps(conn, bench_vault(), [APP])
 
 
-async def make_tenant(db: Database, tenant: TenantId = BENCH, number: str = NUMBER) -> None:
-    """`sender: external`: nothing is to leave this machine."""
+async def make_tenant(db: Database, tenant: TenantId = BENCH, number: str = NUMBER, *, sends_to: str | None = None) -> None:
+    """`sends_to`: the Graph API that takes what is sent; without it nothing is."""
     async with db.work() as conn:
         await store.upsert_many(conn, [Tenant(id=tenant, name=tenant, settings=SETTINGS)])
     account = WhatsAppAccount(
@@ -47,8 +47,9 @@ async def make_tenant(db: Database, tenant: TenantId = BENCH, number: str = NUMB
         business_account_id=f"7{number}",
         meta_app_id=APP.id,
         access_token="bench-access-token",
-        sender="external",
+        sender="external" if sends_to is None else "waystate",
         is_default=True,
+        **({} if sends_to is None else {"api_url": sends_to}),
     )
     async with db.work(tenant_id=tenant) as conn:
         await store.upsert_accounts(conn, bench_vault(), tenant, [account])
