@@ -77,7 +77,8 @@ WITH held AS MATERIALIZED (
     SELECT h.id FROM planned_messages h
     WHERE h.tenant_id = :tenant_id AND h.state = 'waiting' AND h.due_at IS NULL AND EXISTS (
         SELECT FROM conversations c WHERE c.tenant_id = :tenant_id AND c.contact_id = h.contact_id
-            AND c.phone_number_id = h.phone_number_id AND c.window_from > :now::timestamptz - interval '24 hours'
+            AND c.phone_number_id = h.phone_number_id AND c.window_told IS DISTINCT FROM 'closed'
+            AND c.window_hour > :now::timestamptz - interval '25 hours' AND c.window_from > :now::timestamptz - interval '24 hours'
     )
     LIMIT :batch FOR NO KEY UPDATE OF h SKIP LOCKED
 )
