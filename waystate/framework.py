@@ -25,6 +25,7 @@ from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
 from waystate.people.routes import PeopleRoutes
 from waystate.pipeline.replay import Replays
+from waystate.sends.conversation_routes import ConversationRoutes
 from waystate.sends.routes import SendRoutes
 from waystate.sends.sending import Sends
 from waystate.services import Services
@@ -58,6 +59,7 @@ ROUTES = (
     DocsRoutes,
     StateRoutes,
     SendRoutes,
+    ConversationRoutes,
     TraceRoutes,
     TemplateRoutes,
     DeadLetterRoutes,
@@ -149,7 +151,8 @@ def _of_messages(services: Services) -> list[object]:
     letters = DeadLetterRoutes(db, replays, services.hints[RELAY], services.invalidations.changed, clock)
     sends = Sends(db, directory, services.templates, services.hints[RELAY], services.invalidations.changed, clock)
     templates = TemplateRoutes(db, directory, services.templates)
-    return [SendRoutes(sends), TraceRoutes(db, directory, clock), templates, letters]
+    talks = ConversationRoutes(db, sends, clock)
+    return [SendRoutes(sends), talks, TraceRoutes(db, directory, clock), templates, letters]
 
 
 def _of_access(services: Services) -> list[object]:

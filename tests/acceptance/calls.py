@@ -13,6 +13,7 @@ Ids = Mapping[str, str]
 
 PLACES = {
     "conversationId": "SELECT id::text FROM conversations WHERE tenant_id = $1",
+    "conversation_id": "SELECT id::text FROM conversations WHERE tenant_id = $1",
     "messageId": "SELECT id::text FROM messages WHERE tenant_id = $1",
     "message_id": "SELECT id::text FROM messages WHERE tenant_id = $1",
     "wamid": "SELECT wamid FROM messages WHERE tenant_id = $1 AND wamid IS NOT NULL",

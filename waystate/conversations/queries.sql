@@ -222,7 +222,7 @@ JOIN contacts p ON p.tenant_id = :tenant_id AND p.id = c.contact_id;
 -- Either platform's id is accepted: ours, or Genesys' (the open row, else the latest, since Genesys re-uses an id after a disconnect).
 SELECT DISTINCT ON (m.key) m.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id,
     c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.window_from, c.version,
-    c.close_reason, p.name AS contact_name
+    c.close_reason, c.controller, c.control_holder, c.control_epoch, p.name AS contact_name
 FROM (
     SELECT v.key, o.id FROM unnest(:own_keys::int[], :own_ids::uuid[]) AS v (key, id)
     JOIN conversations o ON o.tenant_id = :tenant_id AND o.id = v.id

@@ -176,21 +176,31 @@ class ReadAnswer(_Answer):
 
 
 def draft_of(body: SendMessage, speaker: Speaker, actor: Actor) -> Draft:
-    written = render_content(body)
-    return Draft(
-        type=body.type.value,
-        content=_object(written[body.type.value], body.type),
-        text=text_of_content(body),
-        speaker=speaker,
-        actor=actor,
+    return draft_of_content(
+        body,
+        speaker,
+        actor,
         to=body.to,
         contact_id=body.customer_id,
         conversation_id=body.conversation_id,
         phone_number_id=body.number,
         reply_to=body.reply_to,
-        reacts_to=body.reaction.message_id if body.reaction is not None else None,
         send_at=body.send_at,
         holds=body.hold_until_window,
+    )
+
+
+def draft_of_content(content: MessageContent, speaker: Speaker, actor: Actor, **said: Any) -> Draft:
+    """`said`: to whom, and whatever else of the draft is no content."""
+    written = render_content(content)
+    return Draft(
+        type=content.type.value,
+        content=_object(written[content.type.value], content.type),
+        text=text_of_content(content),
+        speaker=speaker,
+        actor=actor,
+        reacts_to=content.reaction.message_id if content.reaction is not None else None,
+        **said,
     )
 
 

@@ -1,0 +1,216 @@
+"""`/v1/conversations`: a business begins one, and reads how one stands."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Response
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+from waystate.channels.whatsapp.outgoing import MessageContent
+from waystate.channels.whatsapp.parts import refusal
+from waystate.clock import Clock, iso
+from waystate.conversations import store as conversation_store
+from waystate.conversations.control import speaker_of
+from waystate.conversations.model import Conversation, window_closes_at
+from waystate.db.pool import Database
+from waystate.documents import JsonObject
+from waystate.errors import Conflict, NotFound, Refused
+from waystate.ids import TenantId
+from waystate.operations import Operation
+from waystate.principal import Scope, actor_of
+from waystate.sends.bodies import MESSAGE_ID, draft_of_content
+from waystate.sends.model import Mode, Posted
+from waystate.sends.sending import Sends
+from waystate.web.caller import Caller
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Text = Annotated[str, Field(description="ISO 8601 with Z")]
+
+CONVERSATION_EXAMPLE: JsonObject = {
+    "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+    "genesysConversationId": None,
+    "number": "106540352242922",
+    "customer": {
+        "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+        "name": "Ana Souza",
+        "waId": "5511987654321",
+        "userId": None,
+    },
+    "status": "active",
+    "controller": "external",
+    "controlHolder": "key:019c1420-0000-7000-8000-000000000001",
+    "controlEpoch": 1,
+    "window": {"open": False, "closesAt": None},
+    "lastActivityAt": "2026-01-31T12:00:00.000Z",
+    "expiresAt": "2026-02-03T12:00:00.000Z",
+}
+
+
+class BeginConversation(MessageContent):
+    """To whom, from which number, and what is said first: a template, or anything else while the customer's window is open."""
+
+    to: Name | None = None
+    """A phone with its country's code, as people write it, or a business-scoped user id."""
+    customer_id: UUID | None = None
+    number: Name | None = None
+    """WhatsApp's phone_number_id; else that of the customer's latest open conversation, or the default."""
+    take: StrictBool = False
+    """A person takes the conversation over from whoever speaks in it."""
+
+    @model_validator(mode="after")
+    def _names_one_customer(self) -> "BeginConversation":
+        if (self.to is None) == (self.customer_id is None):
+            raise refusal("needs exactly one of `to` and `customerId`: it says whom the conversation is with")
+        return self
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class CustomerAnswer(_Answer):
+    """`waId` and `userId` are what the customer last wrote from; both null until they have."""
+
+    id: UUID
+    name: str | None
+    waId: str | None
+    userId: str | None
+
+
+class WindowAnswer(_Answer):
+    """Whether free text may be sent: for 24 hours after the customer wrote or called. `closesAt` is null if they never did."""
+
+    open: bool
+    closesAt: Text | None
+
+
+class ConversationAnswer(_Answer):
+    """A conversation. `controller` says who speaks: `none`, `flow`, `agent` or `external`, that one in the hands of
+    `controlHolder`; `controlEpoch` rises with each change."""
+
+    id: UUID
+    genesysConversationId: str | None
+    number: str
+    customer: CustomerAnswer
+    status: str
+    controller: str
+    controlHolder: str | None
+    controlEpoch: int
+    window: WindowAnswer
+    lastActivityAt: Text
+    expiresAt: Text
+
+
+class BegunConversation(_Answer):
+    """`messageId`: what was said, `queued` for WhatsApp. `isNew` is false where the customer's was open already."""
+
+    conversation: ConversationAnswer
+    messageId: UUID
+    isNew: bool
+
+
+class ConversationRoutes:
+    def __init__(self, db: Database, sends: Sends, clock: Clock) -> None:
+        self._db = db
+        self._sends = sends
+        self._clock = clock
+
+    @Operation(
+        "POST",
+        "/v1/conversations",
+        Scope.MESSAGES_SEND,
+        tag="Conversations",
+        summary="Begin a conversation with a customer",
+        status=201,
+        answers={200: BegunConversation},
+        problems={
+            404: "No such customer or number",
+            409: "The window is closed and it is no template, somebody else speaks, or the number is off; `code` says which",
+            422: "A field is missing or wrong, or WhatsApp would refuse it; `errors` names the fields",
+        },
+        example_body={
+            "to": "+5511987654321",
+            "type": "template",
+            "template": {"name": "order_shipped", "language": {"code": "pt_BR"}},
+        },
+        example_answer={"conversation": CONVERSATION_EXAMPLE, "messageId": MESSAGE_ID, "isNew": True},
+    )
+    async def begin_conversation(self, principal: Caller, response: Response, body: BeginConversation) -> BegunConversation:
+        """Where the customer has an open one on the number it is used (200). Genesys hears of it with the customer's answer."""
+        draft = draft_of_content(
+            body,
+            speaker_of(principal, takes=body.take),
+            actor_of(principal),
+            to=body.to,
+            contact_id=body.customer_id,
+            phone_number_id=body.number,
+        )
+        try:
+            (outcome,) = await self._sends.post(principal.tenant_id, [draft], Mode.ALL_OR_NOTHING)
+        except Refused as error:
+            raise _advised(error) from error
+        assert isinstance(outcome, Posted)
+        response.status_code = 201 if outcome.is_new_conversation else 200
+        conversation = await self._read(principal.tenant_id, str(outcome.conversation_id))
+        return BegunConversation(conversation=conversation, messageId=outcome.message_id, isNew=outcome.is_new_conversation)
+
+    @Operation(
+        "GET",
+        "/v1/conversations/{conversation_id}",
+        Scope.CONVERSATIONS_READ,
+        tag="Conversations",
+        summary="How a conversation stands",
+        problems={404: "No conversation of the tenant has this id"},
+        example_answer=CONVERSATION_EXAMPLE,
+    )
+    async def read_conversation(self, conversation_id: str, principal: Caller) -> ConversationAnswer:
+        """By Waystate's id or Genesys': with whom, who speaks, and whether free text may be sent."""
+        return await self._read(principal.tenant_id, conversation_id)
+
+    async def _read(self, tenant: TenantId, name: str) -> ConversationAnswer:
+        async with self._db.tenant(tenant) as conn:
+            (found,) = await conversation_store.find_many(conn, tenant, [name])
+            if found is None:
+                raise NotFound("conversation_not_found", f"There is no conversation {name}.")
+            key = (found.phone_number_id, found.contact_id)
+            windows = await conversation_store.find_windows(conn, tenant, [key])
+        return render_conversation(found, windows, self._clock())
+
+
+def render_conversation(
+    conversation: Conversation, windows: Mapping[tuple[str, UUID], datetime], now: datetime
+) -> ConversationAnswer:
+    """`windows`: (number, contact) → the customer's newest sign there, as `find_windows` says."""
+    closes_at = window_closes_at(windows.get((conversation.phone_number_id, conversation.contact_id)))
+    return ConversationAnswer(
+        id=conversation.id,
+        genesysConversationId=conversation.genesys_conversation_id,
+        number=conversation.phone_number_id,
+        customer=CustomerAnswer(
+            id=conversation.contact_id,
+            name=conversation.contact_name,
+            waId=conversation.wa_id,
+            userId=conversation.user_id,
+        ),
+        status=conversation.effective_status(now),
+        controller=conversation.controller,
+        controlHolder=conversation.control_holder,
+        controlEpoch=conversation.control_epoch,
+        window=WindowAnswer(
+            open=closes_at is not None and now < closes_at, closesAt=None if closes_at is None else iso(closes_at)
+        ),
+        lastActivityAt=iso(conversation.last_activity_at),
+        expiresAt=iso(conversation.expires_at),
+    )
+
+
+def _advised(error: Refused) -> Refused:
+    if error.code != "window_closed":
+        return error
+    return Conflict(
+        "window_closed",
+        "The customer has not written in the last 24 hours: begin with a template. To let this wait until they write, POST "
+        "/v1/messages with `holdUntilWindow: true`.",
+    )
