@@ -18,7 +18,7 @@ from waystate.conversations.store import Key
 from waystate.db.pool import Connection, Database
 from waystate.deliveries.withdraw import withdraw_many
 from waystate.documents import JsonObject
-from waystate.errors import Refused
+from waystate.errors import Refused, Retry
 from waystate.events import outbox
 from waystate.events.model import Event, OutboundProcessed
 from waystate.events.outbox import AfterCommit
@@ -41,6 +41,10 @@ log = structlog.get_logger()
 BATCH = 200
 """Messages that are released in one transaction."""
 HOLD_EXPIRED: JsonObject = {"code": "hold_expired", "title": "Not sent: the customer did not write in time."}
+NOT_RELEASED: JsonObject = {
+    "code": "release_failed",
+    "title": "Not sent: it could not be made a message of; the log of the timers says why. Send it anew.",
+}
 WINDOW_CLOSED: JsonObject = {
     "code": "window_closed",
     "title": "Not sent: when its time came the customer had not written for 24 hours, and only a template may be sent then.",
@@ -74,9 +78,17 @@ class Releases:
 
     async def release_due(self, tenant: TenantId) -> None:
         """All of the tenant's whose time has come; what waited too long fails."""
-        for one_batch in (self._expire, self._release):
-            while await with_retries(partial(one_batch, tenant)) == BATCH:
+        while await with_retries(partial(self._expire, tenant)) == BATCH:
+            pass
+        try:
+            while await with_retries(partial(self._release, tenant, BATCH)) == BATCH:
                 pass
+        except Retry:
+            raise
+        except Exception:
+            log.exception("Planned messages are tried one by one: one of them cannot be released.", operation="planned")
+            for _ in range(BATCH):
+                await self._release_one(tenant)
 
     async def make_due(self, tenant: TenantId) -> None:
         """The net: what is held though its customer's window is open goes out next."""
@@ -97,10 +109,28 @@ class Releases:
         self._tell(tenant, released.events)
         return len(overdue)
 
-    async def _release(self, tenant: TenantId) -> int:
+    async def _release_one(self, tenant: TenantId) -> None:
+        """What cannot be released must not keep back all that is due behind it."""
+        try:
+            await with_retries(partial(self._release, tenant, 1))
+        except Retry:
+            raise
+        except Exception:
+            log.exception("A planned message cannot be released and fails.", operation="planned")
+            await with_retries(partial(self._give_up, tenant))
+
+    async def _give_up(self, tenant: TenantId) -> None:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
-            due = await planned_store.lock_due(conn, tenant, now, BATCH)
+            first = await planned_store.lock_due(conn, tenant, now, 1)
+            failed = await fail_many(conn, tenant, first, NOT_RELEASED, now)
+            await self._finish(conn, tenant, failed, now)
+        self._tell(tenant, failed.events)
+
+    async def _release(self, tenant: TenantId, batch: int) -> int:
+        now = self._clock()
+        async with self._db.tenant(tenant) as conn:
+            due = await planned_store.lock_due(conn, tenant, now, batch)
             view = await self._directory.find_tenant_in(conn, tenant) if due else None
             if view is None:
                 return 0  # nothing is due, or the tenant is being deleted

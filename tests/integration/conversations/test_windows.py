@@ -16,7 +16,8 @@ from waystate.conversations.model import window_closes_at
 from waystate.conversations.store import Window
 from waystate.events.model import Event, WindowOpened
 from waystate.ids import new_id
-from waystate.messages.model import Direction, Status
+from waystate.messages import receive as inbound
+from waystate.messages.model import Direction, InboundMessage, Status
 from waystate.state.track import Tracking
 
 DAY = timedelta(hours=24)
@@ -276,6 +277,22 @@ async def test_what_every_message_writes_stays_heap_only(world: World, tenant: B
         )
     named = {row["attname"] for row in watched} | {word for row in conditions for word in row["said"].split()}
     assert not {each for each in named if each.strip("()") in ("window_from", "window_since", "last_activity_at", "expires_at")}
+
+
+async def test_a_message_in_an_open_window_costs_no_further_statement(world: World, tenant: Business) -> None:
+    async def statements(message: InboundMessage) -> list[str]:
+        asked: list[str] = []
+        async with world.db.tenant(tenant.tenant) as conn:
+            with conn.query_logger(lambda record: asked.append(record.query)):
+                await inbound.track(conn, tenant.tenant, tenant.settings, [message], world.clock.now)
+        return asked
+
+    await world.receive(tenant, tenant.message())
+    world.clock.forward(hours=1)
+    in_window = await statements(tenant.message())
+    assert len(in_window) == 4, "claim, find the contact, touch the conversation, insert"
+    world.clock.forward(days=1)
+    assert len(await statements(tenant.message())) == 5, "and make due what is held"
 
 
 async def test_a_message_that_races_another_sign_opens_the_window_once(world: World, tenant: Business) -> None:

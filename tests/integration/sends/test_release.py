@@ -384,6 +384,20 @@ async def test_a_release_whose_connection_is_killed_sends_once(world: World, ten
     assert await told(world, tenant) == ["planned", "released"]
 
 
+async def test_one_that_cannot_be_released_keeps_nothing_back(world: World, tenant: Business) -> None:
+    await world.receive(tenant, tenant.message())
+    planned = [await plan(world, tenant, text, send_at=world.clock.now + HOUR) for text in ("One", "Broken", "Two")]
+    await world.execute(tenant, "UPDATE planned_messages SET request = '{}' WHERE id = $1", planned[1])
+    world.clock.now += HOUR
+    await release(world, tenant)
+    assert [await state(world, tenant, each) for each in planned] == [
+        ("released", None),
+        ("failed", "release_failed"),
+        ("released", None),
+    ]
+    assert await said(world, tenant) == ["One", "Two"]
+
+
 async def test_a_hold_that_missed_the_customers_message_is_found_by_the_timer(world: World, tenant: Business) -> None:
     """As where it was placed by another conversation than the one that the customer opened."""
     await silent(world, tenant)
