@@ -22,10 +22,11 @@ ORDER BY e.position LIMIT :batch;
 -- name: claim_heads
 -- The first unfinished delivery of each customer, if it is due: nothing overtakes it, unless it is `unknown` past its hold.
 -- Only the oldest `window` are looked at: what stands before one of them is among them, so a long backlog costs no more than a
--- short one; `seen` tells whether there are more. Who is `passed` is left out; `crowd` are customers of whom more than so many fill the window. Of an account no more leave than its `room`. A replay shares the position of the event that was newest then, and its own id
--- puts it behind that one. The attempt is committed before the call, so that whoever takes over knows
--- that it may have been made. What was addressed to a phone that has gone to another contact since, or to an id that its customer has no
--- more, is told: however it came to be here, this is the last look before it leaves. And what waited until its customer's window closed.
+-- short one; `seen` tells whether there are more. Who is `passed` is left out; `crowd` are customers of whom more than so many fill
+-- the window. Of an account no more leave than its `room`. A replay shares the position of the event that was newest then, and its
+-- own id puts it behind that one. The attempt is committed before the call, so that whoever takes over knows that it may have been
+-- made. What was addressed to a phone that has gone to another contact since, or to an id that its customer has no more, is told:
+-- however it came to be here, this is the last look before it leaves. And what waited until its customer's window closed.
 WITH oldest AS (
     SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key, u.account
     FROM deliveries u

@@ -195,3 +195,13 @@ async def test_held_numbers_are_counted_by_kind(scene: Scene) -> None:
     told = scene.metrics.render().decode()
     assert 'waystate_numbers_held{kind="auth"} 1.0' in told
     assert 'waystate_numbers_held{kind="billing"} 0.0' in told
+
+
+async def test_a_send_that_is_accepted_ends_no_hold_that_a_status_told(scene: Scene) -> None:
+    tenant = scene.tenant.tenant
+    hold = Hold(NUMBER, scene.world.clock.now, "billing", "status", {"code": UNPAID})
+    async with scene.world.db.tenant(tenant) as conn:
+        assert await tenant_store.hold_accounts(conn, tenant, [hold, hold._replace(phone_number_id="gone")]) == [hold]
+        assert await tenant_store.hold_accounts(conn, tenant, [hold]) == [], "once"
+        assert await tenant_store.release_accounts(conn, tenant, [NUMBER], ["answer"]) == []
+        assert await tenant_store.release_accounts(conn, tenant, [NUMBER], ["answer", "status"]) == [hold]
