@@ -91,6 +91,9 @@ async def test_a_tenant_is_made_found_listed_and_changed(office: Office) -> None
         "mapping_ttl": "PT1H",
         "unknown_ttl": "PT10M",
         "replay_ttl": "P7D",
+        "window_policy": "refuse",
+        "window_template": None,
+        "hold_ttl": "P7D",
         "genesys_identity": "contact",
     }
     path = "/v1/platform/tenants/initech"
