@@ -6,6 +6,7 @@ from typing import Any
 from tests.world import CUSTOMER, Business, World
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.errors import Conflict, NotFound, Unprocessable
+from waystate.events.model import InboundEnriched
 from waystate.messages.model import Direction, Status
 from waystate.state import conversations
 from waystate.state.changes import Changed, StatusChange
@@ -69,7 +70,8 @@ async def test_looking_up_moves_no_clock(world: World, tenant: Business) -> None
 
 async def test_a_message_between_look_ups_is_found_by_both(world: World, tenant: Business) -> None:
     (opened,) = await get_or_open(world, tenant, (PHONE, ""))
-    (event,) = await world.receive(tenant, tenant.message())
+    events = await world.receive(tenant, tenant.message())
+    (event,) = [each for each in events if isinstance(each, InboundEnriched)]
     assert event.mapping_id == opened.conversation.id
     assert event.model_dump()["is_new_conversation"] is False
     (known,) = await conversations.find_open_many(tenant.tenant, [(PHONE, "")], world.db, world.clock)
