@@ -6,13 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import cycle
 from typing import Any
 
 import pytest
 
 from tests.faults.harness_fleet import FleetRun, fleet_run
 from tests.faults.harness_record import Record
+from tests.faults.harness_roles import RoleProcess
 from tests.faults.harness_sends import Business, business_of
 from tests.faults.harness_tenant import TENANT
 from waystate.db.pool import Database
@@ -23,14 +23,19 @@ ROLES = {"api": 1, "work": 2, "relay": 1, "timers": 1}
 UNKNOWN_TTL = timedelta(seconds=4)
 NO_BRAKE = {"OUTAGE_AFTER": "1000000"}
 """Else the number rests after three lost answers, and the rest would not be sent at all until the platform is well."""
-NO_AGENTS = {"agent_reply_share": 0.0}
-"""Who answers has the word, and the business then may not speak."""
+PACE = {"agent_reply_share": 0.0, "answer_delay": 0.15}
+"""No agents: who answers has the word, and a business may not speak then. WhatsApp takes its time, so that kills hit sends."""
 AT_ONCE = 16
-_LONGEST = 90.0
+_LONGEST = 300.0
 
 _ATTEMPTED = """
 SELECT count(*) FROM deliveries
 WHERE target = 'whatsapp' AND message_id = ANY($1::uuid[]) AND state NOT IN ('pending', 'sending')
+"""
+_UNDER_WAY = """
+SELECT a.holder FROM deliveries d JOIN delivery_attempts a
+    ON a.tenant_id = d.tenant_id AND a.event_id = d.event_id AND a.target = d.target AND a.attempt = d.attempts
+WHERE d.target = 'whatsapp' AND d.state = 'sending'
 """
 _OPEN = """
 SELECT (SELECT count(*) FROM deliveries WHERE state IN ('pending', 'sending', 'unknown'))
@@ -44,13 +49,13 @@ _OUTCOMES = (
 
 
 async def test_r9_no_send_of_a_business_whose_answer_is_lost_is_made_twice(records: list[Record]) -> None:
-    async with fleet_run("R9-sends", 9, records, roles=ROLES, servers=(), pace=NO_AGENTS, **NO_BRAKE) as run:
+    async with fleet_run("R9-sends", 9, records, roles=ROLES, servers=(), pace=PACE, **NO_BRAKE) as run:
         await leave_unanswered(run, each=40, kills=1, resends=10)
 
 
 @pytest.mark.faults
 async def test_r9_five_hundred_sends_of_each_kind_and_twenty_kills(records: list[Record]) -> None:
-    async with fleet_run("R9-sends-long", 90, records, roles=ROLES, servers=(), pace=NO_AGENTS, **NO_BRAKE) as run:
+    async with fleet_run("R9-sends-long", 90, records, roles=ROLES, servers=(), pace=PACE, **NO_BRAKE) as run:
         await leave_unanswered(run, each=500, kills=10, resends=500)
 
 
@@ -105,14 +110,26 @@ async def send_all(business: Business, phones: Sequence[str], text: str) -> list
 
 
 async def kill_meanwhile(run: FleetRun, kills: int, sends: int) -> None:
-    """Those that send, in turn, at shares of the sends."""
+    """Whoever is sending, at shares of the sends."""
     attempts = "SELECT count(*) FROM delivery_attempts WHERE target = 'whatsapp'"
     async with run.database() as connection:
         before = int(await connection.fetchval(attempts))
-    shares = sorted(0.05 + 0.8 * (place + run.random.random()) / kills for place in range(kills))
-    for share, member in zip(shares, cycle(run.fleet.of("work")), strict=False):
+    for share in sorted(0.05 + 0.8 * (place + run.random.random()) / kills for place in range(kills)):
         await reached(run, attempts, before + round(share * sends))
-        run.record.strikes.append(await run.fleet.kill(member, run.record.seconds()))
+        run.record.strikes.append(await run.fleet.kill(await find_sender(run), run.record.seconds()))
+
+
+async def find_sender(run: FleetRun) -> RoleProcess:
+    """The process that has a send under way; its pid is in the name of who holds the lease."""
+    deadline = time.monotonic() + _LONGEST
+    async with run.database() as connection:
+        while True:
+            assert time.monotonic() < deadline, f"nobody sends any more; {run.evidence()}"
+            pids = {int(row["holder"].split(":")[1]) for row in await connection.fetch(_UNDER_WAY)}
+            for member in run.fleet.of("work"):
+                if member.pid in pids:
+                    return member
+            await asyncio.sleep(0.01)
 
 
 async def reached(run: FleetRun, query: str, wanted: int, *values: Any) -> None:
@@ -148,6 +165,7 @@ async def judge(run: FleetRun, sent: dict[str, list[str]]) -> None:
     }
     assert {key: times for key, times in got.items() if times > 1} == {}, run.evidence()
     assert not any(got[each] for each in sent["before"]), run.evidence()
+    assert interrupted > 0, f"a kill while nothing was being sent proves nothing; {run.evidence()}"
     assert len(never) <= interrupted, f"only a process that died can keep a send from leaving; {run.evidence()}"
     wrong = {
         each: (row["status"], row["code"])
