@@ -10,6 +10,8 @@ import pytest
 
 from tests.integration.test_timers import Told, timers_of
 from tests.world import CUSTOMER, Business, World, accepted
+from waystate.channels.attempts import FailureKind
+from waystate.channels.model import AttemptResult, Outcome
 from waystate.conversations.control import SYSTEM
 from waystate.deliveries.model import Target
 from waystate.errors import Retry
@@ -229,6 +231,28 @@ async def test_what_an_agent_said_outside_the_window_reaches_the_customer_when_t
     assert [row["name"] for row in named] == ["genesys.0", "genesys.1", "genesys.2"]
 
 
+async def test_what_the_window_closed_on_before_it_left_is_sent_as_it_was_said_when_the_customer_writes(world: World) -> None:
+    tenant = await world.add("acme", number="1001", window_policy="hold")
+    await world.receive(tenant, tenant.message("wamid.quoted"))
+    text = Draft(
+        type="text", content={"body": "Late"}, text="Late", speaker=SYSTEM, actor=Actor("key", new_id()), to=CUSTOMER,
+        reply_to="wamid.quoted",
+    )  # fmt: skip
+    async with world.db.tenant(tenant.tenant) as conn:
+        posted = await post_many(conn, tenant.tenant, await world.view(tenant), [text], world.clock.now)
+        await outbox.append_many(conn, tenant.tenant, posted.events)
+    (first,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    world.clock.now += DAY
+    closed = AttemptResult(outcome=Outcome.FAILED, error={"code": "window_closed", "kind": FailureKind.WINDOW})
+    await world.settle(tenant, (first, closed))
+    assert await world.value(tenant, "SELECT status FROM messages WHERE id = $1", first.message_id) == "queued"
+    await world.receive(tenant, tenant.message())
+    await release(world, tenant)
+    (again,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    assert (again.message_id, again.request) == (first.message_id, first.request)
+    assert again.event_id != first.event_id
+
+
 @pytest.mark.parametrize("policy", ["refuse", "hold", "template"])
 async def test_outside_the_window_the_tenants_policy_decides(world: World, policy: str) -> None:
     template = WindowTemplate(name="news", language="en_US")
@@ -344,6 +368,26 @@ async def test_a_withdrawal_and_a_release_at_once_make_one_of_the_two(world: Wor
         await release(world, tenant)
         ended, _ = await state(world, tenant, planned)
         assert (ended, (await said(world, tenant)).count(text)) in [("withdrawn", 0), ("released", 1)]
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["in the conversation", "after it ended"])
+async def test_an_agent_and_the_customer_who_write_at_once_are_both_heard(world: World, ended: bool) -> None:
+    """The agent's message is held or sent, whoever comes first, and reaches the customer either way."""
+    tenant = await world.add("acme", number="1001", window_policy="hold", mapping_ttl=timedelta(days=365))
+    await world.receive(tenant, tenant.message())
+    for round_ in range(15):
+        world.clock.now += DAY
+        text = f"Round {round_}"
+        conversation = await world.value(tenant, "SELECT id FROM conversations WHERE closed_at IS NULL")
+        reply = tenant.reply(text=text, conversation_id=str(conversation))
+        calls = [lambda reply=reply: world.answer(tenant, reply), lambda: world.receive(tenant, tenant.message())]
+        await at_once(*calls[:: 1 if round_ % 2 else -1])
+        if ended:
+            await world.close(tenant)
+            await world.receive(tenant, tenant.message())
+        await releases(world).make_due(tenant.tenant)
+        await release(world, tenant)
+        assert (await said(world, tenant)).count(text) == 1
 
 
 async def test_four_timers_at_once_send_each_once_and_in_order(world: World, tenant: Business) -> None:
