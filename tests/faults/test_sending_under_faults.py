@@ -26,7 +26,9 @@ RATES = {
     "lost_answers": 0.05,
 }
 OUTAGE = 2.0
-"""Seconds in which both platforms answer 503, each time."""
+"""Seconds in which both platforms answer 503, each time; the switch ends it by itself and leaves the rates."""
+REST = 5.0
+"""Seconds without an outage at the end, at the least."""
 PACE: dict[str, Any] = {
     "agent_reply_share": 0.5,
     "answer_delay": 0.01,
@@ -161,16 +163,17 @@ def _only(answered: Answered) -> Answered:
 
 
 async def misbehave(run: Harness, seconds: float) -> int:
-    """All faults, and an outage now and then; how many of those."""
+    """All faults, and an outage now and then, after which a number rests for a while; how many of those."""
     outages, until = 0, run.record.seconds() + seconds
-    while (left := until - run.record.seconds()) > OUTAGE:
-        pause = min(run.random.uniform(10, 20), left / 2)
+    await run.control("PUT", "/faults", RATES)
+    while (left := until - run.record.seconds()) > 2 * REST:
+        pause = min(run.random.uniform(40, 60), left / 2)
         run.record.schedule.append(("outage after", round(pause, 2)))
-        await run.control("PUT", "/faults", RATES)
         await asyncio.sleep(pause)
         await run.control("PUT", "/faults", RATES | {"outage": OUTAGE})
         await asyncio.sleep(OUTAGE)
         outages += 1
+    await asyncio.sleep(max(0.0, left))
     return outages
 
 
