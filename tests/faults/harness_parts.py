@@ -18,7 +18,7 @@ PARTS = {
         "test_revoked_token",
         "test_terminated",
     ),
-    "sending": ("test_sending_under_faults", "test_sends_unanswered", "test_status_runs"),
+    "sending": ("test_held_number", "test_sending_under_faults", "test_sends_unanswered", "test_status_runs"),
     "access": ("test_fairness", "test_idempotency_keys", "test_proofs"),
 }
 """Part → its test modules. Whatever part runs, `bugs` comes first: what the harness does not see means nothing before that."""
