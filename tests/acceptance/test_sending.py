@@ -118,6 +118,7 @@ async def test_a_template_opens_a_conversation_with_somebody_new(place: Installa
         ({"to": PHONE, "text": {"body": "x" * 4097}}, 422, "invalid_request"),
         ({"to": PHONE, "type": "postcard"}, 422, "invalid_request"),
         ({"to": PHONE, "replyTo": str(uuid4())}, 422, "message_unknown_at_whatsapp"),
+        ({"to": PHONE, "replyTo": "nonsense"}, 422, "invalid_request"),
     ],
 )
 async def test_what_cannot_be_sent_is_refused_at_once(
@@ -178,8 +179,11 @@ async def test_a_thousand_leave_in_one_call_in_their_order(place: Installation) 
 
 
 async def test_a_key_repeats_a_send_without_a_second_message(place: Installation) -> None:
-    await write(place, "5511987650008")
     body = {"to": "5511987650008", "type": "text", "text": {"body": "Once"}}
+    early = await place.http.post("/v1/messages", json=body, headers={"idempotency-key": "order-77"})
+    assert early.json()["code"] == "window_closed"
+    await write(place, "5511987650008")
+    # A refusal of the moment is not what the key is kept for.
     answers = [await place.http.post("/v1/messages", json=body, headers={"idempotency-key": "order-77"}) for _ in range(3)]
     assert {answer.json()["id"] for answer in answers} == {answers[0].json()["id"]}
     assert await place.value("SELECT count(*) FROM messages WHERE text = 'Once'") == 1
@@ -226,8 +230,9 @@ async def test_a_failed_message_is_sent_again_as_a_new_one(place: Installation) 
     again = answer.json()
     assert again["id"] != sent["id"]
     assert (again["text"], again["conversationId"]) == (sent["text"], sent["conversationId"])
-    metadata = await place.value("SELECT metadata->>'resend_of' FROM messages WHERE id = $1::uuid", again["id"])
-    assert metadata == sent["id"]
+    assert (again["resendOf"], (await get(place, sent["id"]))["resentAs"]) == (sent["id"], again["id"])
+    twice = await place.http.post(f"/v1/messages/{sent['id']}/resend")
+    assert (twice.status_code, twice.json()["code"], twice.json()["resentAs"]) == (409, "resent_already", again["id"])
 
 
 async def test_delivered_messages_are_marked_read_and_others_stay(place: Installation) -> None:
@@ -275,7 +280,12 @@ async def test_what_is_held_or_planned_waits_and_is_withdrawn(place: Installatio
     answer = await place.http.delete(f"/v1/messages/{planned['id']}")
     assert (answer.status_code, answer.json()["status"]) == (200, "withdrawn")
     assert (await get(place, planned["id"]))["status"] == "withdrawn"
-    assert (await place.http.delete(f"/v1/messages/{planned['id']}")).status_code == 404
+    again = await place.http.delete(f"/v1/messages/{planned['id']}")
+    assert (again.status_code, again.json()["code"]) == (409, "not_waiting")
+    traced = await place.http.get(f"/v1/messages/{held['id']}/trace")
+    assert (traced.status_code, traced.json()["code"]) == (404, "no_message_yet")
+    past = (utc_now() - timedelta(hours=1)).isoformat()
+    assert (await send(place, to="5511987650012", sendAt=past, expect=422))["code"] == "plan_in_the_past"
     far = (utc_now() + timedelta(days=31)).isoformat()
     assert (await send(place, to="5511987650012", sendAt=far, expect=422))["code"] == "plan_too_far"
 

@@ -30,8 +30,14 @@ UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _SAFE_HEADERS = frozenset({b"content-type", b"content-language", b"cache-control", b"location", b"etag", b"link"})
 _NOT_FINAL = frozenset({401, 403, 408, 413, 415, 429})
-_PASSING = frozenset({"lock_timeout", "database_error"})
-"""Conflicts of the moment: the next try may well succeed."""
+_PASSING = frozenset(
+    {
+        *("lock_timeout", "database_error"),
+        *("window_closed", "not_in_control", "recipient_moved", "number_inactive", "template_unusable"),
+        *("message_unknown_at_whatsapp", "not_failed", "delivery_under_way"),
+    }
+)
+"""Refusals of the moment, which had no effect: the next try may well succeed."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -104,7 +110,7 @@ def is_final(answer: Answer) -> bool:
     """Whether the same request would be answered so again. What says "come again" is not."""
     if answer.status >= 500 or answer.status in _NOT_FINAL or any(name == b"retry-after" for name, _ in answer.headers):
         return False
-    return answer.status != 409 or _code_of(answer.body) not in _PASSING
+    return answer.status not in (409, 422) or _code_of(answer.body) not in _PASSING
 
 
 def safe_headers(headers: Headers) -> list[tuple[str, str]]:

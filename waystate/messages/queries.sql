@@ -89,6 +89,11 @@ JOIN messages m ON m.tenant_id = :tenant_id AND m.conversation_id = v.conversati
 WHERE m.direction = 'outbound' AND m.status = 'queued' AND m.metadata ->> 'part_of' = v.whole
 ORDER BY m.id;
 
+-- name: note_resent!
+-- Of a message that failed: what it was sent again as.
+UPDATE messages m SET metadata = m.metadata || jsonb_build_object('resent_as', :copy_id::text)
+WHERE m.tenant_id = :tenant_id AND m.id = :id;
+
 -- name: advance_many!
 -- The merge happened under the row's lock; none of these columns is indexed, so the update can stay on its page.
 UPDATE messages m SET status = v.status, delivered_at = v.delivered_at, read_at = v.read_at, failed_at = v.failed_at,

@@ -168,6 +168,10 @@ async def list_queued_parts(conn: Connection, tenant: TenantId, wholes: Collecti
     return [row["id"] for row in rows]
 
 
+async def note_resent(conn: Connection, tenant: TenantId, message_id: UUID, copy_id: UUID) -> None:
+    await _queries.note_resent(conn, tenant_id=tenant, id=message_id, copy_id=str(copy_id))
+
+
 async def advance_many(
     conn: Connection,
     tenant: TenantId,

@@ -4,21 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
-from waystate.channels.whatsapp.outgoing import ContentType, MessageContent, render_content, text_of_content
+from waystate.channels.whatsapp.outgoing import ContentType, MessageContent, check_message_id, render_content, text_of_content
 from waystate.channels.whatsapp.parts import Part, refusal
 from waystate.clock import iso
 from waystate.conversations.control import Speaker
 from waystate.documents import JsonObject
 from waystate.errors import Refused
+from waystate.ids import find_uuid
 from waystate.planned.model import PlannedMessage, PlannedState
 from waystate.principal import Actor
 from waystate.sends.model import Draft, Mode, Posted, SendOutcome, Waiting
 
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-MessageId = Annotated[str, Field(min_length=1, max_length=512)]
+MessageId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(check_message_id)]
 
 MOST_SENDS = 1000
 """Messages a call."""
@@ -51,6 +52,8 @@ MESSAGE_EXAMPLE: JsonObject = {
     "sendAt": None,
     "expiresAt": None,
     "messageId": None,
+    "resendOf": None,
+    "resentAs": None,
 }
 PLANNED_EXAMPLE: JsonObject = MESSAGE_EXAMPLE | {
     "status": "planned",
@@ -135,6 +138,8 @@ class MessageAnswer(_Answer):
     sendAt: Text | None
     expiresAt: Text | None
     messageId: UUID | None
+    resendOf: UUID | None = None
+    resentAs: UUID | None = None
 
 
 class PlannedPage(_Answer):
@@ -224,7 +229,7 @@ def render_message(row: Mapping[str, Any]) -> MessageAnswer:
         wamid=row["wamid"],
         genesysMessageId=row["genesys_message_id"],
         replyTo=row["metadata"].get("reply_to") or (row["metadata"].get("context") or {}).get("id"),
-        sender=row["sender"],
+        sender=row["metadata"].get("asked_by") or row["sender"],
         senderUserId=row["sender_user_id"],
         sentAt=iso(row["sent_at"]),
         deliveredAt=_iso(row["delivered_at"]),
@@ -234,6 +239,8 @@ def render_message(row: Mapping[str, Any]) -> MessageAnswer:
         sendAt=None,
         expiresAt=None,
         messageId=None,
+        resendOf=find_uuid(str(row["metadata"].get("resend_of"))),
+        resentAs=find_uuid(str(row["metadata"].get("resent_as"))),
     )
 
 

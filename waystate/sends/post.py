@@ -11,7 +11,7 @@ from waystate.contacts import store as contact_store
 from waystate.contacts.model import Address, Recipient
 from waystate.conversations import control
 from waystate.conversations import store as conversation_store
-from waystate.conversations.control import Handover
+from waystate.conversations.control import Handover, SpeakerKind
 from waystate.conversations.model import CUSTOMER_WINDOW, Activity, Conversation, preview_of, public_conversation_id
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection
@@ -32,6 +32,8 @@ from waystate.tenants.routing import TenantView
 
 LONGEST_PLAN = timedelta(days=30)
 """How far ahead a message may be planned."""
+LATE = timedelta(minutes=5)
+"""A time that passed no longer ago means now: clocks differ, and requests take their time."""
 
 
 @dataclass(slots=True)
@@ -114,6 +116,8 @@ def _judge(
 def _find_fault(draft: Draft, view: TenantView, wamids: Mapping[UUID, str], now: datetime) -> Refused | None:
     if draft.send_at is not None and draft.send_at > now + LONGEST_PLAN:
         return Unprocessable("plan_too_far", f"`sendAt` may be {LONGEST_PLAN.days} days ahead at most. Plan it later.")
+    if draft.send_at is not None and draft.send_at < now - LATE:
+        return Unprocessable("plan_in_the_past", "`sendAt` has passed. Leave it out to send now, or correct it and its zone.")
     for field, named in (("replyTo", draft.reply_to), ("reaction.messageId", draft.reacts_to)):
         own = find_uuid(named) if named is not None else None
         if own is not None and own not in wamids:
@@ -282,8 +286,17 @@ def _row(allowed: _Allowed, now: datetime) -> MessageRow:
         sender_user_id=draft.actor.id if draft.actor.kind == "user" else None,
         origin=SAID,
         sent_at=now,
-        metadata=draft.metadata | ({"reply_to": allowed.reply_to} if allowed.reply_to else {}),
+        metadata=draft.metadata | _about(allowed),
     )
+
+
+def _about(allowed: _Allowed) -> dict[str, str]:
+    """What it quotes; and who asked for what is said by the system."""
+    actor = allowed.draft.actor
+    about = {"reply_to": allowed.reply_to} if allowed.reply_to else {}
+    if allowed.draft.speaker.kind is SpeakerKind.SYSTEM and actor.id is not None:
+        about["asked_by"] = f"{'person' if actor.kind == 'user' else actor.kind}:{actor.id}"
+    return about
 
 
 def _activity(allowed: Sequence[_Allowed], now: datetime) -> dict[UUID, Activity]:

@@ -116,13 +116,13 @@ class SendRoutes:
     async def list_planned_messages(
         self,
         principal: Caller,
-        state: Annotated[PlannedState | None, Query()] = None,
+        state: Annotated[PlannedState, Query()] = PlannedState.WAITING,
         customerId: Annotated[UUID | None, Query()] = None,
         number: Annotated[str | None, Query(max_length=200)] = None,
         after: Annotated[UUID | None, Query(description="The `next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> PlannedPage:
-        """With a `state`, also what waits no more: `messageId` is what a released one became."""
+        """With another `state`, what waits no more: `messageId` is what a released one became."""
         wanted = PlannedFilter(state=state, contact_id=customerId, phone_number_id=number)
         items, following = await self._sends.list_planned(principal.tenant_id, wanted, after=after, limit=limit)
         return PlannedPage(items=items, next=following)

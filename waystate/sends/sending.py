@@ -26,7 +26,7 @@ from waystate.sends import marks
 from waystate.sends.approved import Missed
 from waystate.sends.bodies import MessageAnswer, id_of, render_message, render_planned
 from waystate.sends.model import Draft, Mode, SendOutcome
-from waystate.sends.post import post_many
+from waystate.sends.post import PostedMany, post_many
 from waystate.templates.sync import TemplateSyncs
 from waystate.tenants.routing import Directory
 from waystate.tenants.store import unknown_tenant
@@ -78,16 +78,19 @@ class Sends:
         self, tenant: TenantId, drafts: Sequence[Draft], mode: Mode, *, is_last: bool
     ) -> tuple[list[SendOutcome | Refused], list[Event]]:
         async with self._db.tenant(tenant) as conn:
-            view = await self._directory.find_tenant_in(conn, tenant)
-            if view is None:
-                raise unknown_tenant(tenant)
-            posted = await post_many(conn, tenant, view, drafts, self._clock())
+            posted = await self._post_in(conn, tenant, drafts)
             if posted.missed and not is_last:
                 raise _TemplateMissed(posted.missed)
             if mode is Mode.ALL_OR_NOTHING:
                 _raise_first(posted.results)
             await outbox.append_many(conn, tenant, posted.events)
         return posted.results, posted.events
+
+    async def _post_in(self, conn: Connection, tenant: TenantId, drafts: Sequence[Draft]) -> PostedMany:
+        view = await self._directory.find_tenant_in(conn, tenant)
+        if view is None:
+            raise unknown_tenant(tenant)
+        return await post_many(conn, tenant, view, drafts, self._clock())
 
     async def read(self, tenant: TenantId, names: Sequence[str]) -> list[MessageAnswer]:
         """Those of the messages, and of what is planned, that there are, in the order asked for; by any of their ids."""
@@ -111,6 +114,8 @@ class Sends:
             async with self._db.tenant(tenant) as conn:
                 message_id = await _get_id(conn, tenant, name)
                 planned = await planned_store.withdraw(conn, tenant, message_id, now)
+                if planned is None:
+                    await _check_waits(conn, tenant, message_id)
                 queued = message_id if planned is None else planned.message_id
                 events: list[Event] = [] if planned is None else told_of_outcomes([withdrawn(planned)], now)
                 if queued is not None:
@@ -127,14 +132,28 @@ class Sends:
         return answer
 
     async def resend(self, tenant: TenantId, name: str, speaker: Speaker, actor: Actor) -> MessageAnswer:
-        """A new message that says the same; only of one that failed, or of which nobody knows whether it arrived."""
-        async with self._db.tenant(tenant) as conn:
-            message_id = await _get_id(conn, tenant, name)
-            row = await message_store.find_message(conn, tenant, message_id)
-            draft = _again(row, await self._is_unknown(conn, tenant, message_id), speaker, actor)
-        (outcome,) = await self.post(tenant, [draft], Mode.ALL_OR_NOTHING)
-        assert not isinstance(outcome, Refused)
-        return (await self.read(tenant, [str(id_of(outcome))]))[0]
+        """A new message that says the same; only of one that failed, or of which nobody knows whether it arrived, and once."""
+
+        async def resend() -> tuple[MessageAnswer, list[Event]]:
+            async with self._db.tenant(tenant) as conn:
+                message_id = await _get_id(conn, tenant, name)
+                # Of two who ask at once the second one finds the first one's copy.
+                await message_store.lock_many(conn, tenant, [message_id])
+                row = await message_store.find_message(conn, tenant, message_id)
+                draft = _again(row, await self._is_unknown(conn, tenant, message_id), speaker, actor)
+                await _check_resent(conn, tenant, row)
+                posted = await self._post_in(conn, tenant, [draft])
+                _raise_first(posted.results)
+                (outcome,) = posted.results
+                assert not isinstance(outcome, Refused)
+                await message_store.note_resent(conn, tenant, message_id, id_of(outcome))
+                (answer,) = await self._read_in(conn, tenant, [id_of(outcome)])
+                await outbox.append_many(conn, tenant, posted.events)
+                return answer, posted.events
+
+        answer, events = await with_retries(resend)
+        self._tell(tenant, events)
+        return answer
 
     async def show_read(self, tenant: TenantId, name: str, *, typing: bool) -> None:
         """Their customer's phone shows that a message was read, and `typing` for 25 seconds that somebody answers."""
@@ -199,6 +218,13 @@ async def _get_id(conn: Connection, tenant: TenantId, name: str) -> UUID:
     return found
 
 
+async def _check_waits(conn: Connection, tenant: TenantId, planned_id: UUID) -> None:
+    found = await planned_store.find_many(conn, tenant, [planned_id])
+    if found:
+        became = f" as message {found[0].message_id}" if found[0].message_id is not None else ""
+        raise Conflict("not_waiting", f"It waits no more: it is {found[0].state}{became}.")
+
+
 def _raise_first(results: Sequence[SendOutcome | Refused]) -> None:
     refused = [(place, each) for place, each in enumerate(results) if isinstance(each, Refused)]
     if not refused:
@@ -208,6 +234,14 @@ def _raise_first(results: Sequence[SendOutcome | Refused]) -> None:
         first.extra["place"] = place
         first.extra["refused"] = [{"place": at, "code": each.code, "detail": each.detail} for at, each in refused[:100]]
     raise first
+
+
+async def _check_resent(conn: Connection, tenant: TenantId, row: dict[str, Any] | None) -> None:
+    copy_id = find_uuid(str(((row or {}).get("metadata") or {}).get("resent_as")))
+    copies = await message_store.list_by_ids(conn, tenant, [copy_id]) if copy_id is not None else []
+    if copies and copies[0]["status"] != Status.FAILED:
+        text = f"It was sent again already, as {copy_id}, which is {copies[0]['status']}. Look at that one."
+        raise Conflict("resent_already", text, resentAs=str(copy_id))
 
 
 def _again(row: dict[str, Any] | None, is_unknown: bool, speaker: Speaker, actor: Actor) -> Draft:

@@ -10,7 +10,7 @@ from waystate.channels.whatsapp.content import MEDIA_TYPES
 from waystate.clock import Clock, iso
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import public_conversation_id, window_closes_at
-from waystate.db.pool import Database
+from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
 from waystate.documents import JsonObject, clean_text
 from waystate.errors import NotFound
@@ -21,6 +21,7 @@ from waystate.messages.model import Status
 from waystate.messages.note import NOTES
 from waystate.messages.store import SAID
 from waystate.planned import store as planned_store
+from waystate.planned.model import PlannedState
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Senders, TenantSettings
 
@@ -39,6 +40,8 @@ async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Datab
             known = (await message_store.find_ids(conn, tenant, [name])).get(name)
             known = known or (await delivery_store.find_at_genesys(conn, tenant, [name])).get(name)
             message = await message_store.find_message(conn, tenant, known) if known is not None else None
+        if message is None and own is not None:
+            message = await _find_planned(conn, tenant, own)
         if message is None:
             raise NotFound(
                 "message_not_found",
@@ -53,6 +56,20 @@ async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Datab
     message |= {"window_from": next(iter(windows.values()), None), "held_until": waiting.expires_at if waiting else None}
     ledger = await _ledger_row(message["origin"], db)
     return render_trace(message, history, deliveries, ledger, settings, clock(), senders)
+
+
+async def _find_planned(conn: Connection, tenant: TenantId, planned_id: UUID) -> dict[str, Any] | None:
+    """What a planned message became; while it is no message yet, that is said."""
+    planned = await planned_store.find_many(conn, tenant, [planned_id])
+    if not planned:
+        return None
+    if planned[0].message_id is not None:
+        return await message_store.find_message(conn, tenant, planned[0].message_id)
+    waits = f"until {iso(planned[0].send_at)}" if planned[0].send_at is not None else "until its customer writes"
+    state = f"it waits {waits}" if planned[0].state is PlannedState.WAITING else f"it is {planned[0].state}"
+    raise NotFound(
+        "no_message_yet", f"{planned_id} is planned, and {state}: there is nothing to trace. GET /v1/messages/{{id}} shows it."
+    )
 
 
 def render_trace(

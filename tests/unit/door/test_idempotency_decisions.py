@@ -40,6 +40,10 @@ def test_what_may_run_twice_is_what_says_so() -> None:
     assert {each.path for each in OPERATIONS.values() if each.repeatable} == {
         "/state/message",
         "/state/correlation",
+        "/v1/messages/{message_id}/seen",
+        "/v1/messages/read",
+        "/v1/templates/sync",
+        "/v1/templates/{template_id}/preview",
         "/v1/dead-letters/{letter_id}/replay",
         "/v1/dead-letters/{letter_id}/discard",
         "/v1/dead-letters/replay",
@@ -53,7 +57,11 @@ def test_what_may_run_twice_is_what_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/keys", "/v1/keys/{key_id}/rotate", "/v1/users", "/v1/users/{user_id}/reset", "/v1/platform/tenants"]
+    "path",
+    [
+        *("/v1/messages", "/v1/messages/bulk", "/v1/messages/{message_id}/resend", "/v1/conversations"),
+        *("/v1/keys", "/v1/keys/{key_id}/rotate", "/v1/users", "/v1/users/{user_id}/reset", "/v1/platform/tenants"),
+    ],
 )
 def test_what_makes_a_second_thing_is_not_run_again(path: str) -> None:
     assert not is_repeatable(OPERATIONS["POST", path], b"{}")

@@ -82,7 +82,7 @@ def _check_day(value: str) -> str:
     return value
 
 
-def _check_message_id(value: str) -> str:
+def check_message_id(value: str) -> str:
     if not value.startswith("wamid.") and find_uuid(value) is None:
         raise refusal("must name a message: our id of it, or WhatsApp's, which begins with wamid.")
     return value
@@ -191,7 +191,7 @@ class ReactionContent(Part):
     https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/reaction-messages
     """
 
-    message_id: Annotated[str, AfterValidator(_check_message_id)]
+    message_id: Annotated[str, AfterValidator(check_message_id)]
     """Our id of the message, or WhatsApp's, which begins with wamid."""
 
     emoji: Annotated[str, AfterValidator(_check_emoji)]
