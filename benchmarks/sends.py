@@ -79,11 +79,16 @@ class Round:
     asked: Pace = field(default_factory=Pace)
     ages: list[float] = field(default_factory=list)
     sent: int = 0
-    cores: dict[str, float] = field(default_factory=dict)
+    took: float = 0.0
+    spent: dict[str, float] = field(default_factory=dict)
+    """Seconds of processor."""
 
     @property
     def used(self) -> str:
-        return ", ".join(f"{name} {share:.2f}" for name, share in self.cores.items()) + " cores"
+        """By time, and by message out (with its statuses and one message in), which a busy machine changes less."""
+        shares = ", ".join(f"{name} {spent / self.took:.2f}" for name, spent in self.spent.items())
+        each = ", ".join(f"{name} {1000 * spent / max(1, self.sent):.1f}" for name, spent in self.spent.items())
+        return f"cores: {shares}; ms of processor a send: {each}"
 
 
 def measure(rig: Rig, options: Options, findings: Findings) -> None:
@@ -152,7 +157,7 @@ async def _round(
     reporting.cancel()
     await asyncio.gather(reporting, return_exceptions=True)
     pace.disconnect(free)
-    done.cores = {name: (after[name] - before[name]) / took for name in after}
+    done.took, done.spent = took, {name: after[name] - before[name] for name in after}
     done.ages = [row["age"] for row in await raw.fetch(_AGES, since)]
     done.sent = await raw.fetchval(_SENT, since)
     return done
