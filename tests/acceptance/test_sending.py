@@ -130,6 +130,11 @@ async def test_what_cannot_be_sent_is_refused_at_once(
     assert await place.value("SELECT count(*) FROM messages") == before
 
 
+async def test_who_is_not_found_can_be_addressed_by_their_phone(place: Installation) -> None:
+    for named in ({"customerId": str(uuid4())}, {"conversationId": "nothing"}):
+        assert "address the customer by `to`" in (await send(place, expect=404, **named))["detail"]
+
+
 async def test_one_speaks_and_another_key_is_told_who(place: Installation) -> None:
     await write(place, "5511987650004")
     first = await send(place, to="5511987650004")
@@ -287,7 +292,8 @@ async def test_what_is_held_or_planned_waits_and_is_withdrawn(place: Installatio
     past = (utc_now() - timedelta(hours=1)).isoformat()
     assert (await send(place, to="5511987650012", sendAt=past, expect=422))["code"] == "plan_in_the_past"
     far = (utc_now() + timedelta(days=31)).isoformat()
-    assert (await send(place, to="5511987650012", sendAt=far, expect=422))["code"] == "plan_too_far"
+    refused = await send(place, to="5511987650012", sendAt=far, expect=422)
+    assert (refused["code"], "Choose a nearer time" in refused["detail"]) == ("plan_too_far", True)
 
 
 async def test_a_queued_message_is_withdrawn_before_it_leaves(place: Installation) -> None:

@@ -20,6 +20,8 @@ from waystate.messages.send import identities_of, phone_of
 from waystate.sends.model import Draft
 from waystate.tenants.routing import TenantView
 
+_OTHERWISE = "Take the id from a message or an event of theirs, or address the customer by `to`, with their phone."
+
 
 @dataclass(frozen=True, slots=True)
 class Addressee:
@@ -66,13 +68,14 @@ async def _find_contacts(
     def contact_of(draft: Draft, conversation: Conversation | None) -> UUID | Refused:
         if draft.conversation_id is not None:
             if conversation is None:
-                return NotFound("conversation_not_found", f"There is no conversation {draft.conversation_id}.")
+                return NotFound("conversation_not_found", f"There is no conversation {draft.conversation_id}. {_OTHERWISE}")
             return survivors.get(conversation.contact_id, conversation.contact_id)
         if draft.contact_id is not None:
             contact = survivors.get(draft.contact_id, draft.contact_id)
             if contact in known:
                 return contact
-            return NotFound("customer_not_found", f"There is no customer {draft.contact_id} that a message could reach.")
+            text = f"There is no customer {draft.contact_id} that a message could reach. {_OTHERWISE}"
+            return NotFound("customer_not_found", text)
         return by_address[draft.to or ""]
 
     return [contact_of(draft, conversation) for draft, conversation in zip(drafts, named, strict=True)]

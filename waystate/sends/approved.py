@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from waystate.db.pool import Connection
 from waystate.errors import Refused, Unprocessable
@@ -34,6 +35,7 @@ async def judge_templates(
     view: TenantView,
     drafts: Sequence[Draft],
     addressees: Sequence[Addressee | Refused],
+    now: datetime,
 ) -> JudgedTemplates:
     """One that nobody can know, WhatsApp decides."""
     sends = {
@@ -43,7 +45,7 @@ async def judge_templates(
     }
     if not sends:
         return JudgedTemplates()
-    verdicts = dict(zip(sends, await judge_known(conn, tenant, list(sends.values())), strict=True))
+    verdicts = dict(zip(sends, await judge_known(conn, tenant, list(sends.values()), now), strict=True))
     missed: dict[str, set[tuple[str, str]]] = {}
     for place, each in sends.items():
         if verdicts[place].is_doubtful:

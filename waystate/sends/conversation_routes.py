@@ -173,7 +173,8 @@ class ConversationRoutes:
         async with self._db.tenant(tenant) as conn:
             (found,) = await conversation_store.find_many(conn, tenant, [name])
             if found is None:
-                raise NotFound("conversation_not_found", f"There is no conversation {name}.")
+                text = f"There is no conversation {name}. Take Waystate's id or Genesys' from one of its messages or events."
+                raise NotFound("conversation_not_found", text)
             key = (found.phone_number_id, found.contact_id)
             windows = await conversation_store.find_windows(conn, tenant, [key])
         return render_conversation(found, windows, self._clock())

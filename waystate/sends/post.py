@@ -64,7 +64,7 @@ async def post_many(conn: Connection, tenant: TenantId, view: TenantView, drafts
     results: list[SendOutcome | Refused | None] = [each if isinstance(each, Refused) else None for each in addressees]
     wamids = await _find_wamids(conn, tenant, drafts)
     windows = await _find_windows(conn, tenant, addressees)
-    templates = await judge_templates(conn, tenant, view, drafts, addressees)
+    templates = await judge_templates(conn, tenant, view, drafts, addressees, now)
     waiting: dict[int, PlannedMessage] = {}
     sendable: dict[int, Addressee] = {}
     for place, (draft, addressee) in enumerate(zip(drafts, addressees, strict=True)):
@@ -115,7 +115,7 @@ def _judge(
 
 def _find_fault(draft: Draft, view: TenantView, wamids: Mapping[UUID, str], now: datetime) -> Refused | None:
     if draft.send_at is not None and draft.send_at > now + LONGEST_PLAN:
-        return Unprocessable("plan_too_far", f"`sendAt` may be {LONGEST_PLAN.days} days ahead at most. Plan it later.")
+        return Unprocessable("plan_too_far", f"`sendAt` may be {LONGEST_PLAN.days} days ahead at most. Choose a nearer time.")
     if draft.send_at is not None and draft.send_at < now - LATE:
         return Unprocessable("plan_in_the_past", "`sendAt` has passed. Leave it out to send now, or correct it and its zone.")
     for field, named in (("replyTo", draft.reply_to), ("reaction.messageId", draft.reacts_to)):

@@ -56,7 +56,7 @@ def _check_button(place: str, button: Button, sent: JsonObject | None, code: str
     sub_type, expected = (find_text(sent, "sub_type") or "").lower(), _SUB_TYPES.get(button.kind)
     parameters = given_as(sent)
     if sent is not None and expected is not None and sub_type != expected:
-        return [f"{place} ('{button.text}'): its `sub_type` is {expected}, not '{sub_type}'."]
+        return [f"{place} ('{button.text}'): its `subType` is {expected}, not '{sub_type}'."]
     if not parameters:
         is_needed = button.kind in _NEEDED or (button.kind == "URL" and button.has_variable)
         return [f"{place} ('{button.text}'): {_what_is_needed(button)}"] if is_needed else []

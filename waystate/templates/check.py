@@ -8,9 +8,11 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from waystate.channels.fields import find_list, find_object, find_text
+from waystate.clock import iso
 from waystate.documents import JsonObject, shorten
 from waystate.templates.buttons import LONGEST_CODE, check_buttons
 from waystate.templates.definition import AUTHENTICATION, MEDIA, Shape, fill, is_named, read_definition, variables_of
@@ -42,18 +44,27 @@ def check(template: Template, components: Sequence[Any] | None) -> list[str]:
     return problems + _check_offer(definition, sent) + _check_carousel(definition, sent, named)
 
 
-def explain_unknown(name: str, language: str, names: Mapping[str, Sequence[str]], *, is_helped: bool = True) -> str:
+def explain_unknown(
+    name: str,
+    language: str,
+    names: Mapping[str, Sequence[str]],
+    *,
+    as_of: datetime | None = None,
+    is_helped: bool = True,
+) -> str:
     """Why a template that is not there cannot be sent. `names`: what the account has, with the languages of each.
 
-    `is_helped`: similar names are looked for, which takes milliseconds where an account has thousands.
+    `as_of`: when the account was listed; None is now. `is_helped`: similar names are looked for, which takes milliseconds where
+    an account has thousands.
     """
-    called = shorten(name, 100)
+    called, when = shorten(name, 100), f" (as of {iso(as_of)})" if as_of is not None else ""
     if languages := names.get(name):
         said = shorten(language, 35)
-        return f"Template '{called}' is not there in '{said}', but in {', '.join(languages)}: name one of these languages."
+        there = ", ".join(languages)
+        return f"Template '{called}' is not there in '{said}'{when}, but in {there}: name one of these languages."
     similar = list_similar(name[:512], list(names)) if is_helped else []
     hint = f" Similar names: {', '.join(similar)}." if similar else ""
-    return f"The business account has no template '{called}': correct the name, or create it in WhatsApp Manager.{hint}"
+    return f"The business account has no template '{called}'{when}: correct the name, or create it in WhatsApp Manager.{hint}"
 
 
 def _check_part(
@@ -136,10 +147,8 @@ def _check_offer(definition: Shape, sent: Sequence[JsonObject]) -> list[str]:
     if isinstance(ends, str) and ends.isascii() and ends.isdecimal():
         ends = int(ends[:18])
     if not isinstance(ends, int) or isinstance(ends, bool):
-        return ["Limited-time offer: one parameter of type limited_time_offer is needed, with `expiration_time_ms`."]
-    return (
-        [] if ends >= _FIRST_MILLISECOND else ["Limited-time offer: `expiration_time_ms` is in milliseconds, not in seconds."]
-    )
+        return ["Limited-time offer: one parameter of type limited_time_offer is needed, with `expirationTimeMs`."]
+    return [] if ends >= _FIRST_MILLISECOND else ["Limited-time offer: `expirationTimeMs` is in milliseconds, not in seconds."]
 
 
 def _check_carousel(definition: Shape, sent: Sequence[JsonObject], named: bool) -> list[str]:
@@ -155,7 +164,7 @@ def _check_carousel(definition: Shape, sent: Sequence[JsonObject], named: bool) 
         return [f"Carousel: {len(definition.cards)} cards are needed, {_counted(cards)} given."]
     places = [find_text(each, "card_index") for each in cards]
     if sorted(map(str, places)) != sorted(map(str, range(len(cards)))):
-        return [f"Carousel: give each card its `card_index`, 0 to {len(cards) - 1}, once."]
+        return [f"Carousel: give each card its `cardIndex`, 0 to {len(cards) - 1}, once."]
     problems: list[str] = []
     for card in sorted(cards, key=lambda each: int(each["card_index"])):
         index = int(card["card_index"])

@@ -4,6 +4,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from waystate.channels.fields import find_list, find_object, find_text, is_visible
 from waystate.documents import JsonObject, shorten
 
@@ -82,14 +84,14 @@ def _check_count(place: str, variables: Sequence[str], given: Sequence[Any]) -> 
 def _check_names(place: str, variables: Sequence[str], given: Sequence[Any]) -> list[str]:
     names = [find_text(each, "parameter_name") for each in given]
     if None in names:
-        return [f"{place}: its variables have names, so each parameter needs its `parameter_name` ({', '.join(variables)})."]
+        return [f"{place}: its variables have names, so each parameter needs its `parameterName` ({', '.join(variables)})."]
     problems = []
     if missing := [each for each in variables if each not in names]:
         problems.append(f"{place}: no parameter is given for {', '.join(missing)}.")
     if unknown := [shorten(str(each), 100) for each in names if each not in variables]:
         problems.append(f"{place}: it has no variable {', '.join(unknown)}; it has {', '.join(variables)}.")
     if not problems and len(set(names)) < len(names):
-        problems.append(f"{place}: a `parameter_name` is given twice; give each once.")
+        problems.append(f"{place}: a `parameterName` is given twice; give each once.")
     return problems
 
 
@@ -105,9 +107,9 @@ def _check_value(place: str, parameter: Any) -> list[str]:
                 return [f"{place}: WhatsApp takes no line breaks, no tabs and no more than 4 spaces in a row in a parameter."]
         case "currency":
             currency = find_object(parameter, "currency")
-            if missing := [each for each in _CURRENCY if find_text(currency, each) is None]:
+            if missing := [to_camel(each) for each in _CURRENCY if find_text(currency, each) is None]:
                 return [f"{place}: the currency lacks {', '.join(missing)}."]
         case "date_time":
             if find_text(find_object(parameter, "date_time"), "fallback_value") is None:
-                return [f"{place}: the date_time lacks its `fallback_value`, which is what customers read."]
+                return [f"{place}: the date_time lacks its `fallbackValue`, which is what customers read."]
     return []

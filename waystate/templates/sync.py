@@ -22,7 +22,7 @@ from waystate.ids import TenantId
 from waystate.templates import store
 from waystate.templates.change import Listing, apply_listing
 from waystate.templates.check import check, explain_unknown
-from waystate.templates.model import AGAIN, EVERY, STALE, Template, find_refusal
+from waystate.templates.model import AGAIN, EVERY, STALE, Template, TemplateSync, find_refusal
 from waystate.tenants.model import TenantStatus, WhatsAppAccount
 from waystate.tenants.routing import Directory, TenantView
 from waystate.work import store as work_store
@@ -255,7 +255,9 @@ class TemplateRounds:
             log.warning("Nobody could look which templates are to be listed; it is tried again.", error=str(error))
 
 
-async def judge_known(conn: Connection, tenant: TenantId, sends: Sequence[TemplateSend]) -> list[TemplateVerdict]:
+async def judge_known(
+    conn: Connection, tenant: TenantId, sends: Sequence[TemplateSend], now: datetime
+) -> list[TemplateVerdict]:
     """Whether each can be sent, by what is known.
 
     An unknown template is refused only where the account's list is certain to be whole: was there never one, did the last try
@@ -276,10 +278,17 @@ async def judge_known(conn: Connection, tenant: TenantId, sends: Sequence[Templa
         if each.business_account_id in names and (each.name, each.language) not in known[each.business_account_id]
     )
     unknown = {
-        (account, name, language): explain_unknown(name, language, names[account], is_helped=place < HELPED)
+        (account, name, language): explain_unknown(
+            name, language, names[account], as_of=_find_age(syncs[account], now), is_helped=place < HELPED
+        )
         for place, (account, name, language) in enumerate(missing)
     }
     return [_judge(each, known[each.business_account_id], unknown.get(each[:3])) for each in sends]
+
+
+def _find_age(sync: TemplateSync, now: datetime) -> datetime | None:
+    """When the account was listed, unless that is as good as now."""
+    return sync.synced_at if sync.synced_at is not None and sync.synced_at < now - STALE else None
 
 
 def accounts_of(view: TenantView | None, business_account_id: str) -> list[WhatsAppAccount]:

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.templates.far_side import ListingSide, entry
 from tests.world import Business, World
 from waystate.channels.whatsapp.client import GraphClient
+from waystate.clock import iso
 from waystate.templates import store
 from waystate.templates.model import STALE, TemplateSync
 from waystate.templates.store import TemplateFilter
@@ -45,8 +46,9 @@ class Place:
         parameters = [{"type": "text", "text": value} for value in values]
         components = [{"type": "body", "parameters": parameters}] if parameters else None
         await self.syncs.find_or_sync(tenant.tenant, tenant.waba, [(name, language)])
+        sends = [TemplateSend(tenant.waba, name, language, components)]
         async with self.world.db.tenant(tenant.tenant) as conn:
-            (verdict,) = await judge_known(conn, tenant.tenant, [TemplateSend(tenant.waba, name, language, components)])
+            (verdict,) = await judge_known(conn, tenant.tenant, sends, self.world.clock())
         return verdict.problems
 
 
@@ -179,9 +181,23 @@ async def test_similar_names_are_looked_for_a_few_times_a_call(place: Place, ten
     await place.syncs.sync_many(tenant.tenant, [tenant.waba])
     sends = [TemplateSend(tenant.waba, f"tt{n // 2}", "en_US") for n in range(100)]
     async with place.world.db.tenant(tenant.tenant) as conn:
-        verdicts = await judge_known(conn, tenant.tenant, sends)
+        verdicts = await judge_known(conn, tenant.tenant, sends, place.world.clock())
     helped = ["Similar names" in problem for verdict in verdicts for problem in verdict.problems]
     assert (len(helped), helped.index(False), sum(helped)) == (100, 2 * HELPED, 2 * HELPED)
+
+
+async def test_a_list_that_is_not_of_now_says_of_when_it_is(place: Place, tenant: Business) -> None:
+    place.side.templates[tenant.waba] = [entry("order_update")]
+    listed = place.world.clock()
+    await place.syncs.sync_many(tenant.tenant, [tenant.waba])
+    sends = [TemplateSend(tenant.waba, "order_gone", "en_US")]
+    problems = []
+    for minutes in (0, 30):
+        place.world.clock.forward(minutes=minutes)
+        async with place.world.db.tenant(tenant.tenant) as conn:
+            (verdict,) = await judge_known(conn, tenant.tenant, sends, place.world.clock())
+        problems += verdict.problems
+    assert [f"(as of {iso(listed)})" in each for each in problems] == [False, True]
 
 
 async def test_a_paused_template_is_asked_for_before_it_is_refused(place: Place, tenant: Business) -> None:

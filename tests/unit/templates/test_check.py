@@ -1,5 +1,6 @@
 """A template message that WhatsApp would refuse is refused before it is sent, in words that say what to do."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -97,16 +98,16 @@ BAD: list[tuple[Template, Any, str]] = [
     (
         template(body("{{1}}")),
         [sent("body", {"type": "currency", "currency": {"code": "USD"}})],
-        "lacks fallback_value, amount_1000",
+        "lacks fallbackValue, amount1000",
     ),
-    (template(body("{{1}}")), [sent("body", {"type": "date_time"})], "lacks its `fallback_value`"),
-    (NAMED, [sent("header", text("Ada", "who")), sent("body", text(), text())], "needs its `parameter_name` (order, who)"),
+    (template(body("{{1}}")), [sent("body", {"type": "date_time"})], "lacks its `fallbackValue`"),
+    (NAMED, [sent("header", text("Ada", "who")), sent("body", text(), text())], "needs its `parameterName` (order, who)"),
     (NAMED, [sent("header", text("Ada", "who")), sent("body", text("a", "who"))], "Body: no parameter is given for order."),
     (NAMED, [sent("header", text("Ada", "WHO")), sent("body")], "Header: it has no variable WHO; it has who."),
     (
         template(body("{{a}}"), parameter_format="NAMED"),
         [sent("body", text("a", "a"), text("a", "a"))],
-        "a `parameter_name` is given twice",
+        "a `parameterName` is given twice",
     ),
     (template(header(format="IMAGE"), body("Hi")), [], "Header: one parameter of type image is needed"),
     (
@@ -123,7 +124,7 @@ BAD: list[tuple[Template, Any, str]] = [
     (template(body("Hi")), [sent("header", IMAGE)], "Header: the template has no header"),
     (template(body("Hi")), [sent("footer", text())], "Footer: it takes no parameters"),
     (template(body("Hi"), buttons(QUICK, URL)), [], "Button 2 ('Track'): the end of its address is needed"),
-    (template(body("Hi"), buttons(URL)), [button("quick_reply", 0, text())], "its `sub_type` is url, not 'quick_reply'"),
+    (template(body("Hi"), buttons(URL)), [button("quick_reply", 0, text())], "its `subType` is url, not 'quick_reply'"),
     (template(body("Hi"), buttons(URL)), [button("url", 0, IMAGE)], "type text is needed, and one of type image"),
     (template(body("Hi"), buttons(URL)), [button("url", 0, text(""))], "the end of its address is needed"),
     (template(body("Hi"), buttons(URL)), [button("url", 0, text("x" * 2001))], "over 2,000 characters"),
@@ -166,7 +167,7 @@ BAD: list[tuple[Template, Any, str]] = [
     (template(body("Hi")), [ENDS], "Limited-time offer: the template has none"),
     (CAROUSEL, [sent("body", text())], "Carousel: 2 cards are needed, 0 are given."),
     (CAROUSEL, [sent("body", text()), carousel(whole_card(0))], "Carousel: 2 cards are needed, 1 is given."),
-    (CAROUSEL, [sent("body", text()), carousel(whole_card(0), whole_card(0))], "give each card its `card_index`, 0 to 1"),
+    (CAROUSEL, [sent("body", text()), carousel(whole_card(0), whole_card(0))], "give each card its `cardIndex`, 0 to 1"),
     (
         CAROUSEL,
         [sent("body", text()), carousel(whole_card(0), card(1, sent("body", text())))],
@@ -226,6 +227,14 @@ def test_an_unknown_name_is_told_with_similar_ones():
     said = explain_unknown("order_updat", "en", {"order_update": ["en_US"], "hello_world": ["en"]})
     assert said.endswith("Similar names: order_update.")
     assert "Similar" not in explain_unknown("zzz", "en", {"order_update": ["en_US"]})
+
+
+def test_what_is_unknown_is_told_with_when_the_list_was_made():
+    listed = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    for name in ("order_update", "zzz"):
+        said = explain_unknown(name, "de", {"order_update": ["en_US"]}, as_of=listed)
+        assert "(as of 2026-03-02T12:00:00.000Z)" in said
+        assert "as of" not in explain_unknown(name, "de", {"order_update": ["en_US"]})
 
 
 def test_an_unknown_language_is_told_with_those_there_are():
