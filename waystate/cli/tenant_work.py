@@ -133,7 +133,7 @@ def _operate(work: Callable[[Tenants], Awaitable[R]]) -> R:
     except Refused as error:
         # On a terminal the problem's list of fields would be lost.
         if fields := error.extra.get("errors"):
-            said = "; ".join(f"{each['field']}: {each['problem'].removeprefix('Value error, ')}" for each in fields)
+            said = "; ".join(f"{each['field']}: {each['problem']}" for each in fields)
             raise BadRequest(error.code, f"Not usable: {said}.") from error
         raise
 

@@ -1,7 +1,7 @@
 """What `/v1/messages` takes and answers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, model_validator
@@ -66,6 +66,14 @@ PLANNED_EXAMPLE: JsonObject = MESSAGE_EXAMPLE | {
 
 class SendMessage(MessageContent):
     """To whom, from which number, and what: one of `to`, `customerId` and `conversationId`, and the content of the `type`."""
+
+    ALSO_CALLED: ClassVar[Mapping[str, str]] = {
+        **MessageContent.ALSO_CALLED,
+        **dict.fromkeys(("phone", "recipient", "wa_id", "waId"), "to"),
+        **dict.fromkeys(("from", "phone_number_id", "phoneNumberId"), "number"),
+        "contactId": "customerId",
+        "context": "replyTo",
+    }
 
     to: Name | None = None
     """A phone with its country's code, as people write it, or a business-scoped user id."""

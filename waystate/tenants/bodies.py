@@ -289,7 +289,7 @@ def built(model: type[M], said: dict[str, Any]) -> M:
     try:
         return model.model_validate(said)
     except ValidationError as error:
-        raise invalid_fields(error.errors(include_url=False)) from None
+        raise invalid_fields(error.errors(include_url=False), model, said) from None
 
 
 def _wrong(field: str, problem: str) -> Unprocessable:

@@ -262,7 +262,7 @@ def apply_changes(tenant: Tenant, changes: Changes) -> Tenant:
     try:
         changed = Tenant.model_validate(said)
     except ValidationError as error:
-        raise invalid_fields(error.errors(include_url=False)) from None
+        raise invalid_fields(error.errors(include_url=False), Tenant, said) from None
     return changed.model_copy(update={"name": tenant.name}) if changes.name is None else changed
 
 

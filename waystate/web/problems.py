@@ -15,6 +15,7 @@ from waystate import documents
 from waystate.db.failures import is_transient
 from waystate.errors import BadRequest, Refused, Retry, Unavailable, Unprocessable
 from waystate.ids import new_id
+from waystate.web.field_problems import problem_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -28,6 +29,8 @@ UNMATCHED = "unmatched"
 BODY_TOO_LARGE = "body_too_large"
 MEDIA_TYPE = (b"content-type", b"application/problem+json")
 _MOST_FIELDS = 20
+_MOST_TOLD = 3
+_LONGEST_NAME = 100
 _MOST_FRAMES = 12
 _log = structlog.get_logger("waystate.web")
 
@@ -77,14 +80,25 @@ def render_problem(refused: Refused, instance: str | None = None) -> tuple[int, 
     return refused.status, _headers(refused), render_body(refused.status, refused.title, {**refused.extra, **members})
 
 
-def invalid_fields(errors: Sequence[Mapping[str, Any]]) -> Unprocessable:
-    """The refusal for pydantic's list of errors: names of fields and what is wrong with each, never what was sent."""
+def invalid_fields(
+    errors: Sequence[Mapping[str, Any]], model: type[BaseModel] | None = None, sent: Any = None
+) -> Unprocessable:
+    """The refusal for pydantic's list of errors: names of fields and what is wrong with each, never what was sent.
+
+    `model` and the `sent` document are what the errors are of: by them a field that is unknown is told which may be meant.
+    """
     fields = [
-        {"field": ".".join(str(part) for part in error["loc"])[:100] or "body", "problem": _without_input(error)}
+        {
+            "field": ".".join(str(part) for part in error["loc"])[:_LONGEST_NAME] or "body",
+            "problem": problem_of(error, model, sent),
+        }
         for error in errors[:_MOST_FIELDS]
     ]
-    names = ", ".join(field["field"] for field in fields)
-    return Unprocessable("invalid_request", f"Not usable: {names}. Correct what `errors` names and send again.", errors=fields)
+    told = "; ".join(f"{each['field']} {each['problem']}" for each in fields[:_MOST_TOLD])
+    more = f"; and {len(errors) - _MOST_TOLD} more" if len(errors) > _MOST_TOLD else ""
+    return Unprocessable(
+        "invalid_request", f"Not usable: {told}{more}. Correct what `errors` names and send again.", errors=fields
+    )
 
 
 def check_query(query_string: bytes, taken: Mapping[str, bool], *, ignores: bool = False) -> None:
@@ -112,10 +126,11 @@ def _refused_query(code: str, names: Sequence[str], problem: str, taken: Collect
 
 def parse_body(model: type[Model], body: bytes) -> Model:
     """Through the one boundary that makes any JSON storable (the framework's own reading is none), then checked."""
+    sent = documents.parse(body)
     try:
-        return model.model_validate(documents.parse(body))
+        return model.model_validate(sent)
     except ValidationError as error:
-        raise invalid_fields(error.errors(include_url=False)) from None
+        raise invalid_fields(error.errors(include_url=False), model, sent) from None
 
 
 def unreadable_body(error: documents.Unreadable) -> BadRequest:
@@ -173,10 +188,3 @@ def _headers(refused: Refused) -> Headers:
 def render_body(status: int, title: str, members: Mapping[str, Any]) -> bytes:
     document = {"type": f"urn:waystate:problem:{members['code']}", "title": title, "status": status}
     return documents.clean_text(documents.dump({**document, **members, **document})).encode()
-
-
-def _without_input(error: Mapping[str, Any]) -> str:
-    """pydantic's sentence; a validator that quotes the value it got (a password, say) is not passed on."""
-    sentence, value = str(error["msg"]), error.get("input")
-    text = str(value) if isinstance(value, str | int | float) else ""
-    return sentence.replace(text, "…") if len(text) > 2 else sentence

@@ -34,9 +34,10 @@ def content(type: str, said: Any) -> MessageContent:
 
 def refused(type: str, said: Any, **more: Any) -> dict[str, str]:
     """Field → sentence, as the answer of our API shows them."""
+    sent = {"type": type, ContentType(type).field: said} | more
     with pytest.raises(ValidationError) as caught:
-        MessageContent.model_validate({"type": type, ContentType(type).field: said} | more)
-    problem = invalid_fields(caught.value.errors(include_url=False))
+        MessageContent.model_validate(sent)
+    problem = invalid_fields(caught.value.errors(include_url=False), MessageContent, sent)
     return {each["field"]: each["problem"] for each in problem.extra["errors"]}
 
 
@@ -152,7 +153,7 @@ def test_the_limit_passes_and_one_more_is_refused_in_a_sentence(type, field, mak
     ("type", "said", "field", "words"),
     [
         ("text", {"body": " \u200b"}, "text.body", "write something"),
-        ("text", {"body": "Hi", "preview_url": True}, "text.preview_url", "not permitted"),
+        ("text", {"body": "Hi", "preview": True}, "text.preview", "not taken here; send `previewUrl`"),
         ("image", {}, "media", "give `link`"),
         ("image", {"link": "https://example.org/a", "id": "1"}, "media", "either `link` or `id`"),
         ("image", {"link": "http://example.org/a"}, "media.link", "https://"),
@@ -247,7 +248,7 @@ def test_an_unknown_type_is_told_the_known_ones():
 def test_the_content_is_that_of_its_type_and_no_other():
     assert "content there" in refused("text", None)["text"]
     assert "leave it out" in refused("image", LINKED, text={"body": "Hi"})["text"]
-    assert "not permitted" in refused("text", {"body": "Hi"}, image=LINKED)["image"]
+    assert "not taken here; send `media`" in refused("text", {"body": "Hi"}, image=LINKED)["image"]
 
 
 def test_refusals_never_quote_what_was_written():

@@ -6,9 +6,10 @@ https://developers.facebook.com/documentation/business-messaging/whatsapp/messag
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import regex
 from pydantic import AfterValidator, BeforeValidator, StrictBool, model_validator
@@ -200,6 +201,9 @@ class ReactionContent(Part):
 
 class MessageContent(Part):
     """The type of a message, and under its field what is said."""
+
+    ALSO_CALLED: ClassVar[Mapping[str, str]] = dict.fromkeys(sorted(MEDIA_TYPES), "media")
+    """WhatsApp's names of fields that our API calls otherwise."""
 
     type: Annotated[ContentType, BeforeValidator(_check_type)]
     text: TextContent | None = None
