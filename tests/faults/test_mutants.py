@@ -7,8 +7,13 @@ import pytest
 
 from tests.faults.harness import Harness, harness
 from tests.faults.harness_findings import Findings
+from tests.faults.harness_fleet import fleet_run
 from tests.faults.harness_mutants import ANSWERED_FIRST, NO_DEDUPE, OVERTAKING, SENT_AGAIN, SETTLED_FIRST
 from tests.faults.harness_record import Record
+from tests.faults.harness_sends import business_of
+from tests.faults.test_held_number import TEMPLATE
+from tests.faults.test_sends_unanswered import NO_BRAKE, ROLES, arrivals, prepare, send_all, until_nothing_is_open, write_all
+from tests.faults.test_sends_unanswered import PACE as UNANSWERED
 
 pytestmark = pytest.mark.mutants
 
@@ -87,6 +92,44 @@ async def test_what_was_acknowledged_at_the_door_is_there_whatever_was_killed(da
     async with harness("door", 4, records, url=database_url, pace=QUIET) as run:
         findings = await killed_at_the_door(run)
         assert findings.problems == [], run.evidence()
+
+
+async def test_harness_sees_that_a_send_of_a_business_is_repeated(records: list[Record], tmp_path: Path) -> None:
+    late = {"sent_delay": 3.0, "delivered_delay": 3.0, "read_delay": 3.0}
+    package, pace = SENT_AGAIN.plant(tmp_path), UNANSWERED | late
+    phones = [f"1555{number:07}" for number in range(20)]
+    async with fleet_run(
+        "business-sent-again", 9, records, roles=ROLES, servers=(), package=package, pace=pace, **NO_BRAKE
+    ) as run:
+        await prepare(run)
+        await run.fleet.run()
+        await write_all(run, phones)
+        async with business_of(run) as business:
+            await run.control("PUT", "/faults", {"cut_off_after": 0.4})
+            await send_all(business, phones, "Your order left today.")
+            await until_nothing_is_open(run)
+        got = await arrivals(run)
+        await run.find()
+    assert max(got.values()) > 1
+
+
+async def test_harness_sees_that_sends_of_a_business_overtake_each_other(
+    database_url: str, records: list[Record], tmp_path: Path
+) -> None:
+    package = OVERTAKING.plant(tmp_path)
+    async with harness("business-overtaking", 14, records, url=database_url, package=package, pace=QUIET) as run:
+        await run.serve.run()
+        async with business_of(run) as business:
+            await run.control("PUT", "/faults", {"throttle": 0.2})
+            messages = [{"to": f"1555{number % 10:07}", **TEMPLATE} for number in range(100)]
+            answered = await business.post("/v1/messages/bulk", {"messages": messages})
+            assert answered.status == 202, answered
+            await asyncio.sleep(4)
+            await run.control("PUT", "/faults", {})
+            await run.drained(60)
+        findings = await run.find()
+    assert findings.counts["order inverted: WhatsApp, by our events"] > 0
+    assert findings.counts["silently doubled at WhatsApp"] == 0
 
 
 async def killed_at_the_first_step(run: Harness, *, tries: int) -> Findings:
