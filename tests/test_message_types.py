@@ -23,8 +23,10 @@ _INTRO = """# Message types
 What the body of `POST /v1/messages` says: `type`, and under the field of that type the content. Each example is a whole body;
 how to address one, plan it, or reply with it: [send messages](../how-to/send-messages.md).
 
-- Names are those of the WhatsApp Cloud API in camelCase: `preview_url` is `previewUrl`. The files of `image`, `video`, `audio`,
-  `document` and `sticker` all stand under `media`. Meta's pages, linked below, show each type on a phone.
+- Names are those of the WhatsApp Cloud API in camelCase: `preview_url` is `previewUrl`. WhatsApp's own spelling, as on Meta's
+  pages, is taken too, but not both of one field.
+- The files of `image`, `video`, `audio`, `document` and `sticker` all stand under `media`. Meta's pages, linked below, show
+  each type on a phone.
 - An unknown field is refused, and so is what is over a limit: 422 `invalid_request`, whose `errors` name each field and say
   what to do. Characters are counted as Unicode code points: 👍 is one, 👍🏽 is two.
 - A template may be sent at any time. Everything else, reactions too, only in the 24 hours after the customer's last message.

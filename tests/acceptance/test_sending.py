@@ -130,6 +130,18 @@ async def test_what_cannot_be_sent_is_refused_at_once(
     assert await place.value("SELECT count(*) FROM messages") == before
 
 
+async def test_a_field_is_taken_in_whatsapps_spelling_and_a_wrong_one_is_told_its_name(place: Installation) -> None:
+    await write(place, PHONE)
+    sent = await send(place, to=PHONE, text={"body": "See https://example.org", "preview_url": True})
+    assert sent["content"] == {"body": "See https://example.org", "preview_url": True}
+    refused = await send(place, expect=422, to=PHONE, text={"body": "Hi", "preview_urls": True}, sendAt="2026-01-31T12:00:00")
+    assert {each["field"]: each["problem"].partition(";")[0] for each in refused["errors"]} == {
+        "text.preview_urls": "is not taken here",
+        "sendAt": "lacks its offset from UTC",
+    }
+    assert "send `previewUrl` if that is meant" in refused["detail"]
+
+
 async def test_who_is_not_found_can_be_addressed_by_their_phone(place: Installation) -> None:
     for named in ({"customerId": str(uuid4())}, {"conversationId": "nothing"}):
         assert "address the customer by `to`" in (await send(place, expect=404, **named))["detail"]

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from waystate.clock import iso
 from waystate.documents import JsonObject
 from waystate.templates.model import Template, TemplateSync
+from waystate.templates.parameters import whatsapps_components
 from waystate.templates.sync import Synced
 
 Moment = Annotated[str, Field(description="ISO 8601 with Z")]
@@ -64,7 +65,9 @@ class TemplatePage(BaseModel):
 
 class TemplatePreviewRequest(BaseModel, extra="forbid", frozen=True):
     components: Annotated[
-        list[dict[str, Any]], Field(max_length=100, description="As `template.components` of a message to WhatsApp")
+        list[dict[str, Any]],
+        Field(max_length=100, description="As `template.components` of a message, with WhatsApp's names or ours"),
+        AfterValidator(whatsapps_components),
     ] = []
 
 
@@ -167,7 +170,7 @@ ACCOUNT_EXAMPLE: JsonObject = {
 }
 COMPONENTS_EXAMPLE: list[JsonObject] = [
     {"type": "body", "parameters": [{"type": "text", "text": "Ada"}, {"type": "text", "text": "A-7"}]},
-    {"type": "button", "sub_type": "url", "index": "0", "parameters": [{"type": "text", "text": "A-7"}]},
+    {"type": "button", "subType": "url", "index": "0", "parameters": [{"type": "text", "text": "A-7"}]},
 ]
 PREVIEW_EXAMPLE: JsonObject = {
     "header": None,

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Collection, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic.alias_generators import to_camel
 
 from waystate.channels.fields import find_list, find_object, find_text, is_visible
+from waystate.channels.whatsapp.parts import list_names, respell
+from waystate.channels.whatsapp.template import BUTTON_FILLINGS, COMPONENTS
 from waystate.documents import JsonObject, shorten
 
 _KINDS = frozenset(
@@ -19,6 +22,17 @@ _KINDS = frozenset(
 _OF_TEXT = frozenset({"text", "currency", "date_time"})
 _NOT_IN_LINE = re.compile(r"[\n\r\t]| {5}")
 _CURRENCY = ("fallback_value", "code", "amount_1000")
+
+
+@cache
+def _names() -> dict[str, str]:
+    return list_names((*COMPONENTS, *BUTTON_FILLINGS))
+
+
+def whatsapps_components(components: list[JsonObject]) -> list[JsonObject]:
+    """With WhatsApp's names of fields, of which senders may write ours. Raises ValidationError where both of one are there."""
+    respelled: list[JsonObject] = respell(components, _names())
+    return respelled
 
 
 def kind_of(component: Any) -> str:

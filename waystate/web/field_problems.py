@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel
+from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema, to_jsonable_python
 
@@ -55,6 +56,21 @@ def problem_of(error: Mapping[str, Any], model: type[BaseModel] | None = None, s
         return _on_no_object(models)
     said = _SENTENCES.get(kind, _OTHERWISE)
     return said if isinstance(said, str) else said(limits)
+
+
+def field_of(error: Mapping[str, Any], sent: Any = None) -> str:
+    """The field's place in the `sent` document, each name as it is spelled there."""
+    parts: list[str] = []
+    for part in error.get("loc") or ():
+        spelled = part
+        if isinstance(sent, dict) and part not in sent and error.get("type") != "missing":
+            spelled = next((each for each in sent if to_camel(each) == part), part)
+        try:
+            sent = sent[spelled]
+        except (LookupError, TypeError):
+            sent = None
+        parts.append(str(spelled))
+    return ".".join(parts)[:_LONGEST_NAME] or "body"
 
 
 def _on_unknown(name: str, models: Models, beside: Mapping[str, Any]) -> str:

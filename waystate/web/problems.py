@@ -15,7 +15,7 @@ from waystate import documents
 from waystate.db.failures import is_transient
 from waystate.errors import BadRequest, Refused, Retry, Unavailable, Unprocessable
 from waystate.ids import new_id
-from waystate.web.field_problems import problem_of
+from waystate.web.field_problems import field_of, problem_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -30,7 +30,6 @@ BODY_TOO_LARGE = "body_too_large"
 MEDIA_TYPE = (b"content-type", b"application/problem+json")
 _MOST_FIELDS = 20
 _MOST_TOLD = 3
-_LONGEST_NAME = 100
 _MOST_FRAMES = 12
 _log = structlog.get_logger("waystate.web")
 
@@ -89,7 +88,7 @@ def invalid_fields(
     """
     fields = [
         {
-            "field": ".".join(str(part) for part in error["loc"])[:_LONGEST_NAME] or "body",
+            "field": field_of(error, sent),
             "problem": problem_of(error, model, sent),
         }
         for error in errors[:_MOST_FIELDS]

@@ -107,6 +107,7 @@ OFFER = {
     "parameters": [{"type": "limited_time_offer", "limitedTimeOffer": {"expirationTimeMs": 1796083200000}}],
 }
 LINKED = {"link": "https://example.org/a"}
+NAMED_BOTH_WAYS = {"parameter_name": "a", "parameterName": "a"}
 NAMED = {"formattedName": "Lee", "firstName": "Lee"}
 
 BORDERS = [
@@ -303,6 +304,58 @@ def test_capitals_are_read_as_what_they_stand_for():
     said["components"][1]["type"] = "BUTTON"
     sent = render_content(content("template", said))["template"]["components"]
     assert [sent[0]["type"], sent[1]["type"], sent[1]["sub_type"]] == ["body", "button", "url"]
+
+
+@pytest.mark.parametrize(("name", "type", "said"), [(name, *example) for name, example in EXAMPLES.items()], ids=list(EXAMPLES))
+def test_every_example_may_be_written_in_whatsapps_spelling(name, type, said):
+    written = render_content(content(type, said))[type]
+    assert render_content(content(type, written)) == render_content(content(type, said))
+
+
+def test_names_as_whatsapps_pages_write_them_are_taken_and_mixed():
+    link_button = {"type": "button", "sub_type": "url", "index": 0, "parameters": [{"type": "text", "text": "b"}]}
+    named = {"type": "body", "parameters": [{"type": "text", "parameter_name": "who", "text": "a"}]}
+    assert render_content(content("template", template(named, link_button)))["template"]["components"] == [named, link_button]
+    said = [{"type": "text", "parameter_name": "who", "text": "a"}, {"type": "text", "parameterName": "day", "text": "b"}]
+    content("template", template({"type": "body", "parameters": said}))
+    assert content("text", {"body": "Hi", "preview_url": True}) == content("text", {"body": "Hi", "previewUrl": True})
+
+
+def test_what_is_whatsapps_is_read_in_its_own_spelling_alone():
+    parse_whatsapp("text", {"body": "Hi", "preview_url": True})
+    with pytest.raises(ValidationError):
+        parse_whatsapp("text", {"body": "Hi", "previewUrl": True})
+
+
+@pytest.mark.parametrize(
+    ("type", "said", "field", "ours"),
+    [
+        ("text", {"body": "Hi", "preview_url": True, "previewUrl": True}, "text.preview_url", "previewUrl"),
+        (
+            "template",
+            template(
+                {"type": "body", "parameters": [{"type": "text", "text": "a", "parameter_name": "a", "parameterName": "a"}]}
+            ),
+            "template.components.0.parameters.0.parameter_name",
+            "parameterName",
+        ),
+        (
+            "template",
+            template(button("url", type="text", text="a") | {"sub_type": "url"}),
+            "template.components.0.sub_type",
+            "subType",
+        ),
+    ],
+)
+def test_both_spellings_of_one_field_are_refused(type, said, field, ours):
+    assert refused(type, said) == {field: f"is not taken beside `{ours}`, which says the same; send one of the two"}
+
+
+def test_a_refusal_names_the_field_as_it_was_spelled():
+    said = button("copy_code", type="coupon_code") | {"parameters": [{"type": "coupon_code", "coupon_code": "x" * 16}]}
+    assert list(refused("template", template(said, OFFER))) == ["template.components.0.parameters.0.coupon_code"]
+    wrong = {"type": "button", "sub_type": "call", "index": 0, "parameters": []}
+    assert list(refused("template", template(wrong))) == ["template.components.0.sub_type"]
 
 
 def test_an_offer_that_ends_in_seconds_is_refused():

@@ -1,5 +1,10 @@
 """A template message as the customer will see it."""
 
+import json
+from typing import Any
+
+import pytest
+
 from tests.unit.templates.definitions import (
     CAROUSEL,
     IMAGE,
@@ -15,7 +20,10 @@ from tests.unit.templates.definitions import (
     text,
     whole_card,
 )
+from waystate.errors import Unprocessable
+from waystate.templates.bodies import TemplatePreviewRequest
 from waystate.templates.preview import preview
+from waystate.web.problems import parse_body
 
 
 def test_parameters_stand_where_the_customer_reads_them():
@@ -75,3 +83,40 @@ def test_a_payload_a_code_and_the_end_of_an_offer_are_shown():
     )
     assert shown["offer"] == {"text": "Expiring!", "expirationTimeMs": 7}
     assert [each.get("code") or each.get("payload") for each in shown["buttons"]] == ["SAVE", "STOP"]
+
+
+IN_BOTH_SPELLINGS = [
+    ({"type": "text", "parameter_name": "who", "text": "Ada"}, {"type": "text", "parameterName": "who", "text": "Ada"}),
+    (
+        {"type": "currency", "currency": {"fallback_value": "$5", "code": "USD", "amount_1000": 5000}},
+        {"type": "currency", "currency": {"fallbackValue": "$5", "code": "USD", "amount1000": 5000}},
+    ),
+    ({"type": "coupon_code", "coupon_code": "A-7"}, {"type": "coupon_code", "couponCode": "A-7"}),
+]
+
+
+@pytest.mark.parametrize(("whatsapps", "ours"), IN_BOTH_SPELLINGS)
+def test_components_are_taken_in_both_spellings(whatsapps: dict[str, Any], ours: dict[str, Any]) -> None:
+    def asked(parameter: dict[str, Any], sub_type: str, index: str) -> list[dict[str, Any]]:
+        cards = [{index: 0, "components": [{"type": "button", sub_type: "url", "index": 0, "parameters": [parameter]}]}]
+        return [{"type": "body", "parameters": [parameter]}, {"type": "carousel", "cards": cards}]
+
+    read = TemplatePreviewRequest.model_validate({"components": asked(ours, "subType", "cardIndex")})
+    assert read.components == asked(whatsapps, "sub_type", "card_index")
+    assert TemplatePreviewRequest.model_validate({"components": read.components}) == read
+
+
+def test_components_that_spell_one_field_twice_are_refused() -> None:
+    twice = {"type": "button", "sub_type": "url", "subType": "url", "index": 0}
+    with pytest.raises(Unprocessable) as caught:
+        parse_body(TemplatePreviewRequest, json.dumps({"components": [twice]}).encode())
+    said = "is not taken beside `subType`, which says the same; send one of the two"
+    assert caught.value.extra["errors"] == [{"field": "components.0.sub_type", "problem": said}]
+
+
+def test_what_a_form_begins_with_keeps_its_own_names() -> None:
+    def begins(token: str, data: str) -> list[dict[str, Any]]:
+        return [{"type": "button", "parameters": [{"type": "action", "action": {token: "a", data: {"cardIndex": 1}}}]}]
+
+    read = TemplatePreviewRequest.model_validate({"components": begins("flowToken", "flowActionData")})
+    assert read.components == begins("flow_token", "flow_action_data")

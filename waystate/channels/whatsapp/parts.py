@@ -1,9 +1,10 @@
 """What the contents of a message are made of: texts, files and lists with WhatsApp's limits, each refused in a sentence.
 
-A field has WhatsApp's own name; in our API it is written in camelCase. `by_whatsapps_names` says which of the two is read.
+A field has WhatsApp's own name. Our API writes it in camelCase and reads both, for many copy from WhatsApp's pages; what is
+WhatsApp's is read `by_whatsapps_names` alone.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -22,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import models_json_schema
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from waystate.channels.fields import is_visible
@@ -42,6 +44,7 @@ LONGEST_CALL = 43_200
 _MAX_URL = 2000
 _MAX_REFERENCE = 35
 _WHATSAPPS_NAMES = "whatsapps_names"
+_HANDED_ON = frozenset({"flow_action_data", "order_details"})
 
 P = TypeVar("P", bound="Part")
 
@@ -55,19 +58,47 @@ class Part(BaseModel):
         frozen=True,
         hide_input_in_errors=True,
         use_attribute_docstrings=True,
+        validate_by_alias=True,
+        validate_by_name=True,
     )
 
 
 def read_part(model: type[P], value: Any, *, by_whatsapps_names: bool) -> P:
     """The part from WhatsApp's object, or from that of our API. Raises ValidationError."""
     context = {_WHATSAPPS_NAMES: by_whatsapps_names}
-    return model.model_validate(value, by_alias=not by_whatsapps_names, by_name=by_whatsapps_names, context=context)
+    return model.model_validate(value, by_alias=not by_whatsapps_names, by_name=True, context=context)
 
 
 def write_part(part: Part) -> JsonObject:
     """WhatsApp's object, without what was left out."""
     written: JsonObject = part.model_dump(mode="json", exclude_none=True)
     return written
+
+
+def list_names(models: Iterable[type[Part]]) -> dict[str, str]:
+    """Of all fields inside these: ours → WhatsApp's, where the two differ."""
+    _, schema = models_json_schema([(each, "validation") for each in models], by_alias=False)
+    names = {name for each in schema["$defs"].values() for name in each.get("properties", {})}
+    return {to_camel(name): name for name in sorted(names) if to_camel(name) != name}
+
+
+def respell(value: Any, names: Mapping[str, str], place: tuple[str | int, ...] = ()) -> Any:
+    """The document with WhatsApp's name in place of ours (`names`: ours → WhatsApp's), whichever was sent.
+
+    Raises ValidationError where both were. What WhatsApp hands on as it is keeps its own names.
+    """
+    if isinstance(value, list):
+        return [respell(each, names, (*place, index)) for index, each in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    for ours, whatsapps in names.items():
+        if ours in value and whatsapps in value:
+            raise refusal_at((*place, whatsapps), f"is not taken beside `{ours}`, which says the same; send one of the two")
+    spelled = {names.get(name, name): (name, each) for name, each in value.items()}
+    return {
+        whatsapps: each if whatsapps in _HANDED_ON else respell(each, names, (*place, name))
+        for whatsapps, (name, each) in spelled.items()
+    }
 
 
 def refusal(sentence: str) -> PydanticCustomError:
@@ -166,7 +197,7 @@ class OneOf:
         if self.buttons and isinstance(value, dict) and str(value.get(self.key)).lower() == "button":
             return OneOf(self.buttons, "sub_type")._read(value | {self.key: "button"}, info)
         by_whatsapps_names = bool((info.context or {}).get(_WHATSAPPS_NAMES))
-        key = self.key if by_whatsapps_names else to_camel(self.key)
+        key = self._key_in(value, by_whatsapps_names)
         if not isinstance(value, dict):
             raise refusal(f"must be an object with `{key}`, one of {self._choice()}")
         kind = value.get(key)
@@ -175,6 +206,12 @@ class OneOf:
             said = "is missing" if kind is None else "is none that WhatsApp knows here"
             raise refusal_at((key,), f"{said}; use one of {self._choice()}")
         return read_part(model, value | {key: str(kind).lower()}, by_whatsapps_names=by_whatsapps_names)
+
+    def _key_in(self, value: Any, by_whatsapps_names: bool) -> str:
+        """The key as it is spelled there; where it is spelled twice, the model refuses WhatsApp's."""
+        written = to_camel(self.key)
+        is_whatsapps = by_whatsapps_names or (isinstance(value, dict) and self.key in value and written not in value)
+        return self.key if is_whatsapps else written
 
     def _choice(self) -> str:
         return ", ".join([*self._known(), *(["button"] if self.buttons else [])])

@@ -503,10 +503,10 @@ class FilledTapTarget(Part):
         yield from ()
 
 
-_COMPONENTS = (FilledHeader, FilledBody, FilledCarousel, FilledOffer, FilledOrder, FilledTapTarget)
+COMPONENTS = (FilledHeader, FilledBody, FilledCarousel, FilledOffer, FilledOrder, FilledTapTarget)
 AnyComponent = Annotated[
     FilledHeader | FilledBody | AnyButton | FilledCarousel | FilledOffer | FilledOrder | FilledTapTarget,
-    OneOf(_COMPONENTS, buttons=BUTTON_FILLINGS),
+    OneOf(COMPONENTS, buttons=BUTTON_FILLINGS),
 ]
 
 
