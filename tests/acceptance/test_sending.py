@@ -119,6 +119,8 @@ async def test_a_template_opens_a_conversation_with_somebody_new(place: Installa
         ({"to": PHONE, "type": "postcard"}, 422, "invalid_request"),
         ({"to": PHONE, "replyTo": str(uuid4())}, 422, "message_unknown_at_whatsapp"),
         ({"to": PHONE, "replyTo": "nonsense"}, 422, "invalid_request"),
+        ({"to": PHONE, "sendAt": "20271201"}, 422, "invalid_request"),
+        ({"to": PHONE, "sendAt": 1_900_000_000}, 422, "invalid_request"),
     ],
 )
 async def test_what_cannot_be_sent_is_refused_at_once(
@@ -343,3 +345,39 @@ async def test_a_customer_sees_that_their_message_was_read_and_that_somebody_typ
     ours = await send(place, to="5511987650014")
     refused = await place.http.post(f"/v1/messages/{ours['id']}/seen")
     assert (refused.status_code, refused.json()["code"]) == (409, "not_inbound")
+
+
+async def test_nobodys_id_is_not_found_whatever_is_in_it(place: Installation) -> None:
+    for path in ("nothing", "%00", "a%00b"):
+        for method, end in (("GET", ""), ("DELETE", ""), ("POST", "/resend"), ("POST", "/seen")):
+            answer = await place.http.request(method, f"/v1/messages/{path}{end}")
+            assert (answer.status_code, answer.json()["code"]) == (404, "message_not_found"), (method, path, end)
+    assert (await place.http.get("/v1/messages", params={"ids": "a\0b"})).json() == {"items": []}
+    assert (await place.http.get("/v1/messages/planned", params={"number": "a\0b"})).json()["items"] == []
+
+
+async def test_a_number_that_somebody_else_sends_for_takes_no_sends(place: Installation) -> None:
+    await write(place, "5511987650015")
+    await place.database.execute("UPDATE whatsapp_accounts SET sender = 'external'")
+    place.app.directory.clear()
+    try:
+        assert (await send(place, to="5511987650015", expect=409))["code"] == "sender_external"
+    finally:
+        await place.database.execute("UPDATE whatsapp_accounts SET sender = 'waystate'")
+        place.app.directory.clear()
+
+
+async def test_the_phone_that_is_named_is_written_to_however_it_is_spelled(place: Installation) -> None:
+    """Of a customer with two phones the conversation goes on at the latest; who names the other one means it."""
+    await write(place, "5511987650016")
+    contact = await place.value("SELECT contact_id FROM contact_identities WHERE external_id = '5511987650016'")
+    await place.database.execute(
+        "INSERT INTO contact_identities (tenant_id, channel, kind, external_id, valid_from, contact_id)"
+        " VALUES ('acme', 'whatsapp', 'wa_id', '4917012345678', now(), $1)",
+        contact,
+    )
+    for to, expected in (("+49 (0)170 12345678", "4917012345678"), ("+55 11 98765-0016", "5511987650016")):
+        sent = await send(place, to=to)
+        await place.settled()
+        request = await place.value("SELECT request FROM deliveries WHERE message_id = $1::uuid", sent["id"])
+        assert request["to"] == expected

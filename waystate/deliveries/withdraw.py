@@ -36,6 +36,10 @@ async def withdraw_many(
     Returns why others do not. The message is locked, as by whoever makes its delivery, and that, as by whoever sends it.
     """
     messages = await message_store.lock_many(conn, tenant, ids)
+    if wholes := {(each.conversation_id, each.part_of) for each in messages.values() if each.part_of is not None}:
+        # Of a text in parts nothing more goes out.
+        ids = [*ids, *(each for each in await message_store.list_queued_parts(conn, tenant, wholes) if each not in ids)]
+        messages = await message_store.lock_many(conn, tenant, ids)
     refused: dict[UUID, Refused] = {}
     queued: list[UUID] = []
     for each in ids:

@@ -74,12 +74,14 @@ WHERE m.tenant_id = :tenant_id AND m.id = v.id AND m.direction = 'outbound' AND 
 RETURNING m.id, m.genesys_message_id, m.type, m.text, m.content, m.media, m.origin, m.metadata;
 
 -- name: list_queued_of
--- What was said in these conversations by whoever had the word, and is not sent. The caller holds the conversations' locks. An agent's
--- sender is an integration, and of a queue's message there is none.
+-- What was said in these conversations by whoever had the word, and is not sent. The caller holds the conversations' locks. Of
+-- Genesys is what has its id, or is a part of that; what was only recorded somebody else carries.
 SELECT m.id FROM unnest(:conversation_ids::uuid[], :holders::text[]) AS v (conversation_id, holder)
 JOIN messages m ON m.tenant_id = :tenant_id AND m.conversation_id = v.conversation_id
 WHERE m.direction = 'outbound' AND m.status = 'queued' AND m.sent_at > :since
-    AND CASE v.holder WHEN 'genesys' THEN m.genesys_message_id IS NOT NULL ELSE m.sender = v.holder END
+    AND CASE v.holder WHEN 'genesys'
+        THEN (m.genesys_message_id IS NOT NULL OR m.metadata ? 'part_of' OR m.metadata ? 'announces') AND m.origin <> 'http'
+        ELSE m.sender = v.holder END
 ORDER BY m.id;
 
 -- name: list_queued_parts

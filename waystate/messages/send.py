@@ -239,7 +239,8 @@ def parts_of(message: OutboundMessage) -> list[OutboundMessage]:
         text = f"{text}\n{url}" if text else url
     if len(text) <= TEXT_LIMIT or message.unshowable is not None:
         return [message]
-    texts = split_text(text, TEXT_LIMIT)
+    # A part of blanks alone would be refused, and its whole with it.
+    texts = [part for part in split_text(text, TEXT_LIMIT) if part.strip()]
     return [
         replace(
             message,

@@ -9,7 +9,7 @@ import phonenumbers
 
 from waystate.channels.whatsapp.outgoing import is_free_form
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import BSUID, Identity, IdentityKind, Writer
+from waystate.contacts.model import BSUID, Address, Identity, IdentityKind, Recipient, Writer
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Conversation
 from waystate.conversations.store import Key
@@ -108,6 +108,19 @@ async def _contacts_of(
     return found
 
 
+def find_named_address(to: str | None, recipient: Recipient) -> Address | None:
+    """Returns the phone or user id of the contact that `to` means, however it is written; None if it is none of theirs."""
+    identity = _identity_of(to) if to is not None else None
+    if not isinstance(identity, Identity):
+        return None
+    for each in (identity, *identities_of(identity.external_id)):
+        if each.kind is IdentityKind.WA_ID and each.external_id in recipient.wa_ids:
+            return Address(wa_id=each.external_id)
+        if each.kind is IdentityKind.BSUID and each.external_id in recipient.user_ids:
+            return Address(user_id=each.external_id)
+    return None
+
+
 def _may_be_first(draft: Draft) -> bool:
     """Whether it can be sent, or wait, before its customer has ever written."""
     return draft.holds or draft.send_at is not None or not is_free_form(draft.type)
@@ -184,6 +197,8 @@ def _usable(view: TenantView, number: str | None) -> str | Refused:
     account = view.accounts.get(number)
     if account is None:
         return NotFound("number_not_found", f"Number {number} is none of the tenant's. `number` is WhatsApp's phone_number_id.")
+    if account.sender != "waystate":
+        return Conflict("sender_external", f"Somebody else sends for {number}: send there, or set its `sender` to waystate.")
     if not account.is_active:
         return Conflict("number_inactive", f"Number {number} is switched off. Activate it, or send from another.")
     return number

@@ -1,11 +1,13 @@
 """What `/v1/messages` takes and answers."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
+from waystate.channels.fields import find_object, find_text
 from waystate.channels.whatsapp.outgoing import ContentType, MessageContent, check_message_id, render_content, text_of_content
 from waystate.channels.whatsapp.parts import Part, refusal
 from waystate.clock import iso
@@ -26,6 +28,7 @@ MOST_SENDS = 1000
 MOST_READ = 100
 """Messages that are read in one call."""
 
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}", re.ASCII)
 MESSAGE_ID = "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83"
 SEND_EXAMPLE: JsonObject = {"to": "+5511987654321", "type": "text", "text": {"body": "Your order is on its way."}}
 MESSAGE_EXAMPLE: JsonObject = {
@@ -64,6 +67,13 @@ PLANNED_EXAMPLE: JsonObject = MESSAGE_EXAMPLE | {
 }
 
 
+def _check_moment(value: Any) -> Any:
+    """A number, or digits alone, would be seconds of 1970, and the message would go out at once."""
+    if not isinstance(value, str) or _MOMENT.match(value) is None:
+        raise refusal("must be a time with its zone as ISO 8601 writes it, such as 2026-02-01T09:00:00Z")
+    return value
+
+
 class SendMessage(MessageContent):
     """To whom, from which number, and what: one of `to`, `customerId` and `conversationId`, and the content of the `type`."""
 
@@ -86,7 +96,7 @@ class SendMessage(MessageContent):
     """What it quotes: our id of a message, or its wamid."""
     hold_until_window: StrictBool = False
     """Where the customer has not written for 24 hours: it waits until they write, for `settings.hold_ttl` at most."""
-    send_at: AwareDatetime | None = None
+    send_at: Annotated[AwareDatetime, BeforeValidator(_check_moment)] | None = None
     """Not before then; 30 days ahead at most."""
     take: StrictBool = False
     """A person takes the conversation over from whoever speaks in it."""
@@ -236,7 +246,7 @@ def render_message(row: Mapping[str, Any]) -> MessageAnswer:
         media=row["media"],
         wamid=row["wamid"],
         genesysMessageId=row["genesys_message_id"],
-        replyTo=row["metadata"].get("reply_to") or (row["metadata"].get("context") or {}).get("id"),
+        replyTo=row["metadata"].get("reply_to") or find_text(find_object(row["metadata"], "context"), "id"),
         sender=row["metadata"].get("asked_by") or row["sender"],
         senderUserId=row["sender_user_id"],
         sentAt=iso(row["sent_at"]),

@@ -14,6 +14,7 @@ from waystate.db.pool import Connection
 from waystate.events.model import ConversationOpened, Event
 from waystate.ids import TenantId
 from waystate.messages.receive import expired
+from waystate.sends.addressees import find_named_address
 from waystate.tenants.routing import TenantView
 
 
@@ -47,7 +48,5 @@ async def open_many(
 def _first(key: Key, recipient: Recipient, to: str | None, now: datetime) -> Activity:
     """Addressed to the phone or user id that was asked for, as the contact has it, else to its newest."""
     number, contact = key
-    asked = "".join(each for each in to or "" if each.isdigit())
-    wa_id = next((each for each in recipient.wa_ids if each == asked), None)
-    address = recipient.find_address(wa_id, to) or Address()
+    address = find_named_address(to, recipient) or recipient.find_address(None, None) or Address()
     return Activity(contact_id=contact, phone_number_id=number, wa_id=address.wa_id, user_id=address.user_id, at=now)

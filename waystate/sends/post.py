@@ -7,6 +7,7 @@ from uuid import UUID
 
 from waystate.channels.whatsapp.outgoing import is_free_form
 from waystate.channels.whatsapp.render import render_composed
+from waystate.channels.whatsapp.template import has_code
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Address, Recipient
 from waystate.conversations import control
@@ -24,7 +25,7 @@ from waystate.messages.model import Direction, Status
 from waystate.messages.store import SAID, MessageRow
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedMessage, told_of_planned
-from waystate.sends.addressees import Addressee, find_addressees, window_closed
+from waystate.sends.addressees import Addressee, find_addressees, find_named_address, window_closed
 from waystate.sends.approved import Missed, judge_templates
 from waystate.sends.model import Draft, Posted, SendOutcome, Waiting
 from waystate.sends.opening import OpenedMany, open_many
@@ -138,6 +139,7 @@ def _plan(draft: Draft, key: Key, now: datetime, *, send_at: datetime | None, ex
         due_at=send_at,
         expires_at=expires_at,
         request={
+            "to": draft.to,
             "type": draft.type,
             "content": draft.content,
             "text": draft.text,
@@ -174,8 +176,7 @@ async def _queue(
     now: datetime,
 ) -> list[Event]:
     """Write the messages in the conversations that are open by then; `results` are filled in. Returns the events."""
-    opened = await _open(conn, tenant, view, drafts, sendable, now)
-    conversations = await conversation_store.lock_many(conn, tenant, sorted(set(opened.conversations.values())))
+    opened, conversations = await _open_and_lock(conn, tenant, view, drafts, sendable, now)
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
     allowed: list[_Allowed] = []
     for place, addressee in sendable.items():
@@ -206,6 +207,34 @@ async def _queue(
     return [*opened.events, *control.changes_of(changes, now), *silenced, *said]
 
 
+async def _open_and_lock(
+    conn: Connection,
+    tenant: TenantId,
+    view: TenantView,
+    drafts: Sequence[Draft],
+    sendable: Mapping[int, Addressee],
+    now: datetime,
+) -> tuple[OpenedMany, dict[UUID, Conversation]]:
+    """What was open when it was looked for may have been closed before it was locked: then another one is opened."""
+    opened = await _open(conn, tenant, view, drafts, sendable, now)
+    conversations = await conversation_store.lock_many(conn, tenant, sorted(set(opened.conversations.values())))
+    closed = {key for key, each in opened.conversations.items() if not _is_theirs(conversations.get(each), key, now)}
+    if closed:
+        lacking = {each.key: drafts[place].to for place, each in sendable.items() if each.key in closed}
+        again = await open_many(conn, tenant, view, lacking, now)
+        conversations |= await conversation_store.lock_many(conn, tenant, sorted(set(again.conversations.values())))
+        opened = OpenedMany(opened.conversations | again.conversations, opened.new | again.new, [*opened.events, *again.events])
+    return opened, conversations
+
+
+def _is_theirs(conversation: Conversation | None, key: Key, now: datetime) -> bool:
+    return (
+        conversation is not None
+        and conversation.is_open(now)
+        and (conversation.phone_number_id, conversation.contact_id) == key
+    )
+
+
 async def _open(
     conn: Connection,
     tenant: TenantId,
@@ -231,7 +260,10 @@ def _allow(
     wamids: Mapping[UUID, str],
     category: str | None,
 ) -> _Allowed | Refused:
-    address = recipient.find_address(conversation.wa_id, conversation.user_id)
+    address = find_named_address(draft.to, recipient) or recipient.find_address(conversation.wa_id, conversation.user_id)
+    if draft.type == "template" and recipient.wa_ids and has_code(draft.content, category):
+        # WhatsApp delivers codes to phones alone.
+        address = Address(wa_id=address.wa_id if address is not None and address.wa_id else recipient.wa_ids[-1])
     if address is None:
         return Conflict("recipient_moved", "The customer's number is another customer's by now. Wait until they write again.")
     speaker = draft.speaker if is_free_form(draft.type) else control.SYSTEM

@@ -260,6 +260,7 @@ def _draft(planned: PlannedMessage, **said: Any) -> Draft:
         speaker=SYSTEM,
         actor=Actor(cast(Any, planned.actor_kind), planned.actor_id),
         contact_id=planned.contact_id,
+        to=planned.request.get("to"),
         phone_number_id=planned.phone_number_id,
         metadata={**(planned.request.get("metadata") or {}), "planned_id": str(planned.id)},
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from waystate.conversations.control import SYSTEM, speaker_of
+from waystate.documents import clean_text
 from waystate.errors import NotFound, Refused, Unprocessable
 from waystate.operations import Operation
 from waystate.planned.model import PlannedFilter, PlannedState
@@ -123,7 +124,9 @@ class SendRoutes:
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> PlannedPage:
         """With another `state`, what waits no more: `messageId` is what a released one became."""
-        wanted = PlannedFilter(state=state, contact_id=customerId, phone_number_id=number)
+        wanted = PlannedFilter(
+            state=state, contact_id=customerId, phone_number_id=None if number is None else clean_text(number)
+        )
         items, following = await self._sends.list_planned(principal.tenant_id, wanted, after=after, limit=limit)
         return PlannedPage(items=items, next=following)
 

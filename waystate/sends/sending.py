@@ -10,6 +10,7 @@ from waystate.conversations.control import Speaker
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.withdraw import withdraw_many
+from waystate.documents import is_whole
 from waystate.errors import Conflict, NotFound, Refused
 from waystate.events import outbox
 from waystate.events.model import Event
@@ -207,7 +208,8 @@ class Sends:
 async def _ids_of(conn: Connection, tenant: TenantId, names: Sequence[str]) -> dict[str, UUID]:
     """Our id by each name: our own, WhatsApp's or Genesys'. What is no id of ours and not known is left out."""
     own = {name: message_id for name in names if (message_id := find_uuid(name)) is not None}
-    rest = [name for name in names if name not in own]
+    # What has a NUL in it is nobody's id, and the database would not take it.
+    rest = [name for name in names if name not in own and is_whole(name)]
     return own | (await message_store.find_ids(conn, tenant, rest) if rest else {})
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tests.world import Business, World, refused
-from waystate.deliveries.withdraw import withdraw_many
+from waystate.deliveries.withdraw import fail_displaced, withdraw_many
 from waystate.errors import Conflict, NotFound, Refused
 from waystate.events import outbox
 from waystate.events.model import OutboundProcessed
@@ -81,6 +81,18 @@ async def test_the_relay_and_a_withdrawal_at_once_leave_nothing_that_is_sent(wor
         refused, _ = await asyncio.gather(withdraw(world, tenant, message), world.relay(tenant))
         assert refused == {}
         assert await whatsapp_states(world, tenant, message) in ([], ["failed"])
+
+
+async def test_no_part_of_an_agents_text_is_sent_behind_whoever_takes_the_word(world: World, tenant: Business) -> None:
+    await queued(world, tenant)
+    await world.answer(tenant, tenant.reply("g.parts", conversation_id="genesys-conversation", text="word " * 2000))
+    await world.relay(tenant)
+    conversation = await world.value(tenant, "SELECT id FROM conversations")
+    async with world.db.tenant(tenant.tenant) as conn:
+        events = await fail_displaced(conn, tenant.tenant, {conversation: "genesys"}, world.clock.now)
+        await outbox.append_many(conn, tenant.tenant, events)
+    rows = await world.rows(tenant, "SELECT status FROM messages WHERE metadata->>'part_of' = 'g.parts'")
+    assert [row["status"] for row in rows] == ["failed"] * 3
 
 
 async def test_no_part_of_a_text_is_sent_after_one_that_was_refused(world: World, tenant: Business) -> None:
