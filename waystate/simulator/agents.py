@@ -12,15 +12,24 @@ from waystate.documents import JsonObject
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.journal import Journal, MessageAtGenesys, Reply
 from waystate.simulator.lines import Lines
+from waystate.simulator.rules import RulesInForce
 from waystate.simulator.sentences import answer
 from waystate.simulator.webhooks import Webhooks, render_genesys_body
 
 
 class Agents:
     def __init__(
-        self, config: SimulatorConfig, journal: Journal, webhooks: Webhooks, lines: Lines, clock: Clock, random: Random
+        self,
+        config: SimulatorConfig,
+        rules: RulesInForce,
+        journal: Journal,
+        webhooks: Webhooks,
+        lines: Lines,
+        clock: Clock,
+        random: Random,
     ) -> None:
         self._config = config
+        self._rules = rules
         self._journal = journal
         self._webhooks = webhooks
         self._lines = lines
@@ -34,7 +43,7 @@ class Agents:
 
     def answer(self, received: MessageAtGenesys) -> None:
         """Perhaps, after a while, and in order within the conversation."""
-        if self._random.random() >= self._config.agent_reply_share:
+        if not self._rules.now.agents or self._random.random() >= self._config.agent_reply_share:
             return
         due = asyncio.get_running_loop().time() + self._config.agent_reply_delay * self._random.uniform(0.5, 1.5)
         if self._random.random() < self._config.agent_typing_share:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from waystate.clock import iso
 from waystate.documents import JsonObject, Unreadable, parse
-from waystate.errors import BadRequest, Forbidden, NotFound, Refused, Unprocessable
+from waystate.errors import BadRequest, Conflict, Forbidden, NotFound, Refused, Unprocessable
 from waystate.simulator.customers import Customer
 from waystate.simulator.failures import FailureOrder
 from waystate.simulator.journal import Journal
@@ -41,13 +41,14 @@ class AnyMessage(BaseModel):
 
 
 class WriteRequest(BaseModel):
-    """Empty: the customer's next sentence. `text`: exactly that. `message`: of any type."""
+    """Empty: the customer's next sentence. `text`: exactly that. `message`: of any type. `wamid`: its id, once."""
 
     model_config = ConfigDict(extra="forbid")
 
     text: str | None = None
     name: str | None = None
     message: AnyMessage | None = None
+    wamid: Annotated[str, Field(pattern=r"^wamid\.[\x21-\x7e]{1,500}$")] | None = None
 
 
 class TokenRequest(BaseModel):
@@ -198,7 +199,9 @@ async def post_customer_message(request: Request) -> Response:
     order = await read(request, TypeAdapter(WriteRequest))
     customer = world.customers.get_or_add(identity, order.name)
     message = order.message.model_dump() if order.message else None
-    entry = world.customers.write(customer, order.text, message)
+    if order.wamid is not None and order.wamid in world.journal.written:
+        raise Conflict("wamid_taken", f"{order.wamid} was written already. Give the message another id, or none.")
+    entry = world.customers.write(customer, order.text, message, order.wamid)
     return JSONResponse({"wamid": entry.wamid, "number": entry.number, "text": entry.text, "customer": customer.id}, 202)
 
 

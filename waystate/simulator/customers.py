@@ -91,7 +91,9 @@ class Customers:
             customer.name = name
         return customer
 
-    def write(self, customer: Customer, text: str | None = None, message: JsonObject | None = None) -> CustomerMessage:
+    def write(
+        self, customer: Customer, text: str | None = None, message: JsonObject | None = None, wamid: str | None = None
+    ) -> CustomerMessage:
         """Put one message into the customer's line; `message` is a WhatsApp message object of any type, without ids."""
         customer.written += 1
         customer.wrote_at = self._clock()
@@ -101,7 +103,7 @@ class Customers:
         entry = CustomerMessage(
             customer=customer.id,
             number=customer.written,
-            wamid=new_wamid(customer.id, self._random),
+            wamid=wamid or new_wamid(customer.id, self._random),
             type=message["type"],
             text=find_text(message),
             at=customer.wrote_at,

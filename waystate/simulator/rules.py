@@ -1,4 +1,4 @@
-"""What of WhatsApp's rules a run can switch or set, at its start and while it runs."""
+"""What of the far sides' rules a run can switch or set, at its start and while it runs."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class PlatformRules(BaseModel):
-    """By default those of WhatsApp."""
+    """By default those of WhatsApp, and agents at Genesys who answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -14,6 +14,8 @@ class PlatformRules(BaseModel):
     """Free text goes only to who wrote here in the last 24 hours. Off for a test that writes as the customers itself."""
     known_messages: bool = True
     """A reaction or a read mark needs a message that passed here. Off for the same tests."""
+    agents: bool = True
+    """Agents answer what customers write, and so hold their conversations. Off: nobody does, and a service may write."""
     pair_interval: Annotated[float, Field(ge=0)] = 6.0
     """Seconds in which one message may go to the same customer; 0: no limit."""
     pair_burst: Annotated[int, Field(ge=1)] = 45

@@ -52,7 +52,7 @@ class World:
         self.genesys_webhooks = Webhooks(genesys_terms(config), client, self.tasks, faults, random("genesys webhooks"))
         self.customers = Customers(config, journal, self.meta, Lines(self.tasks), clock, random("customers"))
         self.load = Load(self.customers, self.tasks, config.journal_limit, random("load"))
-        self.agents = Agents(config, journal, self.genesys_webhooks, Lines(self.tasks), clock, random("agents"))
+        self.agents = Agents(config, self.rules, journal, self.genesys_webhooks, Lines(self.tasks), clock, random("agents"))
         statuses = Statuses(config, journal, self.meta, self.tasks, faults, clock, random("statuses"))
         self.graph = GraphApi(config, self.rules, journal, self.customers, statuses, clock, random("graph"))
         self.genesys = GenesysApi(config, journal, self.customers, self.agents, clock, random("genesys"))

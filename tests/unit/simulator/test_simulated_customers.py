@@ -103,3 +103,11 @@ def test_journal_forgets_the_oldest_when_full():
     for key in "abc":
         entries[key] = key.upper()
     assert (list(entries), entries.dropped) == (["b", "c"], 1)
+
+
+async def test_a_message_can_have_an_id_that_its_writer_chose_once(simulator, waystate, until):
+    said = {"text": "Hello!", "wamid": "wamid.my-first"}
+    assert (await simulator.control("POST", "/customers/15550100/messages", said))["wamid"] == "wamid.my-first"
+    await until(lambda: [message["id"] for message in waystate.messages] == ["wamid.my-first"])
+    again = await simulator.client.post("/simulator/customers/15550100/messages", json=said)
+    assert (again.status_code, again.json()["code"]) == (409, "wamid_taken")

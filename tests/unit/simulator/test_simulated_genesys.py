@@ -35,6 +35,16 @@ async def test_an_agent_answers_each_message_in_its_conversation(simulator, ways
     assert waystate.badly_signed == 0
 
 
+async def test_agents_who_are_sent_away_answer_nothing_until_they_are_back(simulator, waystate, until):
+    assert (await simulator.control("PATCH", "/rules", {"agents": False}))["agents"] is False
+    await simulator.tell_genesys("wamid.1")
+    await simulator.control("PATCH", "/rules", {"agents": True})
+    await simulator.tell_genesys("wamid.2")
+    await until(lambda: len(waystate.replies) == 1)
+    state = await simulator.get("/simulator/state")
+    assert (state["genesys"]["messages"], state["agents"]["replies"]) == (2, 1)
+
+
 async def test_conversation_id_is_only_in_the_answer_when_asked_for(simulator):
     answer = (await simulator.tell_genesys("wamid.1")).json()
     assert "conversationId" not in answer

@@ -82,6 +82,8 @@ async def test_fresh_state_names_every_count(simulator):
         ("POST", "/failures", {"code": 131026, "count": 0}, 422),
         ("PATCH", "/rules", {"winodw": False}, 422),
         ("PATCH", "/rules", {"pair_burst": 0}, 422),
+        ("PATCH", "/rules", {"agents": "out"}, 422),
+        ("POST", "/customers/15550100123/messages", {"wamid": "my-first"}, 422),
         ("PUT", "/token", {}, 422),
         ("POST", "/templates", {"name": "Not a name", "components": [{"type": "BODY", "text": "A"}]}, 422),
         ("PATCH", "/templates/welcome/en_US", {}, 422),
