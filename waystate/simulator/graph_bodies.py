@@ -230,7 +230,7 @@ class _FlowParameters(_Part):
     flow_name: str | None = None
     flow_cta: str = Field(min_length=1, max_length=30)
     flow_token: str | None = None
-    mode: Literal["draft", "published"] | None = None
+    mode: Literal["published", "draft"] | None = None
     flow_action: Literal["navigate", "data_exchange"] | None = None
     flow_action_payload: JsonObject | None = None
 

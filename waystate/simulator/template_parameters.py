@@ -21,8 +21,18 @@ _PLACEHOLDER = re.compile(r"{{\s*(\w+)\s*}}")
 _UNFIT = re.compile(r"[\n\r\t]| {5}")
 _MEDIA = ("image", "video", "document")
 _TEXTS = ("text", "currency", "date_time")
-_BUTTONS = {"url": "text", "copy_code": "coupon_code", "quick_reply": "payload", "flow": "action", "catalog": "action"}
-_WANTED = {"url": "Url", "copy_code": "CopyCode"}
+_PARTS = frozenset({"header", "body", "button", "carousel", "limited_time_offer", "order_status", "tap_target_configuration"})
+_BUTTONS = {
+    "url": "text",
+    "copy_code": "coupon_code",
+    "quick_reply": "payload",
+    "flow": "action",
+    "catalog": "action",
+    "mpm": "action",
+    "order_details": "action",
+    "voice_call": "ttl_minutes",
+}
+_WANTED = {"url": "Url", "copy_code": "CopyCode", "mpm": "Mpm"}
 
 
 def fill(template: TemplateOfAccount, components: Sequence[JsonObject], is_known: IsKnown) -> str:
@@ -39,7 +49,7 @@ class _Judge:
         parts = {str(part["type"]).lower(): part for part in made_of}
         said = _by_type(given)
         for kind in said:
-            if kind not in ("header", "body", "button", "carousel", "limited_time_offer", "order_status"):
+            if kind not in _PARTS:
                 raise GraphRefusal(100, f"Param template['components'] has no type '{kind}'.")
         self._judge_header(parts.get("header"), _parameters(said.get("header")))
         text = self._judge_text("body", str(parts.get("body", {}).get("text", "")), _parameters(said.get("body")))
@@ -59,6 +69,9 @@ class _Judge:
         content = given[0][kind]
         if kind in _MEDIA:
             self._judge_medium(kind, content)
+        elif kind == "product":
+            if not all(content.get(name) for name in ("product_retailer_id", "catalog_id")):
+                raise GraphRefusal(132012, "header: Format mismatch, expected PRODUCT with product_retailer_id and catalog_id")
         elif not all(isinstance(content.get(name), int | float | str) for name in ("latitude", "longitude")):
             raise GraphRefusal(132012, "header: Format mismatch, expected LOCATION with latitude and longitude")
 
@@ -159,10 +172,10 @@ def _read_text(place: str, parameter: JsonObject) -> str:
 
 
 def _judge_button(place: int, button: JsonObject, given: JsonObject | None) -> None:
-    """A URL that ends in a placeholder and a code to copy need their value; a payload may be left to WhatsApp."""
+    """A URL that ends in a placeholder, a code to copy and products need their value; a payload may be left to WhatsApp."""
     kind = str(button["type"]).lower()
     parameters = _parameters([given]) if given is not None else []
-    is_wanted = kind == "copy_code" or (kind == "url" and bool(_PLACEHOLDER.search(str(button.get("url")))))
+    is_wanted = kind in ("copy_code", "mpm") or (kind == "url" and bool(_PLACEHOLDER.search(str(button.get("url")))))
     if is_wanted and not parameters:
         raise GraphRefusal(131008, f"buttons: Button at index {place} of type {_WANTED[kind]} requires a parameter")
     if kind == "url" and parameters and not is_wanted:

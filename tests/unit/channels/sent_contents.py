@@ -52,6 +52,10 @@ def _template(name: str, *components: dict[str, Any]) -> tuple[str, dict[str, An
     return "template", {"name": name, "language": _LANGUAGE, "components": list(components)}
 
 
+def _body(*texts: str) -> dict[str, Any]:
+    return {"type": "body", "parameters": [_text(each) for each in texts]}
+
+
 def _header(kind: str, value: Any) -> dict[str, Any]:
     return {"type": "header", "parameters": [{"type": kind, kind: value}]}
 
@@ -184,15 +188,17 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
         "It is on its way.",
         {"name": "review_order", "parameters": {"referenceId": "A-7", "order": {"status": "shipped"}}},
     ),
-    "template without places": ("template", {"name": "hello_world", "language": _LANGUAGE}),
-    "template": _template("order_update", {"type": "body", "parameters": [_text("Ann"), _text("A-7")]}),
+    "template without places": ("template", {"name": "welcome", "language": _LANGUAGE}),
+    "template": _template("order_update", _header("text", "A-7"), _body("Ann", "A-7", "Friday")),
     "template with named places": _template(
-        "order_update_named",
-        _header("text", "A-7") | {"parameters": [_text("A-7", parameterName="order")]},
-        {"type": "body", "parameters": [_text("Ann", parameterName="first_name"), _text("A-7", parameterName="order")]},
+        "appointment",
+        {
+            "type": "body",
+            "parameters": [_text("Ann", parameterName="first_name"), _text("Monday at 10", parameterName="date")],
+        },
     ),
     "template with an amount and a day": _template(
-        "invoice",
+        "booked",
         _header("document", {"link": "https://example.org/a.pdf", "filename": "invoice.pdf"}),
         {
             "type": "body",
@@ -202,35 +208,39 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
             ],
         },
     ),
-    "template with an image": _template("new_cups", _header("image", _PICTURE)),
+    "template with an image": _template(
+        "spring_sale", _header("image", _PICTURE), _body("Ann", "Sunday"), _button("url", 0, _text("spring"))
+    ),
     "template with a video": _template("how_it_is_made", _header("video", {"link": "https://example.org/cup.mp4"})),
-    "template with a location": _template("on_its_way", _header("location", _PLACE)),
+    "template with a location": _template("our_shop", _header("location", _PLACE)),
     "template with a product": _template("one_cup", _header("product", {"productRetailerId": "cup-1", "catalogId": "55"})),
     "template with buttons": _template(
-        "appointment",
-        {"type": "body", "parameters": [_text("Monday at 10")]},
+        "visit",
+        _body("Monday at 10"),
         _button("quick_reply", 0, {"type": "payload", "payload": "yes-7"}),
-        _button("url", 1, _text("appointments/7")),
-        {"type": "button", "subType": "voice_call", "parameters": [{"type": "ttl_minutes", "ttlMinutes": 1440}]},
+        _button("url", 1, _text("visits/7")),
+        _button("voice_call", 2, {"type": "ttl_minutes", "ttlMinutes": 1440}),
     ),
     "template with a coupon": _template(
-        "summer_sale", _button("copy_code", 0, {"type": "coupon_code", "couponCode": "SUMMER25"})
+        "voucher", _body("Ann"), _button("copy_code", 0, {"type": "coupon_code", "couponCode": "SUMMER25"})
     ),
     "template with an offer that ends": _template(
         "last_days",
+        _header("image", _PICTURE),
+        _body("Ann"),
         {
             "type": "limited_time_offer",
             "parameters": [{"type": "limited_time_offer", "limitedTimeOffer": {"expirationTimeMs": 1796083200000}}],
         },
         _button("copy_code", 0, {"type": "coupon_code", "couponCode": "LAST25"}),
-        _button("url", 1, _text("offers?code=LAST25")),
+        _button("url", 1, _text("LAST25")),
     ),
     "template with a form": _template(
         "book_a_table",
         _button("flow", 0, {"type": "action", "action": {"flowToken": "t-1", "flowActionData": {"party_size": 2}}}),
     ),
     "template with the catalogue": _template(
-        "intro", _button("catalog", 0, {"type": "action", "action": {"thumbnailProductRetailerId": "cup-1"}})
+        "our_catalogue", _button("catalog", 0, {"type": "action", "action": {"thumbnailProductRetailerId": "cup-1"}})
     ),
     "template with products": _template(
         "your_cart",
@@ -250,8 +260,8 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
         "please_pay", _button("order_details", 0, {"type": "action", "action": {"orderDetails": _ORDER}})
     ),
     "template with cards": _template(
-        "cups",
-        {"type": "body", "parameters": [_text("Ann")]},
+        "plants",
+        _body("Ann"),
         {
             "type": "carousel",
             "cards": [
@@ -259,8 +269,9 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
                     "cardIndex": index,
                     "components": [
                         _header("image", _PICTURE),
-                        {"type": "body", "parameters": [_text(f"Cup {index}")]},
-                        _button("quick_reply", 0, {"type": "payload", "payload": f"order-{index}"}),
+                        _body(f"€ {index + 2}.90"),
+                        _button("quick_reply", 0, {"type": "payload", "payload": f"more-{index}"}),
+                        _button("url", 1, _text(f"plants/{index}")),
                     ],
                 }
                 for index in range(2)
@@ -281,6 +292,7 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
     ),
     "template with a picture to tap": _template(
         "autumn",
+        _header("image", _PICTURE),
         {
             "type": "tap_target_configuration",
             "parameters": [
@@ -291,7 +303,5 @@ EXAMPLES: dict[str, tuple[str, Any]] = {
             ],
         },
     ),
-    "template with a code": _template(
-        "login_code", {"type": "body", "parameters": [_text("483915")]}, _button("otp", 0, _text("483915"))
-    ),
+    "template with a code": _template("sign_in_code", _body("483915"), _button("otp", 0, _text("483915"))),
 }

@@ -384,8 +384,8 @@ def test_a_button_number_is_read_in_digits_too():
         ("list", "Delivery\nHow shall we send it?\n1. Express (Next day)\n2. Standard"),
         ("link", "The tickets are on sale.\n[Buy: https://example.org/tickets]"),
         ("ask for the phone number", "May we have your number for the delivery?\n[asks for the phone number]"),
-        ("template", "[template: order_update] Ann, A-7"),
-        ("template with a code", "[template: login_code] (a code)"),
+        ("template", "[template: order_update] A-7, Ann, A-7, Friday"),
+        ("template with a code", "[template: sign_in_code] (a code)"),
     ],
 )
 def test_a_history_shows_what_was_said(name, text):

@@ -202,7 +202,7 @@ async def pages(simulator, query):
 async def test_templates_are_listed_by_pages(simulator):
     (whole,) = await pages(simulator, "limit=100")
     small = await pages(simulator, "limit=3&fields=name,language,status")
-    assert [len(page["data"]) for page in small] == [3, 3, 3, 2]
+    assert [len(page["data"]) for page in small] == [3] * 7
     assert [each["id"] for page in small for each in page["data"]] == [each["id"] for each in whole["data"]]
     assert set(small[0]["data"][0]) == {"id", "name", "language", "status"}
     assert set(small[0]["paging"]["cursors"]) == {"before", "after"}
