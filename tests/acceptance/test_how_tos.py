@@ -181,7 +181,7 @@ def test_the_lines_of_the_readme_work_beside_the_demo(home: Path, tmp_path: Path
         assert (
             f"API docs http://127.0.0.1:{port}/docs; keys and secrets {home}/demo.json\n" in processes.log("demo").read_text()
         )
-    assert said.startswith("{}\n")
+    assert said.startswith('{"wamid":"wamid.my-first"')
     assert re.search(r'"genesysConversationId":"[0-9a-f-]{36}"', said)
     for part in ('"text": "Hello!"', '"waId":"+919876543210"', '"status":"processed"', f"http://127.0.0.1:{port}/docs\n"):
         assert part in said

@@ -94,7 +94,7 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
         prepare(is_started=True)
         kept = tenant.load_or_make_secrets(demo_file)
         asyncio.run(_set_up(config, postgres, simulator_url, kept))
-        tenant.write_demo_file(demo_file, base_url, kept)
+        tenant.write_demo_file(demo_file, base_url, simulator_url, kept)
         pace = {"agent_reply_delay": 0.5, "rules": {"messages_per_second": tenant.MESSAGES_PER_SECOND}}
         simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), **pace)
         simulator.environment["WAYSTATE_SIMULATOR"] = simulation.model_dump_json()

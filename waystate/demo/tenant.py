@@ -50,9 +50,10 @@ def load_or_make_secrets(path: Path) -> dict[str, str]:
     return {name: known.get(name) or ("" if name == "api_key" else secrets.token_hex(24)) for name in names}
 
 
-def write_demo_file(path: Path, base_url: str, kept: dict[str, str]) -> None:
+def write_demo_file(path: Path, base_url: str, simulator_url: str, kept: dict[str, str]) -> None:
     document = {
         "base_url": base_url,
+        "simulator_url": simulator_url,
         "tenant_id": TENANT,
         "api_key": kept["api_key"],
         "whatsapp": {
