@@ -99,7 +99,7 @@ class SendMessage(MessageContent):
     send_at: Annotated[AwareDatetime, BeforeValidator(_check_moment)] | None = None
     """Not before then; 30 days ahead at most."""
     take: StrictBool = False
-    """A person takes the conversation over from whoever speaks in it."""
+    """A person takes the conversation over from whoever speaks in it; of a key it has no effect."""
 
     @model_validator(mode="after")
     def _names_one_addressee(self) -> Self:

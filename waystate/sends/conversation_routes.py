@@ -57,7 +57,7 @@ class BeginConversation(MessageContent):
     number: Name | None = None
     """WhatsApp's phone_number_id; else that of the customer's latest open conversation, or the default."""
     take: StrictBool = False
-    """A person takes the conversation over from whoever speaks in it."""
+    """A person takes the conversation over from whoever speaks in it; of a key it has no effect."""
 
     @model_validator(mode="after")
     def _names_one_customer(self) -> "BeginConversation":

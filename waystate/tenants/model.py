@@ -149,7 +149,8 @@ class TenantSettings(_Value):
 
     window_policy: Literal["refuse", "template", "hold"] = "refuse"
     """What becomes of an agent's message when the customer's last one is more than 24 hours old: it is refused and the agent
-    is told, `window_template` is sent for it, or it is held until the customer writes."""
+    is told, `window_template` is sent for it, or it is held until the customer writes. `hold` holds a service's text too, but
+    not one to somebody who never wrote: that is refused (`window_closed`), unless it says `holdUntilWindow`."""
 
     window_template: WindowTemplate | None = None
     """What the policy `template` sends. Where its parameters hold `{text}`, the agent's text goes out in it; else the text is
