@@ -41,6 +41,28 @@ In the Failed receipt, with Genesys' code for the reason. WhatsApp's own code st
 | codes | class | Genesys' reason | the agent reads |
 |---|---|---|---|
 """
+_SAYS = """
+## What `error` says
+
+Of a message that is `failed`: in `error` of `GET /v1/messages/{id}`, in its trace and in events. `code` is a number of
+WhatsApp's, as in the table above, or a word of ours. `kind` is the class.
+
+| who says it | `error` |
+|---|---|
+| WhatsApp, in its answer | `{"code": 131049, "kind": "recipient", "title": "…", "details": "…", "message": "…"}` |
+| WhatsApp, by a status | `{"code": 131026, "title": "…", "message": "…", "error_data": {"details": "…"}, "href": "…"}` |
+| Waystate | `{"code": "outcome_unknown", "title": "…"}` |
+
+| word | why |
+|---|---|
+| `outcome_unknown` | the answer to the send was lost and no status came: it may have arrived |
+| `withdrawn` | somebody withdrew it while it waited |
+| `controller_changed` | somebody else took [the word](../explanation/who-may-speak.md) before it was sent |
+| `window_closed`, `hold_expired` | the 24 hours were over when it was its turn; the customer did not write in time |
+| `recipient_moved` | the customer's number is another customer's by now |
+| `earlier_part_failed` | it is a part of a message of which an earlier part failed |
+| `account_missing`, `sender_external` | its number was taken away, or somebody else sends for it now |
+"""
 _REACHES = {
     Reach.PAIR: "this customer's queue",
     Reach.NUMBER: "the number",
@@ -71,7 +93,8 @@ def documented_errors() -> str:
     ]
     rules = [*TABLE, NO_DIRECT_SEND]
     codes = [f"| {codes_of(rule)} | `{rule.kind}` | `{rule.reason}` | {rule.says} |" for rule in rules]
-    return "\n".join([_START + "\n".join(courses), _LIMITS + "\n".join(limits), _CODES + "\n".join(codes)]) + "\n"
+    tables = [_START + "\n".join(courses), _LIMITS + "\n".join(limits), _CODES + "\n".join(codes)]
+    return "\n".join([*tables, _SAYS])
 
 
 def test_the_errors_page_lists_the_table() -> None:
