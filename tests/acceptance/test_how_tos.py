@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import httpx2
 import pyotp
 import pytest
 
@@ -111,29 +111,37 @@ def test_a_message_is_found_as_the_how_to_says(acme: tuple[Newcomer, str]) -> No
     assert newcomer.types(start + refused) == 'waystate_webhooks_total{outcome="refused",source="whatsapp"} 1.0\n'
 
 
-def test_messages_are_sent_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
-    newcomer, url = acme
-    _, apply, check = blocks(HOW_TO / "connect-a-number.md")
-    key = newcomer.types(apply).splitlines()[-1]
-    newcomer.types(check, URL=url, KEY=key, WAMID="wamid.of-a-buyer")
-    start, *steps = blocks(HOW_TO / "send-messages.md")
-    start = start.replace("http://127.0.0.1:3005", url)
-    first, again, template, refusal, later, withdraw, many, how_far, resend = steps
-
-    def answers(*typed: str, **values: str) -> list[dict[str, Any]]:
-        said = newcomer.types("\necho\n".join([start, *typed]), **values)
-        return [json.loads(line) for line in said.replace("}{", "}\n{").splitlines() if line]
-
-    sent, repeated, filled, closed, plain, planned, held = answers(first, again, template, refusal, later)
-    assert [each["status"] for each in (sent, repeated, filled)] == ["queued"] * 3
-    assert (sent["text"], filled["text"]) == ("Your order A-7 is on its way.", "[template: order_update] Ann, A-7")
+def test_the_lines_for_messages_and_templates_work_beside_the_demo(home: Path, tmp_path: Path) -> None:
+    port = free_pair()
+    sending, templates = ("\n".join(blocks(HOW_TO / f"{page}.md")) for page in ("send-messages", "templates"))
+    here = {"127.0.0.1:3005": f"127.0.0.1:{port}", "127.0.0.1:3006": f"127.0.0.1:{port + 1}"}
+    for there, its in here.items():
+        sending, templates = sending.replace(there, its), templates.replace(there, its)
+    with fleet(tmp_path, embedded(home, port)) as processes:
+        processes.start("demo", "demo --customers 1 --rate 0.2")
+        wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "demo")
+        newcomer = Newcomer(tmp_path, {"WAYSTATE_HOME": str(home)})
+        said = newcomer.types(sending)
+        shown = newcomer.types(templates)
+        state = httpx2.get(f"http://127.0.0.1:{port + 1}/simulator/state").json()
+        assert processes.end("demo")[0] == 0
+    _, wamid, *answers = said.splitlines()
+    assert wamid.startswith("wamid.")
+    first, again, seen, reply, reaction, filled, closed, plain, planned, held, waiting, withdrawn, bulk, *rest = map(
+        json.loads, answers
+    )
+    assert {each["status"] for each in (first, again, reply, reaction, filled)} == {"queued"}
+    assert (seen["message"], reply["replyTo"]) == ("It will be shown as read.", wamid)
     assert (closed["code"], plain["code"], plain["errors"][0]["field"]) == ("window_closed", "invalid_request", "media.link")
-    assert [each["status"] for each in (planned, held)] == ["planned"] * 2
-    withdrawn, bulk = answers(withdraw, many, ID=held["id"])
+    assert {each["status"] for each in (planned, held)} == {"planned"}
+    assert [each["id"] for each in waiting["items"]] == [held["id"], planned["id"]]
     assert (withdrawn["id"], withdrawn["status"]) == (held["id"], "withdrawn")
-    assert (bulk["taken"], [each["code"] for each in bulk["refused"]]) == (1, ["phone_unusable"])
-    shown, trace, refused = answers(withdraw.splitlines()[0], how_far, resend, ID=sent["id"])
-    assert (shown["status"], trace["messageId"], refused["code"]) == ("queued", sent["id"], "not_failed")
+    assert (bulk["taken"], [(each["place"], each["code"]) for each in bulk["refused"]]) == (1, [(1, "phone_unusable")])
+    _, message, trace, _, _, failed, resent, _ = rest
+    assert trace["messageId"] == message["id"]
+    assert (failed["status"], failed["error"]["code"], resent["status"]) == ("failed", 131026, "queued")
+    assert state["whatsapp"]["statuses"]["failed"] == 0
+    assert "Hello Ada, your order A-7 arrives on Friday." in shown
 
 
 def test_dead_letters_are_mended_replayed_and_discarded_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
@@ -316,7 +324,8 @@ TYPED = {
     "operate.md": (0, 1, 2, 3, 4),
     "people.md": (0, 1, 2, 3, 4, 5),
     "secure-a-deployment.md": (0, 1),
-    "send-messages.md": tuple(range(10)),
+    "send-messages.md": tuple(range(15)),
+    "templates.md": (0, 1, 2, 3),
     "tenants.md": (0, 1, 2, 3, 4, 5, 6),
 }
 """Blocks of lines that are typed: by the tests above, and those of operate.md that look inside by test_seed_verification.py."""
@@ -332,10 +341,6 @@ NOT_TYPED = {
     **{("move-from-the-seed-state-manager.md", index): "test_import_command.py types it" for index in range(3)},
     ("operate.md", 5): "the tunnel needs an account at its provider; test_ports.py has WEBHOOK_PORT",
     ("single-sign-on.md", 0): "it needs an identity provider under a public name; test_single_sign_on.py has one of our own",
-    **{
-        ("templates.md", index): "it needs a WhatsApp that has templates; test_templates.py has one, and does the same"
-        for index in range(4)
-    },
     **{("install.md", index): "it needs a package index, root's systemd or a container engine" for index in range(7)},
 }
 
