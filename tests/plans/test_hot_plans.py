@@ -144,6 +144,8 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
             "contact_id": ids[0], "after": ids[0], "state": None, "phone_number_id": None, "page": BATCH,
         },
         "planned.make_due": {"phone_number_ids": numbers, "contact_ids": stock.contacts, "now": now},
+        "planned.find_queues": {"phone_number_ids": numbers, "contact_ids": stock.contacts, "now": now},
+        "planned.find_held": {"phone_number_ids": numbers, "contact_ids": stock.contacts},
         "planned.lock_due": {"now": now, "batch": 200},
         "planned.lock_expired": {"now": now, "batch": 200},
         "planned.hold_many": {"ids": ids},

@@ -70,7 +70,12 @@ class _Checked:
     change: Handover | None = None
     is_last: bool = True
     waits: bool = False
-    """Until the customer writes."""
+    """Until `due_at`; None: until the customer writes."""
+    due_at: datetime | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.conversation.phone_number_id, self.conversation.contact_id
 
 
 Result = Event | Rejected | None
@@ -217,6 +222,7 @@ async def _queue(
     conversations = await _lock(conn, tenant, sorted({each.conversation_id for each in new}), now)
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
     checked = [each for copy in new for each in _check(copy, conversations, recipients, settings, now)]
+    checked = await _behind_what_waits(conn, tenant, checked, now)
     plans = {each.id: _plan(each, settings, now) for each in checked if each.waits}
     if plans and settings.window_policy == "template":
         checked = await _with_announcements(conn, tenant, settings, checked)
@@ -265,18 +271,34 @@ async def _lock(conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: da
     }
 
 
+async def _behind_what_waits(conn: Connection, tenant: TenantId, checked: Sequence[_Checked], now: datetime) -> list[_Checked]:
+    """What was held leaves a moment after its customer wrote: what is said in that moment must not overtake it."""
+
+    def may_overtake(each: _Checked) -> bool:
+        return each.refusal is None and not each.waits and each.message.type != "template"
+
+    keys = {each.key for each in checked if may_overtake(each)}
+    queues = await planned_store.find_queues(conn, tenant, sorted(keys), now) if keys else {}
+    if not queues:
+        return list(checked)
+    return [
+        replace(each, waits=True, due_at=queues[each.key]) if may_overtake(each) and each.key in queues else each
+        for each in checked
+    ]
+
+
 async def _with_announcements(
     conn: Connection, tenant: TenantId, settings: TenantSettings, checked: Sequence[_Checked]
 ) -> list[_Checked]:
     """Before the first of what waits for a customer, the template that asks them to write; once, however much waits."""
     template = settings.window_template
     assert template is not None, "the settings are checked so"
-    keys = {_key_of(each) for each in checked if each.waits}
-    announced = await planned_store.find_held(conn, tenant, sorted(keys))
+    keys = {each.key for each in checked if each.waits and each.due_at is None}
+    announced = await planned_store.find_held(conn, tenant, sorted(keys)) if keys else set()
     found: list[_Checked] = []
     for each in checked:
-        if each.waits and _key_of(each) not in announced:
-            announced.add(_key_of(each))
+        if each.waits and each.due_at is None and each.key not in announced:
+            announced.add(each.key)
             message = closed_window.announcement(each.message, template)
             found.append(replace(each, id=new_id(), message=message, is_last=False, waits=False))
             found.append(replace(each, change=None))
@@ -285,12 +307,9 @@ async def _with_announcements(
     return found
 
 
-def _key_of(checked: _Checked) -> Key:
-    return checked.conversation.phone_number_id, checked.conversation.contact_id
-
-
 def _plan(checked: _Checked, settings: TenantSettings, now: datetime) -> PlannedMessage:
-    return closed_window.plan_of(checked.id, checked.message, checked.conversation, settings.hold_ttl, now)
+    planned = closed_window.plan_of(checked.id, checked.message, checked.conversation, settings.hold_ttl, now)
+    return planned if checked.due_at is None else replace(planned, due_at=checked.due_at)
 
 
 def _check(

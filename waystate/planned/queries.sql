@@ -129,3 +129,11 @@ SELECT DISTINCT p.phone_number_id, p.contact_id
 FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
 JOIN planned_messages p ON p.tenant_id = :tenant_id AND p.contact_id = v.contact_id AND p.phone_number_id = v.phone_number_id
 WHERE p.state = 'waiting' AND p.due_at IS NULL AND p.message_id IS NOT NULL;
+
+-- name: find_queues
+-- Behind what a new message to these customers stands, and until when, should its window be open. One probe a customer.
+SELECT p.phone_number_id, p.contact_id, max(coalesce(p.due_at, :now::timestamptz)) AS due_at
+FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
+JOIN planned_messages p ON p.tenant_id = :tenant_id AND p.contact_id = v.contact_id AND p.phone_number_id = v.phone_number_id
+WHERE p.state = 'waiting' AND (p.send_at IS NULL OR p.due_at IS NULL OR p.due_at <= :now)
+GROUP BY p.phone_number_id, p.contact_id;

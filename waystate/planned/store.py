@@ -96,6 +96,24 @@ async def find_held(conn: Connection, tenant: TenantId, keys: Collection[Key]) -
     return {(row["phone_number_id"], row["contact_id"]) for row in rows}
 
 
+async def find_queues(conn: Connection, tenant: TenantId, keys: Collection[Key], now: datetime) -> dict[Key, datetime]:
+    """(Number, contact) of whom something is about to leave → when what comes behind it is due; all of it is due by then.
+
+    Their windows are open and their conversations locked, so nothing leaves in between.
+    """
+    rows = await _queries.find_queues(
+        conn,
+        tenant_id=tenant,
+        phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
+        contact_ids=[contact_id for _, contact_id in keys],
+        now=now,
+    )
+    queues = {(row["phone_number_id"], row["contact_id"]): max(row["due_at"], now) for row in rows}
+    if queues:
+        await make_due(conn, tenant, list(queues), now)
+    return queues
+
+
 async def lock_due(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> list[PlannedMessage]:
     """The first that are due, in order, for this transaction alone; none while another one releases this tenant's."""
     if not await _queries.lead_release(conn, tenant_id=tenant):

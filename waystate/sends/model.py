@@ -41,6 +41,8 @@ class Draft:
     holds: bool = False
     is_composed: bool = True
     """False: `content` and `media` are an agent's, in Genesys' words."""
+    has_waited: bool = False
+    """It was planned, and its turn has come: nothing stands before it any more."""
     media: JsonObject | None = None
     metadata: JsonObject = field(default_factory=dict)
 

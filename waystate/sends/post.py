@@ -177,6 +177,8 @@ async def _queue(
 ) -> list[Event]:
     """Write the messages in the conversations that are open by then; `results` are filled in. Returns the events."""
     opened, conversations = await _open_and_lock(conn, tenant, view, drafts, sendable, now)
+    queues = await _find_queues(conn, tenant, drafts, sendable, now)
+    behind: list[PlannedMessage] = []
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
     allowed: list[_Allowed] = []
     for place, addressee in sendable.items():
@@ -186,25 +188,58 @@ async def _queue(
         if isinstance(judged, Refused):
             results[place] = judged
             continue
+        if addressee.key in queues and _may_overtake(drafts[place]):
+            behind.append(_plan_behind(drafts[place], addressee.key, view, queues[addressee.key], now))
+            results[place] = _planned(behind[-1])
+            continue
         if judged.change is not None:
             conversations[conversation.id] = judged.change.made_in(conversation)
         allowed.append(judged)
-        results[place] = Posted(
-            message_id=judged.id,
-            conversation_id=conversation.id,
-            contact_id=conversation.contact_id,
-            phone_number_id=conversation.phone_number_id,
-            is_new_conversation=conversation.id in opened.new,
-        )
-    if not allowed:
-        return opened.events
+        results[place] = _posted(judged, opened)
+    await planned_store.insert_many(conn, tenant, behind)
+    written = await _write(conn, tenant, view, allowed, now) if allowed else []
+    return [*opened.events, *told_of_planned(behind, now), *written]
+
+
+async def _find_queues(
+    conn: Connection, tenant: TenantId, drafts: Sequence[Draft], sendable: Mapping[int, Addressee], now: datetime
+) -> dict[Key, datetime]:
+    """What was held leaves a moment after its customer wrote: what is said in that moment must not overtake it."""
+    keys = {addressee.key for place, addressee in sendable.items() if _may_overtake(drafts[place])}
+    return await planned_store.find_queues(conn, tenant, sorted(keys), now) if keys else {}
+
+
+def _may_overtake(draft: Draft) -> bool:
+    return is_free_form(draft.type) and not draft.has_waited
+
+
+def _plan_behind(draft: Draft, key: Key, view: TenantView, due_at: datetime, now: datetime) -> PlannedMessage:
+    """Whoever speaks is known still when its turn comes, and takes the word then."""
+    planned = _plan(draft, key, now, send_at=None, expires_at=now + view.settings.hold_ttl)
+    speaker = {"kind": draft.speaker.kind, "id": draft.speaker.id and str(draft.speaker.id), "takes": draft.speaker.takes}
+    return replace(planned, due_at=due_at, request=planned.request | {"speaker": speaker})
+
+
+def _posted(allowed: _Allowed, opened: OpenedMany) -> Posted:
+    conversation = allowed.conversation
+    return Posted(
+        message_id=allowed.id,
+        conversation_id=conversation.id,
+        contact_id=conversation.contact_id,
+        phone_number_id=conversation.phone_number_id,
+        is_new_conversation=conversation.id in opened.new,
+    )
+
+
+async def _write(
+    conn: Connection, tenant: TenantId, view: TenantView, allowed: Sequence[_Allowed], now: datetime
+) -> list[Event]:
     await message_store.insert_many(conn, tenant, [_row(each, now) for each in allowed])
     await conversation_store.touch_many(conn, tenant, _activity(allowed, now), ttl=view.settings.mapping_ttl, now=now)
     changes = [(each.conversation, each.change) for each in allowed if each.change is not None]
     displaced = control.displaced(changes)
     silenced = await fail_displaced(conn, tenant, displaced, now) if displaced else []
-    said = [_event(each, view, now) for each in allowed]
-    return [*opened.events, *control.changes_of(changes, now), *silenced, *said]
+    return [*control.changes_of(changes, now), *silenced, *[_event(each, view, now) for each in allowed]]
 
 
 async def _open_and_lock(

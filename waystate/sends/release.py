@@ -12,7 +12,7 @@ import structlog
 from waystate.channels.whatsapp.outgoing import is_free_form
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
-from waystate.conversations.control import SYSTEM
+from waystate.conversations.control import SYSTEM, Speaker, SpeakerKind
 from waystate.conversations.model import window_closes_at
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection, Database
@@ -22,7 +22,7 @@ from waystate.errors import Refused, Retry
 from waystate.events import outbox
 from waystate.events.model import Event, OutboundProcessed
 from waystate.events.outbox import AfterCommit
-from waystate.ids import TenantId
+from waystate.ids import TenantId, find_uuid
 from waystate.messages import store as message_store
 from waystate.messages.closed_window import render_template, takes_text
 from waystate.planned import store as planned_store
@@ -257,13 +257,20 @@ def _draft_of(planned: PlannedMessage) -> Draft:
 def _draft(planned: PlannedMessage, **said: Any) -> Draft:
     return Draft(
         **said,
-        speaker=SYSTEM,
+        speaker=_speaker_of(planned),
         actor=Actor(cast(Any, planned.actor_kind), planned.actor_id),
         contact_id=planned.contact_id,
         to=planned.request.get("to"),
         phone_number_id=planned.phone_number_id,
+        has_waited=True,
         metadata={**(planned.request.get("metadata") or {}), "planned_id": str(planned.id)},
     )
+
+
+def _speaker_of(planned: PlannedMessage) -> Speaker:
+    """Whoever only stood behind others speaks as at once; what was planned for later is the system's."""
+    said = planned.request.get("speaker")
+    return Speaker(SpeakerKind(said["kind"]), find_uuid(str(said["id"])), said["takes"]) if said else SYSTEM
 
 
 def _note(released: _Release, group: Sequence[PlannedMessage], result: SendOutcome | Refused, *, is_said: bool) -> None:
