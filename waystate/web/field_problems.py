@@ -62,6 +62,8 @@ def field_of(error: Mapping[str, Any], sent: Any = None) -> str:
     """The field's place in the `sent` document, each name as it is spelled there."""
     parts: list[str] = []
     for part in error.get("loc") or ():
+        if isinstance(sent, str | int | float) or (isinstance(sent, list) and isinstance(part, str)):
+            break  # pydantic goes on with the names of the types that it has tried
         spelled = part
         if isinstance(sent, dict) and part not in sent and error.get("type") != "missing":
             spelled = next((each for each in sent if to_camel(each) == part), part)

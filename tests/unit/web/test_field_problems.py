@@ -255,3 +255,8 @@ def test_a_setting_over_its_limit_is_told_the_limit_as_it_is_written() -> None:
     with pytest.raises(Unprocessable) as caught:
         apply_changes(tenant, Changes(settings={"hold_ttl": "P31D"}))
     assert caught.value.extra["errors"] == [{"field": "settings.hold_ttl", "problem": "must be at most P30D"}]
+
+
+def test_a_field_of_several_types_is_named_once_as_it_stands_in_the_body() -> None:
+    sent = {"type": "location", "location": {"latitude": True, "longitude": []}}
+    assert refused(MessageContent, sent).keys() == {"location.latitude", "location.longitude"}
