@@ -61,6 +61,12 @@ def id_at(moment: datetime, randomness: int) -> UUID:
     return UUID(int=bits | 0x7 << 76 | 0b10 << 62)
 
 
+def beside(identifier: UUID) -> UUID:
+    """A UUIDv7 that stands where `identifier` does in the order of ids."""
+    low = (1 << 32) - 1
+    return UUID(int=identifier.int & ~low | new_id().int & low)
+
+
 def time_of(identifier: UUID) -> datetime:
     """When the application made this UUIDv7, to the millisecond."""
     return _EPOCH + timedelta(milliseconds=identifier.int >> 80)

@@ -179,6 +179,13 @@ WHERE d.tenant_id = :tenant_id AND d.message_id = ANY(:message_ids::uuid[]) AND 
     AND d.state IN ('pending', 'sending', 'unknown', 'sent')
     AND NOT EXISTS (SELECT FROM cancelled c WHERE c.message_id = d.message_id);
 
+-- name: list_behind
+-- What has not begun to leave, templates apart, of customers whose window closed before the first of it left. In its order.
+SELECT d.message_id, d.request ->> 'type' AS type FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.order_key = ANY(:order_keys::text[]) AND d.target = 'whatsapp' AND d.state = 'pending'
+    AND d.request ->> 'type' <> 'template'
+ORDER BY d.position, d.event_id;
+
 -- name: end_unknown!
 -- Somebody who knows says that the message failed. Its error still forbids a replay: an answer was lost.
 UPDATE deliveries SET state = 'failed', finished_at = :now,

@@ -232,6 +232,12 @@ async def cancel_many(
     return {row["message_id"] for row in rows}
 
 
+async def list_behind(conn: Connection, tenant: TenantId, order_keys: Sequence[str]) -> dict[UUID, str]:
+    """Message → type of what waits to leave in these orders, in its order; templates apart."""
+    rows = await _queries.list_behind(conn, tenant_id=tenant, order_keys=list(order_keys))
+    return {row["message_id"]: row["type"] for row in rows}
+
+
 async def end_unknown(conn: Connection, tenant: TenantId, message_ids: Sequence[UUID], now: datetime) -> None:
     """Their sends of which nobody knows are over: no answer that comes late makes one again."""
     await _queries.end_unknown(conn, tenant_id=tenant, message_ids=message_ids, now=now)
