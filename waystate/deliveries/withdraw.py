@@ -13,6 +13,8 @@ from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced, advance
 from waystate.messages.model import Direction, Status, StatusReport
+from waystate.planned import store as planned_store
+from waystate.planned.model import PlannedState, PlanOutcome, told_of_outcomes
 
 _LONGEST_WAIT = timedelta(days=31)
 """Nothing is queued for longer: sends are given up after a day, and what is held ends after 30."""
@@ -80,6 +82,40 @@ async def fail_rest(conn: Connection, tenant: TenantId, advanced: Advanced, now:
         return []
     _, events = await withdraw_many(conn, tenant, rest, now, error=EARLIER_PART_FAILED)
     return events
+
+
+async def fail_unasked(conn: Connection, tenant: TenantId, advanced: Advanced, now: datetime) -> list[Event]:
+    """Of templates that were to ask customers to write and failed: what waits for the answer fails too, for nobody was asked.
+
+    The conversations of the templates are locked. Returns the events.
+    """
+    unasked = {
+        (message.phone_number_id, message.contact_id): steps[-1].report.error or {}
+        for key, message in advanced.messages.items()
+        if message.asks
+        and (steps := advanced.merged[key])
+        and steps[-1].state.status is Status.FAILED
+        and not steps[-1].why_not
+    }
+    waiting = await planned_store.lock_asked(conn, tenant, sorted(unasked)) if unasked else []
+    outcomes = [
+        PlanOutcome(planned=each, state=PlannedState.FAILED, error=_template_failed(unasked[each.key])) for each in waiting
+    ]
+    events: list[Event] = []
+    for key, error in unasked.items():
+        ids = [each.message_id for each in waiting if each.key == key and each.message_id is not None]
+        events += (await withdraw_many(conn, tenant, ids, now, error=_template_failed(error)))[1] if ids else []
+    if outcomes:
+        await planned_store.finish_many(conn, tenant, outcomes, now)
+    return [*events, *told_of_outcomes(outcomes, now)]
+
+
+def _template_failed(error: JsonObject) -> JsonObject:
+    why = error.get("title") or error.get("message") or error.get("code") or "no reason was given"
+    return {
+        "code": "window_template_failed",
+        "title": f"Not sent: the customer had not written for 24 hours, and the template that asks them to failed: {why}",
+    }
 
 
 def _failed(message_id: UUID, at: datetime, error: JsonObject) -> StatusReport:

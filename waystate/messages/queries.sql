@@ -55,7 +55,8 @@ GROUP BY v.contact_id, v.phone;
 -- Events follow one another under the conversation's lock. Row by row it is taken before the message's, and conversations in the
 -- order that every writer keeps, so none can deadlock another.
 SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.origin, m.delivered_at, m.read_at,
-    m.failed_at, m.error, m.metadata ->> 'part_of' AS part_of, c.contact_id, c.phone_number_id, c.wa_id
+    m.failed_at, m.error, m.metadata ->> 'part_of' AS part_of, m.metadata ?| '{announces,asks_for}' AS asks, c.contact_id,
+    c.phone_number_id, c.wa_id
 FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id, m.id

@@ -294,7 +294,7 @@ async def _with_announcements(
     template = settings.window_template
     assert template is not None, "the settings are checked so"
     keys = {each.key for each in checked if each.waits and each.due_at is None}
-    announced = await planned_store.find_held(conn, tenant, sorted(keys)) if keys else set()
+    announced = await planned_store.find_asked(conn, tenant, sorted(keys)) if keys else set()
     found: list[_Checked] = []
     for each in checked:
         if each.waits and each.due_at is None and each.key not in announced:

@@ -65,6 +65,8 @@ class LockedMessage:
     state: MessageState
     part_of: str | None = None
     """Genesys' id of the message that this is a part of; only the last part has it as its own."""
+    asks: bool = False
+    """It is the template that asks the customer to write, for whom something waits until they do."""
 
     @property
     def is_recorded(self) -> bool:
@@ -342,6 +344,7 @@ def _locked(row: Any) -> LockedMessage:
         type=row["type"],
         origin=row["origin"],
         part_of=row["part_of"],
+        asks=row["asks"],
         state=MessageState(
             direction=Direction(row["direction"]),
             status=Status(row["status"]),

@@ -123,12 +123,21 @@ FROM unnest(:merged_ids::uuid[], :contact_ids::uuid[]) AS v (merged_id, contact_
 WHERE p.tenant_id = :tenant_id AND p.contact_id = v.merged_id
 RETURNING v.merged_id, p.id;
 
--- name: find_held
--- Whose agents' messages wait for the customer already.
+-- name: find_asked
+-- Whose customers a template has asked to write, since the window was closed on what waits. What its sender said to hold waits unasked.
 SELECT DISTINCT p.phone_number_id, p.contact_id
 FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
 JOIN planned_messages p ON p.tenant_id = :tenant_id AND p.contact_id = v.contact_id AND p.phone_number_id = v.phone_number_id
-WHERE p.state = 'waiting' AND p.due_at IS NULL AND p.message_id IS NOT NULL;
+WHERE p.state = 'waiting' AND p.due_at IS NULL AND (p.message_id IS NOT NULL OR p.send_at IS NOT NULL) AND NOT p.request ? 'holds';
+
+-- name: lock_asked
+-- The same ones, each. Their conversations are locked, so no row is waited for here: who has one ends it.
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
+JOIN planned_messages p ON p.tenant_id = :tenant_id AND p.contact_id = v.contact_id AND p.phone_number_id = v.phone_number_id
+WHERE p.state = 'waiting' AND p.due_at IS NULL AND (p.message_id IS NOT NULL OR p.send_at IS NOT NULL) AND NOT p.request ? 'holds'
+ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED;
 
 -- name: find_queues
 -- Behind what a new message to these customers stands, and until when, should its window be open. One probe a customer.

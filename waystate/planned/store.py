@@ -85,15 +85,26 @@ async def make_due_by_windows(conn: Connection, tenant: TenantId, now: datetime,
     return len(await _queries.make_due_by_windows(conn, tenant_id=tenant, now=now, batch=batch))
 
 
-async def find_held(conn: Connection, tenant: TenantId, keys: Collection[Key]) -> set[Key]:
-    """Those (number, contact) whose agents' messages wait for the customer to write."""
-    rows = await _queries.find_held(
+async def find_asked(conn: Connection, tenant: TenantId, keys: Collection[Key]) -> set[Key]:
+    """Those (number, contact) whom a template has asked to write, and for whom something waits until they do."""
+    rows = await _queries.find_asked(
         conn,
         tenant_id=tenant,
         phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
         contact_ids=[contact_id for _, contact_id in keys],
     )
     return {(row["phone_number_id"], row["contact_id"]) for row in rows}
+
+
+async def lock_asked(conn: Connection, tenant: TenantId, keys: Collection[Key]) -> list[PlannedMessage]:
+    """What waits for these (number, contact) to answer a template. Their conversations are locked."""
+    rows = await _queries.lock_asked(
+        conn,
+        tenant_id=tenant,
+        phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
+        contact_ids=[contact_id for _, contact_id in keys],
+    )
+    return [_planned(row) for row in rows]
 
 
 async def find_queues(conn: Connection, tenant: TenantId, keys: Collection[Key], now: datetime) -> dict[Key, datetime]:

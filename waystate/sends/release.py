@@ -1,7 +1,7 @@
 """What waits goes out when its time comes, or its customer wrote. A batch is a transaction, so nothing goes out twice."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
@@ -174,7 +174,9 @@ async def release_many(
     windows = await conversation_store.find_windows(conn, tenant, {each.key for each in due})
     sendable, closed = _by_window(due, {key for key, at in windows.items() if _is_open(at, now)})
     released = _Release()
-    asked = _judge_closed(closed, view.settings, released)
+    asks = closed and view.settings.window_policy == "template"
+    silent = await planned_store.find_asked(conn, tenant, {each.key for each in closed}) if asks else set()
+    asked = _judge_closed(closed, view.settings, silent, released)
     composed = [each for each in sendable if each.message_id is None]
     drafts = [*map(_draft_of, composed), *(_ask(group[0], view.settings) for group in asked)]
     results: list[SendOutcome | Refused] = []
@@ -212,10 +214,13 @@ def _by_window(due: Sequence[PlannedMessage], open_keys: Collection[Key]) -> tup
     return sendable, [each for each in due if each.id not in ids]
 
 
-def _judge_closed(closed: Sequence[PlannedMessage], settings: TenantSettings, released: _Release) -> list[list[PlannedMessage]]:
+def _judge_closed(
+    closed: Sequence[PlannedMessage], settings: TenantSettings, silent: Collection[Key], released: _Release
+) -> list[list[PlannedMessage]]:
     """What `settings.window_policy` makes of them: failed, held, or asked for by a template, each group by one.
 
-    What was held until the customer writes is held on, whatever the policy: the window closed again before its turn.
+    What was held until the customer writes is held on, whatever the policy: the window closed again before its turn. Who is
+    `silent` was asked already, and has not answered.
     """
     asked: dict[object, list[PlannedMessage]] = {}
     for each in closed:
@@ -223,8 +228,12 @@ def _judge_closed(closed: Sequence[PlannedMessage], settings: TenantSettings, re
             released.held.append(each.id)
         elif settings.window_policy == "refuse":
             released.fail(each, WINDOW_CLOSED)
+        elif _is_said_by_template(each, settings):
+            asked[each.id] = [each]
+        elif each.key in silent:
+            released.held.append(each.id)
         else:
-            asked.setdefault(each.id if _is_said_by_template(each, settings) else each.key, []).append(each)
+            asked.setdefault(each.key, []).append(each)
     return list(asked.values())
 
 
@@ -239,7 +248,9 @@ def _ask(planned: PlannedMessage, settings: TenantSettings) -> Draft:
     text = str(planned.request.get("text") or "")
     content = render_template(settings.window_template, text)
     shown = text if takes_text(settings.window_template) else f"[template {settings.window_template.name}]"
-    return _draft(planned, type="template", content=content, text=shown)
+    draft = _draft(planned, type="template", content=content, text=shown)
+    asks_for = {} if _is_said_by_template(planned, settings) else {"asks_for": str(planned.id)}
+    return replace(draft, metadata=draft.metadata | asks_for)
 
 
 def _draft_of(planned: PlannedMessage) -> Draft:
