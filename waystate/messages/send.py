@@ -386,7 +386,7 @@ def _row(checked: _Checked, now: datetime) -> MessageRow:
         sent_at=message.sent_at,
         failed_at=None if refusal is None else now,
         error=None if refusal is None else {"code": refusal.reason, "title": refusal.message},
-        metadata=message.metadata,
+        metadata=message.metadata | ({"composed": True} if message.composed else {}),
     )
 
 

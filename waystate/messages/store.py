@@ -24,6 +24,11 @@ IMPORTED = "import:"
 """Begins the origin of messages that another system carried before Waystate came."""
 
 
+def is_composed(origin: str, metadata: JsonObject) -> bool:
+    """Whether its content is WhatsApp's own object of the type: as it was written down, else as it is of all that is `SAID`."""
+    return bool(metadata.get("composed", origin == SAID))
+
+
 @dataclass(slots=True, kw_only=True)
 class MessageRow:
     """A message to be written. `sender` is the identity that wrote it, as its platform names it."""

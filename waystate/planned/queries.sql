@@ -98,10 +98,11 @@ WHERE p.tenant_id = :tenant_id AND p.state = 'waiting' AND p.due_at <= :now
 ORDER BY p.due_at, p.id LIMIT :batch FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: lock_expired
+-- What is due is about to leave, however late.
 SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
     p.actor_id, p.error, p.created_at, p.finished_at
 FROM planned_messages p
-WHERE p.tenant_id = :tenant_id AND p.state = 'waiting' AND p.expires_at <= :now
+WHERE p.tenant_id = :tenant_id AND p.state = 'waiting' AND p.due_at IS NULL AND p.expires_at <= :now
 ORDER BY p.expires_at, p.id LIMIT :batch FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: hold_many!

@@ -17,6 +17,7 @@ from waystate.conversations.model import CUSTOMER_WINDOW, Activity, Conversation
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.deliveries.withdraw import fail_displaced
+from waystate.documents import JsonObject
 from waystate.errors import Conflict, Refused, Rejected, Unprocessable
 from waystate.events.model import Event, OutboundProcessed
 from waystate.ids import TenantId, find_uuid, new_id
@@ -146,6 +147,9 @@ def _plan(draft: Draft, key: Key, now: datetime, *, send_at: datetime | None, ex
             "reply_to": draft.reply_to,
             "reacts_to": draft.reacts_to,
             "metadata": draft.metadata,
+            **({} if draft.media is None else {"media": draft.media}),
+            **({} if draft.is_composed else {"is_composed": False}),
+            **({"holds": True} if draft.holds else {}),
         },
         actor_kind=draft.actor.kind,
         actor_id=draft.actor.id,
@@ -357,10 +361,12 @@ def _row(allowed: _Allowed, now: datetime) -> MessageRow:
     )
 
 
-def _about(allowed: _Allowed) -> dict[str, str]:
+def _about(allowed: _Allowed) -> JsonObject:
     """What it quotes; and who asked for what is said by the system."""
     actor = allowed.draft.actor
-    about = {"reply_to": allowed.reply_to} if allowed.reply_to else {}
+    about: JsonObject = {"reply_to": allowed.reply_to} if allowed.reply_to else {}
+    if not allowed.draft.is_composed:
+        about["composed"] = False
     if allowed.draft.speaker.kind is SpeakerKind.SYSTEM and actor.id is not None:
         about["asked_by"] = f"{'person' if actor.kind == 'user' else actor.kind}:{actor.id}"
     return about

@@ -17,7 +17,7 @@ from waystate.documents import JsonObject
 from waystate.events.model import Event, OutboundProcessed
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
-from waystate.messages.store import SAID
+from waystate.messages.store import SAID, is_composed
 from waystate.planned.model import PlannedMessage, PlannedState, PlanOutcome
 from waystate.sends.opening import open_many
 from waystate.tenants.model import TenantSettings
@@ -122,7 +122,7 @@ def _event(
         media=row["media"],
         content=row["content"],
         # What the API was told to say can come to wait here too, where its window closed before it left.
-        composed=row["origin"] == SAID,
+        composed=is_composed(row["origin"], row["metadata"]),
         reply_to=row["metadata"].get("reply_to") if row["origin"] == SAID else None,
     )
 

@@ -77,9 +77,7 @@ class Releases:
         self._clock = clock
 
     async def release_due(self, tenant: TenantId) -> None:
-        """All of the tenant's whose time has come; what waited too long fails."""
-        while await with_retries(partial(self._expire, tenant)) == BATCH:
-            pass
+        """All of the tenant's whose time has come; what waited too long fails, but not what is due."""
         try:
             while await with_retries(partial(self._release, tenant, BATCH)) == BATCH:
                 pass
@@ -89,6 +87,8 @@ class Releases:
             log.exception("Planned messages are tried one by one: one of them cannot be released.", operation="planned")
             for _ in range(BATCH):
                 await self._release_one(tenant)
+        while await with_retries(partial(self._expire, tenant)) == BATCH:
+            pass
 
     async def make_due(self, tenant: TenantId) -> None:
         """The net: what is held though its customer's window is open goes out next."""
@@ -224,7 +224,7 @@ def _judge_closed(
     """
     asked: dict[object, list[PlannedMessage]] = {}
     for each in closed:
-        if each.send_at is None or settings.window_policy == "hold":
+        if each.send_at is None or each.request.get("holds") or settings.window_policy == "hold":
             released.held.append(each.id)
         elif settings.window_policy == "refuse":
             released.fail(each, WINDOW_CLOSED)
@@ -260,6 +260,8 @@ def _draft_of(planned: PlannedMessage) -> Draft:
         type=str(asked["type"]),
         content=asked.get("content") or {},
         text=asked.get("text") or "",
+        media=asked.get("media"),
+        is_composed=asked.get("is_composed", True),
         reply_to=asked.get("reply_to"),
         reacts_to=asked.get("reacts_to"),
     )

@@ -19,7 +19,7 @@ from waystate.ids import TenantId, find_uuid
 from waystate.messages import store as message_store
 from waystate.messages.advance import advance
 from waystate.messages.model import Direction, Status, StatusReport
-from waystate.messages.store import SAID
+from waystate.messages.store import SAID, is_composed
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedFilter, told_of_outcomes, withdrawn
 from waystate.principal import Actor
@@ -258,7 +258,7 @@ def _again(row: dict[str, Any] | None, is_unknown: bool, speaker: Speaker, actor
         content=row["content"],
         text=row["text"] or "",
         media=row["media"],
-        is_composed=row["origin"] == SAID,
+        is_composed=is_composed(row["origin"], row["metadata"]),
         speaker=speaker,
         actor=actor,
         conversation_id=str(row["conversation_id"]),
