@@ -153,6 +153,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "planned.finish_many": {
             "ids": ids, "states": ["released"] * BATCH, "message_ids": ids, "errors": nones, "now": now,
         },
+        "planned.lock_of_messages": {"contact_ids": stock.contacts, "message_ids": ids},
         "planned.move_many": {"merged_ids": stock.contacts, "contact_ids": stock.contacts},
         "deliveries.claim_heads": {
             "lanes": list(range(64)), "now": now, "paused_accounts": ["1002"], "batch": 64, "holder": "h",

@@ -8,13 +8,13 @@ from waystate.db.pool import Connection
 from waystate.deliveries import store as delivery_store
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused
-from waystate.events.model import Event
+from waystate.events.model import Event, MessageStatus
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced, advance
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.planned import store as planned_store
-from waystate.planned.model import PlannedState, PlanOutcome, told_of_outcomes
+from waystate.planned.model import PlannedState, PlanOutcome, told_of_outcomes, withdrawn
 
 _LONGEST_WAIT = timedelta(days=31)
 """Nothing is queued for longer: sends are given up after a day, and what is held ends after 30."""
@@ -61,12 +61,29 @@ async def withdraw_many(
     return refused, (await advance(conn, tenant, reports, now)).events if reports else []
 
 
+async def withdraw_with_plans(
+    conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime, *, error: JsonObject = WITHDRAWN
+) -> tuple[dict[UUID, Refused], list[Event]]:
+    """As `withdraw_many`, for whoever does not have in hand what the messages may wait by: that ends too."""
+    refused, events = await withdraw_many(conn, tenant, ids, now, error=error)
+    contacts = {each.message_id: each.contact_id for each in events if isinstance(each, MessageStatus) and each.message_id}
+    plans = await planned_store.lock_of_messages(conn, tenant, contacts) if contacts else []
+    if not plans:
+        return refused, events
+    outcomes = [
+        withdrawn(each) if error is WITHDRAWN else PlanOutcome(planned=each, state=PlannedState.FAILED, error=error)
+        for each in plans
+    ]
+    await planned_store.finish_many(conn, tenant, outcomes, now)
+    return refused, [*events, *told_of_outcomes(outcomes, now)]
+
+
 async def fail_displaced(conn: Connection, tenant: TenantId, displaced: Mapping[UUID, str], now: datetime) -> list[Event]:
     """`displaced`: conversation → whose word it was until now. What is being sent finishes."""
     ids = await message_store.list_queued_of(conn, tenant, displaced, now - _LONGEST_WAIT)
     if not ids:
         return []
-    _, events = await withdraw_many(conn, tenant, ids, now, error=CONTROLLER_CHANGED)
+    _, events = await withdraw_with_plans(conn, tenant, ids, now, error=CONTROLLER_CHANGED)
     return events
 
 
@@ -80,7 +97,7 @@ async def fail_rest(conn: Connection, tenant: TenantId, advanced: Advanced, now:
     rest = await message_store.list_queued_parts(conn, tenant, broken) if broken else []
     if not rest:
         return []
-    _, events = await withdraw_many(conn, tenant, rest, now, error=EARLIER_PART_FAILED)
+    _, events = await withdraw_with_plans(conn, tenant, rest, now, error=EARLIER_PART_FAILED)
     return events
 
 

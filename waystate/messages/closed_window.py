@@ -25,11 +25,18 @@ def takes_text(template: WindowTemplate) -> bool:
 
 def in_template(message: OutboundMessage, template: WindowTemplate) -> OutboundMessage | None:
     """The message in the parameters of the template, on one line as these are; None where it does not fit there whole."""
-    text = " ".join((message.text or "").split())
-    if not text or len(text) > LONGEST_PARAMETER or message.type not in ("text", "structured"):
+    text = message.words
+    if not fits(template, text) or message.type not in ("text", "structured"):
         return None
-    said = replace(announcement(message, template, text), text=message.text)
+    said = replace(announcement(message, template, text), text=text)
     return replace(said, metadata=message.metadata | {"window_template": template.name})
+
+
+def fits(template: WindowTemplate, text: str) -> bool:
+    """Whether there is a text, and each parameter that holds it is no longer than WhatsApp takes, with the words around it."""
+    line = " ".join(text.split())
+    filled = [each.replace(PLACE, line) for each in _texts(template.components) if PLACE in each]
+    return bool(line) and all(len(each) <= LONGEST_PARAMETER for each in filled)
 
 
 def render_template(template: WindowTemplate, text: str) -> JsonObject:

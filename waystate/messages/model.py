@@ -97,6 +97,14 @@ class OutboundMessage:
     composed: bool = False
     origin: str = ""
 
+    @property
+    def words(self) -> str:
+        """All that the customer reads: the text, and the address of what is attached."""
+        text, url = self.text or "", (self.media or {}).get("url")
+        if not isinstance(url, str) or url in text:
+            return text
+        return f"{text}\n{url}" if text else url
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenesysReceipt:

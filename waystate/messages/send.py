@@ -240,9 +240,7 @@ async def _queue(
 
 def parts_of(message: OutboundMessage) -> list[OutboundMessage]:
     """The message, in as many as WhatsApp takes of a long text, in order; the last one keeps Genesys' id."""
-    text, url = message.text or "", (message.media or {}).get("url")
-    if isinstance(url, str) and url not in text:
-        text = f"{text}\n{url}" if text else url
+    text = message.words
     if len(text) <= TEXT_LIMIT or message.unshowable is not None:
         return [message]
     # A part of blanks alone would be refused, and its whole with it.

@@ -110,12 +110,21 @@ ORDER BY p.expires_at, p.id LIMIT :batch FOR NO KEY UPDATE SKIP LOCKED;
 UPDATE planned_messages p SET due_at = NULL
 WHERE p.tenant_id = :tenant_id AND p.id = ANY(:ids::uuid[]) AND p.state = 'waiting';
 
--- name: finish_many!
+-- name: finish_many
 -- Rows are locked.
 UPDATE planned_messages p SET state = v.state, message_id = coalesce(v.message_id, p.message_id), error = v.error::jsonb,
     finished_at = :now
 FROM unnest(:ids::uuid[], :states::text[], :message_ids::uuid[], :errors::text[]) AS v (id, state, message_id, error)
-WHERE p.tenant_id = :tenant_id AND p.id = v.id AND p.state = 'waiting';
+WHERE p.tenant_id = :tenant_id AND p.id = v.id AND p.state = 'waiting'
+RETURNING p.id;
+
+-- name: lock_of_messages
+-- What these queued messages wait by. Their conversations are locked, so no row is waited for here: who has one ends it.
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM unnest(:contact_ids::uuid[], :message_ids::uuid[]) AS v (contact_id, message_id)
+JOIN planned_messages p ON p.tenant_id = :tenant_id AND p.contact_id = v.contact_id AND p.message_id = v.message_id
+WHERE p.state = 'waiting' ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED;
 
 -- name: move_many
 -- Of contacts that turned out to be others, before these are gone and theirs with them.

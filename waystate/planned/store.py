@@ -142,9 +142,9 @@ async def hold_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -
     await _queries.hold_many(conn, tenant_id=tenant, ids=list(ids))
 
 
-async def finish_many(conn: Connection, tenant: TenantId, outcomes: Sequence[PlanOutcome], now: datetime) -> None:
-    """Locked ones wait no more."""
-    await _queries.finish_many(
+async def finish_many(conn: Connection, tenant: TenantId, outcomes: Sequence[PlanOutcome], now: datetime) -> set[UUID]:
+    """Locked ones wait no more; those that waited until now."""
+    rows = await _queries.finish_many(
         conn,
         tenant_id=tenant,
         ids=[each.planned.id for each in outcomes],
@@ -153,6 +153,15 @@ async def finish_many(conn: Connection, tenant: TenantId, outcomes: Sequence[Pla
         errors=[None if each.error is None else dump(each.error) for each in outcomes],
         now=now,
     )
+    return {row["id"] for row in rows}
+
+
+async def lock_of_messages(conn: Connection, tenant: TenantId, contacts: Mapping[UUID, UUID]) -> list[PlannedMessage]:
+    """What these messages (message → contact) wait by. Their conversations are locked."""
+    rows = await _queries.lock_of_messages(
+        conn, tenant_id=tenant, contact_ids=list(contacts.values()), message_ids=list(contacts)
+    )
+    return [_planned(row) for row in rows]
 
 
 async def move_many(conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID]) -> dict[UUID, list[UUID]]:

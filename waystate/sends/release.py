@@ -24,7 +24,7 @@ from waystate.events.model import Event, OutboundProcessed
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId, find_uuid
 from waystate.messages import store as message_store
-from waystate.messages.closed_window import render_template, takes_text
+from waystate.messages.closed_window import fits, render_template, takes_text
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedMessage, PlannedState, PlanOutcome, told_of_outcomes
 from waystate.principal import Actor
@@ -48,6 +48,11 @@ NOT_RELEASED: JsonObject = {
 WINDOW_CLOSED: JsonObject = {
     "code": "window_closed",
     "title": "Not sent: when its time came the customer had not written for 24 hours, and only a template may be sent then.",
+}
+
+TOO_LONG: JsonObject = {
+    "code": "window_closed",
+    "title": "Not sent: when its time came only a template could be sent, and the text does not fit into it whole. Shorten it.",
 }
 
 
@@ -143,8 +148,9 @@ class Releases:
         if released.held:
             await planned_store.hold_many(conn, tenant, released.held)
         if released.outcomes:
-            await planned_store.finish_many(conn, tenant, released.outcomes, now)
-            released.events += told_of_outcomes(released.outcomes, now)
+            finished = await planned_store.finish_many(conn, tenant, released.outcomes, now)
+            # What a takeover ended in this transaction is told already.
+            released.events += told_of_outcomes([each for each in released.outcomes if each.planned.id in finished], now)
         await outbox.append_many(conn, tenant, released.events)
 
     def _tell(self, tenant: TenantId, events: Sequence[Event]) -> None:
@@ -226,8 +232,8 @@ def _judge_closed(
     for each in closed:
         if each.send_at is None or each.request.get("holds") or settings.window_policy == "hold":
             released.held.append(each.id)
-        elif settings.window_policy == "refuse":
-            released.fail(each, WINDOW_CLOSED)
+        elif fault := _find_fault(each, settings):
+            released.fail(each, fault)
         elif _is_said_by_template(each, settings):
             asked[each.id] = [each]
         elif each.key in silent:
@@ -235,6 +241,16 @@ def _judge_closed(
         else:
             asked.setdefault(each.key, []).append(each)
     return list(asked.values())
+
+
+def _find_fault(planned: PlannedMessage, settings: TenantSettings) -> JsonObject | None:
+    """Why no template can be sent in its place: a text must fit whole, and what is no text has no place in one that says it."""
+    template = settings.window_template if settings.window_policy == "template" else None
+    if template is None or (takes_text(template) and planned.request.get("type") != "text"):
+        return WINDOW_CLOSED
+    if takes_text(template) and not fits(template, str(planned.request.get("text") or "")):
+        return TOO_LONG
+    return None
 
 
 def _is_said_by_template(planned: PlannedMessage, settings: TenantSettings) -> bool:

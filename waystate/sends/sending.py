@@ -9,7 +9,7 @@ from waystate.clock import Clock
 from waystate.conversations.control import Speaker
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.withdraw import withdraw_many
+from waystate.deliveries.withdraw import withdraw_with_plans
 from waystate.documents import is_whole
 from waystate.errors import Conflict, NotFound, Refused
 from waystate.events import outbox
@@ -120,7 +120,7 @@ class Sends:
                 queued = message_id if planned is None else planned.message_id
                 events: list[Event] = [] if planned is None else told_of_outcomes([withdrawn(planned)], now)
                 if queued is not None:
-                    refused, failed = await withdraw_many(conn, tenant, [queued], now)
+                    refused, failed = await withdraw_with_plans(conn, tenant, [queued], now)
                     if refused:
                         raise refused[queued]
                     events += failed

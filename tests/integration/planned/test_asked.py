@@ -91,3 +91,48 @@ async def test_who_was_asked_in_vain_is_asked_anew(world: World) -> None:
     await world.answer(tenant, tenant.reply(recipient_id=CUSTOMER))
     assert await said(world, tenant) == ["[template ask]"] * 2
     assert await statuses(world, tenant) == ["failed", "queued"]
+
+
+SAYS = WindowTemplate(
+    name="say", language="en_US", components=({"type": "body", "parameters": [{"type": "text", "text": "We say: {text}"}]},)
+)
+ROOM = 1024 - len("We say: ")
+
+
+async def saying(world: World) -> Business:
+    tenant = await world.add("acme", number="1001", window_policy="template", window_template=SAYS)
+    await silent(world, tenant)
+    return tenant
+
+
+async def parameters(world: World, tenant: Business) -> list[str]:
+    await world.relay(tenant)
+    return [each.request["template"]["components"][0]["parameters"][0]["text"] for each in await claim(world, tenant)]
+
+
+async def test_the_words_around_the_place_count_for_an_agents_text(world: World) -> None:
+    tenant = await saying(world)
+    await world.answer(tenant, tenant.reply(recipient_id=CUSTOMER, text="x" * (ROOM + 1)))
+    assert await parameters(world, tenant) == []
+    await world.answer(tenant, tenant.reply(recipient_id=CUSTOMER, text="x" * ROOM))
+    assert [len(each) for each in await parameters(world, tenant)] == [1024]
+
+
+async def test_a_planned_text_that_does_not_fit_fails_whole_and_a_picture_has_no_place(world: World) -> None:
+    tenant = await saying(world)
+    at = world.clock.now + HOUR
+    long = await plan(world, tenant, "x" * (ROOM + 1), send_at=at)
+    picture = await plan(world, tenant, "[image]", type="image", content={"link": "https://example.org/a.png"}, send_at=at)
+    short = await plan(world, tenant, "x" * ROOM, send_at=at)
+    world.clock.now += HOUR
+    await release(world, tenant)
+    assert await state(world, tenant, long) == await state(world, tenant, picture) == ("failed", "window_closed")
+    assert await state(world, tenant, short) == ("released", None)
+    assert [len(each) for each in await parameters(world, tenant)] == [1024]
+
+
+async def test_an_agents_link_is_in_the_template(world: World) -> None:
+    tenant = await saying(world)
+    link = {"type": "link", "url": "https://example.org/contract"}
+    await world.answer(tenant, tenant.reply(recipient_id=CUSTOMER, text="Please sign", media=link))
+    assert await parameters(world, tenant) == ["We say: Please sign https://example.org/contract"]
