@@ -54,6 +54,7 @@ async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Datab
         windows = await conversation_store.find_windows(conn, tenant, [(message["phone_number_id"], message["contact_id"])])
         waiting = await planned_store.find_waiting_of(conn, tenant, message["contact_id"], message["id"])
     message |= {"window_from": next(iter(windows.values()), None), "held_until": waiting.expires_at if waiting else None}
+    message |= {"is_due": waiting is not None and waiting.due_at is not None}
     ledger = await _ledger_row(message["origin"], db)
     return render_trace(message, history, deliveries, ledger, settings, clock(), senders)
 
@@ -125,6 +126,8 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
         return f"It failed: {said.rstrip('.')}.{f' {advice}' if advice and advice.rstrip('.') != said.rstrip('.') else ''}"
     if message.get("held_until") is not None:
         until = _time(message["held_until"])
+        if message.get("is_due"):
+            return "It leaves within a second or two, behind what was held until the customer wrote."
         return f"It is held until the customer writes, for WhatsApp takes only templates now; at {until} it is failed."
     if last is None:
         if message["type"] in NOTES and message["first_status"] == "processed":

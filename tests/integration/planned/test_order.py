@@ -10,6 +10,7 @@ from waystate.planned import store as planned_store
 from waystate.principal import Actor
 from waystate.sends.model import Draft, Mode, Posted, SendOutcome, Waiting
 from waystate.sends.sending import Sends
+from waystate.trace.trace import trace
 from waystate.work.loops import Hint
 
 KEY = Speaker(SpeakerKind.KEY, new_id())
@@ -54,6 +55,16 @@ async def test_what_an_agent_says_next_leaves_behind_what_was_held(world: World)
     assert await said(world, tenant) == []
     await release(world, tenant)
     assert await said(world, tenant) == ["First", "Second"]
+
+
+async def test_the_trace_says_that_a_message_stands_behind_what_was_held(world: World) -> None:
+    tenant = await world.add("acme", number="1001", window_policy="hold")
+    await silent(world, tenant)
+    await plan(world, tenant, "First")
+    await world.receive(tenant, tenant.message())
+    await world.answer(tenant, tenant.reply("g.1", recipient_id=CUSTOMER))
+    traced = await trace(tenant.tenant, tenant.settings, "g.1", world.db, world.clock)
+    assert traced["why"].startswith("It leaves within a second or two, behind what was held")
 
 
 async def test_an_agent_does_not_overtake_what_the_api_holds_nor_the_other_way(world: World) -> None:
