@@ -25,7 +25,7 @@ EVENTS = "SELECT count(DISTINCT message_id) = count(*) FROM events WHERE type = 
 async def places(databases: Databases, tmp_path: Path) -> AsyncIterator[list[Installation]]:
     with databases.fresh() as url:
         async with installed(url, tmp_path / "one") as one, installed(url, tmp_path / "other") as other:
-            await one.add_tenant(sender="external", genesys_sender="external")
+            await one.add_tenant(integration=None)
             other.app.directory.clear()
             yield [one, other]
 

@@ -159,7 +159,7 @@ async def test_answer_that_whatsapp_cannot_deliver_fails_with_its_reason_and_the
     await write(place, customer, "#1 Hello", undeliverable=1.0)
     reply = await answered(place, customer, "failed")
     told = await place.trace(reply["genesys_message_id"])
-    assert told["why"] == "It failed: Message undeliverable."
+    assert told["why"].startswith("It failed: Message undeliverable. Not delivered: WhatsApp cannot reach this customer.")
     assert told["error"]["code"] == 131026
     (receipt,) = (await journal(place, customer))["receipts"]
     assert (receipt["status"], receipt["reasons"]) == ("Failed", ["InvalidDestination"])

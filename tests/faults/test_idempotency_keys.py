@@ -41,7 +41,7 @@ async def test_r11_a_thousand_keys(records: list[Record], databases: Databases, 
 async def test_r11_a_thousand_keys_of_sends(records: list[Record], databases: Databases, tmp_path: Path) -> None:
     with databases.fresh() as url:
         async with installed(url, tmp_path / "setup") as place:
-            await place.add_tenant(TENANT, sender="external", genesys_sender="external")
+            await place.add_tenant(TENANT, integration=None)
             await open_windows(place, CUSTOMERS)
             known = await sending_key(place)
         with processes(url, tmp_path) as addresses:
