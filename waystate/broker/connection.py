@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,25 @@ AWAY = (AMQPError, ConnectionError, OSError, TimeoutError, RuntimeError)
 HEARTBEAT = 10
 """Seconds: a broker that fell silent counts as away after three of them."""
 _CONNECT = 5.0
+
+
+@contextmanager
+def closing_is_loss() -> Iterator[None]:
+    """Around each wait for the broker: an answer that another task's closing cut off is a `ConnectionResetError` (of `AWAY`).
+
+    The client cancels who waits, or fails them with a bare `Exception`. The cancellation of the task itself stays one.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ConnectionResetError("the connection was closed meanwhile") from error
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        raise ConnectionResetError("the connection was closed meanwhile") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +72,8 @@ class Broker:
         connection = await self._connected()
         try:
             async with asyncio.timeout(_CONNECT):
-                return await connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
+                with closing_is_loss():
+                    return await connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
         except AWAY as error:
             # Whatever it believes of itself, a connection that gives no channel is none.
             await _abandon(connection)
@@ -63,15 +83,17 @@ class Broker:
         """Declare what is missing, if anything is: a broker that lost its disk, or was never told, mends itself."""
         connection = await self._connected()
         try:
-            if not await is_declared(connection, topology):
-                await declare(connection, topology)
+            with closing_is_loss():
+                if not await is_declared(connection, topology):
+                    await declare(connection, topology)
         except AWAY as error:
             raise self._gone(error) from error
 
     async def declare(self, topology: Topology) -> None:
         connection = await self._connected()
         try:
-            await declare(connection, topology)
+            with closing_is_loss():
+                await declare(connection, topology)
         except AWAY as error:
             raise self._gone(error) from error
 
@@ -87,7 +109,8 @@ class Broker:
         try:
             for name in names:
                 try:
-                    result = (await channel.declare_queue(name, passive=True, timeout=_CONNECT)).declaration_result
+                    with closing_is_loss():
+                        result = (await channel.declare_queue(name, passive=True, timeout=_CONNECT)).declaration_result
                     found[name] = Depth(result.message_count or 0, result.consumer_count or 0)
                 except ChannelNotFoundEntity:  # which closes the channel
                     found[name] = None
@@ -97,7 +120,8 @@ class Broker:
         except AWAY as error:
             raise self._gone(error) from error
         finally:
-            await channel.close()
+            with suppress(*AWAY), closing_is_loss():
+                await channel.close()
         return found
 
     async def check(self) -> dict[str, Any]:
@@ -119,7 +143,8 @@ class Broker:
                 await _abandon(self._connection)
             try:
                 async with asyncio.timeout(_CONNECT):
-                    self._connection = await aio_pika.connect(self._url, client_properties={"connection_name": "waystate"})
+                    with closing_is_loss():
+                        self._connection = await aio_pika.connect(self._url, client_properties={"connection_name": "waystate"})
             except AWAY as error:
                 raise self._gone(error) from error
             if self._is_here is False:
@@ -145,6 +170,6 @@ def _is_open(connection: AbstractConnection) -> bool:
 
 
 async def _abandon(connection: AbstractConnection) -> None:
-    with suppress(*AWAY):
+    with suppress(*AWAY), closing_is_loss():
         async with asyncio.timeout(_CONNECT):
             await connection.close()

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
-from waystate.broker.connection import AWAY, Broker
+from waystate.broker.connection import AWAY, Broker, closing_is_loss
 from waystate.broker.topology import Topology
 from waystate.errors import ConfigError, Retry, WaystateError
 
@@ -225,11 +225,12 @@ class InFlight:
 
     async def open(self, prefetch: int) -> None:
         self._channel.close_callbacks.add(self.wake)
-        await self._channel.set_qos(prefetch_count=prefetch)
-        queue = await self._channel.get_queue(self._queue)
-        underlay = await self._channel.get_underlay_channel()
-        underlay.on_consumer_cancel_callbacks.add(self._cancelled)
-        await queue.consume(self._arrive)
+        with closing_is_loss():
+            await self._channel.set_qos(prefetch_count=prefetch)
+            queue = await self._channel.get_queue(self._queue)
+            underlay = await self._channel.get_underlay_channel()
+            underlay.on_consumer_cancel_callbacks.add(self._cancelled)
+            await queue.consume(self._arrive)
 
     async def next(self, limit: int, stopping: asyncio.Event) -> list[QueueMessage] | None:
         """What is there, at most `limit`, and less of what was out before. None when stopping, `Retry` when closed."""
@@ -243,12 +244,13 @@ class InFlight:
     async def acknowledge(self) -> None:
         """Everything handed out by `next` so far. On a channel that closed meanwhile it comes again, and is known by then."""
         if self._last is not None:
-            await self._last.ack(multiple=True)
+            with closing_is_loss():
+                await self._last.ack(multiple=True)
             self._last = None
 
     async def close(self) -> None:
         self._channel.close_callbacks.discard(self.wake)
-        with suppress(*AWAY):
+        with suppress(*AWAY), closing_is_loss():
             await self._channel.close()
 
     def _take(self, limit: int) -> list[QueueMessage]:

@@ -11,7 +11,7 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError, PublishError
 
-from waystate.broker.connection import AWAY, Broker
+from waystate.broker.connection import AWAY, Broker, closing_is_loss
 from waystate.errors import Retry
 
 IN_FLIGHT = 500
@@ -51,7 +51,7 @@ class Publisher:
         failed = [result for result in results if isinstance(result, BaseException)]
         if not failed:
             return
-        with suppress(*AWAY):
+        with suppress(*AWAY), closing_is_loss():
             await channel.close()  # so that no late confirm meets the next try
         for error in failed:
             if not isinstance(error, AWAY):
@@ -62,7 +62,7 @@ class Publisher:
 
     async def close(self) -> None:
         if self._channel is not None:
-            with suppress(*AWAY):
+            with suppress(*AWAY), closing_is_loss():
                 await self._channel.close()
 
     async def _opened(self) -> AbstractChannel:
@@ -76,7 +76,8 @@ class Publisher:
         turn = self._turns.setdefault(message.message_id, asyncio.Lock())
         async with turn, self._room:
             exchange = await channel.get_exchange(message.exchange, ensure=False)
-            await exchange.publish(_rendered(message), message.routing_key, mandatory=True, timeout=CONFIRM_TIMEOUT)
+            with closing_is_loss():
+                await exchange.publish(_rendered(message), message.routing_key, mandatory=True, timeout=CONFIRM_TIMEOUT)
 
 
 def _rendered(message: Outgoing) -> Message:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from random import Random
 
@@ -11,10 +12,13 @@ from yarl import URL
 from tests.integration.broker.traffic import read, read_all
 from tests.servers.proxy import proxy
 from tests.servers.rabbitmq import RabbitMQ
-from waystate.broker.connection import Broker
+from waystate.broker.connection import AWAY, Broker
+from waystate.broker.consumer import InFlight
 from waystate.broker.publisher import Outgoing, Publisher
 from waystate.broker.topology import QueueNames
 from waystate.errors import Retry
+
+Wait = Callable[[], Awaitable[object]]
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -114,6 +118,38 @@ async def test_what_a_full_queue_refuses_is_an_error_and_no_silence(rabbit: Brok
     with pytest.raises(Retry, match=r"[12] of 3 messages were not confirmed: the broker refused them"):
         await Publisher(rabbit).publish_many([message("", number, routing_key=queue.name) for number in range(3)])
     await channel.close()
+
+
+async def publishing(far: Broker, names: QueueNames) -> Wait:
+    publisher = Publisher(far)
+    await publisher.publish_many([message(names.events, 0)])
+    return lambda: publisher.publish_many([message(names.events, number) for number in range(1, 20)])
+
+
+async def consuming(far: Broker, names: QueueNames) -> Wait:
+    window = InFlight(await far.channel(), names.unrouted)
+    return lambda: window.open(1)
+
+
+async def asking_for_a_channel(far: Broker, names: QueueNames) -> Wait:
+    await far.depths([names.unrouted])
+    return lambda: far.channel()
+
+
+@pytest.mark.parametrize("ready", [publishing, consuming, asking_for_a_channel])
+async def test_who_waits_while_another_task_gives_the_connection_up_is_told_that_the_broker_is_away(
+    broker: RabbitMQ, names: QueueNames, rabbit: Broker, ready: Callable[[Broker, QueueNames], Awaitable[Wait]]
+) -> None:
+    """The client cancels them: taken for a stop, nobody would begin again."""
+    async with proxy("127.0.0.1", URL(broker.url).port or 5672) as line:
+        far = Broker(line.url(broker.url), names)
+        wait = await ready(far, names)
+        line.loses_answers = True
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0.2)
+        await far.close()
+        (result,) = await asyncio.gather(waiting, return_exceptions=True)
+    assert isinstance(result, (Retry, *AWAY)), result
 
 
 async def test_no_batch_that_counts_as_published_is_missing_wherever_the_connection_ends(
