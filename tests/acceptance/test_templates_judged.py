@@ -67,13 +67,21 @@ def fitting(template: Template) -> list[Any]:
     return sent
 
 
+CUP = {"product_retailer_id": "cup"}
+SHOWN = {
+    "location": {"latitude": "1", "longitude": "2", "name": "a"},
+    "product": CUP | {"catalog_id": "1"},
+}
+"""In a header, where it is no medium."""
+
+
 def _fitting(definition: Shape, named: bool) -> list[Any]:
     sent: list[Any] = []
     kind = MEDIA.get(definition.header_format or "")
-    if kind == "location":
-        sent.append({"type": "header", "parameters": [{"type": kind, kind: {"latitude": "1", "longitude": "2", "name": "a"}}]})
-    elif kind is not None:
-        sent.append({"type": "header", "parameters": [{"type": kind, kind: {"link": "https://shop.example/a"}}]})
+    if kind is not None:
+        sent.append(
+            {"type": "header", "parameters": [{"type": kind, kind: SHOWN.get(kind, {"link": "https://shop.example/a"})}]}
+        )
     for place in ("header", "body"):
         names = variables_of(getattr(definition, place))
         values = [{"type": "text", "text": "1234"} | ({"parameter_name": name} if named else {}) for name in names]
@@ -84,6 +92,7 @@ def _fitting(definition: Shape, named: bool) -> list[Any]:
             "URL": {"type": "text", "text": "1234"} if button.has_variable else None,
             "COPY_CODE": {"type": "coupon_code", "coupon_code": "SAVE"},
             "QUICK_REPLY": {"type": "payload", "payload": "yes"},
+            "MPM": {"type": "action", "action": {"sections": [{"title": "Cups", "product_items": [CUP]}]}},
         }.get(button.kind)
         if parameter is not None:
             sent.append({"type": "button", "sub_type": button.kind.lower(), "index": index, "parameters": [parameter]})
@@ -127,6 +136,11 @@ def _torn(component: Any) -> Iterator[tuple[str, Any]]:
         if kind in ("text", "payload", "coupon_code"):
             changed["parameters"][0][kind] = value
             yield f"{kind} of {len(value)}", changed
+    for kind, shown in SHOWN.items():
+        if given[0].get("type") == kind:
+            for lacking in shown:
+                whole = {name: value for name, value in shown.items() if name != lacking}
+                yield f"a {kind} without {lacking}", component | {"parameters": [{"type": kind, kind: whole}]}
     for other in (
         {"type": "image", "image": {"link": "https://a.example/a"}},
         {"type": "payload", "payload": "a"},
@@ -139,6 +153,7 @@ STRICTER = {
     ("spring_sale", "button 2: text of 2001"),
     ("plants", "carousel 1: card button 3: text of 2001"),
     ("last_days", "button 3: text of 2001"),
+    ("visit", "button 2: text of 2001"),
     ("sign_in_code", "body 0: text of 61"),
     *(("sign_in_code", f"button 1: text of {length}") for length in (3, 7, 61, 1025, 2001)),
 }

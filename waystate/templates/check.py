@@ -26,6 +26,13 @@ _MOST_CARDS = 10
 _FIRST_MILLISECOND = 100_000_000_000
 """What is below was meant in seconds: in milliseconds it is before 1973."""
 _PLACES = ("header", "body", "button", "carousel", "limited_time_offer")
+_NEEDED = {
+    "location": (("latitude", "longitude"), '{"latitude", "longitude", "name", "address"}'),
+    "product": (("product_retailer_id", "catalog_id"), '{"productRetailerId", "catalogId"}'),
+}
+"""What a header shows → the fields without which it is refused, and how they are written."""
+_FOR_A_MEDIUM = (("id", "link"), '{"id"} or {"link"}')
+"""One of the two is enough."""
 _NEEDS_NOTHING = frozenset({"footer", "buttons", "call_permission_request"})
 
 
@@ -106,18 +113,16 @@ def _check_header(definition: Shape, sent: JsonObject | None, named: bool, place
     kind = MEDIA.get(definition.header_format)
     if kind is None:
         return []
-    example = '{"latitude", "longitude", "name", "address"}' if kind == "location" else '{"id"} or {"link"}'
+    _, example = _NEEDED.get(kind, _FOR_A_MEDIUM)
     if len(given) != 1:
         return [f"{place}: one parameter of type {kind} is needed, with {example}; {_counted(given)} given."]
-    return check_type(place, given[0], {kind}) or _check_media(place, kind, find_object(given[0], kind), example)
+    return check_type(place, given[0], {kind}) or _check_whole(place, kind, find_object(given[0], kind))
 
 
-def _check_media(place: str, kind: str, medium: JsonObject | None, example: str) -> list[str]:
-    if kind == "product":
-        return []
-    needed = ("latitude", "longitude") if kind == "location" else ("id", "link")
-    found = [find_text(medium, each) is not None for each in needed]
-    is_whole = all(found) if kind == "location" else any(found)
+def _check_whole(place: str, kind: str, shown: JsonObject | None) -> list[str]:
+    needed, example = _NEEDED.get(kind, _FOR_A_MEDIUM)
+    found = [find_text(shown, each) is not None for each in needed]
+    is_whole = all(found) if kind in _NEEDED else any(found)
     return [] if is_whole else [f"{place}: the {kind} needs {example}."]
 
 

@@ -251,6 +251,16 @@ def test_cards_of_products_are_made_of_the_first():
     assert check(known, [carousel(cards[0])]) == ["Carousel: 2 to 10 cards are needed, 1 is given."]
 
 
+def test_a_product_is_named_with_its_catalogue():
+    known = template(header(format="PRODUCT"), body("Hi"))
+    whole = {"product_retailer_id": "a", "catalog_id": "1"}
+    assert check(known, [sent("header", {"type": "product", "product": whole})]) == []
+    for lacking in whole:
+        product = {name: value for name, value in whole.items() if name != lacking}
+        (problem,) = check(known, [sent("header", {"type": "product", "product": product})])
+        assert problem == 'Header: the product needs {"productRetailerId", "catalogId"}.'
+
+
 def definition_of(components: list[Any]) -> Template:
     """The template that a published send must have been of."""
     made: list[Any] = []
