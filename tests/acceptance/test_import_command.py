@@ -7,6 +7,7 @@ import re
 import signal
 import stat
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -402,7 +403,7 @@ async def test_one_conversation_stays_open_whatever_is_active(by_conversation: I
 
 async def test_traffic_goes_on_in_what_was_taken_over(by_mapping: Importer) -> None:
     add, place = by_mapping.add, by_mapping.place
-    hour = await ago(by_mapping, "1 hour")
+    hour, now = await ago(by_mapping, "1 hour"), int(time.time())
     mapping = await add(
         "conversation_mappings",
         wa_id="4915100000001",
@@ -415,9 +416,9 @@ async def test_traffic_goes_on_in_what_was_taken_over(by_mapping: Importer) -> N
     await add("message_tracking", **message, wamid="wamid.out", direction="OUTBOUND", status="sent")
     await add("message_tracking", **message, wamid="wamid.in", direction="INBOUND", status="processed")
     await by_mapping.take_over()
-    await place.post_meta(envelope(status_report("wamid.out", "read", at=1_796_000_000)))
-    await place.post_meta(envelope(customer_message("wamid.new", "4915100000001", at=1_796_000_000)))
-    await place.post_meta(envelope(customer_message("wamid.in", "4915100000001", at=1_796_000_000)))
+    await place.post_meta(envelope(status_report("wamid.out", "read", at=now)))
+    await place.post_meta(envelope(customer_message("wamid.new", "4915100000001", at=now)))
+    await place.post_meta(envelope(customer_message("wamid.in", "4915100000001", at=now)))
     await place.settled()
     assert (await place.trace("wamid.out"))["status"] == "read"
     assert (await place.trace("wamid.new"))["conversation"]["internalId"] == str(mapping)
