@@ -84,9 +84,33 @@ async def look(
     delivers: bool = True,
     relays: bool = True,
 ) -> Findings:
-    """Without `delivers` somebody else calls the platforms: nothing is to be seen there. Without `relays` nobody relays."""
+    """Without `delivers` somebody else calls the platforms: nothing is to be seen there. Without `relays` nobody relays.
+
+    One snapshot: what a timer settles between two looks would be seen half.
+    """
     assert journal["complete"], "the simulator's journal overflowed"
-    seen = Seen(
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        seen = await _look(connection, journal, state, bodies, asked, delivers=delivers, relays=relays)
+    findings = Findings()
+    for check in (
+        (_inbound, _genesys, _outbound, _sends, _statuses, _order, _at_rest) if delivers else (_inbound, _order, _at_rest)
+    ):
+        check(seen, findings)
+    findings.counts |= _counts(seen)
+    return findings
+
+
+async def _look(
+    connection: asyncpg.Connection,
+    journal: dict[str, Any],
+    state: dict[str, Any],
+    bodies: Sequence[Body],
+    asked: Asked | None,
+    *,
+    delivers: bool,
+    relays: bool,
+) -> Seen:
+    return Seen(
         ledger=await _rows(
             connection, "SELECT id, source, state, outcome, body, number FROM webhook_ledger ORDER BY taken, id"
         ),
@@ -113,13 +137,6 @@ async def look(
         asked=asked or {},
         planned=await _rows(connection, "SELECT id, state, message_id, error FROM planned_messages"),
     )
-    findings = Findings()
-    for check in (
-        (_inbound, _genesys, _outbound, _sends, _statuses, _order, _at_rest) if delivers else (_inbound, _order, _at_rest)
-    ):
-        check(seen, findings)
-    findings.counts |= _counts(seen)
-    return findings
 
 
 def _inbound(seen: Seen, findings: Findings) -> None:
