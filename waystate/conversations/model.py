@@ -58,8 +58,7 @@ class Conversation:
         return self.status in OPEN and self.expires_at > now
 
     def takes_free_text(self, now: datetime) -> bool:
-        closes_at = window_closes_at(self.window_from)
-        return closes_at is not None and now < closes_at
+        return is_window_open(self.window_from, now)
 
     def effective_status(self, now: datetime) -> ConversationStatus:
         if self.status in OPEN and self.expires_at <= now:
@@ -104,6 +103,10 @@ def window_closes_at(window_from: datetime | None) -> datetime | None:
     https://developers.facebook.com/docs/whatsapp/pricing#customer-service-windows
     """
     return None if window_from is None else window_from + CUSTOMER_WINDOW
+
+
+def is_window_open(window_from: datetime | None, now: datetime) -> bool:
+    return window_from is not None and now < window_from + CUSTOMER_WINDOW
 
 
 def preview_of(text: str | None) -> str | None:

@@ -13,7 +13,7 @@ from waystate.channels.whatsapp.parts import refusal
 from waystate.clock import Clock, iso
 from waystate.conversations import store as conversation_store
 from waystate.conversations.control import speaker_of
-from waystate.conversations.model import Conversation, window_closes_at
+from waystate.conversations.model import Conversation, is_window_open, window_closes_at
 from waystate.db.pool import Database
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused
@@ -184,7 +184,8 @@ def render_conversation(
     conversation: Conversation, windows: Mapping[tuple[str, UUID], datetime], now: datetime
 ) -> ConversationAnswer:
     """`windows`: (number, contact) → the customer's newest sign there, as `find_windows` says."""
-    closes_at = window_closes_at(windows.get((conversation.phone_number_id, conversation.contact_id)))
+    window_from = windows.get((conversation.phone_number_id, conversation.contact_id))
+    closes_at = window_closes_at(window_from)
     return ConversationAnswer(
         id=conversation.id,
         genesysConversationId=conversation.genesys_conversation_id,
@@ -199,9 +200,7 @@ def render_conversation(
         controller=conversation.controller,
         controlHolder=conversation.control_holder,
         controlEpoch=conversation.control_epoch,
-        window=WindowAnswer(
-            open=closes_at is not None and now < closes_at, closesAt=None if closes_at is None else iso(closes_at)
-        ),
+        window=WindowAnswer(open=is_window_open(window_from, now), closesAt=None if closes_at is None else iso(closes_at)),
         lastActivityAt=iso(conversation.last_activity_at),
         expiresAt=iso(conversation.expires_at),
     )

@@ -13,7 +13,7 @@ from waystate.contacts.model import Address, Recipient
 from waystate.conversations import control
 from waystate.conversations import store as conversation_store
 from waystate.conversations.control import Handover, SpeakerKind
-from waystate.conversations.model import CUSTOMER_WINDOW, Activity, Conversation, preview_of, public_conversation_id
+from waystate.conversations.model import Activity, Conversation, is_window_open, preview_of, public_conversation_id
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.deliveries.withdraw import fail_displaced
@@ -107,8 +107,7 @@ def _judge(
         return refused
     if draft.send_at is not None and draft.send_at > now:
         return _plan(draft, key, now, send_at=draft.send_at, expires_at=draft.send_at + view.settings.hold_ttl)
-    is_open = key in windows and now < windows[key] + CUSTOMER_WINDOW
-    if is_open or not is_free_form(draft.type):
+    if is_window_open(windows.get(key), now) or not is_free_form(draft.type):
         return None
     if draft.holds or view.settings.window_policy == "hold":
         return _plan(draft, key, now, send_at=None, expires_at=now + view.settings.hold_ttl)

@@ -13,7 +13,7 @@ from waystate.channels.whatsapp.outgoing import is_free_form
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
 from waystate.conversations.control import SYSTEM, Speaker, SpeakerKind
-from waystate.conversations.model import window_closes_at
+from waystate.conversations.model import is_window_open
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection, Database
 from waystate.deliveries.withdraw import withdraw_many
@@ -178,7 +178,7 @@ async def release_many(
     """In the caller's transaction, which holds these rows. Each goes to the conversation that is open by then."""
     await _lock_conversations(conn, tenant, due)
     windows = await conversation_store.find_windows(conn, tenant, {each.key for each in due})
-    sendable, closed = _by_window(due, {key for key, at in windows.items() if _is_open(at, now)})
+    sendable, closed = _by_window(due, {key for key, at in windows.items() if is_window_open(at, now)})
     released = _Release()
     asks = closed and view.settings.window_policy == "template"
     silent = await planned_store.find_asked(conn, tenant, {each.key for each in closed}) if asks else set()
@@ -206,11 +206,6 @@ async def _lock_conversations(conn: Connection, tenant: TenantId, due: Sequence[
     waiting = [each.message_id for each in due if each.message_id is not None]
     at_home = await message_store.find_conversations(conn, tenant, waiting) if waiting else {}
     await conversation_store.lock_many(conn, tenant, sorted({*latest, *at_home.values()}))
-
-
-def _is_open(window_from: datetime, now: datetime) -> bool:
-    closes_at = window_closes_at(window_from)
-    return closes_at is not None and now < closes_at
 
 
 def _by_window(due: Sequence[PlannedMessage], open_keys: Collection[Key]) -> tuple[list[PlannedMessage], list[PlannedMessage]]:

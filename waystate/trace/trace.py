@@ -9,7 +9,7 @@ from waystate.channels.told import told_of
 from waystate.channels.whatsapp.content import MEDIA_TYPES
 from waystate.clock import Clock, iso
 from waystate.conversations import store as conversation_store
-from waystate.conversations.model import public_conversation_id, window_closes_at
+from waystate.conversations.model import is_window_open, public_conversation_id, window_closes_at
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
 from waystate.documents import JsonObject, clean_text
@@ -241,7 +241,7 @@ def _conversation(message: dict[str, Any], settings: TenantSettings, now: dateti
         "phoneNumberId": message["phone_number_id"],
         "status": message["conversation_status"],
         "expiresAt": _time(message["expires_at"]),
-        "customerWindow": {"open": closes is not None and now < closes, "closesAt": _time(closes)},
+        "customerWindow": {"open": is_window_open(message["window_from"], now), "closesAt": _time(closes)},
     }
 
 
