@@ -9,7 +9,6 @@ from waystate.errors import Refused, Unprocessable
 from waystate.ids import TenantId
 from waystate.sends.addressees import Addressee
 from waystate.sends.model import Draft
-from waystate.templates import store as template_store
 from waystate.templates.sync import TemplateSend, judge_known
 from waystate.tenants.routing import TenantView
 
@@ -51,18 +50,8 @@ async def judge_templates(
         if verdicts[place].is_doubtful:
             missed.setdefault(each.business_account_id, set()).add((each.name, each.language))
     refused = {place: _refuse(each.problems) for place, each in verdicts.items() if each.problems}
-    return JudgedTemplates(refused, await _find_categories(conn, tenant, sends), missed)
-
-
-async def _find_categories(conn: Connection, tenant: TenantId, sends: Mapping[int, TemplateSend]) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for account in {each.business_account_id for each in sends.values()}:
-        of_account = {place: (each.name, each.language) for place, each in sends.items() if each.business_account_id == account}
-        known = await template_store.find_many(conn, tenant, account, set(of_account.values()))
-        for place, key in of_account.items():
-            if key in known and (category := known[key].category) is not None:
-                found[place] = category
-    return found
+    categories = {place: each.category for place, each in verdicts.items() if each.category is not None}
+    return JudgedTemplates(refused, categories, missed)
 
 
 def _send_of(draft: Draft, account: str) -> TemplateSend:

@@ -65,10 +65,14 @@ class TemplateSend(NamedTuple):
 
 
 class TemplateVerdict(NamedTuple):
-    """Why a message cannot be sent, a sentence each; none: it can. `is_doubtful`: `find_or_sync` may know more by now."""
+    """Why a message cannot be sent, a sentence each; none: it can. `is_doubtful`: `find_or_sync` may know more by now.
+
+    `category`: WhatsApp's, of a template that is known.
+    """
 
     problems: list[str]
     is_doubtful: bool
+    category: str | None = None
 
 
 class TemplateSyncs:
@@ -319,7 +323,7 @@ def _judge(send: TemplateSend, known: Mapping[tuple[str, str], Template], unknow
     """`unknown`: why there is none, where that is certain."""
     template = known.get((send.name, send.language))
     if template is not None:
-        return TemplateVerdict(check(template, send.components), not _is_usable(template))
+        return TemplateVerdict(check(template, send.components), not _is_usable(template), template.category)
     return TemplateVerdict([] if unknown is None else [unknown], True)
 
 
