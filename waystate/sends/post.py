@@ -29,7 +29,7 @@ from waystate.planned.model import PlannedMessage, told_of_planned
 from waystate.sends.addressees import Addressee, find_addressees, find_named_address, window_closed
 from waystate.sends.approved import Missed, judge_templates
 from waystate.sends.model import Draft, Posted, SendOutcome, Waiting
-from waystate.sends.opening import OpenedMany, open_many
+from waystate.sends.opening import OpenedMany, open_and_lock_many
 from waystate.tenants.routing import TenantView
 
 LONGEST_PLAN = timedelta(days=30)
@@ -179,13 +179,15 @@ async def _queue(
     now: datetime,
 ) -> list[Event]:
     """Write the messages in the conversations that are open by then; `results` are filled in. Returns the events."""
-    opened, conversations = await _open_and_lock(conn, tenant, view, drafts, sendable, now)
+    wanted = {each.key: drafts[place].to for place, each in sendable.items()}
+    opened = await open_and_lock_many(conn, tenant, view, wanted, [each.conversation for each in sendable.values()], now)
+    conversations = opened.conversations
     queues = await _find_queues(conn, tenant, drafts, sendable, now)
     behind: list[PlannedMessage] = []
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
     allowed: list[_Allowed] = []
     for place, addressee in sendable.items():
-        conversation = conversations[opened.conversations[addressee.key]]
+        conversation = conversations[addressee.key]
         recipient = recipients.get(conversation.contact_id) or Recipient(None)
         judged = _allow(place, drafts[place], conversation, recipient, wamids, categories.get(place))
         if isinstance(judged, Refused):
@@ -196,7 +198,7 @@ async def _queue(
             results[place] = _planned(behind[-1])
             continue
         if judged.change is not None:
-            conversations[conversation.id] = judged.change.made_in(conversation)
+            conversations[addressee.key] = judged.change.made_in(conversation)
         allowed.append(judged)
         results[place] = _posted(judged, opened)
     await planned_store.insert_many(conn, tenant, behind)
@@ -243,51 +245,6 @@ async def _write(
     displaced = control.displaced(changes)
     silenced = await fail_displaced(conn, tenant, displaced, now) if displaced else []
     return [*control.changes_of(changes, now), *silenced, *[_event(each, view, now) for each in allowed]]
-
-
-async def _open_and_lock(
-    conn: Connection,
-    tenant: TenantId,
-    view: TenantView,
-    drafts: Sequence[Draft],
-    sendable: Mapping[int, Addressee],
-    now: datetime,
-) -> tuple[OpenedMany, dict[UUID, Conversation]]:
-    """What was open when it was looked for may have been closed before it was locked: then another one is opened."""
-    opened = await _open(conn, tenant, view, drafts, sendable, now)
-    conversations = await conversation_store.lock_many(conn, tenant, sorted(set(opened.conversations.values())))
-    closed = {key for key, each in opened.conversations.items() if not _is_theirs(conversations.get(each), key, now)}
-    if closed:
-        lacking = {each.key: drafts[place].to for place, each in sendable.items() if each.key in closed}
-        again = await open_many(conn, tenant, view, lacking, now)
-        conversations |= await conversation_store.lock_many(conn, tenant, sorted(set(again.conversations.values())))
-        opened = OpenedMany(opened.conversations | again.conversations, opened.new | again.new, [*opened.events, *again.events])
-    return opened, conversations
-
-
-def _is_theirs(conversation: Conversation | None, key: Key, now: datetime) -> bool:
-    return (
-        conversation is not None
-        and conversation.is_open(now)
-        and (conversation.phone_number_id, conversation.contact_id) == key
-    )
-
-
-async def _open(
-    conn: Connection,
-    tenant: TenantId,
-    view: TenantView,
-    drafts: Sequence[Draft],
-    sendable: Mapping[int, Addressee],
-    now: datetime,
-) -> OpenedMany:
-    """The open conversation of each number and contact; where there is none, one is opened, addressed as the draft says."""
-    found = {
-        each.key: each.conversation.id for each in sendable.values() if each.conversation and each.conversation.is_open(now)
-    }
-    lacking = {each.key: drafts[place].to for place, each in sendable.items() if each.key not in found}
-    opened = await open_many(conn, tenant, view, lacking, now)
-    return replace(opened, conversations=found | opened.conversations)
 
 
 def _allow(

@@ -19,7 +19,7 @@ from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.store import SAID, is_composed
 from waystate.planned.model import PlannedMessage, PlannedState, PlanOutcome
-from waystate.sends.opening import open_many
+from waystate.sends.opening import open_and_lock_many
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import TenantView
 
@@ -44,7 +44,11 @@ async def send_queued(
     done = SentQueued()
     if not planned:
         return done
-    conversations = await _open(conn, tenant, view, planned, done, now)
+    keys = list({each.key for each in planned})
+    latest = await conversation_store.find_latest_many(conn, tenant, keys)
+    opened = await open_and_lock_many(conn, tenant, view, dict.fromkeys(keys), latest, now)
+    conversations = opened.conversations
+    done.events += opened.events
     recipients = await contact_store.find_recipients(conn, tenant, [contact for _, contact in conversations])
     addresses = {key: _address_of(each, recipients.get(key[1])) for key, each in conversations.items()}
     await _fail_moved(conn, tenant, [each for each in planned if addresses[each.key] is None], done, now)
@@ -68,19 +72,6 @@ async def send_queued(
     if activity:
         await conversation_store.touch_many(conn, tenant, activity, ttl=view.settings.mapping_ttl, now=now)
     return done
-
-
-async def _open(
-    conn: Connection, tenant: TenantId, view: TenantView, planned: Sequence[PlannedMessage], done: SentQueued, now: datetime
-) -> dict[Key, Conversation]:
-    keys = list({each.key for each in planned})
-    latest = await conversation_store.find_latest_many(conn, tenant, keys)
-    found = {key: each.id for key, each in zip(keys, latest, strict=True) if each is not None and each.is_open(now)}
-    opened = await open_many(conn, tenant, view, {key: None for key in keys if key not in found}, now)
-    done.events += opened.events
-    ids = found | opened.conversations
-    locked = await conversation_store.lock_many(conn, tenant, sorted(ids.values()))
-    return {key: locked[ids[key]] for key in keys}
 
 
 def _address_of(conversation: Conversation, recipient: Recipient | None) -> Address | None:
