@@ -34,6 +34,14 @@ async def begin(place: Installation, *, expect: int, **body: Any) -> dict[str, A
     return said
 
 
+async def set_policy(place: Installation, policy: str) -> None:
+    """What the tenant does with what is said while its customer's window is closed."""
+    view = await place.app.directory.find_tenant(TENANT)
+    assert view is not None
+    changed = view.tenant.settings.model_copy(update={"window_policy": policy})
+    await place.add_tenants([view.tenant.model_copy(update={"settings": changed})])
+
+
 async def read(place: Installation, name: str, *, expect: int = 200) -> dict[str, Any]:
     answer = await place.http.get(f"/v1/conversations/{name}")
     assert answer.status_code == expect, answer.text
@@ -76,6 +84,19 @@ async def test_free_text_needs_an_open_window_and_the_refusal_says_what_to_do(pl
     assert "template" in refused["detail"]
     assert "holdUntilWindow" in refused["detail"]
     assert await place.value("SELECT count(*) FROM conversations WHERE wa_id = '5511987660003'") == 0
+
+
+async def test_where_messages_are_held_none_is_held_that_should_begin_a_conversation(place: Installation) -> None:
+    """There would be no conversation to answer with."""
+    await begin(place, expect=201, to="5511987660005", **SAID)
+    try:
+        await set_policy(place, "hold")
+        refused = await begin(place, expect=409, to="5511987660005", type="text", text={"body": "Hello"})
+        assert (await send(place, to="5511987660005"))["status"] == "planned"
+    finally:
+        await set_policy(place, "refuse")
+    assert refused["code"] == "window_closed"
+    assert await place.value("SELECT count(*) FROM planned_messages WHERE request->>'text' = 'Hello'") == 0
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ class ConversationRoutes:
         answers={200: BegunConversation},
         problems={
             404: "No such customer or number",
-            409: "The window is closed and it is no template, somebody else speaks, or the number is off; `code` says which",
+            409: "The window is closed and it is no template, others speak or wait, or the number is off; `code` says which",
             422: "A field is missing or wrong, or WhatsApp would refuse it; `errors` names the fields",
         },
         example_body={
@@ -146,6 +146,7 @@ class ConversationRoutes:
             to=body.to,
             contact_id=body.customer_id,
             phone_number_id=body.number,
+            may_wait=False,
         )
         try:
             (outcome,) = await self._sends.post(principal.tenant_id, [draft], Mode.ALL_OR_NOTHING)

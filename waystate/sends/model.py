@@ -24,6 +24,7 @@ class Draft:
     To whom: one of `to` (a phone as people write it, or a business-scoped user id), `contact_id` and `conversation_id` (ours
     or Genesys'). `content` is WhatsApp's own object under its type. `reply_to`, and `reacts_to` of a reaction, name a message
     by our id or its wamid. `send_at`: not before then; `holds`: when the customer has written, should the window be closed.
+    Not `may_wait`: what would have to wait is refused, whatever the tenant's settings say.
     """
 
     type: str
@@ -39,6 +40,7 @@ class Draft:
     reacts_to: str | None = None
     send_at: datetime | None = None
     holds: bool = False
+    may_wait: bool = True
     is_composed: bool = True
     """False: `content` and `media` are an agent's, in Genesys' words."""
     has_waited: bool = False

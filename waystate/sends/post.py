@@ -109,7 +109,7 @@ def _judge(
         return _plan(draft, key, now, send_at=draft.send_at, expires_at=draft.send_at + view.settings.hold_ttl)
     if is_window_open(windows.get(key), now) or not is_free_form(draft.type):
         return None
-    if draft.holds or view.settings.window_policy == "hold":
+    if draft.may_wait and (draft.holds or view.settings.window_policy == "hold"):
         return _plan(draft, key, now, send_at=None, expires_at=now + view.settings.hold_ttl)
     return window_closed()
 
@@ -189,11 +189,14 @@ async def _queue(
     for place, addressee in sendable.items():
         conversation = conversations[addressee.key]
         recipient = recipients.get(conversation.contact_id) or Recipient(None)
+        stands_behind = addressee.key in queues and _may_overtake(drafts[place])
         judged = _allow(place, drafts[place], conversation, recipient, wamids, categories.get(place))
+        if stands_behind and not drafts[place].may_wait:
+            judged = _others_wait()
         if isinstance(judged, Refused):
             results[place] = judged
             continue
-        if addressee.key in queues and _may_overtake(drafts[place]):
+        if stands_behind:
             behind.append(_plan_behind(drafts[place], addressee.key, view, queues[addressee.key], now))
             results[place] = _planned(behind[-1])
             continue
@@ -212,6 +215,14 @@ async def _find_queues(
     """What was held leaves a moment after its customer wrote: what is said in that moment must not overtake it."""
     keys = {addressee.key for place, addressee in sendable.items() if _may_overtake(drafts[place])}
     return await planned_store.find_queues(conn, tenant, sorted(keys), now) if keys else {}
+
+
+def _others_wait() -> Refused:
+    return Conflict(
+        "others_wait",
+        "Messages that were held for this customer are leaving just now, and this one must not overtake them. Repeat it in a "
+        "moment, or POST /v1/messages, where it waits behind them.",
+    )
 
 
 def _may_overtake(draft: Draft) -> bool:

@@ -46,6 +46,23 @@ async def test_what_the_api_says_next_leaves_behind_what_was_held(world: World, 
     assert await said(world, tenant) == ["First", "Second", "Third", "Fourth"]
 
 
+async def test_what_must_not_wait_is_refused_rather_than_to_overtake_or_to_be_held(world: World) -> None:
+    tenant = await world.add("acme", number="1001", window_policy="hold")
+    await silent(world, tenant)
+    for holds in (False, True):
+        refused = await post(world, tenant, "Now", may_wait=False, holds=holds)
+        assert isinstance(refused, Refused)
+        assert refused.code == "window_closed"
+    await plan(world, tenant, "First")
+    await world.receive(tenant, tenant.message())
+    refused = await post(world, tenant, "Now", may_wait=False)
+    assert isinstance(refused, Refused)
+    assert refused.code == "others_wait"
+    await release(world, tenant)
+    assert isinstance(await post(world, tenant, "Then", may_wait=False), Posted)
+    assert await said(world, tenant) == ["First", "Then"]
+
+
 async def test_what_an_agent_says_next_leaves_behind_what_was_held(world: World) -> None:
     tenant = await world.add("acme", number="1001", window_policy="hold")
     await silent(world, tenant)
