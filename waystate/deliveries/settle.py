@@ -80,7 +80,6 @@ async def settle_many(
         held = find_held(finished, settings)
         planned = await hold_many(conn, tenant, settings, held, conversations, now) if held else []
         advanced = await _advance(conn, tenant, [each for each in finished if each not in held], now)
-        rest = await fail_rest(conn, tenant, advanced, now)
         correlated = await correlate(conn, tenant, _correlations(finished), now)
         await delivery_store.finish_many(conn, tenant, finished)
         letters = [
@@ -89,7 +88,7 @@ async def settle_many(
         if letters:
             await dead_letter_store.insert_many(conn, tenant, letters)
         alarms = await _look_at_numbers(conn, tenant, results, refused_numbers, now)
-        await outbox.append_many(conn, tenant, [*advanced.events, *rest, *correlated, *planned, *alarms])
+        await outbox.append_many(conn, tenant, [*advanced.events, *correlated, *planned, *alarms])
     return Settlement(advanced, correlated, letters)
 
 
@@ -285,6 +284,7 @@ async def advance_and_settle(conn: Connection, tenant: TenantId, reports: Sequen
     advanced = await advance(conn, tenant, reports, now)
     if advanced.arrived:
         await delivery_store.settle_arrived(conn, tenant, advanced.arrived, now)
+    advanced.events += await fail_rest(conn, tenant, advanced, now)
     advanced.events += await fail_unasked(conn, tenant, advanced, now)
     advanced.events += await hold_numbers(conn, tenant, held_by_statuses(advanced))
     return advanced

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.world import Business, World, refused
+from tests.world import Business, World, accepted, refused
 from waystate.deliveries.withdraw import fail_displaced, withdraw_many
 from waystate.errors import Conflict, NotFound, Refused
 from waystate.events import outbox
@@ -95,7 +95,9 @@ async def test_no_part_of_an_agents_text_is_sent_behind_whoever_takes_the_word(w
     assert [row["status"] for row in rows] == ["failed"] * 3
 
 
-async def test_no_part_of_a_text_is_sent_after_one_that_was_refused(world: World, tenant: Business) -> None:
+@pytest.mark.parametrize("is_told_later", [False, True])
+async def test_no_part_of_a_text_is_sent_after_one_that_failed(world: World, tenant: Business, is_told_later: bool) -> None:
+    """Whether the answer to its send says so or a status."""
     await queued(world, tenant)
     await world.execute(tenant, "UPDATE deliveries SET state = 'sent' WHERE target = 'whatsapp'")
     await world.relay(tenant)
@@ -103,7 +105,9 @@ async def test_no_part_of_a_text_is_sent_after_one_that_was_refused(world: World
     await world.answer(tenant, tenant.reply("g.long", conversation_id="genesys-conversation", text="word " * 2000))
     await world.relay(tenant)
     (claimed,) = [each for each in await world.claim(tenant) if each.target == "whatsapp"]
-    await world.settle(tenant, (claimed, refused()))
+    await world.settle(tenant, (claimed, accepted("wamid.part") if is_told_later else refused()))
+    if is_told_later:
+        await world.report(tenant, tenant.report("wamid.part", "failed", error={"code": 100}))
     rows = await world.rows(
         tenant, "SELECT status, error FROM messages WHERE metadata->>'part_of' = 'g.long' ORDER BY (metadata->>'part')::int"
     )
