@@ -125,11 +125,11 @@ class ShowRead(Part):
     """Also show, for 25 seconds or until the answer comes, that somebody is writing it."""
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
-class MessageAnswer(_Answer):
+class MessageAnswer(Answer):
     """A message. What waits for its time or its customer is `planned` (`withdrawn`, `failed` or `released` afterwards, then
     `messageId` is what it became), and has no conversation yet."""
 
@@ -160,20 +160,20 @@ class MessageAnswer(_Answer):
     resentAs: UUID | None = None
 
 
-class PlannedPage(_Answer):
+class PlannedPage(Answer):
     """`next` is the `after` of the next page, null on the last one."""
 
     items: list[MessageAnswer]
     next: UUID | None
 
 
-class MessageList(_Answer):
+class MessageList(Answer):
     """Those that there are, in the order asked for."""
 
     items: list[MessageAnswer]
 
 
-class RefusedSend(_Answer):
+class RefusedSend(Answer):
     """Why one of many was not taken: as a problem says it, with its place among the messages."""
 
     place: int
@@ -181,7 +181,7 @@ class RefusedSend(_Answer):
     detail: str
 
 
-class SentMany(_Answer):
+class SentMany(Answer):
     """`messages` by place, null where one was refused; `refused` says why."""
 
     taken: int
@@ -189,11 +189,11 @@ class SentMany(_Answer):
     refused: list[RefusedSend]
 
 
-class Shown(_Answer):
+class Shown(Answer):
     message: str
 
 
-class ReadAnswer(_Answer):
+class ReadAnswer(Answer):
     changed: list[UUID]
     unchanged: list[UUID]
 

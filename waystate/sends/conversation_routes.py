@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
 from fastapi import Response
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import StrictBool, model_validator
 
 from waystate.channels.whatsapp.outgoing import MessageContent
 from waystate.channels.whatsapp.parts import refusal
@@ -20,13 +19,10 @@ from waystate.errors import Conflict, NotFound, Refused
 from waystate.ids import TenantId
 from waystate.operations import Operation
 from waystate.principal import Scope, actor_of
-from waystate.sends.bodies import MESSAGE_ID, draft_of_content
+from waystate.sends.bodies import MESSAGE_ID, Answer, Name, Text, draft_of_content
 from waystate.sends.model import Mode, Posted
 from waystate.sends.sending import Sends
 from waystate.web.caller import Caller
-
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Text = Annotated[str, Field(description="ISO 8601 with Z")]
 
 CONVERSATION_EXAMPLE: JsonObject = {
     "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
@@ -66,11 +62,7 @@ class BeginConversation(MessageContent):
         return self
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-
-class CustomerAnswer(_Answer):
+class CustomerAnswer(Answer):
     """`waId` and `userId` are what the customer last wrote from; both null until they have."""
 
     id: UUID
@@ -79,14 +71,14 @@ class CustomerAnswer(_Answer):
     userId: str | None
 
 
-class WindowAnswer(_Answer):
+class WindowAnswer(Answer):
     """Whether free text may be sent: for 24 hours after the customer wrote or called. `closesAt` is null if they never did."""
 
     open: bool
     closesAt: Text | None
 
 
-class ConversationAnswer(_Answer):
+class ConversationAnswer(Answer):
     """A conversation. `controller` says who speaks: `none`, `flow`, `agent` or `external`, that one in the hands of
     `controlHolder`; `controlEpoch` rises with each change."""
 
@@ -103,7 +95,7 @@ class ConversationAnswer(_Answer):
     expiresAt: Text
 
 
-class BegunConversation(_Answer):
+class BegunConversation(Answer):
     """`messageId`: what was said, `queued` for WhatsApp. `isNew` is false where the customer's was open already."""
 
     conversation: ConversationAnswer

@@ -26,21 +26,25 @@ class GraphClient:
 
     async def send(self, *, api_url: str, phone_number_id: str, access_token: str, body: JsonObject) -> AttemptResult:
         """POST one message. `api_url` ends with the API's version: `https://graph.facebook.com/v26.0`."""
-        url = f"{api_url.rstrip('/')}/{quote(phone_number_id, safe='')}/messages"
-        answer = await post(self._http, url, json=body, headers={"Authorization": f"Bearer {access_token}"})
+        answer = await self._post_message(api_url, phone_number_id, access_token, body)
         if isinstance(answer, AttemptResult):
             return answer
         return outcome_of(answer.status_code, answer.content, answer.headers)
 
     async def mark_read(self, *, api_url: str, phone_number_id: str, access_token: str, body: JsonObject) -> AttemptResult:
         """As `send`, of a read mark: whatever is not known of it may be said again."""
-        url = f"{api_url.rstrip('/')}/{quote(phone_number_id, safe='')}/messages"
-        answer = await post(self._http, url, json=body, headers={"Authorization": f"Bearer {access_token}"})
+        answer = await self._post_message(api_url, phone_number_id, access_token, body)
         if isinstance(answer, AttemptResult):
             return answer
         if answer.is_success:
             return AttemptResult(outcome=Outcome.SENT, http_status=answer.status_code)
         return outcome_of(answer.status_code, answer.content, answer.headers)
+
+    async def _post_message(
+        self, api_url: str, phone_number_id: str, access_token: str, body: JsonObject
+    ) -> httpx2.Response | AttemptResult:
+        url = f"{api_url.rstrip('/')}/{quote(phone_number_id, safe='')}/messages"
+        return await post(self._http, url, json=body, headers={"Authorization": f"Bearer {access_token}"})
 
     async def find_number(self, *, api_url: str, phone_number_id: str, access_token: str) -> JsonObject | AttemptResult:
         """What the platform says of the number that it knows by this id, or why it says nothing."""
