@@ -118,6 +118,9 @@ def changes_of(changes: Iterable[tuple[Conversation, Handover]], now: datetime) 
     ]
 
 
-def displaced(changes: Iterable[tuple[Conversation, Handover]]) -> dict[UUID, str]:
-    """Conversation → who had the word and lost it: what they said and is not sent yet must not be."""
-    return {conversation.id: change.former for conversation, change in changes if change.former is not None}
+def displaced(changes: Iterable[tuple[Conversation, Handover]]) -> list[tuple[UUID, str]]:
+    """(Conversation, who had the word in it and lost it): what they said and is not sent yet must not be."""
+    made = list(changes)
+    holders = {conversation.id: change.holder for conversation, change in made}
+    lost = [(conversation.id, change.former) for conversation, change in made if change.former is not None]
+    return list(dict.fromkeys((each, former) for each, former in lost if former != holders[each]))

@@ -81,7 +81,8 @@ class Activity:
     preview: str | None = None
     controller: str | None = None
     control_holder: str | None = None
-    """Who speaks from now on; None: as before."""
+    control_epoch: int | None = None
+    """Who speaks from now on, by how many changes; None: as before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

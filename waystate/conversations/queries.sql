@@ -127,7 +127,7 @@ WITH touched AS (
         last_message = coalesce(v.preview, c.last_message),
         controller = coalesce(v.controller, c.controller),
         control_holder = coalesce(v.control_holder, c.control_holder),
-        control_epoch = c.control_epoch + (v.controller IS NOT NULL)::int,
+        control_epoch = coalesce(v.control_epoch, c.control_epoch),
         window_from = greatest(c.window_from, CASE WHEN v.customer_message_at > :now THEN :now ELSE v.customer_message_at END),
         window_since = CASE
             WHEN v.customer_message_at > :now::timestamptz - interval '24 hours'
@@ -141,8 +141,10 @@ WITH touched AS (
             ELSE c.window_told END,
         version = c.version + 1
     FROM unnest(:ids::uuid[], :activity_at::timestamptz[], :expires_at::timestamptz[], :customer_message_at::timestamptz[],
-        :message_at::timestamptz[], :message_ids::text[], :previews::text[], :controllers::text[], :control_holders::text[])
-        AS v (id, activity_at, expires_at, customer_message_at, message_at, message_id, preview, controller, control_holder)
+        :message_at::timestamptz[], :message_ids::text[], :previews::text[], :controllers::text[], :control_holders::text[],
+        :control_epochs::int[])
+        AS v (id, activity_at, expires_at, customer_message_at, message_at, message_id, preview, controller, control_holder,
+            control_epoch)
     WHERE c.tenant_id = :tenant_id AND c.id = v.id
     RETURNING c.id, c.contact_id, c.phone_number_id, c.wa_id,
         CASE WHEN c.window_since = :now THEN c.window_from END AS opened_from

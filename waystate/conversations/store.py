@@ -256,6 +256,7 @@ async def touch_many(
         previews=[each.preview for each in activity.values()],
         controllers=[each.controller for each in activity.values()],
         control_holders=[each.control_holder for each in activity.values()],
+        control_epochs=[each.control_epoch for each in activity.values()],
         now=now,
     )
     return [_opened_window(row) for row in rows]

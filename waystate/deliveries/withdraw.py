@@ -1,6 +1,6 @@
 """Messages that are queued and must not be sent any more: withdrawn by whoever may, or said by somebody who lost the word."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -78,8 +78,10 @@ async def withdraw_with_plans(
     return refused, [*events, *told_of_outcomes(outcomes, now)]
 
 
-async def fail_displaced(conn: Connection, tenant: TenantId, displaced: Mapping[UUID, str], now: datetime) -> list[Event]:
-    """`displaced`: conversation → whose word it was until now. What is being sent finishes."""
+async def fail_displaced(
+    conn: Connection, tenant: TenantId, displaced: Collection[tuple[UUID, str]], now: datetime
+) -> list[Event]:
+    """`displaced`: (conversation, whose word it was until now). What is being sent finishes."""
     ids = await message_store.list_queued_of(conn, tenant, displaced, now - _LONGEST_WAIT)
     if not ids:
         return []

@@ -86,12 +86,12 @@ Result = Event | Rejected | None
 class Processed:
     """What messages came to, one result each, and the events to append: those of the results and what was learned on the way.
 
-    `displaced`: conversation → who had the word in it until now.
+    `displaced`: (conversation, who had the word in it and lost it).
     """
 
     results: list[Result]
     events: list[Event] = field(default_factory=list)
-    displaced: dict[UUID, str] = field(default_factory=dict)
+    displaced: list[tuple[UUID, str]] = field(default_factory=list)
 
 
 async def process(
@@ -442,6 +442,7 @@ def _activity(checked: Sequence[_Checked], now: datetime) -> dict[UUID, Activity
             preview=preview_of(each.message.text),
             controller=change.controller if change is not None else before.controller if before is not None else None,
             control_holder=change.holder if change is not None else before.control_holder if before is not None else None,
+            control_epoch=change.epoch if change is not None else before.control_epoch if before is not None else None,
         )
     return activity
 

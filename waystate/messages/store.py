@@ -156,10 +156,16 @@ async def lock_settled(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) 
     return {row["id"] for row in rows if row["status"] != Status.QUEUED}
 
 
-async def list_queued_of(conn: Connection, tenant: TenantId, holders: Mapping[UUID, str], since: datetime) -> list[UUID]:
-    """Conversation → holder (`Speaker.holder`): the messages they said since then that are still queued, oldest first."""
+async def list_queued_of(
+    conn: Connection, tenant: TenantId, holders: Collection[tuple[UUID, str]], since: datetime
+) -> list[UUID]:
+    """By (conversation, holder (`Speaker.holder`)) the messages they said since then that are still queued, oldest first."""
     rows = await _queries.list_queued_of(
-        conn, tenant_id=tenant, conversation_ids=list(holders), holders=list(holders.values()), since=since
+        conn,
+        tenant_id=tenant,
+        conversation_ids=[conversation for conversation, _ in holders],
+        holders=[holder for _, holder in holders],
+        since=since,
     )
     return [row["id"] for row in rows]
 

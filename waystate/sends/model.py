@@ -45,6 +45,8 @@ class Draft:
     """False: `content` and `media` are an agent's, in Genesys' words."""
     has_waited: bool = False
     """It was planned, and its turn has come: nothing stands before it any more."""
+    said_in_epoch: int | None = None
+    """Of what stood behind others: the conversation's `control_epoch` when it was said."""
     media: JsonObject | None = None
     metadata: JsonObject = field(default_factory=dict)
 

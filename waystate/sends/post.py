@@ -182,6 +182,7 @@ async def _queue(
     wanted = {each.key: drafts[place].to for place, each in sendable.items()}
     opened = await open_and_lock_many(conn, tenant, view, wanted, [each.conversation for each in sendable.values()], now)
     conversations = opened.conversations
+    epochs = {key: each.control_epoch for key, each in conversations.items()}
     queues = await _find_queues(conn, tenant, drafts, sendable, now)
     behind: list[PlannedMessage] = []
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
@@ -190,14 +191,14 @@ async def _queue(
         conversation = conversations[addressee.key]
         recipient = recipients.get(conversation.contact_id) or Recipient(None)
         stands_behind = addressee.key in queues and _may_overtake(drafts[place])
-        judged = _allow(place, drafts[place], conversation, recipient, wamids, categories.get(place))
+        judged = _allow(place, _still_taking(drafts[place], epochs[addressee.key]), conversation, recipient, wamids, categories)
         if stands_behind and not drafts[place].may_wait:
             judged = _others_wait()
         if isinstance(judged, Refused):
             results[place] = judged
             continue
         if stands_behind:
-            behind.append(_plan_behind(drafts[place], addressee.key, view, queues[addressee.key], now))
+            behind.append(_plan_behind(drafts[place], addressee.key, epochs[addressee.key], view, queues[addressee.key], now))
             results[place] = _planned(behind[-1])
             continue
         if judged.change is not None:
@@ -229,10 +230,11 @@ def _may_overtake(draft: Draft) -> bool:
     return is_free_form(draft.type) and not draft.has_waited
 
 
-def _plan_behind(draft: Draft, key: Key, view: TenantView, due_at: datetime, now: datetime) -> PlannedMessage:
-    """Whoever speaks is known still when its turn comes, and takes the word then."""
+def _plan_behind(draft: Draft, key: Key, epoch: int, view: TenantView, due_at: datetime, now: datetime) -> PlannedMessage:
+    """Whoever speaks is known still when its turn comes, and takes the word then, unless somebody took it since (`epoch`)."""
     planned = _plan(draft, key, now, send_at=None, expires_at=now + view.settings.hold_ttl)
-    speaker = {"kind": draft.speaker.kind, "id": draft.speaker.id and str(draft.speaker.id), "takes": draft.speaker.takes}
+    who = draft.speaker
+    speaker = {"kind": who.kind, "id": who.id and str(who.id), "takes": who.takes, "epoch": epoch}
     return replace(planned, due_at=due_at, request=planned.request | {"speaker": speaker})
 
 
@@ -258,14 +260,22 @@ async def _write(
     return [*control.changes_of(changes, now), *silenced, *[_event(each, view, now) for each in allowed]]
 
 
+def _still_taking(draft: Draft, epoch: int) -> Draft:
+    """Somebody who took the word, and then waited while another one took it, has it no more."""
+    if draft.said_in_epoch in (None, epoch):
+        return draft
+    return replace(draft, speaker=replace(draft.speaker, takes=False))
+
+
 def _allow(
     place: int,
     draft: Draft,
     conversation: Conversation,
     recipient: Recipient,
     wamids: Mapping[UUID, str],
-    category: str | None,
+    categories: Mapping[int, str],
 ) -> _Allowed | Refused:
+    category = categories.get(place)
     address = find_named_address(draft.to, recipient) or recipient.find_address(conversation.wa_id, conversation.user_id)
     if draft.type == "template" and recipient.wa_ids and has_code(draft.content, category):
         # WhatsApp delivers codes to phones alone.
@@ -353,6 +363,7 @@ def _activity(allowed: Sequence[_Allowed], now: datetime) -> dict[UUID, Activity
             preview=preview_of(each.draft.text),
             controller=each.change.controller if each.change else before.controller if before else None,
             control_holder=each.change.holder if each.change else before.control_holder if before else None,
+            control_epoch=each.change.epoch if each.change else before.control_epoch if before else None,
         )
     return activity
 

@@ -287,6 +287,7 @@ def _draft(planned: PlannedMessage, **said: Any) -> Draft:
         to=planned.request.get("to"),
         phone_number_id=planned.phone_number_id,
         has_waited=True,
+        said_in_epoch=(planned.request.get("speaker") or {}).get("epoch"),
         metadata={**(planned.request.get("metadata") or {}), "planned_id": str(planned.id)},
     )
 

@@ -89,7 +89,7 @@ async def test_no_part_of_an_agents_text_is_sent_behind_whoever_takes_the_word(w
     await world.relay(tenant)
     conversation = await world.value(tenant, "SELECT id FROM conversations")
     async with world.db.tenant(tenant.tenant) as conn:
-        events = await fail_displaced(conn, tenant.tenant, {conversation: "genesys"}, world.clock.now)
+        events = await fail_displaced(conn, tenant.tenant, [(conversation, "genesys")], world.clock.now)
         await outbox.append_many(conn, tenant.tenant, events)
     rows = await world.rows(tenant, "SELECT status FROM messages WHERE metadata->>'part_of' = 'g.parts'")
     assert [row["status"] for row in rows] == ["failed"] * 3
