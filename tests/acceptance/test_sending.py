@@ -105,6 +105,21 @@ async def test_a_template_opens_a_conversation_with_somebody_new(place: Installa
 
 
 @pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v1/conversations/%00", 404),
+        ("/v1/conversations/a%00b", 404),
+        ("/v1/messages/%00", 404),
+        ("/v1/messages/%00/trace", 404),
+        *((f"/v1/templates?{name}=a%00", 200) for name in ("name", "language", "status", "category")),
+    ],
+)
+async def test_a_name_with_a_nul_is_nobodys_and_no_fault(place: Installation, path: str, status: int) -> None:
+    answer = await place.http.get(path)
+    assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
     ("body", "status", "code"),
     [
         ({"to": "98765"}, 422, "phone_unusable"),

@@ -9,7 +9,7 @@ from uuid import UUID
 from waystate.contacts.model import Identity
 from waystate.conversations.model import MERGED, Activity, Conversation, ConversationStatus, OpenedConversation
 from waystate.db.pool import Connection, load_queries
-from waystate.documents import JsonObject, dump
+from waystate.documents import JsonObject, dump, is_whole
 from waystate.ids import TenantId, find_uuid, new_id
 
 _queries = load_queries(__file__)
@@ -320,7 +320,7 @@ async def find_open_many(
 
 
 async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> list[Conversation | None]:
-    """By our id or Genesys' id, in the order asked."""
+    """By our id or Genesys' id, in the order asked. What the database could not take is nobody's id."""
     own = [(key, uuid) for key, each in enumerate(ids) if (uuid := find_uuid(each)) is not None]
     rows = await _queries.find_by_ids(
         conn,
@@ -328,7 +328,7 @@ async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> l
         own_keys=[key for key, _ in own],
         own_ids=[uuid for _, uuid in own],
         genesys_keys=list(range(len(ids))),
-        genesys_ids=list(ids),
+        genesys_ids=[each if is_whole(each) else "" for each in ids],
     )
     return _by_key(rows, len(ids))
 

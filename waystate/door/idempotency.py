@@ -34,7 +34,14 @@ _PASSING = frozenset(
     {
         *("lock_timeout", "database_error"),
         *("window_closed", "not_in_control", "recipient_moved", "number_inactive", "template_unusable"),
-        *("message_unknown_at_whatsapp", "not_failed", "delivery_under_way"),
+        *(
+            "message_unknown_at_whatsapp",
+            "not_failed",
+            "delivery_under_way",
+            "others_wait",
+            "resent_already",
+            "sender_external",
+        ),
     }
 )
 """Refusals of the moment, which had no effect: the next try may well succeed."""

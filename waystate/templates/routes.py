@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Query
 
 from waystate.db.pool import Database
+from waystate.documents import clean_text
 from waystate.errors import Conflict, Unprocessable
 from waystate.operations import Operation
 from waystate.principal import Scope
@@ -72,7 +73,8 @@ class TemplateRoutes:
         tenant = principal.tenant_id
         accounts = accounts_named(await self._directory.get_tenant(tenant), number, businessAccountId)
         language = language.replace("-", "_") if language else language
-        wanted = TemplateFilter(prefix=name, language=language, status=status, category=category)
+        given = {"prefix": name, "language": language, "status": status, "category": category}
+        wanted = TemplateFilter(**{key: None if said is None else clean_text(said) for key, said in given.items()})
         async with self._db.tenant(tenant) as conn:
             found = await store.list_page(conn, tenant, accounts, wanted, before=before, batch=limit + 1)
             syncs = await store.list_syncs(conn, tenant, accounts)

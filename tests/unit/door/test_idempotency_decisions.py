@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from tests.world import START
+from waystate.documents import dump
 from waystate.door.idempotency import (
     UNSAFE,
     Answer,
@@ -65,6 +66,11 @@ def test_what_may_run_twice_is_what_says_so() -> None:
 )
 def test_what_makes_a_second_thing_is_not_run_again(path: str) -> None:
     assert not is_repeatable(OPERATIONS["POST", path], b"{}")
+
+
+@pytest.mark.parametrize("code", ["window_closed", "others_wait", "resent_already", "sender_external"])
+def test_a_refusal_of_the_moment_is_not_kept(code: str) -> None:
+    assert not is_final(Answer(409, [], dump({"code": code}).encode()))
 
 
 def test_a_message_without_an_id_of_a_platform_is_a_second_one_each_time() -> None:
