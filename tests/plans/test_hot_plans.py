@@ -117,7 +117,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "conversations.touch_many": {
             "ids": stock.conversations, "activity_at": times, "expires_at": times, "customer_message_at": times,
             "message_at": times, "message_ids": strings, "previews": strings, "controllers": [None] * BATCH,
-            "control_holders": [None] * BATCH, "now": now,
+            "control_holders": [None] * BATCH, "control_epochs": [None] * BATCH, "now": now,
         },
         "conversations.signal_windows": {"ids": stock.conversations, "at": times, "now": now},
         "conversations.join_windows": {"ids": stock.conversations, "into_ids": stock.conversations[::-1], "now": now},
@@ -147,7 +147,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "planned.find_queues": {"phone_number_ids": numbers, "contact_ids": stock.contacts, "now": now},
         "planned.lock_asked": {"phone_number_ids": numbers, "contact_ids": stock.contacts},
         "planned.find_asked": {"phone_number_ids": numbers, "contact_ids": stock.contacts},
-        "planned.lock_due": {"now": now, "batch": 200},
+        "planned.lock_due": {"now": now, "batch": 200, "only": None},
         "planned.lock_expired": {"now": now, "batch": 200},
         "planned.hold_many": {"ids": ids},
         "planned.finish_many": {

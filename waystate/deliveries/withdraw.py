@@ -38,9 +38,9 @@ async def withdraw_many(
     Returns why others do not. The message is locked, as by whoever makes its delivery, and that, as by whoever sends it.
     """
     messages = await message_store.lock_many(conn, tenant, ids)
-    if wholes := {(each.conversation_id, each.part_of) for each in messages.values() if each.part_of is not None}:
+    if parts := await message_store.list_queued_parts(conn, tenant, messages.values()):
         # Of a text in parts nothing more goes out.
-        ids = [*ids, *(each for each in await message_store.list_queued_parts(conn, tenant, wholes) if each not in ids)]
+        ids = [*ids, *(each for each in parts if each not in ids)]
         messages = await message_store.lock_many(conn, tenant, ids)
     refused: dict[UUID, Refused] = {}
     queued: list[UUID] = []
@@ -91,12 +91,12 @@ async def fail_displaced(
 
 async def fail_rest(conn: Connection, tenant: TenantId, advanced: Advanced, now: datetime) -> list[Event]:
     """Of texts that go out in parts and of which one was refused: a customer gets no later part without an earlier one."""
-    broken = {
-        (message.conversation_id, message.part_of)
+    broken = [
+        message
         for key, message in advanced.messages.items()
-        if message.part_of is not None and any(step.state.status is Status.FAILED for step in advanced.merged[key])
-    }
-    rest = await message_store.list_queued_parts(conn, tenant, broken) if broken else []
+        if any(step.state.status is Status.FAILED for step in advanced.merged[key])
+    ]
+    rest = await message_store.list_queued_parts(conn, tenant, broken)
     if not rest:
         return []
     _, events = await withdraw_with_plans(conn, tenant, rest, now, error=EARLIER_PART_FAILED)

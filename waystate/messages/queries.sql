@@ -86,9 +86,10 @@ WHERE m.direction = 'outbound' AND m.status = 'queued' AND m.sent_at > :since
 ORDER BY m.id;
 
 -- name: list_queued_parts
--- Of texts that go out in parts, those that have not left. The caller holds the conversations' locks.
-SELECT m.id FROM unnest(:conversation_ids::uuid[], :wholes::text[]) AS v (conversation_id, whole)
-JOIN messages m ON m.tenant_id = :tenant_id AND m.conversation_id = v.conversation_id
+-- Of texts that go out in parts, those that have not left: where a conversation ends between two parts, the later ones go to the next.
+SELECT m.id FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[], :wholes::text[]) AS v (phone_number_id, contact_id, whole)
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.phone_number_id = v.phone_number_id
+JOIN messages m ON m.tenant_id = :tenant_id AND m.conversation_id = c.id
 WHERE m.direction = 'outbound' AND m.status = 'queued' AND m.metadata ->> 'part_of' = v.whole
 ORDER BY m.id;
 

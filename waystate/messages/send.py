@@ -134,6 +134,8 @@ def refusal_of(message: OutboundMessage, conversation: Conversation, address: Ad
     """Checked before sending: WhatsApp reports most of these only later, or not at all."""
     if message.unshowable is not None:
         return Refusal(Reason.INVALID_PAYLOAD, message.unshowable)
+    if len(message.words) > TEXT_LIMIT and not message.words.strip():
+        return Refusal(Reason.INVALID_PAYLOAD, "The text has nothing but blanks, which WhatsApp refuses.")
     match conversation.effective_status(now):
         case ConversationStatus.CLOSED:
             return Refusal(Reason.MAPPING_STATUS_CLOSED, "The conversation is closed; it opens again when the customer writes.")
@@ -255,7 +257,7 @@ def parts_of(message: OutboundMessage) -> list[OutboundMessage]:
             metadata=message.metadata | {"part": place, "parts": len(texts), "part_of": message.genesys_message_id},
         )
         for place, part in enumerate(texts, 1)
-    ]
+    ] or [message]
 
 
 async def _lock(conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime) -> dict[UUID, Conversation]:

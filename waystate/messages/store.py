@@ -170,13 +170,17 @@ async def list_queued_of(
     return [row["id"] for row in rows]
 
 
-async def list_queued_parts(conn: Connection, tenant: TenantId, wholes: Collection[tuple[UUID, str]]) -> list[UUID]:
-    """By (conversation, Genesys' id of the whole text) the parts that are still queued, in their order."""
+async def list_queued_parts(conn: Connection, tenant: TenantId, parts: Iterable[LockedMessage]) -> list[UUID]:
+    """Those of the same texts that are still queued, in their order."""
+    wholes = {(each.phone_number_id, each.contact_id, each.part_of) for each in parts if each.part_of is not None}
+    if not wholes:
+        return []
     rows = await _queries.list_queued_parts(
         conn,
         tenant_id=tenant,
-        conversation_ids=[conversation for conversation, _ in wholes],
-        wholes=[whole for _, whole in wholes],
+        phone_number_ids=[number for number, _, _ in wholes],
+        contact_ids=[contact for _, contact, _ in wholes],
+        wholes=[whole for _, _, whole in wholes],
     )
     return [row["id"] for row in rows]
 

@@ -94,7 +94,7 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('planned ' || :tenant_id, 0));
 SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
     p.actor_id, p.error, p.created_at, p.finished_at
 FROM planned_messages p
-WHERE p.tenant_id = :tenant_id AND p.state = 'waiting' AND p.due_at <= :now
+WHERE p.tenant_id = :tenant_id AND p.state = 'waiting' AND p.due_at <= :now AND (:only::uuid IS NULL OR p.id = :only)
 ORDER BY p.due_at, p.id LIMIT :batch FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: lock_expired

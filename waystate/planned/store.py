@@ -1,7 +1,7 @@
 """Planned messages in PostgreSQL."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,8 @@ from waystate.ids import TenantId
 from waystate.planned.model import PlannedFilter, PlannedMessage, PlannedState, PlanOutcome
 
 _queries = load_queries(__file__)
+
+_NEXT = timedelta(microseconds=1)
 
 
 async def insert_many(conn: Connection, tenant: TenantId, rows: Sequence[PlannedMessage]) -> None:
@@ -119,17 +121,23 @@ async def find_queues(conn: Connection, tenant: TenantId, keys: Collection[Key],
         contact_ids=[contact_id for _, contact_id in keys],
         now=now,
     )
-    queues = {(row["phone_number_id"], row["contact_id"]): max(row["due_at"], now) for row in rows}
+    # Later than all of it, whatever the clock of the process says that takes the next one.
+    queues = {(row["phone_number_id"], row["contact_id"]): max(row["due_at"], now) + _NEXT for row in rows}
     if queues:
         await make_due(conn, tenant, list(queues), now)
     return queues
 
 
-async def lock_due(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> list[PlannedMessage]:
-    """The first that are due, in order, for this transaction alone; none while another one releases this tenant's."""
+async def lock_due(
+    conn: Connection, tenant: TenantId, now: datetime, batch: int, *, only: UUID | None = None
+) -> list[PlannedMessage]:
+    """The first that are due, in order, for this transaction alone; none while another one releases this tenant's.
+
+    `only`: that one alone, if it is due.
+    """
     if not await _queries.lead_release(conn, tenant_id=tenant):
         return []
-    return [_planned(row) for row in await _queries.lock_due(conn, tenant_id=tenant, now=now, batch=batch)]
+    return [_planned(row) for row in await _queries.lock_due(conn, tenant_id=tenant, now=now, batch=batch, only=only)]
 
 
 async def lock_expired(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> list[PlannedMessage]:

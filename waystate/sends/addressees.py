@@ -62,7 +62,9 @@ async def _find_contacts(
     by_id = {each.contact_id for each in drafts if each.contact_id is not None} | {each.contact_id for each in named if each}
     survivors = await contact_store.find_survivors(conn, tenant, by_id) if by_id else {}
     known = await contact_store.find_recipients(conn, tenant, {survivors.get(each, each) for each in by_id}) if by_id else {}
-    may_be_new = {each.to: _may_be_first(each) for each in sorted(drafts, key=_may_be_first) if each.to}
+    # What waited names its contact, whatever phone it was asked for by; that may be nobody's by now.
+    by_phone = [each for each in drafts if each.to and each.contact_id is None and each.conversation_id is None]
+    may_be_new = {str(each.to): _may_be_first(each) for each in sorted(by_phone, key=_may_be_first)}
     by_address = await _contacts_of(conn, tenant, may_be_new, now)
 
     def contact_of(draft: Draft, conversation: Conversation | None) -> UUID | Refused:

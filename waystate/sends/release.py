@@ -116,26 +116,29 @@ class Releases:
 
     async def _release_one(self, tenant: TenantId) -> None:
         """What cannot be released must not keep back all that is due behind it."""
-        try:
-            await with_retries(partial(self._release, tenant, 1))
-        except Retry:
-            raise
-        except Exception:
-            log.exception("A planned message cannot be released and fails.", operation="planned")
-            await with_retries(partial(self._give_up, tenant))
+        async with self._db.tenant(tenant) as conn:
+            first = await planned_store.lock_due(conn, tenant, self._clock(), 1)
+        for each in first:
+            try:
+                await with_retries(partial(self._release, tenant, 1, only=each.id))
+            except Retry:
+                raise
+            except Exception:
+                log.exception("A planned message cannot be released and fails.", operation="planned")
+                await with_retries(partial(self._give_up, tenant, each.id))
 
-    async def _give_up(self, tenant: TenantId) -> None:
+    async def _give_up(self, tenant: TenantId, planned_id: UUID) -> None:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
-            first = await planned_store.lock_due(conn, tenant, now, 1)
-            failed = await fail_many(conn, tenant, first, NOT_RELEASED, now)
+            broken = await planned_store.lock_due(conn, tenant, now, 1, only=planned_id)
+            failed = await fail_many(conn, tenant, broken, NOT_RELEASED, now)
             await self._finish(conn, tenant, failed, now)
         self._tell(tenant, failed.events)
 
-    async def _release(self, tenant: TenantId, batch: int) -> int:
+    async def _release(self, tenant: TenantId, batch: int, *, only: UUID | None = None) -> int:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
-            due = await planned_store.lock_due(conn, tenant, now, batch)
+            due = await planned_store.lock_due(conn, tenant, now, batch, only=only)
             view = await self._directory.find_tenant_in(conn, tenant) if due else None
             if view is None:
                 return 0  # nothing is due, or the tenant is being deleted

@@ -121,7 +121,8 @@ class Sends:
                 events: list[Event] = [] if planned is None else told_of_outcomes([withdrawn(planned)], now)
                 if queued is not None:
                     refused, failed = await withdraw_with_plans(conn, tenant, [queued], now)
-                    if refused:
+                    # Of a text in parts the rest is kept back, though one of them is being sent.
+                    if queued in refused:
                         raise refused[queued]
                     events += failed
                 (answer,) = await self._read_in(conn, tenant, [message_id])

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.carried import find_carried
+from waystate.deliveries.withdraw import fail_rest, fail_unasked
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused, Unprocessable
 from waystate.ids import find_uuid
@@ -71,13 +72,15 @@ def said_by_hand(message_id: UUID, status: str, at: datetime, error: JsonObject 
 
 
 async def settle_said(batch: Batch, advanced: Advanced) -> None:
-    """A send of which nobody knew did arrive, or failed for good, whoever says so."""
+    """A send of which nobody knew did arrive, or failed for good, whoever says so; and what hangs on it does not leave."""
     failed = [key for key, each in advanced.messages.items() if not each.is_recorded and _says_it_failed(advanced.merged[key])]
     if failed:
         await delivery_store.end_unknown(batch.conn, batch.tenant, failed, batch.now)
     arrived = {key: each.wamid for key, each in advanced.messages.items() if _says_it_arrived(each, advanced.merged[key])}
     if arrived:
         await delivery_store.settle_arrived(batch.conn, batch.tenant, arrived, batch.now)
+    advanced.events += await fail_rest(batch.conn, batch.tenant, advanced, batch.now)
+    advanced.events += await fail_unasked(batch.conn, batch.tenant, advanced, batch.now)
 
 
 def _says_it_failed(steps: Sequence[Merged]) -> bool:

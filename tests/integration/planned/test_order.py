@@ -1,5 +1,7 @@
 """What waits for a customer stays before all that is said to them later, whoever says it."""
 
+from datetime import timedelta
+
 from tests.integration.sends.test_release import HOUR, ignore, plan, release, said, silent
 from tests.world import CUSTOMER, Business, World
 from waystate.conversations.control import Speaker, SpeakerKind
@@ -34,13 +36,19 @@ async def post(world: World, tenant: Business, text: str, speaker: Speaker = KEY
     return result
 
 
+async def leave(world: World, tenant: Business) -> None:
+    """A moment later: what stands behind others is due just after them."""
+    world.clock.now += timedelta(seconds=1)
+    await release(world, tenant)
+
+
 async def test_what_the_api_says_next_leaves_behind_what_was_held(world: World, tenant: Business) -> None:
     await silent(world, tenant)
     await plan(world, tenant, "First")
     await world.receive(tenant, tenant.message())
     assert isinstance(await post(world, tenant, "Second"), Waiting)
     assert isinstance(await post(world, tenant, "Third"), Waiting)
-    await release(world, tenant)
+    await leave(world, tenant)
     assert await said(world, tenant) == ["First", "Second", "Third"]
     assert isinstance(await post(world, tenant, "Fourth"), Posted)
     assert await said(world, tenant) == ["First", "Second", "Third", "Fourth"]
@@ -58,7 +66,7 @@ async def test_what_must_not_wait_is_refused_rather_than_to_overtake_or_to_be_he
     refused = await post(world, tenant, "Now", may_wait=False)
     assert isinstance(refused, Refused)
     assert refused.code == "others_wait"
-    await release(world, tenant)
+    await leave(world, tenant)
     assert isinstance(await post(world, tenant, "Then", may_wait=False), Posted)
     assert await said(world, tenant) == ["First", "Then"]
 
@@ -70,7 +78,7 @@ async def test_what_an_agent_says_next_leaves_behind_what_was_held(world: World)
     await world.receive(tenant, tenant.message())
     await world.answer(tenant, tenant.reply(recipient_id=CUSTOMER, text="Second"))
     assert await said(world, tenant) == []
-    await release(world, tenant)
+    await leave(world, tenant)
     assert await said(world, tenant) == ["First", "Second"]
 
 
@@ -91,7 +99,7 @@ async def test_an_agent_does_not_overtake_what_the_api_holds_nor_the_other_way(w
     await world.receive(tenant, tenant.message())
     await world.answer(tenant, tenant.reply(recipient_id=CUSTOMER, text="Of an agent"))
     await post(world, tenant, "Of a person", PERSON)
-    await release(world, tenant)
+    await leave(world, tenant)
     assert (await said(world, tenant))[0] == "Of the API"
 
 
@@ -108,7 +116,7 @@ async def test_a_hold_that_a_crossing_window_left_behind_goes_first_too(world: W
     async with world.db.tenant(tenant.tenant) as conn:
         await planned_store.hold_many(conn, tenant.tenant, [held])
     await post(world, tenant, "Second")
-    await release(world, tenant)
+    await leave(world, tenant)
     assert await said(world, tenant) == ["First", "Second"]
 
 
@@ -117,6 +125,6 @@ async def test_whoever_stood_behind_others_has_the_word_when_their_turn_comes(wo
     await plan(world, tenant, "First")
     await world.receive(tenant, tenant.message())
     await post(world, tenant, "Second", PERSON)
-    await release(world, tenant)
+    await leave(world, tenant)
     row = await world.row(tenant, "SELECT controller, control_holder FROM conversations ORDER BY id DESC LIMIT 1")
     assert (row["controller"], row["control_holder"]) == ("external", PERSON.holder)
