@@ -125,11 +125,11 @@ class ShowRead(Part):
     """Also show, for 25 seconds or until the answer comes, that somebody is writing it."""
 
 
-class Answer(BaseModel):
+class AnswerBody(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
-class MessageAnswer(Answer):
+class MessageAnswer(AnswerBody):
     """A message. What waits for its time or its customer is `planned` (`withdrawn`, `failed` or `released` afterwards, then
     `messageId` is what it became), and has no conversation yet."""
 
@@ -160,20 +160,20 @@ class MessageAnswer(Answer):
     resentAs: UUID | None = None
 
 
-class PlannedPage(Answer):
+class PlannedPage(AnswerBody):
     """`next` is the `after` of the next page, null on the last one."""
 
     items: list[MessageAnswer]
     next: UUID | None
 
 
-class MessageList(Answer):
+class MessageList(AnswerBody):
     """Those that there are, in the order asked for."""
 
     items: list[MessageAnswer]
 
 
-class RefusedSend(Answer):
+class RefusedSend(AnswerBody):
     """Why one of many was not taken: as a problem says it, with its place among the messages."""
 
     place: int
@@ -181,7 +181,7 @@ class RefusedSend(Answer):
     detail: str
 
 
-class SentMany(Answer):
+class SentMany(AnswerBody):
     """`messages` by place, null where one was refused; `refused` says why."""
 
     taken: int
@@ -189,11 +189,11 @@ class SentMany(Answer):
     refused: list[RefusedSend]
 
 
-class Shown(Answer):
+class Shown(AnswerBody):
     message: str
 
 
-class ReadAnswer(Answer):
+class ReadAnswer(AnswerBody):
     changed: list[UUID]
     unchanged: list[UUID]
 

@@ -19,7 +19,7 @@ from waystate.errors import Conflict, NotFound, Refused
 from waystate.ids import TenantId
 from waystate.operations import Operation
 from waystate.principal import Scope, actor_of
-from waystate.sends.bodies import MESSAGE_ID, Answer, Name, Text, draft_of_content
+from waystate.sends.bodies import MESSAGE_ID, AnswerBody, Name, Text, draft_of_content
 from waystate.sends.model import Mode, Posted
 from waystate.sends.sending import Sends
 from waystate.web.caller import Caller
@@ -62,7 +62,7 @@ class BeginConversation(MessageContent):
         return self
 
 
-class CustomerAnswer(Answer):
+class CustomerAnswer(AnswerBody):
     """`waId` and `userId` are what the customer last wrote from; both null until they have."""
 
     id: UUID
@@ -71,14 +71,14 @@ class CustomerAnswer(Answer):
     userId: str | None
 
 
-class WindowAnswer(Answer):
+class WindowAnswer(AnswerBody):
     """Whether free text may be sent: for 24 hours after the customer wrote or called. `closesAt` is null if they never did."""
 
     open: bool
     closesAt: Text | None
 
 
-class ConversationAnswer(Answer):
+class ConversationAnswer(AnswerBody):
     """A conversation. `controller` says who speaks: `none`, `flow`, `agent` or `external`, that one in the hands of
     `controlHolder`; `controlEpoch` rises with each change."""
 
@@ -95,7 +95,7 @@ class ConversationAnswer(Answer):
     expiresAt: Text
 
 
-class BegunConversation(Answer):
+class BegunConversation(AnswerBody):
     """`messageId`: what was said, `queued` for WhatsApp. `isNew` is false where the customer's was open already."""
 
     conversation: ConversationAnswer

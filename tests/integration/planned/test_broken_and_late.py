@@ -2,38 +2,36 @@
 
 import asyncio
 from datetime import timedelta
-
-import pytest
+from typing import Any
 
 from tests.integration.planned.test_order import post
-from tests.integration.sends.test_release import HOUR, plan, release, releases, said, silent, state
+from tests.integration.sends.test_release import HOUR, ignore, plan, release, said, silent, state
 from tests.world import Business, World, run_in
 from waystate.ids import id_at, new_id, time_of
 from waystate.pipeline.run import run_inbound
-from waystate.sends import post as posting
 from waystate.sends.model import Waiting
 from waystate.sends.release import Releases
+from waystate.work.loops import Hint
 
 
-async def test_what_cannot_be_released_fails_alone_though_another_is_locked_meanwhile(
-    world: World, tenant: Business, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_cannot_be_released_fails_alone_though_another_is_locked_meanwhile(world: World, tenant: Business) -> None:
     await world.receive(tenant, tenant.message())
     good = await plan(world, tenant, "good", send_at=world.clock.now + HOUR)
     broken = await plan(world, tenant, "broken", send_at=world.clock.now + HOUR)
     await world.execute(tenant, "UPDATE planned_messages SET request = request - 'type' WHERE id = $1", broken)
     world.clock.now += HOUR
-    gives_up, give_up = asyncio.Event(), Releases._give_up
+    gives_up = asyncio.Event()
 
-    async def later(self: Releases, *named: object) -> None:
-        gives_up.set()
-        await asyncio.sleep(0.3)
-        await give_up(self, *named)  # type: ignore[arg-type]
+    class Slow(Releases):
+        async def _give_up(self, *named: Any) -> None:
+            gives_up.set()
+            await asyncio.sleep(0.3)
+            await super()._give_up(*named)
 
-    monkeypatch.setattr(Releases, "_give_up", later)
+    slow = Slow(world.db, world.directory, Hint(), ignore, world.clock)
     async with world.db.tenant(tenant.tenant) as conn:  # as a withdrawal that comes to nothing
         await conn.execute("SELECT 1 FROM planned_messages WHERE id = $1 FOR NO KEY UPDATE", good)
-        releasing = asyncio.create_task(releases(world).release_due(tenant.tenant))
+        releasing = asyncio.create_task(slow.release_due(tenant.tenant))
         await gives_up.wait()
     await releasing
     await release(world, tenant)
@@ -42,7 +40,7 @@ async def test_what_cannot_be_released_fails_alone_though_another_is_locked_mean
 
 
 async def test_what_is_said_behind_others_keeps_its_order_though_the_next_clock_is_behind(
-    world: World, tenant: Business, monkeypatch: pytest.MonkeyPatch
+    world: World, tenant: Business
 ) -> None:
     await silent(world, tenant)
     await plan(world, tenant, "held")
@@ -51,9 +49,10 @@ async def test_what_is_said_behind_others_keeps_its_order_though_the_next_clock_
     assert isinstance(first, Waiting)
     behind = timedelta(milliseconds=200)
     world.clock.now -= behind
-    monkeypatch.setattr(posting, "new_id", lambda: id_at(time_of(first.planned_id) - behind, new_id().int))
-    assert isinstance(await post(world, tenant, "second"), Waiting)
-    monkeypatch.undo()
+    second = await post(world, tenant, "second")
+    assert isinstance(second, Waiting)
+    earlier = id_at(time_of(first.planned_id) - behind, new_id().int)
+    await world.execute(tenant, "UPDATE planned_messages SET id = $1 WHERE id = $2", earlier, second.planned_id)
     world.clock.now += timedelta(seconds=1)
     await release(world, tenant)
     assert await said(world, tenant) == ["held", "first", "second"]
