@@ -13,6 +13,16 @@ SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, 
     p.actor_id, p.error, p.created_at, p.finished_at
 FROM planned_messages p WHERE p.tenant_id = :tenant_id AND p.id = ANY(:ids::uuid[]);
 
+-- name: lock_many
+-- In one order, whoever locks several.
+SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
+    p.actor_id, p.error, p.created_at, p.finished_at
+FROM planned_messages p WHERE p.tenant_id = :tenant_id AND p.id = ANY(:ids::uuid[]) ORDER BY p.id FOR NO KEY UPDATE;
+
+-- name: note_resent!
+UPDATE planned_messages p SET request = p.request || jsonb_build_object('resent_as', :copy_id::text)
+WHERE p.tenant_id = :tenant_id AND p.id = ANY(:ids::uuid[]) AND p.state = 'failed';
+
 -- name: find_waiting_of^
 -- By the contact, whose index leads to a message's few plans.
 SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,

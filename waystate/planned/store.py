@@ -41,6 +41,16 @@ async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> 
     return [_planned(row) for row in await _queries.find_many(conn, tenant_id=tenant, ids=list(ids))]
 
 
+async def lock_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> list[PlannedMessage]:
+    """Those that there are, in no order."""
+    return [_planned(row) for row in await _queries.lock_many(conn, tenant_id=tenant, ids=sorted(ids))]
+
+
+async def note_resent(conn: Connection, tenant: TenantId, ids: Collection[UUID], copy_id: UUID) -> None:
+    """What locked ones, which failed, were sent again as."""
+    await _queries.note_resent(conn, tenant_id=tenant, ids=list(ids), copy_id=str(copy_id))
+
+
 async def find_waiting_of(conn: Connection, tenant: TenantId, contact_id: UUID, message_id: UUID) -> PlannedMessage | None:
     """What an agent's queued message waits by, until its customer writes."""
     row = await _queries.find_waiting_of(conn, tenant_id=tenant, contact_id=contact_id, message_id=message_id)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from waystate.channels.whatsapp.outgoing import is_free_form
-from waystate.channels.whatsapp.render import render_composed
+from waystate.channels.whatsapp.render import render_composed, render_outbound
 from waystate.channels.whatsapp.template import has_code
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Address, Recipient
@@ -301,19 +302,21 @@ def _wamid_of(named: str | None, wamids: Mapping[UUID, str]) -> str | None:
 
 
 def _find_unsendable(allowed: _Allowed, category: str | None) -> Refused | None:
-    """What cannot be said to that address, such as a code to somebody without a phone."""
-    if not allowed.draft.is_composed:
-        return None
+    """What cannot be said to that address, such as a code to somebody without a phone, or not in one message."""
+    draft = allowed.draft
+    said: dict[str, Any] = {
+        "wa_id": allowed.address.wa_id,
+        "user_id": allowed.address.user_id,
+        "message_id": allowed.id,
+        "type": draft.type,
+        "content": draft.content,
+        "reply_to": allowed.reply_to,
+    }
     try:
-        render_composed(
-            wa_id=allowed.address.wa_id,
-            user_id=allowed.address.user_id,
-            message_id=allowed.id,
-            type=allowed.draft.type,
-            content=allowed.draft.content,
-            reply_to=allowed.reply_to,
-            category=category,
-        )
+        if draft.is_composed:
+            render_composed(**said, category=category)
+        else:
+            render_outbound(**said, text=draft.text, media=draft.media)
     except Rejected as error:
         return Unprocessable(error.reason, error.message)
     return None

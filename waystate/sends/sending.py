@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from waystate.clock import Clock
 from waystate.conversations.control import Speaker
 from waystate.db.pool import Connection, Database
-from waystate.deliveries import store as delivery_store
 from waystate.deliveries.withdraw import withdraw_with_plans
 from waystate.documents import is_whole
 from waystate.errors import Conflict, NotFound, Refused
@@ -19,7 +17,7 @@ from waystate.ids import TenantId, find_uuid
 from waystate.messages import store as message_store
 from waystate.messages.advance import advance
 from waystate.messages.model import Direction, Status, StatusReport
-from waystate.messages.store import SAID, is_composed
+from waystate.messages.store import SAID
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedFilter, told_of_outcomes, withdrawn
 from waystate.principal import Actor
@@ -28,6 +26,7 @@ from waystate.sends.approved import Missed
 from waystate.sends.bodies import MessageAnswer, id_of, render_message, render_planned
 from waystate.sends.model import Draft, Mode, SendOutcome
 from waystate.sends.post import PostedMany, post_many
+from waystate.sends.resend import lock_failed, note_again
 from waystate.templates.sync import TemplateSyncs
 from waystate.tenants.routing import Directory
 from waystate.tenants.store import unknown_tenant
@@ -138,17 +137,12 @@ class Sends:
 
         async def resend() -> tuple[MessageAnswer, list[Event]]:
             async with self._db.tenant(tenant) as conn:
-                message_id = await _get_id(conn, tenant, name)
-                # Of two who ask at once the second one finds the first one's copy.
-                await message_store.lock_many(conn, tenant, [message_id])
-                row = await message_store.find_message(conn, tenant, message_id)
-                draft = _again(row, await self._is_unknown(conn, tenant, message_id), speaker, actor)
-                await _check_resent(conn, tenant, row)
-                posted = await self._post_in(conn, tenant, [draft])
+                again = await lock_failed(conn, tenant, await _get_id(conn, tenant, name), speaker, actor)
+                posted = await self._post_in(conn, tenant, [again.draft])
                 _raise_first(posted.results)
                 (outcome,) = posted.results
                 assert not isinstance(outcome, Refused)
-                await message_store.note_resent(conn, tenant, message_id, id_of(outcome))
+                await note_again(conn, tenant, again, id_of(outcome))
                 (answer,) = await self._read_in(conn, tenant, [id_of(outcome)])
                 await outbox.append_many(conn, tenant, posted.events)
                 return answer, posted.events
@@ -197,10 +191,6 @@ class Sends:
             found |= {each.id: render_planned(each) for each in await planned_store.find_many(conn, tenant, rest)}
         return [found[each] for each in dict.fromkeys(ids) if each in found]
 
-    async def _is_unknown(self, conn: Connection, tenant: TenantId, message_id: UUID) -> bool:
-        rows = await delivery_store.find_of_messages(conn, tenant, [message_id])
-        return any(row["target"] == "whatsapp" and row["state"] == "unknown" for row in rows)
-
     def _tell(self, tenant: TenantId, events: Sequence[Event]) -> None:
         self._changed(tenant, events)
         self._relay_hint.give(tenant)
@@ -237,35 +227,6 @@ def _raise_first(results: Sequence[SendOutcome | Refused]) -> None:
         first.extra["place"] = place
         first.extra["refused"] = [{"place": at, "code": each.code, "detail": each.detail} for at, each in refused[:100]]
     raise first
-
-
-async def _check_resent(conn: Connection, tenant: TenantId, row: dict[str, Any] | None) -> None:
-    copy_id = find_uuid(str(((row or {}).get("metadata") or {}).get("resent_as")))
-    copies = await message_store.list_by_ids(conn, tenant, [copy_id]) if copy_id is not None else []
-    if copies and copies[0]["status"] != Status.FAILED:
-        text = f"It was sent again already, as {copy_id}, which is {copies[0]['status']}. Look at that one."
-        raise Conflict("resent_already", text, resentAs=str(copy_id))
-
-
-def _again(row: dict[str, Any] | None, is_unknown: bool, speaker: Speaker, actor: Actor) -> Draft:
-    if row is None or row["direction"] != Direction.OUTBOUND:
-        raise NotFound("message_not_found", "There is no message to a customer of this id.")
-    if row["status"] != Status.FAILED and not is_unknown:
-        raise Conflict(
-            "not_failed", f"The message is {row['status']}: only one that failed, or of which nobody knows, is sent again."
-        )
-    return Draft(
-        type=row["type"],
-        content=row["content"],
-        text=row["text"] or "",
-        media=row["media"],
-        is_composed=is_composed(row["origin"], row["metadata"]),
-        speaker=speaker,
-        actor=actor,
-        conversation_id=str(row["conversation_id"]),
-        reply_to=row["metadata"].get("reply_to"),
-        metadata={"resend_of": str(row["id"])},
-    )
 
 
 def _read(message_id: UUID, now: datetime) -> StatusReport:
