@@ -145,11 +145,11 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         },
         "planned.make_due": {"phone_number_ids": numbers, "contact_ids": stock.contacts, "now": now},
         "planned.find_queues": {"phone_number_ids": numbers, "contact_ids": stock.contacts, "now": now},
-        "planned.lock_asked": {"phone_number_ids": numbers, "contact_ids": stock.contacts},
+        "planned.lock_asked": {"contact_ids": stock.contacts, "asks": strings},
         "planned.find_asked": {"phone_number_ids": numbers, "contact_ids": stock.contacts},
         "planned.lock_due": {"now": now, "batch": 200, "only": None},
         "planned.lock_expired": {"now": now, "batch": 200},
-        "planned.hold_many": {"ids": ids},
+        "planned.hold_many": {"ids": ids, "asked_by": ids},
         "planned.finish_many": {
             "ids": ids, "states": ["released"] * BATCH, "message_ids": ids, "errors": nones, "now": now,
         },

@@ -16,6 +16,7 @@ from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.lanes import deal_out
 from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Delivery, Target, letter_of_refused
+from waystate.deliveries.withdraw import fail_dependent
 from waystate.documents import JsonObject
 from waystate.errors import Rejected
 from waystate.events import outbox
@@ -75,7 +76,8 @@ class DeliverySink:
             planned = planned.without(await message_store.lock_settled(conn, tenant, outbound))
         events = []
         if planned.impossible:
-            events = (await advance(conn, tenant, planned.impossible, stamped[-1].event.at)).events
+            advanced = await advance(conn, tenant, planned.impossible, stamped[-1].event.at)
+            events = [*advanced.events, *await fail_dependent(conn, tenant, advanced, stamped[-1].event.at)]
         if is_changed:
             await deal_out(conn, tenant, view, self._lanes)
         if planned.deliveries:

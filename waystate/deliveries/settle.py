@@ -22,7 +22,7 @@ from waystate.deliveries.held_numbers import (
 )
 from waystate.deliveries.model import NOT_TRIED, Claimed, Finished, State, Target, letter_of_refused
 from waystate.deliveries.retry import finish
-from waystate.deliveries.withdraw import fail_rest, fail_unasked
+from waystate.deliveries.withdraw import fail_dependent
 from waystate.documents import JsonObject
 from waystate.events import outbox
 from waystate.events.model import Event
@@ -284,8 +284,7 @@ async def advance_and_settle(conn: Connection, tenant: TenantId, reports: Sequen
     advanced = await advance(conn, tenant, reports, now)
     if advanced.arrived:
         await delivery_store.settle_arrived(conn, tenant, advanced.arrived, now)
-    advanced.events += await fail_rest(conn, tenant, advanced, now)
-    advanced.events += await fail_unasked(conn, tenant, advanced, now)
+    advanced.events += await fail_dependent(conn, tenant, advanced, now)
     advanced.events += await hold_numbers(conn, tenant, held_by_statuses(advanced))
     return advanced
 

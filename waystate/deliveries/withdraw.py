@@ -13,6 +13,7 @@ from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced, advance
 from waystate.messages.model import Direction, Status, StatusReport
+from waystate.messages.status import Merged
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedState, PlanOutcome, told_of_outcomes, withdrawn
 
@@ -58,7 +59,10 @@ async def withdraw_many(
     for each in under_way:
         refused[each] = Conflict("delivery_under_way", "The message is being sent at this moment. Look at its status later.")
     reports = [_failed(each, now, error) for each in queued if each not in under_way]
-    return refused, (await advance(conn, tenant, reports, now)).events if reports else []
+    if not reports:
+        return refused, []
+    advanced = await advance(conn, tenant, reports, now)
+    return refused, [*advanced.events, *await _fail_unasked(conn, tenant, advanced, now)]
 
 
 async def withdraw_with_plans(
@@ -89,7 +93,12 @@ async def fail_displaced(
     return events
 
 
-async def fail_rest(conn: Connection, tenant: TenantId, advanced: Advanced, now: datetime) -> list[Event]:
+async def fail_dependent(conn: Connection, tenant: TenantId, advanced: Advanced, now: datetime) -> list[Event]:
+    """What hangs on messages that failed just now does not leave either. Their conversations are locked; returns the events."""
+    return [*await _fail_rest(conn, tenant, advanced, now), *await _fail_unasked(conn, tenant, advanced, now)]
+
+
+async def _fail_rest(conn: Connection, tenant: TenantId, advanced: Advanced, now: datetime) -> list[Event]:
     """Of texts that go out in parts and of which one was refused: a customer gets no later part without an earlier one."""
     broken = [
         message
@@ -103,30 +112,36 @@ async def fail_rest(conn: Connection, tenant: TenantId, advanced: Advanced, now:
     return events
 
 
-async def fail_unasked(conn: Connection, tenant: TenantId, advanced: Advanced, now: datetime) -> list[Event]:
+async def _fail_unasked(conn: Connection, tenant: TenantId, advanced: Advanced, now: datetime) -> list[Event]:
     """Of templates that were to ask customers to write and failed: what waits for the answer fails too, for nobody was asked.
 
-    The conversations of the templates are locked. Returns the events.
+    What waits for the answer to another one waits on.
     """
-    unasked = {
-        (message.phone_number_id, message.contact_id): steps[-1].report.error or {}
+    failed = {
+        key: error
         for key, message in advanced.messages.items()
-        if message.asks
-        and (steps := advanced.merged[key])
-        and steps[-1].state.status is Status.FAILED
-        and not steps[-1].why_not
+        if message.asks and (error := _find_failure(advanced.merged[key])) is not None
     }
-    waiting = await planned_store.lock_asked(conn, tenant, sorted(unasked)) if unasked else []
-    outcomes = [
-        PlanOutcome(planned=each, state=PlannedState.FAILED, error=_template_failed(unasked[each.key])) for each in waiting
-    ]
+    if not failed:
+        return []
+    waiting = await planned_store.lock_asked(conn, tenant, {key: advanced.messages[key].contact_id for key in failed})
+    errors = {each.id: _template_failed(failed[UUID(each.request["asked_by"])]) for each in waiting}
+    outcomes = [PlanOutcome(planned=each, state=PlannedState.FAILED, error=errors[each.id]) for each in waiting]
     events: list[Event] = []
-    for key, error in unasked.items():
-        ids = [each.message_id for each in waiting if each.key == key and each.message_id is not None]
-        events += (await withdraw_many(conn, tenant, ids, now, error=_template_failed(error)))[1] if ids else []
+    for each in waiting:
+        if each.message_id is not None:
+            events += (await withdraw_many(conn, tenant, [each.message_id], now, error=errors[each.id]))[1]
     if outcomes:
         await planned_store.finish_many(conn, tenant, outcomes, now)
     return [*events, *told_of_outcomes(outcomes, now)]
+
+
+def _find_failure(steps: Sequence[Merged]) -> JsonObject | None:
+    """Its error, where a message failed by one of these reports, and stays so."""
+    if not steps or steps[-1].state.status is not Status.FAILED:
+        return None
+    failing = (step for step in steps if step.why_not is None and step.state.status is Status.FAILED)
+    return next((step.report.error or {} for step in failing), None)
 
 
 def _template_failed(error: JsonObject) -> JsonObject:

@@ -225,9 +225,10 @@ async def _queue(
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
     checked = [each for copy in new for each in _check(copy, conversations, recipients, settings, now)]
     checked = await _behind_what_waits(conn, tenant, checked, now)
-    plans = {each.id: _plan(each, settings, now) for each in checked if each.waits}
-    if plans and settings.window_policy == "template":
-        checked = await _with_announcements(conn, tenant, settings, checked)
+    asks: dict[Key, UUID] = {}
+    if settings.window_policy == "template" and any(each.waits for each in checked):
+        checked, asks = await _with_announcements(conn, tenant, settings, checked)
+    plans = {each.id: _plan(each, asks.get(each.key), settings, now) for each in checked if each.waits}
     await planned_store.insert_many(conn, tenant, list(plans.values()))
     await message_store.insert_many(conn, tenant, [_row(each, now) for each in checked])
     await conversation_store.touch_many(conn, tenant, _activity(checked, now), ttl=settings.mapping_ttl, now=now)
@@ -289,27 +290,32 @@ async def _behind_what_waits(conn: Connection, tenant: TenantId, checked: Sequen
 
 async def _with_announcements(
     conn: Connection, tenant: TenantId, settings: TenantSettings, checked: Sequence[_Checked]
-) -> list[_Checked]:
-    """Before the first of what waits for a customer, the template that asks them to write; once, however much waits."""
+) -> tuple[list[_Checked], dict[Key, UUID]]:
+    """Before the first of what waits for a customer, the template that asks them to write; once, however much waits.
+
+    With the message that asks each of them.
+    """
     template = settings.window_template
     assert template is not None, "the settings are checked so"
     keys = {each.key for each in checked if each.waits and each.due_at is None}
-    announced = await planned_store.find_asked(conn, tenant, sorted(keys)) if keys else set()
+    asks = await planned_store.find_asked(conn, tenant, sorted(keys)) if keys else {}
     found: list[_Checked] = []
     for each in checked:
-        if each.waits and each.due_at is None and each.key not in announced:
-            announced.add(each.key)
+        if each.waits and each.due_at is None and each.key not in asks:
+            asks[each.key] = new_id()
             message = closed_window.announcement(each.message, template)
-            found.append(replace(each, id=new_id(), message=message, is_last=False, waits=False))
+            found.append(replace(each, id=asks[each.key], message=message, is_last=False, waits=False))
             found.append(replace(each, change=None))
         else:
             found.append(each)
-    return found
+    return found, asks
 
 
-def _plan(checked: _Checked, settings: TenantSettings, now: datetime) -> PlannedMessage:
+def _plan(checked: _Checked, asked_by: UUID | None, settings: TenantSettings, now: datetime) -> PlannedMessage:
     planned = closed_window.plan_of(checked.id, checked.message, checked.conversation, settings.hold_ttl, now)
-    return planned if checked.due_at is None else replace(planned, due_at=checked.due_at)
+    if checked.due_at is not None:
+        return replace(planned, due_at=checked.due_at)
+    return planned if asked_by is None else replace(planned, request=planned.request | {"asked_by": str(asked_by)})
 
 
 def _check(

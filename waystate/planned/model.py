@@ -23,7 +23,8 @@ class PlannedMessage:
     """`send_at`: when it was asked for; None: when the customer writes. `due_at`: when it is released; None: not known yet.
 
     `request` holds `type`, `content` (WhatsApp's object under its type), `text`, `reply_to`, `reacts_to` and `metadata`;
-    where there are any `media`, `is_composed` (false: an agent's), `holds` and `speaker`.
+    where there are any `media`, `is_composed` (false: an agent's), `holds`, `speaker`, `asked_by` (our id of the template whose
+    answer it waits for) and `resent_as`.
     `message_id`: what it became; while it waits, an agent's message that is `queued` already and waits with it.
     """
 

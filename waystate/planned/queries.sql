@@ -116,9 +116,11 @@ WHERE p.tenant_id = :tenant_id AND p.state = 'waiting' AND p.due_at IS NULL AND 
 ORDER BY p.expires_at, p.id LIMIT :batch FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: hold_many!
--- Their time came and their customers' windows are closed: they wait on. Rows are locked.
-UPDATE planned_messages p SET due_at = NULL
-WHERE p.tenant_id = :tenant_id AND p.id = ANY(:ids::uuid[]) AND p.state = 'waiting';
+-- Their time came and their customers' windows are closed: they wait on, for the answer to a template where one asks. Rows are locked.
+UPDATE planned_messages p SET due_at = NULL,
+    request = (p.request - 'asked_by') || jsonb_strip_nulls(jsonb_build_object('asked_by', v.asked_by::text))
+FROM unnest(:ids::uuid[], :asked_by::uuid[]) AS v (id, asked_by)
+WHERE p.tenant_id = :tenant_id AND p.id = v.id AND p.state = 'waiting';
 
 -- name: finish_many
 -- Rows are locked.
@@ -144,19 +146,20 @@ WHERE p.tenant_id = :tenant_id AND p.contact_id = v.merged_id
 RETURNING v.merged_id, p.id;
 
 -- name: find_asked
--- Whose customers a template has asked to write, since the window was closed on what waits. What its sender said to hold waits unasked.
-SELECT DISTINCT p.phone_number_id, p.contact_id
+-- Whose customers a template has asked to write, since the window was closed on what waits, and by which message; the latest one.
+SELECT DISTINCT ON (p.phone_number_id, p.contact_id) p.phone_number_id, p.contact_id, (p.request ->> 'asked_by')::uuid AS asked_by
 FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
 JOIN planned_messages p ON p.tenant_id = :tenant_id AND p.contact_id = v.contact_id AND p.phone_number_id = v.phone_number_id
-WHERE p.state = 'waiting' AND p.due_at IS NULL AND (p.message_id IS NOT NULL OR p.send_at IS NOT NULL) AND NOT p.request ? 'holds';
+WHERE p.state = 'waiting' AND p.due_at IS NULL AND p.request ? 'asked_by'
+ORDER BY p.phone_number_id, p.contact_id, p.id DESC;
 
 -- name: lock_asked
--- The same ones, each. Their conversations are locked, so no row is waited for here: who has one ends it.
+-- What waits for the answers to these templates. Their conversations are locked, so no row is waited for here: who has one ends it.
 SELECT p.id, p.contact_id, p.phone_number_id, p.message_id, p.state, p.send_at, p.due_at, p.expires_at, p.request, p.actor_kind,
     p.actor_id, p.error, p.created_at, p.finished_at
-FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
-JOIN planned_messages p ON p.tenant_id = :tenant_id AND p.contact_id = v.contact_id AND p.phone_number_id = v.phone_number_id
-WHERE p.state = 'waiting' AND p.due_at IS NULL AND (p.message_id IS NOT NULL OR p.send_at IS NOT NULL) AND NOT p.request ? 'holds'
+FROM planned_messages p
+WHERE p.tenant_id = :tenant_id AND p.contact_id = ANY(:contact_ids::uuid[]) AND p.state = 'waiting' AND p.due_at IS NULL
+    AND p.request ->> 'asked_by' = ANY(:asks::text[])
 ORDER BY p.id FOR NO KEY UPDATE OF p SKIP LOCKED;
 
 -- name: find_queues

@@ -97,24 +97,21 @@ async def make_due_by_windows(conn: Connection, tenant: TenantId, now: datetime,
     return len(await _queries.make_due_by_windows(conn, tenant_id=tenant, now=now, batch=batch))
 
 
-async def find_asked(conn: Connection, tenant: TenantId, keys: Collection[Key]) -> set[Key]:
-    """Those (number, contact) whom a template has asked to write, and for whom something waits until they do."""
+async def find_asked(conn: Connection, tenant: TenantId, keys: Collection[Key]) -> dict[Key, UUID]:
+    """(Number, contact) for whom something waits until they answer a template → the message that asks them to write."""
     rows = await _queries.find_asked(
         conn,
         tenant_id=tenant,
         phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
         contact_ids=[contact_id for _, contact_id in keys],
     )
-    return {(row["phone_number_id"], row["contact_id"]) for row in rows}
+    return {(row["phone_number_id"], row["contact_id"]): row["asked_by"] for row in rows}
 
 
-async def lock_asked(conn: Connection, tenant: TenantId, keys: Collection[Key]) -> list[PlannedMessage]:
-    """What waits for these (number, contact) to answer a template. Their conversations are locked."""
+async def lock_asked(conn: Connection, tenant: TenantId, asks: Mapping[UUID, UUID]) -> list[PlannedMessage]:
+    """What waits for the answer to these messages (message → contact). Their conversations are locked."""
     rows = await _queries.lock_asked(
-        conn,
-        tenant_id=tenant,
-        phone_number_ids=[phone_number_id for phone_number_id, _ in keys],
-        contact_ids=[contact_id for _, contact_id in keys],
+        conn, tenant_id=tenant, contact_ids=sorted(set(asks.values())), asks=[str(each) for each in asks]
     )
     return [_planned(row) for row in rows]
 
@@ -155,9 +152,9 @@ async def lock_expired(conn: Connection, tenant: TenantId, now: datetime, batch:
     return [_planned(row) for row in await _queries.lock_expired(conn, tenant_id=tenant, now=now, batch=batch)]
 
 
-async def hold_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> None:
-    """Locked ones wait for their customers to write."""
-    await _queries.hold_many(conn, tenant_id=tenant, ids=list(ids))
+async def hold_many(conn: Connection, tenant: TenantId, held: Mapping[UUID, UUID | None]) -> None:
+    """Locked ones wait for their customers to write; `held`: each with the message that asks them to, where one does."""
+    await _queries.hold_many(conn, tenant_id=tenant, ids=list(held), asked_by=list(held.values()))
 
 
 async def finish_many(conn: Connection, tenant: TenantId, outcomes: Sequence[PlanOutcome], now: datetime) -> set[UUID]:

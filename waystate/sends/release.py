@@ -1,6 +1,6 @@
 """What waits goes out when its time comes, or its customer wrote. A batch is a transaction, so nothing goes out twice."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -58,10 +58,13 @@ TOO_LONG: JsonObject = {
 
 @dataclass(slots=True)
 class _Release:
-    """What a batch comes to. `held` waits on for its customers; `events` are to be appended, those of sends in their order."""
+    """What a batch comes to. `held` waits on for its customers, each with the message that asks them to write.
+
+    `events` are to be appended, those of sends in their order.
+    """
 
     outcomes: list[PlanOutcome] = field(default_factory=list)
-    held: list[UUID] = field(default_factory=list)
+    held: dict[UUID, UUID | None] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
     def fail(self, planned: PlannedMessage, error: JsonObject) -> None:
@@ -184,7 +187,7 @@ async def release_many(
     sendable, closed = _by_window(due, {key for key, at in windows.items() if is_window_open(at, now)})
     released = _Release()
     asks = closed and view.settings.window_policy == "template"
-    silent = await planned_store.find_asked(conn, tenant, {each.key for each in closed}) if asks else set()
+    silent = await planned_store.find_asked(conn, tenant, {each.key for each in closed}) if asks else {}
     asked = _judge_closed(closed, view.settings, silent, released)
     composed = [each for each in sendable if each.message_id is None]
     drafts = [*map(_draft_of, composed), *(_ask(group[0], view.settings) for group in asked)]
@@ -219,7 +222,7 @@ def _by_window(due: Sequence[PlannedMessage], open_keys: Collection[Key]) -> tup
 
 
 def _judge_closed(
-    closed: Sequence[PlannedMessage], settings: TenantSettings, silent: Collection[Key], released: _Release
+    closed: Sequence[PlannedMessage], settings: TenantSettings, silent: Mapping[Key, UUID], released: _Release
 ) -> list[list[PlannedMessage]]:
     """What `settings.window_policy` makes of them: failed, held, or asked for by a template, each group by one.
 
@@ -229,13 +232,13 @@ def _judge_closed(
     asked: dict[object, list[PlannedMessage]] = {}
     for each in closed:
         if each.send_at is None or each.request.get("holds") or settings.window_policy == "hold":
-            released.held.append(each.id)
+            released.held[each.id] = None
         elif fault := _find_fault(each, settings):
             released.fail(each, fault)
         elif _is_said_by_template(each, settings):
             asked[each.id] = [each]
         elif each.key in silent:
-            released.held.append(each.id)
+            released.held[each.id] = silent[each.key]
         else:
             asked.setdefault(each.key, []).append(each)
     return list(asked.values())
@@ -308,8 +311,10 @@ def _note(released: _Release, group: Sequence[PlannedMessage], result: SendOutco
                 released.fail(planned, {"code": result.code, "title": result.detail})
             case Posted() if is_said:
                 released.release(planned, result.message_id)
+            case Posted():
+                released.held[planned.id] = result.message_id
             case _:
-                released.held.append(planned.id)
+                released.held[planned.id] = None
 
 
 def _in_order(events: Sequence[Event], outcomes: Sequence[PlanOutcome], due: Sequence[PlannedMessage]) -> list[Event]:

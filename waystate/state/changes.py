@@ -7,7 +7,7 @@ from uuid import UUID
 
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.carried import find_carried
-from waystate.deliveries.withdraw import fail_rest, fail_unasked
+from waystate.deliveries.withdraw import fail_dependent
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused, Unprocessable
 from waystate.ids import find_uuid
@@ -79,8 +79,7 @@ async def settle_said(batch: Batch, advanced: Advanced) -> None:
     arrived = {key: each.wamid for key, each in advanced.messages.items() if _says_it_arrived(each, advanced.merged[key])}
     if arrived:
         await delivery_store.settle_arrived(batch.conn, batch.tenant, arrived, batch.now)
-    advanced.events += await fail_rest(batch.conn, batch.tenant, advanced, batch.now)
-    advanced.events += await fail_unasked(batch.conn, batch.tenant, advanced, batch.now)
+    advanced.events += await fail_dependent(batch.conn, batch.tenant, advanced, batch.now)
 
 
 def _says_it_failed(steps: Sequence[Merged]) -> bool:

@@ -114,7 +114,7 @@ async def test_a_hold_that_a_crossing_window_left_behind_goes_first_too(world: W
     held = await plan(world, tenant, "First")
     await world.receive(tenant, tenant.message())
     async with world.db.tenant(tenant.tenant) as conn:
-        await planned_store.hold_many(conn, tenant.tenant, [held])
+        await planned_store.hold_many(conn, tenant.tenant, {held: None})
     await post(world, tenant, "Second")
     await leave(world, tenant)
     assert await said(world, tenant) == ["First", "Second"]
