@@ -142,6 +142,8 @@ class Releases:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
             due = await planned_store.lock_due(conn, tenant, now, batch, only=only)
+            if await _make_due_beside(conn, tenant, due, now):
+                due = await planned_store.lock_due(conn, tenant, now, batch)
             view = await self._directory.find_tenant_in(conn, tenant) if due else None
             if view is None:
                 return 0  # nothing is due, or the tenant is being deleted
@@ -181,7 +183,11 @@ async def fail_many(
 async def release_many(
     conn: Connection, tenant: TenantId, view: TenantView, due: Sequence[PlannedMessage], now: datetime
 ) -> _Release:
-    """In the caller's transaction, which holds these rows. Each goes to the conversation that is open by then."""
+    """In the caller's transaction, which holds these rows. Each goes to the conversation that is open by then.
+
+    What was held for the customer was said before whatever was planned for a time that has come since.
+    """
+    due = sorted(due, key=lambda each: each.send_at is not None)
     await _lock_conversations(conn, tenant, due)
     windows = await conversation_store.find_windows(conn, tenant, {each.key for each in due})
     sendable, closed = _by_window(due, {key for key, at in windows.items() if is_window_open(at, now)})
@@ -203,6 +209,17 @@ async def release_many(
     released.outcomes += queued.outcomes
     released.events = _in_order([*released.events, *queued.events], released.outcomes, due)
     return released
+
+
+async def _make_due_beside(conn: Connection, tenant: TenantId, due: Sequence[PlannedMessage], now: datetime) -> int:
+    """What is held though its customer's window is open, as after a merge, leaves with what was planned for a time, before it.
+
+    How many that were. The net finds what nothing is due beside.
+    """
+    keys = {each.key for each in due if each.send_at is not None}
+    windows = await conversation_store.find_windows(conn, tenant, sorted(keys)) if keys else {}
+    is_open = [key for key, at in windows.items() if is_window_open(at, now)]
+    return await planned_store.make_due(conn, tenant, is_open, now) if is_open else 0
 
 
 async def _lock_conversations(conn: Connection, tenant: TenantId, due: Sequence[PlannedMessage]) -> None:

@@ -128,3 +128,15 @@ async def test_whoever_stood_behind_others_has_the_word_when_their_turn_comes(wo
     await leave(world, tenant)
     row = await world.row(tenant, "SELECT controller, control_holder FROM conversations ORDER BY id DESC LIMIT 1")
     assert (row["controller"], row["control_holder"]) == ("external", PERSON.holder)
+
+
+async def test_what_was_planned_for_a_time_does_not_overtake_a_hold_whose_window_is_open(world: World, tenant: Business) -> None:
+    """As after a merge, or where the courier held it while the customer wrote: nobody made it due."""
+    await silent(world, tenant)
+    held = await plan(world, tenant, "First")
+    await world.receive(tenant, tenant.message())
+    await plan(world, tenant, "Second", send_at=world.clock.now + timedelta(seconds=1))
+    async with world.db.tenant(tenant.tenant) as conn:
+        await planned_store.hold_many(conn, tenant.tenant, {held: None})
+    await leave(world, tenant)
+    assert await said(world, tenant) == ["First", "Second"]
