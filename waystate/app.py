@@ -285,8 +285,6 @@ async def open_waystate(config: Config, roles: Collection[ProcessRole]) -> Wayst
     db = await open_database(config, pool_size=config.db_pool_size + LISTENING)
     await check_database(db, connections=config.db_pool_size + LISTENING)
     await make_partitions(db)
-    for name in config.unused:
-        logger.warning("A setting is given that this version does not use.", setting=name)
     if config.trusted_mode == "loopback" and ProcessRole.API in roles:
         logger.warning("TRUSTED_MODE=loopback: whoever is on this machine reads and writes any tenant's /state without a key.")
     if config.amqp_url is not None:

@@ -205,7 +205,10 @@ class Config(BaseSettings):
         "When RabbitMQ is attached for the first time: what happens from then on, or all events that are still kept.",
     )
     external_objects: SecretStr | None = _setting(
-        "OBJECT_STORE_URL", None, "a URL like s3://bucket/prefix or file:///folder", "Accepted; media are not copied yet."
+        "OBJECT_STORE_URL",
+        None,
+        "a URL like s3://bucket/prefix or file:///folder",
+        "Holds messages' files. Unset, the folder media of WAYSTATE_HOME does, which processes on other machines do not see.",
     )
 
     # --- work
@@ -355,12 +358,6 @@ class Config(BaseSettings):
         if self.external_database and self.db_ssl and "sslmode=" in self.external_database.get_secret_value():
             raise ConfigError("DB_SSL is set and DATABASE_URL has an sslmode as well; remove one of the two.")
         return self
-
-    @property
-    def unused(self) -> list[str]:
-        """Settings that are given and that this version does nothing with."""
-        given = {"OBJECT_STORE_URL": self.object_store_url}
-        return [name for name, value in given.items() if value is not None]
 
     @property
     def database_url(self) -> str | None:

@@ -18,6 +18,7 @@ from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
 from waystate.door.limits import Rates
 from waystate.egress import open_to_platforms
+from waystate.media.objects import ObjectStore, open_objects
 from waystate.pipeline.run import Runner
 from waystate.sharing import Sharing
 from waystate.sign_on.discovery import Discovery
@@ -47,6 +48,7 @@ class Services:
     http: httpx2.AsyncClient
     platforms: Platforms
     templates: TemplateSyncs
+    objects: ObjectStore
     sharing: Sharing
     cache: ProcessCache[bytes]
     invalidations: Invalidations
@@ -107,6 +109,7 @@ def build_services(
         http=way_out,
         platforms=Platforms(graph, GenesysClient(way_out)),
         templates=TemplateSyncs(db, directory, graph, relay_hint, clock, every=timedelta(seconds=config.template_interval)),
+        objects=open_objects(config.object_store_url, config.home),
         sharing=sharing,
         cache=cache,
         invalidations=invalidations,
