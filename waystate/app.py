@@ -31,6 +31,7 @@ from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.plan import RelayWorker
 from waystate.door.keyed import Keyed
 from waystate.framework import framework_of, health_app, keyed_lane
+from waystate.media.worker import MEDIA, MediaWorker
 from waystate.services import build_services
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.state.routes import StateRoutes
@@ -160,7 +161,10 @@ class Waystate:
             hint=self.hints[LEDGER],
         )
         self.timers = Timers(db, self.directory, metrics, self.hints[RELAY], changed, clock, lanes=self.lanes)
-        self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries]
+        self.media = MediaWorker(
+            db, self.directory, self.services.fetcher, clock, hint=self.hints[MEDIA], relay_hint=self.hints[RELAY]
+        )
+        self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media]
         self._loops[ProcessRole.RELAY] += [self.relay]
         self._loops[ProcessRole.TIMERS] += [self.timers]
         if config.template_interval:

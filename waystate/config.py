@@ -210,6 +210,13 @@ class Config(BaseSettings):
         "a URL like s3://bucket/prefix or file:///folder",
         "Holds messages' files. Unset, the folder media of WAYSTATE_HOME does, which processes on other machines do not see.",
     )
+    media_scanner_url: str | None = _setting(
+        "MEDIA_SCANNER_URL",
+        None,
+        "an http:// or https:// address",
+        "Asked with each file before it is handed out: 200 lets it pass, 406 or 422 holds it. Unset, nothing is scanned.",
+        pattern=r"^https?://[^\s/]+\S*$",
+    )
 
     # --- work
     worker_batch: int = _number(

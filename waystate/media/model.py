@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from waystate.documents import JsonObject
+from waystate.errors import WaystateError
 
 KEPT_BY_WHATSAPP = timedelta(days=7)
 """How long WhatsApp hands out a customer's file by its id."""
@@ -15,6 +16,9 @@ UPLOAD_LIFE = timedelta(days=30)
 """How long WhatsApp keeps what was uploaded to it."""
 LARGEST = 100 * 2**20
 """Bytes: WhatsApp's limit of a document, the largest that it carries either way."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
+"""Seconds between tries."""
 
 
 class FileDirection(StrEnum):
@@ -70,6 +74,36 @@ class StoredObject:
     sha256: bytes
     mime_type: str | None
     thumbnail_key: str | None = None
+
+
+class Unfetched(WaystateError):
+    """A file could not be had: `is_final` for good, else it is tried again, after `retry_after` seconds at the earliest."""
+
+    def __init__(self, code: str, message: str, *, is_final: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.is_final = is_final
+        self.retry_after = retry_after
+
+    @property
+    def error(self) -> JsonObject:
+        return {"code": self.code, "message": self.message}
+
+
+def storage_full() -> Unfetched:
+    text = "The tenant's quota `storage_bytes` has no room for it. Raise the quota: what comes from then on is stored."
+    return Unfetched("storage_full", text, is_final=True)
+
+
+class HeldByScanner(WaystateError):
+    """The scanner refused a file, in its own words."""
+
+
+def pause_of(attempt: int, retry_after: float | None = None) -> timedelta:
+    """Until the next try, after so many: short at first, for most of what fails does so for seconds; an hour in the end."""
+    seconds = min(FIRST_PAUSE * 2 ** min(attempt - 1, 20), LONGEST_PAUSE)
+    return timedelta(seconds=max(seconds, min(retry_after or 0.0, LONGEST_PAUSE)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,6 +95,11 @@ class ObjectStore:
             with suppress(FileNotFoundError):
                 await obstore.delete_async(self._store, key)
 
+    async def discard(self, *keys: str | None) -> None:
+        """What nobody names: if it cannot be deleted now, the sweep finds it."""
+        with suppress(ObjectStoreError, OSError):
+            await self.delete(*(key for key in keys if key is not None))
+
     async def list_keys(self, prefix: str = "") -> AsyncIterator[tuple[str, Any]]:
         """Keys in the folder `prefix` (all), with the time that each was last written."""
         async for found in obstore.list(self._store, prefix or None):

@@ -65,7 +65,8 @@ RETURNING f.id;
 
 -- name: take_room$
 -- Added in the transaction that stores a file, so that two of them do not take the same room. No quota is no limit.
-INSERT INTO media_usage AS u (tenant_id, bytes) SELECT :tenant_id, :size::bigint WHERE :size::bigint <= coalesce(:quota, :size::bigint)
+INSERT INTO media_usage AS u (tenant_id, bytes) SELECT :tenant_id, :size::bigint
+WHERE :size::bigint <= coalesce(:quota, :size::bigint)
 ON CONFLICT (tenant_id) DO UPDATE SET bytes = u.bytes + excluded.bytes
     WHERE u.bytes + excluded.bytes <= coalesce(:quota, u.bytes + excluded.bytes)
 RETURNING u.bytes;
