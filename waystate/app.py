@@ -148,6 +148,7 @@ class Waystate:
             lanes=self.lanes,
             batch=config.worker_batch,
             hint=self.hints[RELAY],
+            links=self.services.links,
         )
         pipeline = WebhookPipeline(db, self.directory, self.services.runner, metrics, lanes=self.lanes)
         self.ledger = LedgerWorker(
@@ -160,7 +161,9 @@ class Waystate:
             batch=config.worker_batch,
             hint=self.hints[LEDGER],
         )
-        self.timers = Timers(db, self.directory, metrics, self.hints[RELAY], changed, clock, lanes=self.lanes)
+        self.timers = Timers(
+            db, self.directory, metrics, self.hints[RELAY], changed, clock, lanes=self.lanes, links=self.services.links
+        )
         self.media = MediaWorker(
             db, self.directory, self.services.fetcher, clock, hint=self.hints[MEDIA], relay_hint=self.hints[RELAY]
         )

@@ -24,6 +24,7 @@ from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.media.fetch import Fetcher
 from waystate.media.inbound import has_file
+from waystate.media.links import PURPOSE, Links
 from waystate.media.objects import open_objects
 from waystate.media.scan import Scanner
 from waystate.media.thumbnail import Thumbnails
@@ -61,6 +62,7 @@ class Services:
     platforms: Platforms
     templates: TemplateSyncs
     fetcher: Fetcher
+    links: Links
     sharing: Sharing
     cache: ProcessCache[bytes]
     invalidations: Invalidations
@@ -129,6 +131,7 @@ def build_services(
         platforms=Platforms(graph, GenesysClient(way_out)),
         templates=TemplateSyncs(db, directory, graph, relay_hint, clock, every=timedelta(seconds=config.template_interval)),
         fetcher=_fetcher(config, http),
+        links=Links(derive_key(installation, PURPOSE), config.public_url),
         sharing=sharing,
         cache=cache,
         invalidations=invalidations,

@@ -24,6 +24,7 @@ from waystate.events import outbox
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
+from waystate.media.links import Links
 from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced
 from waystate.messages.receive import expired
@@ -64,10 +65,12 @@ class Timers:
         clock: Clock,
         *,
         lanes: int,
+        links: Links | None = None,
     ) -> None:
         self._db = db
         self._directory = directory
         self._lanes = lanes
+        self._links = links
         self._metrics = metrics
         self._relay_hint = relay_hint
         self._changed = changed
@@ -150,7 +153,9 @@ class Timers:
 
     async def make_missing(self) -> None:
         for tenant in await self._due("check"):
-            found = await with_retries(partial(make_missing, self._db, self._directory, tenant, lanes=self._lanes))
+            found = await with_retries(
+                partial(make_missing, self._db, self._directory, tenant, lanes=self._lanes, links=self._links)
+            )
             self._metrics.missing_deliveries_total.inc(found)
 
     async def pair_early(self) -> None:

@@ -78,6 +78,10 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION media_due(text, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION media_due(text, timestamptz) TO waystate_work;
+
+ALTER TABLE deliveries DROP CONSTRAINT deliveries_target_check;
+ALTER TABLE deliveries ADD CONSTRAINT deliveries_target_check
+    CHECK (target IN ('whatsapp', 'whatsapp_mark', 'genesys', 'genesys_file', 'genesys_receipt'));
 RESET ROLE;
 GRANT CREATE ON SCHEMA public TO waystate_sweeper;
 ALTER FUNCTION media_due(text, timestamptz) OWNER TO waystate_sweeper;
