@@ -31,6 +31,7 @@ from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.plan import RelayWorker
 from waystate.door.keyed import Keyed
 from waystate.framework import framework_of, health_app, keyed_lane
+from waystate.media.sweep import MediaSweep
 from waystate.media.worker import MEDIA, MediaWorker
 from waystate.services import build_services
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
@@ -161,8 +162,17 @@ class Waystate:
             batch=config.worker_batch,
             hint=self.hints[LEDGER],
         )
+        self.media_sweep = MediaSweep(db, self.directory, self.services.fetcher.objects, clock)
         self.timers = Timers(
-            db, self.directory, metrics, self.hints[RELAY], changed, clock, lanes=self.lanes, links=self.services.links
+            db,
+            self.directory,
+            metrics,
+            self.hints[RELAY],
+            changed,
+            clock,
+            lanes=self.lanes,
+            links=self.services.links,
+            sweep=self.media_sweep,
         )
         self.media = MediaWorker(
             db, self.directory, self.services.fetcher, clock, hint=self.hints[MEDIA], relay_hint=self.hints[RELAY]

@@ -25,6 +25,7 @@ from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
 from waystate.media.links import Links
+from waystate.media.sweep import MediaSweep
 from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced
 from waystate.messages.receive import expired
@@ -66,6 +67,7 @@ class Timers:
         *,
         lanes: int,
         links: Links | None = None,
+        sweep: MediaSweep | None = None,
     ) -> None:
         self._db = db
         self._directory = directory
@@ -77,7 +79,7 @@ class Timers:
         self._clock = clock
         self._releases = Releases(db, directory, relay_hint, changed, clock)
         self._stopping = asyncio.Event()
-        self._every: list[tuple[str, timedelta, Callable[[], Awaitable[None]]]] = [
+        self._every: list[tuple[str, timedelta, Callable[[], Awaitable[object]]]] = [
             ("early_statuses", timedelta(seconds=1), self.pair_early),
             ("unknown_sends", timedelta(seconds=5), self.give_up_unknown),
             ("missing_deliveries", timedelta(seconds=30), self.make_missing),
@@ -91,6 +93,8 @@ class Timers:
             ("audit_heads", timedelta(days=1), lambda: log_heads(db, every_tenant(db))),
             ("idempotency", timedelta(hours=1), self.drop_idempotency_keys),
         ]
+        if sweep is not None:
+            self._every += [("media_of_gone", timedelta(hours=1), sweep.forget_gone), ("media", timedelta(days=1), sweep.sweep)]
 
     def stop(self) -> None:
         """`run` returns after the timer that is firing."""

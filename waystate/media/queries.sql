@@ -74,6 +74,11 @@ RETURNING u.bytes;
 -- name: get_usage$
 SELECT coalesce((SELECT u.bytes FROM media_usage u WHERE u.tenant_id = :tenant_id), 0);
 
+-- name: find_named
+-- A key names its file, so the primary key finds it.
+SELECT v.key FROM unnest(:keys::text[], :ids::uuid[]) AS v (key, id)
+JOIN media_files f ON f.tenant_id = :tenant_id AND f.id = v.id AND (f.object_key = v.key OR f.thumbnail_key = v.key);
+
 -- name: find_uploads
 -- What WhatsApp has of these files for this number, for long enough.
 SELECT u.media_id, u.phone_number_id, u.external_id, u.uploaded_at, u.expires_at FROM media_uploads u

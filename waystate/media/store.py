@@ -136,6 +136,12 @@ async def get_usage(conn: Connection, tenant: TenantId) -> int:
     return int(await _queries.get_usage(conn, tenant_id=tenant))
 
 
+async def find_named(conn: Connection, tenant: TenantId, keys: Sequence[str]) -> set[str]:
+    """Those of these keys of objects that a file of the tenant names."""
+    rows = await _queries.find_named(conn, tenant_id=tenant, keys=list(keys), ids=[UUID(key.split("/")[1]) for key in keys])
+    return {row["key"] for row in rows}
+
+
 async def find_uploads(
     conn: Connection, tenant: TenantId, media_ids: Collection[UUID], phone_number_id: str, until: datetime
 ) -> dict[UUID, WhatsAppCopy]:
