@@ -31,6 +31,7 @@ class Fetcher:
     async def close(self) -> None:
         """After all work has ended."""
         self.thumbnails.close()
+        await self.objects.close()
         await self.client.close()
         if self.scanner is not None:
             await self.scanner.close()

@@ -1,5 +1,7 @@
 """Where files' bytes are: a folder, or S3, Google Cloud Storage or Azure Blob Storage, whatever OBJECT_STORE_URL names."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import cached_property, partial
@@ -19,6 +21,8 @@ CHUNK = 5 * 2**20
 """Bytes of a part: S3 takes none smaller but the last."""
 PARTS_AT_ONCE = 2
 """Parts under way at once: with one being gathered, three chunks are all that a file of any size takes of memory."""
+SETTLED_AFTER = 0.5
+"""Seconds."""
 READ = 256 * 1024
 """Bytes that are read at once."""
 
@@ -37,14 +41,23 @@ class ObjectStore:
     def __init__(self, open_store: Callable[[], Any]) -> None:
         """`open_store` is called at the first use: a folder is made by whoever puts something into it."""
         self._open = open_store
+        self._streamed_at = float("-inf")
 
     @cached_property
     def _store(self) -> Any:
         return self._open()
 
+    async def close(self) -> None:
+        """Before the process ends: the library's threads let go of a stream's Python side a moment after it has ended, and an
+        interpreter that is gone by then aborts (obstore 0.12: half of the runs that end at once)."""
+        left = self._streamed_at + SETTLED_AFTER - time.monotonic()
+        if left > 0:
+            await asyncio.sleep(left)
+
     async def put(self, key: str, content: AsyncIterator[bytes]) -> None:
         """An exception of `content` is the caller's own, and then nothing is stored."""
         failed: list[BaseException] = []
+        self._streamed_at = time.monotonic()
 
         async def guarded() -> AsyncIterator[bytes]:
             try:
@@ -63,6 +76,8 @@ class ObjectStore:
             if failed and failed[0] is not error:
                 raise failed[0] from None
             raise
+        finally:
+            self._streamed_at = time.monotonic()
 
     async def put_bytes(self, key: str, content: bytes) -> None:
         await obstore.put_async(self._store, key, content)
@@ -83,7 +98,14 @@ class ObjectStore:
             found = await obstore.get_async(self._store, key, options={"range": (start, size)})
         except FileNotFoundError:
             raise _gone(key) from None
-        return _chunks(found)
+        return self._chunks(found)
+
+    async def _chunks(self, found: Any) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in found.stream(min_chunk_size=READ):
+                yield bytes(chunk)
+        finally:
+            self._streamed_at = time.monotonic()
 
     async def get_bytes(self, key: str) -> bytes:
         """All of a small object."""
@@ -138,11 +160,6 @@ def _folder(path: Path) -> Any:
 
 def _gone(key: str) -> NotFound:
     return NotFound("media_gone", f"The object store has no object {key} any more.")
-
-
-async def _chunks(found: Any) -> AsyncIterator[bytes]:
-    async for chunk in found.stream(min_chunk_size=READ):
-        yield bytes(chunk)
 
 
 async def _nothing() -> AsyncIterator[bytes]:
