@@ -29,7 +29,9 @@ LONGEST = 10.0
 class Thumbnails:
     """One at a time, in a thread of its own: pictures of strangers get one core at the most."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: float = LONGEST) -> None:
+        """`longest`: seconds that a picture may take."""
+        self._longest = longest
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="thumbnails")
 
     async def add(self, objects: ObjectStore, stored: StoredObject) -> StoredObject:
@@ -41,7 +43,7 @@ class Thumbnails:
         try:
             content = await objects.get_bytes(stored.object_key)
             made = asyncio.get_running_loop().run_in_executor(self._thread, make_thumbnail, content, kind)
-            small = await asyncio.wait_for(made, LONGEST)
+            small = await asyncio.wait_for(made, self._longest)
             await objects.put_bytes(key, small)
         except (
             TimeoutError,
