@@ -96,8 +96,8 @@ class Config(BaseSettings):
         "PUBLIC_URL",
         None,
         "the origin that browsers reach it under, like https://waystate.example.com",
-        "Where an identity provider sends people back to, and Genesys loads files (/media/) from. Unset, single sign-on works on "
-        "this machine only, and agents get no files.",
+        "Where an identity provider sends people back to, and Genesys loads files (/media/) from. Unset, single sign-on works "
+        "on this machine only, and agents get no files.",
         pattern=f"^{_ORIGIN}$",
     )
     trusted_proxies: str | None = _setting(

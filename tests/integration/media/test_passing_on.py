@@ -10,10 +10,12 @@ import pytest
 
 from tests.integration.media.conftest import Place
 from tests.integration.media.far_side import image
-from tests.world import Business, World
+from tests.world import LANES, Business, World
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.deliveries.attachments import GRACE
-from waystate.deliveries.model import Claimed
+from waystate.deliveries.missing import make_missing
+from waystate.deliveries.model import Claimed, RefusedDelivery
+from waystate.deliveries.resend import resend_many
 from waystate.documents import JsonObject
 from waystate.media.links import FOR_GENESYS, Links
 from waystate.media.scan import Scanner
@@ -153,6 +155,38 @@ async def test_a_refused_file_is_a_dead_letter_of_its_own_and_costs_the_message_
     assert await place.world.value(tenant, "SELECT status FROM messages") == "processed"
     letter = await place.world.row(tenant, "SELECT origin, original_payload FROM dead_letters")
     assert letter["original_payload"]["target"] == "genesys_file"
+    # It is sent again by itself, though its message arrived.
+    refused_file = RefusedDelivery.model_validate(letter["original_payload"])
+    async with place.world.db.tenant(tenant.tenant) as conn:
+        view = await place.world.view(tenant)
+        again = await resend_many(conn, tenant.tenant, view, {"file": refused_file}, place.world.clock(), lanes=LANES)
+    assert again == {"file": True}
+    (request,) = await send_due(place, tenant)
+    assert (request["channel"]["messageId"], len(files_in(request))) == ("wamid.1:file", 1)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_the_net_under_the_relay_passes_files_on_too(
+    place: Place, world: World, tenant: Business, is_there: bool
+) -> None:
+    async def look() -> int:
+        return await make_missing(world.db, world.directory, tenant.tenant, lanes=LANES, links=world.links)
+
+    await place.receive(tenant, tenant.message("wamid.0"))
+    await send_due(place, tenant)
+    await look()
+    await place.receive(tenant, image(tenant, place.side.add("m1", CONTENT), "wamid.1"))
+    await world.relay(tenant)
+    await world.execute(tenant, "DELETE FROM deliveries WHERE request #>> '{channel,messageId}' = 'wamid.1'")
+    if is_there:
+        await place.fetch()
+        assert await send_due(place, tenant) == []
+    assert await look() == 1
+    if not is_there:
+        assert await send_due(place, tenant) == []
+        await place.fetch()
+    (request,) = await send_due(place, tenant)
+    assert (request["channel"]["messageId"], len(files_in(request))) == ("wamid.1", 1)
 
 
 @pytest.mark.parametrize("seed", range(30))
