@@ -140,6 +140,8 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
             return f"It was recorded over HTTP and is {message['status']}; Waystate does not carry it."
         return f"It is {message['status']}; {_why_undelivered(message, senders)}"
     match last["state"]:
+        case "pending" if last["attempts"] == 0 and last["next_attempt_at"] > last["created_at"]:
+            return f"It waits for its file, until {_time(last['next_attempt_at'])} at the latest; then it goes without."
         case "pending" if last["attempts"] == 0:
             return "It waits for its turn: earlier messages of this customer go first."
         case "pending":

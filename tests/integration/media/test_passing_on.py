@@ -11,16 +11,19 @@ import pytest
 from tests.integration.media.conftest import Place
 from tests.integration.media.far_side import image
 from tests.world import LANES, Business, World
+from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.deliveries.attachments import GRACE
 from waystate.deliveries.missing import make_missing
 from waystate.deliveries.model import Claimed, RefusedDelivery
 from waystate.deliveries.resend import resend_many
+from waystate.deliveries.send import ATTACHMENT_REFUSED, _send_message
 from waystate.documents import JsonObject
 from waystate.media.links import FOR_GENESYS, Links
 from waystate.media.scan import Scanner
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import GenesysIntegration, Tenant, TenantSettings
+from waystate.trace.trace import trace
 
 CONTENT = b"\xff\xd8 not quite an image" * 50
 SENT = AttemptResult(outcome=Outcome.SENT)
@@ -110,6 +113,27 @@ async def test_a_message_does_not_wait_for_a_file_that_does_not_come(place: Plac
     assert (await place.file(tenant)).state == ending
     (request,) = await send_due(place, tenant)
     assert files_in(request) == []
+
+
+async def test_the_trace_says_what_a_message_waits_for_and_whether_its_file_went_along(place: Place, tenant: Business) -> None:
+    async def traced() -> JsonObject:
+        return await trace(tenant.tenant, tenant.settings, "wamid.1", place.world.db, place.world.clock)
+
+    (event,) = await place.receive(tenant, image(tenant, place.side.add("m1", CONTENT), "wamid.1"))
+    await send_due(place, tenant)
+    assert (await traced())["why"].startswith("It waits for its file, until 2026-03-02T12:00:05")
+    place.world.clock.forward(seconds=GRACE.total_seconds())
+    await send_due(place, tenant)
+    line = await traced()
+    assert line["filePassedOn"] is False
+    assert f"GET /v1/media/{event.media['file_id']}" in line["why"]
+    await place.fetch()
+    await send_due(place, tenant)
+    whole = await traced()
+    assert (whole["filePassedOn"], whole["status"]) == (True, "processed")
+    hops = [hop["what"] for hop in whole["hops"]]
+    assert "accepted by genesys_file: the file, behind its message" in hops
+    assert "accepted by genesys as text, without its file" in hops
 
 
 async def test_of_an_attempt_whose_answer_was_lost_the_file_follows(place: Place, tenant: Business) -> None:
@@ -231,9 +255,6 @@ async def test_however_they_race_the_file_reaches_the_agent_once(
 
 
 async def test_an_integration_that_refuses_the_file_gets_the_line(tenant: Business) -> None:
-    from waystate.channels.genesys.client import GenesysClient, Integration
-    from waystate.deliveries.send import ATTACHMENT_REFUSED, _send_message
-
     asked: list[Any] = []
 
     def answer(request: httpx2.Request) -> httpx2.Response:
