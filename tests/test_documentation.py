@@ -63,7 +63,11 @@ def documented_tenant_settings() -> str:
         ]
         defaults = model().model_dump(mode="json")
         for name, shape in model.model_json_schema()["properties"].items():
-            default = "" if defaults[name] is None else f"`{defaults[name]}`"
+            default = (
+                ""
+                if defaults[name] is None
+                else f"`{str(defaults[name]).lower() if defaults[name] is True else defaults[name]}`"
+            )
             lines.append(f"| `{name}` | {default} | {_must_be(shape)} | {' '.join(shape['description'].split())} |")
     return "\n".join(lines) + "\n"
 
@@ -72,6 +76,8 @@ def _must_be(shape: dict[str, Any]) -> str:
     said = next((each for each in shape.get("anyOf", []) if each.get("type") != "null"), shape)
     if "enum" in said:
         return " or ".join(f"`{each}`" for each in said["enum"])
+    if said.get("type") == "boolean":
+        return "`true` or `false`"
     if said.get("format") == "duration":
         return "a duration longer than zero"
     if "$ref" in said:

@@ -20,6 +20,7 @@ from waystate.events.model import Event
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import relay
 from waystate.ids import TenantId
+from waystate.media.links import Links
 from waystate.messages import receive as inbound
 from waystate.messages import send
 from waystate.messages.advance import Advanced
@@ -119,6 +120,8 @@ class World:
         self._relayed: dict[TenantId, int] = {}
         self.vault: Vault = vault_of(bytes(range(32)))
         self.directory = Directory(db, self.vault)
+        self.links: Links | None = None
+        """Where the world reaches files; nobody has said so."""
 
     async def add(
         self,
@@ -188,7 +191,7 @@ class World:
 
     async def relay(self, business: Business, *, epoch: int = 1, batch: int = 1000) -> list[Stamped]:
         """Make deliveries of new events; every event since the last time, whether it called for one or not."""
-        sink = DeliverySink(self.directory, LANES)
+        sink = DeliverySink(self.directory, LANES, self.links)
         await relay(self.db, business.tenant, sink, epoch=epoch, batch=batch)
         async with self.db.tenant(business.tenant) as conn:
             new = await outbox.list_after(conn, business.tenant, self._relayed.get(business.tenant, 0), batch)

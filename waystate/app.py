@@ -31,6 +31,8 @@ from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.plan import RelayWorker
 from waystate.door.keyed import Keyed
 from waystate.framework import framework_of, health_app, keyed_lane
+from waystate.media.sweep import MediaSweep
+from waystate.media.worker import MEDIA, MediaWorker
 from waystate.services import build_services
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.state.routes import StateRoutes
@@ -147,6 +149,7 @@ class Waystate:
             lanes=self.lanes,
             batch=config.worker_batch,
             hint=self.hints[RELAY],
+            links=self.services.links,
         )
         pipeline = WebhookPipeline(db, self.directory, self.services.runner, metrics, lanes=self.lanes)
         self.ledger = LedgerWorker(
@@ -159,8 +162,22 @@ class Waystate:
             batch=config.worker_batch,
             hint=self.hints[LEDGER],
         )
-        self.timers = Timers(db, self.directory, metrics, self.hints[RELAY], changed, clock, lanes=self.lanes)
-        self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries]
+        self.media_sweep = MediaSweep(db, self.directory, self.services.fetcher.objects, clock)
+        self.timers = Timers(
+            db,
+            self.directory,
+            metrics,
+            self.hints[RELAY],
+            changed,
+            clock,
+            lanes=self.lanes,
+            links=self.services.links,
+            sweep=self.media_sweep,
+        )
+        self.media = MediaWorker(
+            db, self.directory, self.services.fetcher, clock, hint=self.hints[MEDIA], relay_hint=self.hints[RELAY]
+        )
+        self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media]
         self._loops[ProcessRole.RELAY] += [self.relay]
         self._loops[ProcessRole.TIMERS] += [self.timers]
         if config.template_interval:
@@ -285,8 +302,6 @@ async def open_waystate(config: Config, roles: Collection[ProcessRole]) -> Wayst
     db = await open_database(config, pool_size=config.db_pool_size + LISTENING)
     await check_database(db, connections=config.db_pool_size + LISTENING)
     await make_partitions(db)
-    for name in config.unused:
-        logger.warning("A setting is given that this version does not use.", setting=name)
     if config.trusted_mode == "loopback" and ProcessRole.API in roles:
         logger.warning("TRUSTED_MODE=loopback: whoever is on this machine reads and writes any tenant's /state without a key.")
     if config.amqp_url is not None:

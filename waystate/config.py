@@ -96,7 +96,8 @@ class Config(BaseSettings):
         "PUBLIC_URL",
         None,
         "the origin that browsers reach it under, like https://waystate.example.com",
-        "Where an identity provider sends people back to. Unset, single sign-on works on this machine only.",
+        "Where an identity provider sends people back to, and Genesys loads files (/media/) from. Unset, single sign-on works "
+        "on this machine only, and agents get no files.",
         pattern=f"^{_ORIGIN}$",
     )
     trusted_proxies: str | None = _setting(
@@ -205,7 +206,17 @@ class Config(BaseSettings):
         "When RabbitMQ is attached for the first time: what happens from then on, or all events that are still kept.",
     )
     external_objects: SecretStr | None = _setting(
-        "OBJECT_STORE_URL", None, "a URL like s3://bucket/prefix or file:///folder", "Accepted; media are not copied yet."
+        "OBJECT_STORE_URL",
+        None,
+        "a URL like s3://bucket/prefix or file:///folder",
+        "Holds messages' files. Unset, the folder media of WAYSTATE_HOME does, which processes on other machines do not see.",
+    )
+    media_scanner_url: str | None = _setting(
+        "MEDIA_SCANNER_URL",
+        None,
+        "an http:// or https:// address",
+        "Asked with each file before it is handed out: 200 lets it pass, 406 or 422 holds it. Unset, nothing is scanned.",
+        pattern=r"^https?://[^\s/]+\S*$",
     )
 
     # --- work
@@ -355,12 +366,6 @@ class Config(BaseSettings):
         if self.external_database and self.db_ssl and "sslmode=" in self.external_database.get_secret_value():
             raise ConfigError("DB_SSL is set and DATABASE_URL has an sslmode as well; remove one of the two.")
         return self
-
-    @property
-    def unused(self) -> list[str]:
-        """Settings that are given and that this version does nothing with."""
-        given = {"OBJECT_STORE_URL": self.object_store_url}
-        return [name for name, value in given.items() if value is not None]
 
     @property
     def database_url(self) -> str | None:

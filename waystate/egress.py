@@ -184,6 +184,11 @@ def open_to_platforms(own: Iterable[str], **settings: Any) -> httpx2.AsyncClient
     return _open(Judge(listed(own), listed(PLATFORMS).has_name), **settings)
 
 
+def open_to_hosts(names: Iterable[str], own: Iterable[str], **settings: Any) -> httpx2.AsyncClient:
+    """For calls that carry a token to `names` and nobody else, and to what the operator lists (`own`)."""
+    return _open(Judge(listed(own), listed(names).has_name), **settings)
+
+
 def open_to_anybody(own: Iterable[str], **settings: Any) -> httpx2.AsyncClient:
     """For addresses that a tenant names: to the internet over TLS, and to what the operator lists, alone."""
     return _open(Judge(listed(own), lambda _: True), **settings)

@@ -15,6 +15,7 @@ from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
 from waystate.keys.routes import KeyRoutes
+from waystate.media.routes import MediaRoutes
 from waystate.operations import operations_of
 from waystate.people.login_limits import LoginLimits
 from waystate.people.login_routes import LoginRoutes
@@ -62,6 +63,7 @@ ROUTES = (
     ConversationRoutes,
     TraceRoutes,
     TemplateRoutes,
+    MediaRoutes,
     DeadLetterRoutes,
     LoginRoutes,
     SignOnRoutes,
@@ -152,7 +154,8 @@ def _of_messages(services: Services) -> list[object]:
     sends = Sends(db, directory, services.templates, services.hints[RELAY], services.invalidations.changed, clock)
     templates = TemplateRoutes(db, directory, services.templates)
     talks = ConversationRoutes(db, sends, clock)
-    return [SendRoutes(sends), talks, TraceRoutes(db, directory, clock), templates, letters]
+    media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
+    return [SendRoutes(sends), talks, TraceRoutes(db, directory, clock), templates, media, letters]
 
 
 def _of_access(services: Services) -> list[object]:

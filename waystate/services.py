@@ -1,15 +1,17 @@
 """What everything of one process is built on: made once, before any loop or route, and never changed."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import httpx2
 
 from waystate.cache.process import ProcessCache
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
+from waystate.channels.whatsapp.files import HOSTS, FileClient
 from waystate.clock import Clock
 from waystate.config import Config, ProcessRole
 from waystate.db.pool import Database
@@ -17,7 +19,16 @@ from waystate.deliveries.send import Platforms
 from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
 from waystate.door.limits import Rates
-from waystate.egress import open_to_platforms
+from waystate.egress import open_to_hosts, open_to_platforms
+from waystate.events.model import Event
+from waystate.ids import TenantId
+from waystate.media.fetch import Fetcher
+from waystate.media.inbound import has_file
+from waystate.media.links import PURPOSE, Links
+from waystate.media.objects import open_objects
+from waystate.media.scan import Scanner
+from waystate.media.thumbnail import Thumbnails
+from waystate.media.worker import AT_ONCE, MEDIA
 from waystate.pipeline.run import Runner
 from waystate.sharing import Sharing
 from waystate.sign_on.discovery import Discovery
@@ -29,6 +40,9 @@ from waystate.web.bodies import Bodies
 from waystate.web.metrics import Metrics
 from waystate.work.leases import DELIVERIES, LEDGER, RELAY
 from waystate.work.loops import SharedHint
+
+SCANNED_IN = 120.0
+"""Seconds: a scanner unpacks what is packed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +61,8 @@ class Services:
     http: httpx2.AsyncClient
     platforms: Platforms
     templates: TemplateSyncs
+    fetcher: Fetcher
+    links: Links
     sharing: Sharing
     cache: ProcessCache[bytes]
     invalidations: Invalidations
@@ -64,6 +80,7 @@ class Services:
         await self.templates.close()
         await self.sharing.close()
         await self.http.aclose()
+        await self.fetcher.close()
         await self.discovery.close()
         await self.db.close(grace=1.0)
 
@@ -93,7 +110,13 @@ def build_services(
         timeout=httpx2.Timeout(config.send_timeout, connect=5.0),
         limits=httpx2.Limits(max_connections=200),
     )
-    graph, relay_hint = GraphClient(way_out), sharing.hint(RELAY)
+    graph, relay_hint, media_hint = GraphClient(way_out), sharing.hint(RELAY), sharing.hint(MEDIA)
+
+    def tracked(tenant: TenantId, events: Sequence[Event]) -> None:
+        invalidations.changed(tenant, events)
+        if any(map(has_file, events)):
+            media_hint.give(tenant)
+
     return Services(
         config=config,
         db=db,
@@ -107,14 +130,27 @@ def build_services(
         http=way_out,
         platforms=Platforms(graph, GenesysClient(way_out)),
         templates=TemplateSyncs(db, directory, graph, relay_hint, clock, every=timedelta(seconds=config.template_interval)),
+        fetcher=_fetcher(config, http),
+        links=Links(derive_key(installation, PURPOSE), config.public_url),
         sharing=sharing,
         cache=cache,
         invalidations=invalidations,
-        runner=Runner(db, metrics, invalidations.changed, clock, lanes=config.ledger_lanes),
+        runner=Runner(db, metrics, tracked, clock, lanes=config.ledger_lanes),
         authenticator=authenticator,
         guard=Guard(authenticator, origins=config.own_origins, limit=sharing.request_limits(_rates_of(config), directory)),
-        hints={RELAY: relay_hint, **{kind: sharing.hint(kind) for kind in (LEDGER, DELIVERIES)}},
+        hints={RELAY: relay_hint, MEDIA: media_hint, **{kind: sharing.hint(kind) for kind in (LEDGER, DELIVERIES)}},
     )
+
+
+def _fetcher(config: Config, http: httpx2.AsyncClient | None) -> Fetcher:
+    """With connections of its own: however many files are fetched, a send finds one. `http` replaces the way to WhatsApp."""
+    timeout, limits = httpx2.Timeout(config.send_timeout, connect=5.0), httpx2.Limits(max_connections=2 * AT_ONCE)
+    scanner = None
+    if config.media_scanner_url is not None:
+        host = urlsplit(config.media_scanner_url).hostname or ""
+        scanner = Scanner(config.media_scanner_url, open_to_hosts((), (host,), timeout=SCANNED_IN, limits=limits))
+    client = FileClient(http or open_to_hosts(HOSTS, config.own_hosts, timeout=timeout, limits=limits))
+    return Fetcher(client, open_objects(config.object_store_url, config.home), Thumbnails(), scanner)
 
 
 def _rates_of(config: Config) -> Rates:

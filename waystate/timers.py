@@ -24,6 +24,8 @@ from waystate.events import outbox
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
+from waystate.media.links import Links
+from waystate.media.sweep import MediaSweep
 from waystate.messages import store as message_store
 from waystate.messages.advance import Advanced
 from waystate.messages.receive import expired
@@ -64,17 +66,20 @@ class Timers:
         clock: Clock,
         *,
         lanes: int,
+        links: Links | None = None,
+        sweep: MediaSweep | None = None,
     ) -> None:
         self._db = db
         self._directory = directory
         self._lanes = lanes
+        self._links = links
         self._metrics = metrics
         self._relay_hint = relay_hint
         self._changed = changed
         self._clock = clock
         self._releases = Releases(db, directory, relay_hint, changed, clock)
         self._stopping = asyncio.Event()
-        self._every: list[tuple[str, timedelta, Callable[[], Awaitable[None]]]] = [
+        self._every: list[tuple[str, timedelta, Callable[[], Awaitable[object]]]] = [
             ("early_statuses", timedelta(seconds=1), self.pair_early),
             ("unknown_sends", timedelta(seconds=5), self.give_up_unknown),
             ("missing_deliveries", timedelta(seconds=30), self.make_missing),
@@ -88,6 +93,8 @@ class Timers:
             ("audit_heads", timedelta(days=1), lambda: log_heads(db, every_tenant(db))),
             ("idempotency", timedelta(hours=1), self.drop_idempotency_keys),
         ]
+        if sweep is not None:
+            self._every += [("media_of_gone", timedelta(hours=1), sweep.forget_gone), ("media", timedelta(days=1), sweep.sweep)]
 
     def stop(self) -> None:
         """`run` returns after the timer that is firing."""
@@ -150,7 +157,9 @@ class Timers:
 
     async def make_missing(self) -> None:
         for tenant in await self._due("check"):
-            found = await with_retries(partial(make_missing, self._db, self._directory, tenant, lanes=self._lanes))
+            found = await with_retries(
+                partial(make_missing, self._db, self._directory, tenant, lanes=self._lanes, links=self._links)
+            )
             self._metrics.missing_deliveries_total.inc(found)
 
     async def pair_early(self) -> None:

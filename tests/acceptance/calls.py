@@ -21,6 +21,7 @@ PLACES = {
     "session_id": "SELECT id::text FROM sessions WHERE tenant_id = $1",
     "user_id": "SELECT user_id::text FROM memberships WHERE tenant_id = $1",
     "template_id": "SELECT id::text FROM templates WHERE tenant_id = $1",
+    "media_id": "SELECT id::text FROM media_files WHERE tenant_id = $1",
     "key_id": "SELECT id::text FROM api_keys WHERE tenant_id = $1",
     "phone_number_id": "SELECT phone_number_id FROM whatsapp_accounts WHERE tenant_id = $1",
     "integration_id": "SELECT integration_id FROM genesys_integrations WHERE tenant_id = $1",

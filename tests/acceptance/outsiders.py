@@ -21,7 +21,7 @@ from waystate.principal import NEVER_OF_A_KEY, ROLE_SCOPES, Role, Scope
 from waystate.tokens import COOKIE, parse_token
 
 OF_A_KEY = frozenset(Scope) - NEVER_OF_A_KEY - {Scope.PLATFORM}
-OPEN_TO_ALL = ("/webhooks/", "/health", "/metrics", "/docs", "/openapi.json", "/v1/auth/")
+OPEN_TO_ALL = ("/webhooks/", "/health", "/metrics", "/docs", "/openapi.json", "/v1/auth/", "/media/")
 """What may be without a scope: each of these looks at a signature or a password itself, or tells nothing of any tenant."""
 MANY_AT_ONCE = {("POST", "/v1/dead-letters/replay"), ("POST", "/v1/dead-letters/discard")}
 """Answer 200 with an outcome for each id; what is foreign must have the outcome of what is missing."""

@@ -144,6 +144,21 @@ def test_the_lines_for_messages_and_templates_work_beside_the_demo(home: Path, t
     assert "Hello Ada, your order A-7 arrives on Friday." in shown
 
 
+def test_the_lines_for_files_work_beside_the_demo(home: Path, tmp_path: Path) -> None:
+    port = free_pair()
+    typed = "\n".join(blocks(HOW_TO / "media.md"))
+    for there, its in {"127.0.0.1:3005": f"127.0.0.1:{port}", "127.0.0.1:3006": f"127.0.0.1:{port + 1}"}.items():
+        typed = typed.replace(there, its)
+    with fleet(tmp_path, embedded(home, port)) as processes:
+        processes.start("demo", "demo --customers 1 --rate 0.2")
+        wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "demo")
+        newcomer = Newcomer(tmp_path, {"WAYSTATE_HOME": str(home)})
+        shown = json.loads(newcomer.types(typed).splitlines()[0])
+        assert processes.end("demo")[0] == 0
+    assert (shown["state"], shown["mimeType"]) == ("stored", "image/jpeg")
+    assert (newcomer.folder / "receipt.jpg").read_bytes()[:3] == b"\xff\xd8\xff"
+
+
 def test_dead_letters_are_mended_replayed_and_discarded_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
     newcomer, url = acme
     _, apply, check = blocks(HOW_TO / "connect-a-number.md")
@@ -321,6 +336,7 @@ TYPED = {
     "connect-your-services.md": (1,),
     "dead-letters.md": (0, 1, 2, 3, 4, 5, 6),
     "find-a-message.md": (0, 1, 2, 3, 4, 5),
+    "media.md": (0, 1, 2),
     "operate.md": (0, 1, 2, 3, 4),
     "people.md": (0, 1, 2, 3, 4, 5),
     "secure-a-deployment.md": (0, 1),

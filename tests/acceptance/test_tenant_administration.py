@@ -95,6 +95,7 @@ async def test_a_tenant_is_made_found_listed_and_changed(office: Office) -> None
         "window_template": None,
         "hold_ttl": "P7D",
         "genesys_identity": "contact",
+        "genesys_attachments": True,
     }
     path = "/v1/platform/tenants/initech"
     assert (await office(PLATFORM, "GET", path)).json() == made.json()

@@ -14,6 +14,7 @@ PARTS = {
         "test_dead_letters_replayed",
         "test_directory_changes",
         "test_lost_answers",
+        "test_media_beside_texts",
         "test_platform_faults",
         "test_revoked_token",
         "test_terminated",

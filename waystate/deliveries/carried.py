@@ -5,7 +5,7 @@ from uuid import UUID
 
 from waystate.db.pool import Connection
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.model import State, Target
+from waystate.deliveries.model import ASIDE, State
 from waystate.deliveries.plan import WAITING, DeliverySink, integration_of
 from waystate.events import outbox
 from waystate.ids import TenantId
@@ -34,7 +34,7 @@ async def find_carried(
     behind = await outbox.list_messages_behind(conn, tenant, DeliverySink.name, limit=_MOST_BEHIND)
     states: dict[UUID, set[State]] = {}
     for row in await delivery_store.find_of_messages(conn, tenant, sorted(ours)):
-        if row["target"] != Target.GENESYS_RECEIPT:
+        if row["target"] not in ASIDE:
             states.setdefault(row["message_id"], set()).add(State(row["state"]))
     carried = {key: ours[key] for key, each in states.items() if each & {State.PENDING, State.SENDING}}
     unplanned = {

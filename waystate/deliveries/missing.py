@@ -4,10 +4,12 @@ import structlog
 
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
+from waystate.deliveries.attachments import Attachments, lock_files, with_files
 from waystate.deliveries.plan import WAITING, DeliverySink, find_surroundings, integration_of, plan
 from waystate.events import outbox
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId
+from waystate.media.links import Links
 from waystate.messages import store as message_store
 from waystate.tenants import store as tenant_store
 from waystate.tenants.routing import Directory, TenantView
@@ -18,7 +20,7 @@ CURSOR = "deliveries_check"
 BATCH = 1000
 
 
-async def make_missing(db: Database, directory: Directory, tenant: TenantId, *, lanes: int) -> int:
+async def make_missing(db: Database, directory: Directory, tenant: TenantId, *, lanes: int, links: Links | None = None) -> int:
     """Deliver what the relay passed by, at its old place in the order; how many there were.
 
     Only what the relay judged by the tenant's configuration as it is now: before, somebody else may have been the one to send
@@ -43,7 +45,9 @@ async def make_missing(db: Database, directory: Directory, tenant: TenantId, *, 
         messages = await message_store.lock_many(conn, tenant, ids) if ids else {}
         waiting = {key for key, each in messages.items() if each.state.status in WAITING}
         left = [each for each in stamped if each.event.message_id in waiting]
+        files = await lock_files(conn, tenant, left)
         missing = plan(left, view, lanes, await find_surroundings(conn, tenant, left)).deliveries
+        missing = with_files(missing, left, files, Attachments(tenant, view, links))
         if missing:
             await delivery_store.insert_many(conn, tenant, missing)
         await outbox.move_cursor(conn, tenant, CURSOR, stamped[-1].position if len(stamped) == BATCH else until, epoch=0)

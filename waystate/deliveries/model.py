@@ -26,11 +26,17 @@ class Target(StrEnum):
     WHATSAPP_MARK = "whatsapp_mark"
     """That a message was read, and that somebody types: said twice, it is the same."""
     GENESYS = "genesys"
+    GENESYS_FILE = "genesys_file"
+    """The file of a customer's message, behind it: it came too late to be in it."""
     GENESYS_RECEIPT = "genesys_receipt"
 
 
 TO_WHATSAPP = frozenset({Target.WHATSAPP, Target.WHATSAPP_MARK})
 """What goes through a number: messages, and the marks that customers' messages were read."""
+TO_AGENTS = frozenset({Target.GENESYS, Target.GENESYS_FILE})
+"""What agents get to see, and is a dead letter where Genesys refuses it."""
+ASIDE = frozenset({Target.GENESYS_FILE, Target.GENESYS_RECEIPT})
+"""Of which a message's status says nothing, nor they of it."""
 
 
 class State(StrEnum):
@@ -58,6 +64,8 @@ class Delivery:
     position: int
     created_at: datetime
     request: JsonObject
+    due_at: datetime | None = None
+    """Not before; None: at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

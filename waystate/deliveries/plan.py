@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
 
-from waystate.channels.genesys.render import render_inbound, render_receipt
+from waystate.channels.genesys.render import render_file, render_inbound, render_receipt
 from waystate.channels.told import told_of
 from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, find_reference, quote_of
 from waystate.channels.whatsapp.render import CHECKED, render_composed, render_outbound, render_read_mark
@@ -14,6 +14,7 @@ from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
+from waystate.deliveries.attachments import Attachments, follow_up, lock_files, with_files
 from waystate.deliveries.lanes import deal_out
 from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Delivery, Target, letter_of_refused
 from waystate.deliveries.withdraw import fail_dependent
@@ -24,6 +25,7 @@ from waystate.events.model import (
     BaseEvent,
     Event,
     InboundEnriched,
+    MediaStored,
     MessageMarkedRead,
     MessageStatus,
     OutboundProcessed,
@@ -32,6 +34,7 @@ from waystate.events.model import (
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import SinkWorker, relay
 from waystate.ids import TenantId
+from waystate.media.links import Links
 from waystate.messages import store as message_store
 from waystate.messages.advance import advance
 from waystate.messages.model import Status, StatusReport
@@ -42,7 +45,12 @@ from waystate.work.lanes import lane_of
 from waystate.work.leases import RELAY, LeaseKeeper
 from waystate.work.loops import Hint
 
-DELIVERED = frozenset({"inbound.enriched", "outbound.processed", "outbound.refused", "message.status", "message.marked_read"})
+DELIVERED = frozenset(
+    {
+        *("inbound.enriched", "outbound.processed", "outbound.refused", "message.status", "message.marked_read"),
+        *("media.stored", "media.held", "media.failed"),
+    }
+)
 """Types of events that may call for a delivery."""
 WAITING = frozenset({Status.QUEUED, Status.RECEIVED})
 """Statuses of messages that are where they were when they came: nobody has passed them on, nor failed to."""
@@ -54,9 +62,10 @@ class DeliverySink:
     name = "deliveries"
     types = DELIVERED
 
-    def __init__(self, directory: Directory, lanes: int) -> None:
+    def __init__(self, directory: Directory, lanes: int, links: Links | None = None) -> None:
         self._directory = directory
         self._lanes = lanes
+        self._links = links
         self.made = 0
         """Deliveries that are new now."""
 
@@ -74,6 +83,9 @@ class DeliverySink:
             planned = planned.without(planned.doubtful - waiting)
         if outbound := {each.message_id for each in planned.deliveries if each.target is Target.WHATSAPP}:
             planned = planned.without(await message_store.lock_settled(conn, tenant, outbound))
+        attachments = Attachments(tenant, view, self._links)
+        files = await lock_files(conn, tenant, stamped)
+        planned.deliveries = with_files(planned.deliveries, stamped, files, attachments)
         events = []
         if planned.impossible:
             advanced = await advance(conn, tenant, planned.impossible, stamped[-1].event.at)
@@ -82,10 +94,20 @@ class DeliverySink:
             await deal_out(conn, tenant, view, self._lanes)
         if planned.deliveries:
             await delivery_store.insert_many(conn, tenant, planned.deliveries)
-        self.made = len(planned.deliveries)
+        self.made = len(planned.deliveries) + await self._follow_up(conn, tenant, stamped, attachments)
         if planned.letters:
             await dead_letter_store.insert_many(conn, tenant, list(planned.letters.values()))
         return events
+
+    async def _follow_up(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped], attachments: Attachments) -> int:
+        """Whatever these events tell of files reaches their messages; how many deliveries that makes due or adds."""
+
+        def make(each: Stamped, content: list[JsonObject]) -> Delivery:
+            return file_delivery(each, content, attachments.view, self._lanes)
+
+        changed, late = await follow_up(conn, tenant, stamped, attachments, make)
+        await delivery_store.insert_many(conn, tenant, late)
+        return changed + len(late)
 
 
 async def _plan_homeless(
@@ -311,6 +333,15 @@ def delivery_of(
     )
 
 
+def file_delivery(stamped: Stamped, content: list[JsonObject], view: TenantView, lanes: int) -> Delivery:
+    """Of a file that is stored, through its number's integration, which must be there."""
+    event, account = stamped.event, view.accounts[stamped.event.phone_number_id]
+    assert isinstance(event, MediaStored)
+    request = render_file(contact_id=genesys_identity(event, view.settings), wamid=event.wamid, at=event.at, content=content)
+    way = way_of(Target.GENESYS_FILE, account, integration_of(view, account), event.contact_id, _message_id(event))
+    return _delivery(stamped, Target.GENESYS_FILE, way, request, lanes)
+
+
 def _receipt(stamped: Stamped, integration: GenesysIntegration, settings: TenantSettings, lanes: int) -> Delivery:
     event = stamped.event
     assert isinstance(event, MessageStatus | OutboundRefused)
@@ -434,15 +465,17 @@ class RelayWorker(SinkWorker):
         lanes: int,
         batch: int,
         hint: Hint | None = None,
+        links: Links | None = None,
     ) -> None:
         super().__init__(db, leases, clock, kind=RELAY, due="relay", lanes=lanes, batch=batch, hint=hint)
+        self._links = links
         self._directory = directory
         self._delivery_hint = delivery_hint
 
     async def _relay(self, tenant: TenantId, epoch: int) -> bool:
         if await self._directory.find_tenant(tenant) is None:
             return False  # it is being deleted
-        sink = DeliverySink(self._directory, self._lanes)
+        sink = DeliverySink(self._directory, self._lanes, self._links)
         window = await with_retries(lambda: relay(self._db, tenant, sink, epoch=epoch, batch=self._batch))
         if sink.made:
             self._delivery_hint.give(tenant)

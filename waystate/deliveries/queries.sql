@@ -3,10 +3,11 @@
 INSERT INTO deliveries (tenant_id, event_id, target, message_id, conversation_id, account, lane, order_key, position,
     next_attempt_at, created_at, request)
 SELECT :tenant_id, v.event_id, v.target, v.message_id, v.conversation_id, v.account, v.lane, v.order_key, v.position,
-    v.created_at, v.created_at, v.request::jsonb
+    coalesce(v.due_at, v.created_at), v.created_at, v.request::jsonb
 FROM unnest(:event_ids::uuid[], :targets::text[], :message_ids::uuid[], :conversation_ids::uuid[], :accounts::text[],
-    :lanes::smallint[], :order_keys::text[], :positions::bigint[], :created_at::timestamptz[], :requests::text[])
-    AS v (event_id, target, message_id, conversation_id, account, lane, order_key, position, created_at, request)
+    :lanes::smallint[], :order_keys::text[], :positions::bigint[], :created_at::timestamptz[], :due_at::timestamptz[],
+    :requests::text[])
+    AS v (event_id, target, message_id, conversation_id, account, lane, order_key, position, created_at, due_at, request)
 ON CONFLICT (tenant_id, event_id, target) DO NOTHING;
 
 -- name: list_missing
@@ -207,8 +208,31 @@ FROM deliveries d WHERE d.tenant_id = :tenant_id AND d.message_id = ANY(:message
 -- name: list_of_message
 -- Every delivery of one message, for the trace.
 SELECT d.event_id, d.target, d.account, d.state, d.attempts, d.position, d.created_at, d.next_attempt_at, d.hold_until,
-    d.finished_at, d.external_id, d.error
+    d.finished_at, d.external_id, d.error, d.target IN ('genesys', 'genesys_file') AND d.request ? 'content'
+        AND d.error ->> 'code' IS DISTINCT FROM 'attachment_refused' AS has_file
 FROM deliveries d WHERE d.tenant_id = :tenant_id AND d.message_id = :message_id ORDER BY d.position;
+
+-- name: attach_many
+-- Only of what was never tried: of an attempt whose answer was lost Genesys may have the message, and tells a repeat by its id, not
+-- by what is in it. Whoever claims it at this moment is waited for, and then it is not pending any more.
+UPDATE deliveries d SET request = d.request || jsonb_build_object('content', v.content::jsonb),
+    next_attempt_at = least(d.next_attempt_at, d.created_at)
+FROM unnest(:message_ids::uuid[], :contents::text[]) AS v (message_id, content)
+WHERE d.tenant_id = :tenant_id AND d.message_id = v.message_id AND d.target = 'genesys' AND d.state = 'pending' AND d.attempts = 0
+    AND NOT d.request ? 'content'
+RETURNING d.message_id;
+
+-- name: end_wait!
+-- Their file does not come.
+UPDATE deliveries d SET next_attempt_at = d.created_at
+WHERE d.tenant_id = :tenant_id AND d.message_id = ANY(:message_ids::uuid[]) AND d.target = 'genesys' AND d.state = 'pending'
+    AND d.attempts = 0 AND d.next_attempt_at > d.created_at;
+
+-- name: list_without_file
+-- Of a message that was sent again one delivery with it is enough.
+SELECT d.message_id FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.message_id = ANY(:message_ids::uuid[]) AND d.target IN ('genesys', 'genesys_file')
+GROUP BY d.message_id HAVING NOT bool_or(d.request ? 'content');
 
 -- name: find_at_genesys
 -- Which customers' messages Genesys knows by these ids: its answers to our deliveries said so.

@@ -9,7 +9,7 @@ from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Conversation
 from waystate.db.pool import Connection
 from waystate.deliveries import store as delivery_store
-from waystate.deliveries.model import Delivery, RefusedDelivery, State, Target
+from waystate.deliveries.model import ASIDE, Delivery, RefusedDelivery, State, Target
 from waystate.deliveries.plan import insert_beside, integration_of, way_of
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
@@ -44,8 +44,7 @@ async def resend_many(
     deliveries: dict[tuple[UUID, str], Delivery] = {}
     for key, each in refused.items():
         done = may_send([row for row in before if (row["message_id"], row["target"]) == (each.message_id, each.target)], each)
-        # Of a receipt the message's status says nothing.
-        if each.message_id in arrived and each.target is not Target.GENESYS_RECEIPT:
+        if each.message_id in arrived and each.target not in ASIDE:
             done = False
         if done is True and (each.message_id, each.target) not in deliveries:
             conversation = conversation_of.get(each.message_id)

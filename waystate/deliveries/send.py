@@ -1,14 +1,16 @@
 """One attempt to reach a platform: what is sent where, and what came back, as a value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import httpx2
 
 from waystate.channels.attempts import FailureKind
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.addresses import RECIPIENT_MOVED
-from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Claimed, Target
+from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, TO_AGENTS, Claimed, Target
 from waystate.documents import JsonObject
 from waystate.errors import Reason
 from waystate.tenants.routing import TenantView
@@ -19,6 +21,10 @@ WINDOW_CLOSED: JsonObject = {
     "code": Reason.WINDOW_CLOSED,
     "title": "Not sent: while it waited, 24 hours went by since the customer wrote. Only a template may be sent now.",
     "kind": FailureKind.WINDOW.value,
+}
+ATTACHMENT_REFUSED: JsonObject = {
+    "code": "attachment_refused",
+    "title": "Genesys refused the message with its file and took it without. Look at the integration's supported content.",
 }
 
 
@@ -56,9 +62,20 @@ async def send(claimed: Claimed, view: TenantView, platforms: Platforms, now: da
     if integration.sender != "waystate":
         return _not_ours(f"Genesys integration {integration.integration_id}")
     target = Integration.of(integration)
-    if claimed.target is Target.GENESYS:
-        return await platforms.genesys.send_message(integration=target, body=claimed.request)
+    if claimed.target in TO_AGENTS:
+        return await _send_message(platforms.genesys, target, claimed.request)
     return await platforms.genesys.send_receipt(integration=target, body=claimed.request)
+
+
+async def _send_message(genesys: GenesysClient, integration: Integration, request: JsonObject) -> AttemptResult:
+    """An integration may take no attachments, or none of a type, and refuses the message for it: then its line goes alone."""
+    result = await genesys.send_message(integration=integration, body=request)
+    is_refused = result.outcome is Outcome.FAILED and result.http_status == httpx2.codes.BAD_REQUEST
+    if not is_refused or "content" not in request or not request.get("text"):
+        return result
+    line = {key: value for key, value in request.items() if key != "content"}
+    alone = await genesys.send_message(integration=integration, body=line)
+    return replace(alone, error=ATTACHMENT_REFUSED) if alone.outcome is Outcome.SENT else alone
 
 
 def _not_ours(account: str) -> AttemptResult:

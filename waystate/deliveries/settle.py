@@ -20,7 +20,7 @@ from waystate.deliveries.held_numbers import (
     is_sent_message,
     release_numbers,
 )
-from waystate.deliveries.model import NOT_TRIED, Claimed, Finished, State, Target, letter_of_refused
+from waystate.deliveries.model import NOT_TRIED, TO_AGENTS, Claimed, Finished, State, Target, letter_of_refused
 from waystate.deliveries.retry import finish
 from waystate.deliveries.withdraw import fail_dependent
 from waystate.documents import JsonObject
@@ -82,9 +82,7 @@ async def settle_many(
         advanced = await _advance(conn, tenant, [each for each in finished if each not in held], now)
         correlated = await correlate(conn, tenant, _correlations(finished), now)
         await delivery_store.finish_many(conn, tenant, finished)
-        letters = [
-            _dead_letter(each) for each in finished if each.state is State.FAILED and each.claimed.target is Target.GENESYS
-        ]
+        letters = [_dead_letter(each) for each in finished if each.state is State.FAILED and each.claimed.target in TO_AGENTS]
         if letters:
             await dead_letter_store.insert_many(conn, tenant, letters)
         alarms = await _look_at_numbers(conn, tenant, results, refused_numbers, now)
@@ -261,7 +259,7 @@ def _correlations(finished: Sequence[Finished]) -> dict[UUID, tuple[str, str | N
     return {
         each.claimed.conversation_id: (each.result.conversation_id, None)
         for each in finished
-        if each.claimed.target is Target.GENESYS and each.result.conversation_id
+        if each.claimed.target in TO_AGENTS and each.result.conversation_id
     }
 
 

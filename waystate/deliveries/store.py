@@ -32,6 +32,7 @@ async def insert_many(conn: Connection, tenant: TenantId, deliveries: Sequence[D
         order_keys=[each.order_key for each in deliveries],
         positions=[each.position for each in deliveries],
         created_at=[each.created_at for each in deliveries],
+        due_at=[each.due_at for each in deliveries],
         requests=[dump(each.request) for each in deliveries],
     )
 
@@ -260,6 +261,25 @@ async def list_of_message(conn: Connection, tenant: TenantId, message_id: UUID) 
             dict(each) for each in attempts if (each["event_id"], each["target"]) == (row["event_id"], row["target"])
         ]
     return rows
+
+
+async def attach_many(conn: Connection, tenant: TenantId, contents: Mapping[UUID, list[JsonObject]]) -> set[UUID]:
+    """Message → `content` that its delivery to Genesys is to have, which nobody has begun; the messages that have it now."""
+    rows = await _queries.attach_many(
+        conn, tenant_id=tenant, message_ids=list(contents), contents=[dump(each) for each in contents.values()]
+    )
+    return {row["message_id"] for row in rows}
+
+
+async def end_wait(conn: Connection, tenant: TenantId, message_ids: Sequence[UUID]) -> None:
+    """Their deliveries to Genesys that wait for a file are due."""
+    await _queries.end_wait(conn, tenant_id=tenant, message_ids=list(message_ids))
+
+
+async def list_without_file(conn: Connection, tenant: TenantId, message_ids: Sequence[UUID]) -> set[UUID]:
+    """Those that Genesys gets, or got, without their file."""
+    rows = await _queries.list_without_file(conn, tenant_id=tenant, message_ids=list(message_ids))
+    return {row["message_id"] for row in rows}
 
 
 async def find_at_genesys(conn: Connection, tenant: TenantId, external_ids: Sequence[str]) -> dict[str, UUID]:

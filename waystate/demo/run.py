@@ -26,6 +26,7 @@ from waystate.errors import ConfigError, WaystateError
 from waystate.ports import Port, address_of, listen, listen_on_any, ports_of
 from waystate.processes.prepare import prepare
 from waystate.vault.sealing import load_vault
+from waystate.web.facts import names_loopback
 from waystate.web.metrics import parse_metrics
 
 FAULTS = {
@@ -39,6 +40,8 @@ FAULTS = {
     "graph_131000_after": 0.03,
 }
 """None that leaves a message unknown for good: what WhatsApp had not taken is not sent again."""
+FILES = 0.05
+"""The share of customers' messages that brings a picture, a voice message or a document."""
 SIMULATOR_PORT = "SIMULATOR_PORT"
 PLAIN_EVERY = 5
 """Seconds between plain lines."""
@@ -61,7 +64,7 @@ def run(*, customers: int, rate: float, faults: bool, seconds: float | None) -> 
     console = Console()
     try:
         with _running(config, console) as (base_url, simulator_url, demo_file, processes):
-            load = {"customers": customers, "rate": rate}
+            load = {"customers": customers, "rate": rate, "files": FILES}
             httpx2.post(f"{simulator_url}/simulator/load", json=load, timeout=10).raise_for_status()
             if faults:
                 httpx2.put(f"{simulator_url}/simulator/faults", json=FAULTS, timeout=10).raise_for_status()
@@ -96,7 +99,7 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
         asyncio.run(_set_up(config, postgres, simulator_url, kept))
         tenant.write_demo_file(demo_file, base_url, simulator_url, kept)
         pace = {"agent_reply_delay": 0.5, "rules": {"messages_per_second": tenant.MESSAGES_PER_SECOND}}
-        simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), **pace)
+        simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), own_url=simulator_url, **pace)
         simulator.environment["WAYSTATE_SIMULATOR"] = simulation.model_dump_json()
         far_side.start()
         processes.start()
@@ -145,7 +148,11 @@ def _listen(config: Config) -> dict[str, socket]:
 def _children(config: Config, listeners: list[socket]) -> list[Child]:
     """With a RabbitMQ and a Redis of one's own it is an installation of several processes; else one process is all of it."""
     shared = {"STOP_TIMEOUT": "3"}
-    metrics = f"{_url(config.host, config.port)}/metrics"
+    base_url = _url(config.host, config.port)
+    if config.public_url is None and names_loopback(base_url.removeprefix("http://").encode()):
+        # Simulated agents load customers' files there.
+        shared["PUBLIC_URL"] = base_url
+    metrics = f"{base_url}/metrics"
     if config.amqp_url is None or config.redis_url is None:
         return [Child("serve", ["serve"], shared | {"WAYSTATE_LOG_TO_FILE": "waystate"}, metrics, listeners)]
     if "DB_POOL_SIZE" not in os.environ:

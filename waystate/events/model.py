@@ -211,6 +211,39 @@ class PlanFailed(PlannedEvent):
     reason: str
 
 
+class FileEvent(BaseEvent):
+    """Of the file of a customer's message, which `GET /v1/media/{file_id}` shows."""
+
+    file_id: UUID
+    wamid: str
+
+
+class MediaStored(FileEvent):
+    """The file of a customer's message can be had. `size` is in bytes, `sha256` is hexadecimal."""
+
+    type: Literal["media.stored"] = "media.stored"
+    message_type: str
+    mime_type: str | None = None
+    filename: str | None = None
+    size: int
+    sha256: str
+
+
+class MediaHeld(FileEvent):
+    """The scanner refused the file: it is not handed out."""
+
+    type: Literal["media.held"] = "media.held"
+    reason: str
+
+
+class MediaFailed(FileEvent):
+    """The file cannot be had any more: nobody tries again. The message stands as it is."""
+
+    type: Literal["media.failed"] = "media.failed"
+    code: str
+    reason: str
+
+
 class ContactUpdated(ContactEvent):
     """WhatsApp told that a customer's phone or business-scoped user id changed: `wa_id` and `user_id` are the new ones."""
 
@@ -306,6 +339,9 @@ Event = (
     | MessageReleased
     | MessageWithdrawn
     | PlanFailed
+    | MediaStored
+    | MediaHeld
+    | MediaFailed
     | ContactUpdated
     | ContactMerged
     | TemplateChanged

@@ -26,6 +26,7 @@ from waystate.events import outbox
 from waystate.events.model import Event, InboundEnriched, MessagePlanned, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
+from waystate.media.inbound import name_files, track_files
 from waystate.messages import advance as message_status
 from waystate.messages import correlate, note, receive, send
 from waystate.messages import store as message_store
@@ -110,7 +111,12 @@ async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judge
 
 
 async def _track(batch: Batch, messages: Sequence[InboundMessage]) -> list[Event]:
-    return await receive.track(batch.conn, batch.tenant, batch.view.settings, messages, batch.now) if messages else []
+    if not messages:
+        return []
+    named = name_files(messages, batch.view)
+    events = await receive.track(batch.conn, batch.tenant, batch.view.settings, named, batch.now)
+    await track_files(batch.conn, batch.tenant, events, batch.now)
+    return events
 
 
 async def _track_with_notes(batch: Batch, messages: Sequence[InboundMessage]) -> tuple[list[Event], Judged]:

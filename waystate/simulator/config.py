@@ -28,6 +28,10 @@ class SimulatorConfig(BaseModel):
     client_id: str
     client_secret: Secret
 
+    own_url: str | None = None
+    """Where the simulator is reached: webhooks name the address of a customer's file there, for five minutes. None: they name
+    its id alone."""
+
     seed: int = 1
     """Texts, faults and delays are drawn from it; the traffic itself is as reproducible as the network between the two."""
 

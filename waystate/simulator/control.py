@@ -16,6 +16,7 @@ from waystate.documents import JsonObject, Unreadable, parse
 from waystate.errors import BadRequest, Conflict, Forbidden, NotFound, Refused, Unprocessable
 from waystate.simulator.customers import Customer
 from waystate.simulator.failures import FailureOrder
+from waystate.simulator.files import FileRequest
 from waystate.simulator.journal import Journal
 from waystate.simulator.load import LoadRequest
 from waystate.simulator.rules import PlatformRules
@@ -41,13 +42,17 @@ class AnyMessage(BaseModel):
 
 
 class WriteRequest(BaseModel):
-    """Empty: the customer's next sentence. `text`: exactly that. `message`: of any type. `wamid`: its id, once."""
+    """Empty: the customer's next sentence. `text`: exactly that. `message`: of any type. `wamid`: its id, once.
+
+    `file`: one that WhatsApp hands out, of the simulator's own making; `{}` is whichever.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     text: str | None = None
     name: str | None = None
     message: AnyMessage | None = None
+    file: FileRequest | None = None
     wamid: Annotated[str, Field(pattern=r"^wamid\.[\x21-\x7e]{1,500}$")] | None = None
 
 
@@ -201,7 +206,10 @@ async def post_customer_message(request: Request) -> Response:
     message = order.message.model_dump() if order.message else None
     if order.wamid is not None and order.wamid in world.journal.written:
         raise Conflict("wamid_taken", f"{order.wamid} was written already. Give the message another id, or none.")
-    entry = world.customers.write(customer, order.text, message, order.wamid)
+    if order.file is not None:
+        entry = world.files.write(customer, order.file, order.wamid)
+    else:
+        entry = world.customers.write(customer, order.text, message, order.wamid)
     return JSONResponse({"wamid": entry.wamid, "number": entry.number, "text": entry.text, "customer": customer.id}, 202)
 
 

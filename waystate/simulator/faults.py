@@ -19,6 +19,7 @@ RATES = (
     "throttle",  # 429, nothing done
     "server_errors",  # 500 with the platform's own words, nothing done
     "lost_answers",  # done, but the connection is cut before the answer
+    "file_errors",  # a customer's file: 404 or 503 instead of it
 )
 WAYS = (
     "html_500",

@@ -6,27 +6,33 @@ from random import Random
 from pydantic import BaseModel, ConfigDict, Field
 
 from waystate.documents import JsonObject
-from waystate.simulator.customers import MOST, Customers
+from waystate.simulator.customers import MOST, Customer, Customers
+from waystate.simulator.files import CustomersFiles
 from waystate.simulator.lines import Tasks
 
 _SHORTEST_PAUSE = 0.005  # so that a high rate writes in small batches instead of waking up for each message
 
 
 class LoadRequest(BaseModel):
-    """`rate` is messages per second of all customers together; without `total` it runs until it is stopped."""
+    """`rate` is messages per second of all customers together, `files` the share of them that brings a file.
+
+    Without `total` it runs until it is stopped.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     customers: int = Field(default=20, ge=1, le=MOST)
     rate: float = Field(default=2.0, gt=0, le=5000)
+    files: float = Field(default=0.0, ge=0, le=1)
     total: int | None = Field(default=None, ge=1)
 
 
 class Load:
     """At most one at a time. It pauses while `most_waiting` messages wait for Waystate, so memory stays bounded."""
 
-    def __init__(self, customers: Customers, tasks: Tasks, most_waiting: int, random: Random) -> None:
+    def __init__(self, customers: Customers, files: CustomersFiles, tasks: Tasks, most_waiting: int, random: Random) -> None:
         self._customers = customers
+        self._files = files
         self._tasks = tasks
         self._most_waiting = most_waiting
         self._random = random
@@ -55,9 +61,15 @@ class Load:
             if self._customers.waiting() >= self._most_waiting:
                 due_at = now()
             elif now() >= due_at:
-                self._customers.write(self._customers.numbered(self._random.randrange(request.customers)))
+                self._write(self._customers.numbered(self._random.randrange(request.customers)), request.files)
                 self._written += 1
                 due_at += 1 / request.rate
                 await asyncio.sleep(0)
                 continue
             await asyncio.sleep(max(_SHORTEST_PAUSE, due_at - now()))
+
+    def _write(self, customer: Customer, files: float) -> None:
+        if files and self._random.random() < files:
+            self._files.write(customer)
+        else:
+            self._customers.write(customer)

@@ -1,4 +1,4 @@
-"""Media that the business uploads: ids, and what they stand for.
+"""Media that the business uploads, or customers send: ids, and what they stand for.
 
 Source: developers.facebook.com, WhatsApp Cloud API, media reference: supported types and sizes.
 """
@@ -20,6 +20,7 @@ from waystate.simulator.refusals import GraphRefusal, no_such_object
 
 KIB, MIB = 1 << 10, 1 << 20
 KEPT_FOR = timedelta(days=30)
+OF_CUSTOMERS_KEPT = timedelta(days=7)
 URL_LIVES = timedelta(minutes=5)
 MOST_KEPT = 1000
 _SIZES: dict[str, int] = {
@@ -50,6 +51,7 @@ class UploadedFile:
     type: str
     content: bytes
     at: datetime
+    kept: timedelta = KEPT_FOR
 
     def fits(self, kind: str) -> bool:
         """Whether it can be shown as an image, a sticker and so on; a document is anything."""
@@ -78,9 +80,15 @@ class MediaStore:
         self._uploads[upload.id] = upload
         return upload
 
+    def add_of_customer(self, type: str, content: bytes) -> UploadedFile:
+        """What WhatsApp took from a customer's phone, it takes from nobody again."""
+        upload = UploadedFile(str(self._random.randrange(10**14, 10**15)), type, content, self._clock(), OF_CUSTOMERS_KEPT)
+        self._uploads[upload.id] = upload
+        return upload
+
     def find(self, media_id: str) -> UploadedFile | None:
         upload = self._uploads.get(media_id)
-        return upload if upload is not None and self._clock() - upload.at < KEPT_FOR else None
+        return upload if upload is not None and self._clock() - upload.at < upload.kept else None
 
     def get(self, media_id: str, method: str = "get") -> UploadedFile:
         """Raises GraphRefusal, as for any object that does not exist."""

@@ -16,6 +16,7 @@ from waystate.simulator.agents import Agents
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customers
 from waystate.simulator.faults import CutOff, Faults
+from waystate.simulator.files import CustomersFiles
 from waystate.simulator.genesys import GenesysApi
 from waystate.simulator.graph import GraphApi
 from waystate.simulator.journal import Journal
@@ -51,10 +52,12 @@ class World:
         self.meta = Webhooks(meta_terms(config), client, self.tasks, faults, random("meta"))
         self.genesys_webhooks = Webhooks(genesys_terms(config), client, self.tasks, faults, random("genesys webhooks"))
         self.customers = Customers(config, journal, self.meta, Lines(self.tasks), clock, random("customers"))
-        self.load = Load(self.customers, self.tasks, config.journal_limit, random("load"))
         self.agents = Agents(config, self.rules, journal, self.genesys_webhooks, Lines(self.tasks), clock, random("agents"))
         statuses = Statuses(config, journal, self.meta, self.tasks, faults, clock, random("statuses"))
         self.graph = GraphApi(config, self.rules, journal, self.customers, statuses, clock, random("graph"))
+        address = None if config.own_url is None else f"{config.own_url.rstrip('/')}/graph"
+        self.files = CustomersFiles(self.customers, self.graph.media, address, random("files"))
+        self.load = Load(self.customers, self.files, self.tasks, config.journal_limit, random("load"))
         self.genesys = GenesysApi(config, journal, self.customers, self.agents, clock, random("genesys"))
         self.router = Router(self._routes())
 
@@ -88,7 +91,7 @@ class World:
             graph_route(f"{at_graph}/messages", self._losing_answers(self.graph.messages), "POST"),
             graph_route(f"{at_graph}/media", self.graph.upload, "POST"),
             graph_route("/graph/{version}/{waba_id}/message_templates", self.graph.list_templates, "GET"),
-            graph_route("/graph/lookaside/{media_id}", self.graph.content, "GET"),
+            graph_route("/graph/lookaside/{media_id}", self._losing_files(self.graph.content), "GET"),
             graph_route("/graph/{version}/{id}", self.graph.object, "GET"),
             graph_route("/graph/{version}/{id}", self.graph.delete, "DELETE"),
             graph_route("/graph/{rest:path}", self.graph.unknown, *anything),
@@ -128,6 +131,14 @@ class World:
             if lost == "late":
                 await asyncio.sleep(self.config.late_delay)
             return graph.lost_answer(lost, self._edge)
+
+        return answer
+
+    def _losing_files(self, endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            if self.faults.strikes("file_errors"):
+                return Response(status_code=self._edge.choice((404, 503)))
+            return await endpoint(request)
 
         return answer
 

@@ -162,6 +162,10 @@ class TenantSettings(_Value):
     genesys_identity: Literal["contact", "wa_id"] = "contact"
     """What the customer is called towards Genesys: our contact id, which survives a change of number, or the `wa_id`."""
 
+    genesys_attachments: bool = True
+    """Agents get a customer's file as an attachment, where `PUBLIC_URL` says under which address Genesys loads it. false: a
+    line that names it, for integrations whose supported content has no files."""
+
     @model_validator(mode="after")
     def _has_its_template(self) -> "TenantSettings":
         if self.window_policy == "template" and self.window_template is None:
@@ -179,7 +183,8 @@ class Quotas(_Value):
     """HTTP calls a second of all its keys, people and trusted callers. Unset, `TENANT_RATE_LIMIT` holds."""
 
     storage_bytes: Annotated[int, Field(ge=1_000_000, le=1_000_000_000_000_000)] | None = None
-    """Bytes of stored conversations, messages and media: what a tenant may cost in disk space. Kept, not enforced yet."""
+    """Bytes of customers' files that are kept at once; what comes beyond them is not stored, and its message stands without.
+    Conversations and messages do not count yet."""
 
     websocket_connections: Annotated[int, Field(ge=0, le=100_000)] | None = None
     """Live connections at once, each of which holds memory in a process; 0: none. Kept, not enforced yet."""

@@ -86,8 +86,8 @@ class ReportedStatus(BaseModel):
 class MessageTrace(BaseModel):
     """`why` says in a sentence why the message stands where it stands; `hops` are in order of time.
 
-    `filePassedOn` is false where the message has a file, which is not passed on yet: the other side got text that names it.
-    It is null for a message without one.
+    `filePassedOn` is false where the message has a file and the other side got text that names it, true where it got the file,
+    null for a message without one. `GET /v1/media/{id}` shows the file that `media.file_id` names.
     """
 
     messageId: UUID

@@ -140,6 +140,8 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
             return f"It was recorded over HTTP and is {message['status']}; Waystate does not carry it."
         return f"It is {message['status']}; {_why_undelivered(message, senders)}"
     match last["state"]:
+        case "pending" if last["attempts"] == 0 and last["next_attempt_at"] > last["created_at"]:
+            return f"It waits for its file, until {_time(last['next_attempt_at'])} at the latest; then it goes without."
         case "pending" if last["attempts"] == 0:
             return "It waits for its turn: earlier messages of this customer go first."
         case "pending":
@@ -155,13 +157,13 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
                 f"tells, or it is failed at {_time(last['next_attempt_at'])}."
             )
     accepted = f"{last['target']} accepted it at {_time(last['finished_at'])}"
-    if is_file_passed_on(message, deliveries) is None:
+    if is_file_passed_on(message, deliveries) is not False:
         return f"It is {message['status']}: {accepted}."
     if message["direction"] == "inbound":
-        return (
-            f"Its file was not passed on: {accepted} as a line that names the file, and no more. To see the file, ask the "
-            "customer for it another way."
-        )
+        named = f"Its file was not passed on: {accepted} as a line that names the file"
+        if (message["media"] or {}).get("file_id") is None:
+            return f"{named}, and no more. To see the file, ask the customer for it another way."
+        return f"{named}. GET /v1/media/{message['media']['file_id']} tells how far the file is, and where to load it."
     return f"It is {message['status']}, with its file as a link and not as a file: {accepted}."
 
 
@@ -175,7 +177,7 @@ def _what_genesys_said(history: Sequence[Mapping[str, Any]]) -> str:
 
 
 def is_file_passed_on(message: Mapping[str, Any], deliveries: Sequence[Mapping[str, Any]]) -> bool | None:
-    """Whether the other side got the file itself, which Waystate does not pass on yet.
+    """Whether the other side got the file itself: Genesys, in the message or behind it.
 
     None for a message without one, that Waystate does not carry, or that was said over HTTP: then it is sent as it is.
     """
@@ -183,7 +185,9 @@ def is_file_passed_on(message: Mapping[str, Any], deliveries: Sequence[Mapping[s
         return None
     media = message["media"]
     has_file = message["type"] in MEDIA_TYPES if media is None else media.get("type") != "link"
-    return False if has_file and any(each["target"] in CARRIERS for each in deliveries) else None
+    if not has_file or not any(each["target"] in CARRIERS for each in deliveries):
+        return None
+    return any(each.get("has_file") and each["state"] == "sent" for each in deliveries)
 
 
 def _why_undelivered(message: dict[str, Any], senders: Senders | None) -> str:
@@ -226,7 +230,10 @@ def hops_of(
 
 def _answer(attempt: dict[str, Any], delivery: dict[str, Any], *, has_file: bool) -> str:
     said = f"{ANSWERS[attempt['outcome']]} by {delivery['target']}"
-    is_alone = has_file and delivery["target"] in CARRIERS and attempt["outcome"] == "sent"
+    is_sent = attempt["outcome"] == "sent"
+    if is_sent and delivery.get("has_file"):
+        return f"{said} with its file" if delivery["target"] in CARRIERS else f"{said}: the file, behind its message"
+    is_alone = has_file and delivery["target"] in CARRIERS and is_sent
     return f"{said} as text, without its file" if is_alone else said
 
 

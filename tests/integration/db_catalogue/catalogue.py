@@ -37,6 +37,7 @@ MAY_DELETE = {(WORK, "tenants"), (WORK, "routes")}
 DEFINER_FUNCTIONS = {
     *("due_work(text,timestamp with time zone)", "due_waits(text,timestamp with time zone)"),
     *("open_dead_letters()", "template_syncs_due()", "numbers_held()"),
+    "media_due(text,timestamp with time zone)",
 }
 RUNTIME_ROLES = (APP, INGEST, WORK, SWEEPER)
 ISOLATION = "tenant_id=nullifcurrent_setting'app.tenant_id'true''"
@@ -50,6 +51,7 @@ SWEPT = {
     "dead_letters": {"tenant_id", "reason", "status"},
     "account_holds": {"tenant_id", "kind"},
     "template_syncs": {"tenant_id", "business_account_id", "due_at"},
+    "media_files": {"tenant_id", "direction", "state", "due_at"},
 }
 """What the sweeper may read across tenants: keys and due times."""
 

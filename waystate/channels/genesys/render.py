@@ -11,6 +11,8 @@ from waystate.clock import iso
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 
+_MEDIA_TYPES = {"image": "Image", "sticker": "Image", "video": "Video", "audio": "Audio", "voice": "Audio"}
+
 
 def render_inbound(
     *, contact_id: str, name: str | None, wamid: str, sent_at: datetime, text: str, attributes: dict[str, str]
@@ -28,6 +30,21 @@ def render_inbound(
     if attributes:
         channel["metadata"] = {"customAttributes": attributes}
     return {"channel": channel, "text": text}
+
+
+def render_file(*, contact_id: str, wamid: str, at: datetime, content: list[JsonObject]) -> JsonObject:
+    """A customer's file behind its message, which had gone by then; `content` holds `render_attachment`."""
+    channel = {"from": {"id": contact_id, "idType": "Opaque"}, "time": iso(at), "messageId": f"{wamid}:file"}
+    return {"channel": channel, "content": content}
+
+
+def render_attachment(
+    *, file_id: str, kind: str, url: str, mime_type: str | None, filename: str | None, sha256: str | None
+) -> JsonObject:
+    """`kind` is WhatsApp's type of the message. Genesys loads `url` itself, with no credentials."""
+    said = {"mime": mime_type, "filename": filename, "sha256": sha256}
+    attachment = {"id": file_id, "mediaType": _MEDIA_TYPES.get(kind, "File"), "url": url}
+    return {"contentType": "Attachment", "attachment": attachment | {key: value for key, value in said.items() if value}}
 
 
 def render_receipt(

@@ -58,6 +58,19 @@ DELETE FROM early_statuses x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARR
 DELETE FROM dead_letters x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM dead_letters n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_media_uploads!
+DELETE FROM media_uploads x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM media_uploads n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_media_files!
+-- Their uploads went before them, or this would take them along unbounded.
+DELETE FROM media_files x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM media_files n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_media_usage!
+DELETE FROM media_usage x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM media_usage n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_planned_messages!
 DELETE FROM planned_messages x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM planned_messages n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

@@ -1,0 +1,34 @@
+"""What nobody names goes; what somebody names, or may be about to, stays; and what is not ours is not looked at."""
+
+from datetime import UTC, datetime, timedelta
+
+from tests.integration.media.conftest import Place
+from tests.integration.media.far_side import image
+from tests.world import Business
+from waystate.ids import new_id
+from waystate.media.sweep import YOUNG, MediaSweep
+
+
+async def test_attempts_that_came_to_nothing_go_when_they_are_old(place: Place, tenant: Business) -> None:
+    place.world.clock.now = datetime.now(UTC)
+    await place.receive(tenant, image(tenant, place.side.add("m1", b"content")))
+    await place.fetch()
+    kept = (await place.file(tenant)).object_key
+    await place.objects.put_bytes(f"acme/{new_id()}/1", b"of a process that died")
+    await place.objects.put_bytes("acme/notes.txt", b"somebody else's")
+    await place.objects.put_bytes("Not A Tenant/x/1", b"somebody else's")
+    sweep = MediaSweep(place.world.db, place.world.directory, place.objects, place.world.clock)
+    assert await sweep.sweep() == 0
+    place.world.clock.now += YOUNG + timedelta(seconds=10)
+    assert await sweep.forget_gone() == 0
+    assert await sweep.sweep() == 1
+    assert await place.keys() == sorted([kept, "Not A Tenant/x/1", "acme/notes.txt"])
+
+
+async def test_what_deleted_tenants_leave_goes_at_once(place: Place, tenant: Business) -> None:
+    place.world.clock.now = datetime.now(UTC)
+    await place.objects.put_bytes(f"gone/{new_id()}/1", b"x")
+    await place.objects.put_bytes(f"gone/{new_id()}/1.thumbnail", b"x")
+    sweep = MediaSweep(place.world.db, place.world.directory, place.objects, place.world.clock)
+    assert await sweep.forget_gone() == 2
+    assert await place.keys() == []
