@@ -130,7 +130,7 @@ async def test_whoever_stood_behind_others_has_the_word_when_their_turn_comes(wo
     assert (row["controller"], row["control_holder"]) == ("external", PERSON.holder)
 
 
-async def test_what_was_planned_for_a_time_does_not_overtake_a_hold_whose_window_is_open(world: World, tenant: Business) -> None:
+async def test_what_was_planned_for_a_time_overtakes_no_hold_whose_window_is_open(world: World, tenant: Business) -> None:
     """As after a merge, or where the courier held it while the customer wrote: nobody made it due."""
     await silent(world, tenant)
     held = await plan(world, tenant, "First")
