@@ -50,6 +50,7 @@ class Pipeline(StrEnum):
     CORRELATION = "correlation"
     DELIVERIES = "deliveries"
     TEMPLATES = "templates"
+    ACCOUNT = "account"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

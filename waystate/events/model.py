@@ -271,6 +271,23 @@ class NumberEvent(BaseModel):
     at: datetime
 
 
+class AccountChanged(NumberEvent):
+    """WhatsApp said something of a business account, or of one number of it, by a webhook's `field`; `sentence` is for people.
+
+    `phone_number_id` is empty where it is of no single number. What was said stands whole in `GET /v1/accounts/events`.
+    """
+
+    type: Literal["account.changed"] = "account.changed"
+    phone_number_id: str = ""
+    account_event_id: UUID
+    business_account_id: str | None = None
+    field: str
+    event: str | None = None
+    severity: Literal["info", "warning", "critical"]
+    sentence: str
+    timestamp: datetime
+
+
 class NumberHeld(NumberEvent):
     """WhatsApp refuses the number (credentials, account or billing): nothing of it leaves until somebody mends the cause."""
 
@@ -309,6 +326,7 @@ Event = (
     | ContactUpdated
     | ContactMerged
     | TemplateChanged
+    | AccountChanged
     | NumberHeld
     | NumberReleased
 )

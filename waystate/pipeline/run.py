@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from waystate.channels.model import TemplateReport
+from waystate.account_events.record import record_many
+from waystate.channels.model import AccountReport, TemplateReport
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
@@ -23,7 +24,7 @@ from waystate.deliveries.tell import tell_many
 from waystate.deliveries.withdraw import fail_displaced
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
-from waystate.events.model import Event, InboundEnriched, MessagePlanned, OutboundProcessed, OutboundRefused
+from waystate.events.model import AccountChanged, Event, InboundEnriched, MessagePlanned, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.messages import advance as message_status
@@ -321,6 +322,17 @@ async def run_deliveries(batch: Batch, refused: Sequence[RefusedDelivery]) -> Ju
     )
 
 
+async def run_account_reports(batch: Batch, reports: Sequence[AccountReport]) -> Judged:
+    """What is said of accounts and numbers as such; a copy of what is known changes nothing."""
+    recorded = await record_many(batch.conn, batch.tenant, batch.view.accounts.values(), reports, batch.now)
+    new = recorded.events
+    verdicts = [
+        Verdict("It stands on the account's timeline.", (new[place],)) if place in new else DONE_BEFORE
+        for place in range(len(reports))
+    ]
+    return Judged(verdicts, list(new.values()))
+
+
 async def run_templates(batch: Batch, reports: Sequence[TemplateReport]) -> Judged:
     """What webhooks tell of templates; an older word than what is known changes nothing."""
     accounts = {each.business_account_id for each in batch.view.accounts.values()}
@@ -411,6 +423,13 @@ KINDS = Kinds(
         work=run_templates,
         pipeline=Pipeline.TEMPLATES,
         needed=(("business_account_id",), ("external_id", "name")),
+    ),
+    Kind(
+        name="account",
+        item=AccountReport,
+        work=run_account_reports,
+        pipeline=Pipeline.ACCOUNT,
+        needed=(("field",), ("sentence",), ("digest",)),
     ),
 )
 
@@ -505,6 +524,8 @@ class Runner:
         now = self._clock()
         for verdict, each in zip(verdicts, taken, strict=True):
             for event in verdict.events:
+                if isinstance(event, AccountChanged):
+                    self._metrics.account_events_total.labels(event.severity).inc()
                 if (tracked := _TRACKED.get(type(event))) is not None:
                     direction, hop = tracked
                     self._metrics.messages_total.labels(direction).inc()

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from waystate.channels.model import TemplateReport, Unusable
+from waystate.channels.model import AccountReport, TemplateReport, Unusable
 from waystate.dead_letters.model import Pipeline
 from waystate.documents import JsonObject, dump, shorten
 from waystate.errors import Reason, Rejected
@@ -21,7 +21,7 @@ TEXT = 400
 SPACE = 30_000
 """Characters, as JSON, of all items of one outcome together, and of the routes."""
 
-Usable = InboundMessage | OutboundMessage | StatusReport | GenesysReceipt | TemplateReport | Unusable
+Usable = InboundMessage | OutboundMessage | StatusReport | GenesysReceipt | TemplateReport | AccountReport | Unusable
 """What is some tenant's: all but what is ignored."""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.world import START
-from waystate.channels.model import TemplateReport
+from waystate.channels.model import AccountReport, TemplateReport
 from waystate.dead_letters.model import PayloadUnusable, Pipeline
 from waystate.deliveries.model import RefusedDelivery
 from waystate.errors import Reason, Rejected
@@ -22,6 +22,7 @@ GOOD: dict[Pipeline, dict[str, Any]] = {
     Pipeline.STATUS: {"wamid": "w", "status": "read", "at": AT},
     Pipeline.CORRELATION: {"conversation_id": "c", "whatsapp_message_id": "w"},
     Pipeline.DELIVERIES: {"message_id": str(new_id()), "target": "genesys", "request": {}},
+    Pipeline.ACCOUNT: {"field": "security", "sentence": "Look.", "digest": "d", "at": AT},
     Pipeline.TEMPLATES: {"business_account_id": "1", "external_id": "12", "at": AT},
 }
 TYPES = {
@@ -30,6 +31,7 @@ TYPES = {
     Pipeline.STATUS: StatusReport,
     Pipeline.CORRELATION: Correlation,
     Pipeline.DELIVERIES: RefusedDelivery,
+    Pipeline.ACCOUNT: AccountReport,
     Pipeline.TEMPLATES: TemplateReport,
 }
 

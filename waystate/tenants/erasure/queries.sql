@@ -96,6 +96,14 @@ DELETE FROM template_syncs x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARR
 DELETE FROM account_holds x WHERE x.tenant_id = :tenant_id AND x.phone_number_id = ANY(ARRAY(
     SELECT n.phone_number_id FROM account_holds n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_account_facts!
+DELETE FROM account_facts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM account_facts n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_account_events!
+DELETE FROM account_events x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM account_events n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_whatsapp_accounts!
 DELETE FROM whatsapp_accounts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM whatsapp_accounts n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

@@ -32,6 +32,8 @@ BY_BATCH = {
     "templates": _queries.erase_templates,
     "template_syncs": _queries.erase_template_syncs,
     "account_holds": _queries.erase_account_holds,
+    "account_facts": _queries.erase_account_facts,
+    "account_events": _queries.erase_account_events,
     "whatsapp_accounts": _queries.erase_whatsapp_accounts,
     "genesys_integrations": _queries.erase_genesys_integrations,
     "identity_providers": _queries.erase_identity_providers,

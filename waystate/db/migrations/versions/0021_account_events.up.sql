@@ -1,0 +1,48 @@
+SET LOCAL ROLE waystate_owner;
+-- What WhatsApp says of a business account, or of one number of it: by webhooks of other fields than messages, kept whole. `digest` is
+-- the same for every copy of what was sent once; `at` is when it was so, the id tells when it was taken in.
+CREATE TABLE account_events (
+    tenant_id text NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    id uuid NOT NULL,
+    business_account_id text,
+    phone_number_id text,
+    field text NOT NULL,
+    event text,
+    severity text NOT NULL CHECK (severity IN ('info', 'warning', 'critical')),
+    sentence text NOT NULL,
+    value jsonb NOT NULL,
+    at timestamptz NOT NULL,
+    digest text NOT NULL,
+    PRIMARY KEY (tenant_id, id),
+    UNIQUE (tenant_id, digest)
+);
+
+-- What is so of a number now, as WhatsApp said it last.
+CREATE TABLE account_facts (
+    tenant_id text NOT NULL,
+    phone_number_id text NOT NULL,
+    quality text,
+    quality_at timestamptz,
+    messaging_limit text,
+    messaging_limit_at timestamptz,
+    PRIMARY KEY (tenant_id, phone_number_id),
+    FOREIGN KEY (tenant_id, phone_number_id) REFERENCES whatsapp_accounts (tenant_id, phone_number_id) ON DELETE CASCADE
+);
+
+ALTER TABLE account_events ENABLE ROW LEVEL SECURITY;
+ALTER TABLE account_events FORCE ROW LEVEL SECURITY;
+ALTER TABLE account_facts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE account_facts FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON account_events
+    USING (tenant_id = nullif(current_setting('app.tenant_id', true), ''))
+    WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
+CREATE POLICY tenant_isolation ON account_facts
+    USING (tenant_id = nullif(current_setting('app.tenant_id', true), ''))
+    WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
+GRANT SELECT, INSERT, DELETE ON account_events TO waystate_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON account_facts TO waystate_app;
+
+ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_pipeline_check;
+ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pipeline_check
+    CHECK (pipeline IN ('inbound', 'outbound', 'status', 'correlation', 'deliveries', 'templates', 'account'));
+RESET ROLE;
