@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from waystate.documents import JsonObject
-from waystate.messages.model import GenesysReceipt, InboundMessage, OutboundMessage, StatusReport
+from waystate.messages.model import EchoedMessage, GenesysReceipt, InboundMessage, OutboundMessage, StatusReport
 from waystate.operations import Parameter
 
 
@@ -119,7 +119,11 @@ class AccountReport:
     origin: str = ""
 
 
-Value = InboundMessage | StatusReport | OutboundMessage | GenesysReceipt | TemplateReport | AccountReport | Ignored | Unusable
+Usable = (
+    InboundMessage | OutboundMessage | EchoedMessage | StatusReport | GenesysReceipt | TemplateReport | AccountReport | Unusable
+)
+"""What is some tenant's: all but what is ignored."""
+Value = Usable | Ignored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

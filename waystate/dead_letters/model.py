@@ -51,6 +51,7 @@ class Pipeline(StrEnum):
     DELIVERIES = "deliveries"
     TEMPLATES = "templates"
     ACCOUNT = "account"
+    ECHOES = "echoes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,24 @@ class MessageTracked(BaseEvent):
     message_type: str
 
 
+class MessageEchoed(BaseEvent):
+    """The business wrote to a customer in WhatsApp's app on a phone: kept as `sent`, and sent by nobody else.
+
+    Of an `edit` or a `revoke`, `content` names the message as `original_message_id`.
+    """
+
+    type: Literal["message.echoed"] = "message.echoed"
+    wamid: str
+    user_id: str | None = None
+    timestamp: datetime
+    message_type: str
+    message_text: str | None = None
+    media: dict[str, Any] | None = None
+    content: dict[str, Any] = {}
+    conversation_id: str | None
+    is_new_conversation: bool
+
+
 class MessageStatus(BaseEvent):
     """A message's status moved forward."""
 
@@ -309,6 +327,7 @@ Event = (
     | OutboundProcessed
     | OutboundRefused
     | MessageTracked
+    | MessageEchoed
     | MessageStatus
     | ConversationOpened
     | ConversationCorrelated

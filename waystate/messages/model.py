@@ -55,6 +55,28 @@ class InboundMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EchoedMessage:
+    """One message that the business wrote in WhatsApp's app on a phone, to the customer with `wa_id` or `user_id`, or both.
+
+    `text` is what was written, else a line that says what it is; `content` keeps the platform's object of the type whole.
+    """
+
+    wamid: str
+    phone_number_id: str
+    sent_at: datetime
+    wa_id: str | None = None
+    user_id: str | None = None
+    contact_name: str | None = None
+    display_phone_number: str | None = None
+    type: str = "text"
+    text: str | None = None
+    content: JsonObject = field(default_factory=dict)
+    media: JsonObject | None = None
+    metadata: JsonObject = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """One status somebody reported for a message; `status` is the reporter's own word and may be unknown to us.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
@@ -22,6 +22,8 @@ RECORDED = "http"
 """The origin of messages that are only recorded (`POST /state/message`)."""
 IMPORTED = "import:"
 """Begins the origin of messages that another system carried before Waystate came."""
+PHONE_APP = "phone_app"
+"""Begins the origin of messages that the business wrote in WhatsApp's app on a phone."""
 
 
 def is_composed(origin: str, metadata: JsonObject) -> bool:
@@ -75,8 +77,53 @@ class LockedMessage:
 
     @property
     def is_recorded(self) -> bool:
-        """Somebody else carries it and told of it over HTTP, or carried it before: no delivery was ever called for."""
-        return self.origin == RECORDED or self.origin.startswith(IMPORTED)
+        """Somebody else carries it and told of it, or carried it before: no delivery was ever called for."""
+        return self.origin == RECORDED or self.origin.startswith((IMPORTED, PHONE_APP))
+
+
+class PhoneReply(NamedTuple):
+    """What the business wrote last to a customer in WhatsApp's app on a phone, until their next message tells of it."""
+
+    phone_number_id: str
+    contact_id: UUID
+    message_id: UUID
+    text: str
+    sent_at: datetime
+
+
+async def note_phone_replies(conn: Connection, tenant: TenantId, replies: Sequence[PhoneReply]) -> None:
+    """The newest to each customer on a number is kept."""
+    if replies:
+        await _queries.note_phone_replies(conn, tenant_id=tenant, **_reply_columns(replies))
+
+
+async def lock_phone_replies(conn: Connection, tenant: TenantId, keys: Collection[tuple[str, UUID]]) -> list[PhoneReply]:
+    """Those that wait for a message of these customers, as (number, contact); seldom any."""
+    rows = await _queries.lock_phone_replies(
+        conn, tenant_id=tenant, phone_number_ids=[number for number, _ in keys], contact_ids=[contact for _, contact in keys]
+    )
+    return [PhoneReply(**row) for row in rows]
+
+
+async def drop_phone_replies(conn: Connection, tenant: TenantId, replies: Sequence[PhoneReply]) -> None:
+    """They are told."""
+    if replies:
+        await _queries.drop_phone_replies(
+            conn,
+            tenant_id=tenant,
+            phone_number_ids=[each.phone_number_id for each in replies],
+            contact_ids=[each.contact_id for each in replies],
+        )
+
+
+def _reply_columns(replies: Sequence[PhoneReply]) -> dict[str, list[Any]]:
+    return {
+        "phone_number_ids": [each.phone_number_id for each in replies],
+        "contact_ids": [each.contact_id for each in replies],
+        "message_ids": [each.message_id for each in replies],
+        "texts": [each.text for each in replies],
+        "sent_at": [each.sent_at for each in replies],
+    }
 
 
 async def claim_many(conn: Connection, tenant: TenantId, source: str, keys: dict[str, UUID]) -> set[str]:

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from waystate.account_events.record import record_many
 from waystate.channels.model import AccountReport, TemplateReport
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
@@ -34,6 +33,7 @@ from waystate.messages.advance import Reported, lock_reported, merge_reported
 from waystate.messages.model import (
     Correlation,
     Direction,
+    EchoedMessage,
     GenesysReceipt,
     InboundMessage,
     OutboundMessage,
@@ -42,6 +42,7 @@ from waystate.messages.model import (
 )
 from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
+from waystate.pipeline.beside import run_account_reports, run_echoes
 from waystate.pipeline.items import (
     FROM_QUEUE,
     CorrelationPayload,
@@ -322,17 +323,6 @@ async def run_deliveries(batch: Batch, refused: Sequence[RefusedDelivery]) -> Ju
     )
 
 
-async def run_account_reports(batch: Batch, reports: Sequence[AccountReport]) -> Judged:
-    """What is said of accounts and numbers as such; a copy of what is known changes nothing."""
-    recorded = await record_many(batch.conn, batch.tenant, batch.view.accounts.values(), reports, batch.now)
-    new = recorded.events
-    verdicts = [
-        Verdict("It stands on the account's timeline.", (new[place],)) if place in new else DONE_BEFORE
-        for place in range(len(reports))
-    ]
-    return Judged(verdicts, list(new.values()))
-
-
 async def run_templates(batch: Batch, reports: Sequence[TemplateReport]) -> Judged:
     """What webhooks tell of templates; an older word than what is known changes nothing."""
     accounts = {each.business_account_id for each in batch.view.accounts.values()}
@@ -372,6 +362,14 @@ KINDS = Kinds(
         queued=OutboundPayload,
         purpose="Find the customer, check the conversation and the window, queue the message. Told as `outbound.processed`.",
         needed=(("genesys_message_id",), ("conversation_id", "recipient_id")),
+    ),
+    # After the messages that they follow on, before the statuses that they get.
+    Kind(
+        name="echoes",
+        item=EchoedMessage,
+        work=run_echoes,
+        pipeline=Pipeline.ECHOES,
+        needed=(("wamid",), ("phone_number_id",), ("wa_id", "user_id")),
     ),
     # After the messages: a status can only concern one that is here already, or waits as an early one.
     Kind(

@@ -10,7 +10,7 @@ from waystate.dead_letters.model import PayloadUnusable, Pipeline
 from waystate.deliveries.model import RefusedDelivery
 from waystate.errors import Reason, Rejected
 from waystate.ids import new_id
-from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
+from waystate.messages.model import Correlation, EchoedMessage, InboundMessage, OutboundMessage, StatusReport
 from waystate.pipeline import items
 from waystate.pipeline.items import SendResult
 from waystate.pipeline.run import KINDS
@@ -22,6 +22,7 @@ GOOD: dict[Pipeline, dict[str, Any]] = {
     Pipeline.STATUS: {"wamid": "w", "status": "read", "at": AT},
     Pipeline.CORRELATION: {"conversation_id": "c", "whatsapp_message_id": "w"},
     Pipeline.DELIVERIES: {"message_id": str(new_id()), "target": "genesys", "request": {}},
+    Pipeline.ECHOES: {"wamid": "w", "phone_number_id": "1", "wa_id": "49", "sent_at": AT},
     Pipeline.ACCOUNT: {"field": "security", "sentence": "Look.", "digest": "d", "at": AT},
     Pipeline.TEMPLATES: {"business_account_id": "1", "external_id": "12", "at": AT},
 }
@@ -31,6 +32,7 @@ TYPES = {
     Pipeline.STATUS: StatusReport,
     Pipeline.CORRELATION: Correlation,
     Pipeline.DELIVERIES: RefusedDelivery,
+    Pipeline.ECHOES: EchoedMessage,
     Pipeline.ACCOUNT: AccountReport,
     Pipeline.TEMPLATES: TemplateReport,
 }

@@ -4,6 +4,7 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
 """
 
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from waystate.channels.model import Ignored, Parsed, Routed, Unusable
 from waystate.channels.whatsapp.account_reports import report_of, report_of_error
 from waystate.channels.whatsapp.change import FieldChange, read_change
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
+from waystate.channels.whatsapp.echoes import parse_echoes
 from waystate.channels.whatsapp.lines import line_of
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
 from waystate.channels.whatsapp.template_reports import CHANGES, find_change
@@ -28,6 +30,9 @@ _ESCAPED_LETTER = re.compile(rb"\\u00(?:5[fF]|[67])")
 """With one of these the key itself may be written otherwise. Meta escapes what is not ASCII, and the slash."""
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
+FIELDS: Mapping[str, Callable[[FieldChange], list[Routed]]] = {"smb_message_echoes": parse_echoes}
+"""Fields whose changes are made of items, beside `messages`; what is of an account as such is one entry of its timeline."""
+_NOBODYS = "it names no business account and no number, so nobody can tell whose it is"
 _PARTICIPANT = ("recipient_participant_id", "participant_recipient_id", "recipient_participant_user_id")
 """Meta's pages spell it in either order; who shows no phone has the last alone."""
 
@@ -79,6 +84,10 @@ def _parse_change(item: str, entry: JsonObject, said: Any, received_at: datetime
         told = find_change(change.field, value, change.waba_id, change.at, f"{origin}:{item}")
         template = Ignored(item, change.field, told) if isinstance(told, str) else told
         return [Routed(item=item, value=template, waba_id=change.waba_id)]
+    if change.field != "messages" and change.waba_id is None and change.phone_number_id is None:
+        return [change.routed(item, Ignored(item, change.field, _NOBODYS))]
+    if change.field in FIELDS and value is not None:
+        return FIELDS[change.field](change)
     if change.field != "messages":
         whole = (
             change if value is not None or not isinstance(said, dict) else replace(change, value={"value": said.get("value")})

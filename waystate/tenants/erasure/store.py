@@ -27,6 +27,7 @@ BY_BATCH = {
     "conversations": _queries.erase_conversations,
     "contact_merges": _queries.erase_contact_merges,
     "contact_identities": _queries.erase_contact_identities,
+    "phone_replies": _queries.erase_phone_replies,
     "contacts": _queries.erase_contacts,
     "idempotency_keys": _queries.erase_idempotency_keys,
     "templates": _queries.erase_templates,

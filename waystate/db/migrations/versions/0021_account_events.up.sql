@@ -29,6 +29,25 @@ CREATE TABLE account_facts (
     FOREIGN KEY (tenant_id, phone_number_id) REFERENCES whatsapp_accounts (tenant_id, phone_number_id) ON DELETE CASCADE
 );
 
+-- What the business wrote last to a customer in WhatsApp's app on a phone, until the customer's next message tells an agent of it.
+CREATE TABLE phone_replies (
+    tenant_id text NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    phone_number_id text NOT NULL,
+    contact_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    text text NOT NULL,
+    sent_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, phone_number_id, contact_id),
+    FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX phone_replies_of_contact ON phone_replies (tenant_id, contact_id);
+
+ALTER TABLE phone_replies ENABLE ROW LEVEL SECURITY;
+ALTER TABLE phone_replies FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON phone_replies
+    USING (tenant_id = nullif(current_setting('app.tenant_id', true), ''))
+    WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
+GRANT SELECT, INSERT, UPDATE, DELETE ON phone_replies TO waystate_app;
 ALTER TABLE account_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE account_events FORCE ROW LEVEL SECURITY;
 ALTER TABLE account_facts ENABLE ROW LEVEL SECURITY;
@@ -44,5 +63,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON account_facts TO waystate_app;
 
 ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_pipeline_check;
 ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pipeline_check
-    CHECK (pipeline IN ('inbound', 'outbound', 'status', 'correlation', 'deliveries', 'templates', 'account'));
+    CHECK (pipeline IN ('inbound', 'outbound', 'status', 'correlation', 'deliveries', 'templates', 'account', 'echoes'));
 RESET ROLE;
