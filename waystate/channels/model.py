@@ -12,7 +12,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from waystate.documents import JsonObject
-from waystate.messages.model import EchoedMessage, GenesysReceipt, InboundMessage, OutboundMessage, StatusReport
+from waystate.messages.model import (
+    AddressBookEntry,
+    EchoedMessage,
+    GenesysReceipt,
+    InboundMessage,
+    OutboundMessage,
+    PastMessage,
+    StatusReport,
+)
 from waystate.operations import Parameter
 
 
@@ -120,7 +128,16 @@ class AccountReport:
 
 
 Usable = (
-    InboundMessage | OutboundMessage | EchoedMessage | StatusReport | GenesysReceipt | TemplateReport | AccountReport | Unusable
+    InboundMessage
+    | OutboundMessage
+    | EchoedMessage
+    | PastMessage
+    | AddressBookEntry
+    | StatusReport
+    | GenesysReceipt
+    | TemplateReport
+    | AccountReport
+    | Unusable
 )
 """What is some tenant's: all but what is ignored."""
 Value = Usable | Ignored

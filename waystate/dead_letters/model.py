@@ -52,6 +52,8 @@ class Pipeline(StrEnum):
     TEMPLATES = "templates"
     ACCOUNT = "account"
     ECHOES = "echoes"
+    HISTORY = "history"
+    ADDRESS_BOOK = "address_book"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

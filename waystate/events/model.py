@@ -236,6 +236,13 @@ class ContactUpdated(ContactEvent):
     user_id: str | None = None
 
 
+class ContactNamed(ContactEvent):
+    """A customer without a name has one from the address book of the business's phone, until they give their own."""
+
+    type: Literal["contact.named"] = "contact.named"
+    contact_name: str
+
+
 class ContactMerged(ContactEvent):
     """Two contacts turned out to be one: what was `merged_contact_id`'s is `contact_id`'s, and that id still leads there."""
 
@@ -343,6 +350,7 @@ Event = (
     | MessageWithdrawn
     | PlanFailed
     | ContactUpdated
+    | ContactNamed
     | ContactMerged
     | TemplateChanged
     | AccountChanged

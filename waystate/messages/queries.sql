@@ -283,3 +283,11 @@ ORDER BY r.phone_number_id, r.contact_id FOR UPDATE OF r;
 -- name: drop_phone_replies!
 DELETE FROM phone_replies r USING unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
 WHERE r.tenant_id = :tenant_id AND r.phone_number_id = v.phone_number_id AND r.contact_id = v.contact_id;
+
+-- name: complete_past
+-- Of past messages of which only the place was known: what stood there.
+UPDATE messages m SET type = v.type, text = v.text, content = v.content::jsonb, media = v.media::jsonb
+FROM unnest(:wamids::text[], :types::text[], :texts::text[], :contents::text[], :media::text[]) AS v (wamid, type, text, content, media)
+JOIN message_keys k ON k.tenant_id = :tenant_id AND k.source = 'whatsapp' AND k.external_id = v.wamid
+WHERE m.tenant_id = :tenant_id AND m.id = k.message_id AND m.type = :placeholder
+RETURNING m.wamid;

@@ -9,7 +9,7 @@ from uuid import UUID
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id
-from waystate.messages.model import Direction, Status, StatusReport
+from waystate.messages.model import Direction, PastMessage, Status, StatusReport
 from waystate.messages.status import Merged, MessageState
 
 _queries = load_queries(__file__)
@@ -124,6 +124,21 @@ def _reply_columns(replies: Sequence[PhoneReply]) -> dict[str, list[Any]]:
         "texts": [each.text for each in replies],
         "sent_at": [each.sent_at for each in replies],
     }
+
+
+async def complete_past(conn: Connection, tenant: TenantId, placeholder: str, messages: Sequence[PastMessage]) -> list[str]:
+    """Their wamids, of those whose row has the type `placeholder`: it is what they are from now on."""
+    rows = await _queries.complete_past(
+        conn,
+        tenant_id=tenant,
+        placeholder=placeholder,
+        wamids=[each.wamid for each in messages],
+        types=[each.type for each in messages],
+        texts=[each.text for each in messages],
+        contents=[dump(each.content) for each in messages],
+        media=[_json(each.media) for each in messages],
+    )
+    return [row["wamid"] for row in rows]
 
 
 async def claim_many(conn: Connection, tenant: TenantId, source: str, keys: dict[str, UUID]) -> set[str]:

@@ -1,14 +1,20 @@
 """The work of items of WhatsApp's webhooks that are neither a customer's message nor a status."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from waystate.account_events.record import record_many
 from waystate.channels.model import AccountReport
+from waystate.contacts import store as contact_store
+from waystate.contacts.model import Identity, IdentityKind
+from waystate.contacts.spellings import other_identities
 from waystate.dead_letters.model import DONE_BEFORE, Verdict
-from waystate.events.model import MessageEchoed
-from waystate.messages import echo
-from waystate.messages.model import EchoedMessage
+from waystate.events.model import ContactNamed, Event, MessageEchoed
+from waystate.messages import echo, past
+from waystate.messages.model import AddressBookEntry, EchoedMessage, PastMessage
 from waystate.pipeline.batch import Batch, Judged
+
+_UNKNOWN = ("contact", "nobody with this phone has written, so there is no customer to name")
 
 
 async def run_account_reports(batch: Batch, reports: Sequence[AccountReport]) -> Judged:
@@ -31,3 +37,49 @@ async def run_echoes(batch: Batch, echoes: Sequence[EchoedMessage]) -> Judged:
         event = new.pop(each.wamid, None)
         verdicts.append(DONE_BEFORE if event is None else Verdict("It is kept with the conversation.", (event,)))
     return Judged(verdicts, events)
+
+
+async def run_history(batch: Batch, messages: Sequence[PastMessage]) -> Judged:
+    """Messages of before the number came here: nobody is told of them."""
+    kept = await past.keep_many(batch.conn, batch.tenant, messages, batch.now)
+    new, completed = set(kept.new), set(kept.completed)
+    verdicts: list[Verdict] = []
+    for each in messages:
+        if each.wamid in new:
+            verdicts.append(Verdict("It is kept as history."))
+        else:
+            verdicts.append(Verdict("Its file is known now.") if each.wamid in completed else DONE_BEFORE)
+        new.discard(each.wamid)
+    return Judged(verdicts, list(kept.events))
+
+
+async def run_address_book(batch: Batch, entries: Sequence[AddressBookEntry]) -> Judged:
+    """What the business calls its customers is the name of those who gave none; who never wrote is nobody's contact yet."""
+    named = {Identity(IdentityKind.WA_ID, each.wa_id): each for each in sorted(entries, key=lambda one: one.at)}
+    owners = await _owners_of(batch, named)
+    wanted = {owners[identity]: each.name for identity, each in named.items() if identity in owners}
+    given = await contact_store.name_nameless(batch.conn, batch.tenant, wanted) if wanted else set()
+    events: dict[UUID, Event] = {}
+    verdicts: list[Verdict] = []
+    for each in entries:
+        contact = owners.get(Identity(IdentityKind.WA_ID, each.wa_id))
+        if contact is None:
+            verdicts.append(Verdict(f"Nothing is done: {_UNKNOWN[1]}.", aside=_UNKNOWN))
+        elif contact in given and contact not in events:
+            number, name = each.phone_number_id, wanted[contact]
+            events[contact] = ContactNamed(
+                contact_id=contact, phone_number_id=number, at=batch.now, wa_id=each.wa_id, contact_name=name
+            )
+            verdicts.append(Verdict("The customer has a name now.", (events[contact],)))
+        else:
+            verdicts.append(DONE_BEFORE)
+    return Judged(verdicts, list(events.values()))
+
+
+async def _owners_of(batch: Batch, identities: Iterable[Identity]) -> dict[Identity, UUID]:
+    """Whose each phone is, in whichever spelling it is known, of those that are somebody's."""
+    asked = list(identities)
+    spelled = other_identities(asked)
+    owners, _ = await contact_store.find_many(batch.conn, batch.tenant, {*asked, *spelled.values()})
+    found = {each: owners.get(each) or owners.get(spelled.get(each, each)) for each in asked}
+    return {each: contact for each, contact in found.items() if contact is not None}

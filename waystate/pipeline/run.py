@@ -31,18 +31,20 @@ from waystate.messages import correlate, note, receive, send
 from waystate.messages import store as message_store
 from waystate.messages.advance import Reported, lock_reported, merge_reported
 from waystate.messages.model import (
+    AddressBookEntry,
     Correlation,
     Direction,
     EchoedMessage,
     GenesysReceipt,
     InboundMessage,
     OutboundMessage,
+    PastMessage,
     Status,
     StatusReport,
 )
 from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
-from waystate.pipeline.beside import run_account_reports, run_echoes
+from waystate.pipeline.beside import run_account_reports, run_address_book, run_echoes, run_history
 from waystate.pipeline.items import (
     FROM_QUEUE,
     CorrelationPayload,
@@ -371,6 +373,13 @@ KINDS = Kinds(
         pipeline=Pipeline.ECHOES,
         needed=(("wamid",), ("phone_number_id",), ("wa_id", "user_id")),
     ),
+    Kind(
+        name="history",
+        item=PastMessage,
+        work=run_history,
+        pipeline=Pipeline.HISTORY,
+        needed=(("wamid",), ("phone_number_id",), ("wa_id", "user_id")),
+    ),
     # After the messages: a status can only concern one that is here already, or waits as an early one.
     Kind(
         name="status",
@@ -421,6 +430,14 @@ KINDS = Kinds(
         work=run_templates,
         pipeline=Pipeline.TEMPLATES,
         needed=(("business_account_id",), ("external_id", "name")),
+    ),
+    # After the messages by which customers become known.
+    Kind(
+        name="address_book",
+        item=AddressBookEntry,
+        work=run_address_book,
+        pipeline=Pipeline.ADDRESS_BOOK,
+        needed=(("phone_number_id",), ("wa_id",), ("name",)),
     ),
     Kind(
         name="account",

@@ -509,7 +509,7 @@ def test_entry_without_changes_is_unusable_alone():
     assert (second.item, type(second.value)) == ("1.0.m0", InboundMessage)
 
 
-@pytest.mark.parametrize("name", ["standby", "history", "smb_message_echoes", "brand_new"])
+@pytest.mark.parametrize("name", ["standby", "flows", "smb_message_echoes", "brand_new"])
 def test_messages_under_another_field_are_not_a_customers(name):
     document = envelope(message())
     document["entry"][0]["changes"][0]["field"] = name

@@ -10,7 +10,15 @@ from waystate.dead_letters.model import PayloadUnusable, Pipeline
 from waystate.deliveries.model import RefusedDelivery
 from waystate.errors import Reason, Rejected
 from waystate.ids import new_id
-from waystate.messages.model import Correlation, EchoedMessage, InboundMessage, OutboundMessage, StatusReport
+from waystate.messages.model import (
+    AddressBookEntry,
+    Correlation,
+    EchoedMessage,
+    InboundMessage,
+    OutboundMessage,
+    PastMessage,
+    StatusReport,
+)
 from waystate.pipeline import items
 from waystate.pipeline.items import SendResult
 from waystate.pipeline.run import KINDS
@@ -23,6 +31,15 @@ GOOD: dict[Pipeline, dict[str, Any]] = {
     Pipeline.CORRELATION: {"conversation_id": "c", "whatsapp_message_id": "w"},
     Pipeline.DELIVERIES: {"message_id": str(new_id()), "target": "genesys", "request": {}},
     Pipeline.ECHOES: {"wamid": "w", "phone_number_id": "1", "wa_id": "49", "sent_at": AT},
+    Pipeline.HISTORY: {
+        "wamid": "w",
+        "phone_number_id": "1",
+        "wa_id": "49",
+        "direction": "inbound",
+        "status": "processed",
+        "sent_at": AT,
+    },
+    Pipeline.ADDRESS_BOOK: {"phone_number_id": "1", "wa_id": "49", "name": "Ada", "at": AT},
     Pipeline.ACCOUNT: {"field": "security", "sentence": "Look.", "digest": "d", "at": AT},
     Pipeline.TEMPLATES: {"business_account_id": "1", "external_id": "12", "at": AT},
 }
@@ -33,6 +50,8 @@ TYPES = {
     Pipeline.CORRELATION: Correlation,
     Pipeline.DELIVERIES: RefusedDelivery,
     Pipeline.ECHOES: EchoedMessage,
+    Pipeline.HISTORY: PastMessage,
+    Pipeline.ADDRESS_BOOK: AddressBookEntry,
     Pipeline.ACCOUNT: AccountReport,
     Pipeline.TEMPLATES: TemplateReport,
 }

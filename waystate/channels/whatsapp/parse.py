@@ -17,6 +17,7 @@ from waystate.channels.whatsapp.account_reports import report_of, report_of_erro
 from waystate.channels.whatsapp.change import FieldChange, read_change
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
 from waystate.channels.whatsapp.echoes import parse_echoes
+from waystate.channels.whatsapp.history import parse_address_book, parse_history
 from waystate.channels.whatsapp.lines import line_of
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
 from waystate.channels.whatsapp.template_reports import CHANGES, find_change
@@ -30,7 +31,11 @@ _ESCAPED_LETTER = re.compile(rb"\\u00(?:5[fF]|[67])")
 """With one of these the key itself may be written otherwise. Meta escapes what is not ASCII, and the slash."""
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
-FIELDS: Mapping[str, Callable[[FieldChange], list[Routed]]] = {"smb_message_echoes": parse_echoes}
+FIELDS: Mapping[str, Callable[[FieldChange], list[Routed]]] = {
+    "history": parse_history,
+    "smb_app_state_sync": parse_address_book,
+    "smb_message_echoes": parse_echoes,
+}
 """Fields whose changes are made of items, beside `messages`; what is of an account as such is one entry of its timeline."""
 _NOBODYS = "it names no business account and no number, so nobody can tell whose it is"
 _PARTICIPANT = ("recipient_participant_id", "participant_recipient_id", "recipient_participant_user_id")

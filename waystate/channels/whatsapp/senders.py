@@ -98,19 +98,22 @@ def find_addressee(echo: Any, contacts: Sequence[Any], business_phone: str | Non
 
     Published payloads have it both ways round: whichever of `to` and `from` is the business's own phone is nobody's.
     """
-    own = _digits(business_phone)
+    own = digits_of(business_phone)
     written_to = find_text(echo, "to")
-    phone = find_text(echo, "from") if written_to is not None and _digits(written_to) == own else written_to
+    phone = find_text(echo, "from") if written_to is not None and digits_of(written_to) == own else written_to
     said = [find_text(echo, "to_user_id"), find_text(echo, "to_parent_user_id")]
     ids = {each for each in (phone, *said) if each is not None}
     listed = [each for each in contacts if ids & {find_text(each, "wa_id"), find_text(each, "user_id")}]
     contact = listed[0] if listed else contacts[0] if len(contacts) == 1 and not ids else None
-    phones, users, parents = _told_apart(
-        dict.fromkeys((*said, *(find_text(contact, key) for key in ("user_id", "parent_user_id", "wa_id")), phone))
-    )
+    further = (find_text(contact, key) for key in ("user_id", "parent_user_id", "wa_id"))
+    return find_party([*said, *further, phone], find_object(contact, "profile"))
+
+
+def find_party(ids: Iterable[str | None], profile: Any) -> Sender | None:
+    """Whoever these ids lead to, each told by its shape; None where none is a person's."""
+    phones, users, parents = _told_apart(dict.fromkeys(ids))
     if not phones and not users and not parents:
         return None
-    profile = find_object(contact, "profile")
     username = find_text(profile, "username")
     return Sender(
         wa_id=phones[0] if phones else None,
@@ -121,7 +124,7 @@ def find_addressee(echo: Any, contacts: Sequence[Any], business_phone: str | Non
     )
 
 
-def _digits(written: str | None) -> str:
+def digits_of(written: str | None) -> str:
     return "".join(each for each in written or "" if each.isdigit())
 
 
