@@ -22,6 +22,7 @@ from waystate.messages.model import (
     StatusReport,
 )
 from waystate.operations import Parameter
+from waystate.preferences.model import PreferenceReport
 
 
 class Outcome(StrEnum):
@@ -133,6 +134,7 @@ Usable = (
     | EchoedMessage
     | PastMessage
     | AddressBookEntry
+    | PreferenceReport
     | StatusReport
     | GenesysReceipt
     | TemplateReport

@@ -54,6 +54,7 @@ class Pipeline(StrEnum):
     ECHOES = "echoes"
     HISTORY = "history"
     ADDRESS_BOOK = "address_book"
+    PREFERENCES = "preferences"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

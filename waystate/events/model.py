@@ -236,6 +236,16 @@ class ContactUpdated(ContactEvent):
     user_id: str | None = None
 
 
+class PreferencesChanged(ContactEvent):
+    """A customer wants no more marketing messages of the number, or wants them again; `detail` is WhatsApp's sentence."""
+
+    type: Literal["customer.preferences_changed"] = "customer.preferences_changed"
+    marketing: Literal["opted_out", "opted_in"]
+    user_id: str | None = None
+    detail: str | None = None
+    timestamp: datetime
+
+
 class ContactNamed(ContactEvent):
     """A customer without a name has one from the address book of the business's phone, until they give their own."""
 
@@ -350,6 +360,7 @@ Event = (
     | MessageWithdrawn
     | PlanFailed
     | ContactUpdated
+    | PreferencesChanged
     | ContactNamed
     | ContactMerged
     | TemplateChanged

@@ -6,13 +6,15 @@ from uuid import UUID
 from waystate.account_events.record import record_many
 from waystate.channels.model import AccountReport
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity, IdentityKind
+from waystate.contacts.model import Identity, IdentityKind, person_of
 from waystate.contacts.spellings import other_identities
 from waystate.dead_letters.model import DONE_BEFORE, Verdict
-from waystate.events.model import ContactNamed, Event, MessageEchoed
+from waystate.events.model import ContactNamed, Event, MessageEchoed, PreferencesChanged
 from waystate.messages import echo, past
 from waystate.messages.model import AddressBookEntry, EchoedMessage, PastMessage
 from waystate.pipeline.batch import Batch, Judged
+from waystate.preferences import store as preference_store
+from waystate.preferences.model import Preference, PreferenceReport
 
 _UNKNOWN = ("contact", "nobody with this phone has written, so there is no customer to name")
 
@@ -83,3 +85,34 @@ async def _owners_of(batch: Batch, identities: Iterable[Identity]) -> dict[Ident
     owners, _ = await contact_store.find_many(batch.conn, batch.tenant, {*asked, *spelled.values()})
     found = {each: owners.get(each) or owners.get(spelled.get(each, each)) for each in asked}
     return {each: contact for each, contact in found.items() if contact is not None}
+
+
+async def run_preferences(batch: Batch, reports: Sequence[PreferenceReport]) -> Judged:
+    """What customers want of marketing messages; who is not known becomes a contact, so that their word is kept."""
+    people = [person_of(each.wa_id, each.user_id, each.contact_name, each.at) for each in reports]
+    number = reports[0].phone_number_id
+    contacts, events = await echo.find_or_make(batch.conn, batch.tenant, people, number, batch.now)
+    said = [
+        Preference(each.phone_number_id, contact, each.marketing, each.at, "webhook", each.detail)
+        for each, contact in zip(reports, contacts, strict=True)
+    ]
+    changed = {each.key: each for each in await preference_store.note_many(batch.conn, batch.tenant, said)}
+    verdicts: list[Verdict] = []
+    for report, preference in zip(reports, said, strict=True):
+        if changed.get(preference.key) != preference:
+            verdicts.append(DONE_BEFORE)
+            continue
+        del changed[preference.key]
+        event = PreferencesChanged(
+            contact_id=preference.contact_id,
+            phone_number_id=preference.phone_number_id,
+            at=batch.now,
+            wa_id=report.wa_id,
+            user_id=report.user_id,
+            marketing=preference.marketing.value,
+            detail=preference.detail,
+            timestamp=preference.at,
+        )
+        events.append(event)
+        verdicts.append(Verdict("It is kept what the customer wants.", (event,)))
+    return Judged(verdicts, events)

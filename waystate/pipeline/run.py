@@ -44,7 +44,7 @@ from waystate.messages.model import (
 )
 from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
-from waystate.pipeline.beside import run_account_reports, run_address_book, run_echoes, run_history
+from waystate.pipeline.beside import run_account_reports, run_address_book, run_echoes, run_history, run_preferences
 from waystate.pipeline.items import (
     FROM_QUEUE,
     CorrelationPayload,
@@ -57,6 +57,7 @@ from waystate.pipeline.items import (
     StatusPayload,
 )
 from waystate.pipeline.reasons import letter_of, rejection_of
+from waystate.preferences.model import PreferenceReport
 from waystate.templates.change import apply_reports
 from waystate.tenants.routing import TenantView
 from waystate.web.metrics import Metrics
@@ -430,6 +431,13 @@ KINDS = Kinds(
         work=run_templates,
         pipeline=Pipeline.TEMPLATES,
         needed=(("business_account_id",), ("external_id", "name")),
+    ),
+    Kind(
+        name="preferences",
+        item=PreferenceReport,
+        work=run_preferences,
+        pipeline=Pipeline.PREFERENCES,
+        needed=(("phone_number_id",), ("marketing",), ("wa_id", "user_id")),
     ),
     # After the messages by which customers become known.
     Kind(

@@ -31,7 +31,7 @@ ACCOUNT_KINDS = [
     *("account_alerts", "account_review_update", "account_settings_update", "account_update", "business_username_update"),
     *("calls", "group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update"),
     *("phone_number_name_update", "phone_number_quality_update", "unknown_or_malformed"),
-    *("user_id_update", "user_preferences"),
+    "user_id_update",
 ]
 
 
@@ -105,8 +105,8 @@ def test_corpus_of_fields_of_accounts_is_kept_by_name(corpus):
 def test_corpus_items_of_a_batch_keep_their_places(corpus):
     body = corpus.one("whatsapp/multi_change/piusalfred__webhooks-test-payload-2.json")
     items = parse_webhook(body, NOW).items
-    assert [item.item for item in items] == ["0.0.m0", "0.0.m1", "0.1.m0", "0.1.m1", "0.2"]
-    assert [type(item.value).__name__ for item in items] == ["InboundMessage"] * 4 + ["AccountReport"]
+    assert [item.item for item in items] == ["0.0.m0", "0.0.m1", "0.1.m0", "0.1.m1", "0.2.p0", "0.2.p1"]
+    assert [type(item.value).__name__ for item in items] == ["InboundMessage"] * 4 + ["PreferenceReport"] * 2
     assert {item.phone_number_id for item in items} == {"1093849293"}
     assert items[1].value.type == "location", "the type is missing there and is told by the object"
 

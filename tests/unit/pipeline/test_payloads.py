@@ -22,6 +22,7 @@ from waystate.messages.model import (
 from waystate.pipeline import items
 from waystate.pipeline.items import SendResult
 from waystate.pipeline.run import KINDS
+from waystate.preferences.model import PreferenceReport
 
 AT = "2026-03-02T12:00:00Z"
 GOOD: dict[Pipeline, dict[str, Any]] = {
@@ -40,6 +41,7 @@ GOOD: dict[Pipeline, dict[str, Any]] = {
         "sent_at": AT,
     },
     Pipeline.ADDRESS_BOOK: {"phone_number_id": "1", "wa_id": "49", "name": "Ada", "at": AT},
+    Pipeline.PREFERENCES: {"phone_number_id": "1", "wa_id": "49", "marketing": "opted_out", "at": AT},
     Pipeline.ACCOUNT: {"field": "security", "sentence": "Look.", "digest": "d", "at": AT},
     Pipeline.TEMPLATES: {"business_account_id": "1", "external_id": "12", "at": AT},
 }
@@ -52,6 +54,7 @@ TYPES = {
     Pipeline.ECHOES: EchoedMessage,
     Pipeline.HISTORY: PastMessage,
     Pipeline.ADDRESS_BOOK: AddressBookEntry,
+    Pipeline.PREFERENCES: PreferenceReport,
     Pipeline.ACCOUNT: AccountReport,
     Pipeline.TEMPLATES: TemplateReport,
 }

@@ -19,6 +19,7 @@ from waystate.channels.whatsapp.content import about_of, content_of, find_media,
 from waystate.channels.whatsapp.echoes import parse_echoes
 from waystate.channels.whatsapp.history import parse_address_book, parse_history
 from waystate.channels.whatsapp.lines import line_of
+from waystate.channels.whatsapp.preferences import parse_preferences
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
 from waystate.channels.whatsapp.template_reports import CHANGES, find_change
 from waystate.documents import JsonObject, Unreadable, parse
@@ -35,6 +36,7 @@ FIELDS: Mapping[str, Callable[[FieldChange], list[Routed]]] = {
     "history": parse_history,
     "smb_app_state_sync": parse_address_book,
     "smb_message_echoes": parse_echoes,
+    "user_preferences": parse_preferences,
 }
 """Fields whose changes are made of items, beside `messages`; what is of an account as such is one entry of its timeline."""
 _NOBODYS = "it names no business account and no number, so nobody can tell whose it is"

@@ -79,6 +79,10 @@ DELETE FROM contact_identities x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY
 DELETE FROM phone_replies x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM phone_replies n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_preferences!
+DELETE FROM preferences x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM preferences n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_contacts!
 DELETE FROM contacts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM contacts n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

@@ -28,6 +28,7 @@ BY_BATCH = {
     "contact_merges": _queries.erase_contact_merges,
     "contact_identities": _queries.erase_contact_identities,
     "phone_replies": _queries.erase_phone_replies,
+    "preferences": _queries.erase_preferences,
     "contacts": _queries.erase_contacts,
     "idempotency_keys": _queries.erase_idempotency_keys,
     "templates": _queries.erase_templates,

@@ -1,4 +1,5 @@
 SET LOCAL ROLE waystate_owner;
+DROP TABLE preferences;
 DROP TABLE phone_replies;
 DROP TABLE account_facts;
 DROP TABLE account_events;

@@ -48,6 +48,26 @@ CREATE POLICY tenant_isolation ON phone_replies
     USING (tenant_id = nullif(current_setting('app.tenant_id', true), ''))
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
 GRANT SELECT, INSERT, UPDATE, DELETE ON phone_replies TO waystate_app;
+-- What customers want of a number's marketing messages, as they told WhatsApp last. Who said nothing has no row.
+CREATE TABLE preferences (
+    tenant_id text NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    phone_number_id text NOT NULL,
+    contact_id uuid NOT NULL,
+    marketing text NOT NULL CHECK (marketing IN ('opted_out', 'opted_in')),
+    at timestamptz NOT NULL,
+    told_by text NOT NULL CHECK (told_by IN ('webhook', 'error')),
+    detail text,
+    PRIMARY KEY (tenant_id, phone_number_id, contact_id),
+    FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id) ON DELETE CASCADE
+);
+CREATE INDEX preferences_of_contact ON preferences (tenant_id, contact_id);
+
+ALTER TABLE preferences ENABLE ROW LEVEL SECURITY;
+ALTER TABLE preferences FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_isolation ON preferences
+    USING (tenant_id = nullif(current_setting('app.tenant_id', true), ''))
+    WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
+GRANT SELECT, INSERT, UPDATE, DELETE ON preferences TO waystate_app;
 ALTER TABLE account_events ENABLE ROW LEVEL SECURITY;
 ALTER TABLE account_events FORCE ROW LEVEL SECURITY;
 ALTER TABLE account_facts ENABLE ROW LEVEL SECURITY;
@@ -64,5 +84,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON account_facts TO waystate_app;
 ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_pipeline_check;
 ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pipeline_check
     CHECK (pipeline IN ('inbound', 'outbound', 'status', 'correlation', 'deliveries', 'templates', 'account', 'echoes',
-        'history', 'address_book'));
+        'history', 'address_book', 'preferences'));
 RESET ROLE;
