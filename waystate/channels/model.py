@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from waystate.documents import JsonObject
 from waystate.messages.model import (
     AddressBookEntry,
+    CallReport,
     EchoedMessage,
     GenesysReceipt,
     InboundMessage,
@@ -135,6 +136,7 @@ Usable = (
     | PastMessage
     | AddressBookEntry
     | PreferenceReport
+    | CallReport
     | StatusReport
     | GenesysReceipt
     | TemplateReport

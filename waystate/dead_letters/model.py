@@ -55,6 +55,7 @@ class Pipeline(StrEnum):
     HISTORY = "history"
     ADDRESS_BOOK = "address_book"
     PREFERENCES = "preferences"
+    CALLS = "calls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -246,6 +246,23 @@ class PreferencesChanged(ContactEvent):
     timestamp: datetime
 
 
+class CallReported(ContactEvent):
+    """WhatsApp told of a voice call between the number and a customer: `connect`, `ringing`, `accepted`, `terminate`, …
+
+    `direction` is `inbound` of a customer's call; `mapping_id` is the conversation, where they have one; `duration` in seconds.
+    """
+
+    type: Literal["call.reported"] = "call.reported"
+    mapping_id: UUID | None = None
+    user_id: str | None = None
+    call_id: str
+    event: str
+    direction: Literal["inbound", "outbound"]
+    status: str | None = None
+    duration: int | None = None
+    timestamp: datetime
+
+
 class ContactNamed(ContactEvent):
     """A customer without a name has one from the address book of the business's phone, until they give their own."""
 
@@ -361,6 +378,7 @@ Event = (
     | PlanFailed
     | ContactUpdated
     | PreferencesChanged
+    | CallReported
     | ContactNamed
     | ContactMerged
     | TemplateChanged

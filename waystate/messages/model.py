@@ -109,6 +109,26 @@ class AddressBookEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallReport:
+    """WhatsApp tells of a voice call with the customer: `event` is what happened, such as `connect`, `ringing`, `terminate`.
+
+    `status` is how it ended, `duration` in seconds.
+    """
+
+    call_id: str
+    phone_number_id: str
+    event: str
+    at: datetime
+    is_by_customer: bool = True
+    status: str | None = None
+    duration: int | None = None
+    wa_id: str | None = None
+    user_id: str | None = None
+    contact_name: str | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """One status somebody reported for a message; `status` is the reporter's own word and may be unknown to us.
 

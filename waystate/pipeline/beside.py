@@ -9,9 +9,9 @@ from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, person_of
 from waystate.contacts.spellings import other_identities
 from waystate.dead_letters.model import DONE_BEFORE, Verdict
-from waystate.events.model import ContactNamed, Event, MessageEchoed, PreferencesChanged
-from waystate.messages import echo, past
-from waystate.messages.model import AddressBookEntry, EchoedMessage, PastMessage
+from waystate.events.model import CallReported, ContactNamed, Event, MessageEchoed, PreferencesChanged
+from waystate.messages import call, echo, past
+from waystate.messages.model import AddressBookEntry, CallReport, EchoedMessage, PastMessage
 from waystate.pipeline.batch import Batch, Judged
 from waystate.preferences import store as preference_store
 from waystate.preferences.model import Preference, PreferenceReport
@@ -115,4 +115,15 @@ async def run_preferences(batch: Batch, reports: Sequence[PreferenceReport]) -> 
         )
         events.append(event)
         verdicts.append(Verdict("It is kept what the customer wants.", (event,)))
+    return Judged(verdicts, events)
+
+
+async def run_calls(batch: Batch, calls: Sequence[CallReport]) -> Judged:
+    """Calls that WhatsApp tells of: each of its events once, and the customer's sign in their window."""
+    events = await call.report_many(batch.conn, batch.tenant, batch.view.settings, calls, batch.now)
+    new = {(event.call_id, event.event): event for event in events if isinstance(event, CallReported)}
+    verdicts: list[Verdict] = []
+    for each in calls:
+        event = new.pop((each.call_id, each.event), None)
+        verdicts.append(DONE_BEFORE if event is None else Verdict("The call is told of.", (event,)))
     return Judged(verdicts, events)

@@ -32,6 +32,7 @@ from waystate.messages import store as message_store
 from waystate.messages.advance import Reported, lock_reported, merge_reported
 from waystate.messages.model import (
     AddressBookEntry,
+    CallReport,
     Correlation,
     Direction,
     EchoedMessage,
@@ -44,7 +45,7 @@ from waystate.messages.model import (
 )
 from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
-from waystate.pipeline.beside import run_account_reports, run_address_book, run_echoes, run_history, run_preferences
+from waystate.pipeline.beside import run_account_reports, run_address_book, run_calls, run_echoes, run_history, run_preferences
 from waystate.pipeline.items import (
     FROM_QUEUE,
     CorrelationPayload,
@@ -438,6 +439,13 @@ KINDS = Kinds(
         work=run_preferences,
         pipeline=Pipeline.PREFERENCES,
         needed=(("phone_number_id",), ("marketing",), ("wa_id", "user_id")),
+    ),
+    Kind(
+        name="calls",
+        item=CallReport,
+        work=run_calls,
+        pipeline=Pipeline.CALLS,
+        needed=(("call_id",), ("phone_number_id",), ("event",), ("wa_id", "user_id")),
     ),
     # After the messages by which customers become known.
     Kind(

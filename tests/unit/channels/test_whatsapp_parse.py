@@ -29,7 +29,7 @@ STATUS_KINDS = [
 ]
 ACCOUNT_KINDS = [
     *("account_alerts", "account_review_update", "account_settings_update", "account_update", "business_username_update"),
-    *("calls", "group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update"),
+    *("group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update"),
     *("phone_number_name_update", "phone_number_quality_update", "unknown_or_malformed"),
     "user_id_update",
 ]

@@ -12,6 +12,7 @@ from waystate.errors import Reason, Rejected
 from waystate.ids import new_id
 from waystate.messages.model import (
     AddressBookEntry,
+    CallReport,
     Correlation,
     EchoedMessage,
     InboundMessage,
@@ -42,6 +43,7 @@ GOOD: dict[Pipeline, dict[str, Any]] = {
     },
     Pipeline.ADDRESS_BOOK: {"phone_number_id": "1", "wa_id": "49", "name": "Ada", "at": AT},
     Pipeline.PREFERENCES: {"phone_number_id": "1", "wa_id": "49", "marketing": "opted_out", "at": AT},
+    Pipeline.CALLS: {"call_id": "c", "phone_number_id": "1", "event": "connect", "wa_id": "49", "at": AT},
     Pipeline.ACCOUNT: {"field": "security", "sentence": "Look.", "digest": "d", "at": AT},
     Pipeline.TEMPLATES: {"business_account_id": "1", "external_id": "12", "at": AT},
 }
@@ -55,6 +57,7 @@ TYPES = {
     Pipeline.HISTORY: PastMessage,
     Pipeline.ADDRESS_BOOK: AddressBookEntry,
     Pipeline.PREFERENCES: PreferenceReport,
+    Pipeline.CALLS: CallReport,
     Pipeline.ACCOUNT: AccountReport,
     Pipeline.TEMPLATES: TemplateReport,
 }

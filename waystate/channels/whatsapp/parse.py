@@ -14,6 +14,7 @@ from uuid import UUID
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
 from waystate.channels.model import Ignored, Parsed, Routed, Unusable
 from waystate.channels.whatsapp.account_reports import report_of, report_of_error
+from waystate.channels.whatsapp.calls import parse_calls
 from waystate.channels.whatsapp.change import FieldChange, read_change
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
 from waystate.channels.whatsapp.echoes import parse_echoes
@@ -33,6 +34,7 @@ _ESCAPED_LETTER = re.compile(rb"\\u00(?:5[fF]|[67])")
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 FIELDS: Mapping[str, Callable[[FieldChange], list[Routed]]] = {
+    "calls": parse_calls,
     "history": parse_history,
     "smb_app_state_sync": parse_address_book,
     "smb_message_echoes": parse_echoes,

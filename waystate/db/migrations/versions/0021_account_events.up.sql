@@ -84,5 +84,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON account_facts TO waystate_app;
 ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_pipeline_check;
 ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pipeline_check
     CHECK (pipeline IN ('inbound', 'outbound', 'status', 'correlation', 'deliveries', 'templates', 'account', 'echoes',
-        'history', 'address_book', 'preferences'));
+        'history', 'address_book', 'preferences', 'calls'));
 RESET ROLE;
