@@ -242,10 +242,9 @@ def _standby(value: JsonObject) -> Statement:
     copies = find_object(value, "standby")
     keys = ("messages", "message_echoes", "statuses")
     counts = {key: len(find_list(copies, key) or []) for key in keys}
-    said = ", ".join(f"{count} {key.replace('_', ' ')}" for key, count in counts.items() if count) or "nothing"
-    return Statement(
-        f"Another responder leads the thread; WhatsApp sent a copy of {said}.", event=next(iter(copies or {}), None)
-    )
+    said = ", ".join(f"{key.replace('_', ' ')} ({count})" for key, count in counts.items() if count) or "nothing"
+    text = f"Another responder leads the thread; WhatsApp sent copies: {said}."
+    return Statement(text, event=next(iter(copies or {}), None))
 
 
 def _handover(value: JsonObject) -> Statement:
