@@ -45,7 +45,7 @@ def report_of(change: FieldChange, said: Statement | None = None, *, part: str =
         value=change.value,
         quality=told.quality,
         messaging_limit=told.messaging_limit,
-        digest=_digest(change, part),
+        digest=_digest(change),
         origin=f"{change.origin}:{change.item}{f'.{part}' if part else ''}",
     )
 
@@ -57,12 +57,12 @@ def report_of_error(change: FieldChange, error: Any, place: int) -> AccountRepor
     text = ": ".join(dict.fromkeys(_text(part) for part in parts if part)) or "an error without text"
     code = find_text(error, "code")
     said = Statement(f"WhatsApp reports an error of the number{f' ({code})' if code else ''}: {text}.", _WARNING, code)
-    return report_of(change, said, part=f"e{place}")
+    return report_of(change.of_part(errors=[error]), said, part=f"e{place}")
 
 
-def _digest(change: FieldChange, part: str) -> str:
+def _digest(change: FieldChange) -> str:
     """The same for every copy of what was sent once. What has no time of its own counts as said once a day."""
-    content = dump([change.field, change.waba_id, change.phone_number_id, change.time, change.value, part])
+    content = dump([change.field, change.waba_id, change.phone_number_id, change.time, change.value])
     has_time = change.time is not None or '"timestamp"' in content
     day = "" if has_time else change.received_at.date().isoformat()
     return hashlib.sha256(f"{day}{content}".encode(errors="replace")).hexdigest()

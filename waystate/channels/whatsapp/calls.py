@@ -23,19 +23,20 @@ _EVENTS = {
 
 def parse_calls(change: FieldChange) -> list[Routed]:
     """Each call's event and status is an entry of the timeline, and an item where it names a customer; in their order."""
-    value = change.value
     found: list[Routed] = []
     for key, mark in (("calls", "c"), ("statuses", "s")):
-        for place, said in enumerate(find_list(value, key) or []):
+        for place, said in enumerate(find_list(change.value, key) or []):
             part = f"{mark}{place}"
             call = _parse(change, f"{change.item}.{part}", said)
-            found.append(change.routed(f"{change.item}.{part}", report_of(change, _statement(call, said), part=part)))
+            report = report_of(change.of_part(**{key: [said]}), _statement(call, said), part=part)
+            found.append(change.routed(f"{change.item}.{part}", report))
             if call is not None:
                 found.append(change.routed(f"{change.item}.{part}.w", call))
-    for place, error in enumerate(find_list(value, "errors") or []):
+    for place, error in enumerate(find_list(change.value, "errors") or []):
         text = find_text(error, "message") or find_text(error, "title") or "no reason given"
-        said = Statement(f"WhatsApp reports an error of a call: {text}.", Severity.WARNING, find_text(error, "code"))
-        found.append(change.routed(f"{change.item}.e{place}", report_of(change, said, part=f"e{place}")))
+        told = Statement(f"WhatsApp reports an error of a call: {text}.", Severity.WARNING, find_text(error, "code"))
+        report = report_of(change.of_part(errors=[error]), told, part=f"e{place}")
+        found.append(change.routed(f"{change.item}.e{place}", report))
     return found or [change.routed(change.item, report_of(change))]
 
 

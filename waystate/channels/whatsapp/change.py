@@ -3,7 +3,7 @@
 https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,11 @@ class FieldChange:
     @property
     def at(self) -> datetime:
         return moment_of(self.time, self.received_at)
+
+    def of_part(self, **value: Any) -> "FieldChange":
+        """The same of a part of it: a change may have a thousand, and the whole is not kept with each."""
+        metadata = find_object(self.value, "metadata")
+        return replace(self, value=({} if metadata is None else {"metadata": metadata}) | value)
 
     def routed(self, item: str, value: Value) -> Routed:
         return Routed(item=item, value=value, phone_number_id=self.phone_number_id, waba_id=self.waba_id)

@@ -65,13 +65,15 @@ def parse_address_book(change: FieldChange) -> list[Routed]:
 def _progress(change: FieldChange, chunk: Any) -> tuple[FieldChange, Statement]:
     """What a chunk tells of the whole: without its messages, which are kept as such."""
     if not isinstance(chunk, dict):
-        return change, Statement("WhatsApp sent a chunk of past messages that cannot be read.", Severity.WARNING)
+        text = "WhatsApp sent a chunk of past messages that cannot be read."
+        return change.of_part(history=[chunk]), Statement(text, Severity.WARNING)
     metadata, errors = find_object(chunk, "metadata") or {}, find_list(chunk, "errors") or []
     threads = find_list(chunk, "threads") or []
     count = sum(len(find_list(thread, "messages") or []) for thread in threads)
-    said = {**change.value, "history": {"metadata": metadata, "threads": len(threads), "messages": count}}
+    said: JsonObject = {"metadata": metadata, "threads": len(threads), "messages": count}
+    whole = change.of_part(history=said)
     if errors:
-        said["history"]["errors"] = errors
+        said["errors"] = errors
         code = find_text(errors[0], "code")
         text = find_text(errors[0], "title") or find_text(errors[0], "message") or "no reason given"
         sentence = (
@@ -79,12 +81,12 @@ def _progress(change: FieldChange, chunk: Any) -> tuple[FieldChange, Statement]:
             if code == _DECLINED
             else f"WhatsApp cannot send the number's past messages: {text}."
         )
-        return replace(change, value=said), Statement(sentence, Severity.WARNING, code)
+        return whole, Statement(sentence, Severity.WARNING, code)
     phase, order, progress = (find_text(metadata, key) or "?" for key in ("phase", "chunk_order", "progress"))
     sentence = (
         f"WhatsApp sends the number's past messages: phase {phase}, chunk {order} with {count} of them; {progress} % are sent."
     )
-    return replace(change, value=said), Statement(sentence, event=f"phase {phase}")
+    return whole, Statement(sentence, event=f"phase {phase}")
 
 
 def _parse_thread(change: FieldChange, item: str, thread: Any) -> Iterator[tuple[str, Value]]:
