@@ -1,7 +1,7 @@
 """Messages of before a number came here: history, of which nobody is told, in a conversation of its own that is closed."""
 
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -22,6 +22,8 @@ PLACEHOLDER = "media_placeholder"
 """The type of a past message whose file is told later, by a message of the same id."""
 _BEFORE_ALL = datetime(2009, 1, 1, tzinfo=UTC)
 """No conversation of traffic is older, and the latest of a customer is found by its id."""
+_AGAIN = timedelta(days=7)
+"""So long WhatsApp sends a webhook again that was not taken: https://developers.facebook.com/docs/graph-api/webhooks"""
 _LOW_BITS = (1 << 62) - 1
 
 
@@ -43,7 +45,7 @@ async def keep_many(conn: Connection, tenant: TenantId, messages: Sequence[PastM
         copies.setdefault(each.wamid, each)
     in_time = sorted(copies.values(), key=lambda one: one.sent_at)
     ids = {each.wamid: new_id() for each in in_time}
-    claimed = await message_store.claim_many(conn, tenant, "whatsapp", dict(sorted(ids.items())))
+    claimed = await _claim(conn, tenant, in_time, ids, now)
     completed = await _complete(conn, tenant, [each for each in in_time if each.wamid not in claimed])
     new = [each for each in in_time if each.wamid in claimed]
     if not new:
@@ -64,6 +66,23 @@ def home_of(tenant: TenantId, phone_number_id: str, contact_id: UUID) -> UUID:
     """The id of the conversation that holds the past of a customer on a number: the same whichever chunk comes first."""
     named = sha256(f"{tenant}/{phone_number_id}/{contact_id}".encode()).digest()
     return UUID(int=id_floor(_BEFORE_ALL).int | int.from_bytes(named[:8], "big") & _LOW_BITS)
+
+
+async def _claim(
+    conn: Connection, tenant: TenantId, messages: Sequence[PastMessage], ids: Mapping[str, UUID], now: datetime
+) -> set[str]:
+    """The wamids that are new here. A customer's that may still come as a message is past alone, so that it is new then."""
+    known = await message_store.find_ids(conn, tenant, sorted(ids), sources=("whatsapp", "history"))
+    new = sorted((each for each in messages if each.wamid not in known), key=lambda one: one.wamid)
+    may_come = {each.wamid for each in new if each.direction is Direction.INBOUND and each.sent_at > now - _AGAIN}
+    claimed: set[str] = set()
+    for source, wamids in (
+        ("whatsapp", [each.wamid for each in new if each.wamid not in may_come]),
+        ("history", [each.wamid for each in new if each.wamid in may_come]),
+    ):
+        if wamids:
+            claimed |= await message_store.claim_many(conn, tenant, source, {each: ids[each] for each in wamids})
+    return claimed
 
 
 async def _complete(conn: Connection, tenant: TenantId, messages: Sequence[PastMessage]) -> list[str]:

@@ -288,6 +288,6 @@ WHERE r.tenant_id = :tenant_id AND r.phone_number_id = v.phone_number_id AND r.c
 -- Of past messages of which only the place was known: what stood there.
 UPDATE messages m SET type = v.type, text = v.text, content = v.content::jsonb, media = v.media::jsonb
 FROM unnest(:wamids::text[], :types::text[], :texts::text[], :contents::text[], :media::text[]) AS v (wamid, type, text, content, media)
-JOIN message_keys k ON k.tenant_id = :tenant_id AND k.source = 'whatsapp' AND k.external_id = v.wamid
+JOIN message_keys k ON k.tenant_id = :tenant_id AND k.source IN ('whatsapp', 'history') AND k.external_id = v.wamid
 WHERE m.tenant_id = :tenant_id AND m.id = k.message_id AND m.type = :placeholder
 RETURNING m.wamid;

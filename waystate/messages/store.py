@@ -22,6 +22,8 @@ RECORDED = "http"
 """The origin of messages that are only recorded (`POST /state/message`)."""
 IMPORTED = "import:"
 """Begins the origin of messages that another system carried before Waystate came."""
+SOURCES = ("whatsapp", "history", "genesys")
+"""Whose id of a message a key is. `history`: WhatsApp's, of one that may still come as a message."""
 PHONE_APP = "phone_app"
 """Begins the origin of messages that the business wrote in WhatsApp's app on a phone."""
 
@@ -176,7 +178,11 @@ async def insert_many(conn: Connection, tenant: TenantId, rows: Sequence[Message
 
 
 async def find_ids(
-    conn: Connection, tenant: TenantId, external_ids: Sequence[str], *, sources: Sequence[str] = ("whatsapp", "genesys")
+    conn: Connection,
+    tenant: TenantId,
+    external_ids: Sequence[str],
+    *,
+    sources: Sequence[str] = ("whatsapp", "history", "genesys"),
 ) -> dict[str, UUID]:
     """External id → message id, of those that are known; WhatsApp's first, should both platforms choose the same one."""
     rows = await _queries.find_keys(conn, tenant_id=tenant, external_ids=external_ids, sources=sources)

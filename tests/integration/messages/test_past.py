@@ -5,10 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 from tests.world import CUSTOMER, Business, World, run_in
+from waystate.deliveries.model import Target
 from waystate.events.model import ContactNamed
 from waystate.messages.model import AddressBookEntry, Direction, PastMessage, Status
 from waystate.pipeline.batch import Judged
 from waystate.pipeline.run import run_address_book, run_history
+from waystate.trace.trace import trace
 
 
 def past(tenant: Business, wamid: str, days: float, **said: Any) -> PastMessage:
@@ -121,3 +123,17 @@ async def test_a_name_of_the_address_book_is_for_those_without_one(world: World,
     await world.receive(tenant, tenant.message("wamid.2", contact_name="Ada"))
     assert await world.value(tenant, "SELECT name FROM contacts") == "Ada", "what they call themselves counts more"
     assert (await name(world, tenant, "Ada from work")).events == []
+
+
+async def test_what_comes_as_a_message_after_all_reaches_an_agent(world: World, tenant: Business) -> None:
+    await tell(world, tenant, past(tenant, "wamid.1", 0.1), past(tenant, "wamid.0", 30))
+    assert (await tell(world, tenant, past(tenant, "wamid.1", 0.1))).verdicts[0].is_repeat
+    (first, *_) = await world.receive(tenant, tenant.message("wamid.1"))
+    assert first.type == "inbound.enriched"
+    assert [each.target for each in await world.deliver(tenant)] == [Target.GENESYS]
+    assert await world.receive(tenant, tenant.message("wamid.0")) == [], "of a month ago"
+    world.clock.forward(days=8)
+    again = past(tenant, "wamid.1", 8.1)
+    assert (await tell(world, tenant, again)).verdicts[0].is_repeat
+    told = await trace(tenant.tenant, tenant.settings, "wamid.1", world.db, world.clock)
+    assert told["deliveries"]

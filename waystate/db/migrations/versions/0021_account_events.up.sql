@@ -81,6 +81,10 @@ CREATE POLICY tenant_isolation ON account_facts
 GRANT SELECT, INSERT, DELETE ON account_events TO waystate_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON account_facts TO waystate_app;
 
+-- `history`: of a message of before the number came that may still come as one, and is new then.
+ALTER TABLE message_keys DROP CONSTRAINT message_keys_source_check;
+ALTER TABLE message_keys ADD CONSTRAINT message_keys_source_check CHECK (source IN ('whatsapp', 'genesys', 'history'));
+
 ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_pipeline_check;
 ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pipeline_check
     CHECK (pipeline IN ('inbound', 'outbound', 'status', 'correlation', 'deliveries', 'templates', 'account', 'echoes',
