@@ -60,6 +60,7 @@ CUSTOMERS: dict[str, list[dict[str, Any]]] = {
 SURROUNDED: dict[str, Surroundings] = {
     "a reply": Surroundings({"context": {"from": "1555", "id": "wamid.0"}}, "Which size do you need?"),
     "a reply to what is not known here": Surroundings({"context": {"from": "1555", "id": "wamid.0"}}),
+    "written after a message from the phone": Surroundings(phone_reply="Your cup is ready, come by until 6"),
     "forwarded": Surroundings({"context": {"forwarded": True}}),
     "from an ad": Surroundings(
         {

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from fastapi import Depends, FastAPI
 
 from waystate import __version__
+from waystate.account_events.routes import AccountEventRoutes
 from waystate.audit.routes import AuditRoutes
 from waystate.channels.check_routes import CheckRoutes
 from waystate.channels.genesys.routes import GenesysWebhook
@@ -72,6 +73,7 @@ ROUTES = (
     KeyRoutes,
     AuditRoutes,
     TenantRoutes,
+    AccountEventRoutes,
     CheckRoutes,
     ProviderRoutes,
     PlatformRoutes,
@@ -191,6 +193,7 @@ def _of_tenants(services: Services) -> list[object]:
     tenants = Tenants(services.db, services.vault, services.clock, changed)
     return [
         TenantRoutes(tenants, graph_api_url=services.config.graph_api_url),
+        AccountEventRoutes(services.db, services.directory),
         CheckRoutes(tenants, platforms.graph, platforms.genesys),
         PlatformRoutes(tenants, Eraser(services.db, services.clock)),
         WebhookRoutes(services.db, services.clock),

@@ -17,6 +17,7 @@ from tests.acceptance.installation import (
     rendered,
 )
 from tests.databases import Databases
+from waystate.channels.whatsapp.parse import FIELDS
 from waystate.channels.whatsapp.senders import is_customer_id
 from waystate.channels.whatsapp.template_reports import CHANGES
 from waystate.ids import TenantId
@@ -260,17 +261,34 @@ async def test_every_status_of_a_known_message_is_in_its_history(place: Installa
     assert reported > 20
 
 
-def test_what_is_neither_message_nor_status_is_named_in_the_ledger_as_ignored(whatsapp: list[Case]) -> None:
+async def test_what_is_neither_message_nor_status_is_on_the_timeline_or_named_as_ignored(
+    place: Installation, whatsapp: list[Case]
+) -> None:
     named = 0
     for case in whatsapp:
         ignored = {each["what"] for row in case.ledger for each in row["outcome"].get("ignored", [])}
-        fields = {name for name, _ in case.changes() if name not in ("messages", None)}
-        assert fields - CHANGES.keys() <= ignored, case.name
+        kept = await place.rows("SELECT field, sentence FROM account_events WHERE tenant_id = $1", case.tenant)
+        elsewhere = {"messages", None, *CHANGES, *FIELDS}
+        fields = {name for name, _ in case.changes()} - elsewhere
+        assert fields <= {each["field"] for each in kept}, case.name
+        assert all(each["sentence"] for each in kept), case.name
         assert all(each["why"] for row in case.ledger for each in row["outcome"].get("ignored", [])), case.name
-        if not case.listed("messages") and not case.listed("statuses") and not fields & CHANGES.keys():
-            assert ignored, case.name
-        named += bool(ignored)
+        if not case.listed("messages") and not case.listed("statuses") and not {name for name, _ in case.changes()} & elsewhere:
+            assert kept, case.name
+        named += bool(ignored or kept)
     assert named > 40
+
+
+async def test_every_echo_is_history_of_its_customer(place: Installation, whatsapp: list[Case]) -> None:
+    echoed = 0
+    for case in whatsapp:
+        for echo in (
+            each for name, value in case.changes() if name == "smb_message_echoes" for each in value["message_echoes"]
+        ):
+            told = await place.trace(echo["id"], tenant=case.tenant)
+            assert (told["direction"], told["status"], told["type"]) == ("outbound", "sent", echo["type"]), case.name
+            echoed += 1
+    assert echoed > 1
 
 
 def test_of_what_meta_sends_only_a_groups_messages_are_dead_letters(whatsapp: list[Case]) -> None:

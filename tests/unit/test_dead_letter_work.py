@@ -1,10 +1,12 @@
 """Values put into a payload from the command line."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from waystate.cli.dead_letter_work import read_payload, with_values
+from waystate.cli.dead_letters import PipelineName
+from waystate.dead_letters.model import Pipeline
 from waystate.errors import BadRequest
 
 
@@ -71,3 +73,7 @@ def test_a_path_that_leads_nowhere_is_refused(value: str) -> None:
 def test_what_is_no_object_is_no_payload(document: bytes) -> None:
     with pytest.raises(BadRequest):
         read_payload(document)
+
+
+def test_the_command_line_knows_every_pipeline() -> None:
+    assert set(get_args(PipelineName)) == set(Pipeline)

@@ -3,7 +3,8 @@
 A position ("0.1.m2": entry 0, change 1, message 2) depends on the body alone, so a replayed body names its items as before.
 """
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,8 +12,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from waystate.documents import JsonObject
-from waystate.messages.model import GenesysReceipt, InboundMessage, OutboundMessage, StatusReport
+from waystate.messages.model import (
+    AddressBookEntry,
+    CallReport,
+    EchoedMessage,
+    GenesysReceipt,
+    InboundMessage,
+    OutboundMessage,
+    PastMessage,
+    StatusReport,
+)
 from waystate.operations import Parameter
+from waystate.preferences.model import PreferenceReport
 
 
 class Outcome(StrEnum):
@@ -87,7 +98,53 @@ class TemplateReport:
     origin: str = ""
 
 
-Value = InboundMessage | StatusReport | OutboundMessage | GenesysReceipt | TemplateReport | Ignored | Unusable
+class Severity(StrEnum):
+    """How bad it is: to be known, to be looked at, or nothing works until somebody acts."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountReport:
+    """What WhatsApp says of a business account, or of one number of it, by a webhook's `field`; `value` is the whole of it.
+
+    The number is known by its id, by how it is displayed, or not at all: then it is of all. `event` is WhatsApp's own word,
+    `digest` the same for every copy of what was sent once. `quality` and `messaging_limit` are facts from then on.
+    """
+
+    field: str
+    at: datetime
+    sentence: str
+    digest: str
+    severity: Severity = Severity.INFO
+    event: str | None = None
+    business_account_id: str | None = None
+    phone_number_id: str | None = None
+    display_phone_number: str | None = None
+    value: JsonObject = dataclasses.field(default_factory=dict)
+    quality: str | None = None
+    messaging_limit: str | None = None
+    origin: str = ""
+
+
+Usable = (
+    InboundMessage
+    | OutboundMessage
+    | EchoedMessage
+    | PastMessage
+    | AddressBookEntry
+    | PreferenceReport
+    | CallReport
+    | StatusReport
+    | GenesysReceipt
+    | TemplateReport
+    | AccountReport
+    | Unusable
+)
+"""What is some tenant's: all but what is ignored."""
+Value = Usable | Ignored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +162,7 @@ class Routed:
 class Parsed:
     """All items of one body, in the body's order."""
 
-    items: list[Routed] = field(default_factory=list)
+    items: list[Routed] = dataclasses.field(default_factory=list)
 
 
 class WebhookTaken(BaseModel):

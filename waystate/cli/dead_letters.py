@@ -30,9 +30,21 @@ Tenant = Annotated[str, typer.Argument(help="The tenant's id")]
 Letter = Annotated[UUID, typer.Argument(help="An id from `waystate dlq list`")]
 Letters = Annotated[list[UUID] | None, typer.Argument(help="Ids from `waystate dlq list`")]
 OfReason = Annotated[Reason | None, typer.Option(help="Only of this reason")]
-OfPipeline = Annotated[
-    Literal["inbound", "outbound", "status", "correlation", "deliveries"] | None, typer.Option(help="Only of this pipeline")
+PipelineName = Literal[
+    "inbound",
+    "outbound",
+    "status",
+    "correlation",
+    "deliveries",
+    "templates",
+    "account",
+    "echoes",
+    "history",
+    "address_book",
+    "preferences",
+    "calls",
 ]
+OfPipeline = Annotated[PipelineName | None, typer.Option(help="Only of this pipeline")]
 Since = Annotated[datetime | None, typer.Option(help="Only created at this time (UTC) or later")]
 Until = Annotated[datetime | None, typer.Option(help="Only created before this time (UTC)")]
 Every = Annotated[bool, typer.Option("--all", help="Every open one that the filters leave, oldest first")]

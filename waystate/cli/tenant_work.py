@@ -48,10 +48,13 @@ def show(tenant: str) -> JsonObject:
     async def run(tenants: Tenants) -> JsonObject:
         shown = render_tenant(await tenants.find(tenant_id)).model_dump(mode="json")
         accounts, integrations = await tenants.accounts(tenant_id)
-        held = await tenants.holds(tenant_id)
+        held, facts = await tenants.holds(tenant_id), await tenants.facts(tenant_id)
         return shown | {
             "whatsapp_accounts": [
-                render_account(each, integrations, held.get(each.phone_number_id)).model_dump(mode="json") for each in accounts
+                render_account(each, integrations, held.get(each.phone_number_id), facts.get(each.phone_number_id)).model_dump(
+                    mode="json"
+                )
+                for each in accounts
             ],
             "genesys_integrations": [render_integration(each).model_dump(mode="json") for each in integrations],
         }

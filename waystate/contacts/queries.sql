@@ -277,3 +277,13 @@ ORDER BY c.id LIMIT :page;
 -- name: remove_contacts
 -- Identities, conversations and messages go with them.
 DELETE FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) RETURNING c.id;
+
+-- name: name_nameless
+-- In one order, so that two who name the same contacts at once cannot deadlock.
+WITH held AS MATERIALIZED (
+    SELECT p.id FROM contacts p WHERE p.tenant_id = :tenant_id AND p.id = ANY(:ids::uuid[]) AND p.name IS NULL
+    ORDER BY p.id FOR NO KEY UPDATE
+)
+UPDATE contacts p SET name = v.name FROM held h JOIN unnest(:ids::uuid[], :names::text[]) AS v (id, name) ON v.id = h.id
+WHERE p.tenant_id = :tenant_id AND p.id = h.id
+RETURNING p.id;

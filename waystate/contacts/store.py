@@ -232,6 +232,12 @@ async def absorb_many(
     await remove_many(conn, tenant, list(merged))
 
 
+async def name_nameless(conn: Connection, tenant: TenantId, names: Mapping[UUID, str]) -> set[UUID]:
+    """Those contacts that had no name and have this one now: what somebody else calls them never replaces their own."""
+    rows = await _queries.name_nameless(conn, tenant_id=tenant, ids=list(names), names=list(names.values()))
+    return {row["id"] for row in rows}
+
+
 async def find_survivors(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """Of those that were merged into another contact, which that is now."""
     rows = await _queries.find_survivors(conn, tenant_id=tenant, contact_ids=list(contact_ids))

@@ -13,6 +13,7 @@ from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.events.model import ContactMerged, ConversationMerged, Event
 from waystate.ids import TenantId
+from waystate.preferences import store as preference_store
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -32,6 +33,7 @@ async def merge_many(
     both = {*merged, *merged.values()}
     known = await contact_store.lock_many(conn, tenant, both)
     carried = await carry(conn, tenant, merged)
+    await preference_store.move_many(conn, tenant, merged)
     rows = await conversation_store.lock_of_merged(conn, tenant, both)
     ended = to_close(rows, merged)
     if ended:

@@ -285,6 +285,24 @@ SELECT c.wa_id FROM conversations c
 WHERE c.tenant_id = :tenant_id AND c.status IN ('active', 'waiting', 'error') AND c.expires_at > :now AND c.wa_id IS NOT NULL
 ORDER BY c.expires_hour DESC LIMIT :batch;
 
+-- name: keep_past!
+-- In the order that every writer keeps. No window and no expiry: nobody writes here any more. Chunks come in any order.
+INSERT INTO conversations AS c (tenant_id, id, contact_id, phone_number_id, wa_id, user_id, status, expires_at, last_activity_at,
+    last_message_at, last_message_id, last_message, closed_at, close_reason)
+SELECT :tenant_id, v.id, v.contact_id, v.phone_number_id, v.wa_id, v.user_id, 'closed', v.message_at, v.message_at, v.message_at,
+    v.message_id, v.preview, v.closed_at, 'history'
+FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[], :user_ids::text[],
+    :message_at::timestamptz[], :message_ids::text[], :previews::text[], :closed_at::timestamptz[])
+    AS v (id, contact_id, phone_number_id, wa_id, user_id, message_at, message_id, preview, closed_at)
+ORDER BY v.phone_number_id, v.contact_id
+ON CONFLICT (tenant_id, id) DO UPDATE SET
+    last_message_id = CASE WHEN excluded.last_message_at >= c.last_message_at THEN excluded.last_message_id ELSE c.last_message_id END,
+    last_message = CASE WHEN excluded.last_message_at >= c.last_message_at THEN excluded.last_message ELSE c.last_message END,
+    last_message_at = greatest(c.last_message_at, excluded.last_message_at),
+    last_activity_at = greatest(c.last_activity_at, excluded.last_activity_at),
+    expires_at = greatest(c.expires_at, excluded.expires_at),
+    version = c.version + 1;
+
 -- name: add_many!
 -- What was led elsewhere comes in whole; the partial unique index still allows one open conversation.
 INSERT INTO conversations (tenant_id, id, contact_id, phone_number_id, wa_id, user_id, genesys_conversation_id, communication_id,

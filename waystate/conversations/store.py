@@ -88,6 +88,38 @@ class PastConversation:
     user_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPast:
+    """What a closed conversation of past messages is to say of the newest of them."""
+
+    id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    wa_id: str | None
+    user_id: str | None
+    message_at: datetime
+    message_id: str
+    preview: str | None
+    now: datetime
+
+
+async def keep_past(conn: Connection, tenant: TenantId, rows: Sequence[KeptPast]) -> None:
+    """Closed conversations that hold what was said before a number came here, made or brought up to date."""
+    await _queries.keep_past(
+        conn,
+        tenant_id=tenant,
+        ids=[row.id for row in rows],
+        contact_ids=[row.contact_id for row in rows],
+        phone_number_ids=[row.phone_number_id for row in rows],
+        wa_ids=[row.wa_id for row in rows],
+        user_ids=[row.user_id for row in rows],
+        message_at=[row.message_at for row in rows],
+        message_ids=[row.message_id for row in rows],
+        previews=[row.preview for row in rows],
+        closed_at=[row.now for row in rows],
+    )
+
+
 async def open_many(
     conn: Connection, tenant: TenantId, activity: Sequence[Activity], *, ttl: timedelta, now: datetime
 ) -> tuple[dict[Key, OpenedConversation], list[Ended]]:

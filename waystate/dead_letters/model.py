@@ -50,6 +50,12 @@ class Pipeline(StrEnum):
     CORRELATION = "correlation"
     DELIVERIES = "deliveries"
     TEMPLATES = "templates"
+    ACCOUNT = "account"
+    ECHOES = "echoes"
+    HISTORY = "history"
+    ADDRESS_BOOK = "address_book"
+    PREFERENCES = "preferences"
+    CALLS = "calls"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

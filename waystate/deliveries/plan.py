@@ -173,11 +173,28 @@ async def find_surroundings(conn: Connection, tenant: TenantId, stamped: Sequenc
     wamids = sorted({each for each in references.values() if each is not None})
     quoted = await message_store.list_quoted(conn, tenant, wamids) if wamids else {}
     quotes = {wamid: quote_of(each["type"], each["text"], each["content"], each["media"]) for wamid, each in quoted.items()}
+    replies = await _take_phone_replies(conn, tenant, stamped)
     return {
-        key: Surroundings(about.get(key, {}), quotes.get(reference or ""))
+        key: Surroundings(about.get(key, {}), quotes.get(reference or ""), replies.get(key))
         for key, reference in references.items()
-        if key in about or reference in quotes
+        if key in about or reference in quotes or key in replies
     }
+
+
+async def _take_phone_replies(conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> dict[UUID, str]:
+    """Message → what the business wrote on a phone before it: told with the first message that the customer wrote since."""
+    received = [each.event for each in stamped if isinstance(each.event, InboundEnriched)]
+    keys = sorted({(event.phone_number_id, event.contact_id) for event in received})
+    waiting = {each[:2]: each for each in await message_store.lock_phone_replies(conn, tenant, keys)}
+    told: dict[UUID, str] = {}
+    taken = []
+    for event in received if waiting else ():
+        reply = waiting.get((event.phone_number_id, event.contact_id))
+        if reply is not None and reply.sent_at <= event.timestamp:
+            told[_message_id(event)] = reply.text
+            taken.append(waiting.pop(reply[:2]))
+    await message_store.drop_phone_replies(conn, tenant, taken)
+    return told
 
 
 def plan(

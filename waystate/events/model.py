@@ -91,6 +91,24 @@ class MessageTracked(BaseEvent):
     message_type: str
 
 
+class MessageEchoed(BaseEvent):
+    """The business wrote to a customer in WhatsApp's app on a phone: kept as `sent`, and sent by nobody else.
+
+    Of an `edit` or a `revoke`, `content` names the message as `original_message_id`.
+    """
+
+    type: Literal["message.echoed"] = "message.echoed"
+    wamid: str
+    user_id: str | None = None
+    timestamp: datetime
+    message_type: str
+    message_text: str | None = None
+    media: dict[str, Any] | None = None
+    content: dict[str, Any] = {}
+    conversation_id: str | None
+    is_new_conversation: bool
+
+
 class MessageStatus(BaseEvent):
     """A message's status moved forward."""
 
@@ -251,6 +269,40 @@ class ContactUpdated(ContactEvent):
     user_id: str | None = None
 
 
+class PreferencesChanged(ContactEvent):
+    """A customer wants no more marketing messages of the number, or wants them again; `detail` is WhatsApp's sentence."""
+
+    type: Literal["customer.preferences_changed"] = "customer.preferences_changed"
+    marketing: Literal["opted_out", "opted_in"]
+    user_id: str | None = None
+    detail: str | None = None
+    timestamp: datetime
+
+
+class CallReported(ContactEvent):
+    """WhatsApp told of a voice call between the number and a customer: `connect`, `ringing`, `accepted`, `terminate`, …
+
+    `direction` is `inbound` of a customer's call; `mapping_id` is the conversation, where they have one; `duration` in seconds.
+    """
+
+    type: Literal["call.reported"] = "call.reported"
+    mapping_id: UUID | None = None
+    user_id: str | None = None
+    call_id: str
+    event: str
+    direction: Literal["inbound", "outbound"]
+    status: str | None = None
+    duration: int | None = None
+    timestamp: datetime
+
+
+class ContactNamed(ContactEvent):
+    """A customer without a name has one from the address book of the business's phone, until they give their own."""
+
+    type: Literal["contact.named"] = "contact.named"
+    contact_name: str
+
+
 class ContactMerged(ContactEvent):
     """Two contacts turned out to be one: what was `merged_contact_id`'s is `contact_id`'s, and that id still leads there."""
 
@@ -304,6 +356,23 @@ class NumberEvent(BaseModel):
     at: datetime
 
 
+class AccountChanged(NumberEvent):
+    """WhatsApp said something of a business account, or of one number of it, by a webhook's `field`; `sentence` is for people.
+
+    `phone_number_id` is empty where it is of no single number. What was said stands whole in `GET /v1/accounts/events`.
+    """
+
+    type: Literal["account.changed"] = "account.changed"
+    phone_number_id: str = ""
+    account_event_id: UUID
+    business_account_id: str | None = None
+    field: str
+    event: str | None = None
+    severity: Literal["info", "warning", "critical"]
+    sentence: str
+    timestamp: datetime
+
+
 class NumberHeld(NumberEvent):
     """WhatsApp refuses the number (credentials, account or billing): nothing of it leaves until somebody mends the cause."""
 
@@ -325,6 +394,7 @@ Event = (
     | OutboundProcessed
     | OutboundRefused
     | MessageTracked
+    | MessageEchoed
     | MessageStatus
     | ConversationOpened
     | ConversationCorrelated
@@ -343,8 +413,12 @@ Event = (
     | MediaHeld
     | MediaFailed
     | ContactUpdated
+    | PreferencesChanged
+    | CallReported
+    | ContactNamed
     | ContactMerged
     | TemplateChanged
+    | AccountChanged
     | NumberHeld
     | NumberReleased
 )

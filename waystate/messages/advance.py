@@ -6,15 +6,20 @@ from datetime import datetime
 from uuid import UUID
 
 from waystate.db.pool import Connection
-from waystate.events.model import Event, MessageStatus
+from waystate.documents import JsonObject, shorten
+from waystate.events.model import Event, MessageStatus, PreferencesChanged
 from waystate.ids import TenantId, time_of
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.status import Merged, MessageState, merge, parse_status
 from waystate.messages.store import LockedMessage
+from waystate.preferences import store as preference_store
+from waystate.preferences.model import Marketing, Preference
 from waystate.web.metrics import Metrics
 
 ARRIVED = frozenset({Status.SENT, Status.DELIVERED, Status.READ})
+OPTED_OUT = "131050"
+"""WhatsApp's code: the customer takes no marketing messages of this business."""
 _HOPS = {Status.DELIVERED.value: "sent_to_delivered", Status.READ.value: "sent_to_read"}
 
 
@@ -67,6 +72,7 @@ async def merge_reported(
     await message_store.advance_many(conn, tenant, merged)
     await _learn_wamids(conn, tenant, messages, reported.reports)
     events = [event for message_id, steps in merged.items() for event in changes_of(messages[message_id], steps, now)]
+    events += await _note_opt_outs(conn, tenant, [each for each in events if isinstance(each, MessageStatus)], now)
     return Advanced(events, messages, merged, reported.early, _arrived(messages, merged))
 
 
@@ -92,6 +98,31 @@ def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime) -
         for step in steps
         if step.why_not is None
     ]
+
+
+async def _note_opt_outs(conn: Connection, tenant: TenantId, changes: Sequence[MessageStatus], now: datetime) -> list[Event]:
+    """A customer to whom a message failed because they want no marketing is known to want none."""
+    said = [
+        Preference(each.phone_number_id, each.contact_id, Marketing.OPTED_OUT, each.timestamp, "error", _detail_of(each.error))
+        for each in changes
+        if each.status == Status.FAILED and str((each.error or {}).get("code")) == OPTED_OUT
+    ]
+    return [
+        PreferencesChanged(
+            contact_id=each.contact_id,
+            phone_number_id=each.phone_number_id,
+            at=now,
+            marketing=each.marketing.value,
+            detail=each.detail,
+            timestamp=each.at,
+        )
+        for each in await preference_store.note_many(conn, tenant, said)
+    ]
+
+
+def _detail_of(error: JsonObject | None) -> str | None:
+    title = (error or {}).get("title") or (error or {}).get("message")
+    return shorten(title, 500) if isinstance(title, str) else None
 
 
 async def lock_reported(conn: Connection, tenant: TenantId, reports: Sequence[StatusReport]) -> Reported:

@@ -55,6 +55,80 @@ class InboundMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EchoedMessage:
+    """One message that the business wrote in WhatsApp's app on a phone, to the customer with `wa_id` or `user_id`, or both.
+
+    `text` is what was written, else a line that says what it is; `content` keeps the platform's object of the type whole.
+    """
+
+    wamid: str
+    phone_number_id: str
+    sent_at: datetime
+    wa_id: str | None = None
+    user_id: str | None = None
+    contact_name: str | None = None
+    display_phone_number: str | None = None
+    type: str = "text"
+    text: str | None = None
+    content: JsonObject = field(default_factory=dict)
+    media: JsonObject | None = None
+    metadata: JsonObject = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastMessage:
+    """One message of before the number came here, between the business and the customer with `wa_id` or `user_id`, or both."""
+
+    wamid: str
+    phone_number_id: str
+    direction: Direction
+    status: Status
+    sent_at: datetime
+    wa_id: str | None = None
+    user_id: str | None = None
+    contact_name: str | None = None
+    display_phone_number: str | None = None
+    type: str = "text"
+    text: str | None = None
+    content: JsonObject = field(default_factory=dict)
+    media: JsonObject | None = None
+    metadata: JsonObject = field(default_factory=dict)
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressBookEntry:
+    """What the phone of the business calls a customer."""
+
+    phone_number_id: str
+    wa_id: str
+    name: str
+    at: datetime
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReport:
+    """WhatsApp tells of a voice call with the customer: `event` is what happened, such as `connect`, `ringing`, `terminate`.
+
+    `status` is how it ended, `duration` in seconds.
+    """
+
+    call_id: str
+    phone_number_id: str
+    event: str
+    at: datetime
+    is_by_customer: bool = True
+    status: str | None = None
+    duration: int | None = None
+    wa_id: str | None = None
+    user_id: str | None = None
+    contact_name: str | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """One status somebody reported for a message; `status` is the reporter's own word and may be unknown to us.
 

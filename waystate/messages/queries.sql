@@ -261,3 +261,33 @@ SELECT count(*) FROM gone;
 SELECT DISTINCT e.message_id FROM message_events e
 WHERE e.tenant_id = :tenant_id AND e.message_id = ANY(:message_ids::uuid[]) AND e.source = 'whatsapp'
     AND e.status IN ('sent', 'delivered', 'read', 'played');
+
+-- name: note_phone_replies!
+-- In one order, so that two who write at once cannot deadlock. An echo that comes late does not replace a newer one.
+INSERT INTO phone_replies AS r (tenant_id, phone_number_id, contact_id, message_id, text, sent_at)
+SELECT :tenant_id, v.phone_number_id, v.contact_id, v.message_id, v.text, v.sent_at
+FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[], :message_ids::uuid[], :texts::text[], :sent_at::timestamptz[])
+    AS v (phone_number_id, contact_id, message_id, text, sent_at)
+ORDER BY v.phone_number_id, v.contact_id
+ON CONFLICT (tenant_id, phone_number_id, contact_id) DO UPDATE SET message_id = excluded.message_id, text = excluded.text,
+    sent_at = excluded.sent_at
+WHERE r.sent_at <= excluded.sent_at;
+
+-- name: lock_phone_replies
+-- One probe a customer of a table that is nearly empty.
+SELECT r.phone_number_id, r.contact_id, r.message_id, r.text, r.sent_at
+FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
+JOIN phone_replies r ON r.tenant_id = :tenant_id AND r.phone_number_id = v.phone_number_id AND r.contact_id = v.contact_id
+ORDER BY r.phone_number_id, r.contact_id FOR UPDATE OF r;
+
+-- name: drop_phone_replies!
+DELETE FROM phone_replies r USING unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_id, contact_id)
+WHERE r.tenant_id = :tenant_id AND r.phone_number_id = v.phone_number_id AND r.contact_id = v.contact_id;
+
+-- name: complete_past
+-- Of past messages of which only the place was known: what stood there.
+UPDATE messages m SET type = v.type, text = v.text, content = v.content::jsonb, media = v.media::jsonb
+FROM unnest(:wamids::text[], :types::text[], :texts::text[], :contents::text[], :media::text[]) AS v (wamid, type, text, content, media)
+JOIN message_keys k ON k.tenant_id = :tenant_id AND k.source IN ('whatsapp', 'history') AND k.external_id = v.wamid
+WHERE m.tenant_id = :tenant_id AND m.id = k.message_id AND m.type = :placeholder
+RETURNING m.wamid;

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id
-from waystate.messages.model import Direction, Status, StatusReport
+from waystate.messages.model import Direction, PastMessage, Status, StatusReport
 from waystate.messages.status import Merged, MessageState
 
 _queries = load_queries(__file__)
@@ -22,6 +22,10 @@ RECORDED = "http"
 """The origin of messages that are only recorded (`POST /state/message`)."""
 IMPORTED = "import:"
 """Begins the origin of messages that another system carried before Waystate came."""
+SOURCES = ("whatsapp", "history", "genesys")
+"""Whose id of a message a key is. `history`: WhatsApp's, of one that may still come as a message."""
+PHONE_APP = "phone_app"
+"""Begins the origin of messages that the business wrote in WhatsApp's app on a phone."""
 
 
 def is_composed(origin: str, metadata: JsonObject) -> bool:
@@ -75,8 +79,68 @@ class LockedMessage:
 
     @property
     def is_recorded(self) -> bool:
-        """Somebody else carries it and told of it over HTTP, or carried it before: no delivery was ever called for."""
-        return self.origin == RECORDED or self.origin.startswith(IMPORTED)
+        """Somebody else carries it and told of it, or carried it before: no delivery was ever called for."""
+        return self.origin == RECORDED or self.origin.startswith((IMPORTED, PHONE_APP))
+
+
+class PhoneReply(NamedTuple):
+    """What the business wrote last to a customer in WhatsApp's app on a phone, until their next message tells of it."""
+
+    phone_number_id: str
+    contact_id: UUID
+    message_id: UUID
+    text: str
+    sent_at: datetime
+
+
+async def note_phone_replies(conn: Connection, tenant: TenantId, replies: Sequence[PhoneReply]) -> None:
+    """The newest to each customer on a number is kept."""
+    if replies:
+        await _queries.note_phone_replies(conn, tenant_id=tenant, **_reply_columns(replies))
+
+
+async def lock_phone_replies(conn: Connection, tenant: TenantId, keys: Collection[tuple[str, UUID]]) -> list[PhoneReply]:
+    """Those that wait for a message of these customers, as (number, contact); seldom any."""
+    rows = await _queries.lock_phone_replies(
+        conn, tenant_id=tenant, phone_number_ids=[number for number, _ in keys], contact_ids=[contact for _, contact in keys]
+    )
+    return [PhoneReply(**row) for row in rows]
+
+
+async def drop_phone_replies(conn: Connection, tenant: TenantId, replies: Sequence[PhoneReply]) -> None:
+    """They are told."""
+    if replies:
+        await _queries.drop_phone_replies(
+            conn,
+            tenant_id=tenant,
+            phone_number_ids=[each.phone_number_id for each in replies],
+            contact_ids=[each.contact_id for each in replies],
+        )
+
+
+def _reply_columns(replies: Sequence[PhoneReply]) -> dict[str, list[Any]]:
+    return {
+        "phone_number_ids": [each.phone_number_id for each in replies],
+        "contact_ids": [each.contact_id for each in replies],
+        "message_ids": [each.message_id for each in replies],
+        "texts": [each.text for each in replies],
+        "sent_at": [each.sent_at for each in replies],
+    }
+
+
+async def complete_past(conn: Connection, tenant: TenantId, placeholder: str, messages: Sequence[PastMessage]) -> list[str]:
+    """Their wamids, of those whose row has the type `placeholder`: it is what they are from now on."""
+    rows = await _queries.complete_past(
+        conn,
+        tenant_id=tenant,
+        placeholder=placeholder,
+        wamids=[each.wamid for each in messages],
+        types=[each.type for each in messages],
+        texts=[each.text for each in messages],
+        contents=[dump(each.content) for each in messages],
+        media=[_json(each.media) for each in messages],
+    )
+    return [row["wamid"] for row in rows]
 
 
 async def claim_many(conn: Connection, tenant: TenantId, source: str, keys: dict[str, UUID]) -> set[str]:
@@ -114,7 +178,11 @@ async def insert_many(conn: Connection, tenant: TenantId, rows: Sequence[Message
 
 
 async def find_ids(
-    conn: Connection, tenant: TenantId, external_ids: Sequence[str], *, sources: Sequence[str] = ("whatsapp", "genesys")
+    conn: Connection,
+    tenant: TenantId,
+    external_ids: Sequence[str],
+    *,
+    sources: Sequence[str] = ("whatsapp", "history", "genesys"),
 ) -> dict[str, UUID]:
     """External id → message id, of those that are known; WhatsApp's first, should both platforms choose the same one."""
     rows = await _queries.find_keys(conn, tenant_id=tenant, external_ids=external_ids, sources=sources)

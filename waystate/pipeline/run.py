@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from waystate.channels.model import TemplateReport
+from waystate.channels.model import AccountReport, TemplateReport
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
@@ -23,7 +23,7 @@ from waystate.deliveries.tell import tell_many
 from waystate.deliveries.withdraw import fail_displaced
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
-from waystate.events.model import Event, InboundEnriched, MessagePlanned, OutboundProcessed, OutboundRefused
+from waystate.events.model import AccountChanged, Event, InboundEnriched, MessagePlanned, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.media.inbound import name_files, track_files
@@ -32,16 +32,21 @@ from waystate.messages import correlate, note, receive, send
 from waystate.messages import store as message_store
 from waystate.messages.advance import Reported, lock_reported, merge_reported
 from waystate.messages.model import (
+    AddressBookEntry,
+    CallReport,
     Correlation,
     Direction,
+    EchoedMessage,
     GenesysReceipt,
     InboundMessage,
     OutboundMessage,
+    PastMessage,
     Status,
     StatusReport,
 )
 from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
+from waystate.pipeline.beside import run_account_reports, run_address_book, run_calls, run_echoes, run_history, run_preferences
 from waystate.pipeline.items import (
     FROM_QUEUE,
     CorrelationPayload,
@@ -54,6 +59,7 @@ from waystate.pipeline.items import (
     StatusPayload,
 )
 from waystate.pipeline.reasons import letter_of, rejection_of
+from waystate.preferences.model import PreferenceReport
 from waystate.templates.change import apply_reports
 from waystate.tenants.routing import TenantView
 from waystate.web.metrics import Metrics
@@ -367,6 +373,21 @@ KINDS = Kinds(
         purpose="Find the customer, check the conversation and the window, queue the message. Told as `outbound.processed`.",
         needed=(("genesys_message_id",), ("conversation_id", "recipient_id")),
     ),
+    # After the messages that they follow on, before the statuses that they get.
+    Kind(
+        name="echoes",
+        item=EchoedMessage,
+        work=run_echoes,
+        pipeline=Pipeline.ECHOES,
+        needed=(("wamid",), ("phone_number_id",), ("wa_id", "user_id")),
+    ),
+    Kind(
+        name="history",
+        item=PastMessage,
+        work=run_history,
+        pipeline=Pipeline.HISTORY,
+        needed=(("wamid",), ("phone_number_id",), ("wa_id", "user_id")),
+    ),
     # After the messages: a status can only concern one that is here already, or waits as an early one.
     Kind(
         name="status",
@@ -417,6 +438,35 @@ KINDS = Kinds(
         work=run_templates,
         pipeline=Pipeline.TEMPLATES,
         needed=(("business_account_id",), ("external_id", "name")),
+    ),
+    Kind(
+        name="preferences",
+        item=PreferenceReport,
+        work=run_preferences,
+        pipeline=Pipeline.PREFERENCES,
+        needed=(("phone_number_id",), ("marketing",), ("wa_id", "user_id")),
+    ),
+    Kind(
+        name="calls",
+        item=CallReport,
+        work=run_calls,
+        pipeline=Pipeline.CALLS,
+        needed=(("call_id",), ("phone_number_id",), ("event",), ("wa_id", "user_id")),
+    ),
+    # After the messages by which customers become known.
+    Kind(
+        name="address_book",
+        item=AddressBookEntry,
+        work=run_address_book,
+        pipeline=Pipeline.ADDRESS_BOOK,
+        needed=(("phone_number_id",), ("wa_id",), ("name",)),
+    ),
+    Kind(
+        name="account",
+        item=AccountReport,
+        work=run_account_reports,
+        pipeline=Pipeline.ACCOUNT,
+        needed=(("field",), ("sentence",), ("digest",)),
     ),
 )
 
@@ -511,6 +561,8 @@ class Runner:
         now = self._clock()
         for verdict, each in zip(verdicts, taken, strict=True):
             for event in verdict.events:
+                if isinstance(event, AccountChanged):
+                    self._metrics.account_events_total.labels(event.severity).inc()
                 if (tracked := _TRACKED.get(type(event))) is not None:
                     direction, hop = tracked
                     self._metrics.messages_total.labels(direction).inc()

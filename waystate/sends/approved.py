@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from waystate.db.pool import Connection
-from waystate.errors import Refused, Unprocessable
+from waystate.errors import Conflict, Refused, Unprocessable
 from waystate.ids import TenantId
+from waystate.preferences import store as preference_store
 from waystate.sends.addressees import Addressee
 from waystate.sends.model import Draft
 from waystate.templates.sync import TemplateSend, judge_known
@@ -52,6 +53,29 @@ async def judge_templates(
     refused = {place: _refuse(each.problems) for place, each in verdicts.items() if each.problems}
     categories = {place: each.category for place, each in verdicts.items() if each.category is not None}
     return JudgedTemplates(refused, categories, missed)
+
+
+async def refuse_unwanted(
+    conn: Connection, tenant: TenantId, addressees: Sequence[Addressee | Refused], categories: Mapping[int, str]
+) -> dict[int, Refused]:
+    """By place, marketing to customers who told WhatsApp that they want none: it would refuse the message."""
+    marketing = {
+        place: addressee.key
+        for place, addressee in enumerate(addressees)
+        if isinstance(addressee, Addressee) and categories.get(place, "").upper() == "MARKETING"
+    }
+    if not marketing:
+        return {}
+    opted_out = await preference_store.find_opted_out(conn, tenant, set(marketing.values()))
+    return {place: _opted_out() for place, key in marketing.items() if key in opted_out}
+
+
+def _opted_out() -> Refused:
+    return Conflict(
+        "marketing_opted_out",
+        "This customer told WhatsApp that they want no marketing messages of this number, and WhatsApp would refuse it. "
+        "Send it when they resume; utility and authentication templates, and answers while they write, still reach them.",
+    )
 
 
 def _send_of(draft: Draft, account: str) -> TemplateSend:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from fastapi import Response
@@ -18,6 +19,8 @@ from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused
 from waystate.ids import TenantId
 from waystate.operations import Operation
+from waystate.preferences import store as preference_store
+from waystate.preferences.model import Preference
 from waystate.principal import Scope, actor_of
 from waystate.sends.bodies import MESSAGE_ID, AnswerBody, Name, Text, draft_of_content
 from waystate.sends.model import Mode, Posted
@@ -33,6 +36,7 @@ CONVERSATION_EXAMPLE: JsonObject = {
         "name": "Ana Souza",
         "waId": "5511987654321",
         "userId": None,
+        "marketing": None,
     },
     "status": "active",
     "controller": "external",
@@ -63,12 +67,14 @@ class BeginConversation(MessageContent):
 
 
 class CustomerAnswer(AnswerBody):
-    """`waId` and `userId` are what the customer last wrote from; both null until they have."""
+    """`waId` and `userId` are what the customer last wrote from; both null until they have. `marketing`: `opted_out` or
+    `opted_in`, as they told WhatsApp of this number last; null if they never did, and then they may be sent marketing."""
 
     id: UUID
     name: str | None
     waId: str | None
     userId: str | None
+    marketing: Literal["opted_out", "opted_in"] | None
 
 
 class WindowAnswer(AnswerBody):
@@ -170,11 +176,15 @@ class ConversationRoutes:
                 raise NotFound("conversation_not_found", text)
             key = (found.phone_number_id, found.contact_id)
             windows = await conversation_store.find_windows(conn, tenant, [key])
-        return render_conversation(found, windows, self._clock())
+            said = (await preference_store.find_many(conn, tenant, [key])).get(key)
+        return render_conversation(found, windows, self._clock(), said)
 
 
 def render_conversation(
-    conversation: Conversation, windows: Mapping[tuple[str, UUID], datetime], now: datetime
+    conversation: Conversation,
+    windows: Mapping[tuple[str, UUID], datetime],
+    now: datetime,
+    preference: Preference | None = None,
 ) -> ConversationAnswer:
     """`windows`: (number, contact) → the customer's newest sign there, as `find_windows` says."""
     window_from = windows.get((conversation.phone_number_id, conversation.contact_id))
@@ -188,6 +198,7 @@ def render_conversation(
             name=conversation.contact_name,
             waId=conversation.wa_id,
             userId=conversation.user_id,
+            marketing=None if preference is None else preference.marketing.value,
         ),
         status=conversation.effective_status(now),
         controller=conversation.controller,

@@ -39,7 +39,7 @@ from waystate.web.caller import Caller
 _NAMED = f"Up to {MOST_READ}, with commas between"
 _REFUSED = {
     404: "No such customer, conversation or number",
-    409: "The window is closed, somebody else speaks, or the number is switched off; `code` says which",
+    409: "The window is closed, somebody else speaks, the number is off, or they want no marketing; `code` says which",
     422: "A field is missing or wrong, or WhatsApp would refuse it; `errors` names the fields",
 }
 

@@ -56,6 +56,24 @@ class WriteRequest(BaseModel):
     wamid: Annotated[str, Field(pattern=r"^wamid\.[\x21-\x7e]{1,500}$")] | None = None
 
 
+class EchoRequest(BaseModel):
+    """What the business writes on its phone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(min_length=1)
+    name: str | None = None
+
+
+class ChangeOrder(BaseModel):
+    """One webhook of a field; of a number's fields the `metadata` is added."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    field: str = Field(min_length=1, max_length=100)
+    value: dict[str, Any]
+
+
 class TokenRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -100,6 +118,8 @@ def control_routes() -> Mount:
             Route("/load", delete_load, methods=["DELETE"]),
             Route("/reset", post_reset, methods=["POST"]),
             Route("/customers/{identity}/messages", post_customer_message, methods=["POST"]),
+            Route("/customers/{identity}/echoes", post_echo, methods=["POST"]),
+            Route("/changes", post_changes, methods=["POST"]),
         ],
         middleware=[Middleware(Neighbours)],
     )
@@ -211,6 +231,21 @@ async def post_customer_message(request: Request) -> Response:
     else:
         entry = world.customers.write(customer, order.text, message, order.wamid)
     return JSONResponse({"wamid": entry.wamid, "number": entry.number, "text": entry.text, "customer": customer.id}, 202)
+
+
+async def post_echo(request: Request) -> Response:
+    world = world_of(request)
+    identity = checked(_IDENTITY, request.path_params["identity"])
+    order = await read(request, TypeAdapter(EchoRequest))
+    customer = world.customers.get_or_add(identity, order.name)
+    return JSONResponse({"wamid": world.echo(customer, order.text), "customer": customer.id}, 202)
+
+
+async def post_changes(request: Request) -> Response:
+    """Webhooks of any field, one after the other."""
+    orders = await read(request, TypeAdapter(Annotated[list[ChangeOrder], Field(min_length=1, max_length=1000)]))
+    world_of(request).tell([(each.field, each.value) for each in orders])
+    return JSONResponse({"changes": len(orders)}, 202)
 
 
 def world_of(request: Request) -> World:

@@ -137,6 +137,21 @@ def make_customer(config: SimulatorConfig, index: int) -> Customer:
     return Customer(id=wa_id or user_id, wa_id=wa_id, user_id=user_id, name=full_name(random))
 
 
+def render_echo(config: SimulatorConfig, customer: Customer, wamid: str, text: str, at: datetime) -> JsonObject:
+    """A message that the business wrote to the customer in WhatsApp's app on its phone."""
+    echo = {
+        "from": config.display_phone_number,
+        "to": customer.wa_id,
+        "to_user_id": customer.user_id,
+        "id": wamid,
+        "timestamp": str(int(at.timestamp())),
+        "type": "text",
+        "text": {"body": text},
+    }
+    contact = without_none({"profile": {"name": customer.name}, "wa_id": customer.wa_id, "user_id": customer.user_id})
+    return {"contacts": [contact], "message_echoes": [without_none(echo)]}
+
+
 def make_user_id(config: SimulatorConfig, identity: str) -> str:
     """Always the same for one customer of one business."""
     return f"US.{Random(f'{config.seed}/{config.waba_id}/{identity}').randrange(10**19, 10**20)}"

@@ -21,6 +21,12 @@ from waystate.simulator.lines import Tasks
 OK = 200
 TOO_MANY = 429
 SERVER_ERROR = 500
+OF_A_NUMBER = frozenset(
+    {
+        *("account_settings_update", "calls", "history", "messages", "smb_app_state_sync", "smb_message_echoes", "standby"),
+        "user_preferences",
+    }
+)
 _INBOUND = bytes([0x15, 2, 0, 0x12, 0x18])
 _OUTBOUND = bytes([0x15, 2, 0, 0x11, 0x18])
 
@@ -157,6 +163,15 @@ def render_account_change(config: SimulatorConfig, field: str, value: JsonObject
     """One change of the account itself, which names no number."""
     entry = {"id": config.waba_id, "time": int(at.timestamp()), "changes": [{"value": value, "field": field}]}
     return {"object": "whatsapp_business_account", "entry": [entry]}
+
+
+def render_change(config: SimulatorConfig, field: str, value: JsonObject, at: datetime) -> JsonObject:
+    """One change of any field. Those of a number name it, those of the account have a time of their own."""
+    if field not in OF_A_NUMBER and not field.startswith("group_"):
+        return render_account_change(config, field, value, at)
+    envelope = render_envelope(config, value)
+    envelope["entry"][0]["changes"][0]["field"] = field
+    return envelope
 
 
 def without_none(document: JsonObject) -> JsonObject:

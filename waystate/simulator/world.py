@@ -1,7 +1,7 @@
 """Both far sides and the people on them, from one reset to the next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
 import httpx2
@@ -14,7 +14,7 @@ from waystate.documents import JsonObject
 from waystate.simulator import genesys, graph, refusals
 from waystate.simulator.agents import Agents
 from waystate.simulator.config import SimulatorConfig
-from waystate.simulator.customers import Customers
+from waystate.simulator.customers import Customer, Customers, render_echo
 from waystate.simulator.faults import CutOff, Faults
 from waystate.simulator.files import CustomersFiles
 from waystate.simulator.genesys import GenesysApi
@@ -25,7 +25,15 @@ from waystate.simulator.load import Load
 from waystate.simulator.rules import RulesInForce
 from waystate.simulator.statuses import Statuses
 from waystate.simulator.templates import TemplateChange, TemplateOfAccount, change
-from waystate.simulator.webhooks import Webhooks, genesys_terms, meta_terms, render_account_change, render_meta_body
+from waystate.simulator.webhooks import (
+    Webhooks,
+    genesys_terms,
+    meta_terms,
+    new_wamid,
+    render_account_change,
+    render_change,
+    render_meta_body,
+)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Refusal = Callable[..., Response]
@@ -49,6 +57,7 @@ class World:
         self.faults = faults = Faults(random("faults"))
         self.rules = RulesInForce(config.rules)
         self._edge = random("edge")
+        self._echoes = random("echoes")
         self.meta = Webhooks(meta_terms(config), client, self.tasks, faults, random("meta"))
         self.genesys_webhooks = Webhooks(genesys_terms(config), client, self.tasks, faults, random("genesys webhooks"))
         self.customers = Customers(config, journal, self.meta, Lines(self.tasks), clock, random("customers"))
@@ -73,6 +82,23 @@ class World:
         for field, value in change(template, order, now):
             body = render_meta_body(render_account_change(self.config, field, value, now))
             self.tasks.start(self.meta.deliver(body))
+
+    def tell(self, changes: Sequence[tuple[str, JsonObject]]) -> None:
+        """Waystate hears of these (field, value), one after the other, by signed webhooks."""
+        now = self.clock()
+        bodies = [render_meta_body(render_change(self.config, field, value, now)) for field, value in changes]
+
+        async def deliver() -> None:
+            for body in bodies:
+                await self.meta.deliver(body)
+
+        self.tasks.start(deliver())
+
+    def echo(self, customer: Customer, text: str) -> str:
+        """The business writes to a customer in the app on its phone; the message's wamid."""
+        wamid = new_wamid(customer.id, self._echoes, outbound=True)
+        self.tell([("smb_message_echoes", render_echo(self.config, customer, wamid, text, self.clock()))])
+        return wamid
 
     def _routes(self) -> list[Route]:
         def graph_route(path: str, endpoint: Endpoint, *methods: str) -> Route:

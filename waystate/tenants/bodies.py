@@ -17,6 +17,7 @@ from waystate.tenants.model import (
     Hold,
     HoldKind,
     MetaApp,
+    NumberFacts,
     PathId,
     Quotas,
     Region,
@@ -192,6 +193,16 @@ class HoldAnswer(BaseModel):
     error: dict[str, Any]
 
 
+class FactsAnswer(BaseModel):
+    """What WhatsApp's webhooks said last: `quality` is FLAGGED or UNFLAGGED, `messaging_limit` a tier such as TIER_10K, or how
+    many customers a day may be written to outside the window."""
+
+    quality: str | None
+    quality_at: datetime | None
+    messaging_limit: str | None
+    messaging_limit_at: datetime | None
+
+
 class WhatsAppAccountAnswer(BaseModel):
     id: UUID
     phone_number_id: str
@@ -206,6 +217,7 @@ class WhatsAppAccountAnswer(BaseModel):
     is_default: bool
     is_active: bool
     held: HoldAnswer | None
+    facts: FactsAnswer | None
 
 
 class WhatsAppAccountList(BaseModel):
@@ -254,7 +266,7 @@ def render_tenant(tenant: Tenant) -> TenantAnswer:
 
 
 def render_account(
-    account: WhatsAppAccount, integrations: Sequence[GenesysIntegration], held: Hold | None
+    account: WhatsAppAccount, integrations: Sequence[GenesysIntegration], held: Hold | None, facts: NumberFacts | None
 ) -> WhatsAppAccountAnswer:
     names = {each.id: each.integration_id for each in integrations}
     linked = account.genesys_integration_id
@@ -264,6 +276,7 @@ def render_account(
         has_access_token=bool(account.access_token),
         genesys_integration=None if linked is None else names.get(linked),
         held=None if held is None else HoldAnswer(since=held.since, kind=held.kind, error=held.error),
+        facts=None if facts is None else FactsAnswer(**{name: getattr(facts, name) for name in FactsAnswer.model_fields}),
     )
 
 
@@ -318,6 +331,7 @@ ACCOUNT_EXAMPLE: JsonObject = {
     "is_default": True,
     "is_active": True,
     "held": None,
+    "facts": None,
 }
 INTEGRATION_EXAMPLE: JsonObject = {
     "id": "019c1420-4444-7c50-8f7e-6a8b9c0d1e2f",

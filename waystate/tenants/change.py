@@ -21,6 +21,7 @@ from waystate.tenants.model import (
     GenesysIntegration,
     Hold,
     MetaApp,
+    NumberFacts,
     Quotas,
     Tenant,
     TenantSettings,
@@ -164,6 +165,11 @@ class Tenants:
         """By number, those of which nothing leaves until somebody mends the cause."""
         async with self.db.tenant(tenant_id) as conn:
             return {each.phone_number_id: each for each in await store.list_holds(conn, tenant_id)}
+
+    async def facts(self, tenant_id: TenantId) -> dict[str, NumberFacts]:
+        """By number, what WhatsApp said last of its quality and its limit."""
+        async with self.db.tenant(tenant_id) as conn:
+            return await store.list_facts(conn, tenant_id)
 
     async def put_account(
         self,

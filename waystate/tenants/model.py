@@ -294,6 +294,17 @@ class Hold(NamedTuple):
     error: JsonObject
 
 
+class NumberFacts(NamedTuple):
+    """What WhatsApp said last of a number, and when: `quality` FLAGGED or UNFLAGGED, `messaging_limit` a tier or a count of
+    customers a day."""
+
+    phone_number_id: str
+    quality: str | None = None
+    quality_at: datetime | None = None
+    messaging_limit: str | None = None
+    messaging_limit_at: datetime | None = None
+
+
 class Senders(NamedTuple):
     """Who sends for a number to each platform, `waystate` or `external`; `genesys` is None where it has no integration."""
 

@@ -224,6 +224,23 @@ RETURNING h.phone_number_id, h.since, h.kind, h.told_by, h.error;
 SELECT h.phone_number_id, h.since, h.kind, h.told_by, h.error FROM account_holds h
 WHERE h.tenant_id = :tenant_id ORDER BY h.phone_number_id;
 
+-- name: note_facts!
+-- The newest word counts, in whatever order they come; of the tenant's numbers alone.
+INSERT INTO account_facts AS f (tenant_id, phone_number_id, quality, quality_at, messaging_limit, messaging_limit_at)
+SELECT :tenant_id, :phone_number_id, :quality::text, :quality_at::timestamptz, :messaging_limit::text, :messaging_limit_at::timestamptz
+FROM whatsapp_accounts a WHERE a.tenant_id = :tenant_id AND a.phone_number_id = :phone_number_id
+ON CONFLICT (tenant_id, phone_number_id) DO UPDATE SET
+    quality = CASE WHEN excluded.quality_at >= coalesce(f.quality_at, '-infinity') THEN excluded.quality ELSE f.quality END,
+    quality_at = greatest(f.quality_at, excluded.quality_at),
+    messaging_limit = CASE WHEN excluded.messaging_limit_at >= coalesce(f.messaging_limit_at, '-infinity')
+        THEN excluded.messaging_limit ELSE f.messaging_limit END,
+    messaging_limit_at = greatest(f.messaging_limit_at, excluded.messaging_limit_at);
+
+-- name: list_facts
+-- A row at the most for each of the tenant's numbers.
+SELECT f.phone_number_id, f.quality, f.quality_at, f.messaging_limit, f.messaging_limit_at FROM account_facts f
+WHERE f.tenant_id = :tenant_id ORDER BY f.phone_number_id;
+
 -- name: count_held
 -- Of all tenants together.
 SELECT kind, items FROM numbers_held();

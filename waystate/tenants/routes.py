@@ -74,8 +74,12 @@ class TenantRoutes:
     async def list_whatsapp_accounts(self, principal: Caller) -> WhatsAppAccountList:
         accounts, integrations = await self._tenants.accounts(principal.tenant_id)
         held = await self._tenants.holds(principal.tenant_id)
+        facts = await self._tenants.facts(principal.tenant_id)
         return WhatsAppAccountList(
-            items=[render_account(each, integrations, held.get(each.phone_number_id)) for each in accounts]
+            items=[
+                render_account(each, integrations, held.get(each.phone_number_id), facts.get(each.phone_number_id))
+                for each in accounts
+            ]
         )
 
     @Operation(
@@ -106,7 +110,8 @@ class TenantRoutes:
             lambda known, integrations: body.account(phone_number_id, self._graph_api_url, known, integrations),
         )
         held = (await self._tenants.holds(principal.tenant_id)).get(phone_number_id)
-        return render_account(account, (await self._tenants.accounts(principal.tenant_id))[1], held)
+        facts = (await self._tenants.facts(principal.tenant_id)).get(phone_number_id)
+        return render_account(account, (await self._tenants.accounts(principal.tenant_id))[1], held, facts)
 
     @Operation(
         "DELETE",

@@ -23,6 +23,7 @@ from waystate.tenants.model import (
     GenesysLimits,
     Hold,
     MetaApp,
+    NumberFacts,
     Route,
     RouteKind,
     Senders,
@@ -244,6 +245,18 @@ async def release_accounts(
 
 async def list_holds(conn: Connection, tenant_id: TenantId) -> list[Hold]:
     return [Hold(**row) for row in await _queries.list_holds(conn, tenant_id=tenant_id)]
+
+
+async def note_facts(conn: Connection, tenant_id: TenantId, facts: Sequence[NumberFacts]) -> None:
+    """One after the other, in one order: several may be of the same number. Of what the tenant has not, nothing is kept."""
+    for each in sorted(facts, key=lambda one: one.phone_number_id):
+        await _queries.note_facts(conn, tenant_id=tenant_id, **each._asdict())
+
+
+async def list_facts(conn: Connection, tenant_id: TenantId) -> dict[str, NumberFacts]:
+    """By number, of those that WhatsApp said anything of."""
+    rows = [NumberFacts(**row) for row in await _queries.list_facts(conn, tenant_id=tenant_id)]
+    return {each.phone_number_id: each for each in rows}
 
 
 async def count_held(conn: Connection) -> dict[str, int]:

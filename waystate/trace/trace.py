@@ -19,7 +19,7 @@ from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
 from waystate.messages.model import Status
 from waystate.messages.note import NOTES
-from waystate.messages.store import SAID
+from waystate.messages.store import PHONE_APP, SAID
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedState
 from waystate.tenants import store as tenant_store
@@ -136,6 +136,8 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
             return f"It is {message['status']}, and sample data: nobody wrote it and nobody was sent it."
         if message["origin"].startswith("import:"):
             return f"It was imported and is {message['status']}; Waystate did not carry it."
+        if message["origin"].startswith(PHONE_APP):
+            return f"It was written in WhatsApp's app on a phone and is {message['status']}; Waystate did not carry it."
         if message["origin"] == "http":
             return f"It was recorded over HTTP and is {message['status']}; Waystate does not carry it."
         return f"It is {message['status']}; {_why_undelivered(message, senders)}"
@@ -301,7 +303,7 @@ def _time(moment: datetime | None) -> str | None:
 
 async def _ledger_row(origin: str, db: Database) -> dict[str, Any] | None:
     """The webhook that brought the message, while the ledger keeps it."""
-    kind, _, rest = origin.partition(":")
+    kind, _, rest = origin.removeprefix(f"{PHONE_APP}:").partition(":")
     day, _, rest = rest.partition(":")
     row_id = find_uuid(rest.partition(":")[0])
     if kind != "ledger" or row_id is None:

@@ -53,6 +53,9 @@ class Metrics:
         self.dead_letters_total = _counter(registry, "dead_letters", "Items that could not be used", "pipeline", "reason")
         self.statuses_total = _counter(registry, "statuses", "Statuses reported, applied or not", "status", "applied")
         self.unknown_statuses_total = _counter(registry, "unknown_statuses", "Statuses with a word nobody knows")
+        self.account_events_total = _counter(
+            registry, "account_events", "What WhatsApp said of business accounts and numbers as such", "severity"
+        )
         self.cache_hits_total = _counter(registry, "cache_hits", "Look-ups answered from the process")
         self.cache_misses_total = _counter(registry, "cache_misses", "Look-ups that asked Redis or the database")
         self.redis_hits_total = _counter(registry, "redis_hits", "Look-ups answered from Redis")

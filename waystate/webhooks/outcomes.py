@@ -4,13 +4,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from waystate.channels.model import TemplateReport, Unusable
+from waystate.channels.model import Unusable, Usable
 from waystate.dead_letters.model import Pipeline
 from waystate.documents import JsonObject, dump, shorten
 from waystate.errors import Reason, Rejected
 from waystate.ids import TenantId
 from waystate.ledger.model import ANY_ROUTE, LedgerRow, Received, Settled
-from waystate.messages.model import GenesysReceipt, InboundMessage, OutboundMessage, StatusReport
 from waystate.pipeline.batch import Taken
 from waystate.tenants.routing import TenantView
 
@@ -20,9 +19,6 @@ TEXT = 400
 """Characters of one text of an outcome; what a body brings into it may be as long as the body."""
 SPACE = 30_000
 """Characters, as JSON, of all items of one outcome together, and of the routes."""
-
-Usable = InboundMessage | OutboundMessage | StatusReport | GenesysReceipt | TemplateReport | Unusable
-"""What is some tenant's: all but what is ignored."""
 
 
 @dataclass(slots=True)

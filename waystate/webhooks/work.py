@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from waystate import documents
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
-from waystate.channels.model import Ignored, Parsed, Routed
+from waystate.channels.model import Ignored, Parsed, Routed, Usable
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
 from waystate.db.failures import is_outage
 from waystate.db.pool import Database
@@ -20,7 +20,7 @@ from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Route, RouteKind
 from waystate.tenants.routing import Directory, TenantView
 from waystate.web.metrics import Metrics
-from waystate.webhooks.outcomes import TenantItems, Usable, Worked, taken_of
+from waystate.webhooks.outcomes import TenantItems, Worked, taken_of
 from waystate.work.batch import with_retries
 from waystate.work.lanes import lane_of
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from waystate.channels.model import Ignored, Unusable
+from waystate.channels.model import AccountReport, Ignored, Unusable
 from waystate.channels.whatsapp.lines import Surroundings, agents_text
 from waystate.channels.whatsapp.parse import find_numbers, parse_webhook
 from waystate.documents import Unreadable
@@ -27,11 +27,11 @@ STATUS_KINDS = [
     *("status_delivered", "status_failed", "status_group", "status_played", "status_read", "status_sent"),
     "bare_change/status_read",
 ]
-IGNORED_KINDS = [
+ACCOUNT_KINDS = [
     *("account_alerts", "account_review_update", "account_settings_update", "account_update", "business_username_update"),
-    *("calls", "group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update"),
-    *("phone_number_name_update", "phone_number_quality_update", "smb_message_echoes", "unknown_or_malformed"),
-    *("user_id_update", "user_preferences"),
+    *("group_lifecycle_update", "group_participants_update", "group_settings_update", "group_status_update"),
+    *("phone_number_name_update", "phone_number_quality_update", "unknown_or_malformed"),
+    "user_id_update",
 ]
 
 
@@ -67,8 +67,8 @@ def kinds_in(corpus, kinds):
 
 def test_corpus_messages_all_become_messages(corpus):
     for name, value in kinds_in(corpus, MESSAGE_KINDS):
-        if isinstance(value, Ignored):
-            assert value.what == "errors", name
+        if isinstance(value, AccountReport):
+            assert value.field == "messages", name
             continue
         assert isinstance(value, InboundMessage), (name, value)
         assert value.text, name
@@ -93,17 +93,20 @@ def test_corpus_statuses_all_become_reports(corpus):
         assert (value.error is not None) == (value.status == "failed"), name
 
 
-def test_corpus_of_other_fields_is_ignored_by_name(corpus):
-    for name, value in kinds_in(corpus, IGNORED_KINDS):
-        assert isinstance(value, Ignored), (name, value)
-        assert value.what, name
+def test_corpus_of_fields_of_accounts_is_kept_by_name(corpus):
+    for name, value in kinds_in(corpus, ACCOUNT_KINDS):
+        if isinstance(value, Ignored):
+            assert value.what == "messages", name
+            continue
+        assert isinstance(value, AccountReport), (name, value)
+        assert value.field, name
 
 
 def test_corpus_items_of_a_batch_keep_their_places(corpus):
     body = corpus.one("whatsapp/multi_change/piusalfred__webhooks-test-payload-2.json")
     items = parse_webhook(body, NOW).items
-    assert [item.item for item in items] == ["0.0.m0", "0.0.m1", "0.1.m0", "0.1.m1", "0.2"]
-    assert [type(item.value).__name__ for item in items] == ["InboundMessage"] * 4 + ["Ignored"]
+    assert [item.item for item in items] == ["0.0.m0", "0.0.m1", "0.1.m0", "0.1.m1", "0.2.p0", "0.2.p1"]
+    assert [type(item.value).__name__ for item in items] == ["InboundMessage"] * 4 + ["PreferenceReport"] * 2
     assert {item.phone_number_id for item in items} == {"1093849293"}
     assert items[1].value.type == "location", "the type is missing there and is told by the object"
 
@@ -481,9 +484,13 @@ def test_status_without_word_or_id_is_unusable():
     assert [type(item.value) for item in items] == [Unusable] * 3
 
 
-def test_errors_of_a_change_are_ignored_with_their_text():
+def test_errors_of_a_change_are_the_numbers_with_their_text():
     errors = [{"code": 130429, "title": "Rate limit hit", "error_data": {"details": "slow down"}}]
-    assert only(envelope(errors=errors)) == Ignored("0.0.e0", "errors", "130429: Rate limit hit: slow down")
+    value = only(envelope(errors=errors), origin="o")
+    assert isinstance(value, AccountReport)
+    assert (value.field, value.event, value.severity, value.phone_number_id) == ("messages", "130429", "warning", "106")
+    assert value.sentence == "WhatsApp reports an error of the number (130429): Rate limit hit: slow down."
+    assert (value.value["errors"], value.origin) == (errors, "o:0.0.e0")
 
 
 @pytest.mark.parametrize(
@@ -502,13 +509,13 @@ def test_entry_without_changes_is_unusable_alone():
     assert (second.item, type(second.value)) == ("1.0.m0", InboundMessage)
 
 
-@pytest.mark.parametrize("name", ["standby", "history", "smb_message_echoes", "brand_new"])
+@pytest.mark.parametrize("name", ["standby", "flows", "smb_message_echoes", "brand_new"])
 def test_messages_under_another_field_are_not_a_customers(name):
     document = envelope(message())
     document["entry"][0]["changes"][0]["field"] = name
     (item,) = items_of(document)
-    assert (item.item, item.phone_number_id, item.value.what) == ("0.0", "106", name)
-    assert isinstance(item.value, Ignored)
+    assert (item.item, item.phone_number_id, item.value.field) == ("0.0", "106", name)
+    assert isinstance(item.value, AccountReport)
 
 
 def test_same_body_gives_the_same_items():

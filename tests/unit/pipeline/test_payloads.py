@@ -5,15 +5,25 @@ from typing import Any
 import pytest
 
 from tests.world import START
-from waystate.channels.model import TemplateReport
+from waystate.channels.model import AccountReport, TemplateReport
 from waystate.dead_letters.model import PayloadUnusable, Pipeline
 from waystate.deliveries.model import RefusedDelivery
 from waystate.errors import Reason, Rejected
 from waystate.ids import new_id
-from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
+from waystate.messages.model import (
+    AddressBookEntry,
+    CallReport,
+    Correlation,
+    EchoedMessage,
+    InboundMessage,
+    OutboundMessage,
+    PastMessage,
+    StatusReport,
+)
 from waystate.pipeline import items
 from waystate.pipeline.items import SendResult
 from waystate.pipeline.run import KINDS
+from waystate.preferences.model import PreferenceReport
 
 AT = "2026-03-02T12:00:00Z"
 GOOD: dict[Pipeline, dict[str, Any]] = {
@@ -22,6 +32,19 @@ GOOD: dict[Pipeline, dict[str, Any]] = {
     Pipeline.STATUS: {"wamid": "w", "status": "read", "at": AT},
     Pipeline.CORRELATION: {"conversation_id": "c", "whatsapp_message_id": "w"},
     Pipeline.DELIVERIES: {"message_id": str(new_id()), "target": "genesys", "request": {}},
+    Pipeline.ECHOES: {"wamid": "w", "phone_number_id": "1", "wa_id": "49", "sent_at": AT},
+    Pipeline.HISTORY: {
+        "wamid": "w",
+        "phone_number_id": "1",
+        "wa_id": "49",
+        "direction": "inbound",
+        "status": "processed",
+        "sent_at": AT,
+    },
+    Pipeline.ADDRESS_BOOK: {"phone_number_id": "1", "wa_id": "49", "name": "Ada", "at": AT},
+    Pipeline.PREFERENCES: {"phone_number_id": "1", "wa_id": "49", "marketing": "opted_out", "at": AT},
+    Pipeline.CALLS: {"call_id": "c", "phone_number_id": "1", "event": "connect", "wa_id": "49", "at": AT},
+    Pipeline.ACCOUNT: {"field": "security", "sentence": "Look.", "digest": "d", "at": AT},
     Pipeline.TEMPLATES: {"business_account_id": "1", "external_id": "12", "at": AT},
 }
 TYPES = {
@@ -30,6 +53,12 @@ TYPES = {
     Pipeline.STATUS: StatusReport,
     Pipeline.CORRELATION: Correlation,
     Pipeline.DELIVERIES: RefusedDelivery,
+    Pipeline.ECHOES: EchoedMessage,
+    Pipeline.HISTORY: PastMessage,
+    Pipeline.ADDRESS_BOOK: AddressBookEntry,
+    Pipeline.PREFERENCES: PreferenceReport,
+    Pipeline.CALLS: CallReport,
+    Pipeline.ACCOUNT: AccountReport,
     Pipeline.TEMPLATES: TemplateReport,
 }
 

@@ -35,10 +35,14 @@ _LABELS = {"voice": "voice message"}
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands around a message: `about` is its metadata (context, referral, …), `quoted` what it replies to, if known."""
+    """What stands around a message: `about` is its metadata (context, referral, …), `quoted` what it replies to, if known.
+
+    `phone_reply`: what the business wrote to the customer since their last message, in WhatsApp's app on a phone.
+    """
 
     about: JsonObject = field(default_factory=dict)
     quoted: str | None = None
+    phone_reply: str | None = None
 
 
 def line_of(kind: str, content: JsonObject, about: JsonObject | None = None) -> str:
@@ -98,6 +102,7 @@ def attributes_of(
     product = find_object(find_object(around.about, "context"), "referred_product")
     found["whatsapp_reply_to"] = find_reference(content, around.about)
     found["whatsapp_reply_to_text"] = around.quoted
+    found["whatsapp_phone_app_reply"] = around.phone_reply
     found["whatsapp_product_id"] = find_text(product, "product_retailer_id")
     found["whatsapp_product_catalog_id"] = find_text(product, "catalog_id")
     for name in ("source_type", "source_id", "source_url", "headline", "ctwa_clid"):

@@ -4,16 +4,23 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/components
 """
 
 import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
 from waystate.channels.model import Ignored, Parsed, Routed, Unusable
+from waystate.channels.whatsapp.account_reports import report_of, report_of_error
+from waystate.channels.whatsapp.calls import parse_calls
+from waystate.channels.whatsapp.change import FieldChange, read_change
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
+from waystate.channels.whatsapp.echoes import parse_echoes
+from waystate.channels.whatsapp.history import parse_address_book, parse_history
 from waystate.channels.whatsapp.lines import line_of
+from waystate.channels.whatsapp.preferences import parse_preferences
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
 from waystate.channels.whatsapp.template_reports import CHANGES, find_change
 from waystate.documents import JsonObject, Unreadable, parse
@@ -26,21 +33,17 @@ _ESCAPED_LETTER = re.compile(rb"\\u00(?:5[fF]|[67])")
 """With one of these the key itself may be written otherwise. Meta escapes what is not ASCII, and the slash."""
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
+FIELDS: Mapping[str, Callable[[FieldChange], list[Routed]]] = {
+    "calls": parse_calls,
+    "history": parse_history,
+    "smb_app_state_sync": parse_address_book,
+    "smb_message_echoes": parse_echoes,
+    "user_preferences": parse_preferences,
+}
+"""Fields whose changes are made of items, beside `messages`; what is of an account as such is one entry of its timeline."""
+_NOBODYS = "it names no business account and no number, so nobody can tell whose it is"
 _PARTICIPANT = ("recipient_participant_id", "participant_recipient_id", "recipient_participant_user_id")
 """Meta's pages spell it in either order; who shows no phone has the last alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """One `value` of field `messages`, with what its items share."""
-
-    item: str
-    value: JsonObject
-    waba_id: str | None
-    phone_number_id: str | None
-    display_phone_number: str | None
-    received_at: datetime
-    origin: str
 
 
 def parse_webhook(body: bytes, received_at: datetime, origin: str = "") -> Parsed:
@@ -83,28 +86,29 @@ def find_numbers(body: bytes) -> list[str]:
     return []
 
 
-def _parse_change(item: str, entry: JsonObject, change: Any, received_at: datetime, origin: str) -> list[Routed]:
-    waba_id = find_text(entry, "id")
-    value = find_object(change, "value")
-    metadata = find_object(value, "metadata")
-    phone_number_id = find_text(metadata, "phone_number_id")
-    name = find_text(change, "field")
-    if name is not None and name in CHANGES and value is not None and waba_id is not None:
-        at = moment_of(entry.get("time"), received_at)
-        said = find_change(name, value, waba_id, at, f"{origin}:{item}")
-        template = Ignored(item, name, said) if isinstance(said, str) else said
-        return [Routed(item=item, value=template, waba_id=waba_id)]
-    if name is not None and name != "messages":
-        ignored = Ignored(item, name, "Waystate does not use this field")
-        return [Routed(item=item, value=ignored, phone_number_id=phone_number_id, waba_id=waba_id)]
+def _parse_change(item: str, entry: JsonObject, said: Any, received_at: datetime, origin: str) -> list[Routed]:
+    change = read_change(item, entry, said, received_at, origin)
+    value = find_object(said, "value")
+    if change.field in CHANGES and value is not None and change.waba_id is not None:
+        told = find_change(change.field, value, change.waba_id, change.at, f"{origin}:{item}")
+        template = Ignored(item, change.field, told) if isinstance(told, str) else told
+        return [Routed(item=item, value=template, waba_id=change.waba_id)]
+    if change.field != "messages" and change.waba_id is None and change.phone_number_id is None:
+        return [change.routed(item, Ignored(item, change.field, _NOBODYS))]
+    if change.field in FIELDS and value is not None:
+        return FIELDS[change.field](change)
+    if change.field != "messages":
+        whole = (
+            change if value is not None or not isinstance(said, dict) else replace(change, value={"value": said.get("value")})
+        )
+        return [change.routed(item, report_of(whole))]
     if value is None:
-        unusable = Unusable(item, "the change has no `value` object", change)
-        return [Routed(item=item, value=unusable, waba_id=waba_id)]
-    display = find_text(metadata, "display_phone_number")
-    return _parse_items(_Change(item, value, waba_id, phone_number_id, display, received_at, origin))
+        unusable = Unusable(item, "the change has no `value` object", said)
+        return [Routed(item=item, value=unusable, waba_id=change.waba_id)]
+    return _parse_items(change)
 
 
-def _parse_items(change: _Change) -> list[Routed]:
+def _parse_items(change: FieldChange) -> list[Routed]:
     messages, statuses = (find_list(change.value, key) or [] for key in ("messages", "statuses"))
     book = ContactBook(find_list(change.value, "contacts") or [], messages, statuses)
     values: list[tuple[str, Any]] = []
@@ -116,15 +120,13 @@ def _parse_items(change: _Change) -> list[Routed]:
         values.append((item, _parse_status(change, item, status)))
     for e, error in enumerate(find_list(change.value, "errors") or []):
         item = f"{change.item}.e{e}"
-        values.append((item, Ignored(item, "errors", _describe(error))))
+        values.append((item, report_of_error(change, error, e)))
     if not values:
         values.append((change.item, Ignored(change.item, "messages", "the change has no messages and no statuses")))
-    return [
-        Routed(item=item, value=value, phone_number_id=change.phone_number_id, waba_id=change.waba_id) for item, value in values
-    ]
+    return [change.routed(item, value) for item, value in values]
 
 
-def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) -> InboundMessage | Ignored | Unusable:
+def _parse_message(change: FieldChange, item: str, message: Any, book: ContactBook) -> InboundMessage | Ignored | Unusable:
     wamid = find_text(message, "id")
     if wamid is None:
         return Unusable(item, "the message has no id", message)
@@ -173,7 +175,7 @@ def _about_sender(message: JsonObject, sender: Sender) -> JsonObject:
     return about
 
 
-def _parse_status(change: _Change, item: str, status: Any) -> StatusReport | Ignored | Unusable:
+def _parse_status(change: FieldChange, item: str, status: Any) -> StatusReport | Ignored | Unusable:
     kind = find_text(status, "type")
     if kind is not None and not is_of_message(kind):
         return Ignored(item, kind, "the status is of something else than a message")
@@ -201,9 +203,3 @@ def _find_message_id(status: Any) -> UUID | None:
 
 def _error(error: Any) -> JsonObject:
     return error if isinstance(error, dict) else {"message": str(error)}
-
-
-def _describe(error: Any) -> str:
-    details = find_text(find_object(error, "error_data"), "details")
-    parts = [find_text(error, "code"), find_text(error, "title") or find_text(error, "message"), details]
-    return ": ".join(part for part in parts if part) or "an error without text"

@@ -93,6 +93,41 @@ def find_sender(message: Any, contact: Any) -> Sender | None:
     )
 
 
+def find_addressee(echo: Any, contacts: Sequence[Any], business_phone: str | None) -> Sender | None:
+    """The customer whom a business wrote to, or None where nothing names a person.
+
+    Published payloads have it both ways round: whichever of `to` and `from` is the business's own phone is nobody's.
+    """
+    own = digits_of(business_phone)
+    written_to = find_text(echo, "to")
+    phone = find_text(echo, "from") if written_to is not None and digits_of(written_to) == own else written_to
+    said = [find_text(echo, "to_user_id"), find_text(echo, "to_parent_user_id")]
+    ids = {each for each in (phone, *said) if each is not None}
+    listed = [each for each in contacts if ids & {find_text(each, "wa_id"), find_text(each, "user_id")}]
+    contact = listed[0] if listed else contacts[0] if len(contacts) == 1 and not ids else None
+    further = (find_text(contact, key) for key in ("user_id", "parent_user_id", "wa_id"))
+    return find_party([*said, *further, phone], find_object(contact, "profile"))
+
+
+def find_party(ids: Iterable[str | None], profile: Any) -> Sender | None:
+    """Whoever these ids lead to, each told by its shape; None where none is a person's."""
+    phones, users, parents = _told_apart(dict.fromkeys(ids))
+    if not phones and not users and not parents:
+        return None
+    username = find_text(profile, "username")
+    return Sender(
+        wa_id=phones[0] if phones else None,
+        user_id=users[0] if users else parents[0] if parents and not phones else None,
+        parent_user_id=parents[0] if parents else None,
+        name=find_text(profile, "name") or username,
+        username=username,
+    )
+
+
+def digits_of(written: str | None) -> str:
+    return "".join(each for each in written or "" if each.isdigit())
+
+
 def is_system(message: Any) -> bool:
     """Whether it is the platform that speaks, of a person."""
     kind = find_text(message, "type")

@@ -88,6 +88,14 @@ DELETE FROM contact_merges x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARR
 DELETE FROM contact_identities x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM contact_identities n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_phone_replies!
+DELETE FROM phone_replies x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM phone_replies n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_preferences!
+DELETE FROM preferences x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM preferences n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_contacts!
 DELETE FROM contacts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM contacts n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
@@ -108,6 +116,14 @@ DELETE FROM template_syncs x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARR
 -- name: erase_account_holds!
 DELETE FROM account_holds x WHERE x.tenant_id = :tenant_id AND x.phone_number_id = ANY(ARRAY(
     SELECT n.phone_number_id FROM account_holds n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_account_facts!
+DELETE FROM account_facts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM account_facts n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_account_events!
+DELETE FROM account_events x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM account_events n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
 -- name: erase_whatsapp_accounts!
 DELETE FROM whatsapp_accounts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
