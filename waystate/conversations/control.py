@@ -3,7 +3,7 @@
 `external` is Genesys, or a service that calls with a key, or a person; the holder says which.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from uuid import UUID
 from waystate.conversations.model import Conversation
 from waystate.errors import Reason, Rejected
 from waystate.events.model import ControlChanged
+from waystate.ids import find_uuid
 from waystate.principal import Principal
 
 
@@ -33,11 +34,16 @@ class SpeakerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Who wants to say something. `takes`: a person who takes the conversation over, whoever has it."""
+    """Who wants to say something. `takes`: a person who takes the conversation over, whoever has it.
+
+    `before` and `after`: holders that are the same service, by a key that this one replaces, or that replaces this one.
+    """
 
     kind: SpeakerKind
     id: UUID | None = None
     takes: bool = False
+    before: frozenset[str] = frozenset()
+    after: frozenset[str] = frozenset()
 
     @property
     def holder(self) -> str:
@@ -74,15 +80,34 @@ def speak(conversation: Conversation, speaker: Speaker) -> Handover | Rejected |
     """
     now = Controller(conversation.controller)
     holder = conversation.control_holder
-    if speaker.kind is SpeakerKind.SYSTEM or (now is Controller.EXTERNAL and holder == speaker.holder):
+    if speaker.kind is SpeakerKind.SYSTEM or (now is Controller.EXTERNAL and holder in (speaker.holder, *speaker.after)):
         return None
+    if now is Controller.EXTERNAL and holder in speaker.before:
+        # The same service goes on: what it said by its former key leaves.
+        return Handover(Controller.EXTERNAL, speaker.holder, conversation.control_epoch + 1, None)
     if now is Controller.NONE or _takes_over(now, speaker):
         return Handover(Controller.EXTERNAL, speaker.holder, conversation.control_epoch + 1, holder)
     whose = f" ({holder})" if now is Controller.EXTERNAL and holder else ""
     return Rejected(
         Reason.NOT_IN_CONTROL,
-        f"Not sent: {_WHO[now]}{whose}, and one at a time may. Wait until it is given back; a template may be sent meanwhile.",
+        f"Not sent: {_WHO[now]}{whose}, and one at a time may. A person takes the conversation over with `take`; a template, a "
+        "planned or a bulk message is sent all the same.",
     )
+
+
+def key_of(conversation: Conversation) -> UUID | None:
+    """Returns the key in whose hands the conversation is."""
+    kind, _, name = (conversation.control_holder or "").partition(":")
+    return find_uuid(name) if kind == SpeakerKind.KEY and conversation.controller == Controller.EXTERNAL else None
+
+
+def with_keys(speaker: Speaker, replaced: Mapping[UUID, Collection[UUID]]) -> Speaker:
+    """`replaced`: key → those that it came after, one after the other."""
+    if speaker.kind is not SpeakerKind.KEY or speaker.id is None:
+        return speaker
+    before = frozenset(Speaker(SpeakerKind.KEY, each).holder for each in replaced.get(speaker.id, ()))
+    after = frozenset(Speaker(SpeakerKind.KEY, key).holder for key, each in replaced.items() if speaker.id in each)
+    return replace(speaker, before=before, after=after)
 
 
 def _takes_over(now: Controller, speaker: Speaker) -> bool:

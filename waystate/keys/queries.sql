@@ -63,3 +63,12 @@ RETURNING k.id, k.tenant_id, k.name, k.hash, k.scopes, k.created_at, k.created_b
 UPDATE api_keys k SET last_used_at = :now::timestamptz
 WHERE k.tenant_id = :tenant_id AND k.id = ANY(:ids::uuid[])
     AND (k.last_used_at IS NULL OR k.last_used_at <= :now::timestamptz - :at_most_every::interval);
+
+-- name: find_replaced
+-- Of each key those that it came after, one after the other: a chain of few.
+WITH RECURSIVE line AS (
+    SELECT k.id, k.replaces FROM api_keys k WHERE k.tenant_id = :tenant_id AND k.id = ANY(:ids::uuid[])
+    UNION
+    SELECT line.id, k.replaces FROM line JOIN api_keys k ON k.tenant_id = :tenant_id AND k.id = line.replaces
+)
+SELECT l.id, l.replaces FROM line l WHERE l.replaces IS NOT NULL;

@@ -1,6 +1,6 @@
 """API keys in PostgreSQL."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -137,3 +137,11 @@ def _key(row: Mapping[str, Any]) -> ApiKey:
     """A scope that a newer release gave means nothing to this one."""
     known = frozenset(_SCOPES[each] for each in row["scopes"] if each in _SCOPES)
     return ApiKey(**{**row, "scopes": known})
+
+
+async def find_replaced(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
+    """Key → those that it came after by rotation, also the ones before those."""
+    found: dict[UUID, set[UUID]] = {}
+    for row in await _queries.find_replaced(conn, tenant_id=tenant, ids=sorted(ids)):
+        found.setdefault(row["id"], set()).add(row["replaces"])
+    return found

@@ -1,6 +1,6 @@
 """Takes what a business says: addressed, allowed, and queued for WhatsApp, or planned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from waystate.documents import JsonObject
 from waystate.errors import Conflict, Refused, Rejected, Unprocessable
 from waystate.events.model import Event, OutboundProcessed
 from waystate.ids import TenantId, find_uuid, new_id
+from waystate.keys import store as key_store
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status
 from waystate.messages.store import SAID, MessageRow
@@ -185,6 +186,7 @@ async def _queue(
     opened = await open_and_lock_many(conn, tenant, view, wanted, [each.conversation for each in sendable.values()], now)
     conversations = opened.conversations
     epochs = {key: each.control_epoch for key, each in conversations.items()}
+    drafts = await _with_former_keys(conn, tenant, drafts, conversations.values())
     queues = await _find_queues(conn, tenant, drafts, sendable, now)
     behind: list[PlannedMessage] = []
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
@@ -210,6 +212,18 @@ async def _queue(
     await planned_store.insert_many(conn, tenant, behind)
     written = await _write(conn, tenant, view, allowed, now) if allowed else []
     return [*opened.events, *told_of_planned(behind, now), *written]
+
+
+async def _with_former_keys(
+    conn: Connection, tenant: TenantId, drafts: Sequence[Draft], conversations: Iterable[Conversation]
+) -> Sequence[Draft]:
+    """A key that replaces another one is the same service, which keeps its word."""
+    keys = {each.speaker.id for each in drafts if each.speaker.kind is SpeakerKind.KEY and each.speaker.id is not None}
+    holders = {key for each in conversations if (key := control.key_of(each)) is not None} - keys
+    if not keys or not holders:
+        return drafts
+    related = await key_store.find_replaced(conn, tenant, keys | holders)
+    return [replace(each, speaker=control.with_keys(each.speaker, related)) for each in drafts]
 
 
 async def _find_queues(
