@@ -134,6 +134,7 @@ class Waystate:
             metrics,
             changed,
             clock,
+            objects=self.services.fetcher.objects,
             concurrency=DELIVERIES_UNDER_WAY,
             hold=timedelta(seconds=config.unknown_hold),
             outage_after=config.outage_after,

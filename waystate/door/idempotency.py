@@ -41,6 +41,7 @@ _PASSING = frozenset(
             "others_wait",
             "resent_already",
             "sender_external",
+            "media_not_ready",
         ),
     }
 )
