@@ -22,6 +22,7 @@ from waystate.events.model import Event
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import relay
 from waystate.ids import TenantId
+from waystate.media.attached import track_attachments
 from waystate.media.links import Links
 from waystate.media.objects import ObjectStore
 from waystate.messages import receive as inbound
@@ -175,6 +176,7 @@ class World:
         async with self.db.tenant(business.tenant) as conn:
             processed = await send.process(conn, business.tenant, business.settings, messages, numbers, self.clock())
             results, events = processed.results, processed.events
+            await track_attachments(conn, business.tenant, processed.files, self.clock())
             await outbox.append_many(conn, business.tenant, events)
         return results
 

@@ -31,6 +31,7 @@ from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.plan import RelayWorker
 from waystate.door.keyed import Keyed
 from waystate.framework import framework_of, health_app, keyed_lane
+from waystate.media.attached import AttachmentWorker
 from waystate.media.sweep import MediaSweep
 from waystate.media.worker import MEDIA, MediaWorker
 from waystate.services import build_services
@@ -178,7 +179,16 @@ class Waystate:
         self.media = MediaWorker(
             db, self.directory, self.services.fetcher, clock, hint=self.hints[MEDIA], relay_hint=self.hints[RELAY]
         )
-        self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media]
+        self.attachments = AttachmentWorker(
+            db,
+            self.directory,
+            self.services.attachments,
+            self.services.fetcher,
+            clock,
+            delivery_hint=self.hints[DELIVERIES],
+        )
+        self.hints[MEDIA].also(self.attachments.hint)
+        self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media, self.attachments]
         self._loops[ProcessRole.RELAY] += [self.relay]
         self._loops[ProcessRole.TIMERS] += [self.timers]
         if config.template_interval:
