@@ -1,7 +1,6 @@
 """Files that agents attached: loaded at once from Genesys' temporary address, and looked at before WhatsApp has them."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -9,7 +8,6 @@ from urllib.parse import urljoin
 
 import httpx2
 
-from waystate.channels.whatsapp.media import HEAD, FileType, Unfit, judge, judge_size
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject
@@ -18,6 +16,7 @@ from waystate.ids import TenantId
 from waystate.media import store
 from waystate.media.fetch import Fetcher
 from waystate.media.finish import Fetched
+from waystate.media.inspection import Inspection
 from waystate.media.model import (
     FileDirection,
     FileState,
@@ -38,6 +37,8 @@ GIVE_UP_AFTER = timedelta(seconds=60)
 LONGEST = 120.0
 """Seconds that one load may take: 100 MB at a megabyte a second."""
 REDIRECTS = 3
+READ = 64 * 1024
+"""Bytes that are taken from the network at once."""
 _PASSING = frozenset({408, 425, 429})
 _LONGEST_URL, _LONGEST_NAME = 4096, 240
 _AGAIN = "Attach it again."
@@ -76,36 +77,18 @@ class AttachmentClient:
 
     async def load(self, objects: ObjectStore, key: str, file: MediaRecord, room: int | None) -> StoredObject:
         """Under `key` then. Raises Unfetched, and may leave something there. `room`: bytes that may be stored; None: any."""
-        hashed, seen, size = hashlib.sha256(), b"", 0
-        found: FileType | None = None
-
-        async def passing(content: AsyncIterator[bytes], declared: str | None) -> AsyncIterator[bytes]:
-            nonlocal found, seen, size
-            async for chunk in content:
-                size += len(chunk)
-                hashed.update(chunk)
-                if len(seen) < HEAD:
-                    seen = (seen + chunk)[:HEAD]
-                if found is None and len(seen) >= HEAD:
-                    found = _judged(declared, file, seen)
-                _check_size(found, size, seen, room)
-                yield chunk
-            # Before the store has its last part: what cannot be sent is never stored.
-            found = found or _judged(declared, file, seen)
-            _check_size(found, size, seen, room)
-
         try:
             async with asyncio.timeout(LONGEST), self._open(file.source_url or "") as answer:
                 declared = file.mime_type or answer.headers.get("content-type")
-                await objects.put(key, passing(answer.aiter_bytes(64 * 1024), declared))
+                inspection = Inspection(declared, file.filename, room=room, believes_bytes=True)
+                await objects.put(key, inspection.passing(answer.aiter_bytes(READ)))
         except NotAllowed as error:
             raise _unfetched(str(error), is_final=True) from None
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
             raise _unfetched(f"its address cannot be used ({type(error).__name__})", is_final=True) from None
         except (httpx2.RequestError, TimeoutError) as error:
             raise _unfetched(f"it broke off ({type(error).__name__})") from error
-        assert found is not None
-        return StoredObject(object_key=key, size=size, sha256=hashed.digest(), mime_type=found.mime_type)
+        return inspection.stored_as(key)
 
     @asynccontextmanager
     async def _open(self, url: str) -> AsyncIterator[httpx2.Response]:
@@ -174,21 +157,6 @@ class AttachmentWorker(MediaWorker):
                 due_at = now + timedelta(seconds=max(2.0 ** min(file.attempts - 1, 4), fetched.retry_after or 0.0))
                 await store.put_off(conn, tenant, file, _said(fetched), min(due_at, file.created_at + GIVE_UP_AFTER))
         return False
-
-
-def _judged(declared: str | None, file: MediaRecord, head: bytes) -> FileType:
-    found = judge(declared, file.filename, head, believes_bytes=True)
-    if isinstance(found, Unfit):
-        raise Unfetched(found.code, found.text, is_final=True)
-    return found
-
-
-def _check_size(found: FileType | None, size: int, head: bytes, room: int | None) -> None:
-    too_large = judge_size(found, size, head) if found is not None else None
-    if too_large is not None:
-        raise Unfetched(too_large.code, too_large.text, is_final=True)
-    if room is not None and size > room:
-        raise storage_full()
 
 
 def _unfetched(why: str, *, is_final: bool = False) -> Unfetched:
