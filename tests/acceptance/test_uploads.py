@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.acceptance.installation import TENANT, Installation, installed_with_far_sides
+from tests.acceptance.installation import TENANT, Installation, installed_with_far_sides, until
 from tests.acceptance.test_sending import get, key, send, write
 from tests.databases import Databases
 from waystate.channels.whatsapp.media import MIB
@@ -157,3 +157,30 @@ async def test_a_message_is_of_a_type_that_shows_its_file(place: Installation) -
 async def test_a_key_that_may_not_send_may_not_upload(place: Installation) -> None:
     headers = {"x-api-key": "", "content-type": "image/png"}
     assert (await place.http.post("/v1/media", content=PNG, headers=headers)).status_code == 401
+
+
+async def test_a_simulated_agents_file_reaches_the_customer_though_its_address_lives_a_minute(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with databases.fresh() as url:
+        async with installed_with_far_sides(
+            url,
+            tmp_path_factory.mktemp("home"),
+            own_url="http://localhost:3006",
+            agent_file_share=1.0,
+            bsuid_only_share=0.0,
+        ) as place:
+            for phone in ("5511987650201", "5511987650202", "5511987650203", "5511987650204"):
+                await write(place, phone)
+
+            async def has_all() -> bool:
+                sent = await place.value("SELECT count(*) FROM messages WHERE direction = 'outbound' AND wamid <> ''")
+                return bool(sent == 4)
+
+            await until(has_all)
+            rows = await place.rows("SELECT type, text, status FROM messages WHERE direction = 'outbound'")
+            files = await place.rows("SELECT state, direction FROM media_files")
+    assert {row["type"] for row in rows} <= {"image", "document"}
+    assert all(row["text"] for row in rows)
+    assert "failed" not in {row["status"] for row in rows}
+    assert [tuple(file.values()) for file in files] == [("stored", "outbound")] * 4
