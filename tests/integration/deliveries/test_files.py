@@ -18,6 +18,7 @@ from waystate.media.model import FileDirection, FileState, MediaRecord
 from waystate.principal import Actor
 from waystate.sends.model import Draft, Posted, SendOutcome
 from waystate.sends.post import post_many
+from waystate.trace.trace import trace
 
 ASHA, BEN = "491700000001", "491700000002"
 PNG = b"\x89PNG\r\n\x1a\n" + b"a plan"
@@ -153,6 +154,9 @@ async def test_a_customers_queue_waits_for_the_file_and_others_do_not(scene: Sce
     await scene.write(BEN, "Hello")
     await scene.run(5)
     assert [each["to"] for each in scene.graph.bodies] == [BEN]
+    message = await scene.world.value(scene.tenant, "SELECT id FROM messages WHERE type = 'image'")
+    told = await trace(scene.tenant.tenant, scene.tenant.settings, str(message), scene.world.db, scene.world.clock)
+    assert told["why"] == "It waits for its turn, or for its file, which WhatsApp gets before it."
     scene.graph.judge_upload = lambda _: None
     await scene.run(20)
     assert [each["type"] for each in scene.graph.bodies if each["to"] == ASHA] == ["image", "text"]
