@@ -61,6 +61,14 @@ WhatsApp's, as in the table above, or a word of ours. `kind` is the class.
 | `window_closed`, `hold_expired` | the 24 hours were over when it was its turn; the customer did not write in time |
 | `recipient_moved` | the customer's number is another customer's by now |
 | `earlier_part_failed` | it is a part of a message of which an earlier part failed |
+| `media_fetch_failed` | the file that an agent attached could not be loaded within a minute, or its address leads nowhere |
+| `media_too_large`, `media_unplayable`, `media_empty` | WhatsApp takes no such file ([limits](limits.md#files-to-whatsapp)) |
+| `media_type_unsupported` | WhatsApp takes no file of this type, and the sentence names the types that it takes |
+| `media_refused` | WhatsApp refused the file when it was uploaded; the title has its words |
+| `media_unusable` | the file turned out to be of a type that this message does not show |
+| `media_held`, `media_gone` | the scanner held the file back; it is not kept any more |
+| `media_store_unavailable` | the store of files did not give the file for some minutes |
+| `storage_full` | the tenant's quota has no room for the file that an agent attached |
 | `account_missing`, `sender_external` | its number was taken away, or somebody else sends for it now |
 """
 _REACHES = {

@@ -8,6 +8,8 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from obstore.store import MemoryStore
+
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
@@ -20,7 +22,9 @@ from waystate.events.model import Event
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import relay
 from waystate.ids import TenantId
+from waystate.media.attached import track_attachments
 from waystate.media.links import Links
+from waystate.media.objects import ObjectStore
 from waystate.messages import receive as inbound
 from waystate.messages import send
 from waystate.messages.advance import Advanced
@@ -40,6 +44,8 @@ START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 CUSTOMER = "491700000001"
 LANES = 8
 HOLD = timedelta(seconds=30)
+NO_FILES = ObjectStore(MemoryStore)
+"""For couriers who have none to carry."""
 
 
 class SetClock:
@@ -170,6 +176,7 @@ class World:
         async with self.db.tenant(business.tenant) as conn:
             processed = await send.process(conn, business.tenant, business.settings, messages, numbers, self.clock())
             results, events = processed.results, processed.events
+            await track_attachments(conn, business.tenant, processed.files, self.clock())
             await outbox.append_many(conn, business.tenant, events)
         return results
 

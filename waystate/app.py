@@ -31,7 +31,10 @@ from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.plan import RelayWorker
 from waystate.door.keyed import Keyed
 from waystate.framework import framework_of, health_app, keyed_lane
+from waystate.media.attached import AttachmentWorker
 from waystate.media.sweep import MediaSweep
+from waystate.media.upload import Deposits
+from waystate.media.upload_routes import UploadRoutes
 from waystate.media.worker import MEDIA, MediaWorker
 from waystate.services import build_services
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
@@ -134,6 +137,7 @@ class Waystate:
             metrics,
             changed,
             clock,
+            objects=self.services.fetcher.objects,
             concurrency=DELIVERIES_UNDER_WAY,
             hold=timedelta(seconds=config.unknown_hold),
             outage_after=config.outage_after,
@@ -177,7 +181,16 @@ class Waystate:
         self.media = MediaWorker(
             db, self.directory, self.services.fetcher, clock, hint=self.hints[MEDIA], relay_hint=self.hints[RELAY]
         )
-        self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media]
+        self.attachments = AttachmentWorker(
+            db,
+            self.directory,
+            self.services.attachments,
+            self.services.fetcher,
+            clock,
+            delivery_hint=self.hints[DELIVERIES],
+        )
+        self.hints[MEDIA].also(self.attachments.hint)
+        self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media, self.attachments]
         self._loops[ProcessRole.RELAY] += [self.relay]
         self._loops[ProcessRole.TIMERS] += [self.timers]
         if config.template_interval:
@@ -198,6 +211,8 @@ class Waystate:
             max_body=config.max_body,
             shared=self.sharing.mappings,
         )
+        deposits = Deposits(db, self.directory, self.services.fetcher, clock)
+        self.uploads = UploadRoutes(self.services.guard, deposits)
         self.intake = Intake(db, self.hints[LEDGER])
         limits = {"lanes": self.lanes, "max_body": config.max_body}
         directory, append = self.directory, self.intake.append
@@ -263,7 +278,7 @@ class Waystate:
 
     def lane(self) -> Keyed:
         """The ASGI application: the data plane's lane, the framework behind it, before both what is done once by its key."""
-        routes = [*lane_routes(self.state), *self._webhook_routes()]
+        routes = [*lane_routes(self.state), *lane_routes(self.uploads), *self._webhook_routes()]
         return keyed_lane(self.services, routes, self.checks)
 
     def framework(self) -> FastAPI:

@@ -17,6 +17,7 @@ from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
 from waystate.keys.routes import KeyRoutes
 from waystate.media.routes import MediaRoutes
+from waystate.media.upload_routes import UploadRoutes
 from waystate.operations import operations_of
 from waystate.people.login_limits import LoginLimits
 from waystate.people.login_routes import LoginRoutes
@@ -64,6 +65,7 @@ ROUTES = (
     ConversationRoutes,
     TraceRoutes,
     TemplateRoutes,
+    UploadRoutes,
     MediaRoutes,
     DeadLetterRoutes,
     LoginRoutes,

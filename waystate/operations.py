@@ -65,6 +65,8 @@ class Operation:
     """Which bodies (raw) that is true of, where not of all."""
     ignores_query: str = field(default="", kw_only=True)
     """Why query parameters that it does not know are ignored; "": they are refused."""
+    is_streamed: str = field(default="", kw_only=True)
+    """Why its body is no JSON and taken as it comes; it has no Idempotency-Key, for which it would be read first."""
     is_fast: bool = field(default=False, kw_only=True)
     is_hidden: bool = field(default=False, kw_only=True)
     """Not shown in the document."""

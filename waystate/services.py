@@ -19,9 +19,10 @@ from waystate.deliveries.send import Platforms
 from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
 from waystate.door.limits import Rates
-from waystate.egress import open_to_hosts, open_to_platforms
+from waystate.egress import open_to_anybody, open_to_hosts, open_to_platforms
 from waystate.events.model import Event
 from waystate.ids import TenantId
+from waystate.media.attached import AttachmentClient
 from waystate.media.fetch import Fetcher
 from waystate.media.inbound import has_file
 from waystate.media.links import PURPOSE, Links
@@ -63,6 +64,7 @@ class Services:
     templates: TemplateSyncs
     fetcher: Fetcher
     links: Links
+    attachments: AttachmentClient
     sharing: Sharing
     cache: ProcessCache[bytes]
     invalidations: Invalidations
@@ -81,6 +83,7 @@ class Services:
         await self.sharing.close()
         await self.http.aclose()
         await self.fetcher.close()
+        await self.attachments.close()
         await self.discovery.close()
         await self.db.close(grace=1.0)
 
@@ -132,6 +135,7 @@ def build_services(
         templates=TemplateSyncs(db, directory, graph, relay_hint, clock, every=timedelta(seconds=config.template_interval)),
         fetcher=_fetcher(config, http),
         links=Links(derive_key(installation, PURPOSE), config.public_url),
+        attachments=AttachmentClient(http or _open_to_attachments(config)),
         sharing=sharing,
         cache=cache,
         invalidations=invalidations,
@@ -151,6 +155,12 @@ def _fetcher(config: Config, http: httpx2.AsyncClient | None) -> Fetcher:
         scanner = Scanner(config.media_scanner_url, open_to_hosts((), (host,), timeout=SCANNED_IN, limits=limits))
     client = FileClient(http or open_to_hosts(HOSTS, config.own_hosts, timeout=timeout, limits=limits))
     return Fetcher(client, open_objects(config.object_store_url, config.home), Thumbnails(), scanner)
+
+
+def _open_to_attachments(config: Config) -> httpx2.AsyncClient:
+    """Whoever sends as an agent names the address, so nothing of ours goes there but the question."""
+    timeout, limits = httpx2.Timeout(config.send_timeout, connect=5.0), httpx2.Limits(max_connections=2 * AT_ONCE)
+    return open_to_anybody(config.own_hosts, timeout=timeout, limits=limits)
 
 
 def _rates_of(config: Config) -> Rates:

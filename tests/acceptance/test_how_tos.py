@@ -127,10 +127,11 @@ def test_the_lines_for_messages_and_templates_work_beside_the_demo(home: Path, t
         assert processes.end("demo")[0] == 0
     _, wamid, *answers = said.splitlines()
     assert wamid.startswith("wamid.")
-    first, again, seen, reply, reaction, filled, closed, plain, planned, held, waiting, withdrawn, bulk, *rest = map(
+    first, again, seen, reply, reaction, filled, document, closed, plain, planned, held, waiting, withdrawn, bulk, *rest = map(
         json.loads, answers
     )
-    assert {each["status"] for each in (first, again, reply, reaction, filled)} == {"queued"}
+    assert {each["status"] for each in (first, again, reply, reaction, filled, document)} == {"queued"}
+    assert document["content"]["caption"] == "Your order"
     assert (seen["message"], reply["replyTo"]) == ("It will be shown as read.", wamid)
     assert (closed["code"], plain["code"], plain["errors"][0]["field"]) == ("window_closed", "invalid_request", "media.link")
     assert {each["status"] for each in (planned, held)} == {"planned"}
@@ -340,7 +341,7 @@ TYPED = {
     "operate.md": (0, 1, 2, 3, 4),
     "people.md": (0, 1, 2, 3, 4, 5),
     "secure-a-deployment.md": (0, 1),
-    "send-messages.md": tuple(range(15)),
+    "send-messages.md": tuple(range(16)),
     "templates.md": (0, 1, 2, 3),
     "tenants.md": (0, 1, 2, 3, 4, 5, 6),
 }

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from tests.bodies import agent_says, change, envelope
-from tests.world import HOLD, LANES, Business, World, accepted
+from tests.world import HOLD, LANES, NO_FILES, Business, World, accepted
 from waystate.broker.consumer import QueueMessage
 from waystate.broker.publisher import Outgoing
 from waystate.broker.queues import QueuePipeline
@@ -243,9 +243,8 @@ async def courier_of(world: World, directory: Directory, far: Recorder) -> Deliv
     await leases.renew()
     platforms = Platforms(far, far)  # type: ignore[arg-type]
     metrics = Metrics()
-    return DeliveryWorker(
-        world.db, directory, platforms, leases, metrics, lambda *_: None, world.clock, concurrency=8, hold=HOLD
-    )
+    said: Any = {"objects": NO_FILES, "concurrency": 8, "hold": HOLD}
+    return DeliveryWorker(world.db, directory, platforms, leases, metrics, lambda *_: None, world.clock, **said)
 
 
 async def test_a_courier_sends_through_a_number_that_was_added_a_moment_ago(

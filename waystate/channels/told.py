@@ -12,7 +12,11 @@ _OURS: dict[str, tuple[str, ...]] = {
         "window_closed",
     ),
     "InvalidDestination": ("recipient_moved",),
-    "MediaTypeNotAllowed": ("invalid_media_url",),
+    "MediaTypeNotAllowed": (
+        *("invalid_media_url", "media_type_unsupported", "media_type_mismatch", "media_unplayable", "media_empty"),
+        *("media_unusable", "media_refused", "media_held"),
+    ),
+    "InvalidMediaContentLength": ("media_too_large",),
     "InvalidMessageStructure": ("invalid_payload", "unsendable_request"),
     # A rule of ours lets this business or this message through to nobody, or not to this person.
     "MessageNotAllowed": (
@@ -20,8 +24,8 @@ _OURS: dict[str, tuple[str, ...]] = {
         *("not_in_control", "controller_changed", "withdrawn", "earlier_part_failed"),
         *("account_missing", "sender_external", "unknown_tenant"),
     ),
-    "ServerError": ("not_connected", "answer_lost", "internal_error", "database_error"),
-    _GENERAL: ("outcome_unknown", "mapping_not_found", "lock_timeout", "delivery_failed"),
+    "ServerError": ("not_connected", "answer_lost", "internal_error", "database_error", "media_store_unavailable"),
+    _GENERAL: ("media_fetch_failed", "media_gone", "outcome_unknown", "mapping_not_found", "lock_timeout", "delivery_failed"),
 }
 """Genesys' reason codes, each with the codes of ours that it stands for; WhatsApp's have theirs in the table of its errors."""
 _REASONS = {code: reason for reason, codes in _OURS.items() for code in codes}

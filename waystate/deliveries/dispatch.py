@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -13,19 +13,22 @@ from waystate.channels.attempts import FailureKind
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import Reach
 from waystate.clock import Clock
-from waystate.db.pool import Database
+from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.deliveries import addresses
+from waystate.deliveries.files import SortedOut, sort_out
 from waystate.deliveries.held_numbers import is_sent_message, release_numbers
 from waystate.deliveries.lanes import deal_out_all
 from waystate.deliveries.model import Claimed, Target
 from waystate.deliveries.rate import LONGEST_REST, Pace, TokenBucket
-from waystate.deliveries.retry import HELD_PAUSE, limit_of
+from waystate.deliveries.retry import HELD_PAUSE, is_held, limit_of
 from waystate.deliveries.send import Platforms, send
 from waystate.deliveries.settle import Result, Settlement, recover, settle_many
+from waystate.deliveries.uploads import Uploads
 from waystate.events import outbox
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
+from waystate.media.objects import ObjectStore
 from waystate.messages import advance
 from waystate.messages import store as message_store
 from waystate.tenants import store as tenant_store
@@ -41,6 +44,8 @@ log = structlog.get_logger()
 
 LEAST_WAIT = 0.05
 """Seconds: what a rate lets through meanwhile is claimed at once."""
+LOOKS = 8
+"""Claims in a row that find nothing but messages whose files are on their way."""
 ORPHANS_EVERY = timedelta(seconds=5)
 """How long an attempt that nobody has in hand may hold up its customer's queue."""
 HELD: dict[str, str] = {
@@ -68,6 +73,7 @@ class DeliveryWorker(Worker):
         changed: AfterCommit,
         clock: Clock,
         *,
+        objects: ObjectStore,
         concurrency: int,
         hold: timedelta,
         outage_after: int = 3,
@@ -83,6 +89,7 @@ class DeliveryWorker(Worker):
         self.metrics = metrics
         self.changed = changed
         self.clock = clock
+        self.objects = objects
         self.concurrency = concurrency
         self.hold = hold
         self.outage_after = outage_after
@@ -173,6 +180,15 @@ class Courier:
         self._timer: asyncio.TimerHandle | None = None
         self._probes: dict[UUID, str] = {}
         """Messages that were accepted while a status was to show that their number is not held any more, with the number."""
+        self.uploads = Uploads(
+            worker.db,
+            tenant,
+            worker.platforms.graph,
+            worker.objects,
+            worker.clock,
+            told=self._heard_of_upload,
+            wake=self.go,
+        )
 
     @property
     def is_claiming(self) -> bool:
@@ -187,6 +203,8 @@ class Courier:
     def go(self) -> None:
         """There may be something due."""
         self._wake.set()
+        if self._stopping:
+            return
         if self._run is None or self._run.done():
             self._run = asyncio.create_task(self._carry())
 
@@ -198,6 +216,7 @@ class Courier:
         self._wake.set()
         if self._run is not None:
             await self._run
+        await self.uploads.close()
 
     async def _carry(self) -> None:
         """Until nothing is due. Whatever fails in between, what is under way is waited for and written down."""
@@ -232,15 +251,16 @@ class Courier:
         if is_due:
             self._widen_at = now + timedelta(seconds=SWEEP)
 
-        async def claim() -> list[Claimed]:
+        async def claim() -> SortedOut:
             async with self._worker.db.tenant(self._tenant) as conn:
                 view = await self._worker.directory.find_tenant_in(conn, self._tenant)
                 # A suspended tenant's wait, in their order; the sweep asks again every second.
                 if view is None or view.tenant.status is not TenantStatus.ACTIVE:
-                    return []
+                    return SortedOut()
                 self._view = view
                 self._look_at_accounts(view, now)
-                return await addresses.claim(
+                claim = partial(
+                    addresses.claim,
                     conn,
                     self._tenant,
                     epochs=epochs,
@@ -253,18 +273,36 @@ class Courier:
                     widen=is_due,
                     is_idle=under_way == 0,
                 )
+                return await self._without_waiting(conn, claim, now)
 
         self._claiming = list(epochs)
         try:
             if is_due:
                 await with_retries(lambda: self._look_at_holds(now))
-            return await with_retries(claim)
+            found = await with_retries(claim)
+            self.uploads.begin(found.uploads, self._view.accounts)
+            return found.ready
         except Exception as error:
             log.warning("Nothing could be claimed; the next sweep tries again.", operation="deliveries", error=str(error))
             return []
         finally:
             self._claiming = ()
             self._come_back(now)
+
+    async def _without_waiting(
+        self, conn: Connection, claim: Callable[[], Awaitable[list[Claimed]]], now: datetime
+    ) -> SortedOut:
+        """What may leave: behind messages whose files are on their way others are looked for, a few times."""
+        numbers = {key for key, each in self._view.accounts.items() if each.is_active and each.sender == "waystate"}
+        found = SortedOut()
+        for _ in range(LOOKS):
+            claimed, refused = await claim(), self.uploads.refused()
+            looked = await sort_out(conn, self._tenant, claimed, now, numbers=numbers, refused=refused)
+            found.ready += looked.ready
+            found.uploads |= looked.uploads
+            if found.ready or not looked.waiting:
+                break
+        return found
 
     async def _look_at_holds(self, now: datetime) -> None:
         """What is written down of the tenant's numbers, by whomever; and which of them a status shows to be taken again."""
@@ -317,6 +355,15 @@ class Courier:
         dead_letter_store.count(self._worker.metrics, settled.dead_letters)
         self._worker.changed(self._tenant, settled.correlated)
         self._worker.relay_hint.give(self._tenant)
+
+    def _heard_of_upload(self, number: str, result: AttemptResult) -> None:
+        """A refused token, or a limit of the number, is no message's fault and no file's: all that it sends waits."""
+        pace = self._paces.get(number)
+        if pace is None or not (is_held(result) or limit_of(Target.WHATSAPP, result)):
+            return
+        was = pace.is_held, pace.is_braked
+        pace.heard(result, self._worker.clock())
+        log_change(number, was, pace, result)
 
     def _share(self, claimed: Claimed, result: AttemptResult, at: datetime) -> None:
         """A limit is that of whomever it reaches: of this customer, or of all numbers of the business account or the app."""

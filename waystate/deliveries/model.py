@@ -74,6 +74,7 @@ class Claimed:
 
     `epoch` is that of its lane's lease: it is sent only while that one lasts. `phone_number_id` is the conversation's number.
     `is_astray`: the phone it is for is another contact's by now. `is_outside_window`: free text that waited for too long.
+    `fault`: why its file cannot be sent.
     """
 
     event_id: UUID
@@ -90,6 +91,7 @@ class Claimed:
     order_key: str = ""
     is_astray: bool = False
     is_outside_window: bool = False
+    fault: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,31 @@ FROM unnest(:event_ids::uuid[], :targets::text[], :attempts::smallint[], :reques
     AS v (event_id, target, attempt, request)
 WHERE d.tenant_id = :tenant_id AND d.event_id = v.event_id AND d.target = v.target AND d.attempts = v.attempt;
 
+-- name: put_back_many!
+-- In the transaction that claimed them: their files are not with WhatsApp yet, and no attempt was made.
+WITH v AS (
+    SELECT * FROM unnest(:event_ids::uuid[], :targets::text[], :attempts::smallint[]) AS u (event_id, target, attempt)
+), undone AS (
+    DELETE FROM delivery_attempts a USING v
+    WHERE a.tenant_id = :tenant_id AND a.event_id = v.event_id AND a.target = v.target AND a.attempt = v.attempt
+)
+UPDATE deliveries d SET state = 'pending', attempts = d.attempts - 1, next_attempt_at = :until
+FROM v WHERE d.tenant_id = :tenant_id AND d.event_id = v.event_id AND d.target = v.target AND d.attempts = v.attempt
+    AND d.state = 'sending';
+
+-- name: park_all!
+-- Whatever else waits for a file that is on its way to this number: else it would be looked at before all that could leave, again
+-- and again. Its id stands somewhere in the body, also below a template's header.
+UPDATE deliveries d SET next_attempt_at = :until
+WHERE d.tenant_id = :tenant_id AND d.account = :account AND d.target = 'whatsapp' AND d.state = 'pending'
+    AND d.next_attempt_at <= :now AND position(:media_id::text IN d.request::text) > 0;
+
+-- name: hasten_all!
+-- The file is there, or never will be.
+UPDATE deliveries d SET next_attempt_at = :now
+WHERE d.tenant_id = :tenant_id AND d.account = :account AND d.target = 'whatsapp' AND d.state = 'pending' AND d.attempts = 0
+    AND d.next_attempt_at > :now AND position(:media_id::text IN d.request::text) > 0;
+
 -- name: finish_many!
 -- Only the attempt that is under way may be settled: a take-over or a status may have done it already.
 WITH v AS (

@@ -42,6 +42,8 @@ async def send(claimed: Claimed, view: TenantView, platforms: Platforms, now: da
         return AttemptResult(outcome=Outcome.FAILED, error=RECIPIENT_MOVED)
     if claimed.is_outside_window:
         return AttemptResult(outcome=Outcome.FAILED, error=WINDOW_CLOSED)
+    if claimed.fault is not None:
+        return AttemptResult(outcome=Outcome.FAILED, error=claimed.fault)
     if claimed.target in (Target.WHATSAPP, Target.WHATSAPP_MARK):
         account = view.accounts.get(claimed.account)
         if account is None or not account.is_active:

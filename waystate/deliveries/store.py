@@ -145,6 +145,28 @@ async def readdress_many(conn: Connection, tenant: TenantId, claimed: Sequence[C
     )
 
 
+async def put_back_many(conn: Connection, tenant: TenantId, claimed: Sequence[Claimed], until: datetime) -> None:
+    """In the transaction that claimed them: as if they had not been, and due again then."""
+    await _queries.put_back_many(
+        conn,
+        tenant_id=tenant,
+        event_ids=[each.event_id for each in claimed],
+        targets=[each.target for each in claimed],
+        attempts=[each.attempt for each in claimed],
+        until=until,
+    )
+
+
+async def park_all(conn: Connection, tenant: TenantId, account: str, media_id: UUID, *, now: datetime, until: datetime) -> None:
+    """What would leave by this number now and shows the file is due then."""
+    await _queries.park_all(conn, tenant_id=tenant, account=account, media_id=str(media_id), now=now, until=until)
+
+
+async def hasten_all(conn: Connection, tenant: TenantId, account: str, media_id: UUID, now: datetime) -> None:
+    """What is to leave by this number and shows the file is due now, unless it waits for another reason."""
+    await _queries.hasten_all(conn, tenant_id=tenant, account=account, media_id=str(media_id), now=now)
+
+
 async def finish_many(conn: Connection, tenant: TenantId, finished: Sequence[Finished]) -> None:
     await _queries.finish_many(
         conn,

@@ -41,7 +41,7 @@ FAULTS = {
 }
 """None that leaves a message unknown for good: what WhatsApp had not taken is not sent again."""
 FILES = 0.05
-"""The share of customers' messages that brings a picture, a voice message or a document."""
+"""The share of customers' messages that brings a picture, a voice message or a document, and of agents' that attach one."""
 SIMULATOR_PORT = "SIMULATOR_PORT"
 PLAIN_EVERY = 5
 """Seconds between plain lines."""
@@ -98,7 +98,11 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
         kept = tenant.load_or_make_secrets(demo_file)
         asyncio.run(_set_up(config, postgres, simulator_url, kept))
         tenant.write_demo_file(demo_file, base_url, simulator_url, kept)
-        pace = {"agent_reply_delay": 0.5, "rules": {"messages_per_second": tenant.MESSAGES_PER_SECOND}}
+        pace = {
+            "agent_reply_delay": 0.5,
+            "agent_file_share": FILES,
+            "rules": {"messages_per_second": tenant.MESSAGES_PER_SECOND},
+        }
         simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), own_url=simulator_url, **pace)
         simulator.environment["WAYSTATE_SIMULATOR"] = simulation.model_dump_json()
         far_side.start()

@@ -41,6 +41,7 @@ _PASSING = frozenset(
             "others_wait",
             "resent_already",
             "sender_external",
+            "media_not_ready",
         ),
     }
 )
@@ -172,8 +173,8 @@ def _code_of(body: bytes) -> str | None:
 
 
 def _takes_keys(operation: Operation) -> bool:
-    """Webhooks are idempotent by themselves, and what logs in or out is about credentials."""
-    if operation.scope is None:
+    """Webhooks are idempotent by themselves, logging in and out is about credentials, and a stream is not read first."""
+    if operation.scope is None or operation.is_streamed:
         return False
     return operation.path.startswith(("/state/", "/v1/")) and not operation.path.startswith("/v1/auth/")
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from waystate.channels.fields import find_text
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject
-from waystate.events.model import Event, InboundEnriched
+from waystate.events.model import Event, InboundEnriched, OutboundProcessed
 from waystate.ids import TenantId, find_uuid, new_id
 from waystate.media import store
 from waystate.media.model import KEPT_BY_WHATSAPP, FileDirection, MediaRecord
@@ -48,7 +48,8 @@ def file_id_of(media: JsonObject | None) -> UUID | None:
 
 
 def has_file(event: Event) -> bool:
-    return isinstance(event, InboundEnriched) and file_id_of(event.media) is not None
+    """Whether it is of a message whose file is to be fetched now: a customer's, or one that an agent attached."""
+    return isinstance(event, InboundEnriched | OutboundProcessed) and file_id_of(event.media) is not None
 
 
 def file_of(event: InboundEnriched, now: datetime) -> MediaRecord:

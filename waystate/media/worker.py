@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from waystate.clock import Clock
-from waystate.db.pool import Database
+from waystate.db.pool import Connection, Database
 from waystate.ids import TenantId
 from waystate.media import store
 from waystate.media.fetch import Fetcher
@@ -38,6 +38,7 @@ class MediaWorker(Worker):
     """Any number of processes run one: a file is claimed in the database for a minute, which is renewed while it is fetched."""
 
     name = "media"
+    direction = FileDirection.INBOUND
 
     def __init__(
         self, db: Database, directory: Directory, fetcher: Fetcher, clock: Clock, *, hint: Hint, relay_hint: Hint | None = None
@@ -63,7 +64,7 @@ class MediaWorker(Worker):
             await self._renew()
         if sweep:
             async with self._db.work() as conn:
-                due = await store.list_due(conn, FileDirection.INBOUND, self._clock())
+                due = await store.list_due(conn, self.direction, self._clock())
             self._ready |= dict.fromkeys(each.tenant for each in due)
         self._ready |= dict.fromkeys(sorted(hinted))
         for tenant in list(self._ready):
@@ -89,7 +90,7 @@ class MediaWorker(Worker):
             return  # it is being deleted
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
-            claimed = await store.claim(conn, tenant, FileDirection.INBOUND, now=now, due_at=now + CLAIM, batch=room)
+            claimed = await store.claim(conn, tenant, self.direction, now=now, due_at=now + CLAIM, batch=room)
             used = await store.get_usage(conn, tenant) if claimed else 0
         if len(claimed) == room:
             self._ready[tenant] = None  # at the end of the line
@@ -110,12 +111,16 @@ class MediaWorker(Worker):
 
         async def write_down() -> bool:
             async with self._db.tenant(tenant) as conn:
-                return await finish(conn, tenant, file, fetched, quota, self._clock())
+                return await self._finish(conn, tenant, file, fetched, quota)
 
         is_used = await with_retries(write_down)
         self._relay_hint.give(tenant)
         if isinstance(fetched, StoredObject) and not is_used:
             await self._fetcher.objects.discard(fetched.object_key, fetched.thumbnail_key)
+
+    async def _finish(self, conn: Connection, tenant: TenantId, file: MediaRecord, fetched: Fetched, quota: int | None) -> bool:
+        """In a transaction; whether the file is stored now."""
+        return await finish(conn, tenant, file, fetched, quota, self._clock())
 
     async def _attempt(self, tenant: TenantId, view: TenantView, file: MediaRecord, room: int | None) -> Fetched:
         account = view.accounts.get(file.phone_number_id or "")

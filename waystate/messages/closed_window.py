@@ -55,6 +55,7 @@ def announcement(message: OutboundMessage, template: WindowTemplate, text: str =
         text=f"[template {template.name}]",
         content=render_template(template, text),
         media=None,
+        files=(),
         composed=True,
         metadata={"window_template": template.name, "announces": message.genesys_message_id},
     )

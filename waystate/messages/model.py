@@ -155,6 +155,7 @@ class OutboundMessage:
     The conversation is found by `conversation_id` (Genesys' or ours); if that is unknown, by `recipient_id` (the id we gave
     the customer towards Genesys) on the number that `integration_id` serves, which correlates it. `unshowable` says what of it
     a customer could not see: then it is refused. `composed`: the content is WhatsApp's own object of the type.
+    `files` are attached, each as `media` has it; `text` does not name their addresses, which are temporary.
     """
 
     genesys_message_id: str
@@ -166,6 +167,7 @@ class OutboundMessage:
     text: str | None = None
     content: JsonObject = field(default_factory=dict)
     media: JsonObject | None = None
+    files: tuple[JsonObject, ...] = ()
     metadata: JsonObject = field(default_factory=dict)
     unshowable: str | None = None
     composed: bool = False
@@ -178,6 +180,18 @@ class OutboundMessage:
         if not isinstance(url, str) or url in text:
             return text
         return f"{text}\n{url}" if text else url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttachedFile:
+    """A file that an agent attached to a message, to be loaded from `url` before that leads nowhere any more."""
+
+    id: UUID
+    message_id: UUID
+    phone_number_id: str
+    url: str
+    mime_type: str | None
+    filename: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from waystate.ids import TenantId, find_uuid, new_id
 from waystate.messages import closed_window
 from waystate.messages import store as message_store
 from waystate.messages.correlate import correlate
-from waystate.messages.model import Direction, OutboundMessage, Status
+from waystate.messages.model import AttachedFile, Direction, OutboundMessage, Status
 from waystate.messages.split import split_text
 from waystate.messages.store import MessageRow
 from waystate.planned import store as planned_store
@@ -36,6 +36,10 @@ _BETWEEN_DIGITS = re.compile(r"[\s().\-/\u2010-\u2015\u200e\u200f\u202a-\u202e\u
 _INTERNATIONAL = re.compile(r"[1-9][0-9]{6,14}")
 TEXT_LIMIT = 4096
 """Characters in a text message's body (WhatsApp Cloud API, text messages)."""
+CAPTION_LIMIT = 1024
+"""Characters below a file (WhatsApp Cloud API, media messages)."""
+CAPTIONED = frozenset({"image", "video", "document"})
+"""Types of files that WhatsApp shows words below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +90,13 @@ Result = Event | Rejected | None
 class Processed:
     """What messages came to, one result each, and the events to append: those of the results and what was learned on the way.
 
-    `displaced`: (conversation, who had the word in it and lost it).
+    `displaced`: (conversation, who had the word in it and lost it). `files`: what the caller is to have loaded.
     """
 
     results: list[Result]
     events: list[Event] = field(default_factory=list)
     displaced: list[tuple[UUID, str]] = field(default_factory=list)
+    files: list[AttachedFile] = field(default_factory=list)
 
 
 async def process(
@@ -238,27 +243,64 @@ async def _queue(
         events += told_of_planned([plans[each.id]], now) if each.waits else [_event(each, settings, now)]
         results[each.index] = events[-1]
     events += await correlate(conn, tenant, _learned(checked), now)
-    return Processed(results, events, control.displaced(changes))
+    return Processed(results, events, control.displaced(changes), _files(checked))
 
 
 def parts_of(message: OutboundMessage) -> list[OutboundMessage]:
     """The message, in as many as WhatsApp takes of a long text, in order; the last one keeps Genesys' id."""
+    if message.files and message.unshowable is None:
+        return _numbered(message, _parts_with_files(message))
     text = message.words
     if len(text) <= TEXT_LIMIT or message.unshowable is not None:
         return [message]
+    return _numbered(message, _texts(message, text)) or [message]
+
+
+def _texts(message: OutboundMessage, text: str) -> list[OutboundMessage]:
     # A part of blanks alone would be refused, and its whole with it.
     texts = [part for part in split_text(text, TEXT_LIMIT) if part.strip()]
+    return [replace(message, type="text", text=part, content={}, media=None, files=()) for part in texts]
+
+
+def _parts_with_files(message: OutboundMessage) -> list[OutboundMessage]:
+    """The words stand below the first file where WhatsApp shows them there, and else before it."""
+    words, first = message.text or "", message.files[0]
+    is_caption = len(words) <= CAPTION_LIMIT and first["type"] in CAPTIONED
+    parts = [] if is_caption else _texts(message, words)
+    for file in message.files:
+        said = words if is_caption and file is first else ""
+        parts.append(replace(message, type=file["type"], text=said or None, media=file, files=(file,)))
+    return parts
+
+
+def _numbered(message: OutboundMessage, parts: list[OutboundMessage]) -> list[OutboundMessage]:
+    if len(parts) == 1:
+        return parts
     return [
-        replace(
-            message,
-            type="text",
-            text=part,
-            content={},
-            media=None,
-            metadata=message.metadata | {"part": place, "parts": len(texts), "part_of": message.genesys_message_id},
+        replace(part, metadata=part.metadata | {"part": place, "parts": len(parts), "part_of": message.genesys_message_id})
+        for place, part in enumerate(parts, 1)
+    ]
+
+
+def _kept(part: OutboundMessage) -> OutboundMessage:
+    """Its file gets an id, by which whoever sends it finds it."""
+    return replace(part, media={**part.files[0], "file_id": str(new_id())}) if part.files else part
+
+
+def _files(checked: Sequence[_Checked]) -> list[AttachedFile]:
+    """Those that are to be loaded: of a message that waits, too."""
+    return [
+        AttachedFile(
+            id=UUID(each.message.media["file_id"]),
+            message_id=each.id,
+            phone_number_id=each.conversation.phone_number_id,
+            url=each.message.media["url"],
+            mime_type=each.message.media.get("mime_type"),
+            filename=each.message.media.get("filename"),
         )
-        for place, part in enumerate(texts, 1)
-    ] or [message]
+        for each in checked
+        if each.refusal is None and each.message.files and each.message.media
+    ]
 
 
 async def _lock(conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime) -> dict[UUID, Conversation]:
@@ -342,7 +384,7 @@ def _check(
                 refusal = Refusal(error.reason, error.message)
             case Handover() as change:
                 conversations[copy.conversation_id] = change.made_in(conversation)
-    parts = parts_of(message) if refusal is None else [message]
+    parts = [_kept(each) for each in parts_of(message)] if refusal is None else [message]
     return [
         _Checked(
             index=copy.index,

@@ -26,6 +26,7 @@ from waystate.events import outbox
 from waystate.events.model import AccountChanged, Event, InboundEnriched, MessagePlanned, OutboundProcessed, OutboundRefused
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
+from waystate.media.attached import track_attachments
 from waystate.media.inbound import name_files, track_files
 from waystate.messages import advance as message_status
 from waystate.messages import correlate, note, receive, send
@@ -190,6 +191,7 @@ async def run_outbound(batch: Batch, messages: Sequence[OutboundMessage]) -> Jud
     processed = await send.process(
         batch.conn, batch.tenant, batch.view.settings, messages, send.numbers_of(batch.view), batch.now
     )
+    await track_attachments(batch.conn, batch.tenant, processed.files, batch.now)
     if processed.displaced:
         processed.events += await fail_displaced(batch.conn, batch.tenant, processed.displaced, batch.now)
     verdicts: list[Verdict] = []

@@ -30,6 +30,7 @@ from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedMessage, told_of_planned
 from waystate.sends.addressees import Addressee, find_addressees, find_named_address, window_closed
 from waystate.sends.approved import Missed, judge_templates, refuse_unwanted
+from waystate.sends.files import judge_files
 from waystate.sends.model import Draft, Posted, SendOutcome, Waiting
 from waystate.sends.opening import OpenedMany, open_and_lock_many
 from waystate.tenants.routing import TenantView
@@ -70,12 +71,13 @@ async def post_many(conn: Connection, tenant: TenantId, view: TenantView, drafts
     windows = await _find_windows(conn, tenant, addressees)
     templates = await judge_templates(conn, tenant, view, drafts, addressees, now)
     unwanted = await refuse_unwanted(conn, tenant, addressees, templates.categories)
+    unusable = {**unwanted, **await judge_files(conn, tenant, drafts), **templates.refused}
     waiting: dict[int, PlannedMessage] = {}
     sendable: dict[int, Addressee] = {}
     for place, (draft, addressee) in enumerate(zip(drafts, addressees, strict=True)):
         if isinstance(addressee, Refused):
             continue
-        judged = templates.refused.get(place) or unwanted.get(place) or _judge(draft, addressee.key, windows, wamids, view, now)
+        judged = unusable.get(place) or _judge(draft, addressee.key, windows, wamids, view, now)
         match judged:
             case Refused():
                 results[place] = judged

@@ -9,6 +9,7 @@ from random import Random
 
 from waystate.clock import Clock, iso
 from waystate.documents import JsonObject
+from waystate.simulator.attachments import AgentFiles
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.journal import Journal, MessageAtGenesys, Reply
 from waystate.simulator.lines import Lines
@@ -25,6 +26,7 @@ class Agents:
         journal: Journal,
         webhooks: Webhooks,
         lines: Lines,
+        attachments: AgentFiles,
         clock: Clock,
         random: Random,
     ) -> None:
@@ -33,6 +35,7 @@ class Agents:
         self._journal = journal
         self._webhooks = webhooks
         self._lines = lines
+        self._attachments = attachments
         self._clock = clock
         self._random = random
         self._written: dict[str, int] = {}
@@ -66,7 +69,10 @@ class Agents:
 
     async def _reply(self, reply: Reply, received: MessageAtGenesys, due: float) -> None:
         await _until(due)
-        body = {"type": "Text", "text": reply.text, "content": [], "originatingEntity": "Human"}
+        share = self._config.agent_file_share
+        has_file = share > 0 and self._random.random() < share
+        content = self._attachments.attach() if has_file else []
+        body = {"type": "Text", "text": reply.text, "content": content, "originatingEntity": "Human"}
         reply.accepted = await self._webhooks.deliver(self._render(reply.id, received, body))
         reply.waiting = False
 

@@ -50,6 +50,8 @@ class SimulatorConfig(BaseModel):
 
     agent_reply_share: Share = 1.0
     agent_typing_share: Share = 0.1
+    agent_file_share: Share = 0.0
+    """Answers with a file, where `own_url` says where Waystate can load it."""
     agent_reply_delay: Seconds = 1.0
 
     webhook_timeout: Seconds = 10.0

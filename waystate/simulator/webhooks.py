@@ -179,8 +179,10 @@ def without_none(document: JsonObject) -> JsonObject:
 
 
 def find_text(message: JsonObject) -> str | None:
-    """The body of a text message, the same in both directions."""
-    match message.get("text"):
-        case {"body": str(body)}:
+    """The body of a text message, the same in both directions, or the words below a file."""
+    match message:
+        case {"text": {"body": str(body)}}:
+            return body
+        case {"image": {"caption": str(body)}} | {"document": {"caption": str(body)}} | {"video": {"caption": str(body)}}:
             return body
     return None

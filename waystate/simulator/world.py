@@ -13,6 +13,7 @@ from waystate.clock import Clock
 from waystate.documents import JsonObject
 from waystate.simulator import genesys, graph, refusals
 from waystate.simulator.agents import Agents
+from waystate.simulator.attachments import AgentFiles
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer, Customers, render_echo
 from waystate.simulator.faults import CutOff, Faults
@@ -61,7 +62,12 @@ class World:
         self.meta = Webhooks(meta_terms(config), client, self.tasks, faults, random("meta"))
         self.genesys_webhooks = Webhooks(genesys_terms(config), client, self.tasks, faults, random("genesys webhooks"))
         self.customers = Customers(config, journal, self.meta, Lines(self.tasks), clock, random("customers"))
-        self.agents = Agents(config, self.rules, journal, self.genesys_webhooks, Lines(self.tasks), clock, random("agents"))
+        downloads = None if config.own_url is None else f"{config.own_url.rstrip('/')}/genesys/downloads"
+        self.attachments = AgentFiles(downloads, clock, random("attachments"))
+        lines = Lines(self.tasks)
+        self.agents = Agents(
+            config, self.rules, journal, self.genesys_webhooks, lines, self.attachments, clock, random("agents")
+        )
         statuses = Statuses(config, journal, self.meta, self.tasks, faults, clock, random("statuses"))
         self.graph = GraphApi(config, self.rules, journal, self.customers, statuses, clock, random("graph"))
         address = None if config.own_url is None else f"{config.own_url.rstrip('/')}/graph"
@@ -121,6 +127,7 @@ class World:
             graph_route("/graph/{version}/{id}", self.graph.object, "GET"),
             graph_route("/graph/{version}/{id}", self.graph.delete, "DELETE"),
             graph_route("/graph/{rest:path}", self.graph.unknown, *anything),
+            genesys_route("/genesys/downloads/{name}", self.attachments.download, "GET"),
             genesys_route("/genesys/login/oauth/token", self.genesys.token, "POST"),
             genesys_route(_INBOUND + "/message", self.genesys.message, "POST"),
             genesys_route(_INBOUND + "/receipt", self.genesys.receipt, "POST"),

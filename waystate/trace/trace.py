@@ -7,6 +7,7 @@ from uuid import UUID
 
 from waystate.channels.told import told_of
 from waystate.channels.whatsapp.content import MEDIA_TYPES
+from waystate.channels.whatsapp.uploaded import list_files
 from waystate.clock import Clock, iso
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import is_window_open, public_conversation_id, window_closes_at
@@ -115,6 +116,11 @@ def _id_at_genesys(deliveries: list[dict[str, Any]]) -> str | None:
     return next((each["external_id"] for each in deliveries if each["target"] == "genesys"), None)
 
 
+def _shows_file(message: dict[str, Any]) -> bool:
+    """One that is kept here: an agent's, or one that was uploaded."""
+    return bool((message["media"] or {}).get("file_id") or list_files({message["type"]: message["content"]}))
+
+
 def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: Senders | None) -> str:
     """Why the message stands where it stands, in a sentence; only deliveries that carry it count, not receipts."""
     carried = [each for each in deliveries if each["target"] in CARRIERS]
@@ -142,6 +148,8 @@ def explain(message: dict[str, Any], deliveries: list[dict[str, Any]], senders: 
             return f"It was recorded over HTTP and is {message['status']}; Waystate does not carry it."
         return f"It is {message['status']}; {_why_undelivered(message, senders)}"
     match last["state"]:
+        case "pending" if last["attempts"] == 0 and last["target"] == "whatsapp" and _shows_file(message):
+            return "It waits for its turn, or for its file, which WhatsApp gets before it."
         case "pending" if last["attempts"] == 0 and last["next_attempt_at"] > last["created_at"]:
             return f"It waits for its file, until {_time(last['next_attempt_at'])} at the latest; then it goes without."
         case "pending" if last["attempts"] == 0:

@@ -4,7 +4,7 @@ A request costs one or two dict look-ups before its handler runs. Measured ceili
 no header dict and no validation layer is made for a request here.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -93,6 +93,12 @@ class Request:
                 raise too_large(limit)
             self._body = await self._bodies.read(self._receive, limit)
         return self._body
+
+    def stream(self, limit: int) -> AsyncIterator[bytes]:
+        """The body as it comes, of at most `limit` bytes, once. Raises as `body` does."""
+        if _declares_over(self.scope, limit):
+            raise too_large(limit)
+        return self._bodies.stream(self._receive, limit)
 
 
 class Response:

@@ -1,7 +1,7 @@
 """Reading the bodies of requests: each within its size and its time, all of them together within the memory they may hold."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -60,6 +60,25 @@ class Bodies:
             raise
         finally:
             self._arriving.discard(arrival)
+
+    async def stream(self, receive: Receive, limit: int) -> AsyncIterator[bytes]:
+        """The body as it comes, of at most `limit` bytes; nothing of it is held. Raises TooLarge, BrokenOff, and TooSlow where
+        nothing comes for as long as a whole body may take: a large one takes its time."""
+        size, more = 0, True
+        while more:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    message = await receive()
+            except TimeoutError:
+                raise TooSlow("body_too_slow", f"Nothing of the body came for {self._timeout} s. Send it again.") from None
+            if message["type"] != "http.request":
+                raise BrokenOff
+            chunk: bytes = message.get("body", b"")
+            size, more = size + len(chunk), message.get("more_body", False)
+            if size > limit:
+                raise too_large(limit)
+            if chunk:
+                yield bytes(chunk)
 
     def _expect(self, timeout: float) -> "_Arrival":
         task = asyncio.current_task()

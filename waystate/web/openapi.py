@@ -25,6 +25,7 @@ SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key or a session token"},
 }
 _JSON = "application/json"
+_BYTES = "application/octet-stream"
 _PLACES = {"path": Path, "query": Query, "header": Header}
 _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 _PROBLEM_CONTENT = {Problem.media_type: {"schema": _PROBLEM_REF}}
@@ -107,6 +108,11 @@ class DocsRoutes:
         return HTMLResponse(page, headers={"content-security-policy": CONTENT_SECURITY_POLICY, "cache-control": "no-store"})
 
 
+_STREAM: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {_BYTES: {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
 def _add(router: APIRouter, operation: Operation) -> None:
     usual = model_of(operation)
     others = {status: model for status, model in operation.answers.items() if status != operation.status}
@@ -129,7 +135,7 @@ def _add(router: APIRouter, operation: Operation) -> None:
             **{status: _answer(model) for status, model in others.items()},
             **{status: {"description": text, "content": _PROBLEM_CONTENT} for status, text in operation.problems.items()},
         },
-        openapi_extra=_security(operation),
+        openapi_extra=_security(operation) | (_STREAM if operation.is_streamed else {}),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+from obstore.store import MemoryStore
 
 from tests.world import HOLD, LANES, Business, World
 from waystate.channels.genesys.client import GenesysClient
@@ -18,6 +19,7 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.clock import Clock
 from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.send import Platforms
+from waystate.media.objects import ObjectStore
 from waystate.web.metrics import Metrics
 from waystate.work.leases import DELIVERIES, LeaseKeeper
 
@@ -43,8 +45,13 @@ class Graph(httpx2.AsyncBaseTransport):
         self.clock = clock
         self.sends: list[Sent] = []
         self.judge: Callable[[str, str], httpx2.Response | None] = lambda number, to: None
+        self.bodies: list[dict[str, Any]] = []
+        self.uploads: list[tuple[str, bytes]] = []
+        self.judge_upload: Callable[[str], httpx2.Response | None] = lambda number: None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/media"):
+            return await self._take_upload(request)
         body = json.loads(request.read())
         number = request.url.path.split("/")[-2]
         answer = self.judge(number, body["to"])
@@ -53,7 +60,13 @@ class Graph(httpx2.AsyncBaseTransport):
         message_id = UUID(body["biz_opaque_callback_data"])
         text = body.get("text", {}).get("body", "")
         self.sends.append(Sent(number, body["to"], message_id, text, self.clock(), answer.status_code))
+        self.bodies.append(body)
         return answer
+
+    async def _take_upload(self, request: httpx2.Request) -> httpx2.Response:
+        number, form = request.url.path.split("/")[-2], await request.aread()
+        self.uploads.append((number, form))
+        return self.judge_upload(number) or httpx2.Response(200, json={"id": f"media.{len(self.uploads)}"})
 
     def accepted(self, to: str | None = None) -> list[Sent]:
         return [each for each in self.sends if each.http_status == 200 and to in (None, each.to)]
@@ -70,6 +83,7 @@ class Scene:
     def __init__(self, world: World, tenant: Business, graph: Graph) -> None:
         self.world, self.tenant, self.graph = world, tenant, graph
         self.metrics = Metrics()
+        self.objects = ObjectStore(MemoryStore)
         self._ids = count(1)
         self.worker: DeliveryWorker
 
@@ -86,6 +100,7 @@ class Scene:
             self.metrics,
             lambda *_: None,
             self.world.clock,
+            objects=self.objects,
             concurrency=concurrency,
             hold=HOLD,
         )
@@ -130,8 +145,9 @@ class Scene:
         """Until nothing is due."""
         await self.worker.step({self.tenant.tenant}, sweep=False)
         for courier in list(self.worker._couriers.values()):
-            assert courier._run is not None
-            await courier._run
+            while courier._run is not None and (not courier._run.done() or courier.uploads.is_busy):
+                await courier._run
+                await courier.uploads.finish()
 
     async def run(self, seconds: float, *, every: float = 1.0) -> None:
         for _ in range(round(seconds / every)):

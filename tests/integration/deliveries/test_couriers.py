@@ -8,7 +8,7 @@ from uuid import UUID
 
 from structlog.testing import capture_logs
 
-from tests.world import HOLD, LANES, Business, World, accepted, lost
+from tests.world import HOLD, LANES, NO_FILES, Business, World, accepted, lost
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.send import Platforms
@@ -33,7 +33,16 @@ async def courier(world: World, whatsapp: FarSide) -> AsyncIterator[DeliveryWork
     platforms = Platforms(whatsapp, FarSide(accepted()))  # type: ignore[arg-type]
     metrics = Metrics()
     worker = DeliveryWorker(
-        world.db, world.directory, platforms, leases, metrics, lambda *_: None, world.clock, concurrency=8, hold=HOLD
+        world.db,
+        world.directory,
+        platforms,
+        leases,
+        metrics,
+        lambda *_: None,
+        world.clock,
+        objects=NO_FILES,
+        concurrency=8,
+        hold=HOLD,
     )
     yield worker
     await worker.close()

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.bodies import change, envelope
-from tests.world import HOLD, LANES, Business, World, accepted, lost, refused
+from tests.world import HOLD, LANES, NO_FILES, Business, World, accepted, lost, refused
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.model import Outcome
 from waystate.channels.whatsapp.client import GraphClient
@@ -60,6 +60,7 @@ def delivery_worker(world: World, leases: LeaseKeeper, platform: Platform) -> De
         Metrics(),
         lambda *_: None,
         world.clock,
+        objects=NO_FILES,
         concurrency=8,
         hold=HOLD,
     )

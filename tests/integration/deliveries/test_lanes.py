@@ -9,7 +9,7 @@ import pytest
 from tests.integration.deliveries.test_resend import refuse_at_genesys
 from tests.integration.test_stale_memory import Recorder
 from tests.letters import replay
-from tests.world import HOLD, LANES, Business, World, lost
+from tests.world import HOLD, LANES, NO_FILES, Business, World, lost
 from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.lanes import deal_out_all
 from waystate.deliveries.plan import DeliverySink
@@ -51,7 +51,7 @@ async def work_with(world: World, business: Business, lanes: int) -> Recorder:
     leases = LeaseKeeper(world.db, world.clock, lanes=lanes, ttl=timedelta(days=9))
     metrics = Metrics()
     start = partial(DeliveryWorker, world.db, world.directory, platforms, leases, metrics, lambda *_: None, world.clock)
-    worker = start(concurrency=8, hold=HOLD)
+    worker = start(objects=NO_FILES, concurrency=8, hold=HOLD)
     await leases.renew()
     for _ in range(4):
         await worker.step({business.tenant}, sweep=True)

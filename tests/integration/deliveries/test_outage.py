@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.unit.simulator.conftest import CONFIG
-from tests.world import HOLD, LANES, Business, World
+from tests.world import HOLD, LANES, NO_FILES, Business, World
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.dispatch import DeliveryWorker
@@ -113,6 +113,7 @@ async def scene_of(world: World) -> AsyncIterator[Scene]:
                 Metrics(),
                 lambda *_: None,
                 world.clock,
+                objects=NO_FILES,
                 concurrency=64,
                 hold=HOLD,
             )

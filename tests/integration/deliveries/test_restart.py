@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.world import HOLD, LANES, Business, World, accepted
+from tests.world import HOLD, LANES, NO_FILES, Business, World, accepted
 from waystate.channels.model import AttemptResult
 from waystate.deliveries.dispatch import ORPHANS_EVERY, DeliveryWorker
 from waystate.deliveries.model import Target
@@ -42,7 +42,16 @@ def process(world: World, far: Slow) -> tuple[LeaseKeeper, DeliveryWorker]:
     leases = LeaseKeeper(world.db, world.clock, lanes=LANES, ttl=TTL, kinds=(DELIVERIES,), monotonic=lambda: 0.0)
     platforms = Platforms(far, far)  # type: ignore[arg-type]
     worker = DeliveryWorker(
-        world.db, world.directory, platforms, leases, Metrics(), lambda *_: None, world.clock, concurrency=8, hold=HOLD
+        world.db,
+        world.directory,
+        platforms,
+        leases,
+        Metrics(),
+        lambda *_: None,
+        world.clock,
+        objects=NO_FILES,
+        concurrency=8,
+        hold=HOLD,
     )
     return leases, worker
 

@@ -53,7 +53,7 @@ def test_corpus_messages_all_become_outbound_messages(corpus):
     for name, body in corpus.files("genesys/outbound_text", "genesys/outbound_attachment", "genesys/outbound_structured"):
         (item,) = parse_webhook(body, INTEGRATION, NOW).items
         assert isinstance(item.value, OutboundMessage), name
-        assert item.value.text, name
+        assert item.value.text or item.value.files, name
         assert item.value.conversation_id == "d06cb41e-f938-4dcf-b823-c8af1a39d7e5", name
         assert item.value.recipient_id in {"abcdef12345@socialmedia", "spaces/3CeK98AAAAE"}, name
         assert item.value.sent_at.year in {2021, 2025}, name
@@ -133,11 +133,11 @@ def test_what_says_that_it_is_outbound_or_says_nothing_is_an_agents(direction):
     assert only(notification() | {"direction": direction}).unshowable is None
 
 
-def test_attachment_is_named_and_its_address_is_in_the_text(corpus):
+def test_attachment_is_a_file_and_its_temporary_address_is_not_in_the_text(corpus):
     (_, body), *_ = corpus.files("genesys/outbound_attachment")
     value = parse_webhook(body, INTEGRATION, NOW).items[0].value
     url = "https://api-downloads.usw2.pure.cloud/api/v2/downloads/pce1234456"
-    assert (value.type, value.text) == ("audio", url)
+    assert (value.type, value.text, value.files) == ("audio", None, (value.media,))
     assert value.media == {
         "id": "8b36304e-ad42-4e7d-ac35-978a019514eb",
         "type": "audio",
@@ -377,7 +377,7 @@ def test_a_text_that_nobody_sees_is_like_none(blank):
     assert only(notification(text=blank)).unshowable.startswith("The message is empty")
     assert only(notification(text=blank, content=[{"text": {"body": blank}}])).unshowable.startswith("The message is empty")
     beside = only(notification(text=blank, content=[ATTACHMENT]))
-    assert (beside.text, beside.unshowable) == ("https://a.test/1", None)
+    assert (beside.text, beside.unshowable, len(beside.files)) == (None, None, 1)
 
 
 def test_text_beside_what_cannot_be_shown_is_not_sent_alone():

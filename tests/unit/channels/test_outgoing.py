@@ -155,8 +155,8 @@ def test_the_limit_passes_and_one_more_is_refused_in_a_sentence(type, field, mak
     [
         ("text", {"body": " \u200b"}, "text.body", "write something"),
         ("text", {"body": "Hi", "preview": True}, "text.preview", "not taken here; send `previewUrl`"),
-        ("image", {}, "media", "give `link`"),
-        ("image", {"link": "https://example.org/a", "id": "1"}, "media", "either `link` or `id`"),
+        ("image", {}, "media", "give `mediaId`"),
+        ("image", {"link": "https://example.org/a", "id": "1"}, "media", "one of `mediaId`, `link` and `id`"),
         ("image", {"link": "http://example.org/a"}, "media.link", "https://"),
         ("image", {"link": "https:///a"}, "media.link", "https://"),
         ("audio", {**LINKED, "caption": "x"}, "media.caption", "message of its own"),

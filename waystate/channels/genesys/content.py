@@ -4,7 +4,7 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/outboundMessag
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -36,6 +36,17 @@ def media_of(attachment: JsonObject) -> JsonObject:
     """The attachment in the words of our messages; its URL is temporary."""
     media = {ours: attachment[theirs] for theirs, ours in _MEDIA_FIELDS.items() if attachment.get(theirs) is not None}
     return media | {"type": media_type_of(attachment)}
+
+
+def files_of(attachments: list[JsonObject]) -> tuple[JsonObject, ...]:
+    """Those that are files, and no links; each can be loaded from its address."""
+    return tuple(media for media in map(media_of, attachments) if media["type"] != "link" and find_text(media, "url"))
+
+
+def without_addresses(text: str, files: Sequence[JsonObject]) -> str | None:
+    """The lines of a message (`text_of`) without those of its files' addresses."""
+    addresses = {file["url"] for file in files}
+    return "\n".join(line for line in text.split("\n") if line not in addresses) or None
 
 
 def media_type_of(attachment: JsonObject) -> str:

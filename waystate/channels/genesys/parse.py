@@ -6,7 +6,15 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/outboundMessag
 from datetime import datetime
 
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
-from waystate.channels.genesys.content import Unshowable, attachments_of, media_of, parts_of, text_of
+from waystate.channels.genesys.content import (
+    Unshowable,
+    attachments_of,
+    files_of,
+    media_of,
+    parts_of,
+    text_of,
+    without_addresses,
+)
 from waystate.channels.model import Ignored, Parsed, Routed, Unusable, Value
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.messages.model import GenesysReceipt, OutboundMessage
@@ -78,6 +86,9 @@ def _parse_message(document: JsonObject, integration_id: str, received_at: datet
             return Unusable(_ITEM, "the message has no recipient, and nothing that can be sent", document)
     attachments = attachments_of(content)
     media = media_of(attachments[0]) if attachments else None
+    files = () if unshowable or _word(document, "type") == "structured" else files_of(attachments)
+    if files:
+        media, text = files[0], without_addresses(text or "", files)
     return OutboundMessage(
         genesys_message_id=message_id,
         sent_at=moment_of(find_text(channel, "time"), received_at),
@@ -89,6 +100,7 @@ def _parse_message(document: JsonObject, integration_id: str, received_at: datet
         content={key: value for key in ("text", "content") if (value := document.get(key))}
         | ({"text": raw_text} if raw_text else {}),
         media=media,
+        files=files,
         metadata=_about(document, channel),
         unshowable=unshowable,
         origin=f"{origin}:{_ITEM}",

@@ -1,5 +1,8 @@
 """The Graph API of the WhatsApp Cloud API. There is no idempotency key: nothing here sends twice."""
 
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import replace
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +19,8 @@ PAGE = 100
 """Templates a page: a definition may have some kilobytes, and of larger pages the Graph API says that they are too much."""
 PAGES = 100
 """More than WhatsApp's 6,000 templates of an account take; a listing that goes on has no end."""
+UPLOAD_TIME = 120.0
+"""Seconds until a file that was sent whole is answered: WhatsApp looks at it first, and 100 MB take a while."""
 
 
 class GraphClient:
@@ -45,6 +50,33 @@ class GraphClient:
     ) -> httpx2.Response | AttemptResult:
         url = f"{api_url.rstrip('/')}/{quote(phone_number_id, safe='')}/messages"
         return await post(self._http, url, json=body, headers={"Authorization": f"Bearer {access_token}"})
+
+    async def upload_media(
+        self,
+        *,
+        api_url: str,
+        phone_number_id: str,
+        access_token: str,
+        mime_type: str,
+        size: int,
+        content: AsyncIterable[bytes],
+    ) -> AttemptResult:
+        """POST a file of `size` bytes, as it comes: `external_id` is WhatsApp's id of it, for 30 days.
+
+        An upload shows nobody anything, so one whose answer was lost is `retry`. What `content` raises gets through.
+        https://developers.facebook.com/documentation/business-messaging/whatsapp/business-phone-numbers/media
+        """
+        url = f"{api_url.rstrip('/')}/{quote(phone_number_id, safe='')}/media"
+        boundary = token_hex(16)
+        head, tail = _form_around(boundary, mime_type)
+        headers = {
+            "Authorization": f"Bearer {access_token}",
+            "Content-Type": f"multipart/form-data; boundary={boundary}",
+            "Content-Length": str(len(head) + size + len(tail)),
+        }
+        timeout = httpx2.Timeout(**{**self._http.timeout.as_dict(), "read": UPLOAD_TIME})
+        answer = await post(self._http, url, content=_between(head, content, tail), headers=headers, timeout=timeout)
+        return _uploaded(answer)
 
     async def find_number(self, *, api_url: str, phone_number_id: str, access_token: str) -> JsonObject | AttemptResult:
         """What the platform says of the number that it knows by this id, or why it says nothing."""
@@ -82,6 +114,34 @@ class GraphClient:
             cursors.add(after)
             asked = {**asked, "after": after}
         return _not_listed("endless_list", "the API's list of templates has no end")
+
+
+def _form_around(boundary: str, mime_type: str) -> tuple[bytes, bytes]:
+    """What stands before and after the file in a form of three fields (RFC 7578)."""
+    fields = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in (("messaging_product", "whatsapp"), ("type", mime_type))
+    )
+    file = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\nContent-Type: {mime_type}\r\n\r\n'
+    return (fields + file).encode(), f"\r\n--{boundary}--\r\n".encode()
+
+
+async def _between(head: bytes, content: AsyncIterable[bytes], tail: bytes) -> AsyncIterator[bytes]:
+    yield head
+    async for chunk in content:
+        yield chunk
+    yield tail
+
+
+def _uploaded(answer: httpx2.Response | AttemptResult) -> AttemptResult:
+    if isinstance(answer, httpx2.Response):
+        media_id = find_text(find_document(answer), "id")
+        if media_id is not None:
+            return AttemptResult(outcome=Outcome.SENT, http_status=answer.status_code, external_id=media_id)
+        result = outcome_of(answer.status_code, answer.content, answer.headers)
+    else:
+        result = answer
+    return replace(result, outcome=Outcome.RETRY) if result.outcome is Outcome.UNKNOWN else result
 
 
 def _document_of(answer: httpx2.Response) -> JsonObject | AttemptResult:

@@ -28,6 +28,7 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, cor
 
 from waystate.channels.fields import is_visible
 from waystate.documents import JsonObject
+from waystate.ids import find_uuid
 
 MAX_TEXT = 4096
 MAX_BODY = 1024
@@ -255,9 +256,17 @@ def _check_address(address: str, schemes: tuple[str, ...], sentence: str) -> str
     return address
 
 
+def _check_file_id(value: str) -> str:
+    found = find_uuid(value)
+    if found is None:
+        raise refusal("must be the id of a file that POST /v1/media answered with; WhatsApp's own ids stand in `id`")
+    return str(found)
+
+
 Latitude = Annotated[Annotated[float, Strict()] | str, AfterValidator(_Degrees(90))]
 Longitude = Annotated[Annotated[float, Strict()] | str, AfterValidator(_Degrees(180))]
 Link = Annotated[str, AfterValidator(_check_link), WithJsonSchema({"type": "string", "format": "uri"})]
+FileId = Annotated[str, AfterValidator(_check_file_id), WithJsonSchema({"type": "string", "format": "uuid"})]
 WebAddress = Annotated[str, AfterValidator(_check_web_address), WithJsonSchema({"type": "string", "format": "uri"})]
 Label = Annotated[str, Visible(MAX_LABEL)]
 Title = Annotated[str, Visible(MAX_TITLE)]
@@ -268,20 +277,26 @@ LongText = Annotated[str, Visible(MAX_BODY)]
 
 
 class MediaFile(Part):
-    """A file that WhatsApp has (`id`) or loads (`link`)."""
+    """A file that was uploaded here (`mediaId`), that WhatsApp has (`id`), or that it loads (`link`)."""
+
+    media_id: FileId | None = None
+    """What `POST /v1/media` answered with: it goes to whichever number sends it."""
 
     id: Word | None = None
-    """The media id that an upload answered with."""
+    """The media id that an upload to WhatsApp answered with, for one number."""
 
     link: Link | None = None
     """An https address that anybody can load."""
 
     @model_validator(mode="after")
     def _is_somewhere(self) -> Self:
-        if self.id is None and self.link is None:
-            raise refusal("names no file; give `link`, an https address, or `id`, that of an uploaded file")
-        if self.id is not None and self.link is not None:
-            raise refusal("names its file twice; give either `link` or `id`")
+        named = [each for each in (self.media_id, self.id, self.link) if each is not None]
+        if not named:
+            raise refusal(
+                "names no file; give `mediaId`, that of an uploaded file, `link`, an https address, or WhatsApp's `id`"
+            )
+        if len(named) > 1:
+            raise refusal("names its file twice; give one of `mediaId`, `link` and `id`")
         return self
 
 

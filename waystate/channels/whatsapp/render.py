@@ -18,6 +18,7 @@ MAX_TEXT = 4096
 _MAX_BODY = 1024
 _MAX_BUTTONS, _MAX_BUTTON_TITLE = 3, 20
 _MAX_ROWS, _MAX_ROW_TITLE, _MAX_ROW_DESCRIPTION, _MAX_ROW_ID = 10, 24, 72, 200
+_FILES = frozenset({"image", "video", "audio", "document"})
 _PROMPT = "Please choose:"
 _LIST_BUTTON = "Options"
 
@@ -55,8 +56,12 @@ def render_outbound(
 ) -> JsonObject:
     """An agent's or bot's message (the fields of `OutboundMessage`).
 
-    Quick replies become buttons or a list where every title fits whole, else the numbered text. Media go as their URL.
+    Quick replies become buttons or a list where every title fits whole, else the numbered text. A file that is kept here goes
+    by its id, with the text below it; other media go as their URL.
     """
+    if media is not None and type in _FILES and find_text(media, "file_id"):
+        shown: JsonObject = {"media_id": media["file_id"]} | ({"caption": text} if is_visible(text) else {})
+        return _message(wa_id, user_id, message_id, reply_to, type, shown)
     options = _options_of(content) if type == "structured" else []
     prompt = find_visible(content, "text") or _PROMPT
     if options and len(prompt) <= _MAX_BODY and len(options) == len(find_list(content, "content") or []):
