@@ -32,7 +32,8 @@ class Status(StrEnum):
 class InboundMessage:
     """One message of a WhatsApp user, as every source of it (webhook, queue, HTTP) hands it to the pipeline.
 
-    `text` is what the customer wrote, else a line that says what came; `content` keeps the platform's object of the type whole.
+    `text` is what the customer wrote, else a line that says what came; `preview` is what lists show of it, where that is more.
+    `content` keeps the platform's object of the type whole.
     At least one of `wa_id` and `user_id` (business-scoped user id) is set; neither is ever rewritten. `other_wa_ids`: further
     phones that this message shows to be the sender's.
     """
@@ -48,6 +49,7 @@ class InboundMessage:
     display_phone_number: str | None = None
     type: str = "text"
     text: str | None = None
+    preview: str | None = None
     content: JsonObject = field(default_factory=dict)
     media: JsonObject | None = None
     metadata: JsonObject = field(default_factory=dict)

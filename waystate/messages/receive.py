@@ -93,7 +93,7 @@ def activity_of(sent: Sequence[Sent], now: datetime, left: Collection[tuple[UUID
             activity[key] = row
         if row.customer_message_at is None or message.sent_at >= row.customer_message_at:
             row.customer_message_at = row.message_at = message.sent_at
-            row.message_id, row.preview = message.wamid, preview_of(message.text)
+            row.message_id, row.preview = message.wamid, preview_of(message.preview or message.text)
             row.wa_id, row.user_id = message.wa_id or None, message.user_id or None
             if left and (contact_id, message.wa_id) in left:
                 row.wa_id = None

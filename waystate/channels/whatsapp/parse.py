@@ -13,7 +13,7 @@ from uuid import UUID
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
 from waystate.channels.model import Ignored, Parsed, Routed, Unusable
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
-from waystate.channels.whatsapp.lines import line_of
+from waystate.channels.whatsapp.lines import line_of, preview_of
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
 from waystate.channels.whatsapp.template_reports import CHANGES, find_change
 from waystate.documents import JsonObject, Unreadable, parse
@@ -137,6 +137,7 @@ def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) 
         return Unusable(item, _why_nobodys(message), message)
     kind = type_of(message)
     content, about = content_of(message, kind), about_of(message, kind)
+    media, text = find_media(kind, content), line_of(kind, content, about)
     return InboundMessage(
         wamid=wamid,
         phone_number_id=change.phone_number_id,
@@ -148,9 +149,10 @@ def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) 
         parent_user_id=sender.parent_user_id,
         contact_name=sender.name,
         type=kind,
-        text=line_of(kind, content, about),
+        text=text,
+        preview=preview_of(kind, text, content, media) if media is not None else None,
         content=content,
-        media=find_media(kind, content),
+        media=media,
         metadata=about | _about_sender(message, sender),
         origin=f"{change.origin}:{item}",
     )
