@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from waystate.documents import JsonObject
@@ -26,6 +27,23 @@ class Status(StrEnum):
     FAILED = "failed"
 
     __hash__ = str.__hash__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What a customer's message does to the one whose `wamid` it names: a `reaction`, an `edit` or a `revoke`.
+
+    `emoji` is None where a reaction is taken back. Type, text, content and media are those that an edited message has now; of a
+    revocation the text is what stands in the place of the message.
+    """
+
+    wamid: str
+    kind: Literal["reaction", "edit", "revoke"]
+    emoji: str | None = None
+    type: str = ""
+    text: str | None = None
+    content: JsonObject = field(default_factory=dict)
+    media: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +71,7 @@ class InboundMessage:
     content: JsonObject = field(default_factory=dict)
     media: JsonObject | None = None
     metadata: JsonObject = field(default_factory=dict)
+    amends: Amendment | None = None
     origin: str = ""
 
 
@@ -61,8 +80,8 @@ class StatusReport:
     """One status somebody reported for a message; `status` is the reporter's own word and may be unknown to us.
 
     `message_id` is our own id, echoed in `biz_opaque_callback_data`; it is tried before the wamid.
-    `is_of_group`: of a message to a group, whose participants `recipient` tells apart; (status, at, source, recipient) make two
-    reports the same one.
+    `details`: what WhatsApp says beside it, such as `pricing`. `is_of_group`: of a message to a group, whose participants
+    `recipient` tells apart; (status, at, source, recipient) make two reports the same one.
     """
 
     wamid: str
@@ -70,6 +89,7 @@ class StatusReport:
     at: datetime
     message_id: UUID | None = None
     error: JsonObject | None = None
+    details: JsonObject | None = None
     source: str = "whatsapp"
     recipient: str = ""
     is_of_group: bool = False

@@ -20,6 +20,7 @@ from waystate.documents import JsonObject
 from waystate.events.model import ConversationExpired, Event, InboundEnriched
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
+from waystate.messages.amend import Amending, amend_many, apply_versions
 from waystate.messages.model import Direction, InboundMessage, Status
 from waystate.messages.store import MessageRow
 from waystate.messages.windows import make_due, told_of_opened, windows_of
@@ -42,7 +43,7 @@ async def track(
     copies = first_copies(messages)
     ids = {message.wamid: new_id() for message in copies}
     # The key first: a redelivery that races a close must not reopen a conversation.
-    claimed = await message_store.claim_many(conn, tenant, "whatsapp", dict(sorted(ids.items())))
+    claimed, changed = await message_store.claim_new(conn, tenant, dict(sorted(ids.items())))
     new = [message for message in copies if message.wamid in claimed]
     if not new:
         return []
@@ -61,11 +62,17 @@ async def track(
     opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=settings.mapping_ttl, now=now)
     await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
     events = received(sent, opened, ids, settings, now)
+    amending = [
+        Amending(message, contact, opened[message.phone_number_id, contact].id) for message, contact in sent if message.amends
+    ]
+    amended = await amend_many(conn, tenant, amending, now) if amending else []
+    amended += await apply_versions(conn, tenant, changed, now) if changed else []
     windows = await make_due(conn, tenant, windows_of(opened, activity), now)
     return [
         *merged,
         *expired(overdue, now),
         *(told_of_moves(events, resolved.former) if resolved.former else events),
+        *amended,
         *told_of_opened(windows, now),
     ]
 

@@ -455,7 +455,13 @@ def test_status_finds_our_message_by_the_echoed_id():
     ours = UUID("0193446e-8e6f-7a2b-9c3d-000000000001")
     value = only(envelope(statuses=[status | {"biz_opaque_callback_data": str(ours)}]), origin="o")
     assert value == StatusReport(
-        wamid="wamid.A", status="failed", at=SENT, message_id=ours, error={"code": 131047, "title": "t"}, origin="o:0.0.s0"
+        wamid="wamid.A",
+        status="failed",
+        at=SENT,
+        message_id=ours,
+        error={"code": 131047, "title": "t"},
+        details={"errors": [{"code": 131047, "title": "t"}, {}]},
+        origin="o:0.0.s0",
     )
 
 

@@ -68,7 +68,7 @@ class IncomingContent(Part):
     """`type` tells them apart. It is the message's type, but of an interactive message that of the reply."""
 
     type: str
-    further: JsonObject = Field(default_factory=dict, validation_alias="waystate:further")
+    further: JsonObject | None = Field(default=None, validation_alias="waystate:further")
     """What WhatsApp sent of it beyond these fields, under WhatsApp's names."""
 
 
@@ -438,14 +438,14 @@ def answers_of(reply: FormReply) -> Any:
         return None
 
 
-def structure_of(kind: str, text: str | None, content: JsonObject, media: JsonObject | None) -> IncomingContent:
+def structure_of(kind: str, text: str | None, content: JsonObject, media: JsonObject | None) -> Incoming:
     """As the API shows it. A queue's message may have nothing but a text and the address of a file."""
     if kind in MEDIA_TYPES:
         said = {"caption": text} if not content and text is not None and is_visible(text) else {}
         content = (media or {}) | said | content
     elif kind == "text" and not content and text is not None:
         content = {"body": text}
-    found = read(kind, content)
+    found: Any = read(kind, content)
     added: dict[str, Any] = {}
     if isinstance(found, FormReply):
         answers = answers_of(found)
@@ -455,7 +455,8 @@ def structure_of(kind: str, text: str | None, content: JsonObject, media: JsonOb
     source = find_object(content, find_text(content, "type") or "") if kind == "interactive" else content
     if not isinstance(found, Unsupported) and (further := _further(type(found), source or {})):
         added["further"] = further
-    return found.model_copy(update=added) if added else found
+    structure: Incoming = found.model_copy(update=added) if added else found
+    return structure
 
 
 def _further(model: type[IncomingContent], source: JsonObject) -> JsonObject:

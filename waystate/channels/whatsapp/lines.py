@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from waystate.channels.fields import find_list, find_object, find_text, is_visible
-from waystate.channels.whatsapp.content import MEDIA_TYPES
+from waystate.channels.whatsapp.content import MEDIA_TYPES, find_media
 from waystate.channels.whatsapp.incoming import (
     FILES,
     ButtonReply,
@@ -41,6 +41,7 @@ from waystate.channels.whatsapp.incoming import (
     read_referral,
 )
 from waystate.documents import JsonObject, dump, shorten
+from waystate.messages.model import Amendment
 
 _FORM_LIMIT = 1000
 _PREVIEW_LIMIT = 120
@@ -61,6 +62,8 @@ _ANSWERS = frozenset({"interactive", "button"})
 """Chosen of what was offered: a flow compares the line with its options, so it stands alone; attributes tell the question."""
 _TOLD = _ANSWERS | {"location", "contacts", "order"}
 """Of these flows get more than the line."""
+AMENDING = frozenset({"reaction", "edit", "revoke"})
+"""Types of messages that change another one."""
 _LABELS = {"voice": "voice message"}
 
 
@@ -113,6 +116,25 @@ def find_reference(content: JsonObject, about: JsonObject) -> str | None:
     """The wamid of the message that this one replies to, reacts to, edits or deletes."""
     said = find_text(find_object(about, "context"), "id")
     return said or find_text(content, "message_id") or find_text(content, "original_message_id")
+
+
+def amendment_of(kind: str, content: JsonObject) -> Amendment | None:
+    """What a message of one of the types `AMENDING` does to another; None where it names none, or does not say what."""
+    said = read(kind, content)
+    if not isinstance(said, Reaction | MessageEdit | MessageRevoke) or not said.message_id:
+        return None
+    match said:
+        case Reaction():
+            return Amendment(wamid=said.message_id, kind="reaction", emoji=said.emoji or None)
+        case MessageRevoke():
+            return Amendment(wamid=said.message_id, kind="revoke", text=line_of(kind, content))
+    inner = edited(said)
+    if inner is None:
+        return None
+    type, now = inner
+    return Amendment(
+        wamid=said.message_id, kind="edit", type=type, text=line_of(type, now), content=now, media=find_media(type, now)
+    )
 
 
 def attributes_of(

@@ -13,7 +13,7 @@ from uuid import UUID
 from waystate.channels.fields import find_list, find_object, find_text, moment_of
 from waystate.channels.model import Ignored, Parsed, Routed, Unusable
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
-from waystate.channels.whatsapp.lines import line_of, preview_of
+from waystate.channels.whatsapp.lines import AMENDING, amendment_of, line_of, preview_of
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
 from waystate.channels.whatsapp.template_reports import CHANGES, find_change
 from waystate.documents import JsonObject, Unreadable, parse
@@ -154,6 +154,7 @@ def _parse_message(change: _Change, item: str, message: Any, book: ContactBook) 
         content=content,
         media=media,
         metadata=about | _about_sender(message, sender),
+        amends=amendment_of(kind, content) if kind in AMENDING else None,
         origin=f"{change.origin}:{item}",
     )
 
@@ -189,6 +190,7 @@ def _parse_status(change: _Change, item: str, status: Any) -> StatusReport | Ign
         at=moment_of(status.get("timestamp"), change.received_at),
         message_id=_find_message_id(status),
         error=_error(errors[0]) if errors else None,
+        details=_details(status, errors),
         recipient=next((each for key in _PARTICIPANT if (each := find_text(status, key)) is not None), ""),
         is_of_group=find_text(status, "recipient_type") == "group" or find_text(status, "group_id") is not None,
         origin=f"{change.origin}:{item}",
@@ -199,6 +201,14 @@ def _find_message_id(status: Any) -> UUID | None:
     """Our own id, echoed; other senders on the same number put anything there."""
     data = find_text(status, "biz_opaque_callback_data")
     return find_uuid(data) if data is not None else None
+
+
+def _details(status: JsonObject, errors: list[Any] | None) -> JsonObject | None:
+    """What a status says beside itself: its price, its conversation, and further errors."""
+    said: JsonObject = {key: found for key in ("pricing", "conversation") if (found := find_object(status, key))}
+    if errors is not None and len(errors) > 1:
+        said["errors"] = errors
+    return said or None
 
 
 def _error(error: Any) -> JsonObject:
