@@ -11,6 +11,7 @@ from tests.world import START, Business, World, run_in
 from waystate.channels.whatsapp.lines import amendment_of, preview_of
 from waystate.events.model import Event, MessageEdited, MessageReacted, MessageRevoked
 from waystate.messages import store as message_store
+from waystate.messages.amend import find_amends
 from waystate.messages.model import Direction
 from waystate.pipeline.batch import Judged
 from waystate.pipeline.run import run_inbound
@@ -137,6 +138,14 @@ async def test_nobody_changes_what_another_customer_wrote(world: World, tenant: 
         await run(world, tenant, each)
     row = await message(world, tenant)
     assert (row["text"], row["edited_at"], row["revoked_at"]) == ("first", None, None)
+    async with world.db.tenant(tenant.tenant) as conn:
+        owner = await world.value(tenant, "SELECT c.contact_id FROM conversations c WHERE c.wa_id <> $1", OTHER)
+        versions, reactions = await find_amends(conn, tenant.tenant, {"wamid.1": owner})
+    assert {each.changed_by for listed in versions.values() for each in listed} <= {"wamid.1"}
+    assert not any(reactions.values())
+    if is_known:
+        kept = "SELECT (SELECT count(*) FROM message_versions) + (SELECT count(*) FROM message_reactions)"
+        assert await world.value(tenant, kept) == 0
 
 
 async def test_customers_do_not_change_what_a_business_wrote_but_react_to_it(world: World, tenant: Business) -> None:
