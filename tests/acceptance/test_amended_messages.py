@@ -10,6 +10,7 @@ from tests.databases import Databases
 from waystate.clock import utc_now
 from waystate.keys import store as key_store
 from waystate.principal import Scope
+from waystate.simulator.mix import EVERY_TYPE
 
 PHONE = "15550177001"
 
@@ -141,3 +142,30 @@ async def test_the_trace_tells_what_whatsapp_charges(place: Installation) -> Non
     told = await place.trace("wamid.priced")
     (reported,) = [each for each in told["statuses"] if each["status"] == "played"]
     assert (told["status"], reported["pricing"], reported["conversation"]) == ("read", pricing, None)
+
+
+async def test_what_simulated_customers_send_of_every_type_is_tracked_and_acts(place: Installation) -> None:
+    assert place.far is not None
+    load = {"customers": 3, "rate": 200, "total": 200, "mix": {**EVERY_TYPE, "text": 5, "reaction": 3, "edit": 3}}
+    answer = await place.far.post("/simulator/load", json=load)
+    assert answer.status_code == 202, answer.text
+
+    async def is_written() -> bool:
+        state = (await place.far.get("/simulator/state")).json() if place.far is not None else {}
+        return not state["load"]["running"] and state["waiting"]["customerMessages"] == 0
+
+    await until(is_written, timeout=60)
+    await place.settled(timeout=60)
+    rows = await place.rows("SELECT type, text FROM messages WHERE direction = 'inbound'")
+    types = {row["type"] for row in rows}
+    assert types >= {"text", "image", "video", "audio", "document", "sticker", "location", "contacts", "interactive", "button"}
+    assert types >= {"order", "reaction", "edit", "revoke", "unsupported"}
+    assert all(row["text"] for row in rows)
+    assert await place.value("SELECT count(*) FROM dead_letters") == 0
+    for acted in (
+        "SELECT count(*) FROM messages WHERE edited_at IS NOT NULL AND revoked_at IS NULL AND text LIKE '%(corrected)'",
+        "SELECT count(*) FROM messages WHERE revoked_at IS NOT NULL AND text = '[message deleted]'",
+        "SELECT count(*) FROM message_reactions r JOIN messages m ON m.tenant_id = r.tenant_id AND m.wamid = r.wamid",
+    ):
+        assert await place.value(acted) > 0, acted
+    assert await place.value("SELECT count(*) FROM messages WHERE direction = 'inbound' AND status <> 'processed'") == 0
