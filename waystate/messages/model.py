@@ -8,6 +8,9 @@ from uuid import UUID
 
 from waystate.documents import JsonObject
 
+TAKEN_BACK = "[message deleted]"
+"""What stands in the place of a message that its customer took back."""
+
 
 class Direction(StrEnum):
     INBOUND = "inbound"

@@ -236,14 +236,11 @@ SELECT v.id FROM unnest(:conversation_ids::uuid[]) AS v (id)
 WHERE EXISTS (SELECT FROM messages m WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id);
 
 -- name: remove_recorded!
--- Keys and history have no foreign key to a partitioned table, so they are named here.
+-- Keys and history have no foreign key to a partitioned table, so they are named here. What customers said of the wamid stays: it is
+-- another message's from now on.
 WITH gone AS (
     DELETE FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.origin = :origin
     RETURNING m.id, m.wamid, m.genesys_message_id
-), versions AS (
-    DELETE FROM message_versions v USING gone g WHERE v.tenant_id = :tenant_id AND v.wamid = g.wamid
-), reactions AS (
-    DELETE FROM message_reactions r USING gone g WHERE r.tenant_id = :tenant_id AND r.wamid = g.wamid
 ), keys AS (
     DELETE FROM message_keys k
     USING (SELECT id, 'whatsapp' AS source, wamid AS external_id FROM gone
@@ -253,7 +250,7 @@ WITH gone AS (
 DELETE FROM message_events e USING gone g WHERE e.tenant_id = :tenant_id AND e.message_id = g.id;
 
 -- name: remove_many$
--- Keys and history have no foreign key to a partitioned table, so they are named here.
+-- Keys, history, versions and reactions have no foreign key to a partitioned table, so they are named here.
 WITH gone AS (
     DELETE FROM messages m
     WHERE m.tenant_id = :tenant_id AND m.conversation_id = ANY(:conversation_ids::uuid[]) AND m.origin = :origin

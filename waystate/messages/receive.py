@@ -17,11 +17,11 @@ from waystate.conversations.model import Activity, OpenedConversation, preview_o
 from waystate.conversations.store import Ended, Key, WantedConversation
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject
-from waystate.events.model import ConversationExpired, Event, InboundEnriched
+from waystate.events.model import ConversationExpired, Event, InboundEnriched, MessageRevoked
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.amend import Amending, amend_many, apply_versions
-from waystate.messages.model import Direction, InboundMessage, Status
+from waystate.messages.model import TAKEN_BACK, Direction, InboundMessage, Status
 from waystate.messages.store import MessageRow
 from waystate.messages.windows import make_due, told_of_opened, windows_of
 from waystate.planned import store as planned_store
@@ -66,7 +66,9 @@ async def track(
         Amending(message, contact, opened[message.phone_number_id, contact].id) for message, contact in sent if message.amends
     ]
     amended = await amend_many(conn, tenant, amending, now) if amending else []
-    amended += await apply_versions(conn, tenant, changed, now) if changed else []
+    if changed:
+        amended += await apply_versions(conn, tenant, changed, now)
+        events = without_revoked(events, amended)
     windows = await make_due(conn, tenant, windows_of(opened, activity), now)
     return [
         *merged,
@@ -181,6 +183,13 @@ def received(
         )
         told.add(conversation.id)
     return events
+
+
+def without_revoked(events: Sequence[InboundEnriched], amended: Sequence[Event]) -> list[InboundEnriched]:
+    """What was taken back before it came is told as that, so that nobody gets to read it."""
+    revoked = {event.wamid for event in amended if isinstance(event, MessageRevoked)}
+    nothing: dict[str, Any] = {"message_text": TAKEN_BACK, "content": {}, "media": None}
+    return [event.model_copy(update=nothing) if event.wamid in revoked else event for event in events]
 
 
 def told_of_moves(events: Sequence[InboundEnriched], former: Mapping[int, UUID]) -> list[InboundEnriched]:

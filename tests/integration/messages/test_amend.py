@@ -126,6 +126,24 @@ async def test_an_edit_reaches_a_message_of_a_conversation_that_was_closed(world
     assert (await message(world, tenant))["text"] == "[message deleted]"
 
 
+async def test_what_was_said_of_a_message_goes_with_it(world: World, tenant: Business) -> None:
+    await run(world, tenant, original(tenant))
+    await run(world, tenant, edit(tenant, "wamid.e", "second", 5), react(tenant, "wamid.h", "👍", 6))
+    row = await message(world, tenant)
+    async with world.db.tenant(tenant.tenant) as conn:
+        await message_store.remove_many(conn, tenant.tenant, [row["conversation_id"]], origin=row["origin"])
+    kept = "SELECT (SELECT count(*) FROM message_versions) + (SELECT count(*) FROM message_reactions)"
+    assert await world.value(tenant, kept) == 0
+
+
+async def test_an_original_that_comes_after_its_revocation_reaches_nobody(world: World, tenant: Business) -> None:
+    await world.receive(tenant, tenant.message("wamid.0"))
+    await run(world, tenant, revoke(tenant, "wamid.r", 5))
+    judged = await run(world, tenant, original(tenant, media={"id": "5"}))
+    (event,) = [each for each in enriched(judged.events) if each.wamid == "wamid.1"]
+    assert (event.message_text, event.content, event.media) == ("[message deleted]", {}, None)
+
+
 @pytest.mark.parametrize("is_known", [True, False])
 async def test_nobody_changes_what_another_customer_wrote(world: World, tenant: Business, is_known: bool) -> None:
     await world.receive(tenant, tenant.message("wamid.0", wa_id=OTHER))

@@ -41,7 +41,7 @@ from waystate.channels.whatsapp.incoming import (
     read_referral,
 )
 from waystate.documents import JsonObject, dump, shorten
-from waystate.messages.model import Amendment
+from waystate.messages.model import TAKEN_BACK, Amendment
 
 _FORM_LIMIT = 1000
 _PREVIEW_LIMIT = 120
@@ -405,7 +405,7 @@ _LINES: dict[type[IncomingContent], Callable[[Any], str]] = {
     Order: _order,
     System: _system,
     MessageEdit: _edit,
-    MessageRevoke: lambda _: "[message deleted]",
+    MessageRevoke: lambda _: TAKEN_BACK,
     RequestWelcome: lambda _: "[chat opened]",
     Unsupported: _unsupported,
 }
