@@ -14,5 +14,6 @@ TOPICS = (
     "cache",
     "access",
     "footprint",
+    "reading",
 )
 """What `--only` takes."""

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks import TOPICS, access, dataplane, footprint, pipelines, planned, queues, report, sends, shared_cache, webhooks
+from benchmarks import (
+    TOPICS,
+    access,
+    dataplane,
+    footprint,
+    pipelines,
+    planned,
+    queues,
+    reading,
+    report,
+    sends,
+    shared_cache,
+    webhooks,
+)
 from benchmarks.figures import Findings
 from benchmarks.machine import facts
 from benchmarks.options import Options
@@ -24,6 +37,7 @@ MEASUREMENTS = (
     shared_cache.measure,
     access.measure,
     footprint.measure,
+    reading.measure,
 )
 
 

@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from tests.test_agents_view import CUSTOMERS
 from tests.unit.channels.sent_contents import EXAMPLES
 from waystate.channels.whatsapp import interactive, outgoing, parts, template
+from waystate.channels.whatsapp.content import find_media
+from waystate.channels.whatsapp.incoming import structure_of
+from waystate.channels.whatsapp.lines import line_of, preview_of
 from waystate.channels.whatsapp.outgoing import ContentType, MessageContent, render_content, text_of_content
 from waystate.channels.whatsapp.render import render_composed
 from waystate.clock import utc_now
@@ -30,7 +34,8 @@ _NEEDED = " \\*"
 _INTRO = """# Message types
 
 What the body of `POST /v1/messages` says: `type`, and under the field of that type the content. Each example is a whole body;
-how to address one, plan it, or reply with it: [send messages](../how-to/send-messages.md).
+how to address one, plan it, or reply with it: [send messages](../how-to/send-messages.md). [What customers
+send](#what-customers-send) stands at the end.
 
 - Names are those of the WhatsApp Cloud API in camelCase: `preview_url` is `previewUrl`. WhatsApp's own spelling, as on Meta's
   pages, is taken too, but not both of one field.
@@ -43,6 +48,42 @@ how to address one, plan it, or reply with it: [send messages](../how-to/send-me
   run`) as it stands, once `+15550100142` [has written](../how-to/send-messages.md#the-first-message). It has these templates.
 - `*`: it must be there, where what holds it is.
 - The line below an example is what a history shows of it.
+"""
+_FROM_CUSTOMERS = """## What customers send
+
+What `GET /v1/messages/{id}` answers of a customer's message has as `content` the structure below, told apart by its
+`type`: that of the message, or of the reply to an interactive message. The line is its `text`, the agent's ([what stands
+around it](agents-view.md#what-stands-around-it)); the `preview` is one line of at most 120 characters. All three are made
+by one model a type. Fields that are null are left out here; the answer has them.
+
+- Any field may be null: WhatsApp leaves out what it does not have. Numbers that count are texts where WhatsApp may write
+  either.
+- `further` holds what WhatsApp sent beyond the type's fields.
+- `unsupported`: what WhatsApp itself does not pass on, a type that is new to Waystate (`subtype` is its name), and a
+  content that is not made as its type is. `raw` is all that came. It is never refused and never a dead letter.
+- Beside the content: `context` (`forwarded`, `frequentlyForwarded`, `referredProduct`), `referral` (the ad or post that
+  brought the customer) and `replyTo`.
+- [The trace](../how-to/find-a-message.md) shows WhatsApp's own object as it came.
+"""
+_AFTERWARDS = """## What customers do to a message afterwards
+
+A reaction, an edit and a revocation stay messages of the history, and reach Genesys as lines. Each also changes the
+message that it names, in whichever conversation of that customer it stands, and is an event: `message.reacted`,
+`message.edited`, `message.revoked`.
+
+| what | becomes of the message |
+|---|---|
+| reaction | `reactions` has the customer's newest emoji, until they take it back; of your messages and of theirs |
+| edit | `text`, `content` and `type` are the new ones since `editedAt`; `GET /v1/messages/{id}/versions` lists all |
+| revocation | `content` and `media` are null since `revokedAt`, and the text is `[message deleted]` |
+
+- Answers, lists, quotes and the trace show nothing of what was taken back; of its versions there are only the times. It
+  is kept in the database (`message_versions`) until the tenant's data is deleted, for who must prove what was said; no
+  operation shows it. What reached Genesys before stays there: the agent reads `[message deleted]` behind it.
+- The newest counts by WhatsApp's time, and of one second in the order in which they came; what was taken back stays so.
+  So any order ends the same, and what comes twice changes nothing.
+- What names a message that is not known waits for it, and is applied when it comes.
+- What names another customer's message has no effect on it. Customers edit and take back only what they wrote themselves.
 """
 _HEADERS: list[type[BaseModel]] = [parts.TextHeader, parts.ImageHeader, parts.VideoHeader, parts.DocumentHeader]
 _MEDIA = {"image", "video", "audio", "document", "sticker"}
@@ -88,7 +129,25 @@ def documented_types() -> str:
     for title, models in _COMPONENTS:
         lines += [f"### {title}\n", *_tables(models, "")]
     lines += ["### Examples of templates\n", *_examples({"template"})]
+    lines += customers_messages()
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
+
+
+def customers_messages() -> Iterator[str]:
+    """Each type that customers send, with the three things that are made of it."""
+    yield _FROM_CUSTOMERS
+    for kind, contents in CUSTOMERS.items():
+        yield f"### `{kind}`\n"
+        for content in contents:
+            media = find_media(kind, content)
+            line, structure = line_of(kind, content), structure_of(kind, None, content, media)
+            preview = preview_of(kind, line, content, media)
+            yield "<br>".join(f"`{each}`" for each in line.split("\n")) + "\n"
+            if preview != line:
+                yield f"In a list: `{preview}`\n"
+            written = structure.model_dump(mode="json", by_alias=True, exclude_none=True)
+            yield f"```json\n{_laid_out(written)}\n```\n"
+    yield _AFTERWARDS
 
 
 def _described(model: type[BaseModel]) -> Iterator[str]:
@@ -214,7 +273,8 @@ def test_the_page_shows_the_models_and_an_example_of_each_kind() -> None:
 
 
 def test_every_example_of_the_page_is_taken() -> None:
-    bodies = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", PAGE.read_text(), re.DOTALL)]
+    said, _, _ = PAGE.read_text().partition(_FROM_CUSTOMERS)
+    bodies = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", said, re.DOTALL)]
     assert len(bodies) == len(EXAMPLES)
     for body in bodies:
         del body["to"]

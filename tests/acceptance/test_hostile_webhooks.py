@@ -150,7 +150,7 @@ USABLE = {
     "five thousand digits as text": (BODY.replace(b'"Hello"', LONG.encode()), LONG),
     "a huge exponent": (BODY.replace(b'"1790000000"', b"1e999999"), "Hello"),
     "negative timestamp": (BODY.replace(b'"1790000000"', b'"-1"'), "Hello"),
-    "text that is a list": (BODY.replace(b'"Hello"', b'["Hello"]'), "[empty message]"),
+    "text that is a list": (BODY.replace(b'"Hello"', b'["Hello"]'), "[unsupported message] text"),
     "contacts that is an object": (BODY.replace(b'"contacts":[', b'"contacts":{"a":[').replace(b"}}],", b"}}]},"), "Hello"),
     "unknown fields": (BODY.replace(b'"type":"text"', b'"type":"text","mood":{"is":["good"]}'), "Hello"),
     "the key twice": (BODY.replace(b'"type":"text"', b'"type":"image","type":"text"'), "Hello"),

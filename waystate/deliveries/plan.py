@@ -7,7 +7,7 @@ from uuid import UUID
 
 from waystate.channels.genesys.render import render_file, render_inbound, render_receipt
 from waystate.channels.told import told_of
-from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, find_reference, quote_of
+from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, find_reference, preview_of
 from waystate.channels.whatsapp.render import CHECKED, render_composed, render_outbound, render_read_mark
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
@@ -172,7 +172,7 @@ async def find_surroundings(conn: Connection, tenant: TenantId, stamped: Sequenc
     references = {key: find_reference(content, about.get(key, {})) for key, content in contents.items()}
     wamids = sorted({each for each in references.values() if each is not None})
     quoted = await message_store.list_quoted(conn, tenant, wamids) if wamids else {}
-    quotes = {wamid: quote_of(each["type"], each["text"], each["content"], each["media"]) for wamid, each in quoted.items()}
+    quotes = {wamid: preview_of(each["type"], each["text"], each["content"], each["media"]) for wamid, each in quoted.items()}
     replies = await _take_phone_replies(conn, tenant, stamped)
     return {
         key: Surroundings(about.get(key, {}), quotes.get(reference or ""), replies.get(key))

@@ -25,6 +25,7 @@ from waystate.demo.processes import Child, Processes, Tally
 from waystate.errors import ConfigError, WaystateError
 from waystate.ports import Port, address_of, listen, listen_on_any, ports_of
 from waystate.processes.prepare import prepare
+from waystate.simulator.mix import WITHOUT_FILES
 from waystate.vault.sealing import load_vault
 from waystate.web.facts import names_loopback
 from waystate.web.metrics import parse_metrics
@@ -64,7 +65,7 @@ def run(*, customers: int, rate: float, faults: bool, seconds: float | None) -> 
     console = Console()
     try:
         with _running(config, console) as (base_url, simulator_url, demo_file, processes):
-            load = {"customers": customers, "rate": rate, "files": FILES}
+            load = {"customers": customers, "rate": rate, "files": FILES, "mix": WITHOUT_FILES}
             httpx2.post(f"{simulator_url}/simulator/load", json=load, timeout=10).raise_for_status()
             if faults:
                 httpx2.put(f"{simulator_url}/simulator/faults", json=FAULTS, timeout=10).raise_for_status()

@@ -122,6 +122,41 @@ class MessageStatus(BaseEvent):
     error: dict[str, Any] | None = None
 
 
+class MessageReacted(BaseEvent):
+    """A customer reacted to the message `wamid` (`emoji`; null: not any more). `changed_by` is the wamid of the reaction.
+
+    `message_id` is null, and `mapping_id` the conversation that the reaction stands in, where that message is not known here.
+    """
+
+    type: Literal["message.reacted"] = "message.reacted"
+    wamid: str
+    emoji: str | None
+    timestamp: datetime
+    changed_by: str
+
+
+class MessageEdited(BaseEvent):
+    """A customer changed their message: it reads so from then on. `changed_by` is the wamid of the edit."""
+
+    type: Literal["message.edited"] = "message.edited"
+    wamid: str
+    timestamp: datetime
+    changed_by: str
+    message_type: str
+    message_text: str | None = None
+    media: dict[str, Any] | None = None
+    content: dict[str, Any] = {}
+
+
+class MessageRevoked(BaseEvent):
+    """A customer took their message back: what it said is not shown any more. `changed_by` is the wamid of the revocation."""
+
+    type: Literal["message.revoked"] = "message.revoked"
+    wamid: str
+    timestamp: datetime
+    changed_by: str
+
+
 class ConversationOpened(BaseEvent):
     """A look-up (`GET /state/mapping`) opened a conversation before any message."""
 
@@ -396,6 +431,9 @@ Event = (
     | MessageTracked
     | MessageEchoed
     | MessageStatus
+    | MessageReacted
+    | MessageEdited
+    | MessageRevoked
     | ConversationOpened
     | ConversationCorrelated
     | MessageMarkedRead

@@ -3,9 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from waystate.documents import JsonObject
+
+TAKEN_BACK = "[message deleted]"
+"""What stands in the place of a message that its customer took back."""
 
 
 class Direction(StrEnum):
@@ -29,10 +33,28 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """What a customer's message does to the one whose `wamid` it names: a `reaction`, an `edit` or a `revoke`.
+
+    `emoji` is None where a reaction is taken back. Type, text, content and media are those that an edited message has now; of a
+    revocation the text is what stands in the place of the message.
+    """
+
+    wamid: str
+    kind: Literal["reaction", "edit", "revoke"]
+    emoji: str | None = None
+    type: str = ""
+    text: str | None = None
+    content: JsonObject = field(default_factory=dict)
+    media: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
     """One message of a WhatsApp user, as every source of it (webhook, queue, HTTP) hands it to the pipeline.
 
-    `text` is what the customer wrote, else a line that says what came; `content` keeps the platform's object of the type whole.
+    `text` is what the customer wrote, else a line that says what came; `preview` is what lists show of it, where that is more.
+    `content` keeps the platform's object of the type whole.
     At least one of `wa_id` and `user_id` (business-scoped user id) is set; neither is ever rewritten. `other_wa_ids`: further
     phones that this message shows to be the sender's.
     """
@@ -48,9 +70,11 @@ class InboundMessage:
     display_phone_number: str | None = None
     type: str = "text"
     text: str | None = None
+    preview: str | None = None
     content: JsonObject = field(default_factory=dict)
     media: JsonObject | None = None
     metadata: JsonObject = field(default_factory=dict)
+    amends: Amendment | None = None
     origin: str = ""
 
 
@@ -133,8 +157,8 @@ class StatusReport:
     """One status somebody reported for a message; `status` is the reporter's own word and may be unknown to us.
 
     `message_id` is our own id, echoed in `biz_opaque_callback_data`; it is tried before the wamid.
-    `is_of_group`: of a message to a group, whose participants `recipient` tells apart; (status, at, source, recipient) make two
-    reports the same one.
+    `details`: what WhatsApp says beside it, such as `pricing`. `is_of_group`: of a message to a group, whose participants
+    `recipient` tells apart; (status, at, source, recipient) make two reports the same one.
     """
 
     wamid: str
@@ -142,6 +166,7 @@ class StatusReport:
     at: datetime
     message_id: UUID | None = None
     error: JsonObject | None = None
+    details: JsonObject | None = None
     source: str = "whatsapp"
     recipient: str = ""
     is_of_group: bool = False

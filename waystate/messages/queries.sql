@@ -12,7 +12,11 @@ WITH claimed AS (
     UPDATE early_statuses s SET watch = '0'
     WHERE :source::text = 'whatsapp' AND s.tenant_id = :tenant_id AND s.external_id = ANY(:external_ids::text[])
 )
-SELECT c.external_id, c.message_id FROM claimed c;
+SELECT c.external_id, c.message_id,
+    :source::text = 'whatsapp' AND EXISTS (
+        SELECT FROM message_versions v WHERE v.tenant_id = :tenant_id AND v.wamid = c.external_id
+    ) AS is_amended
+FROM claimed c;
 
 -- name: insert_many!
 -- Ids are UUIDv7, so rows land at the right edge of the index.
@@ -108,11 +112,12 @@ WHERE m.tenant_id = :tenant_id AND m.id = v.id;
 
 -- name: insert_events!
 -- Every status ever reported, applied or not; a report that comes again is the same row.
-INSERT INTO message_events (tenant_id, message_id, id, status, at, source, recipient, origin, applied, why_not, error)
-SELECT :tenant_id, v.message_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.why_not IS NULL, v.why_not, v.error::jsonb
+INSERT INTO message_events (tenant_id, message_id, id, status, at, source, recipient, origin, applied, why_not, error, details)
+SELECT :tenant_id, v.message_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.why_not IS NULL, v.why_not, v.error::jsonb,
+    v.details::jsonb
 FROM unnest(:message_ids::uuid[], :ids::uuid[], :statuses::text[], :at::timestamptz[], :sources::text[], :recipients::text[],
-    :origins::text[], :why_nots::text[], :errors::text[])
-    AS v (message_id, id, status, at, source, recipient, origin, why_not, error)
+    :origins::text[], :why_nots::text[], :errors::text[], :details::text[])
+    AS v (message_id, id, status, at, source, recipient, origin, why_not, error, details)
 ON CONFLICT DO NOTHING;
 
 -- name: attach_wamids!
@@ -134,10 +139,12 @@ WHERE k.tenant_id = :tenant_id AND k.source = :source AND k.external_id = ANY(:e
 
 -- name: park_early!
 -- A status can overtake the answer that tells us its wamid.
-INSERT INTO early_statuses (tenant_id, external_id, id, status, at, source, recipient, origin, error, received_at)
-SELECT :tenant_id, v.external_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.error::jsonb, :received_at
+INSERT INTO early_statuses (tenant_id, external_id, id, status, at, source, recipient, origin, error, details, received_at)
+SELECT :tenant_id, v.external_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.error::jsonb, v.details::jsonb,
+    :received_at
 FROM unnest(:external_ids::text[], :ids::uuid[], :statuses::text[], :at::timestamptz[], :sources::text[], :recipients::text[],
-    :origins::text[], :errors::text[]) AS v (external_id, id, status, at, source, recipient, origin, error)
+    :origins::text[], :errors::text[], :details::text[])
+    AS v (external_id, id, status, at, source, recipient, origin, error, details)
 ON CONFLICT DO NOTHING;
 
 -- name: take_early
@@ -145,7 +152,7 @@ ON CONFLICT DO NOTHING;
 DELETE FROM early_statuses s USING message_keys k
 WHERE s.tenant_id = :tenant_id AND k.tenant_id = s.tenant_id AND k.source = 'whatsapp' AND k.external_id = s.external_id
     AND s.external_id = ANY(:external_ids::text[])
-RETURNING s.external_id, s.id, s.status, s.at, s.source, s.recipient, s.origin, s.error, k.message_id;
+RETURNING s.external_id, s.id, s.status, s.at, s.source, s.recipient, s.origin, s.error, s.details, k.message_id;
 
 -- name: take_watched
 -- A status and the claim of its wamid may have crossed, neither seeing the other. Whoever missed it was under way when it was first
@@ -167,7 +174,7 @@ WITH watched AS MATERIALIZED (
 DELETE FROM early_statuses s USING looked_up l
 WHERE l.message_id IS NOT NULL AND s.tenant_id = :tenant_id
     AND (s.external_id, s.status, s.at, s.source, s.recipient) = (l.external_id, l.status, l.at, l.source, l.recipient)
-RETURNING s.external_id, s.id, s.status, s.at, s.source, s.recipient, s.origin, s.error, l.message_id;
+RETURNING s.external_id, s.id, s.status, s.at, s.source, s.recipient, s.origin, s.error, s.details, l.message_id;
 
 -- name: drop_aged_early
 -- Statuses of messages that another app sent on the same number never find a message; they age out with the ledger.
@@ -190,8 +197,8 @@ SELECT m.id, m.sender FROM messages m
 WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.direction = 'outbound' AND m.sender IS NOT NULL;
 
 -- name: list_quoted
--- What others reply to, by the wamid.
-SELECT k.external_id AS wamid, m.type, m.text, m.content, m.media
+-- What others reply to, by the wamid. What was taken back is not quoted any more.
+SELECT k.external_id AS wamid, CASE WHEN m.revoked_at IS NULL THEN m.type ELSE 'revoke' END AS type, m.text, m.content, m.media
 FROM message_keys k JOIN messages m ON m.tenant_id = k.tenant_id AND m.id = k.message_id
 WHERE k.tenant_id = :tenant_id AND k.source = 'whatsapp' AND k.external_id = ANY(:wamids::text[]);
 
@@ -209,13 +216,14 @@ WHERE m.tenant_id = :tenant_id AND m.id = :id;
 -- name: list_by_ids
 -- As the API shows them, whose they are beside them.
 SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.text, m.content, m.media, m.sender,
-    m.sender_user_id, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.error, m.metadata, c.contact_id, c.phone_number_id
+    m.sender_user_id, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.error, m.metadata, m.edited_at, m.revoked_at,
+    c.contact_id, c.phone_number_id
 FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]);
 
 -- name: get_history
 -- Every status reported for one message, in the order it was written.
-SELECT e.id, e.status, e.at, e.source, e.recipient, e.origin, e.applied, e.why_not, e.error
+SELECT e.id, e.status, e.at, e.source, e.recipient, e.origin, e.applied, e.why_not, e.error, e.details
 FROM message_events e WHERE e.tenant_id = :tenant_id AND e.message_id = :message_id ORDER BY e.id;
 
 -- name: has_others$
@@ -228,7 +236,8 @@ SELECT v.id FROM unnest(:conversation_ids::uuid[]) AS v (id)
 WHERE EXISTS (SELECT FROM messages m WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id);
 
 -- name: remove_recorded!
--- Keys and history have no foreign key to a partitioned table, so they are named here.
+-- Keys and history have no foreign key to a partitioned table, so they are named here. What customers said of the wamid stays: it is
+-- another message's from now on.
 WITH gone AS (
     DELETE FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.origin = :origin
     RETURNING m.id, m.wamid, m.genesys_message_id
@@ -241,11 +250,15 @@ WITH gone AS (
 DELETE FROM message_events e USING gone g WHERE e.tenant_id = :tenant_id AND e.message_id = g.id;
 
 -- name: remove_many$
--- Keys and history have no foreign key to a partitioned table, so they are named here.
+-- Keys, history, versions and reactions have no foreign key to a partitioned table, so they are named here.
 WITH gone AS (
     DELETE FROM messages m
     WHERE m.tenant_id = :tenant_id AND m.conversation_id = ANY(:conversation_ids::uuid[]) AND m.origin = :origin
     RETURNING m.id, m.wamid, m.genesys_message_id
+), versions AS (
+    DELETE FROM message_versions v USING gone g WHERE v.tenant_id = :tenant_id AND v.wamid = g.wamid
+), reactions AS (
+    DELETE FROM message_reactions r USING gone g WHERE r.tenant_id = :tenant_id AND r.wamid = g.wamid
 ), keys AS (
     DELETE FROM message_keys k
     USING (SELECT id, 'whatsapp' AS source, wamid AS external_id FROM gone
@@ -291,3 +304,49 @@ FROM unnest(:wamids::text[], :types::text[], :texts::text[], :contents::text[], 
 JOIN message_keys k ON k.tenant_id = :tenant_id AND k.source IN ('whatsapp', 'history') AND k.external_id = v.wamid
 WHERE m.tenant_id = :tenant_id AND m.id = k.message_id AND m.type = :placeholder
 RETURNING m.wamid;
+
+-- name: insert_versions
+-- A version is its own key: an edit that comes again is the same row. Answers with what was new.
+INSERT INTO message_versions (tenant_id, wamid, changed_by, kind, contact_id, at, id, type, text, content, media)
+SELECT :tenant_id, v.wamid, v.changed_by, v.kind, v.contact_id, v.at, v.id, v.type, v.text, v.content::jsonb, v.media::jsonb
+FROM unnest(:wamids::text[], :changed_by::text[], :kinds::text[], :contact_ids::uuid[], :at::timestamptz[], :ids::uuid[],
+    :types::text[], :texts::text[], :contents::text[], :media::text[])
+    AS v (wamid, changed_by, kind, contact_id, at, id, type, text, content, media)
+ORDER BY v.wamid, v.changed_by
+ON CONFLICT DO NOTHING
+RETURNING wamid;
+
+-- name: list_versions
+SELECT v.wamid, v.changed_by, v.kind, v.contact_id, v.at, v.id, v.type, v.text, v.content, v.media
+FROM message_versions v WHERE v.tenant_id = :tenant_id AND v.wamid = ANY(:wamids::text[]);
+
+-- name: amend_many!
+-- Of messages that are locked. What a message said that was taken back stands in its versions alone, so no reader can show it.
+UPDATE messages m SET type = v.type, text = v.text, content = v.content::jsonb, media = v.media::jsonb, edited_at = v.edited_at,
+    revoked_at = v.revoked_at
+FROM unnest(:ids::uuid[], :types::text[], :texts::text[], :contents::text[], :media::text[], :edited_at::timestamptz[],
+    :revoked_at::timestamptz[]) AS v (id, type, text, content, media, edited_at, revoked_at)
+WHERE m.tenant_id = :tenant_id AND m.id = v.id;
+
+-- name: react_many
+-- The newer word stands, by the platform's time and then by the order in which they came. Answers with what was new.
+INSERT INTO message_reactions AS r (tenant_id, wamid, contact_id, emoji, at, id, changed_by)
+SELECT :tenant_id, v.wamid, v.contact_id, v.emoji, v.at, v.id, v.changed_by
+FROM unnest(:wamids::text[], :contact_ids::uuid[], :emojis::text[], :at::timestamptz[], :ids::uuid[], :changed_by::text[])
+    AS v (wamid, contact_id, emoji, at, id, changed_by)
+ORDER BY v.wamid, v.contact_id
+ON CONFLICT (tenant_id, wamid, contact_id) DO UPDATE
+    SET emoji = excluded.emoji, at = excluded.at, id = excluded.id, changed_by = excluded.changed_by
+    WHERE (excluded.at, excluded.id) > (r.at, r.id)
+RETURNING changed_by;
+
+-- name: list_reactions
+-- With those that were taken back.
+SELECT r.wamid, r.contact_id, r.emoji, r.at, r.id, r.changed_by FROM message_reactions r
+WHERE r.tenant_id = :tenant_id AND r.wamid = ANY(:wamids::text[]);
+
+-- name: preview_amended!
+-- Where the message is the last one of its conversation, which is locked.
+UPDATE conversations c SET last_message = left(v.text, 1000)
+FROM unnest(:conversation_ids::uuid[], :wamids::text[], :texts::text[]) AS v (conversation_id, wamid, text)
+WHERE c.tenant_id = :tenant_id AND c.id = v.conversation_id AND c.last_message_id = v.wamid;

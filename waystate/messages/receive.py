@@ -17,10 +17,11 @@ from waystate.conversations.model import Activity, OpenedConversation, preview_o
 from waystate.conversations.store import Ended, Key, WantedConversation
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject
-from waystate.events.model import ConversationExpired, Event, InboundEnriched
+from waystate.events.model import ConversationExpired, Event, InboundEnriched, MessageRevoked
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
-from waystate.messages.model import Direction, InboundMessage, Status
+from waystate.messages.amend import Amending, amend_many, apply_versions
+from waystate.messages.model import TAKEN_BACK, Direction, InboundMessage, Status
 from waystate.messages.store import MessageRow
 from waystate.messages.windows import make_due, told_of_opened, windows_of
 from waystate.planned import store as planned_store
@@ -42,7 +43,7 @@ async def track(
     copies = first_copies(messages)
     ids = {message.wamid: new_id() for message in copies}
     # The key first: a redelivery that races a close must not reopen a conversation.
-    claimed = await message_store.claim_many(conn, tenant, "whatsapp", dict(sorted(ids.items())))
+    claimed, changed = await message_store.claim_new(conn, tenant, dict(sorted(ids.items())))
     new = [message for message in copies if message.wamid in claimed]
     if not new:
         return []
@@ -61,11 +62,19 @@ async def track(
     opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=settings.mapping_ttl, now=now)
     await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
     events = received(sent, opened, ids, settings, now)
+    amending = [
+        Amending(message, contact, opened[message.phone_number_id, contact].id) for message, contact in sent if message.amends
+    ]
+    amended = await amend_many(conn, tenant, amending, now) if amending else []
+    if changed:
+        amended += await apply_versions(conn, tenant, changed, now)
+        events = without_revoked(events, amended)
     windows = await make_due(conn, tenant, windows_of(opened, activity), now)
     return [
         *merged,
         *expired(overdue, now),
         *(told_of_moves(events, resolved.former) if resolved.former else events),
+        *amended,
         *told_of_opened(windows, now),
     ]
 
@@ -93,7 +102,7 @@ def activity_of(sent: Sequence[Sent], now: datetime, left: Collection[tuple[UUID
             activity[key] = row
         if row.customer_message_at is None or message.sent_at >= row.customer_message_at:
             row.customer_message_at = row.message_at = message.sent_at
-            row.message_id, row.preview = message.wamid, preview_of(message.text)
+            row.message_id, row.preview = message.wamid, preview_of(message.preview or message.text)
             row.wa_id, row.user_id = message.wa_id or None, message.user_id or None
             if left and (contact_id, message.wa_id) in left:
                 row.wa_id = None
@@ -174,6 +183,13 @@ def received(
         )
         told.add(conversation.id)
     return events
+
+
+def without_revoked(events: Sequence[InboundEnriched], amended: Sequence[Event]) -> list[InboundEnriched]:
+    """What was taken back before it came is told as that, so that nobody gets to read it."""
+    revoked = {event.wamid for event in amended if isinstance(event, MessageRevoked)}
+    nothing: dict[str, Any] = {"message_text": TAKEN_BACK, "content": {}, "media": None}
+    return [event.model_copy(update=nothing) if event.wamid in revoked else event for event in events]
 
 
 def told_of_moves(events: Sequence[InboundEnriched], former: Mapping[int, UUID]) -> list[InboundEnriched]:

@@ -11,6 +11,7 @@ from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id
 from waystate.messages.model import Direction, PastMessage, Status, StatusReport
 from waystate.messages.status import Merged, MessageState
+from waystate.messages.versions import Amended, CustomerReaction, Version
 
 _queries = load_queries(__file__)
 
@@ -149,6 +150,14 @@ async def claim_many(conn: Connection, tenant: TenantId, source: str, keys: dict
         conn, tenant_id=tenant, source=source, external_ids=list(keys), message_ids=list(keys.values())
     )
     return {row["external_id"] for row in rows}
+
+
+async def claim_new(conn: Connection, tenant: TenantId, keys: dict[str, UUID]) -> tuple[set[str], set[str]]:
+    """As `claim_many` does of wamids; and those of which an edit or a revocation came before them."""
+    rows = await _queries.claim_many(
+        conn, tenant_id=tenant, source="whatsapp", external_ids=list(keys), message_ids=list(keys.values())
+    )
+    return {row["external_id"] for row in rows}, {row["external_id"] for row in rows if row["is_amended"]}
 
 
 async def insert_many(conn: Connection, tenant: TenantId, rows: Sequence[MessageRow]) -> None:
@@ -292,6 +301,7 @@ async def advance_many(
         origins=[step.report.origin for _, step in steps],
         why_nots=_column([step.why_not for _, step in steps]),
         errors=_column([_json(step.report.error) for _, step in steps]),
+        details=_column([_json(step.report.details) for _, step in steps]),
     )
 
 
@@ -324,6 +334,7 @@ async def park_early(conn: Connection, tenant: TenantId, reports: Sequence[Statu
         recipients=[report.recipient for report in reports],
         origins=[report.origin for report in reports],
         errors=[_json(report.error) for report in reports],
+        details=[_json(report.details) for report in reports],
     )
 
 
@@ -345,6 +356,7 @@ def _reports(rows: Iterable[Any]) -> list[StatusReport]:
             at=row["at"],
             message_id=row["message_id"],
             error=row["error"],
+            details=row["details"],
             source=row["source"],
             recipient=row["recipient"],
             origin=row["origin"],
@@ -446,6 +458,84 @@ def _json(value: JsonObject | None) -> str | None:
 def _column(values: list[T | None]) -> list[T | None] | None:
     """`unnest` fills a column that is NULL as a whole with NULLs, which is far cheaper than an array of them."""
     return None if values[0] is None and values.count(None) == len(values) else values
+
+
+async def insert_versions(conn: Connection, tenant: TenantId, versions: Sequence[Version]) -> set[str]:
+    """The wamids of messages of which a version is new."""
+    rows = await _queries.insert_versions(
+        conn,
+        tenant_id=tenant,
+        wamids=[each.wamid for each in versions],
+        changed_by=[each.changed_by for each in versions],
+        kinds=[each.kind for each in versions],
+        contact_ids=[each.contact_id for each in versions],
+        at=[each.at for each in versions],
+        ids=[each.id for each in versions],
+        types=[each.type for each in versions],
+        texts=[each.text for each in versions],
+        contents=[dump(each.content) for each in versions],
+        media=[_json(each.media) for each in versions],
+    )
+    return {row["wamid"] for row in rows}
+
+
+async def list_versions(conn: Connection, tenant: TenantId, wamids: Collection[str]) -> dict[str, list[Version]]:
+    """By wamid, of those that were ever changed: the oldest first, with the original."""
+    rows = await _queries.list_versions(conn, tenant_id=tenant, wamids=list(wamids)) if wamids else []
+    versions: dict[str, list[Version]] = {}
+    for version in sorted((Version(**row) for row in rows), key=lambda each: each.order):
+        versions.setdefault(version.wamid, []).append(version)
+    return versions
+
+
+async def amend_many(conn: Connection, tenant: TenantId, amended: Mapping[UUID, Amended]) -> None:
+    """Message → how it is now. The messages and their conversations are locked."""
+    await _queries.amend_many(
+        conn,
+        tenant_id=tenant,
+        ids=list(amended),
+        types=[each.type for each in amended.values()],
+        texts=[each.text for each in amended.values()],
+        contents=[dump(each.content) for each in amended.values()],
+        media=[_json(each.media) for each in amended.values()],
+        edited_at=[each.edited_at for each in amended.values()],
+        revoked_at=[each.revoked_at for each in amended.values()],
+    )
+
+
+async def preview_amended(conn: Connection, tenant: TenantId, shown: Sequence[tuple[UUID, str, str | None]]) -> None:
+    """(Conversation, wamid, text): what lists show of a conversation whose last message that is."""
+    await _queries.preview_amended(
+        conn,
+        tenant_id=tenant,
+        conversation_ids=[conversation for conversation, _, _ in shown],
+        wamids=[wamid for _, wamid, _ in shown],
+        texts=[text for _, _, text in shown],
+    )
+
+
+async def react_many(conn: Connection, tenant: TenantId, said: Sequence[CustomerReaction]) -> set[str]:
+    """At most one of a customer about a message; `changed_by` of those that hold now."""
+    rows = await _queries.react_many(
+        conn,
+        tenant_id=tenant,
+        wamids=[each.wamid for each in said],
+        contact_ids=[each.contact_id for each in said],
+        emojis=[each.emoji for each in said],
+        at=[each.at for each in said],
+        ids=[each.id for each in said],
+        changed_by=[each.changed_by for each in said],
+    )
+    return {row["changed_by"] for row in rows}
+
+
+async def list_reactions(conn: Connection, tenant: TenantId, wamids: Collection[str]) -> dict[str, list[CustomerReaction]]:
+    """By wamid all that customers said of these messages, with what they took back; the oldest first."""
+    rows = await _queries.list_reactions(conn, tenant_id=tenant, wamids=list(wamids)) if wamids else []
+    said: dict[str, list[CustomerReaction]] = {}
+    for reaction in sorted((CustomerReaction(**row) for row in rows), key=lambda each: (each.at, each.id)):
+        said.setdefault(reaction.wamid, []).append(reaction)
+    return said
 
 
 async def list_sent(conn: Connection, tenant: TenantId, message_ids: Sequence[UUID]) -> set[UUID]:

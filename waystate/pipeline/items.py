@@ -15,6 +15,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from waystate.channels.fields import EARLIEST, moment_of
+from waystate.channels.whatsapp.lines import AMENDING, amendment_of
 from waystate.channels.whatsapp.senders import is_customer_id
 from waystate.dead_letters.model import PayloadUnusable, Pipeline, Problem
 from waystate.documents import JsonObject, shorten
@@ -100,6 +101,7 @@ class InboundPayload(Payload):
             content=self.content,
             media=_media(self.media_url),
             metadata=self.further,
+            amends=amendment_of(self.type, self.content) if self.type in AMENDING else None,
             origin=origin,
         )
 

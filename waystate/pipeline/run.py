@@ -23,7 +23,16 @@ from waystate.deliveries.tell import tell_many
 from waystate.deliveries.withdraw import fail_displaced
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
-from waystate.events.model import AccountChanged, Event, InboundEnriched, MessagePlanned, OutboundProcessed, OutboundRefused
+from waystate.events.model import (
+    AccountChanged,
+    Event,
+    InboundEnriched,
+    MessageEdited,
+    MessagePlanned,
+    MessageRevoked,
+    OutboundProcessed,
+    OutboundRefused,
+)
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.media.attached import track_attachments
@@ -32,6 +41,7 @@ from waystate.messages import advance as message_status
 from waystate.messages import correlate, note, receive, send
 from waystate.messages import store as message_store
 from waystate.messages.advance import Reported, lock_reported, merge_reported
+from waystate.messages.amend import Amending, amend_many
 from waystate.messages.model import (
     AddressBookEntry,
     CallReport,
@@ -158,17 +168,23 @@ def _apart(message: InboundMessage | Rejected) -> InboundMessage | Rejected:
 async def _note(batch: Batch, messages: Sequence[InboundMessage], writers: Mapping[str, UUID]) -> Judged:
     """What is kept with no conversation is said so with the webhook that brought it."""
     kept, events = await note.note_many(batch.conn, batch.tenant, batch.view.settings, messages, writers, batch.now)
+    homes = zip(messages, kept, strict=True)
+    amending = [Amending(each, writers[each.wamid], home) for each, home in homes if each.amends and each.wamid in writers]
+    amended = await amend_many(batch.conn, batch.tenant, amending, batch.now)
+    changed = {event.changed_by for event in amended if isinstance(event, MessageEdited | MessageRevoked)}
     new = {event.wamid: event for event in events}
     verdicts: list[Verdict] = []
     for message, conversation in zip(messages, kept, strict=True):
         why = note.NOTES[message.type]
         event = new.pop(message.wamid, None)
-        if conversation is None:
+        if conversation is None and message.wamid in changed:
+            verdicts.append(Verdict(f"The message that it names is changed: {why}."))
+        elif conversation is None:
             text = f"{why}; they have no open conversation that it could be kept with"
             verdicts.append(Verdict(f"Nothing is done: {text}.", aside=(message.type, text)))
         else:
             verdicts.append(Verdict(f"It is kept with the open conversation: {why}.", () if event is None else (event,)))
-    return Judged(verdicts, list(events))
+    return Judged(verdicts, [*events, *amended])
 
 
 async def _with_numbers(batch: Batch, messages: Sequence[InboundMessage]) -> Sequence[InboundMessage | Rejected]:

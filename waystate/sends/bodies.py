@@ -2,12 +2,21 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from waystate.channels.fields import find_object, find_text
+from waystate.channels.whatsapp.incoming import (
+    Context,
+    Incoming,
+    Referral,
+    read_context,
+    read_referral,
+    structure_of,
+)
+from waystate.channels.whatsapp.lines import preview_of
 from waystate.channels.whatsapp.outgoing import ContentType, MessageContent, check_message_id, render_content, text_of_content
 from waystate.channels.whatsapp.parts import Part, refusal
 from waystate.clock import iso
@@ -15,6 +24,8 @@ from waystate.conversations.control import Speaker
 from waystate.documents import JsonObject
 from waystate.errors import Refused
 from waystate.ids import find_uuid
+from waystate.messages.model import Direction
+from waystate.messages.versions import REVOKE, CustomerReaction, Version
 from waystate.planned.model import PlannedMessage, PlannedState
 from waystate.principal import Actor
 from waystate.sends.model import Draft, Mode, Posted, SendOutcome, Waiting
@@ -40,8 +51,11 @@ MESSAGE_EXAMPLE: JsonObject = {
     "number": "106540352242922",
     "type": "text",
     "text": "Your order is on its way.",
+    "preview": "Your order is on its way.",
     "content": {"body": "Your order is on its way."},
     "media": None,
+    "context": None,
+    "referral": None,
     "wamid": None,
     "genesysMessageId": None,
     "replyTo": None,
@@ -57,6 +71,28 @@ MESSAGE_EXAMPLE: JsonObject = {
     "messageId": None,
     "resendOf": None,
     "resentAs": None,
+    "reactions": [],
+    "editedAt": None,
+    "revokedAt": None,
+    "versions": 1,
+}
+VERSIONS_EXAMPLE: JsonObject = {
+    "items": [
+        {
+            "kind": "original",
+            "at": "2026-01-31T12:00:00.000Z",
+            "changedBy": "wamid.HBgMOTE5ODc2NTQzMjEw",
+            "text": "I am in",
+            "content": {"type": "text", "further": None, "body": "I am in"},
+        },
+        {
+            "kind": "edit",
+            "at": "2026-01-31T12:01:00.000Z",
+            "changedBy": "wamid.HBgMOTE5ODc2NTQzMjEx",
+            "text": "I am in!",
+            "content": {"type": "text", "further": None, "body": "I am in!"},
+        },
+    ]
 }
 PLANNED_EXAMPLE: JsonObject = MESSAGE_EXAMPLE | {
     "status": "planned",
@@ -129,9 +165,22 @@ class AnswerBody(BaseModel):
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
 
+class ReactionAnswer(AnswerBody):
+    """What a customer says of a message."""
+
+    customerId: UUID
+    emoji: str
+    at: Text
+
+
 class MessageAnswer(AnswerBody):
     """A message. What waits for its time or its customer is `planned` (`withdrawn`, `failed` or `released` afterwards, then
-    `messageId` is what it became), and has no conversation yet."""
+    `messageId` is what it became), and has no conversation yet.
+
+    `content` is WhatsApp's own object of what a business sent; of what a customer sent it has one of the shapes that `type`
+    tells apart, and is null once they took it back (`revokedAt`). `preview` is one line of it. `versions` counts how often it
+    was said anew, the original being the first.
+    """
 
     id: UUID
     status: str
@@ -141,8 +190,11 @@ class MessageAnswer(AnswerBody):
     number: str
     type: str
     text: str | None
-    content: dict[str, Any]
+    preview: str | None
+    content: Incoming | dict[str, Any] | None
     media: dict[str, Any] | None
+    context: Context | None = None
+    referral: Referral | None = None
     wamid: str | None
     genesysMessageId: str | None
     replyTo: str | None
@@ -158,6 +210,29 @@ class MessageAnswer(AnswerBody):
     messageId: UUID | None
     resendOf: UUID | None = None
     resentAs: UUID | None = None
+    reactions: list[ReactionAnswer] = []
+    editedAt: Text | None = None
+    revokedAt: Text | None = None
+    versions: int = 1
+
+
+class VersionAnswer(AnswerBody):
+    """The message as it was from `at` on: `original`, `edit` or `revoke`. `changedBy` is the wamid of what changed it.
+
+    Of a message that was taken back only the times are shown.
+    """
+
+    kind: Literal["original", "edit", "revoke"]
+    at: Text
+    changedBy: str | None
+    text: str | None
+    content: Incoming | dict[str, Any] | None
+
+
+class VersionList(AnswerBody):
+    """The oldest first."""
+
+    items: list[VersionAnswer]
 
 
 class PlannedPage(AnswerBody):
@@ -198,6 +273,16 @@ class ReadAnswer(AnswerBody):
     unchanged: list[UUID]
 
 
+class Amends(NamedTuple):
+    """What customers did to a message afterwards."""
+
+    versions: Sequence[Version] = ()
+    reactions: Sequence[CustomerReaction] = ()
+
+
+NONE = Amends()
+
+
 def draft_of(body: SendMessage, speaker: Speaker, actor: Actor) -> Draft:
     return draft_of_content(
         body,
@@ -232,7 +317,8 @@ def _object(written: Any, type: ContentType) -> JsonObject:
     return {type.value: written} if isinstance(written, list) else written
 
 
-def render_message(row: Mapping[str, Any]) -> MessageAnswer:
+def render_message(row: Mapping[str, Any], amends: Amends = NONE) -> MessageAnswer:
+    about = row["metadata"] if row["direction"] == Direction.INBOUND else {}
     return MessageAnswer(
         id=row["id"],
         status=row["status"],
@@ -242,8 +328,11 @@ def render_message(row: Mapping[str, Any]) -> MessageAnswer:
         number=row["phone_number_id"],
         type=row["type"],
         text=row["text"],
-        content=row["content"],
+        preview=_preview(row),
+        content=_content(row),
         media=row["media"],
+        context=read_context(about),
+        referral=read_referral(about),
         wamid=row["wamid"],
         genesysMessageId=row["genesys_message_id"],
         replyTo=row["metadata"].get("reply_to") or find_text(find_object(row["metadata"], "context"), "id"),
@@ -259,7 +348,53 @@ def render_message(row: Mapping[str, Any]) -> MessageAnswer:
         messageId=None,
         resendOf=find_uuid(str(row["metadata"].get("resend_of"))),
         resentAs=find_uuid(str(row["metadata"].get("resent_as"))),
+        reactions=[
+            ReactionAnswer(customerId=row["contact_id"], emoji=each.emoji, at=iso(each.at))
+            for each in amends.reactions
+            if each.emoji is not None
+        ],
+        editedAt=_iso(row["edited_at"]),
+        revokedAt=_iso(row["revoked_at"]),
+        versions=max(1, sum(each.kind != REVOKE for each in amends.versions)),
     )
+
+
+def render_versions(row: Mapping[str, Any], versions: Sequence[Version]) -> VersionList:
+    """Of a message that was never changed there is the one that it is."""
+    if not versions:
+        said = row["text"], _content(row)
+        return VersionList(
+            items=[
+                VersionAnswer(kind="original", at=iso(row["sent_at"]), changedBy=row["wamid"], text=said[0], content=said[1])
+            ]
+        )
+    is_shown = row["revoked_at"] is None
+    return VersionList(
+        items=[
+            VersionAnswer(
+                kind=each.kind,
+                at=iso(each.at),
+                changedBy=each.changed_by,
+                text=each.text if is_shown else None,
+                content=structure_of(each.type, each.text, each.content, each.media) if is_shown else None,
+            )
+            for each in versions
+        ]
+    )
+
+
+def _content(row: Mapping[str, Any]) -> Incoming | JsonObject | None:
+    if row["direction"] != Direction.INBOUND:
+        said: JsonObject = row["content"]
+        return said
+    if row["revoked_at"] is not None:
+        return None
+    return structure_of(row["type"], row["text"], row["content"], row["media"])
+
+
+def _preview(row: Mapping[str, Any]) -> str:
+    kind = "revoke" if row["revoked_at"] is not None else row["type"]
+    return preview_of(kind, row["text"], row["content"], row["media"])
 
 
 def render_planned(planned: PlannedMessage) -> MessageAnswer:
@@ -273,6 +408,7 @@ def render_planned(planned: PlannedMessage) -> MessageAnswer:
         number=planned.phone_number_id,
         type=request["type"],
         text=request.get("text"),
+        preview=preview_of(request["type"], request.get("text"), request.get("content") or {}, request.get("media")),
         content=request.get("content") or {},
         media=request.get("media"),
         wamid=None,

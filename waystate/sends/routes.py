@@ -18,6 +18,7 @@ from waystate.sends.bodies import (
     MOST_SENDS,
     PLANNED_EXAMPLE,
     SEND_EXAMPLE,
+    VERSIONS_EXAMPLE,
     MarkRead,
     MessageAnswer,
     MessageList,
@@ -28,6 +29,7 @@ from waystate.sends.bodies import (
     SentMany,
     Shown,
     ShowRead,
+    VersionList,
     draft_of,
     id_of,
     render_bulk,
@@ -145,6 +147,19 @@ class SendRoutes:
         if not found:
             raise NotFound("message_not_found", f"There is no message {message_id}.")
         return found[0]
+
+    @Operation(
+        "GET",
+        "/v1/messages/{message_id}/versions",
+        Scope.MESSAGES_READ,
+        tag="Messages",
+        summary="A message as it was said and as its customer changed it, the oldest first",
+        problems={404: "No message of the tenant has this id"},
+        example_answer=VERSIONS_EXAMPLE,
+    )
+    async def list_message_versions(self, message_id: str, principal: Caller) -> VersionList:
+        """What a message said that was taken back is kept and not shown: of it there are only the times."""
+        return await self._sends.list_versions(principal.tenant_id, message_id)
 
     @Operation(
         "DELETE",

@@ -16,6 +16,7 @@ from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId, find_uuid
 from waystate.messages import store as message_store
 from waystate.messages.advance import advance
+from waystate.messages.amend import find_amends
 from waystate.messages.model import Direction, Status, StatusReport
 from waystate.messages.store import SAID
 from waystate.planned import store as planned_store
@@ -23,7 +24,7 @@ from waystate.planned.model import PlannedFilter, told_of_outcomes, withdrawn
 from waystate.principal import Actor
 from waystate.sends import marks
 from waystate.sends.approved import Missed
-from waystate.sends.bodies import MessageAnswer, id_of, render_message, render_planned
+from waystate.sends.bodies import Amends, MessageAnswer, VersionList, id_of, render_message, render_planned, render_versions
 from waystate.sends.model import Draft, Mode, SendOutcome
 from waystate.sends.post import PostedMany, post_many
 from waystate.sends.resend import lock_failed, note_again
@@ -97,6 +98,18 @@ class Sends:
         async with self._db.tenant(tenant) as conn:
             ids = await _ids_of(conn, tenant, names)
             return await self._read_in(conn, tenant, [ids[each] for each in names if each in ids])
+
+    async def list_versions(self, tenant: TenantId, name: str) -> VersionList:
+        """A message as it was said, and as its customer changed it."""
+        async with self._db.tenant(tenant) as conn:
+            message_id = await _get_id(conn, tenant, name)
+            rows = await message_store.list_by_ids(conn, tenant, [message_id])
+            if not rows:
+                raise NotFound("message_not_found", f"There is no message {name}.")
+            (row,) = rows
+            owners = {row["wamid"]: row["contact_id"]} if row["wamid"] is not None else {}
+            versions, _ = await find_amends(conn, tenant, owners)
+        return render_versions(row, versions.get(row["wamid"], ()))
 
     async def list_planned(
         self, tenant: TenantId, wanted: PlannedFilter, *, after: UUID | None, limit: int
@@ -185,7 +198,13 @@ class Sends:
         return delivered
 
     async def _read_in(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[MessageAnswer]:
-        found = {row["id"]: render_message(row) for row in await message_store.list_by_ids(conn, tenant, ids)}
+        rows = await message_store.list_by_ids(conn, tenant, ids)
+        owners = {row["wamid"]: row["contact_id"] for row in rows if row["wamid"] is not None}
+        versions, reactions = await find_amends(conn, tenant, owners)
+        found = {
+            row["id"]: render_message(row, Amends(versions.get(row["wamid"], ()), reactions.get(row["wamid"], ())))
+            for row in rows
+        }
         rest = [each for each in ids if each not in found]
         if rest:
             found |= {each.id: render_planned(each) for each in await planned_store.find_many(conn, tenant, rest)}

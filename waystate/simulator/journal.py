@@ -127,6 +127,8 @@ class Journal:
         self.receipts: Recent[tuple[str, str], Receipt] = Recent(limit)
         self.sent_to: Recent[str, str] = Recent(limit)
         """The customer that each wamid of ours went to."""
+        self.newest_sent: Recent[str, str] = Recent(limit)
+        """The wamid that each customer got last."""
         self.tally: Counter[str] = Counter()
         self.genesys_order = OrderCheck()
         self.whatsapp_order = OrderCheck()
@@ -153,6 +155,8 @@ class Journal:
     def add_sent(self, entry: Sent, wamid: str) -> None:
         key = wamid if entry.opaque is None else entry.opaque
         self.sent_to[wamid] = entry.customer
+        if entry.type != "reaction":
+            self.newest_sent[entry.customer] = wamid
         known = self.sent.get(key)
         if known is not None:
             known.wamids.append(wamid)

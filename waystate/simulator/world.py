@@ -23,6 +23,7 @@ from waystate.simulator.graph import GraphApi
 from waystate.simulator.journal import Journal
 from waystate.simulator.lines import Lines, Tasks
 from waystate.simulator.load import Load
+from waystate.simulator.mix import Mix
 from waystate.simulator.rules import RulesInForce
 from waystate.simulator.statuses import Statuses
 from waystate.simulator.templates import TemplateChange, TemplateOfAccount, change
@@ -72,7 +73,8 @@ class World:
         self.graph = GraphApi(config, self.rules, journal, self.customers, statuses, clock, random("graph"))
         address = None if config.own_url is None else f"{config.own_url.rstrip('/')}/graph"
         self.files = CustomersFiles(self.customers, self.graph.media, address, random("files"))
-        self.load = Load(self.customers, self.files, self.tasks, config.journal_limit, random("load"))
+        mix = Mix(journal, self.graph.media, random("mix"))
+        self.load = Load(self.customers, self.files, mix, self.tasks, config.journal_limit, random("load"))
         self.genesys = GenesysApi(config, journal, self.customers, self.agents, clock, random("genesys"))
         self.router = Router(self._routes())
 

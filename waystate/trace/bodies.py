@@ -72,7 +72,10 @@ class TracedDelivery(BaseModel):
 
 
 class ReportedStatus(BaseModel):
-    """`applied` is false, and `whyNot` says why, where it did not change the message."""
+    """`applied` is false, and `whyNot` says why, where it did not change the message.
+
+    `pricing` and `conversation` are WhatsApp's: what the message costs, and in which window it was sent.
+    """
 
     status: str
     at: Text
@@ -81,6 +84,8 @@ class ReportedStatus(BaseModel):
     applied: bool
     whyNot: str | None
     error: dict[str, Any] | None
+    pricing: dict[str, Any] | None = None
+    conversation: dict[str, Any] | None = None
 
 
 class MessageTrace(BaseModel):
@@ -187,6 +192,8 @@ TRACE_EXAMPLE: JsonObject = {
             "applied": True,
             "whyNot": None,
             "error": None,
+            "pricing": None,
+            "conversation": None,
         }
     ],
 }

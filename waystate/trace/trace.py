@@ -297,6 +297,8 @@ def _status(status: dict[str, Any]) -> JsonObject:
         "applied": status["applied"],
         "whyNot": status["why_not"],
         "error": status["error"],
+        "pricing": (status["details"] or {}).get("pricing"),
+        "conversation": (status["details"] or {}).get("conversation"),
     }
 
 

@@ -70,6 +70,19 @@ async def test_a_status_whose_message_is_not_known_yet_waits_and_is_merged_with_
     assert await world.value(tenant, "SELECT count(*) FROM early_statuses") == 0
 
 
+async def test_what_whatsapp_charges_is_kept_also_of_a_status_that_came_early(world: World, tenant: Business) -> None:
+    await world.correspond(tenant)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    early, later = ({"pricing": {"category": category}} for category in ("service", "utility"))
+    await world.report(tenant, tenant.report("wamid.out", "sent", details=early))
+    await world.settle(tenant, (claimed, accepted("wamid.out")))
+    await world.report(tenant, tenant.report("wamid.out", "delivered", details=later))
+    rows = await world.rows(tenant, "SELECT status, details FROM message_events WHERE source = 'whatsapp' ORDER BY id")
+    assert {"sent": early, "delivered": later}.items() <= {
+        row["status"]: row["details"] for row in rows if row["details"]
+    }.items()
+
+
 async def test_an_unknown_word_is_history_and_nothing_else(world: World, tenant: Business) -> None:
     message_id = await send(world, tenant, "wamid.out")
     before = await message(world, tenant, message_id)

@@ -175,7 +175,10 @@ LINES = [
         f"[location: HQ, Way 1 (1.5, -2)] {MAP}1.5,-2",
     ),
     ("location", {"latitude": 1.5, "longitude": -2}, f"[location: 1.5, -2] {MAP}1.5,-2"),
-    ("location", {"latitude": "1&x=", "longitude": -2, "url": "https://a.test"}, "[location: -2] https://a.test"),
+    ("location", {"latitude": "1.5", "longitude": None, "name": "HQ"}, "[location: HQ (1.5)]"),
+    ("location", {"longitude": -2, "url": "https://a.test"}, "[location: -2] https://a.test"),
+    ("location", {"latitude": "1&x=", "longitude": -2}, "[unsupported message] location"),
+    ("location", "here", "[unsupported message] location"),
     ("contacts", [{"name": {"formatted_name": "Ann"}, "phones": [{"phone": "+1"}]}], "[contact: Ann, +1]"),
     ("contacts", [{"name": {"formatted_name": "Ann"}}, {"phones": [{"wa_id": "2"}]}], "[contacts: Ann; 2]"),
     ("contacts", [], "[contact]"),
@@ -200,7 +203,10 @@ LINES = [
     ("button", {"text": " \u200b", "payload": "P"}, "P"),
     ("button", {"text": "\u2800", "payload": "\ufeff"}, "[button]"),
     ("text", {"body": " \u200e"}, "[empty message]"),
-    ("text", {"body": " \u200e", "text": "Hi"}, "Hi"),
+    ("text", "Hi", "Hi"),
+    ("text", {"body": ["Hi"]}, "[unsupported message] text"),
+    ("text", {"body": 5}, "5"),
+    ("image", {"caption": {}}, "[unsupported message] image"),
     ("text", {"body": "\U0001f9e9"}, "\U0001f9e9"),
     ("button", {"text": "SIM", "payload": "P"}, "SIM"),
     ("reaction", {"message_id": "w", "emoji": "👍"}, "[reaction 👍]"),
@@ -215,7 +221,8 @@ LINES = [
     ),
     ("order", {"product_items": [product("a", "1", "2", "USD"), product("b", 1, 2, "EUR")]}, "[order: 2 items]" + TWO),
     ("order", {"product_items": [product("a", "1e999999999", "9e999999999", "USD")]}, ABSURD),
-    ("order", {"product_items": ["x", product("a", None, None, None)]}, "[order: 2 items]\n? × a"),
+    ("order", {"product_items": [None, product("a", None, None, None)]}, "[order: 1 item]\n? × a"),
+    ("order", {"product_items": ["x", product("a", 1, 2, "USD")]}, "[unsupported message] order"),
     ("system", {"body": "\u200eA changed", "type": "user_changed_number"}, "[system: A changed]"),
     ("edit", {"original_message_id": "w", "message": {"type": "text", "text": {"body": "new"}}}, "[edited] new"),
     ("edit", {"message": {"type": "edit", "edit": {}}}, "[edited]"),
@@ -451,7 +458,13 @@ def test_status_finds_our_message_by_the_echoed_id():
     ours = UUID("0193446e-8e6f-7a2b-9c3d-000000000001")
     value = only(envelope(statuses=[status | {"biz_opaque_callback_data": str(ours)}]), origin="o")
     assert value == StatusReport(
-        wamid="wamid.A", status="failed", at=SENT, message_id=ours, error={"code": 131047, "title": "t"}, origin="o:0.0.s0"
+        wamid="wamid.A",
+        status="failed",
+        at=SENT,
+        message_id=ours,
+        error={"code": 131047, "title": "t"},
+        details={"errors": [{"code": 131047, "title": "t"}, {}]},
+        origin="o:0.0.s0",
     )
 
 

@@ -1,5 +1,6 @@
-"""What an agent reads of a customer's WhatsApp message, and what flows get of it as attributes. Pure.
+"""What a reader sees of a customer's message: the line that an agent reads, a preview, and what flows get as attributes. Pure.
 
+The third rendering, the structure that the API shows, is that of the models: `incoming.structure_of`.
 https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference/messages
 """
 
@@ -9,12 +10,41 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from waystate.channels.fields import find_list, find_object, find_text, find_visible, is_visible
-from waystate.channels.whatsapp.content import MEDIA_TYPES, content_of, type_of
-from waystate.documents import JsonObject, Unreadable, dump, parse, shorten
+from waystate.channels.fields import find_list, find_object, find_text, is_visible
+from waystate.channels.whatsapp.content import MEDIA_TYPES, find_media
+from waystate.channels.whatsapp.incoming import (
+    FILES,
+    ButtonReply,
+    CallPermission,
+    ContactCard,
+    Contacts,
+    Context,
+    File,
+    FormReply,
+    IncomingContent,
+    ListReply,
+    Location,
+    MessageEdit,
+    MessageRevoke,
+    Order,
+    OrderedProduct,
+    QuickReply,
+    Reaction,
+    RequestWelcome,
+    System,
+    Text,
+    Unsupported,
+    answers_of,
+    edited,
+    read,
+    read_context,
+    read_referral,
+)
+from waystate.documents import JsonObject, dump, shorten
+from waystate.messages.model import TAKEN_BACK, Amendment
 
 _FORM_LIMIT = 1000
-_QUOTE_LIMIT = 120
+_PREVIEW_LIMIT = 120
 _LONGEST_LINE = 65_536
 """Characters, as many as a customer can write into one message of WhatsApp."""
 _DETAIL_LIMIT = 8_000
@@ -30,6 +60,10 @@ _MAP = "https://www.google.com/maps/search/?api=1&query="  # https://developers.
 _NUMBER = re.compile(r"-?\d{1,3}(\.\d{1,20})?(e-?\d{1,2})?")
 _ANSWERS = frozenset({"interactive", "button"})
 """Chosen of what was offered: a flow compares the line with its options, so it stands alone; attributes tell the question."""
+_TOLD = _ANSWERS | {"location", "contacts", "order"}
+"""Of these flows get more than the line."""
+AMENDING = frozenset({"reaction", "edit", "revoke"})
+"""Types of messages that change another one."""
 _LABELS = {"voice": "voice message"}
 
 
@@ -47,18 +81,20 @@ class Surroundings:
 
 def line_of(kind: str, content: JsonObject, about: JsonObject | None = None) -> str:
     """What the customer wrote (a text, a caption, the title of a button or row), else what came, in brackets; never empty."""
-    if kind in MEDIA_TYPES:
-        return shorten(find_visible(content, "caption") or _label(kind, content), _LONGEST_LINE)
-    made = _LINES[kind](content) if kind in _LINES else None
-    line = made if made is not None and is_visible(made) else _unsupported(kind, content, about or {})
-    return shorten(line, _LONGEST_LINE)
+    # Nine of ten messages, and what the model would take as it is.
+    if kind == "text" and isinstance(body := content.get("body"), str) and is_visible(body):
+        return shorten(body, _LONGEST_LINE)
+    return _line(read(kind, content, about))
 
 
 def words_of(kind: str, text: str | None, content: JsonObject, media: JsonObject | None) -> str:
     """The line of a message whichever way it came: with the name of a file that is not passed on before its caption."""
     is_said = text is not None and is_visible(text)
     if kind in MEDIA_TYPES or media is not None:
-        label = _label(kind if kind in MEDIA_TYPES else "file", (media or {}) | content)
+        file = (media or {}) | content
+        label = _label(
+            "voice" if file.get("voice") is True else kind if kind in MEDIA_TYPES else "file", find_text(file, "filename")
+        )
         caption = text if is_said else find_text(content, "caption")
         if caption is None or not is_visible(caption):
             return label
@@ -71,14 +107,16 @@ def agents_text(
 ) -> str:
     """All that Genesys gets as text: the line, before it what it replies to, behind it the ad or product that it came from."""
     around = surroundings or Surroundings()
-    before = () if kind in _ANSWERS else _before(around)
-    parts = [*before, words_of(kind, text, content, media), *_behind(around.about)]
+    context = read_context(around.about)
+    before = () if kind in _ANSWERS else _before(context, around.quoted)
+    parts = [*before, words_of(kind, text, content, media), *_behind(context, around.about)]
     return "\n".join(parts)
 
 
-def quote_of(kind: str, text: str | None, content: JsonObject, media: JsonObject | None) -> str:
-    """A message in short, on one line, for the line of another that replies to it."""
-    return shorten(" ".join(words_of(kind, text, content, media).split()), _QUOTE_LIMIT)
+def preview_of(kind: str, text: str | None, content: JsonObject, media: JsonObject | None) -> str:
+    """A message in short, on one line: for lists, and for the line of another that replies to it."""
+    words = words_of(kind, text, content, media)
+    return shorten(" ".join(words[: _PREVIEW_LIMIT * 9].split()), _PREVIEW_LIMIT)
 
 
 def find_reference(content: JsonObject, about: JsonObject) -> str | None:
@@ -87,132 +125,150 @@ def find_reference(content: JsonObject, about: JsonObject) -> str | None:
     return said or find_text(content, "message_id") or find_text(content, "original_message_id")
 
 
+def amendment_of(kind: str, content: JsonObject) -> Amendment | None:
+    """What a message of one of the types `AMENDING` does to another; None where it names none, or does not say what."""
+    said = read(kind, content)
+    if not isinstance(said, Reaction | MessageEdit | MessageRevoke) or not said.message_id:
+        return None
+    match said:
+        case Reaction():
+            return Amendment(wamid=said.message_id, kind="reaction", emoji=said.emoji or None)
+        case MessageRevoke():
+            return Amendment(wamid=said.message_id, kind="revoke", text=line_of(kind, content))
+    inner = edited(said)
+    if inner is None:
+        return None
+    type, now = inner
+    return Amendment(
+        wamid=said.message_id, kind="edit", type=type, text=line_of(type, now), content=now, media=find_media(type, now)
+    )
+
+
 def attributes_of(
     kind: str, content: JsonObject, media: JsonObject | None, surroundings: Surroundings | None = None
 ) -> dict[str, str]:
     """What flows need of a message beyond its line, by the names of docs/reference/agents-view.md; without what is absent."""
     found: dict[str, str | None] = {"whatsapp_message_type": kind}
-    if kind in _ATTRIBUTES:
-        found |= _ATTRIBUTES[kind](content)
+    if kind in _TOLD:
+        found |= _attributes(read(kind, content), content)
     if kind in MEDIA_TYPES or media is not None:
         file = (media or {}) | content
         found |= {f"whatsapp_media_{name}": find_text(file, name) for name in ("id", "mime_type", "filename")}
     around = surroundings or Surroundings()
-    referral = find_object(around.about, "referral")
-    product = find_object(find_object(around.about, "context"), "referred_product")
     found["whatsapp_reply_to"] = find_reference(content, around.about)
     found["whatsapp_reply_to_text"] = around.quoted
     found["whatsapp_phone_app_reply"] = around.phone_reply
-    found["whatsapp_product_id"] = find_text(product, "product_retailer_id")
-    found["whatsapp_product_catalog_id"] = find_text(product, "catalog_id")
-    for name in ("source_type", "source_id", "source_url", "headline", "ctwa_clid"):
-        found[f"whatsapp_referral_{name}"] = find_text(referral, name)
+    context, referral = read_context(around.about), read_referral(around.about)
+    if context is not None and context.referred_product is not None:
+        found["whatsapp_product_id"] = context.referred_product.product_retailer_id
+        found["whatsapp_product_catalog_id"] = context.referred_product.catalog_id
+    if referral is not None:
+        for name in ("source_type", "source_id", "source_url", "headline", "ctwa_clid"):
+            found[f"whatsapp_referral_{name}"] = getattr(referral, name)
     return {name: value for name, value in found.items() if value and len(value) <= _ATTRIBUTE_LIMIT}
 
 
-def _before(around: Surroundings) -> Iterator[str]:
-    context = find_object(around.about, "context")
-    if context is not None and (context.get("forwarded") is True or context.get("frequently_forwarded") is True):
+def _before(context: Context | None, quoted: str | None) -> Iterator[str]:
+    if context is not None and (context.forwarded or context.frequently_forwarded):
         yield "[forwarded]"
-    if around.quoted is not None:
-        yield f"[in reply to: {around.quoted}]"
-    elif find_text(context, "id") is not None:
+    if quoted is not None:
+        yield f"[in reply to: {quoted}]"
+    elif context is not None and context.id:
         yield "[in reply to an earlier message]"
 
 
-def _behind(about: JsonObject) -> Iterator[str]:
-    product = find_object(find_object(about, "context"), "referred_product")
+def _behind(context: Context | None, about: JsonObject) -> Iterator[str]:
+    product = context.referred_product if context is not None else None
     if product is not None:
-        yield _bracket("about product", [find_text(product, "product_retailer_id"), _in_catalog(product)])
-    referral = find_object(about, "referral")
+        catalog = f"catalog {product.catalog_id}" if product.catalog_id else None
+        yield _bracket("about product", [product.product_retailer_id, catalog])
+    referral = read_referral(about)
     if referral is not None:
-        headline = find_text(referral, "headline") or find_text(referral, "body")
-        label = f"came from {'a post' if find_text(referral, 'source_type') == 'post' else 'an ad'}"
-        yield _bracket(label, [shorten(headline, _QUOTE_LIMIT) if headline else None, find_text(referral, "source_url")])
+        headline = referral.headline or referral.body
+        label = f"came from {'a post' if referral.source_type == 'post' else 'an ad'}"
+        yield _bracket(label, [shorten(headline, _PREVIEW_LIMIT) if headline else None, referral.source_url])
 
 
-def _in_catalog(product: JsonObject) -> str | None:
-    catalog = find_text(product, "catalog_id")
-    return f"catalog {catalog}" if catalog else None
+def _line(content: IncomingContent) -> str:
+    made = _LINES[type(content)](content)
+    return shorten(made if is_visible(made) else f"[{content.type}]", _LONGEST_LINE)
 
 
-def _label(kind: str, file: JsonObject) -> str:
-    name = "voice" if file.get("voice") is True else kind
-    return _bracket(_LABELS.get(name, name), [find_text(file, "filename")])
+def _first_visible(*texts: str | None) -> str | None:
+    return next((each for each in texts if is_visible(each)), None)
 
 
-def _text(content: JsonObject) -> str:
-    return find_visible(content, "body", "text") or "[empty message]"
+def _file(file: File) -> str:
+    label = "voice" if file.voice is True else file.type
+    return _first_visible(file.caption) or _label(label, file.filename)
 
 
-def _button(content: JsonObject) -> str:
-    return find_visible(content, "text", "payload") or "[button]"
+def _label(name: str, filename: str | None) -> str:
+    return _bracket(_LABELS.get(name, name), [filename])
 
 
-def _location(content: JsonObject) -> str:
-    place = _join([find_text(content, "name"), find_text(content, "address")])
-    spot = [each for key in ("latitude", "longitude") if (each := _degrees(find_text(content, key)))]
+def _text(text: Text) -> str:
+    return _first_visible(text.body) or "[empty message]"
+
+
+def _button(button: QuickReply) -> str:
+    return _first_visible(button.text, button.payload) or "[button]"
+
+
+def _location(location: Location) -> str:
+    place = _join([location.name, location.address])
+    spot = [each for number in (location.latitude, location.longitude) if (each := _degrees(number))]
     where = ", ".join(spot)
     line = _bracket("location", [f"{place} ({where})" if place and where else place or where])
-    links = [_MAP + ",".join(spot) if len(spot) == 2 else None, find_text(content, "url")]
+    links = [_MAP + ",".join(spot) if len(spot) == 2 else None, location.url]
     return " ".join([line, *(link for link in links if link)])
 
 
-def _degrees(number: str | None) -> str | None:
-    """Only what is a number may be part of a link."""
-    return number if number is not None and _NUMBER.fullmatch(number) else None
+def _degrees(number: int | float | None) -> str | None:
+    """Only what is a usual number may be part of a link."""
+    written = str(number) if number is not None else ""
+    return written if _NUMBER.fullmatch(written) else None
 
 
-def _contacts(content: JsonObject) -> str:
-    people = [_person(entry) for entry in find_list(content, "contacts") or []]
-    named = [person for person in people if person]
+def _contacts(content: Contacts) -> str:
+    named = [person for card in content.contacts if (person := _person(card))]
     more = [f"and {len(named) - _LISTED} more"] if len(named) > _LISTED else []
     return _bracket("contacts" if len(named) > 1 else "contact", ["; ".join(named[:_LISTED] + more)])
 
 
-def _person(entry: Any) -> str:
+def _person(card: ContactCard) -> str:
     """Name, company, phones, e-mail, addresses on the web and on earth, as far as the card has them."""
-    name, org = find_object(entry, "name"), find_object(entry, "org")
-    whole = " ".join(part for key in ("first_name", "middle_name", "last_name") if (part := find_text(name, key)))
-    parts: list[str | None] = [find_text(name, "formatted_name") or whole]
-    parts += [find_text(org, "title"), find_text(org, "department"), find_text(org, "company")]
-    parts += [find_text(phone, "phone") or find_text(phone, "wa_id") for phone in find_list(entry, "phones") or []]
-    parts += [find_text(email, "email") for email in find_list(entry, "emails") or []]
-    parts += [find_text(url, "url") for url in find_list(entry, "urls") or []]
-    for address in find_list(entry, "addresses") or []:
-        parts += [find_text(address, key) for key in ("street", "zip", "city", "state", "country")]
+    parts: list[str | None] = []
+    if (name := card.name) is not None:
+        parts.append(
+            name.formatted_name or " ".join(each for each in (name.first_name, name.middle_name, name.last_name) if each)
+        )
+    if card.org is not None:
+        parts += [card.org.title, card.org.department, card.org.company]
+    parts += [phone.phone or phone.wa_id for phone in card.phones]
+    parts += [email.email for email in card.emails]
+    parts += [page.url for page in card.urls]
+    for address in card.addresses:
+        parts += [address.street, address.zip, address.city, address.state, address.country]
     return _join(parts)
 
 
-def _interactive(content: JsonObject) -> str | None:
-    kind = find_text(content, "type") or ""
-    reply = find_object(content, kind)
-    match kind:
-        case "button_reply" | "list_reply":
-            return _chosen(reply)
-        case "nfm_reply":
-            return _form(reply)
-        case "call_permission_reply":
-            return _bracket("call permission", [find_text(reply, "response")])
-    return None
+def _chosen_button(reply: ButtonReply) -> str:
+    return _first_visible(reply.title, reply.id) or "[button]"
 
 
-def _chosen(reply: JsonObject | None) -> str | None:
+def _chosen_row(reply: ListReply) -> str:
     """The title; the description where that is the whole of a title that was cut to fit a row."""
-    title, description = find_text(reply, "title"), find_text(reply, "description")
-    if title is not None and description is not None and title.endswith("…") and description.startswith(title[:-1]):
+    title, description = reply.title, reply.description
+    if title and description and title.endswith("…") and description.startswith(title[:-1]):
         return description
-    return find_visible(reply, "title", "id")
+    return _first_visible(title, reply.id) or "[row]"
 
 
-def _form(reply: JsonObject | None) -> str:
-    """The answers a customer gave in a flow: `response_json` is JSON inside a string, and may be anything."""
-    try:
-        answers = parse((find_text(reply, "response_json") or "").encode("utf-8", "replace"))
-    except Unreadable:
-        answers = None
-    given = [f"{key}: {value}" for key, value in _answers(answers)]
-    return _bracket("form", [shorten(_join(given), _FORM_LIMIT) or find_text(reply, "body")])
+def _form(reply: FormReply) -> str:
+    """The answers a customer gave in a flow."""
+    given = [f"{key}: {value}" for key, value in _answers(answers_of(reply))]
+    return _bracket("form", [shorten(_join(given), _FORM_LIMIT) or reply.body])
 
 
 def _answers(answers: Any) -> Iterator[tuple[str, str]]:
@@ -228,49 +284,51 @@ def _answers(answers: Any) -> Iterator[tuple[str, str]]:
             yield key, value if isinstance(value, str) else dump(value)
 
 
-def _reaction(content: JsonObject) -> str:
-    emoji = find_text(content, "emoji")
-    return f"[reaction {emoji}]" if emoji else "[reaction removed]"
+def _permission(reply: CallPermission) -> str:
+    return _bracket("call permission", [reply.response])
 
 
-def _order(content: JsonObject) -> str:
-    products = find_list(content, "product_items") or []
+def _reaction(reaction: Reaction) -> str:
+    return f"[reaction {reaction.emoji}]" if reaction.emoji else "[reaction removed]"
+
+
+def _order(order: Order) -> str:
+    products = order.product_items
     count, total = len(products), _total(products)
     line = f"[order: {count} item{'' if count == 1 else 's'}{f', {total}' if total else ''}]"
-    note = find_visible(content, "text")
+    note = _first_visible(order.text)
     lines = [f"{line} {note}" if note else line]
     lines += [each for product in products[:_LISTED] if (each := _product(product))]
     return "\n".join([*lines, f"and {count - _LISTED} more"] if count > _LISTED else lines)
 
 
-def _product(product: Any) -> str | None:
+def _product(product: OrderedProduct) -> str | None:
     """A price is shown as it came, for an absurd one would be told wrong or at any length in digits."""
-    name = shorten(find_text(product, "product_retailer_id") or "", _NAME_LIMIT)
+    name = shorten(product.product_retailer_id or "", _NAME_LIMIT)
     quantity, price, currency = (
-        shorten(find_text(product, key) or "", _NUMBER_LIMIT) for key in ("quantity", "item_price", "currency")
+        shorten(each or "", _NUMBER_LIMIT) for each in (product.quantity, product.item_price, product.currency)
     )
     what = f"{quantity or '?'} × {name or 'a product without id'}"
     cost = " ".join(part for part in (price, currency) if part)
     return (f"{what}, {cost} each" if price else what) if name or quantity or price else None
 
 
-def _total(products: Iterable[Any]) -> str | None:
+def _total(products: Iterable[OrderedProduct]) -> str | None:
     """What all cost together, where each says its price in figures of usual size and all say one currency."""
     total, currencies = Decimal(0), set()
     try:
         for product in products:
-            total += _number(product, "quantity") * _number(product, "item_price")
-            currencies.add(find_text(product, "currency"))
+            total += _number(product.quantity) * _number(product.item_price)
+            currencies.add(product.currency)
     except ArithmeticError:
         return None
     currency = currencies.pop() if len(currencies) == 1 else None
     return f"{total.normalize():f} {shorten(currency, _NUMBER_LIMIT)}" if currency and _is_usual(total) else None
 
 
-def _number(product: Any, key: str) -> Decimal:
+def _number(text: str | None) -> Decimal:
     """`InvalidOperation` of what is no number, or too long or too far from 1 to be written out."""
-    text = find_text(product, key) or ""
-    number = Decimal(text) if len(text) <= _NUMBER_LIMIT else Decimal("NaN")
+    number = Decimal(text or "") if len(text or "") <= _NUMBER_LIMIT else Decimal("NaN")
     if not _is_usual(number):
         raise InvalidOperation
     return number
@@ -280,29 +338,20 @@ def _is_usual(number: Decimal) -> bool:
     return number.is_finite() and -_LONGEST_FRACTION < number.adjusted() < _LONGEST_TOTAL
 
 
-def _system(content: JsonObject) -> str:
+def _system(system: System) -> str:
     """The body carries direction marks in real traffic."""
-    body = (find_text(content, "body") or "").translate(_MARKS).strip()
-    return _bracket("system", [body or find_text(content, "type")])
+    body = (system.body or "").translate(_MARKS).strip()
+    return _bracket("system", [body or system.subtype])
 
 
-def _edit(content: JsonObject) -> str:
-    inner = find_object(content, "message")
-    if inner is None:
-        return "[edited]"
-    kind = type_of(inner)
-    return "[edited]" if kind == "edit" else f"[edited] {words_of(kind, None, content_of(inner, kind), None)}"
+def _edit(edit: MessageEdit) -> str:
+    inner = edited(edit)
+    return "[edited]" if inner is None else f"[edited] {words_of(inner[0], None, inner[1], None)}"
 
 
-def _unsupported(kind: str, content: JsonObject, about: JsonObject) -> str:
+def _unsupported(content: Unsupported) -> str:
     """WhatsApp's word for what it does not pass on, or its explanation; of a type that is new to us its name."""
-    word = find_text(content, "type") or find_text(content, "unsupported")
-    if kind in ("unsupported", "unknown"):
-        (error, *_) = find_list(about, "errors") or find_list(content, "errors") or [None]
-        details = find_text(find_object(error, "error_data"), "details") or find_text(error, "details")
-        why = word or details or find_text(error, "title") or ""
-    else:
-        why = _join([kind, word])
+    why = content.subtype or content.detail or "" if content.is_whatsapps else _join([content.subtype, content.detail])
     return f"[unsupported message] {why}".rstrip()
 
 
@@ -315,61 +364,56 @@ def _join(parts: Iterable[str | None]) -> str:
     return ", ".join(part for part in parts if is_visible(part) and part)
 
 
-def _of_button(content: JsonObject) -> dict[str, str | None]:
-    return {"whatsapp_payload": find_text(content, "payload")}
+def _attributes(model: IncomingContent, content: JsonObject) -> dict[str, str | None]:
+    match model:
+        case QuickReply():
+            return {"whatsapp_payload": model.payload}
+        case ButtonReply():
+            return {"whatsapp_payload": model.id}
+        case ListReply():
+            return {"whatsapp_payload": model.id, "whatsapp_row_description": model.description}
+        case FormReply():
+            return {"whatsapp_form": model.name, "whatsapp_form_response": model.response_json}
+        case Location():
+            spot = {"latitude": model.latitude, "longitude": model.longitude}
+            return {f"whatsapp_location_{name}": None if each is None else str(each) for name, each in spot.items()}
+        case Contacts():
+            return _of_first_card(model)
+        case Order():
+            products = find_list(content, "product_items")
+            return {
+                "whatsapp_order_catalog_id": model.catalog_id,
+                "whatsapp_order_items": dump(products) if products else None,
+            }
+    return {}
 
 
-def _of_interactive(content: JsonObject) -> dict[str, str | None]:
-    kind = find_text(content, "type") or ""
-    reply = find_object(content, kind)
+def _of_first_card(contacts: Contacts) -> dict[str, str | None]:
+    """Who shares several shares them for the agent to read."""
+    card = contacts.contacts[0] if contacts.contacts else ContactCard()
+    phone, email = next(iter(card.phones), None), next(iter(card.emails), None)
     return {
-        "whatsapp_payload": find_text(reply, "id"),
-        "whatsapp_row_description": find_text(reply, "description"),
-        "whatsapp_form": find_text(reply, "name") if kind == "nfm_reply" else None,
-        "whatsapp_form_response": find_text(reply, "response_json"),
+        "whatsapp_contact_phone": (phone.wa_id or phone.phone) if phone is not None else None,
+        "whatsapp_contact_email": email.email if email is not None else None,
+        "whatsapp_contact_company": card.org.company if card.org is not None else None,
     }
 
 
-def _of_order(content: JsonObject) -> dict[str, str | None]:
-    products = find_list(content, "product_items")
-    return {
-        "whatsapp_order_catalog_id": find_text(content, "catalog_id"),
-        "whatsapp_order_items": dump(products) if products else None,
-    }
-
-
-def _of_location(content: JsonObject) -> dict[str, str | None]:
-    return {f"whatsapp_location_{name}": find_text(content, name) for name in ("latitude", "longitude")}
-
-
-def _of_contacts(content: JsonObject) -> dict[str, str | None]:
-    """Of the first card: who shares several shares them for the agent to read."""
-    card = next(iter(find_list(content, "contacts") or []), None)
-    phone, email = (next(iter(find_list(card, name) or []), None) for name in ("phones", "emails"))
-    return {
-        "whatsapp_contact_phone": find_text(phone, "wa_id") or find_text(phone, "phone"),
-        "whatsapp_contact_email": find_text(email, "email"),
-        "whatsapp_contact_company": find_text(find_object(card, "org"), "company"),
-    }
-
-
-_LINES: dict[str, Callable[[JsonObject], str | None]] = {
-    "text": _text,
-    "location": _location,
-    "contacts": _contacts,
-    "interactive": _interactive,
-    "button": _button,
-    "reaction": _reaction,
-    "order": _order,
-    "system": _system,
-    "edit": _edit,
-    "revoke": lambda _: "[message deleted]",
-    "request_welcome": lambda _: "[chat opened]",
-}
-_ATTRIBUTES: dict[str, Callable[[JsonObject], dict[str, str | None]]] = {
-    "location": _of_location,
-    "contacts": _of_contacts,
-    "interactive": _of_interactive,
-    "button": _of_button,
-    "order": _of_order,
+_LINES: dict[type[IncomingContent], Callable[[Any], str]] = {
+    Text: _text,
+    **dict.fromkeys(FILES, _file),
+    Location: _location,
+    Contacts: _contacts,
+    QuickReply: _button,
+    ButtonReply: _chosen_button,
+    ListReply: _chosen_row,
+    FormReply: _form,
+    CallPermission: _permission,
+    Reaction: _reaction,
+    Order: _order,
+    System: _system,
+    MessageEdit: _edit,
+    MessageRevoke: lambda _: TAKEN_BACK,
+    RequestWelcome: lambda _: "[chat opened]",
+    Unsupported: _unsupported,
 }

@@ -19,7 +19,7 @@ from waystate.channels.whatsapp.change import FieldChange, read_change
 from waystate.channels.whatsapp.content import about_of, content_of, find_media, type_of
 from waystate.channels.whatsapp.echoes import parse_echoes
 from waystate.channels.whatsapp.history import parse_address_book, parse_history
-from waystate.channels.whatsapp.lines import line_of
+from waystate.channels.whatsapp.lines import AMENDING, amendment_of, line_of, preview_of
 from waystate.channels.whatsapp.preferences import parse_preferences
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
 from waystate.channels.whatsapp.template_reports import CHANGES, find_change
@@ -139,6 +139,7 @@ def _parse_message(change: FieldChange, item: str, message: Any, book: ContactBo
         return Unusable(item, _why_nobodys(message), message)
     kind = type_of(message)
     content, about = content_of(message, kind), about_of(message, kind)
+    media, text = find_media(kind, content), line_of(kind, content, about)
     return InboundMessage(
         wamid=wamid,
         phone_number_id=change.phone_number_id,
@@ -150,10 +151,12 @@ def _parse_message(change: FieldChange, item: str, message: Any, book: ContactBo
         parent_user_id=sender.parent_user_id,
         contact_name=sender.name,
         type=kind,
-        text=line_of(kind, content, about),
+        text=text,
+        preview=preview_of(kind, text, content, media) if media is not None else None,
         content=content,
-        media=find_media(kind, content),
+        media=media,
         metadata=about | _about_sender(message, sender),
+        amends=amendment_of(kind, content) if kind in AMENDING else None,
         origin=f"{change.origin}:{item}",
     )
 
@@ -189,6 +192,7 @@ def _parse_status(change: FieldChange, item: str, status: Any) -> StatusReport |
         at=moment_of(status.get("timestamp"), change.received_at),
         message_id=_find_message_id(status),
         error=_error(errors[0]) if errors else None,
+        details=_details(status, errors),
         recipient=next((each for key in _PARTICIPANT if (each := find_text(status, key)) is not None), ""),
         is_of_group=find_text(status, "recipient_type") == "group" or find_text(status, "group_id") is not None,
         origin=f"{change.origin}:{item}",
@@ -199,6 +203,14 @@ def _find_message_id(status: Any) -> UUID | None:
     """Our own id, echoed; other senders on the same number put anything there."""
     data = find_text(status, "biz_opaque_callback_data")
     return find_uuid(data) if data is not None else None
+
+
+def _details(status: JsonObject, errors: list[Any] | None) -> JsonObject | None:
+    """What a status says beside itself: its price, its conversation, and further errors."""
+    said: JsonObject = {key: found for key in ("pricing", "conversation") if (found := find_object(status, key))}
+    if errors is not None and len(errors) > 1:
+        said["errors"] = errors
+    return said or None
 
 
 def _error(error: Any) -> JsonObject:

@@ -46,6 +46,14 @@ DELETE FROM message_events x WHERE x.tenant_id = :tenant_id AND x.message_id = A
 DELETE FROM messages x WHERE x.tenant_id = :tenant_id AND x.id = ANY(ARRAY(
     SELECT n.id FROM messages n WHERE n.tenant_id = :tenant_id ORDER BY n.id LIMIT :batch::int));
 
+-- name: erase_message_versions!
+DELETE FROM message_versions x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM message_versions n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_message_reactions!
+DELETE FROM message_reactions x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM message_reactions n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_message_keys!
 DELETE FROM message_keys x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM message_keys n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

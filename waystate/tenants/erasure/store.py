@@ -20,6 +20,8 @@ BY_BATCH = {
     "events": _queries.erase_events,
     "message_events": _queries.erase_message_events,
     "messages": _queries.erase_messages,
+    "message_versions": _queries.erase_message_versions,
+    "message_reactions": _queries.erase_message_reactions,
     "message_keys": _queries.erase_message_keys,
     "early_statuses": _queries.erase_early_statuses,
     "dead_letters": _queries.erase_dead_letters,
