@@ -57,7 +57,10 @@ async def withdraw_many(
             queued.append(each)
     under_way = await delivery_store.cancel_many(conn, tenant, queued, now, error=error) if queued else set()
     for each in under_way:
-        refused[each] = Conflict("delivery_under_way", "The message is being sent at this moment. Look at its status later.")
+        refused[each] = Conflict(
+            "delivery_under_way",
+            "The message is being sent, or nobody knows whether it was: it cannot be withdrawn. Look at its status later.",
+        )
     reports = [_failed(each, now, error) for each in queued if each not in under_way]
     if not reports:
         return refused, []

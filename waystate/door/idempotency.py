@@ -144,7 +144,8 @@ def why_not_again(record: Record, request_hash: bytes, now: datetime) -> Refused
 def reused() -> Unprocessable:
     return Unprocessable(
         "idempotency_key_reused",
-        "This Idempotency-Key was sent with another path, body or caller. Send a new request with a new key.",
+        "This Idempotency-Key was sent with another path, body or caller, such as another API key. If it is the same request, "
+        "look whether the first one had its effect before you repeat it; a new request has a new key.",
     )
 
 

@@ -419,7 +419,7 @@ def render_planned(planned: PlannedMessage) -> MessageAnswer:
         sentAt=None,
         deliveredAt=None,
         readAt=None,
-        failedAt=None,
+        failedAt=_iso(planned.finished_at) if planned.state is PlannedState.FAILED else None,
         error=planned.error,
         sendAt=_iso(planned.send_at),
         expiresAt=iso(planned.expires_at),

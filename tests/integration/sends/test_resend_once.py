@@ -80,6 +80,8 @@ async def test_what_was_planned_and_failed_is_sent_again_once(world: World, tena
     world.clock.now += 8 * DAY
     await release(world, tenant)
     assert (await state(world, tenant, planned))[0] == "failed"
+    (answer,) = await sends_of(world).read(tenant.tenant, [str(planned)])
+    assert answer.failedAt is not None
     await world.receive(tenant, tenant.message())
     copy = await resend(world, tenant, planned)
     assert (copy.status, copy.text, copy.resendOf) == ("queued", "held", planned)
