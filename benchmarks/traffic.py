@@ -1,7 +1,7 @@
 """Messages, statuses and the webhook bodies that carry them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -82,9 +82,38 @@ class Webhook:
     signature: str
 
 
-def message_webhook(n: int, *, kind: str = "in", number: str = NUMBER) -> Webhook:
+MIXED: tuple[dict[str, Any], ...] = (
+    {"type": "text", "text": {"body": "Is my order on its way?"}},
+    {"type": "text", "text": {"body": "Thanks"}, "context": {"from": "4930555100", "id": "wamid.quoted"}},
+    {"type": "location", "location": {"latitude": 52.52, "longitude": 13.405, "name": "Market", "address": "Market Square 1"}},
+    {
+        "type": "contacts",
+        "contacts": [{"name": {"formatted_name": "Ann Lee", "first_name": "Ann"}, "phones": [{"phone": "+49 30 5550111"}]}],
+    },
+    {"type": "interactive", "interactive": {"type": "button_reply", "button_reply": {"id": "yes", "title": "Yes"}}},
+    {
+        "type": "interactive",
+        "interactive": {"type": "list_reply", "list_reply": {"id": "a", "title": "Monday", "description": "Before noon"}},
+    },
+    {"type": "button", "button": {"text": "Stop", "payload": "stop"}, "context": {"from": "4930555100", "id": "wamid.asked"}},
+    {"type": "reaction", "reaction": {"message_id": "wamid.quoted", "emoji": "\U0001f44d"}},
+    {
+        "type": "order",
+        "order": {
+            "catalog_id": "1",
+            "product_items": [{"product_retailer_id": "cup", "quantity": 2, "item_price": 4.5, "currency": "EUR"}],
+        },
+    },
+    {"type": "unsupported", "errors": [{"code": 131051, "title": "Message type unknown"}]},
+)
+"""What customers send beside files, which are fetched from elsewhere; one after the other."""
+
+
+def message_webhook(n: int, *, kind: str = "in", number: str = NUMBER, said: Mapping[str, Any] | None = None) -> Webhook:
+    """`said`: type and content; None: a text."""
     wamid, customer = wamid_of(kind, n), wa_id(n % 10_000)
-    message = {"from": customer, "id": wamid, "timestamp": _seconds(), "type": "text", "text": {"body": text_of(n)}}
+    content = said or {"type": "text", "text": {"body": text_of(n)}}
+    message = {"from": customer, "id": wamid, "timestamp": _seconds(), **content}
     contact = {"profile": {"name": "Bench Customer"}, "wa_id": customer}
     return _signed(wamid, {"contacts": [contact], "messages": [message]}, number)
 

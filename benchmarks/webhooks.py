@@ -16,12 +16,12 @@ from benchmarks.pace import Pace
 from benchmarks.rig import Rig
 from benchmarks.server import Server
 from benchmarks.tenants import APP, make_customers, make_ready, make_tenant, track
-from benchmarks.traffic import Webhook, message_webhook, status_webhook, wamid_of
+from benchmarks.traffic import MIXED, Webhook, message_webhook, status_webhook, wamid_of
 from waystate.db.pool import Database
 from waystate.messages.model import Status
 
 RATE = 500
-"""Webhooks a second: a customer's message and the three statuses of one of ours, in turn."""
+"""Webhooks a second: a customer's message of any type but a file's and the three statuses of one of ours, in turn."""
 MESSAGES = 200
 """Customer messages a second, for the way to the event."""
 CUSTOMERS = 10_000
@@ -72,7 +72,7 @@ async def _durable(server: Server, url: str, conversations: list[str], options: 
         await db.close()
     return _figure(
         "webhooks",
-        f"webhook to durable 200 at {RATE} webhooks/s, 3 statuses a message: p99",
+        f"webhook to durable 200 at {RATE} webhooks/s, mixed types, 3 statuses a message: p99",
         [percentile(run.latencies, 0.99) for run in runs],
         50,
         runs,
@@ -82,7 +82,7 @@ async def _durable(server: Server, url: str, conversations: list[str], options: 
 
 def _mixture(wamids: list[str], round_: int) -> Iterator[Webhook]:
     for n, wamid in enumerate(wamids):
-        yield message_webhook(n, kind=f"w{round_}x")
+        yield message_webhook(n, kind=f"w{round_}x", said=MIXED[n % len(MIXED)])
         for status in ("sent", "delivered", "read"):
             yield status_webhook(wamid, status)
 
