@@ -16,7 +16,6 @@ PARTS = {
         "test_large_files",
         "test_lost_answers",
         "test_media_beside_texts",
-        "test_large_files",
         "test_platform_faults",
         "test_revoked_token",
         "test_terminated",
