@@ -82,18 +82,20 @@ def acme(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def test_a_number_is_connected_and_checked_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
     newcomer, url = acme
-    _, apply, check = blocks(HOW_TO / "connect-a-number.md")
+    _, apply, check, said = blocks(HOW_TO / "connect-a-number.md")
     assert newcomer.types(apply).startswith("Tenant acme has 1 WhatsApp number and 1 Genesys integration.\n")
     key = newcomer.types(apply).splitlines()[-1]
     challenge, accepted, trace = newcomer.types(check, URL=url, KEY=key, WAMID=WAMID).split("\n", 2)
     assert (challenge, accepted) == ("it-works", "{}")
     traced = json.loads(trace)
     assert (traced["wamid"], traced["text"], traced["contact"]["name"]) == (WAMID, "Hello!", "Asha")
+    watcher = newcomer.types("waystate keys create acme watcher --scope tenant:read").splitlines()[-1]
+    assert json.loads(newcomer.types(f"URL={url}\nKEY={watcher}\n{said}")) == {"items": [], "next": None}
 
 
 def test_a_message_is_found_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
     newcomer, url = acme
-    _, apply, check = blocks(HOW_TO / "connect-a-number.md")
+    _, apply, check, _ = blocks(HOW_TO / "connect-a-number.md")
     key = newcomer.types(apply).splitlines()[-1]
     newcomer.types(check, URL=url, KEY=key, WAMID=WAMID)
     unknown = check.replace("$(of whatsapp_accounts.0.phone_number_id)", "777").partition("# It arrived")[0]
@@ -162,7 +164,7 @@ def test_the_lines_for_files_work_beside_the_demo(home: Path, tmp_path: Path) ->
 
 def test_dead_letters_are_mended_replayed_and_discarded_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
     newcomer, url = acme
-    _, apply, check = blocks(HOW_TO / "connect-a-number.md")
+    _, apply, check, _ = blocks(HOW_TO / "connect-a-number.md")
     key = newcomer.types(apply).splitlines()[-1]
     nameless = re.sub(r'"contacts":.*?\}\],|"from":"\d+",', "", check).partition("# It arrived")[0]
     for wamid in ("wamid.nameless-1", "wamid.nameless-2"):
@@ -333,7 +335,7 @@ def test_queues_are_declared_as_the_how_to_says(tmp_path: Path) -> None:
 TYPED = {
     "README.md": (1, 2),
     "audit.md": (0, 1),
-    "connect-a-number.md": (1, 2),
+    "connect-a-number.md": (1, 2, 3),
     "connect-your-services.md": (1,),
     "dead-letters.md": (0, 1, 2, 3, 4, 5, 6),
     "find-a-message.md": (0, 1, 2, 3, 4, 5),

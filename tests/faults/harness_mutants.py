@@ -35,8 +35,8 @@ class Mutant:
 NO_DEDUPE = Mutant(
     name="no dedupe",
     module="messages/store.py",
-    right='    return {row["external_id"] for row in rows}\n\n\nasync def insert_many',
-    wrong="    return set(keys)\n\n\nasync def insert_many",
+    right='    return {row["external_id"] for row in rows}, {',
+    wrong="    return set(keys), {",
 )
 """The key is written, and nobody looks whether it was there."""
 

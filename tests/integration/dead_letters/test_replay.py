@@ -28,7 +28,8 @@ async def test_a_customers_message_is_tracked_by_its_replay(world: World, tenant
     result = await replay(world, tenant, letter)
     (event,) = result.events
     assert isinstance(event, InboundEnriched)
-    assert (event.wamid, event.media, event.content) == ("wamid.1", {"id": "m"}, {"body": "x"})
+    file_id = await world.value(tenant, "SELECT id::text FROM media_files")
+    assert (event.wamid, event.media, event.content) == ("wamid.1", {"id": "m", "file_id": file_id}, {"body": "x"})
     row = await row_of(world, tenant, letter)
     assert (result.outcome, row["status"], row["retry_count"]) == (ReplayOutcome.REPLAYED, "replayed", 1)
     assert (row["replayed_at"], row["actor_kind"], row["actor_id"]) == (world.clock.now, "key", ACTOR.id)

@@ -9,6 +9,7 @@ NOT_SEALED = {
     "memberships.invitation_hash": "SHA-256 of an invitation's token",
     "sessions.hash": "SHA-256 of a session's token",
     "api_keys.hash": "SHA-256 of an API key",
+    "media_files.sha256": "SHA-256 of a file",
     "audit_log.previous": "a link of the chain",
     "audit_log.hash": "a link of the chain",
     "idempotency_keys.request_hash": "SHA-256 of a request",
