@@ -104,8 +104,6 @@ class SendRoutes:
     ) -> MessageList:
         """By any of their ids. What is not there is left out. Of what was planned, `messageId` is what it became."""
         named = list(dict.fromkeys(each.strip() for each in ids.split(",") if each.strip()))
-        if not named:
-            raise Unprocessable("ids_missing", f"`ids` names no message; name 1 to {MOST_READ}, with commas between them.")
         if len(named) > MOST_READ:
             raise Unprocessable("ids_unusable", f"`ids` names {len(named)} messages; name {MOST_READ} at the most.")
         return MessageList(items=await self._sends.read(principal.tenant_id, named))
