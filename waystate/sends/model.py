@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from waystate.conversations.control import Speaker
@@ -74,3 +75,16 @@ class Waiting:
 
 
 SendOutcome = Posted | Waiting
+
+
+def said_in(request: JsonObject) -> dict[str, Any]:
+    """The fields of a draft that say what is said, of what a planned message was asked for."""
+    return {
+        "type": str(request["type"]),
+        "content": request.get("content") or {},
+        "text": request.get("text") or "",
+        "media": request.get("media"),
+        "is_composed": request.get("is_composed", True),
+        "reply_to": request.get("reply_to"),
+        "reacts_to": request.get("reacts_to"),
+    }

@@ -28,7 +28,7 @@ from waystate.messages.closed_window import fits, render_template, takes_text
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedMessage, PlannedState, PlanOutcome, told_of_outcomes
 from waystate.principal import Actor
-from waystate.sends.model import Draft, Posted, SendOutcome
+from waystate.sends.model import Draft, Posted, SendOutcome, said_in
 from waystate.sends.post import post_many
 from waystate.sends.queued import send_queued
 from waystate.tenants.model import TenantSettings
@@ -288,17 +288,7 @@ def _ask(planned: PlannedMessage, settings: TenantSettings) -> Draft:
 
 
 def _draft_of(planned: PlannedMessage) -> Draft:
-    asked = planned.request
-    return _draft(
-        planned,
-        type=str(asked["type"]),
-        content=asked.get("content") or {},
-        text=asked.get("text") or "",
-        media=asked.get("media"),
-        is_composed=asked.get("is_composed", True),
-        reply_to=asked.get("reply_to"),
-        reacts_to=asked.get("reacts_to"),
-    )
+    return _draft(planned, **said_in(planned.request))
 
 
 def _draft(planned: PlannedMessage, **said: Any) -> Draft:

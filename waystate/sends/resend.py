@@ -1,6 +1,6 @@
 """What failed is sent again: as a new message that says the same, and once, whichever of its copies is named."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from waystate.messages.store import is_composed
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedMessage, PlannedState
 from waystate.principal import Actor
-from waystate.sends.model import Draft
+from waystate.sends.model import Draft, said_in
 
 _NO_MESSAGE = "There is no message to a customer of this id."
 
@@ -62,8 +62,7 @@ def _first_of(said: JsonObject | None, named: UUID) -> UUID:
 
 
 def _naming(draft: Draft, named: UUID, first: UUID) -> Draft:
-    draft.metadata.update({"resend_of": str(named), "resend_origin": str(first)})
-    return draft
+    return replace(draft, metadata=draft.metadata | {"resend_of": str(named), "resend_origin": str(first)})
 
 
 async def _is_unknown(conn: Connection, tenant: TenantId, message_id: UUID) -> bool:
@@ -110,20 +109,13 @@ def _draft_of_plan(plan: PlannedMessage, actor: Actor, speaker: Speaker) -> Draf
     """Of what was planned and never became a message."""
     if plan.state is not PlannedState.FAILED:
         raise _not_failed("planned" if plan.state is PlannedState.WAITING else plan.state)
-    asked = plan.request
     return Draft(
-        type=str(asked["type"]),
-        content=asked.get("content") or {},
-        text=asked.get("text") or "",
-        media=asked.get("media"),
-        is_composed=asked.get("is_composed", True),
+        **said_in(plan.request),
         speaker=speaker,
         actor=actor,
         contact_id=plan.contact_id,
         phone_number_id=plan.phone_number_id,
-        to=asked.get("to"),
-        reply_to=asked.get("reply_to"),
-        reacts_to=asked.get("reacts_to"),
+        to=plan.request.get("to"),
     )
 
 
