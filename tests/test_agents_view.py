@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.pages import with_tables
 from waystate.channels.genesys.content import READABLE, Unshowable, text_of
 from waystate.channels.whatsapp.content import MEDIA_TYPES, TYPES
 from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, line_of
@@ -165,17 +166,8 @@ def _attributes(attributes: dict[str, str]) -> str:
 TABLES = {"customers": customers_table, "surroundings": surroundings_table, "agents": agents_table}
 
 
-def documented_view(page: str) -> str:
-    """The page with its tables as they must read, each between two comments with its name."""
-    for name, table in TABLES.items():
-        before, rest = page.split(f"<!-- {name} -->\n", 1)
-        after = rest[rest.index(f"<!-- end of {name} -->") :]
-        page = before + f"<!-- {name} -->\n" + "\n".join(table()) + "\n" + after
-    return page
-
-
 def test_the_page_shows_what_the_agent_gets() -> None:
-    assert PAGE.read_text() == documented_view(PAGE.read_text())
+    assert PAGE.read_text() == with_tables(PAGE.read_text(), TABLES)
 
 
 def test_every_type_has_an_example_and_a_line_of_its_own() -> None:
@@ -202,4 +194,4 @@ def test_no_line_is_ever_empty(kind: str, text: str | None) -> None:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(documented_view(PAGE.read_text()))
+    PAGE.write_text(with_tables(PAGE.read_text(), TABLES))

@@ -2,30 +2,28 @@
 
 from pathlib import Path
 
+from tests.pages import with_tables
 from waystate.channels.whatsapp.media import TYPES, size_in_words
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "limits.md"
-_START, _END = "<!-- files -->\n", "<!-- end of files -->"
 
 
-def files_table() -> str:
+def files_table() -> list[str]:
     lines = ["| `Content-Type` | is | is sent as | may have |", "|---|---|---|---|"]
     lines += [
         f"| `{each.mime_type}` | {each.called} ({', '.join(each.endings)}) | "
         f"{', '.join(f'`{kind}`' for kind in each.sent_as)} | {size_in_words(each.most)} |"
         for each in TYPES.values()
     ]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
-def documented_limits(page: str) -> str:
-    before, rest = page.split(_START, 1)
-    return before + _START + files_table() + rest[rest.index(_END) :]
+TABLES = {"files": files_table}
 
 
 def test_the_page_lists_every_file_that_whatsapp_takes() -> None:
-    assert PAGE.read_text() == documented_limits(PAGE.read_text())
+    assert PAGE.read_text() == with_tables(PAGE.read_text(), TABLES)
 
 
 if __name__ == "__main__":
-    PAGE.write_text(documented_limits(PAGE.read_text()))
+    PAGE.write_text(with_tables(PAGE.read_text(), TABLES))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.pages import with_tables
 from waystate.channels.model import AccountReport, TemplateReport
 from waystate.channels.whatsapp.account_reports import READERS
 from waystate.channels.whatsapp.parse import FIELDS, parse_webhook
@@ -148,17 +149,8 @@ def said_table() -> list[str]:
 TABLES = {"uses": uses_table, "said": said_table}
 
 
-def documented(page: str) -> str:
-    """The page with its tables as they must read, each between two comments with its name."""
-    for name, table in TABLES.items():
-        before, rest = page.split(f"<!-- {name} -->\n", 1)
-        after = rest[rest.index(f"<!-- end of {name} -->") :]
-        page = before + f"<!-- {name} -->\n" + "\n".join(table()) + "\n" + after
-    return page
-
-
 def test_the_page_shows_what_the_parser_makes() -> None:
-    assert PAGE.read_text() == documented(PAGE.read_text())
+    assert PAGE.read_text() == with_tables(PAGE.read_text(), TABLES)
 
 
 def test_every_field_that_the_parser_knows_is_on_the_page() -> None:
@@ -184,4 +176,4 @@ def test_a_field_of_the_account_is_an_entry_of_the_timeline(field: str) -> None:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(documented(PAGE.read_text()))
+    PAGE.write_text(with_tables(PAGE.read_text(), TABLES))
