@@ -1,4 +1,6 @@
 import asyncio
+import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -54,6 +56,45 @@ def test_what_would_fill_the_memory_is_not_unpacked() -> None:
     assert len(bomb) < 100_000
     with pytest.raises(ValueError, match="pixels"):
         make_thumbnail(bomb, "PNG")
+
+
+def claims(width: int, height: int) -> bytes:
+    """A PNG that says that it is so large, in a hundred bytes."""
+
+    def chunk(kind: bytes, said: bytes) -> bytes:
+        return struct.pack(">I", len(said)) + kind + said + struct.pack(">I", zlib.crc32(kind + said))
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(bytes(10))) + chunk(b"IEND", b"")
+
+
+def with_exif(written: str) -> bytes:
+    """A JPEG with this, in hexadecimal, where a camera says how it was held: a text stands where a number belongs."""
+    whole, exif = picture(size=(10, 20)), bytes.fromhex(written)
+    return whole[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 8) + b"Exif\0\0" + exif + whole[2:]
+
+
+@pytest.mark.parametrize(
+    ("content", "raised"),
+    [
+        (claims(7100, 7100), ValueError),  # more than is unpacked
+        (claims(10_000, 9_500), ValueError),  # the library warns
+        (claims(20_000, 20_000), Image.DecompressionBombError),  # the library raises what is no ValueError
+        (with_exif("4d4d002a00000008 0002 011b00020000000461626300 011200030000000100060000 00000000"), TypeError),
+        (with_exif("4d4d002a00000008 0002 012400020000000461626300 011200030000000100060000 00000000"), struct.error),
+    ],
+    ids=["large", "larger", "bomb", "abs", "pack"],
+)
+async def test_a_picture_that_makes_the_library_raise_anything_is_kept_without_a_thumbnail(
+    content: bytes, raised: type[Exception]
+) -> None:
+    kind = "image/png" if content.startswith(b"\x89PNG") else "image/jpeg"
+    with pytest.raises(raised):
+        make_thumbnail(content, FORMATS[kind])
+    objects, thumbnails = open_objects("memory://", Path("/nowhere")), Thumbnails()
+    stored = await put(objects, content, kind)
+    assert await thumbnails.add(objects, stored) == stored
+    thumbnails.close()
 
 
 def test_a_format_that_is_not_named_is_not_tried() -> None:
