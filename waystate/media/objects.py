@@ -1,9 +1,11 @@
 """Where files' bytes are: a folder, or S3, Google Cloud Storage or Azure Blob Storage, whatever OBJECT_STORE_URL names."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,9 @@ SETTLED_AFTER = 0.5
 READ = 256 * 1024
 """Bytes that are read at once."""
 
+_UNFINISHED = re.compile(r"\d+(\.thumbnail)?#\d+")
+"""What the library calls a file while it is put into a folder."""
+
 ObjectStoreError = BaseError
 """Whatever the store refused or did not answer."""
 
@@ -38,9 +43,10 @@ def object_key(tenant: TenantId, file_id: UUID, attempt: int) -> str:
 class ObjectStore:
     """Objects by key. A put is whole or nothing: what fails, or is stopped, in the middle leaves no object."""
 
-    def __init__(self, open_store: Callable[[], Any]) -> None:
+    def __init__(self, open_store: Callable[[], Any], folder: Path | None = None) -> None:
         """`open_store` is called at the first use: a folder is made by whoever puts something into it."""
         self._open = open_store
+        self._folder = folder
         self._streamed_at = float("-inf")
 
     @cached_property
@@ -128,6 +134,13 @@ class ObjectStore:
             for each in found:
                 yield each["path"], each["last_modified"]
 
+    async def forget_unfinished(self, prefix: str, before: datetime | None) -> int:
+        """Take away what processes that were killed had put half, before then (None: ever); how many that were.
+
+        In a folder alone, whose listing does not show it. A bucket does so by a rule of its own (docs/how-to/media.md).
+        """
+        return 0 if self._folder is None else await asyncio.to_thread(_forget_unfinished, self._folder / prefix, before)
+
     async def list_folders(self) -> list[str]:
         """Those at the top: a tenant's objects are in the folder of its name."""
         return [str(each) for each in (await obstore.list_with_delimiter_async(self._store))["common_prefixes"]]
@@ -136,10 +149,10 @@ class ObjectStore:
 def open_objects(url: str | None, home: Path) -> ObjectStore:
     """The store that `url` names, or the folder `media` in `home`. `ConfigError` where it cannot be opened."""
     if url is None:
-        return ObjectStore(partial(_folder, home / "media"))
+        return _in_folder(home / "media")
     parts = urlsplit(url)
     if parts.scheme == "file":
-        return ObjectStore(partial(_folder, Path(unquote(parts.path))))
+        return _in_folder(Path(unquote(parts.path)))
     if parts.scheme == "memory":
         return ObjectStore(MemoryStore)
     try:
@@ -147,6 +160,23 @@ def open_objects(url: str | None, home: Path) -> ObjectStore:
     except (BaseError, ValueError) as error:
         raise ConfigError(f"OBJECT_STORE_URL cannot be used ({type(error).__name__}). Correct it or its credentials.") from None
     return ObjectStore(lambda: store)
+
+
+def _in_folder(path: Path) -> ObjectStore:
+    return ObjectStore(partial(_folder, path), path)
+
+
+def _forget_unfinished(folder: Path, before: datetime | None) -> int:
+    forgotten = 0
+    for path in folder.glob("*/*#*"):
+        if _UNFINISHED.fullmatch(path.name) is None:
+            continue
+        with suppress(OSError):  # whoever puts it has finished it
+            if before is None or path.stat().st_mtime < before.timestamp():
+                path.unlink()
+                forgotten += 1
+                path.parent.rmdir()  # unless something else of the file is there
+    return forgotten
 
 
 def _folder(path: Path) -> Any:

@@ -58,7 +58,8 @@ class MediaSweep:
             if len(keys) == BATCH:
                 deleted += await self._delete_unnamed(tenant, keys)
                 keys = []
-        return deleted + await self._delete_unnamed(tenant, keys)
+        unfinished = await self._objects.forget_unfinished(tenant, None if is_gone else before)
+        return deleted + await self._delete_unnamed(tenant, keys) + unfinished
 
     async def _delete_unnamed(self, tenant: TenantId, keys: list[str]) -> int:
         if not keys:

@@ -1,6 +1,11 @@
 """What nobody names goes; what somebody names, or may be about to, stays; and what is not ours is not looked at."""
 
+import asyncio
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
 
 from tests.integration.media.conftest import Place
 from tests.integration.media.far_side import image
@@ -32,3 +37,34 @@ async def test_what_deleted_tenants_leave_goes_at_once(place: Place, tenant: Bus
     sweep = MediaSweep(place.world.db, place.world.directory, place.objects, place.world.clock)
     assert await sweep.forget_gone() == 2
     assert await place.keys() == []
+
+
+_KILLED = """
+import asyncio, os, sys
+from pathlib import Path
+from waystate.media.objects import CHUNK, open_objects
+
+async def slowly():
+    for _ in range(3):
+        yield bytes(CHUNK)
+    await asyncio.sleep(0.2)
+    os._exit(9)
+
+asyncio.run(open_objects(None, Path(sys.argv[1])).put(sys.argv[2], slowly()))
+"""
+
+
+@pytest.mark.parametrize("name", ["acme", "gone"])
+async def test_what_a_killed_process_had_put_half_goes_too(place: Place, tenant: Business, tmp_path: Path, name: str) -> None:
+    place.world.clock.now = datetime.now(UTC)
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", _KILLED, str(tmp_path), f"{name}/{new_id()}/1")
+    assert await killed.wait() == 9
+    (left,) = [each for each in (tmp_path / "media").rglob("*") if each.is_file()]
+    assert left.stat().st_size > 0
+    (tmp_path / "media" / name / "theirs#1").write_bytes(b"somebody else's")
+    sweep = MediaSweep(place.world.db, place.world.directory, place.objects, place.world.clock)
+    assert await sweep.forget_gone() == (1 if name == "gone" else 0)
+    assert left.exists() is (name == "acme"), "a process may be about to finish it"
+    place.world.clock.now += YOUNG + timedelta(seconds=10)
+    assert await sweep.sweep() == (1 if name == "acme" else 0)
+    assert [each.name for each in (tmp_path / "media").rglob("*") if each.is_file()] == ["theirs#1"]
