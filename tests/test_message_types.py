@@ -77,7 +77,8 @@ message that it names, in whichever conversation of that customer it stands, and
 | edit | `text`, `content` and `type` are the new ones since `editedAt`; `GET /v1/messages/{id}/versions` lists all |
 | revocation | `content` and `media` are null since `revokedAt`, and the text is `[message deleted]` |
 
-- Answers, lists, quotes and the trace show nothing of what was taken back; of its versions there are only the times. It
+- Answers, lists, quotes and the trace show nothing of what was taken back; of its versions there are only the times, and
+  its file's addresses are over. It
   is kept in the database (`message_versions`) until the tenant's data is deleted, for who must prove what was said; no
   operation shows it. What reached Genesys before stays there: the agent reads `[message deleted]` behind it.
 - The newest counts by WhatsApp's time, and of one second in the order in which they came; what was taken back stays so.

@@ -122,6 +122,25 @@ async def test_an_address_is_of_one_tenant_one_file_and_its_time(place: Installa
     assert (await place.http.get(url)).status_code == 404
 
 
+async def test_a_file_whose_message_was_taken_back_is_shown_to_nobody(place: Installation) -> None:
+    key = await key_with(place, TENANT, Scope.MESSAGES_READ)
+    wamid = await write(place, kind="image")
+    found = await stored(place, key, wamid)
+    addresses = [found[each].removeprefix(ORIGIN) for each in ("url", "thumbnailUrl")]
+    assert [(await place.http.get(each)).status_code for each in addresses] == [200, 200]
+    said = {"type": "revoke", "revoke": {"original_message_id": wamid}}
+    assert place.far is not None
+    await place.far.post(f"/simulator/customers/{ADA}/messages", json={"message": said})
+
+    async def is_taken_back() -> bool:
+        return await place.value("SELECT revoked_at FROM messages WHERE wamid = $1", wamid) is not None
+
+    await until(is_taken_back)
+    assert [(await place.http.get(each)).json()["code"] for each in addresses] == ["media_gone", "media_gone"]
+    answer = await place.http.get(f"/v1/media/{found['id']}", headers=bearing(key))
+    assert (answer.status_code, answer.json()["code"]) == (404, "media_revoked")
+
+
 async def test_files_that_whatsapp_refuses_now_and_then_come_all_the_same(place: Installation) -> None:
     assert place.far is not None
     await place.far.put("/simulator/faults", json={"file_errors": 0.5, "server_errors": 0.1})

@@ -14,6 +14,7 @@ from waystate.media.model import FileState, HeldByScanner, MediaRecord, StoredOb
 from waystate.messages import store as message_store
 
 MESSAGE_GONE: JsonObject = {"code": "message_gone", "message": "Its message is not there any more."}
+REVOKED: JsonObject = {"code": "revoked", "message": "The customer took the message back before its file was here."}
 Fetched = StoredObject | HeldByScanner | Unfetched
 """What an attempt comes to."""
 
@@ -41,6 +42,9 @@ async def _finish_stored(
     message = await _find_message(conn, tenant, file)
     if message is None:
         await store.finish_refused(conn, tenant, file, FileState.FAILED, MESSAGE_GONE)
+        return False
+    if message["revoked_at"] is not None:
+        await _refuse(conn, tenant, file, REVOKED, now)
         return False
     if not await store.take_room(conn, tenant, stored.size, quota):
         await _refuse(conn, tenant, file, storage_full().error, now)

@@ -9,22 +9,23 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from waystate.clock import Clock
-from waystate.db.pool import Database
+from waystate.db.pool import Connection, Database
 from waystate.errors import NotFound, Unavailable
-from waystate.ids import parse_tenant_id
+from waystate.ids import TenantId, parse_tenant_id
 from waystate.media import store
 from waystate.media.bodies import MEDIA_EXAMPLE, MediaAnswer, render_media
 from waystate.media.headers import file_headers, find_span
 from waystate.media.links import Links, Variant
 from waystate.media.model import FileState, MediaRecord
 from waystate.media.objects import ObjectStore, ObjectStoreError
+from waystate.messages import store as message_store
 from waystate.operations import Operation
 from waystate.principal import Scope
 from waystate.tenants.model import TenantStatus
 from waystate.tenants.routing import Directory
 from waystate.web.caller import Caller
 
-_MISSING = {404: "The tenant has no file with this id"}
+_MISSING = {404: "The tenant has no file with this id, or the customer took its message back"}
 _SIGNED = {
     403: "The address is over, or was changed",
     404: "The file is not there any more",
@@ -55,6 +56,8 @@ class MediaRoutes:
         """A message names its file (`media.file_id`), which is fetched beside it: ask again while it is `waiting`."""
         async with self._db.tenant(principal.tenant_id) as conn:
             file = await store.get_file(conn, principal.tenant_id, media_id)
+            if await _is_taken_back(conn, principal.tenant_id, file):
+                raise NotFound("media_revoked", "The customer took the message back, and its file with it.")
         return render_media(file, principal.tenant_id, self._links, self._clock())
 
     @Operation(
@@ -105,8 +108,8 @@ class MediaRoutes:
             raise _gone()
         async with self._db.tenant(tenant) as conn:
             file = (await store.find_many(conn, tenant, [media_id])).get(media_id)
-        if file is None or file.state is not FileState.STORED:
-            raise _gone()
+            if file is None or file.state is not FileState.STORED or await _is_taken_back(conn, tenant, file):
+                raise _gone()
         return file
 
     async def _answer(self, request: Request, key: str, size: int, headers: dict[str, str]) -> Response:
@@ -130,6 +133,12 @@ class MediaRoutes:
             return await self._objects.get(key, start, end)
         except (ObjectStoreError, OSError) as error:
             raise _away() from error
+
+
+async def _is_taken_back(conn: Connection, tenant: TenantId, file: MediaRecord) -> bool:
+    """Whether a customer revoked the message that brought the file: nobody is shown it any more, whatever address they have."""
+    message = None if file.message_id is None else await message_store.find_message(conn, tenant, file.message_id)
+    return message is not None and message["revoked_at"] is not None
 
 
 def _gone() -> NotFound:

@@ -205,7 +205,7 @@ WHERE k.tenant_id = :tenant_id AND k.source = 'whatsapp' AND k.external_id = ANY
 -- name: get_message^
 -- One message whole, with its conversation, for the trace.
 SELECT m.id, m.conversation_id, m.direction, m.first_status, m.status, m.wamid, m.genesys_message_id, m.type, m.text, m.content,
-    m.media, m.sender, m.origin, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.error, m.metadata,
+    m.media, m.sender, m.origin, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.error, m.metadata, m.revoked_at,
     c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id, c.communication_id, c.status AS conversation_status,
     c.expires_at, c.last_activity_at, c.last_customer_message_at, p.name AS contact_name
 FROM messages m

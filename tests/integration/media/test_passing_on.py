@@ -13,6 +13,7 @@ from tests.integration.media.far_side import image
 from tests.world import LANES, Business, World
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.model import AttemptResult, Outcome
+from waystate.channels.whatsapp.lines import amendment_of
 from waystate.deliveries.attachments import GRACE
 from waystate.deliveries.missing import make_missing
 from waystate.deliveries.model import Claimed, RefusedDelivery
@@ -20,6 +21,7 @@ from waystate.deliveries.resend import resend_many
 from waystate.deliveries.send import ATTACHMENT_REFUSED, _send_message
 from waystate.documents import JsonObject
 from waystate.media.links import FOR_GENESYS, Links
+from waystate.media.model import FileState
 from waystate.media.scan import Scanner
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import GenesysIntegration, Tenant, TenantSettings
@@ -275,3 +277,17 @@ async def test_an_integration_that_refuses_the_file_gets_the_line(tenant: Busine
         result = await _send_message(GenesysClient(http), integration, body)
     assert asked == [True, False]
     assert (result.outcome, result.external_id, result.error) == (Outcome.SENT, "at-genesys", ATTACHMENT_REFUSED)
+
+
+async def test_a_file_that_comes_after_its_message_was_taken_back_reaches_nobody(place: Place, tenant: Business) -> None:
+    await place.receive(tenant, image(tenant, place.side.add("m1", CONTENT), "wamid.1"))
+    place.world.clock.forward(seconds=GRACE.total_seconds())
+    assert len(await send_due(place, tenant)) == 1
+    content = {"original_message_id": "wamid.1"}
+    taken_back = tenant.message("wamid.2", type="revoke", content=content, amends=amendment_of("revoke", content))
+    await place.receive(tenant, taken_back)
+    await place.fetch()
+    assert [files_in(each) for each in await send_due(place, tenant)] == [[]], "the line that says so"
+    assert ((await place.file(tenant)).state, await place.keys()) == (FileState.FAILED, [])
+    assert [each["code"] for each in await place.told(tenant, "media.failed")] == ["revoked"]
+    assert await place.told(tenant, "media.stored") == []
