@@ -25,7 +25,7 @@ FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[]) AS v (phone_number_
 JOIN preferences p ON p.tenant_id = :tenant_id AND p.phone_number_id = v.phone_number_id AND p.contact_id = v.contact_id;
 
 -- name: move_many!
--- Of two contacts that are one the newer word holds. What the other one said goes with it.
+-- Of two contacts that are one the newer word holds, of the same moment an opt-out. What the other one said goes with it.
 INSERT INTO preferences AS p (tenant_id, phone_number_id, contact_id, marketing, at, told_by, detail)
 SELECT DISTINCT ON (o.phone_number_id, v.contact_id) :tenant_id, o.phone_number_id, v.contact_id, o.marketing, o.at, o.told_by, o.detail
 FROM unnest(:merged_ids::uuid[], :contact_ids::uuid[]) AS v (merged_id, contact_id)
@@ -33,4 +33,4 @@ JOIN preferences o ON o.tenant_id = :tenant_id AND o.contact_id = v.merged_id
 ORDER BY o.phone_number_id, v.contact_id, o.at DESC, o.marketing DESC
 ON CONFLICT (tenant_id, phone_number_id, contact_id) DO UPDATE SET marketing = excluded.marketing, at = excluded.at,
     told_by = excluded.told_by, detail = excluded.detail
-WHERE p.at < excluded.at;
+WHERE p.at < excluded.at OR (p.at = excluded.at AND excluded.marketing = 'opted_out');

@@ -4,6 +4,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any, cast
 
+import pytest
+
 from tests.world import CUSTOMER, Business, World, run_in
 from waystate.channels.model import AttemptResult, Outcome, TemplateReport
 from waystate.conversations.control import SYSTEM
@@ -13,6 +15,7 @@ from waystate.events.model import PreferencesChanged
 from waystate.ids import new_id
 from waystate.pipeline.batch import Judged
 from waystate.pipeline.run import run_preferences
+from waystate.preferences import store as preference_store
 from waystate.preferences.model import Marketing, PreferenceReport
 from waystate.principal import Actor
 from waystate.sends.model import Draft, Posted, SendOutcome, Waiting
@@ -143,3 +146,16 @@ async def test_another_number_of_the_business_has_not_been_told(world: World, te
     await has_templates(world, other)
     await tell(world, tenant, OUT)
     assert isinstance(await send(world, other), Posted)
+
+
+@pytest.mark.parametrize("words", [(OUT, IN), (IN, OUT)])
+async def test_of_two_contacts_that_are_one_an_opt_out_of_the_same_moment_holds(
+    world: World, tenant: Business, words: tuple[Marketing, Marketing]
+) -> None:
+    for wa_id, word in zip((CUSTOMER, "491700000077"), words, strict=True):
+        await tell(world, tenant, word, wa_id=wa_id)
+    rows = await world.rows(tenant, "SELECT contact_id FROM preferences ORDER BY marketing = $1 DESC", words[0])
+    kept, merged = (row["contact_id"] for row in rows)
+    async with world.db.tenant(tenant.tenant) as conn:
+        await preference_store.move_many(conn, tenant.tenant, {merged: kept})
+        assert await preference_store.find_opted_out(conn, tenant.tenant, [(tenant.number, kept)])
