@@ -95,6 +95,8 @@ async def test_a_part_of_a_file_is_loaded_and_its_head_alone(place: Installation
     assert (other.status_code, len(other.content)) == (200, file["size"])
     beyond = await place.http.get(file["url"], headers={"range": "bytes=100000000-"})
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{file['size']}")
+    same = await place.http.get(file["url"], headers={"if-none-match": part.headers["etag"], "range": "bytes=0-1"})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", part.headers["etag"])
     head = await place.http.head(file["url"])
     assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(file["size"]))
     assert "filename*=UTF-8''Gr%C3%B6%C3%9Fe.pdf" in head.headers["content-disposition"]

@@ -32,9 +32,13 @@ _ENDINGS = {
     **{"video/3gpp": "3gp", "application/pdf": "pdf", "text/plain": "txt", "text/csv": "csv"},
 }
 _LONGEST_NAME = 150
-_UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff/\\:*?"<>|]')
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+    r'/\\:*?"<>|]'
+)
 """What a file system, a terminal or a reader takes for something else: separators, wildcards, controls, turned writing."""
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,200})-(\d{0,200})", re.ASCII | re.IGNORECASE)
+_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,13 @@ def file_headers(filename: str | None, mime_type: str | None, sha256: bytes | No
         "accept-ranges": "bytes",
     }
     return headers if sha256 is None else headers | {"etag": f'"{sha256.hex()}"'}
+
+
+def is_known(asked: str | None, etag: str | None) -> bool:
+    """Whether the caller of `If-None-Match` has the file that this tag names (RFC 9110, 13.1.2)."""
+    if asked is None or etag is None:
+        return False
+    return asked.strip() == "*" or etag in _TAG.findall(asked)
 
 
 def find_span(asked: str | None, size: int) -> ByteRange | None:

@@ -14,7 +14,7 @@ from waystate.errors import NotFound, Unavailable
 from waystate.ids import TenantId, parse_tenant_id
 from waystate.media import store
 from waystate.media.bodies import MEDIA_EXAMPLE, MediaAnswer, render_media
-from waystate.media.headers import file_headers, find_span
+from waystate.media.headers import file_headers, find_span, is_known
 from waystate.media.links import Links, Variant
 from waystate.media.model import FileState, MediaRecord
 from waystate.media.objects import ObjectStore, ObjectStoreError
@@ -113,6 +113,9 @@ class MediaRoutes:
         return file
 
     async def _answer(self, request: Request, key: str, size: int, headers: dict[str, str]) -> Response:
+        if is_known(request.headers.get("if-none-match"), headers.get("etag")):
+            kept = {name: headers[name] for name in ("etag", "cache-control")}
+            return Response(status_code=304, headers=kept)
         asked = request.headers.get("range")
         if (known := request.headers.get("if-range")) is not None and known != headers.get("etag"):
             asked = None

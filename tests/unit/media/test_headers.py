@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waystate.media.headers import BYTES, SHOWN, content_disposition, content_type, file_headers, find_span, safe_name
+from waystate.media.headers import BYTES, SHOWN, content_disposition, content_type, file_headers, find_span, is_known, safe_name
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,8 @@ def test_what_a_browser_could_run_is_saved_and_not_shown(kind: str) -> None:
         ("Größe.pdf", "application/pdf", "inline; filename=\"Gr__e.pdf\"; filename*=UTF-8''Gr%C3%B6%C3%9Fe.pdf"),
         ("100%25.pdf", "application/pdf", "inline; filename=\"100_25.pdf\"; filename*=UTF-8''100%2525.pdf"),
         ("\u202egpj.exe", "image/jpeg", 'inline; filename="_gpj.exe"'),
+        ("\u061cgpj.exe", "image/jpeg", 'inline; filename="_gpj.exe"'),
+        ("a\xad.p\U000e0064df", "application/pdf", 'inline; filename="a_.p_df"'),
         ("....", "image/png", 'inline; filename="file.png"'),
     ],
 )
@@ -88,6 +90,11 @@ def test_a_range_is_within_the_file_or_empty(asked: str | None, size: int) -> No
         ("bytes=50-1000", (50, 100)),
         ("bytes=100-", (100, 100)),
         ("bytes=-0", (100, 100)),
+        ("Bytes=10-19", (10, 20)),
+        ("bytes=90-" + "9" * 30, (90, 100)),
+        ("bytes=-" + "9" * 30, (0, 100)),
+        ("bytes=" + "9" * 30 + "-", (100, 100)),
+        ("bytes=" + "9" * 30 + "-" + "9" * 31, (100, 100)),
     ],
 )
 def test_ranges_are_read_as_the_standard_has_them(asked: str, found: tuple[int, int]) -> None:
@@ -97,7 +104,26 @@ def test_ranges_are_read_as_the_standard_has_them(asked: str, found: tuple[int, 
 
 
 @pytest.mark.parametrize(
-    "asked", [None, "", "bytes=-", "bytes=5-2", "bytes=0-1,5-6", "lines=0-1", "bytes=a-b", "bytes=" + "9" * 30 + "-"]
+    "asked", [None, "", "bytes=-", "bytes=5-2", "bytes=0-1,5-6", "lines=0-1", "bytes=a-b", "bytes=" + "9" * 5000 + "-"]
 )
 def test_what_is_no_range_is_answered_with_the_whole(asked: str | None) -> None:
     assert find_span(asked, 100) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "known"),
+    [
+        ('"abc"', True),
+        ('W/"abc"', True),
+        ('"x", W/"abc" ,"y"', True),
+        ("*", True),
+        (None, False),
+        ("", False),
+        ("abc", False),
+        ('"abcd"', False),
+        ('"a", "b', False),
+    ],
+)
+def test_who_has_the_file_already_is_told_by_its_tag(asked: str | None, known: bool) -> None:
+    assert is_known(asked, '"abc"') is known
+    assert is_known(asked, None) is False
