@@ -72,6 +72,11 @@ def is_name(text: str) -> bool:
     return _LOST not in text and _UNSHOWN.search(text) is None
 
 
+def in_one_line(text: str) -> str:
+    """As it is where people can be shown it so; else without what breaks a line or turns its writing around."""
+    return text if _UNSHOWN.search(text) is None else " ".join(_UNSHOWN.sub(" ", text).split())
+
+
 def shown(text: str) -> str:
     """For a line of a terminal: what it would obey is written as an escape, such as `\\x1b`."""
     return _UNSHOWN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -122,7 +122,12 @@ async def test_a_body_beyond_100_mb_is_refused_by_its_length(place: Installation
 
 async def test_a_name_is_cut_to_its_last_part(place: Installation) -> None:
     assert (await upload(place, name="C:\\offers\\offer.png"))["filename"] == "offer.png"
+    assert (await upload(place, name="100%25 off.png"))["filename"] == "100%25 off.png", "it is decoded once"
     assert (await upload(place, name="x" * 241, expect=422))["code"] == "filename_too_long"
+    for odd in ("a\r\nb.png", "\u202egnp.exe", "a\x00.png"):
+        assert (await upload(place, name=odd, expect=422))["code"] == "filename_unusable"
+    claims_to_be_large = PNG[:8] + bytes.fromhex("0000000d49484452 00004e20 00004e20 0802000000 6c12d16e")
+    assert (await upload(place, claims_to_be_large))["size"] == len(claims_to_be_large)
 
 
 async def test_a_tenant_without_room_is_told(place: Installation) -> None:

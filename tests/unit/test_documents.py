@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waystate.documents import Unreadable, clean_text, dump, is_name, is_whole, parse, shown
+from waystate.documents import Unreadable, clean_text, dump, in_one_line, is_name, is_whole, parse, shown
 
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=[])),
@@ -111,6 +111,9 @@ def test_a_name_has_nothing_that_a_terminal_obeys_or_that_was_lost(odd: str) -> 
     assert not is_name("\ufffd")
     assert is_name("Zoë \u200f\u05d0 \U0001f468\u200d\U0001f469 \u00a0 O'Neil")
     assert is_name(shown(f"a{odd}b"))
+    assert is_name(in_one_line(f"a{odd}b"))
+    assert in_one_line("a\r\n\u202e b\n") == "a b"
+    assert in_one_line("a  b") == "a  b"
     assert shown("é\x1b[0m") == "é\\x1b[0m"
 
 

@@ -21,6 +21,7 @@ from waystate.events.model import InboundEnriched, MediaFailed, MediaHeld, Media
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId
 from waystate.media import store as media_store
+from waystate.media.headers import safe_name
 from waystate.media.inbound import file_id_of
 from waystate.media.links import FOR_GENESYS, Links
 from waystate.media.model import FileState, MediaRecord
@@ -67,7 +68,8 @@ class Attachments:
             # Counted from when it was stored, so that relaying it again is the same request.
             url=self.links.address(self.tenant, file_id, told_at + FOR_GENESYS),
             mime_type=stored.mime_type,
-            filename=stored.filename,
+            # As it is called where it is loaded: an agent reads the name, and trusts its ending.
+            filename=None if stored.filename is None else safe_name(stored.filename, stored.mime_type),
             sha256=sha256,
         )
 

@@ -10,7 +10,7 @@ import httpx2
 
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
-from waystate.documents import JsonObject
+from waystate.documents import JsonObject, in_one_line
 from waystate.egress import NotAllowed
 from waystate.ids import TenantId
 from waystate.media import store
@@ -59,7 +59,7 @@ def _record(attached: AttachedFile, now: datetime) -> MediaRecord:
         phone_number_id=attached.phone_number_id,
         source_url=attached.url if is_usable else None,
         mime_type=attached.mime_type if attached.mime_type and len(attached.mime_type) <= _LONGEST_NAME else None,
-        filename=attached.filename[:_LONGEST_NAME] if attached.filename else None,
+        filename=in_one_line(attached.filename)[:_LONGEST_NAME] if attached.filename else None,
         state=FileState.WAITING if is_usable else FileState.FAILED,
         due_at=now if is_usable else None,
         error=None if is_usable else _error("media_fetch_failed", f"Its address is too long. {_AGAIN}"),

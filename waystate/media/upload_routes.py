@@ -1,11 +1,9 @@
 """`POST /v1/media`: a file's bytes as the body, which is never held whole and may be larger than any other."""
 
-from urllib.parse import unquote
-
 from pydantic import BaseModel, ConfigDict
 
 from waystate.channels.fields import is_visible
-from waystate.documents import JsonObject, clean_text
+from waystate.documents import JsonObject, is_name
 from waystate.door.guard import Guard
 from waystate.errors import Unprocessable
 from waystate.ids import TenantId
@@ -108,9 +106,14 @@ def render_upload(file: MediaRecord) -> UploadAnswer:
 
 def _name_of(given: str | None) -> str | None:
     """Its last part, should it be a path: a customer's phone shows it."""
-    name = clean_text(unquote(given or "")).replace("\\", "/").rsplit("/", 1)[-1].strip()
+    name = (given or "").replace("\\", "/").rsplit("/", 1)[-1].strip()
     if not is_visible(name):
         return None
+    if not is_name(name):
+        raise Unprocessable(
+            "filename_unusable",
+            "`filename` has a line end, a control character, one that turns writing around, or what is no UTF-8. Leave it out.",
+        )
     if len(name) > LONGEST_NAME:
         raise Unprocessable(
             "filename_too_long", f"`filename` has {len(name)} characters, and {LONGEST_NAME} are taken. Shorten it."

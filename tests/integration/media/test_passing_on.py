@@ -291,3 +291,11 @@ async def test_a_file_that_comes_after_its_message_was_taken_back_reaches_nobody
     assert ((await place.file(tenant)).state, await place.keys()) == (FileState.FAILED, [])
     assert [each["code"] for each in await place.told(tenant, "media.failed")] == ["revoked"]
     assert await place.told(tenant, "media.stored") == []
+
+
+async def test_an_agent_reads_the_name_that_the_file_is_saved_under(place: Place, tenant: Business) -> None:
+    media = place.side.add("m1", CONTENT, filename="a/b\u202egpj.exe")
+    await place.receive(tenant, image(tenant, media))
+    await place.fetch()
+    (request,) = await send_due(place, tenant)
+    assert request["content"][0]["attachment"]["filename"] == "a_b_gpj.exe"

@@ -166,6 +166,7 @@ LINES = [
     ("image", {"id": "1"}, "[image]"),
     ("image", {"id": "1", "caption": "Taj Mahal"}, "Taj Mahal"),
     ("document", {"id": "1", "filename": "a.pdf"}, "[document: a.pdf]"),
+    ("document", {"id": "1", "filename": "\u202efdp.exe]\r\n[document: b"}, "[document: fdp.exe] [document: b]"),
     ("audio", {"id": "1", "voice": True}, "[voice message]"),
     ("audio", {"id": "1", "voice": False}, "[audio]"),
     ("voice", {"id": "1"}, "[voice message]"),

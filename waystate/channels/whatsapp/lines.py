@@ -40,7 +40,7 @@ from waystate.channels.whatsapp.incoming import (
     read_context,
     read_referral,
 )
-from waystate.documents import JsonObject, dump, shorten
+from waystate.documents import JsonObject, dump, in_one_line, shorten
 from waystate.messages.model import TAKEN_BACK, Amendment
 
 _FORM_LIMIT = 1000
@@ -356,7 +356,8 @@ def _unsupported(content: Unsupported) -> str:
 
 
 def _bracket(label: str, parts: Iterable[str | None]) -> str:
-    detail = shorten(_join(parts), _DETAIL_LIMIT)
+    """In one line, read from where it begins: a name like "\u202efdp.exe" is not to look like another file's."""
+    detail = shorten(in_one_line(_join(parts)), _DETAIL_LIMIT)
     return f"[{label}: {detail}]" if detail else f"[{label}]"
 
 
