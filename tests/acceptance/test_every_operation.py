@@ -171,6 +171,9 @@ async def test_a_query_parameter_that_is_unknown_or_repeated_is_refused_by_its_n
         answer = await asked(scene, row.method, row.path, f"{name}=1&{name}=1")
         assert (answer.status_code, answer.json()["code"]) == (422, "repeated_query_parameter"), answer.text
         assert [each["field"] for each in answer.json()["errors"]] == [name]
+        if row.method == "GET":
+            answer = await asked(scene, row.method, row.path, f"{name}=a%00b")
+            assert answer.status_code < 500, (name, answer.text)
 
 
 async def test_what_a_platform_a_provider_or_a_probe_adds_is_ignored(scene: Scene) -> None:

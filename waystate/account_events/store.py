@@ -6,7 +6,7 @@ from uuid import UUID
 from waystate.account_events.model import MORE_SEVERE, AccountEvent, AccountFilter
 from waystate.channels.model import Severity
 from waystate.db.pool import Connection, load_queries
-from waystate.documents import dump
+from waystate.documents import clean_text, dump
 from waystate.ids import TenantId
 
 _queries = load_queries(__file__)
@@ -44,12 +44,17 @@ async def list_page(
     rows = await _queries.list_page(
         conn,
         tenant_id=tenant,
-        phone_number_id=wanted.phone_number_id,
+        phone_number_id=_storable(wanted.phone_number_id),
         account_of_number=account_of_number,
-        business_account_id=wanted.business_account_id,
-        field=wanted.field,
+        business_account_id=_storable(wanted.business_account_id),
+        field=_storable(wanted.field),
         severities=None if wanted.severity is None else list(MORE_SEVERE[wanted.severity]),
         before=before,
         batch=batch,
     )
     return [AccountEvent(**{**dict(row), "severity": Severity(row["severity"])}) for row in rows]
+
+
+def _storable(wanted: str | None) -> str | None:
+    """Nothing is called by what cannot be stored, so nothing is found by it."""
+    return None if wanted is None else clean_text(wanted)
