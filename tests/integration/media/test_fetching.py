@@ -12,6 +12,8 @@ from PIL import Image
 from tests.integration.media.conftest import Place
 from tests.integration.media.far_side import PLACE, image
 from tests.world import Business, World
+from waystate.channels.whatsapp.files import HOSTS
+from waystate.egress import open_to_hosts
 from waystate.media.model import KEPT_BY_WHATSAPP, FileState
 from waystate.media.worker import AT_ONCE, CLAIM, OF_A_TENANT, RENEW
 from waystate.tenants import store as tenant_store
@@ -55,6 +57,25 @@ async def test_an_address_that_is_over_is_not_the_end_of_the_file(place: Place, 
     await place.fetch()
     assert (await place.file(tenant)).state is FileState.STORED
     assert place.side.loads == (["m1"] if late else ["over", "m1"])
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "https://cdn.example/1", "https://", "\u2028", "http://[::1/"])
+async def test_an_address_that_nobody_may_load_is_not_the_end_of_the_file_either(
+    place: Place, tenant: Business, url: str
+) -> None:
+    judging = open_to_hosts(HOSTS, (), timeout=1.0)
+    known = place.side.client()
+
+    async def through(request: httpx2.Request) -> httpx2.Response:
+        client = known if request.url.host in HOSTS else judging
+        return await client.send(request)
+
+    async with judging, known, httpx2.AsyncClient(transport=httpx2.MockTransport(through)) as http:
+        place.client._http = http
+        await place.receive(tenant, image(tenant, place.side.add("m1", CONTENT, url=url)))
+        await place.fetch()
+        file = await place.file(tenant)
+    assert (file.state, file.attempts, file.error) == (FileState.STORED, 1, None)
 
 
 async def test_of_an_address_that_ends_meanwhile_another_is_asked_once(place: Place, tenant: Business) -> None:

@@ -20,6 +20,7 @@ from waystate.errors import WaystateError
 
 HOSTS = ("graph.facebook.com", "lookaside.fbsbx.com")
 """Where WhatsApp hands out files, each with the number's token."""
+UNUSABLE = "unusable_url"
 LONGEST = 900.0
 """Seconds that a file may take: 100 MB at a tenth of a megabyte a second."""
 READ = 64 * 1024
@@ -35,8 +36,9 @@ class FileRefused(WaystateError):
 
     @property
     def is_gone(self) -> bool:
-        """The address leads nowhere any more, or never did for this token; another one may."""
-        return self.result.http_status in (400, 401, 403, 404, 410)
+        """The address leads nowhere any more, or never did for this token or for anybody; another one may."""
+        is_unusable = (self.result.error or {}).get("code") in (NOT_ALLOWED, UNUSABLE)
+        return is_unusable or self.result.http_status in (400, 401, 403, 404, 410)
 
 
 class FileClient:
@@ -72,7 +74,7 @@ class FileClient:
             raise _failure(Outcome.FAILED, NOT_ALLOWED, str(error)) from None
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as error:
             # Its own words may quote the token.
-            raise _failure(Outcome.FAILED, "unusable_url", type(error).__name__) from None
+            raise _failure(Outcome.FAILED, UNUSABLE, type(error).__name__) from None
         except httpx2.ConnectError as error:
             raise _failure(Outcome.RETRY, "not_connected", str(error)) from error
         except (httpx2.RequestError, TimeoutError) as error:
