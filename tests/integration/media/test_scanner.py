@@ -1,5 +1,8 @@
 """With a scanner nothing is handed out that it has not let pass."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 import httpx2
 import pytest
 
@@ -61,3 +64,41 @@ async def test_where_it_does_not_know_it_is_asked_again(place: Place, tenant: Bu
     place.world.clock.now = file.due_at
     await place.fetch(worker)
     assert (await place.file(tenant)).state is FileState.STORED
+
+
+async def drip() -> AsyncIterator[bytes]:
+    while True:
+        yield b"found "
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(("status", "state"), [(200, FileState.STORED), (406, FileState.HELD), (500, FileState.WAITING)])
+async def test_an_answer_without_an_end_is_read_as_far_as_it_matters(
+    place: Place, tenant: Business, status: int, state: FileState
+) -> None:
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(status, content=drip())))
+    await place.receive(tenant, image(tenant, place.side.add("m1", CONTENT)))
+    async with asyncio.timeout(5):
+        await place.fetch(place.process(Scanner("http://scanner.example/scan", http)))
+    file = await place.file(tenant)
+    assert file.state is state
+    if state is FileState.HELD:
+        assert file.error is not None
+        assert (len(file.error["message"]), file.error["message"][:12]) == (500, "found found ")
+
+
+async def test_one_that_never_answers_is_asked_again(place: Place, tenant: Business) -> None:
+    async def silent(_: httpx2.Request) -> httpx2.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(silent))
+    await place.receive(tenant, image(tenant, place.side.add("m1", CONTENT)))
+    async with asyncio.timeout(5):
+        await place.fetch(place.process(Scanner("http://scanner.example/scan", http, longest=0.05)))
+    file = await place.file(tenant)
+    assert (file.state, file.error, await place.keys()) == (
+        FileState.WAITING,
+        {"code": "scanner_unavailable", "message": "The scanner does not answer: TimeoutError."},
+        [],
+    )
