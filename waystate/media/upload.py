@@ -1,6 +1,7 @@
 """Files that a business uploads to send them: looked at while they stream in, and kept."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from waystate.channels.whatsapp.media import MOST
@@ -20,6 +21,8 @@ LARGEST = MOST
 """Bytes of a body: WhatsApp's limit of a document, the largest of all."""
 AT_ONCE = 16
 """Uploads that one process takes at once: each holds three parts of 5 MiB at the most."""
+OF_A_TENANT = 12
+"""Of them of one tenant: whoever sends slowly leaves places to the others."""
 
 
 class Deposits:
@@ -30,19 +33,20 @@ class Deposits:
         self._directory = directory
         self._fetcher = fetcher
         self._clock = clock
-        self._under_way = 0
+        self._under_way: Counter[TenantId] = Counter()
 
     async def take(
         self, tenant: TenantId, content: AsyncIterator[bytes], *, declared: str | None, filename: str | None
     ) -> MediaRecord:
         """The file as it is stored. `Refused`, and nothing is kept, for what WhatsApp does not take or nobody has room for."""
-        if self._under_way >= AT_ONCE:
+        if self._under_way.total() >= AT_ONCE or self._under_way[tenant] >= OF_A_TENANT:
             raise Unavailable("too_many_uploads", "Too many files are arriving at once. Send it again.", retry_after=1.0)
-        self._under_way += 1
+        self._under_way[tenant] += 1
         try:
             return await self._take(tenant, content, declared, filename)
         finally:
-            self._under_way -= 1
+            self._under_way[tenant] -= 1
+            self._under_way += Counter()  # which forgets who has none under way
 
     async def _take(
         self, tenant: TenantId, content: AsyncIterator[bytes], declared: str | None, filename: str | None
