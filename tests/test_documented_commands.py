@@ -127,7 +127,8 @@ def operations(page: str) -> Named:
         called = CALL.findall(code)
         for path in CURLED.findall(code):
             said = re.search(r" -X (\w+)", code)
-            called.append((said[1] if said else "POST" if " -d " in code and " -G " not in code else "GET", path))
+            has_body = " -G " not in code and re.search(r" (-d|--data-binary) ", code) is not None
+            called.append((said[1] if said else "POST" if has_body else "GET", path))
         for method, path in called:
             if not path.startswith("/simulator/"):
                 yield f"{method} {path}", is_operation(method, path)

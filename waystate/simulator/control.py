@@ -265,7 +265,7 @@ def checked(shape: TypeAdapter[Shape], value: Any) -> Shape:
     try:
         return shape.validate_python(value)
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        found = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'the body'}: {item['msg']}" for item in error.errors())
         raise Unprocessable("invalid_body", f"Correct it and send again. {found}") from None
 
 
