@@ -120,6 +120,14 @@ async def test_a_body_beyond_100_mb_is_refused_by_its_length(place: Installation
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
+async def test_a_packed_body_is_refused_and_not_kept_as_the_file(place: Installation) -> None:
+    for encoding, status in (("gzip", 422), ("Identity", 201)):
+        headers = {"content-type": "text/plain", "content-encoding": encoding}
+        answer = await place.http.post("/v1/media", content=b"abc", headers=headers)
+        assert answer.status_code == status, answer.text
+        assert answer.json().get("code") == ("media_encoded" if status == 422 else None)
+
+
 async def test_a_name_is_cut_to_its_last_part(place: Installation) -> None:
     assert (await upload(place, name="C:\\offers\\offer.png"))["filename"] == "offer.png"
     assert (await upload(place, name="100%25 off.png"))["filename"] == "100%25 off.png", "it is decoded once"

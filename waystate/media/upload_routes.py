@@ -84,6 +84,8 @@ class UploadRoutes:
             raise Unprocessable(
                 "media_in_a_form", "The body is to be the file itself, and no form: with curl, --data-binary @offer.pdf."
             )
+        if (request.header(b"content-encoding") or b"identity").strip().lower() != b"identity":
+            raise Unprocessable("media_encoded", "The body is packed (Content-Encoding). Send the file's own bytes.")
         file = await self._deposits.take(
             TenantId(principal.tenant_id),
             request.stream(LARGEST),
