@@ -10,12 +10,13 @@ from waystate.contacts.model import Identity, IdentityKind, person_of
 from waystate.contacts.spellings import other_identities
 from waystate.dead_letters.model import DONE_BEFORE, Verdict
 from waystate.events.model import CallReported, ContactNamed, Event, MessageEchoed, PreferencesChanged
-from waystate.messages import call, echo, past
-from waystate.messages.model import AddressBookEntry, CallReport, EchoedMessage, PastMessage
+from waystate.messages import call, echo, past, standby
+from waystate.messages.model import AddressBookEntry, CallReport, EchoedMessage, PastMessage, StandbyMessage
 from waystate.pipeline.batch import Batch, Judged
 from waystate.preferences import store as preference_store
 from waystate.preferences.model import Preference, PreferenceReport
 
+_NO_SIGN = ("standby", "it is no message of a customer's, and opens no window")
 _UNKNOWN = ("contact", "nobody with this phone has written, so there is no customer to name")
 
 
@@ -127,3 +128,17 @@ async def run_calls(batch: Batch, calls: Sequence[CallReport]) -> Judged:
         event = new.pop((each.call_id, each.event), None)
         verdicts.append(DONE_BEFORE if event is None else Verdict("The call is told of.", (event,)))
     return Judged(verdicts, events)
+
+
+async def run_standby(batch: Batch, messages: Sequence[StandbyMessage]) -> Judged:
+    """Copies of what customers wrote to another responder: signs in their windows, and nothing to Genesys."""
+    noted = await standby.note_many(batch.conn, batch.tenant, batch.view.settings, messages, batch.now)
+    new = set(noted.new)
+    verdicts: list[Verdict] = []
+    for each in messages:
+        if not standby.is_sign(each):
+            verdicts.append(Verdict(f"Nothing is done: {_NO_SIGN[1]}.", aside=_NO_SIGN))
+        else:
+            verdicts.append(Verdict("The customer's window counts from it.") if each.wamid in new else DONE_BEFORE)
+        new.discard(each.wamid)
+    return Judged(verdicts, noted.events)

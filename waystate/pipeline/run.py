@@ -52,12 +52,21 @@ from waystate.messages.model import (
     InboundMessage,
     OutboundMessage,
     PastMessage,
+    StandbyMessage,
     Status,
     StatusReport,
 )
 from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
-from waystate.pipeline.beside import run_account_reports, run_address_book, run_calls, run_echoes, run_history, run_preferences
+from waystate.pipeline.beside import (
+    run_account_reports,
+    run_address_book,
+    run_calls,
+    run_echoes,
+    run_history,
+    run_preferences,
+    run_standby,
+)
 from waystate.pipeline.items import (
     FROM_QUEUE,
     CorrelationPayload,
@@ -470,6 +479,13 @@ KINDS = Kinds(
         work=run_calls,
         pipeline=Pipeline.CALLS,
         needed=(("call_id",), ("phone_number_id",), ("event",), ("wa_id", "user_id")),
+    ),
+    Kind(
+        name="standby",
+        item=StandbyMessage,
+        work=run_standby,
+        pipeline=Pipeline.STANDBY,
+        needed=(("wamid",), ("phone_number_id",), ("wa_id", "user_id")),
     ),
     # After the messages by which customers become known.
     Kind(

@@ -22,6 +22,7 @@ from waystate.channels.whatsapp.history import parse_address_book, parse_history
 from waystate.channels.whatsapp.lines import AMENDING, amendment_of, line_of, preview_of
 from waystate.channels.whatsapp.preferences import parse_preferences
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
+from waystate.channels.whatsapp.standby import parse_standby
 from waystate.channels.whatsapp.template_reports import CHANGES, find_change
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.ids import find_uuid
@@ -38,6 +39,7 @@ FIELDS: Mapping[str, Callable[[FieldChange], list[Routed]]] = {
     "history": parse_history,
     "smb_app_state_sync": parse_address_book,
     "smb_message_echoes": parse_echoes,
+    "standby": parse_standby,
     "user_preferences": parse_preferences,
 }
 """Fields whose changes are made of items, beside `messages`; what is of an account as such is one entry of its timeline."""
