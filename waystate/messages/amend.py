@@ -12,7 +12,15 @@ from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.model import Amendment, Direction, InboundMessage
 from waystate.messages.store import LockedMessage
-from waystate.messages.versions import ORIGINAL, Amended, CustomerReaction, Version, amended_by
+from waystate.messages.versions import ORIGINAL, Amended, BusinessReaction, CustomerReaction, Version, amended_by
+
+
+class FoundAmends(NamedTuple):
+    """By wamid: the versions of a message, and the newest word of its customer and of the business about it, if any."""
+
+    versions: dict[str, list[Version]]
+    reactions: dict[str, list[CustomerReaction]]
+    own_reactions: dict[str, list[BusinessReaction]]
 
 
 class Amending(NamedTuple):
@@ -32,6 +40,8 @@ async def amend_many(conn: Connection, tenant: TenantId, amending: Sequence[Amen
     if not said:
         return []
     targets = await _lock(conn, tenant, {amends.wamid for _, amends in said})
+    if unknown := {amends.wamid for _, amends in said} - targets.keys():
+        await message_store.await_many(conn, tenant, unknown, now)
     people = {each.contact_id for each, _ in said} | {target.contact_id for target in targets.values()}
     survivors = await contact_store.find_survivors(conn, tenant, people)
     own = [
@@ -70,22 +80,23 @@ async def apply_versions(conn: Connection, tenant: TenantId, wamids: Collection[
     return events
 
 
-async def find_amends(
-    conn: Connection, tenant: TenantId, owners: Mapping[str, UUID]
-) -> tuple[dict[str, list[Version]], dict[str, list[CustomerReaction]]]:
-    """Wamid → whose message it is: the versions of each, and what that customer says of it by now, if anything."""
+async def find_amends(conn: Connection, tenant: TenantId, owners: Mapping[str, UUID]) -> FoundAmends:
+    """Of `owners`: wamid → whose message it is. What is another customer's, or was said to one, is not of it."""
     versions = await message_store.list_versions(conn, tenant, owners)
     said = await message_store.list_reactions(conn, tenant, owners)
     people = {each.contact_id for listed in versions.values() for each in listed}
     people |= {each.contact_id for listed in said.values() for each in listed}
+    own = await message_store.list_business_reactions(conn, tenant, owners)
+    people |= {each.contact_id for listed in own.values() for each in listed}
     survivors = await contact_store.find_survivors(conn, tenant, people) if people else {}
 
-    def is_own(each: Version | CustomerReaction) -> bool:
+    def is_own(each: Version | CustomerReaction | BusinessReaction) -> bool:
         return survivors.get(each.contact_id, each.contact_id) == owners[each.wamid]
 
-    return (
+    return FoundAmends(
         {wamid: [each for each in listed if is_own(each)] for wamid, listed in versions.items()},
         {wamid: [each for each in listed if is_own(each)][-1:] for wamid, listed in said.items()},
+        {wamid: [each for each in listed if is_own(each)][-1:] for wamid, listed in own.items()},
     )
 
 

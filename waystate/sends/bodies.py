@@ -24,8 +24,9 @@ from waystate.conversations.control import Speaker
 from waystate.documents import JsonObject
 from waystate.errors import Refused
 from waystate.ids import find_uuid
+from waystate.messages.amend import FoundAmends
 from waystate.messages.model import Direction
-from waystate.messages.versions import REVOKE, CustomerReaction, Version
+from waystate.messages.versions import REVOKE, BusinessReaction, CustomerReaction, Version
 from waystate.planned.model import PlannedMessage, PlannedState
 from waystate.principal import Actor
 from waystate.sends.model import Draft, Mode, Posted, SendOutcome, Waiting
@@ -166,8 +167,9 @@ class AnswerBody(BaseModel):
 
 
 class ReactionAnswer(AnswerBody):
-    """What a customer says of a message."""
+    """What the customer, or the business towards them, says of a message; a business's counts once WhatsApp has taken it."""
 
+    by: Literal["customer", "business"]
     customerId: UUID
     emoji: str
     at: Text
@@ -274,13 +276,19 @@ class ReadAnswer(AnswerBody):
 
 
 class Amends(NamedTuple):
-    """What customers did to a message afterwards."""
+    """What was done to a message afterwards: its versions, and what its customer and the business say of it."""
 
     versions: Sequence[Version] = ()
-    reactions: Sequence[CustomerReaction] = ()
+    reactions: Sequence[CustomerReaction | BusinessReaction] = ()
 
 
 NONE = Amends()
+
+
+def amends_of(wamid: str | None, found: FoundAmends) -> Amends:
+    if wamid is None:
+        return NONE
+    return Amends(found.versions.get(wamid, ()), [*found.reactions.get(wamid, ()), *found.own_reactions.get(wamid, ())])
 
 
 def draft_of(body: SendMessage, speaker: Speaker, actor: Actor) -> Draft:
@@ -349,7 +357,12 @@ def render_message(row: Mapping[str, Any], amends: Amends = NONE) -> MessageAnsw
         resendOf=find_uuid(str(row["metadata"].get("resend_of"))),
         resentAs=find_uuid(str(row["metadata"].get("resent_as"))),
         reactions=[
-            ReactionAnswer(customerId=row["contact_id"], emoji=each.emoji, at=iso(each.at))
+            ReactionAnswer(
+                by="customer" if isinstance(each, CustomerReaction) else "business",
+                customerId=row["contact_id"],
+                emoji=each.emoji,
+                at=iso(each.at),
+            )
             for each in amends.reactions
             if each.emoji is not None
         ],

@@ -29,6 +29,23 @@ BEGIN
     END LOOP;
 END $$;
 
+-- What waits already, counted from now on. The owner is bound by the tenants' policies, and belongs to none.
+ALTER TABLE message_keys NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE message_versions NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE message_reactions NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE awaited_messages NO FORCE ROW LEVEL SECURITY;
+INSERT INTO awaited_messages (tenant_id, wamid, since)
+SELECT a.tenant_id, a.wamid, now()
+FROM (SELECT tenant_id, wamid FROM message_versions UNION SELECT tenant_id, wamid FROM message_reactions) AS a
+WHERE NOT EXISTS (
+    SELECT FROM message_keys k
+    WHERE k.tenant_id = a.tenant_id AND k.source IN ('whatsapp', 'history') AND k.external_id = a.wamid
+);
+ALTER TABLE message_keys FORCE ROW LEVEL SECURITY;
+ALTER TABLE message_versions FORCE ROW LEVEL SECURITY;
+ALTER TABLE message_reactions FORCE ROW LEVEL SECURITY;
+ALTER TABLE awaited_messages FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_pipeline_check;
 ALTER TABLE dead_letters ADD CONSTRAINT dead_letters_pipeline_check
     CHECK (pipeline IN ('inbound', 'outbound', 'status', 'correlation', 'deliveries', 'templates', 'account', 'echoes',
