@@ -41,7 +41,7 @@ USES: dict[str, Use] = {
     "messages": Use(
         InboundMessage,
         "customers' messages, and statuses of ours: the traffic itself. An error that comes alone stands on the timeline",
-        "`inbound.enriched`, `message.status`",
+        "`inbound.enriched`, `message.status`, `message.payment`",
         {"messages": [{"from": _THEM} | _TEXT]},
     ),
     "smb_message_echoes": Use(

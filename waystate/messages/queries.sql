@@ -165,15 +165,19 @@ FROM unnest(:ids::uuid[], :statuses::text[], :delivered_at::timestamptz[], :read
     :errors::text[]) AS v (id, status, delivered_at, read_at, failed_at, error)
 WHERE m.tenant_id = :tenant_id AND m.id = v.id;
 
--- name: insert_events!
--- Every status ever reported, applied or not; a report that comes again is the same row.
-INSERT INTO message_events (tenant_id, message_id, id, status, at, source, recipient, origin, applied, why_not, error, details)
-SELECT :tenant_id, v.message_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.why_not IS NULL, v.why_not, v.error::jsonb,
-    v.details::jsonb
-FROM unnest(:message_ids::uuid[], :ids::uuid[], :statuses::text[], :at::timestamptz[], :sources::text[], :recipients::text[],
-    :origins::text[], :why_nots::text[], :errors::text[], :details::text[])
-    AS v (message_id, id, status, at, source, recipient, origin, why_not, error, details)
-ON CONFLICT DO NOTHING;
+-- name: insert_events
+-- Every status ever reported, applied or not; a report that comes again is the same row. Answers with what is new of payments.
+WITH written AS (
+    INSERT INTO message_events (tenant_id, message_id, id, status, at, source, recipient, origin, applied, why_not, error, details)
+    SELECT :tenant_id, v.message_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.why_not IS NULL, v.why_not, v.error::jsonb,
+        v.details::jsonb
+    FROM unnest(:message_ids::uuid[], :ids::uuid[], :statuses::text[], :at::timestamptz[], :sources::text[], :recipients::text[],
+        :origins::text[], :why_nots::text[], :errors::text[], :details::text[])
+        AS v (message_id, id, status, at, source, recipient, origin, why_not, error, details)
+    ON CONFLICT DO NOTHING
+    RETURNING id, status
+)
+SELECT w.id FROM written w WHERE starts_with(w.status, 'payment_');
 
 -- name: attach_wamids!
 -- The platform's id of a message we sent, as soon as it is known.

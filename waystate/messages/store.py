@@ -285,10 +285,11 @@ async def advance_many(
     merged: dict[UUID, list[Merged]],
     *,
     id_of: Callable[[StatusReport], UUID] = lambda _: new_id(),
-) -> None:
+) -> list[tuple[UUID, StatusReport]]:
     """Write the state that a merge left, and every report of it to the history. The rows are locked.
 
-    The time in a report's id is when it was learned: now, unless `id_of` knows better.
+    Returns what was new of payments, by message. The time in a report's id is when it was learned: now, unless `id_of`
+    knows better.
     """
     final = {message_id: steps[-1].state for message_id, steps in merged.items()}
     await _queries.advance_many(
@@ -302,11 +303,12 @@ async def advance_many(
         errors=_column([_json(state.error) for state in final.values()]),
     )
     steps = [(message_id, step) for message_id, each in merged.items() for step in each]
-    await _queries.insert_events(
+    ids = [id_of(step.report) for _, step in steps]
+    paid = await _queries.insert_events(
         conn,
         tenant_id=tenant,
         message_ids=[message_id for message_id, _ in steps],
-        ids=[id_of(step.report) for _, step in steps],
+        ids=ids,
         statuses=[step.report.status for _, step in steps],
         at=[step.report.at for _, step in steps],
         sources=[step.report.source for _, step in steps],
@@ -316,6 +318,8 @@ async def advance_many(
         errors=_column([_json(step.report.error) for _, step in steps]),
         details=_column([_json(step.report.details) for _, step in steps]),
     )
+    new = {row["id"] for row in paid}
+    return [(message_id, step.report) for event_id, (message_id, step) in zip(ids, steps, strict=True) if event_id in new]
 
 
 async def attach_wamids(conn: Connection, tenant: TenantId, wamids: dict[UUID, str]) -> None:

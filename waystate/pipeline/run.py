@@ -56,7 +56,7 @@ from waystate.messages.model import (
     Status,
     StatusReport,
 )
-from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
+from waystate.messages.status import Merged, is_of_payment, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
 from waystate.pipeline.beside import (
     run_account_reports,
@@ -300,6 +300,8 @@ def _verdict_of(item: StatusReport | SendResult, report: StatusReport, step: Mer
         return Verdict(error=Rejected(Reason.MAPPING_NOT_FOUND, text))
     if report.origin.startswith(FROM_QUEUE) and parse_status(report.status, step.state.direction) is None:
         return Verdict(error=Rejected(Reason.STATE_VIOLATION, unknown_status(report.status, step.state.direction)))
+    if is_of_payment(report.status):
+        return _NOTED
     return _ADVANCED if step.why_not is None else DONE_BEFORE
 
 
