@@ -36,7 +36,7 @@ from waystate.events.model import (
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.media.attached import track_attachments
-from waystate.media.inbound import name_files, track_files
+from waystate.media.inbound import name_files, track_edits, track_files
 from waystate.messages import advance as message_status
 from waystate.messages import correlate, note, receive, send
 from waystate.messages import store as message_store
@@ -120,6 +120,7 @@ async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judge
         events, noted = await _track_with_notes(batch, usable)
     else:
         events, noted = await _track(batch, usable), Judged()
+    await track_edits(batch.conn, batch.tenant, usable, events, batch.now)
     new = {event.wamid: event for event in events if isinstance(event, InboundEnriched)}
     of_notes = iter(noted.verdicts)
     verdicts: list[Verdict] = []
@@ -153,7 +154,8 @@ async def _track_with_notes(batch: Batch, messages: Sequence[InboundMessage]) ->
         told = [each for each in stretch if note.is_note(each) and each.wamid not in writers]
         writers |= await note.find_writers(batch.conn, batch.tenant, told) if told else {}
         events += await note.change_many(batch.conn, batch.tenant, stretch, batch.now)
-    return events, await _note(batch, [each for each in messages if note.is_note(each)], writers)
+    notes = name_files([each for each in messages if note.is_note(each)], batch.view)
+    return events, await _note(batch, notes, writers)
 
 
 def _stretches(messages: Sequence[InboundMessage]) -> list[list[InboundMessage]]:

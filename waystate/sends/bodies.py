@@ -85,6 +85,7 @@ VERSIONS_EXAMPLE: JsonObject = {
             "changedBy": "wamid.HBgMOTE5ODc2NTQzMjEw",
             "text": "I am in",
             "content": {"type": "text", "further": None, "body": "I am in"},
+            "media": None,
         },
         {
             "kind": "edit",
@@ -92,6 +93,7 @@ VERSIONS_EXAMPLE: JsonObject = {
             "changedBy": "wamid.HBgMOTE5ODc2NTQzMjEx",
             "text": "I am in!",
             "content": {"type": "text", "further": None, "body": "I am in!"},
+            "media": None,
         },
     ]
 }
@@ -221,7 +223,7 @@ class MessageAnswer(AnswerBody):
 class VersionAnswer(AnswerBody):
     """The message as it was from `at` on: `original`, `edit` or `revoke`. `changedBy` is the wamid of what changed it.
 
-    Of a message that was taken back only the times are shown.
+    `media.file_id` is the id of that version's file. Of a message that was taken back only the times are shown.
     """
 
     kind: Literal["original", "edit", "revoke"]
@@ -229,6 +231,7 @@ class VersionAnswer(AnswerBody):
     changedBy: str | None
     text: str | None
     content: Incoming | dict[str, Any] | None
+    media: dict[str, Any] | None = None
 
 
 class VersionList(AnswerBody):
@@ -378,7 +381,14 @@ def render_versions(row: Mapping[str, Any], versions: Sequence[Version]) -> Vers
         said = row["text"], _content(row)
         return VersionList(
             items=[
-                VersionAnswer(kind="original", at=iso(row["sent_at"]), changedBy=row["wamid"], text=said[0], content=said[1])
+                VersionAnswer(
+                    kind="original",
+                    at=iso(row["sent_at"]),
+                    changedBy=row["wamid"],
+                    text=said[0],
+                    content=said[1],
+                    media=row["media"],
+                )
             ]
         )
     is_shown = row["revoked_at"] is None
@@ -390,6 +400,7 @@ def render_versions(row: Mapping[str, Any], versions: Sequence[Version]) -> Vers
                 changedBy=each.changed_by,
                 text=each.text if is_shown else None,
                 content=structure_of(each.type, each.text, each.content, each.media) if is_shown else None,
+                media=each.media if is_shown else None,
             )
             for each in versions
         ]
