@@ -112,7 +112,7 @@ async def test_a_payments_status_is_history_and_told_once_and_moves_nothing(
     traced = await trace(tenant.tenant, tenant.settings, "wamid.out", world.db, world.clock)
     shown = {each["status"]: each for each in traced["statuses"] if each["payment"]}
     assert set(shown) == {"payment_pending", "payment_failed", "payment_captured"}
-    assert not any(each["applied"] for each in shown.values())
+    assert {(each["applied"], each["whyNot"]) for each in shown.values()} == {(False, "it is the payment's, not the message's")}
     # The message fails in the same second: that is another thing, and counts.
     await world.report(tenant, tenant.report("wamid.out", "failed", error={"code": 131026}))
     assert (await message(world, tenant, claimed.message_id))["status"] == "failed"
