@@ -74,7 +74,8 @@ message that it names, in whichever conversation of that customer it stands, and
 | what | becomes of the message |
 |---|---|
 | reaction | `reactions` has the customer's newest emoji, until they take it back; of your messages and of theirs |
-| edit | `text`, `content` and `type` are the new ones since `editedAt`; `GET /v1/messages/{id}/versions` lists all |
+| a reaction of yours | `reactions` has it too, `by` `business`, once WhatsApp took it; if it fails, the one before stands |
+| edit | `text`, `content`, `type` and `media` are the new ones since `editedAt`; `GET /v1/messages/{id}/versions` lists all |
 | revocation | `content` and `media` are null since `revokedAt`, and the text is `[message deleted]` |
 
 - Answers, lists, quotes and the trace show nothing of what was taken back; of its versions there are only the times, and

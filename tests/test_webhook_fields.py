@@ -17,7 +17,7 @@ from waystate.channels.whatsapp.account_reports import READERS
 from waystate.channels.whatsapp.parse import FIELDS, parse_webhook
 from waystate.channels.whatsapp.template_reports import CHANGES
 from waystate.events.model import AnyEvent
-from waystate.messages.model import AddressBookEntry, CallReport, EchoedMessage, InboundMessage, PastMessage
+from waystate.messages.model import AddressBookEntry, CallReport, EchoedMessage, InboundMessage, PastMessage, StandbyMessage
 from waystate.pipeline.run import KINDS
 from waystate.preferences.model import PreferenceReport
 
@@ -41,7 +41,7 @@ USES: dict[str, Use] = {
     "messages": Use(
         InboundMessage,
         "customers' messages, and statuses of ours: the traffic itself. An error that comes alone stands on the timeline",
-        "`inbound.enriched`, `message.status`",
+        "`inbound.enriched`, `message.status`, `message.payment`",
         {"messages": [{"from": _THEM} | _TEXT]},
     ),
     "smb_message_echoes": Use(
@@ -78,6 +78,13 @@ USES: dict[str, Use] = {
         "accepted, open the customer's window. Each stands on the timeline",
         "`call.reported`, `window.opened`",
         {"calls": [{"id": "wacid.A", "from": _THEM, "event": "connect", "direction": "USER_INITIATED"}]},
+    ),
+    "standby": Use(
+        StandbyMessage,
+        "copies of what customers and another responder on the number say to each other: a customer's message opens their "
+        "window and goes to no agent. All of it stands on the timeline; the other's messages and statuses do nothing more",
+        "`window.opened`",
+        {"standby": {"messages": [{"from": _THEM} | _TEXT]}},
     ),
     **{
         field: Use(TemplateReport, f"the template's {what}: [templates](../how-to/templates.md)", "`template.changed`", said)

@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from waystate.account_events import store as account_event_store
 from waystate.audit.verification import log_heads
 from waystate.channels.attempts import HELD
 from waystate.clock import Clock
@@ -92,6 +93,8 @@ class Timers:
             ("suspects", timedelta(hours=1), self.drop_suspects),
             ("audit_heads", timedelta(days=1), lambda: log_heads(db, every_tenant(db))),
             ("idempotency", timedelta(hours=1), self.drop_idempotency_keys),
+            ("awaited", timedelta(hours=1), self.drop_awaited),
+            ("account_events", timedelta(days=1), self.drop_account_events),
         ]
         if sweep is not None:
             self._every += [("media_of_gone", timedelta(hours=1), sweep.forget_gone), ("media", timedelta(days=1), sweep.sweep)]
@@ -197,6 +200,31 @@ class Timers:
         async for tenant in every_tenant(self._db):
             while await self._drop_keys(tenant) == EXPIRY_BATCH:
                 pass
+
+    async def drop_awaited(self) -> None:
+        """Edits, revocations and reactions whose message never came; they wait as long as the ledger keeps bodies."""
+        before = self._clock() - timedelta(days=partitions.LEDGER_DAYS)
+        async for tenant in every_tenant(self._db):
+            while await with_retries(partial(self._drop_awaited_batch, tenant, before)) == EARLY_BATCH:
+                pass
+
+    async def drop_account_events(self) -> None:
+        """Each tenant says how long its accounts' timelines reach back."""
+        async for tenant in every_tenant(self._db):
+            view = await self._directory.find_tenant(tenant)
+            if view is None:
+                continue
+            before = self._clock() - view.settings.account_events_ttl
+            while await with_retries(partial(self._drop_account_events_batch, tenant, before)) == EXPIRY_BATCH:
+                pass
+
+    async def _drop_awaited_batch(self, tenant: TenantId, before: datetime) -> int:
+        async with self._db.tenant(tenant) as conn:
+            return await message_store.drop_awaited(conn, tenant, before, EARLY_BATCH)
+
+    async def _drop_account_events_batch(self, tenant: TenantId, before: datetime) -> int:
+        async with self._db.tenant(tenant) as conn:
+            return await account_event_store.drop_old(conn, tenant, before, EXPIRY_BATCH)
 
     async def _drop_keys(self, tenant: TenantId) -> int:
         async with self._db.tenant(tenant) as conn:

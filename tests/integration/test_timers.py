@@ -3,13 +3,16 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from tests.world import LANES, Business, World, accepted, lost
+from tests.world import CUSTOMER, LANES, Business, World, accepted, lost, run_in
 from waystate.deliveries.model import Target
-from waystate.ids import TenantId
+from waystate.ids import TenantId, id_at
+from waystate.messages.model import Amendment, EchoedMessage, InboundMessage
+from waystate.pipeline.run import run_echoes, run_inbound
 from waystate.timers import Timers
 from waystate.web.metrics import Metrics, parse_metrics
 from waystate.work import store as work_store
@@ -93,6 +96,60 @@ async def test_early_statuses_nobody_sent_age_out_with_the_ledger(world: World, 
     assert await world.value(tenant, "SELECT count(*) FROM early_statuses") == 0
 
 
+async def test_what_is_said_of_messages_that_never_come_ages_out(world: World, tenant: Business, timers: Timers) -> None:
+    def of(wamid: str) -> list[InboundMessage]:
+        said: dict[str, Any] = {"wamid": wamid, "type": "text", "text": "second", "content": {"body": "second"}}
+        amends = [Amendment(kind="edit", **said), Amendment(kind="revoke", **said), Amendment(wamid=wamid, kind="reaction")]
+        return [tenant.message(f"{each.kind}.{wamid}", type=each.kind, amends=each) for each in amends]
+
+    async def kept() -> list[str]:
+        sql = "SELECT wamid FROM message_versions UNION ALL SELECT wamid FROM message_reactions"
+        sql += " UNION ALL SELECT wamid FROM business_reactions ORDER BY 1"
+        return [row["wamid"] for row in await world.rows(tenant, sql)]
+
+    async def awaited() -> int:
+        count: int = await world.value(tenant, "SELECT count(*) FROM awaited_messages")
+        return count
+
+    own = {"type": "reaction", "content": {"message_id": "wamid.never", "emoji": "👍"}}
+    echo = EchoedMessage(wamid="own", phone_number_id=tenant.number, wa_id=CUSTOMER, sent_at=world.clock.now, **own)
+    early = [*of("wamid.never"), *of("wamid.late")]
+    await run_in(world.db, world.directory, world.clock, tenant.tenant, run_inbound, early)
+    await run_in(world.db, world.directory, world.clock, tenant.tenant, run_echoes, [echo])
+    late = tenant.message("wamid.late")
+    await run_in(world.db, world.directory, world.clock, tenant.tenant, run_inbound, [late])
+    assert await awaited() == 2
+    # The original of the one that came is its first version.
+    assert await kept() == ["wamid.late"] * 4 + ["wamid.never"] * 4
+    world.clock.forward(days=8)
+    await timers.drop_awaited()
+    assert await awaited() == 2
+    world.clock.forward(seconds=1)
+    await timers.drop_awaited()
+    assert await awaited() == 0
+    assert await kept() == ["wamid.late"] * 4
+
+
+async def test_an_accounts_timeline_reaches_back_as_far_as_its_tenant_says(
+    world: World, tenant: Business, timers: Timers
+) -> None:
+    async def add(days: float) -> None:
+        at = world.clock.now - timedelta(days=days)
+        await world.execute(
+            tenant,
+            "INSERT INTO account_events (tenant_id, id, field, severity, sentence, value, at, digest)"
+            " VALUES ('acme', $1, 'flows', 'info', 'Said.', '{}', $2, $3)",
+            id_at(at, 0),
+            at,
+            str(days),
+        )
+
+    for days in (1, 399, 401, 900):
+        await add(days)
+    await timers.drop_account_events()
+    assert [row["digest"] for row in await world.rows(tenant, "SELECT digest FROM account_events ORDER BY id")] == ["399", "1"]
+
+
 async def test_unknown_sends_are_given_up(world: World, tenant: Business, timers: Timers, told: Told) -> None:
     await world.correspond(tenant)
     (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
@@ -118,7 +175,7 @@ async def test_three_replicas_fire_each_tick_once(world: World, tenant: Business
         world.clock.forward(seconds=1)
     often = {"early_statuses": 100, "unknown_sends": 20, "statistics": 20, "missing_deliveries": 4}
     often |= {"windows": 4, "planned": 100, "held": 4}
-    seldom = ("expiry", "partitions", "suspects", "audit_heads", "idempotency")
+    seldom = ("expiry", "partitions", "suspects", "audit_heads", "idempotency", "awaited", "account_events")
     assert fired == often | dict.fromkeys(seldom, 1)
 
 

@@ -10,6 +10,14 @@ ORDER BY v.digest
 ON CONFLICT (tenant_id, digest) DO NOTHING
 RETURNING id;
 
+-- name: drop_old
+-- By the primary key: ids tell when an entry was taken in.
+WITH old AS MATERIALIZED (
+    SELECT o.id FROM account_events o WHERE o.tenant_id = :tenant_id AND o.id < :before::uuid ORDER BY o.id LIMIT :batch
+)
+DELETE FROM account_events e USING old WHERE e.tenant_id = :tenant_id AND e.id = old.id
+RETURNING e.id;
+
 -- name: list_page
 -- Backwards over the primary key, whose ids are made of the time. What is of a whole business account concerns each of its numbers.
 SELECT e.id, e.business_account_id, e.phone_number_id, e.field, e.event, e.severity, e.sentence, e.value, e.at, e.digest

@@ -1,13 +1,14 @@
 """The timeline of accounts in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from waystate.account_events.model import MORE_SEVERE, AccountEvent, AccountFilter
 from waystate.channels.model import Severity
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import clean_text, dump
-from waystate.ids import TenantId
+from waystate.ids import TenantId, id_floor
 
 _queries = load_queries(__file__)
 
@@ -29,6 +30,11 @@ async def insert_many(conn: Connection, tenant: TenantId, events: Sequence[Accou
         digests=[each.digest for each in events],
     )
     return {row["id"] for row in rows}
+
+
+async def drop_old(conn: Connection, tenant: TenantId, before: datetime, batch: int) -> int:
+    """Entries that were taken in before then; how many went."""
+    return len(await _queries.drop_old(conn, tenant_id=tenant, before=id_floor(before), batch=batch))
 
 
 async def list_page(

@@ -44,6 +44,13 @@ def closing_is_loss() -> Iterator[None]:
         raise ConnectionResetError("the connection was closed meanwhile") from error
 
 
+@contextmanager
+def gone_is_closed() -> Iterator[None]:
+    """Around a closing: what the broker, or another task, has closed already is as it should be."""
+    with suppress(*AWAY), closing_is_loss():
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Depth:
     messages: int
@@ -120,7 +127,7 @@ class Broker:
         except AWAY as error:
             raise self._gone(error) from error
         finally:
-            with suppress(*AWAY), closing_is_loss():
+            with gone_is_closed():
                 await channel.close()
         return found
 
@@ -170,6 +177,6 @@ def _is_open(connection: AbstractConnection) -> bool:
 
 
 async def _abandon(connection: AbstractConnection) -> None:
-    with suppress(*AWAY), closing_is_loss():
+    with gone_is_closed():
         async with asyncio.timeout(_CONNECT):
             await connection.close()

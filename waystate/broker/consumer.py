@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
-from waystate.broker.connection import AWAY, Broker, closing_is_loss
+from waystate.broker.connection import AWAY, Broker, closing_is_loss, gone_is_closed
 from waystate.broker.topology import Topology
 from waystate.errors import ConfigError, Retry, WaystateError
 
@@ -250,7 +250,7 @@ class InFlight:
 
     async def close(self) -> None:
         self._channel.close_callbacks.discard(self.wake)
-        with suppress(*AWAY), closing_is_loss():
+        with gone_is_closed():
             await self._channel.close()
 
     def _take(self, limit: int) -> list[QueueMessage]:

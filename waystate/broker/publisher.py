@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from weakref import WeakValueDictionary
@@ -11,7 +10,7 @@ from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError, PublishError
 
-from waystate.broker.connection import AWAY, Broker, closing_is_loss
+from waystate.broker.connection import AWAY, Broker, closing_is_loss, gone_is_closed
 from waystate.errors import Retry
 
 IN_FLIGHT = 500
@@ -51,7 +50,7 @@ class Publisher:
         failed = [result for result in results if isinstance(result, BaseException)]
         if not failed:
             return
-        with suppress(*AWAY), closing_is_loss():
+        with gone_is_closed():
             await channel.close()  # so that no late confirm meets the next try
         for error in failed:
             if not isinstance(error, AWAY):
@@ -62,7 +61,7 @@ class Publisher:
 
     async def close(self) -> None:
         if self._channel is not None:
-            with suppress(*AWAY), closing_is_loss():
+            with gone_is_closed():
                 await self._channel.close()
 
     async def _opened(self) -> AbstractChannel:

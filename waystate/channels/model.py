@@ -20,6 +20,7 @@ from waystate.messages.model import (
     InboundMessage,
     OutboundMessage,
     PastMessage,
+    StandbyMessage,
     StatusReport,
 )
 from waystate.operations import Parameter
@@ -137,6 +138,7 @@ Usable = (
     | AddressBookEntry
     | PreferenceReport
     | CallReport
+    | StandbyMessage
     | StatusReport
     | GenesysReceipt
     | TemplateReport

@@ -43,6 +43,7 @@ PipelineName = Literal[
     "address_book",
     "preferences",
     "calls",
+    "standby",
 ]
 OfPipeline = Annotated[PipelineName | None, typer.Option(help="Only of this pipeline")]
 Since = Annotated[datetime | None, typer.Option(help="Only created at this time (UTC) or later")]

@@ -56,6 +56,7 @@ class Pipeline(StrEnum):
     ADDRESS_BOOK = "address_book"
     PREFERENCES = "preferences"
     CALLS = "calls"
+    STANDBY = "standby"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

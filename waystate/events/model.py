@@ -122,6 +122,20 @@ class MessageStatus(BaseEvent):
     error: dict[str, Any] | None = None
 
 
+class MessagePayment(BaseEvent):
+    """A payment that the message asked for came to a `status` of its own, such as `pending`, `captured` or `failed`.
+
+    `payment` is WhatsApp's object: `reference_id`, `amount` (`value` by `offset`), `currency`, `transaction`.
+    """
+
+    type: Literal["message.payment"] = "message.payment"
+    wamid: str | None = None
+    status: str
+    timestamp: datetime
+    payment: dict[str, Any] = {}
+    error: dict[str, Any] | None = None
+
+
 class MessageReacted(BaseEvent):
     """A customer reacted to the message `wamid` (`emoji`; null: not any more). `changed_by` is the wamid of the reaction.
 
@@ -431,6 +445,7 @@ Event = (
     | MessageTracked
     | MessageEchoed
     | MessageStatus
+    | MessagePayment
     | MessageReacted
     | MessageEdited
     | MessageRevoked

@@ -1,5 +1,5 @@
 -- name: insert_many!
--- Several in one statement: a batch of messages may bring a file each.
+-- Several in one statement: a batch of messages may bring a file each. Of a message that was edited they may be there already.
 INSERT INTO media_files (tenant_id, id, direction, message_id, phone_number_id, external_id, source_url, mime_type, filename, size,
     sha256, state, due_at, error, object_key, thumbnail_key, created_at, stored_at, expires)
 SELECT :tenant_id, v.id, v.direction, v.message_id, v.phone_number_id, v.external_id, v.source_url, v.mime_type, v.filename, v.size,
@@ -9,7 +9,8 @@ FROM unnest(:ids::uuid[], :directions::text[], :message_ids::uuid[], :phone_numb
     :due_at::timestamptz[], :errors::text[], :object_keys::text[], :thumbnail_keys::text[], :created_at::timestamptz[],
     :stored_at::timestamptz[], :expires::timestamptz[])
     AS v (id, direction, message_id, phone_number_id, external_id, source_url, mime_type, filename, size, sha256, state, due_at, error,
-        object_key, thumbnail_key, created_at, stored_at, expires);
+        object_key, thumbnail_key, created_at, stored_at, expires)
+ON CONFLICT (tenant_id, id) DO NOTHING;
 
 -- name: find_many
 SELECT f.id, f.direction, f.message_id, f.phone_number_id, f.external_id, f.source_url, f.mime_type, f.filename, f.size, f.sha256,

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject, shorten
-from waystate.events.model import Event, MessageStatus, PreferencesChanged
+from waystate.events.model import Event, MessagePayment, MessageStatus, PreferencesChanged
 from waystate.ids import TenantId, time_of
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status, StatusReport
-from waystate.messages.status import Merged, MessageState, merge, parse_status
+from waystate.messages.status import Merged, MessageState, is_of_payment, merge, parse_status, word_of_payment
 from waystate.messages.store import LockedMessage
 from waystate.preferences import store as preference_store
 from waystate.preferences.model import Marketing, Preference
@@ -69,9 +69,10 @@ async def merge_reported(
     merged = {message_id: merge(message.state, reported.reports[message_id]) for message_id, message in messages.items()}
     if not merged:
         return Advanced(early=reported.early)
-    await message_store.advance_many(conn, tenant, merged)
+    paid = await message_store.advance_many(conn, tenant, merged)
     await _learn_wamids(conn, tenant, messages, reported.reports)
     events = [event for message_id, steps in merged.items() for event in changes_of(messages[message_id], steps, now)]
+    events += [_payment_of(messages[message_id], report, now) for message_id, report in paid]
     events += await _note_opt_outs(conn, tenant, [each for each in events if isinstance(each, MessageStatus)], now)
     return Advanced(events, messages, merged, reported.early, _arrived(messages, merged))
 
@@ -98,6 +99,22 @@ def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime) -
         for step in steps
         if step.why_not is None
     ]
+
+
+def _payment_of(message: LockedMessage, report: StatusReport, now: datetime) -> Event:
+    return MessagePayment(
+        mapping_id=message.conversation_id,
+        contact_id=message.contact_id,
+        phone_number_id=message.phone_number_id,
+        at=now,
+        wa_id=message.wa_id,
+        message_id=message.id,
+        wamid=message.wamid or report.wamid or None,
+        status=word_of_payment(report.status),
+        timestamp=report.at,
+        payment=(report.details or {}).get("payment") or {},
+        error=report.error,
+    )
 
 
 async def _note_opt_outs(conn: Connection, tenant: TenantId, changes: Sequence[MessageStatus], now: datetime) -> list[Event]:
@@ -168,7 +185,9 @@ def _arrived(messages: dict[UUID, LockedMessage], merged: dict[UUID, list[Merged
         message_id: steps[-1].report.wamid
         for message_id, steps in merged.items()
         if messages[message_id].state.status is Status.QUEUED
-        and any(step.report.source != "waystate" and step.report.wamid for step in steps)
+        and any(
+            step.report.source != "waystate" and step.report.wamid and not is_of_payment(step.report.status) for step in steps
+        )
     }
 
 
@@ -177,6 +196,8 @@ def count(metrics: Metrics, advanced: Advanced, now: datetime) -> None:
     for steps in advanced.merged.values():
         for step in steps:
             known = parse_status(step.report.status, step.state.direction)
+            if is_of_payment(step.report.status):
+                continue
             if known is None:
                 metrics.unknown_statuses_total.inc()
             else:

@@ -1,18 +1,28 @@
 """Reactions, edits and revocations change the message that they name, within the transaction that takes them in."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from waystate.contacts import store as contact_store
 from waystate.db.pool import Connection
+from waystate.documents import JsonObject
 from waystate.events.model import Event, MessageEdited, MessageReacted, MessageRevoked
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.model import Amendment, Direction, InboundMessage
 from waystate.messages.store import LockedMessage
-from waystate.messages.versions import ORIGINAL, Amended, CustomerReaction, Version, amended_by
+from waystate.messages.versions import ORIGINAL, Amended, BusinessReaction, CustomerReaction, Version, amended_by
+
+
+class FoundAmends(NamedTuple):
+    """By wamid: the versions of a message, and the newest word of its customer and of the business about it, if any."""
+
+    versions: dict[str, list[Version]]
+    reactions: dict[str, list[CustomerReaction]]
+    own_reactions: dict[str, list[BusinessReaction]]
 
 
 class Amending(NamedTuple):
@@ -32,6 +42,8 @@ async def amend_many(conn: Connection, tenant: TenantId, amending: Sequence[Amen
     if not said:
         return []
     targets = await _lock(conn, tenant, {amends.wamid for _, amends in said})
+    if unknown := {amends.wamid for _, amends in said} - targets.keys():
+        await message_store.await_many(conn, tenant, unknown, now)
     people = {each.contact_id for each, _ in said} | {target.contact_id for target in targets.values()}
     survivors = await contact_store.find_survivors(conn, tenant, people)
     own = [
@@ -43,6 +55,7 @@ async def amend_many(conn: Connection, tenant: TenantId, amending: Sequence[Amen
     reactions = [(each, amends) for each, amends in own if amends.kind == "reaction"]
     changes = [_version(each, amends, amends.kind) for each, amends in own if amends.kind != "reaction"]
     events = await _react(conn, tenant, reactions, targets, now) if reactions else []
+    changes = await _with_known_files(conn, tenant, changes, targets)
     new = await message_store.insert_versions(conn, tenant, changes) if changes else set()
     return [*events, *await apply_versions(conn, tenant, new, now)]
 
@@ -70,23 +83,49 @@ async def apply_versions(conn: Connection, tenant: TenantId, wamids: Collection[
     return events
 
 
-async def find_amends(
-    conn: Connection, tenant: TenantId, owners: Mapping[str, UUID]
-) -> tuple[dict[str, list[Version]], dict[str, list[CustomerReaction]]]:
-    """Wamid → whose message it is: the versions of each, and what that customer says of it by now, if anything."""
+async def find_amends(conn: Connection, tenant: TenantId, owners: Mapping[str, UUID]) -> FoundAmends:
+    """Of `owners`: wamid → whose message it is. What is another customer's, or was said to one, is not of it."""
     versions = await message_store.list_versions(conn, tenant, owners)
     said = await message_store.list_reactions(conn, tenant, owners)
     people = {each.contact_id for listed in versions.values() for each in listed}
     people |= {each.contact_id for listed in said.values() for each in listed}
+    own = await message_store.list_business_reactions(conn, tenant, owners)
+    people |= {each.contact_id for listed in own.values() for each in listed}
     survivors = await contact_store.find_survivors(conn, tenant, people) if people else {}
 
-    def is_own(each: Version | CustomerReaction) -> bool:
+    def is_own(each: Version | CustomerReaction | BusinessReaction) -> bool:
         return survivors.get(each.contact_id, each.contact_id) == owners[each.wamid]
 
-    return (
+    return FoundAmends(
         {wamid: [each for each in listed if is_own(each)] for wamid, listed in versions.items()},
         {wamid: [each for each in listed if is_own(each)][-1:] for wamid, listed in said.items()},
+        {wamid: [each for each in listed if is_own(each)][-1:] for wamid, listed in own.items()},
     )
+
+
+async def _with_known_files(
+    conn: Connection, tenant: TenantId, changes: list[Version], targets: dict[str, LockedMessage]
+) -> list[Version]:
+    """An edit has its whole new content, and most only change the words: then its file is the one that is there."""
+    edits = {each.wamid: targets[each.wamid].id for each in changes if _file_of(each.media) and each.wamid in targets}
+    if not edits:
+        return changes
+    rows = await message_store.list_by_ids(conn, tenant, list(edits.values()))
+    said = [(row["wamid"], row["media"]) for row in rows]
+    versions = await message_store.list_versions(conn, tenant, edits)
+    said += [(wamid, each.media) for wamid, listed in versions.items() for each in listed]
+    known = {(wamid, media["id"]): file for wamid, media in said if (file := _file_of(media)) and "id" in media}
+    return [
+        replace(each, media={**each.media, "file_id": file})
+        if each.media is not None and (file := known.get((each.wamid, each.media.get("id"))))
+        else each
+        for each in changes
+    ]
+
+
+def _file_of(media: JsonObject | None) -> str | None:
+    """The id of the file that is fetched, or was."""
+    return (media or {}).get("file_id")
 
 
 async def _with_originals(

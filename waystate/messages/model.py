@@ -153,6 +153,20 @@ class CallReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandbyMessage:
+    """A customer's message to another responder on the number, of which WhatsApp sent a copy; without what it says."""
+
+    wamid: str
+    phone_number_id: str
+    sent_at: datetime
+    type: str = "text"
+    wa_id: str | None = None
+    user_id: str | None = None
+    contact_name: str | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """One status somebody reported for a message; `status` is the reporter's own word and may be unknown to us.
 

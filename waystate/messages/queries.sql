@@ -32,6 +32,61 @@ FROM unnest(:ids::uuid[], :conversation_ids::uuid[], :directions::text[], :statu
     AS v (id, conversation_id, direction, status, wamid, genesys_message_id, type, text, content, media, sender,
         sender_user_id, origin, sent_at, delivered_at, read_at, failed_at, error, metadata);
 
+-- name: note_business_reactions!
+-- Of reactions that are written in this statement's transaction, by what they name. What is not known yet is awaited.
+WITH said AS (
+    SELECT v.wamid, v.message_id, v.at
+    FROM unnest(:wamids::text[], :message_ids::uuid[], :at::timestamptz[]) AS v (wamid, message_id, at)
+), noted AS (
+    INSERT INTO business_reactions (tenant_id, wamid, message_id)
+    SELECT :tenant_id, s.wamid, s.message_id FROM said s ORDER BY s.wamid, s.message_id
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO awaited_messages (tenant_id, wamid, since)
+SELECT :tenant_id, s.wamid, min(s.at) FROM said s
+WHERE NOT EXISTS (
+    SELECT FROM message_keys k
+    WHERE k.tenant_id = :tenant_id AND k.source IN ('whatsapp', 'history') AND k.external_id = s.wamid
+)
+GROUP BY s.wamid ORDER BY s.wamid
+ON CONFLICT DO NOTHING;
+
+-- name: list_business_reactions
+-- Of those that WhatsApp has taken, with those that took another one back. WhatsApp gives times in whole seconds.
+SELECT r.wamid, c.contact_id, nullif(m.content ->> 'emoji', '') AS emoji, m.sent_at AS at, m.id
+FROM business_reactions r
+JOIN messages m ON m.tenant_id = r.tenant_id AND m.id = r.message_id
+JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
+WHERE r.tenant_id = :tenant_id AND r.wamid = ANY(:wamids::text[]) AND m.status IN ('sent', 'delivered', 'read')
+ORDER BY date_trunc('second', m.sent_at), m.id;
+
+-- name: await_many!
+-- Messages that are named before they are known.
+INSERT INTO awaited_messages (tenant_id, wamid, since)
+SELECT :tenant_id, v.wamid, :since FROM unnest(:wamids::text[]) AS v (wamid) ORDER BY v.wamid
+ON CONFLICT DO NOTHING;
+
+-- name: drop_awaited
+-- What was said of messages that never came; of those that came since, only that they were awaited is forgotten.
+WITH aged AS MATERIALIZED (
+    SELECT a.wamid FROM awaited_messages a
+    WHERE a.tenant_id = :tenant_id AND a.since < :before ORDER BY a.since LIMIT :batch
+), gone AS MATERIALIZED (
+    SELECT a.wamid FROM aged a
+    WHERE NOT EXISTS (
+        SELECT FROM message_keys k
+        WHERE k.tenant_id = :tenant_id AND k.source IN ('whatsapp', 'history') AND k.external_id = a.wamid
+    )
+), versions AS (
+    DELETE FROM message_versions v USING gone g WHERE v.tenant_id = :tenant_id AND v.wamid = g.wamid
+), reactions AS (
+    DELETE FROM message_reactions r USING gone g WHERE r.tenant_id = :tenant_id AND r.wamid = g.wamid
+), own AS (
+    DELETE FROM business_reactions b USING gone g WHERE b.tenant_id = :tenant_id AND b.wamid = g.wamid
+)
+DELETE FROM awaited_messages w USING aged a WHERE w.tenant_id = :tenant_id AND w.wamid = a.wamid
+RETURNING w.wamid;
+
 -- name: find_keys
 -- By the platforms' ids; the wamid first, should both ever choose the same one.
 SELECT DISTINCT ON (k.external_id) k.external_id, k.message_id
@@ -110,15 +165,19 @@ FROM unnest(:ids::uuid[], :statuses::text[], :delivered_at::timestamptz[], :read
     :errors::text[]) AS v (id, status, delivered_at, read_at, failed_at, error)
 WHERE m.tenant_id = :tenant_id AND m.id = v.id;
 
--- name: insert_events!
--- Every status ever reported, applied or not; a report that comes again is the same row.
-INSERT INTO message_events (tenant_id, message_id, id, status, at, source, recipient, origin, applied, why_not, error, details)
-SELECT :tenant_id, v.message_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.why_not IS NULL, v.why_not, v.error::jsonb,
-    v.details::jsonb
-FROM unnest(:message_ids::uuid[], :ids::uuid[], :statuses::text[], :at::timestamptz[], :sources::text[], :recipients::text[],
-    :origins::text[], :why_nots::text[], :errors::text[], :details::text[])
-    AS v (message_id, id, status, at, source, recipient, origin, why_not, error, details)
-ON CONFLICT DO NOTHING;
+-- name: insert_events
+-- Every status ever reported, applied or not; a report that comes again is the same row. Answers with what is new of payments.
+WITH written AS (
+    INSERT INTO message_events (tenant_id, message_id, id, status, at, source, recipient, origin, applied, why_not, error, details)
+    SELECT :tenant_id, v.message_id, v.id, v.status, v.at, v.source, v.recipient, v.origin, v.why_not IS NULL, v.why_not, v.error::jsonb,
+        v.details::jsonb
+    FROM unnest(:message_ids::uuid[], :ids::uuid[], :statuses::text[], :at::timestamptz[], :sources::text[], :recipients::text[],
+        :origins::text[], :why_nots::text[], :errors::text[], :details::text[])
+        AS v (message_id, id, status, at, source, recipient, origin, why_not, error, details)
+    ON CONFLICT DO NOTHING
+    RETURNING id, status
+)
+SELECT w.id FROM written w WHERE starts_with(w.status, 'payment_');
 
 -- name: attach_wamids!
 -- The platform's id of a message we sent, as soon as it is known.
@@ -240,7 +299,10 @@ WHERE EXISTS (SELECT FROM messages m WHERE m.tenant_id = :tenant_id AND m.conver
 -- another message's from now on.
 WITH gone AS (
     DELETE FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.origin = :origin
-    RETURNING m.id, m.wamid, m.genesys_message_id
+    RETURNING m.id, m.wamid, m.genesys_message_id, m.content ->> 'message_id' AS reacts_to
+), own_reactions AS (
+    DELETE FROM business_reactions b USING gone g
+    WHERE b.tenant_id = :tenant_id AND b.wamid = g.reacts_to AND b.message_id = g.id
 ), keys AS (
     DELETE FROM message_keys k
     USING (SELECT id, 'whatsapp' AS source, wamid AS external_id FROM gone
@@ -254,7 +316,10 @@ DELETE FROM message_events e USING gone g WHERE e.tenant_id = :tenant_id AND e.m
 WITH gone AS (
     DELETE FROM messages m
     WHERE m.tenant_id = :tenant_id AND m.conversation_id = ANY(:conversation_ids::uuid[]) AND m.origin = :origin
-    RETURNING m.id, m.wamid, m.genesys_message_id
+    RETURNING m.id, m.wamid, m.genesys_message_id, m.content ->> 'message_id' AS reacts_to
+), own_reactions AS (
+    DELETE FROM business_reactions b USING gone g
+    WHERE b.tenant_id = :tenant_id AND b.wamid = g.reacts_to AND b.message_id = g.id
 ), versions AS (
     DELETE FROM message_versions v USING gone g WHERE v.tenant_id = :tenant_id AND v.wamid = g.wamid
 ), reactions AS (

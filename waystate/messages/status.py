@@ -48,6 +48,8 @@ _RANK = {
 }
 
 
+_PAYMENT = "payment_"
+_LONGEST_WORD = 50
 OUTCOME_UNKNOWN = "outcome_unknown"
 """The code of a failure that is our own guess: no status came. Whatever WhatsApp reports afterwards is true instead."""
 _GUESSED = 0.5
@@ -81,6 +83,20 @@ def is_of_message(kind: str | None) -> bool:
     A payment's `failed` under the id of the message that asked for it is not the message's.
     """
     return kind in (None, "", "message")
+
+
+def payment_status(word: str) -> str:
+    """What a payment's status is called among those of the message that asked for it."""
+    return f"{_PAYMENT}{word.lower()[:_LONGEST_WORD]}"
+
+
+def word_of_payment(status: str) -> str:
+    """WhatsApp's own word for it, such as `captured`."""
+    return status.removeprefix(_PAYMENT)
+
+
+def is_of_payment(status: str) -> bool:
+    return status.startswith(_PAYMENT)
 
 
 def parse_status(word: str, direction: Direction) -> Status | None:
@@ -139,6 +155,8 @@ def keep_as_history(state: MessageState, reports: Iterable[StatusReport]) -> lis
 
 def _merge_one(state: MessageState, report: StatusReport) -> Merged:
     status = parse_status(report.status, state.direction)
+    if is_of_payment(report.status):
+        return Merged(report, state.status, state, "it is the payment's, not the message's")
     if status is None:
         return Merged(report, state.status, state, f"'{report.status}' is no status of an {state.direction} message")
     after = _with_times(state, status, report)

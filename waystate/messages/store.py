@@ -8,14 +8,15 @@ from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
-from waystate.ids import TenantId, new_id
+from waystate.ids import TenantId, new_id, time_of
 from waystate.messages.model import Direction, PastMessage, Status, StatusReport
 from waystate.messages.status import Merged, MessageState
-from waystate.messages.versions import Amended, CustomerReaction, Version
+from waystate.messages.versions import Amended, BusinessReaction, CustomerReaction, Version
 
 _queries = load_queries(__file__)
 
 T = TypeVar("T")
+_LONGEST_WAMID = 512
 
 SAID = "said"
 """The origin of what a business says over HTTP."""
@@ -184,6 +185,18 @@ async def insert_many(conn: Connection, tenant: TenantId, rows: Sequence[Message
         errors=_column([_json(row.error) for row in rows]),
         metadata=_column([_json(row.metadata or None) for row in rows]),
     )
+    own = [(wamid, row.id) for row in rows if (wamid := _reacts_to(row)) is not None]
+    if own:
+        wamids, ids = [wamid for wamid, _ in own], [message_id for _, message_id in own]
+        await _queries.note_business_reactions(
+            conn, tenant_id=tenant, wamids=wamids, message_ids=ids, at=[time_of(each) for each in ids]
+        )
+
+
+def _reacts_to(row: MessageRow) -> str | None:
+    """The wamid that a business's reaction names; a longer one is nobody's, and no index would take it."""
+    named = row.content.get("message_id") if row.type == "reaction" and row.direction is Direction.OUTBOUND else None
+    return named if isinstance(named, str) and 0 < len(named) <= _LONGEST_WAMID else None
 
 
 async def find_ids(
@@ -272,10 +285,11 @@ async def advance_many(
     merged: dict[UUID, list[Merged]],
     *,
     id_of: Callable[[StatusReport], UUID] = lambda _: new_id(),
-) -> None:
+) -> list[tuple[UUID, StatusReport]]:
     """Write the state that a merge left, and every report of it to the history. The rows are locked.
 
-    The time in a report's id is when it was learned: now, unless `id_of` knows better.
+    Returns what was new of payments, by message. The time in a report's id is when it was learned: now, unless `id_of`
+    knows better.
     """
     final = {message_id: steps[-1].state for message_id, steps in merged.items()}
     await _queries.advance_many(
@@ -289,11 +303,12 @@ async def advance_many(
         errors=_column([_json(state.error) for state in final.values()]),
     )
     steps = [(message_id, step) for message_id, each in merged.items() for step in each]
-    await _queries.insert_events(
+    ids = [id_of(step.report) for _, step in steps]
+    paid = await _queries.insert_events(
         conn,
         tenant_id=tenant,
         message_ids=[message_id for message_id, _ in steps],
-        ids=[id_of(step.report) for _, step in steps],
+        ids=ids,
         statuses=[step.report.status for _, step in steps],
         at=[step.report.at for _, step in steps],
         sources=[step.report.source for _, step in steps],
@@ -303,6 +318,8 @@ async def advance_many(
         errors=_column([_json(step.report.error) for _, step in steps]),
         details=_column([_json(step.report.details) for _, step in steps]),
     )
+    new = {row["id"] for row in paid}
+    return [(message_id, step.report) for event_id, (message_id, step) in zip(ids, steps, strict=True) if event_id in new]
 
 
 async def attach_wamids(conn: Connection, tenant: TenantId, wamids: dict[UUID, str]) -> None:
@@ -536,6 +553,27 @@ async def list_reactions(conn: Connection, tenant: TenantId, wamids: Collection[
     for reaction in sorted((CustomerReaction(**row) for row in rows), key=lambda each: (each.at, each.id)):
         said.setdefault(reaction.wamid, []).append(reaction)
     return said
+
+
+async def list_business_reactions(
+    conn: Connection, tenant: TenantId, wamids: Collection[str]
+) -> dict[str, list[BusinessReaction]]:
+    """By wamid all that the business said of these messages and WhatsApp took, with what it took back; the oldest first."""
+    rows = await _queries.list_business_reactions(conn, tenant_id=tenant, wamids=list(wamids)) if wamids else []
+    said: dict[str, list[BusinessReaction]] = {}
+    for row in rows:
+        said.setdefault(row["wamid"], []).append(BusinessReaction(**row))
+    return said
+
+
+async def await_many(conn: Connection, tenant: TenantId, wamids: Collection[str], now: datetime) -> None:
+    """What is said of these unknown messages goes with time, unless they come."""
+    await _queries.await_many(conn, tenant_id=tenant, wamids=list(wamids), since=now)
+
+
+async def drop_awaited(conn: Connection, tenant: TenantId, before: datetime, batch: int) -> int:
+    """How many messages that were awaited since before then were looked at; what was said of those that never came is gone."""
+    return len(await _queries.drop_awaited(conn, tenant_id=tenant, before=before, batch=batch))
 
 
 async def list_sent(conn: Connection, tenant: TenantId, message_ids: Sequence[UUID]) -> set[UUID]:

@@ -49,6 +49,17 @@ class CustomerReaction:
     changed_by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusinessReaction:
+    """What the business says of the message `wamid` by its own message `id`, in a conversation with `contact_id`."""
+
+    wamid: str
+    contact_id: UUID
+    emoji: str | None
+    at: datetime
+    id: UUID
+
+
 class Amended(NamedTuple):
     """How a message is now, and by what: of one that was taken back nothing is left but the words in its place."""
 

@@ -36,7 +36,7 @@ from waystate.events.model import (
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.media.attached import track_attachments
-from waystate.media.inbound import name_files, track_files
+from waystate.media.inbound import name_files, track_edits, track_files
 from waystate.messages import advance as message_status
 from waystate.messages import correlate, note, receive, send
 from waystate.messages import store as message_store
@@ -52,12 +52,22 @@ from waystate.messages.model import (
     InboundMessage,
     OutboundMessage,
     PastMessage,
+    StandbyMessage,
     Status,
     StatusReport,
 )
-from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
+from waystate.messages.status import Merged, is_of_payment, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
-from waystate.pipeline.beside import run_account_reports, run_address_book, run_calls, run_echoes, run_history, run_preferences
+from waystate.pipeline.beside import (
+    run_account_reports,
+    run_address_book,
+    run_calls,
+    run_echoes,
+    run_history,
+    run_preferences,
+    run_standby,
+    run_templates,
+)
 from waystate.pipeline.items import (
     FROM_QUEUE,
     CorrelationPayload,
@@ -71,7 +81,6 @@ from waystate.pipeline.items import (
 )
 from waystate.pipeline.reasons import letter_of, rejection_of
 from waystate.preferences.model import PreferenceReport
-from waystate.templates.change import apply_reports
 from waystate.tenants.routing import TenantView
 from waystate.web.metrics import Metrics
 from waystate.work.batch import in_halves, with_retries
@@ -97,7 +106,6 @@ _TRACKED = {
 
 _ADVANCED = Verdict("The message is advanced.")
 _OF_GROUP = ("status", "it is of a message to a group, and Waystate sends none")
-_NO_TEMPLATE = ("template", "it is of a template that the account does not have, as far as it is known")
 _WAITS = Verdict("Its message is not known yet; it waits for it.")
 _NOTED = Verdict("It stands in the message's history.")
 _NOBODYS = Verdict(is_repeat=True, aside=("Receipt", "it is about no customer's message that is known here"))
@@ -112,6 +120,7 @@ async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judge
         events, noted = await _track_with_notes(batch, usable)
     else:
         events, noted = await _track(batch, usable), Judged()
+    await track_edits(batch.conn, batch.tenant, usable, events, batch.now)
     new = {event.wamid: event for event in events if isinstance(event, InboundEnriched)}
     of_notes = iter(noted.verdicts)
     verdicts: list[Verdict] = []
@@ -145,7 +154,8 @@ async def _track_with_notes(batch: Batch, messages: Sequence[InboundMessage]) ->
         told = [each for each in stretch if note.is_note(each) and each.wamid not in writers]
         writers |= await note.find_writers(batch.conn, batch.tenant, told) if told else {}
         events += await note.change_many(batch.conn, batch.tenant, stretch, batch.now)
-    return events, await _note(batch, [each for each in messages if note.is_note(each)], writers)
+    notes = name_files([each for each in messages if note.is_note(each)], batch.view)
+    return events, await _note(batch, notes, writers)
 
 
 def _stretches(messages: Sequence[InboundMessage]) -> list[list[InboundMessage]]:
@@ -292,6 +302,8 @@ def _verdict_of(item: StatusReport | SendResult, report: StatusReport, step: Mer
         return Verdict(error=Rejected(Reason.MAPPING_NOT_FOUND, text))
     if report.origin.startswith(FROM_QUEUE) and parse_status(report.status, step.state.direction) is None:
         return Verdict(error=Rejected(Reason.STATE_VIOLATION, unknown_status(report.status, step.state.direction)))
+    if is_of_payment(report.status):
+        return _NOTED
     return _ADVANCED if step.why_not is None else DONE_BEFORE
 
 
@@ -349,27 +361,6 @@ async def run_deliveries(batch: Batch, refused: Sequence[RefusedDelivery]) -> Ju
     return Judged(
         [Verdict(error=each) if isinstance(each, Rejected) else _SENT_AGAIN if each else DONE_BEFORE for each in sends.values()]
     )
-
-
-async def run_templates(batch: Batch, reports: Sequence[TemplateReport]) -> Judged:
-    """What webhooks tell of templates; an older word than what is known changes nothing."""
-    accounts = {each.business_account_id for each in batch.view.accounts.values()}
-    own = [each for each in reports if each.business_account_id in accounts]
-    told = iter(await apply_reports(batch.conn, batch.tenant, own, batch.now) if own else ())
-    verdicts: list[Verdict] = []
-    events: list[Event] = []
-    for report in reports:
-        if report.business_account_id not in accounts:
-            text = f"Business account {report.business_account_id} is none of this tenant's. Add its account, then replay this."
-            verdicts.append(Verdict(error=Rejected(Reason.UNKNOWN_TENANT, text)))
-            continue
-        template, event = next(told)
-        events += [event] if event is not None else []
-        if template is None:
-            verdicts.append(Verdict(f"Nothing is done: {_NO_TEMPLATE[1]}.", aside=_NO_TEMPLATE))
-        else:
-            verdicts.append(Verdict("The template is changed.", (event,)) if event is not None else DONE_BEFORE)
-    return Judged(verdicts, events)
 
 
 KINDS = Kinds(
@@ -470,6 +461,13 @@ KINDS = Kinds(
         work=run_calls,
         pipeline=Pipeline.CALLS,
         needed=(("call_id",), ("phone_number_id",), ("event",), ("wa_id", "user_id")),
+    ),
+    Kind(
+        name="standby",
+        item=StandbyMessage,
+        work=run_standby,
+        pipeline=Pipeline.STANDBY,
+        needed=(("wamid",), ("phone_number_id",), ("wa_id", "user_id")),
     ),
     # After the messages by which customers become known.
     Kind(

@@ -24,8 +24,9 @@ from waystate.conversations.control import Speaker
 from waystate.documents import JsonObject
 from waystate.errors import Refused
 from waystate.ids import find_uuid
+from waystate.messages.amend import FoundAmends
 from waystate.messages.model import Direction
-from waystate.messages.versions import REVOKE, CustomerReaction, Version
+from waystate.messages.versions import REVOKE, BusinessReaction, CustomerReaction, Version
 from waystate.planned.model import PlannedMessage, PlannedState
 from waystate.principal import Actor
 from waystate.sends.model import Draft, Mode, Posted, SendOutcome, Waiting
@@ -84,6 +85,7 @@ VERSIONS_EXAMPLE: JsonObject = {
             "changedBy": "wamid.HBgMOTE5ODc2NTQzMjEw",
             "text": "I am in",
             "content": {"type": "text", "further": None, "body": "I am in"},
+            "media": None,
         },
         {
             "kind": "edit",
@@ -91,6 +93,7 @@ VERSIONS_EXAMPLE: JsonObject = {
             "changedBy": "wamid.HBgMOTE5ODc2NTQzMjEx",
             "text": "I am in!",
             "content": {"type": "text", "further": None, "body": "I am in!"},
+            "media": None,
         },
     ]
 }
@@ -166,8 +169,9 @@ class AnswerBody(BaseModel):
 
 
 class ReactionAnswer(AnswerBody):
-    """What a customer says of a message."""
+    """What the customer, or the business towards them, says of a message; a business's counts once WhatsApp has taken it."""
 
+    by: Literal["customer", "business"]
     customerId: UUID
     emoji: str
     at: Text
@@ -219,7 +223,7 @@ class MessageAnswer(AnswerBody):
 class VersionAnswer(AnswerBody):
     """The message as it was from `at` on: `original`, `edit` or `revoke`. `changedBy` is the wamid of what changed it.
 
-    Of a message that was taken back only the times are shown.
+    `media.file_id` is the id of that version's file. Of a message that was taken back only the times are shown.
     """
 
     kind: Literal["original", "edit", "revoke"]
@@ -227,6 +231,7 @@ class VersionAnswer(AnswerBody):
     changedBy: str | None
     text: str | None
     content: Incoming | dict[str, Any] | None
+    media: dict[str, Any] | None = None
 
 
 class VersionList(AnswerBody):
@@ -274,13 +279,19 @@ class ReadAnswer(AnswerBody):
 
 
 class Amends(NamedTuple):
-    """What customers did to a message afterwards."""
+    """What was done to a message afterwards: its versions, and what its customer and the business say of it."""
 
     versions: Sequence[Version] = ()
-    reactions: Sequence[CustomerReaction] = ()
+    reactions: Sequence[CustomerReaction | BusinessReaction] = ()
 
 
 NONE = Amends()
+
+
+def amends_of(wamid: str | None, found: FoundAmends) -> Amends:
+    if wamid is None:
+        return NONE
+    return Amends(found.versions.get(wamid, ()), [*found.reactions.get(wamid, ()), *found.own_reactions.get(wamid, ())])
 
 
 def draft_of(body: SendMessage, speaker: Speaker, actor: Actor) -> Draft:
@@ -349,7 +360,12 @@ def render_message(row: Mapping[str, Any], amends: Amends = NONE) -> MessageAnsw
         resendOf=find_uuid(str(row["metadata"].get("resend_of"))),
         resentAs=find_uuid(str(row["metadata"].get("resent_as"))),
         reactions=[
-            ReactionAnswer(customerId=row["contact_id"], emoji=each.emoji, at=iso(each.at))
+            ReactionAnswer(
+                by="customer" if isinstance(each, CustomerReaction) else "business",
+                customerId=row["contact_id"],
+                emoji=each.emoji,
+                at=iso(each.at),
+            )
             for each in amends.reactions
             if each.emoji is not None
         ],
@@ -365,7 +381,14 @@ def render_versions(row: Mapping[str, Any], versions: Sequence[Version]) -> Vers
         said = row["text"], _content(row)
         return VersionList(
             items=[
-                VersionAnswer(kind="original", at=iso(row["sent_at"]), changedBy=row["wamid"], text=said[0], content=said[1])
+                VersionAnswer(
+                    kind="original",
+                    at=iso(row["sent_at"]),
+                    changedBy=row["wamid"],
+                    text=said[0],
+                    content=said[1],
+                    media=row["media"],
+                )
             ]
         )
     is_shown = row["revoked_at"] is None
@@ -377,6 +400,7 @@ def render_versions(row: Mapping[str, Any], versions: Sequence[Version]) -> Vers
                 changedBy=each.changed_by,
                 text=each.text if is_shown else None,
                 content=structure_of(each.type, each.text, each.content, each.media) if is_shown else None,
+                media=each.media if is_shown else None,
             )
             for each in versions
         ]

@@ -24,7 +24,7 @@ from waystate.planned.model import PlannedFilter, told_of_outcomes, withdrawn
 from waystate.principal import Actor
 from waystate.sends import marks
 from waystate.sends.approved import Missed
-from waystate.sends.bodies import Amends, MessageAnswer, VersionList, id_of, render_message, render_planned, render_versions
+from waystate.sends.bodies import MessageAnswer, VersionList, amends_of, id_of, render_message, render_planned, render_versions
 from waystate.sends.model import Draft, Mode, SendOutcome
 from waystate.sends.post import PostedMany, post_many
 from waystate.sends.resend import lock_failed, note_again
@@ -108,8 +108,8 @@ class Sends:
                 raise NotFound("message_not_found", f"There is no message {name}.")
             (row,) = rows
             owners = {row["wamid"]: row["contact_id"]} if row["wamid"] is not None else {}
-            versions, _ = await find_amends(conn, tenant, owners)
-        return render_versions(row, versions.get(row["wamid"], ()))
+            found = await find_amends(conn, tenant, owners)
+        return render_versions(row, found.versions.get(row["wamid"], ()))
 
     async def list_planned(
         self, tenant: TenantId, wanted: PlannedFilter, *, after: UUID | None, limit: int
@@ -200,11 +200,8 @@ class Sends:
     async def _read_in(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[MessageAnswer]:
         rows = await message_store.list_by_ids(conn, tenant, ids)
         owners = {row["wamid"]: row["contact_id"] for row in rows if row["wamid"] is not None}
-        versions, reactions = await find_amends(conn, tenant, owners)
-        found = {
-            row["id"]: render_message(row, Amends(versions.get(row["wamid"], ()), reactions.get(row["wamid"], ())))
-            for row in rows
-        }
+        said = await find_amends(conn, tenant, owners)
+        found = {row["id"]: render_message(row, amends_of(row["wamid"], said)) for row in rows}
         rest = [each for each in ids if each not in found]
         if rest:
             found |= {each.id: render_planned(each) for each in await planned_store.find_many(conn, tenant, rest)}

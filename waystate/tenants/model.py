@@ -147,6 +147,9 @@ class TenantSettings(_Value):
     replay_ttl: Duration = timedelta(days=7)
     """How long events are kept for readers that were away."""
 
+    account_events_ttl: Duration = timedelta(days=400)
+    """How long what WhatsApp said of accounts and numbers is kept: longer than a year, to compare with the last one."""
+
     window_policy: Literal["refuse", "template", "hold"] = "refuse"
     """What becomes of an agent's message when the customer's last one is more than 24 hours old: it is refused and the agent
     is told, `window_template` is sent for it, or it is held until the customer writes. `hold` holds a service's text too, but

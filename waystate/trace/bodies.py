@@ -74,7 +74,8 @@ class TracedDelivery(BaseModel):
 class ReportedStatus(BaseModel):
     """`applied` is false, and `whyNot` says why, where it did not change the message.
 
-    `pricing` and `conversation` are WhatsApp's: what the message costs, and in which window it was sent.
+    `pricing` and `conversation` are WhatsApp's: what the message costs, and in which window it was sent. A status that begins
+    with `payment_` is of the payment that the message asked for, of which `payment` has the amount.
     """
 
     status: str
@@ -86,6 +87,7 @@ class ReportedStatus(BaseModel):
     error: dict[str, Any] | None
     pricing: dict[str, Any] | None = None
     conversation: dict[str, Any] | None = None
+    payment: dict[str, Any] | None = None
 
 
 class MessageTrace(BaseModel):
@@ -194,6 +196,7 @@ TRACE_EXAMPLE: JsonObject = {
             "error": None,
             "pricing": None,
             "conversation": None,
+            "payment": None,
         }
     ],
 }

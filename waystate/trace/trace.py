@@ -299,6 +299,7 @@ def _status(status: dict[str, Any]) -> JsonObject:
         "error": status["error"],
         "pricing": (status["details"] or {}).get("pricing"),
         "conversation": (status["details"] or {}).get("conversation"),
+        "payment": (status["details"] or {}).get("payment"),
     }
 
 

@@ -10,8 +10,10 @@ from tests.world import Business, World, accepted, later, lost, refused
 from waystate.channels.model import AttemptResult
 from waystate.deliveries.model import Target
 from waystate.deliveries.settle import give_up_unknown
-from waystate.events.model import MessageStatus
+from waystate.events.model import MessagePayment, MessageStatus
 from waystate.ids import new_id
+from waystate.messages.status import payment_status
+from waystate.trace.trace import trace
 
 
 async def send(world: World, tenant: Business, wamid: str | None = None) -> UUID:
@@ -81,6 +83,47 @@ async def test_what_whatsapp_charges_is_kept_also_of_a_status_that_came_early(wo
     assert {"sent": early, "delivered": later}.items() <= {
         row["status"]: row["details"] for row in rows if row["details"]
     }.items()
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+async def test_a_payments_status_is_history_and_told_once_and_moves_nothing(
+    world: World, tenant: Business, is_early: bool
+) -> None:
+    """`is_early`: it comes before the send's answer, with no id of ours."""
+    payment = {"reference_id": "order-1", "amount": {"value": 21000, "offset": 100}, "currency": "INR"}
+    reports = [
+        tenant.report("wamid.out", payment_status(word), details={"payment": payment})
+        for word in ("pending", "Failed", "captured")
+    ]
+    await world.correspond(tenant)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    if is_early:
+        advanced = await world.report(tenant, *reports)
+        assert (advanced.early, advanced.events) == (reports, [])
+        events = (await world.settle(tenant, (claimed, accepted("wamid.out")))).advanced.events
+    else:
+        await world.settle(tenant, (claimed, accepted("wamid.out")))
+        events = (await world.report(tenant, *reports)).events
+    told = [each for each in events if isinstance(each, MessagePayment)]
+    assert [(each.status, each.payment) for each in told] == [(word, payment) for word in ("pending", "failed", "captured")]
+    assert (await world.report(tenant, *reports)).events == []
+    found = await message(world, tenant, claimed.message_id)
+    assert (found["status"], found["failed_at"], found["error"]) == ("sent", None, None)
+    traced = await trace(tenant.tenant, tenant.settings, "wamid.out", world.db, world.clock)
+    shown = {each["status"]: each for each in traced["statuses"] if each["payment"]}
+    assert set(shown) == {"payment_pending", "payment_failed", "payment_captured"}
+    assert {(each["applied"], each["whyNot"]) for each in shown.values()} == {(False, "it is the payment's, not the message's")}
+    # The message fails in the same second: that is another thing, and counts.
+    await world.report(tenant, tenant.report("wamid.out", "failed", error={"code": 131026}))
+    assert (await message(world, tenant, claimed.message_id))["status"] == "failed"
+
+
+async def test_a_payment_of_a_message_on_its_way_does_not_prove_its_delivery(world: World, tenant: Business) -> None:
+    message_id = await send(world, tenant)
+    report = tenant.report("wamid.out", payment_status("captured"), message_id=message_id)
+    advanced = await world.report(tenant, report)
+    assert (advanced.arrived, [type(each) for each in advanced.events]) == ({}, [MessagePayment])
+    assert (await message(world, tenant, message_id))["status"] == "queued"
 
 
 async def test_an_unknown_word_is_history_and_nothing_else(world: World, tenant: Business) -> None:

@@ -7,14 +7,21 @@ from typing import Any
 import pytest
 
 from tests.integration.messages.test_receive import enriched
-from tests.world import START, Business, World, run_in
+from tests.world import CUSTOMER, START, Business, World, accepted, run_in
 from waystate.channels.whatsapp.lines import amendment_of, preview_of
+from waystate.conversations.control import SYSTEM
+from waystate.deliveries.model import Claimed, Target
+from waystate.events import outbox
 from waystate.events.model import Event, MessageEdited, MessageReacted, MessageRevoked
+from waystate.ids import new_id
 from waystate.messages import store as message_store
 from waystate.messages.amend import find_amends
-from waystate.messages.model import Direction
+from waystate.messages.model import Direction, EchoedMessage
 from waystate.pipeline.batch import Judged
-from waystate.pipeline.run import run_inbound
+from waystate.pipeline.run import run_echoes, run_inbound
+from waystate.principal import Actor
+from waystate.sends.model import Draft
+from waystate.sends.post import post_many
 
 OTHER = "491700000009"
 
@@ -158,9 +165,9 @@ async def test_nobody_changes_what_another_customer_wrote(world: World, tenant: 
     assert (row["text"], row["edited_at"], row["revoked_at"]) == ("first", None, None)
     async with world.db.tenant(tenant.tenant) as conn:
         owner = await world.value(tenant, "SELECT c.contact_id FROM conversations c WHERE c.wa_id <> $1", OTHER)
-        versions, reactions = await find_amends(conn, tenant.tenant, {"wamid.1": owner})
-    assert {each.changed_by for listed in versions.values() for each in listed} <= {"wamid.1"}
-    assert not any(reactions.values())
+        found = await find_amends(conn, tenant.tenant, {"wamid.1": owner})
+    assert {each.changed_by for listed in found.versions.values() for each in listed} <= {"wamid.1"}
+    assert not any(found.reactions.values())
     if is_known:
         kept = "SELECT (SELECT count(*) FROM message_versions) + (SELECT count(*) FROM message_reactions)"
         assert await world.value(tenant, kept) == 0
@@ -214,3 +221,84 @@ async def test_a_reaction_to_a_message_that_is_not_known_waits_for_it(world: Wor
     assert (event.message_id, event.wamid) == (None, "wamid.unknown")
     assert await reaction(world, tenant, "wamid.unknown") == "👍"
     assert await world.value(tenant, "SELECT count(*) FROM messages WHERE type = 'reaction'") == 1
+
+
+def own(tenant: Business, wamid: str, emoji: str | None, **fields: Any) -> EchoedMessage:
+    content = {"message_id": "wamid.1"} | ({} if emoji is None else {"emoji": emoji})
+    given: dict[str, Any] = {"phone_number_id": tenant.number, "wa_id": CUSTOMER, "sent_at": tenant.clock.now}
+    return EchoedMessage(wamid=wamid, type="reaction", **(given | {"content": content} | fields))
+
+
+async def business_reaction(world: World, tenant: Business) -> str | None:
+    owner = await world.value(tenant, "SELECT contact_id FROM conversations WHERE wa_id = $1", CUSTOMER)
+    async with world.db.tenant(tenant.tenant) as conn:
+        found = (await find_amends(conn, tenant.tenant, {"wamid.1": owner})).own_reactions
+    (said,) = found.get("wamid.1") or [None]
+    return said.emoji if said is not None else None
+
+
+async def tell(world: World, tenant: Business, *echoes: EchoedMessage) -> None:
+    await run_in(world.db, world.directory, world.clock, tenant.tenant, run_echoes, echoes)
+
+
+async def send(world: World, tenant: Business, emoji: str, wamid: str) -> Claimed:
+    """Over HTTP, as far as the call of WhatsApp, which takes it as `wamid`."""
+    content = {"message_id": "wamid.1", "emoji": emoji}
+    actor = Actor("key", new_id())
+    draft = Draft(type="reaction", content=content, to=CUSTOMER, reacts_to="wamid.1", speaker=SYSTEM, actor=actor, text=emoji)
+    async with world.db.tenant(tenant.tenant) as conn:
+        posted = await post_many(conn, tenant.tenant, await world.view(tenant), [draft], world.clock.now)
+        await outbox.append_many(conn, tenant.tenant, posted.events)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    await world.settle(tenant, (claimed, accepted(wamid)))
+    return claimed
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_reaction_on_the_phone_is_the_business_s_and_its_removal_removes_it(
+    world: World, tenant: Business, is_first: bool
+) -> None:
+    """`is_first`: the webhooks of the echoes are the first to come."""
+    echoes = [own(tenant, f"wamid.own{each}", emoji) for each, emoji in enumerate(("👍", "❤️"))]
+    if not is_first:
+        await run(world, tenant, original(tenant))
+    await tell(world, tenant, *echoes)
+    if is_first:
+        await run(world, tenant, original(tenant))
+    assert await business_reaction(world, tenant) == "❤️"
+    await run(world, tenant, react(tenant, "wamid.h", "🎉", 1))
+    assert (await reaction(world, tenant), await business_reaction(world, tenant)) == ("🎉", "❤️")
+    world.clock.forward(minutes=1)
+    await tell(world, tenant, own(tenant, "wamid.gone", None))
+    await tell(world, tenant, *echoes)
+    assert (await reaction(world, tenant), await business_reaction(world, tenant)) == ("🎉", None)
+
+
+async def test_a_reaction_counts_once_it_is_sent_and_one_that_fails_leaves_the_one_before(
+    world: World, tenant: Business
+) -> None:
+    await run(world, tenant, original(tenant))
+    await world.deliver(tenant)
+    await send(world, tenant, "👍", "wamid.a")
+    assert await business_reaction(world, tenant) == "👍"
+    world.clock.forward(minutes=1)
+    await send(world, tenant, "❤️", "wamid.b")
+    assert await business_reaction(world, tenant) == "❤️"
+    await world.report(tenant, tenant.report("wamid.b", "failed"))
+    assert await business_reaction(world, tenant) == "👍"
+    world.clock.forward(minutes=1)
+    await send(world, tenant, "", "wamid.c")
+    assert await business_reaction(world, tenant) is None
+    await world.report(tenant, tenant.report("wamid.c", "failed"))
+    assert await business_reaction(world, tenant) == "👍"
+
+
+async def test_a_reaction_that_waits_or_is_anothers_is_not_shown(world: World, tenant: Business) -> None:
+    await run(world, tenant, original(tenant))
+    await tell(world, tenant, own(tenant, "wamid.other", "👎", wa_id=OTHER))
+    await world.execute(tenant, "UPDATE messages SET status = 'queued' WHERE wamid = 'wamid.other'")
+    assert await business_reaction(world, tenant) is None
+    await tell(world, tenant, own(tenant, "wamid.own", "👍"), own(tenant, "x" * 20, "👎", content={"message_id": "y" * 5000}))
+    assert await business_reaction(world, tenant) == "👍"
+    await world.execute(tenant, "UPDATE messages SET status = 'queued' WHERE wamid = 'wamid.own'")
+    assert await business_reaction(world, tenant) is None

@@ -18,6 +18,7 @@ from waystate.messages.model import (
     InboundMessage,
     OutboundMessage,
     PastMessage,
+    StandbyMessage,
     StatusReport,
 )
 from waystate.pipeline import items
@@ -44,6 +45,7 @@ GOOD: dict[Pipeline, dict[str, Any]] = {
     Pipeline.ADDRESS_BOOK: {"phone_number_id": "1", "wa_id": "49", "name": "Ada", "at": AT},
     Pipeline.PREFERENCES: {"phone_number_id": "1", "wa_id": "49", "marketing": "opted_out", "at": AT},
     Pipeline.CALLS: {"call_id": "c", "phone_number_id": "1", "event": "connect", "wa_id": "49", "at": AT},
+    Pipeline.STANDBY: {"wamid": "w", "phone_number_id": "1", "wa_id": "49", "sent_at": AT},
     Pipeline.ACCOUNT: {"field": "security", "sentence": "Look.", "digest": "d", "at": AT},
     Pipeline.TEMPLATES: {"business_account_id": "1", "external_id": "12", "at": AT},
 }
@@ -58,6 +60,7 @@ TYPES = {
     Pipeline.ADDRESS_BOOK: AddressBookEntry,
     Pipeline.PREFERENCES: PreferenceReport,
     Pipeline.CALLS: CallReport,
+    Pipeline.STANDBY: StandbyMessage,
     Pipeline.ACCOUNT: AccountReport,
     Pipeline.TEMPLATES: TemplateReport,
 }

@@ -22,11 +22,12 @@ from waystate.channels.whatsapp.history import parse_address_book, parse_history
 from waystate.channels.whatsapp.lines import AMENDING, amendment_of, line_of, preview_of
 from waystate.channels.whatsapp.preferences import parse_preferences
 from waystate.channels.whatsapp.senders import ContactBook, Sender, find_sender, is_system
+from waystate.channels.whatsapp.standby import parse_standby
 from waystate.channels.whatsapp.template_reports import CHANGES, find_change
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.ids import find_uuid
 from waystate.messages.model import InboundMessage, StatusReport
-from waystate.messages.status import is_of_message
+from waystate.messages.status import is_of_message, payment_status
 
 _NUMBER = re.compile(rb'"phone_number_id"\s*:\s*(?:"([^"\\\x00-\x1f]*)"|(\d{1,15})(?=[\s,}\]])|)')
 _ESCAPED_LETTER = re.compile(rb"\\u00(?:5[fF]|[67])")
@@ -38,6 +39,7 @@ FIELDS: Mapping[str, Callable[[FieldChange], list[Routed]]] = {
     "history": parse_history,
     "smb_app_state_sync": parse_address_book,
     "smb_message_echoes": parse_echoes,
+    "standby": parse_standby,
     "user_preferences": parse_preferences,
 }
 """Fields whose changes are made of items, beside `messages`; what is of an account as such is one entry of its timeline."""
@@ -180,19 +182,20 @@ def _about_sender(message: JsonObject, sender: Sender) -> JsonObject:
 
 def _parse_status(change: FieldChange, item: str, status: Any) -> StatusReport | Ignored | Unusable:
     kind = find_text(status, "type")
-    if kind is not None and not is_of_message(kind):
-        return Ignored(item, kind, "the status is of something else than a message")
     wamid, word = find_text(status, "id"), find_text(status, "status")
+    is_payment = kind == "payment" and wamid is not None and word is not None
+    if kind is not None and not is_payment and not is_of_message(kind):
+        return Ignored(item, kind, "the status is of something else than a message")
     if wamid is None or word is None:
         return Unusable(item, "the status lacks its message's id or the status itself", status)
     errors = find_list(status, "errors")
     return StatusReport(
         wamid=wamid,
-        status=word,
+        status=payment_status(word) if is_payment else word,
         at=moment_of(status.get("timestamp"), change.received_at),
         message_id=_find_message_id(status),
         error=_error(errors[0]) if errors else None,
-        details=_details(status, errors),
+        details=_details(status, errors) if not is_payment else {"payment": find_object(status, "payment") or {}},
         recipient=next((each for key in _PARTICIPANT if (each := find_text(status, key)) is not None), ""),
         is_of_group=find_text(status, "recipient_type") == "group" or find_text(status, "group_id") is not None,
         origin=f"{change.origin}:{item}",

@@ -54,6 +54,14 @@ DELETE FROM message_versions x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(A
 DELETE FROM message_reactions x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM message_reactions n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_business_reactions!
+DELETE FROM business_reactions x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM business_reactions n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_awaited_messages!
+DELETE FROM awaited_messages x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM awaited_messages n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_message_keys!
 DELETE FROM message_keys x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM message_keys n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

@@ -22,6 +22,8 @@ BY_BATCH = {
     "messages": _queries.erase_messages,
     "message_versions": _queries.erase_message_versions,
     "message_reactions": _queries.erase_message_reactions,
+    "business_reactions": _queries.erase_business_reactions,
+    "awaited_messages": _queries.erase_awaited_messages,
     "message_keys": _queries.erase_message_keys,
     "early_statuses": _queries.erase_early_statuses,
     "dead_letters": _queries.erase_dead_letters,
