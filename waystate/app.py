@@ -24,6 +24,7 @@ from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock, utc_now
 from waystate.config import Config, ProcessRole
+from waystate.customers.indexing import IndexWorker
 from waystate.db.checks import check_database
 from waystate.db.opening import make_partitions, open_database
 from waystate.db.pool import Database
@@ -191,7 +192,8 @@ class Waystate:
         )
         self.hints[MEDIA].also(self.attachments.hint)
         self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media, self.attachments]
-        self._loops[ProcessRole.RELAY] += [self.relay]
+        index = IndexWorker(db, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
+        self._loops[ProcessRole.RELAY] += [self.relay, index]
         self._loops[ProcessRole.TIMERS] += [self.timers]
         if config.template_interval:
             self._loops[ProcessRole.TIMERS].append(TemplateRounds(self.services.templates))

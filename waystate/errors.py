@@ -68,6 +68,16 @@ class Refused(WaystateError):
         self.extra = extra
 
 
+class Moved(Refused):
+    """`location`: where it is now."""
+
+    status, title = 308, "Permanent redirect"
+
+    def __init__(self, code: str, detail: str, *, location: str) -> None:
+        super().__init__(code, detail)
+        self.location = location
+
+
 class BadRequest(Refused):
     status, title = 400, "Bad request"
 
@@ -86,6 +96,10 @@ class NotFound(Refused):
 
 class Conflict(Refused):
     status, title = 409, "Conflict"
+
+
+class PreconditionFailed(Refused):
+    status, title = 412, "Precondition failed"
 
 
 class TooLarge(Refused):

@@ -11,6 +11,8 @@ from waystate.channels.check_routes import CheckRoutes
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
+from waystate.customers.edit import CustomerEdits
+from waystate.customers.routes import CustomerRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
 from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
@@ -45,6 +47,7 @@ from waystate.trace.routes import TraceRoutes
 from waystate.vault.sealing import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
+from waystate.web.cursors import Cursors
 from waystate.web.health import HealthCheck, HealthRoutes
 from waystate.web.metrics import Metrics, MetricsRoutes
 from waystate.web.openapi import DocsRoutes, Document, describe
@@ -63,6 +66,7 @@ ROUTES = (
     StateRoutes,
     SendRoutes,
     ConversationRoutes,
+    CustomerRoutes,
     TraceRoutes,
     TemplateRoutes,
     UploadRoutes,
@@ -158,8 +162,11 @@ def _of_messages(services: Services) -> list[object]:
     sends = Sends(db, directory, services.templates, services.hints[RELAY], services.invalidations.changed, clock)
     templates = TemplateRoutes(db, directory, services.templates)
     talks = ConversationRoutes(db, sends, clock)
+    customers = CustomerEdits(db, services.hints[RELAY], services.invalidations.changed, clock)
+    cursors = Cursors(derive_key(services.installation, "page cursors"))
+    people = CustomerRoutes(db, customers, sends, cursors, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
-    return [SendRoutes(sends), talks, TraceRoutes(db, directory, clock), templates, media, letters]
+    return [SendRoutes(sends), talks, people, TraceRoutes(db, directory, clock), templates, media, letters]
 
 
 def _of_access(services: Services) -> list[object]:

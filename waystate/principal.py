@@ -12,6 +12,8 @@ class Scope(StrEnum):
 
     STATE_READ = "state:read"
     STATE_WRITE = "state:write"
+    CUSTOMERS_READ = "customers:read"
+    CUSTOMERS_WRITE = "customers:write"
     CONVERSATIONS_READ = "conversations:read"
     MESSAGES_READ = "messages:read"
     MESSAGES_SEND = "messages:send"
@@ -42,8 +44,17 @@ class Role(StrEnum):
 TRUSTED = frozenset({Scope.STATE_READ, Scope.STATE_WRITE, Scope.MESSAGES_READ})
 """What a neighbour may that only named a tenant."""
 
-_VIEWER = frozenset({Scope.SELF, Scope.CREDENTIALS, Scope.STATE_READ, Scope.CONVERSATIONS_READ, Scope.MESSAGES_READ})
-_AGENT = _VIEWER | {Scope.STATE_WRITE, Scope.MESSAGES_SEND}
+_VIEWER = frozenset(
+    {
+        Scope.SELF,
+        Scope.CREDENTIALS,
+        Scope.STATE_READ,
+        Scope.CUSTOMERS_READ,
+        Scope.CONVERSATIONS_READ,
+        Scope.MESSAGES_READ,
+    }
+)
+_AGENT = _VIEWER | {Scope.STATE_WRITE, Scope.CUSTOMERS_WRITE, Scope.MESSAGES_SEND}
 _SUPERVISOR = _AGENT | {Scope.DEAD_LETTERS_READ, Scope.DEAD_LETTERS_WRITE, Scope.USERS_READ, Scope.TENANT_READ}
 _ADMIN = _SUPERVISOR | {Scope.TENANT_WRITE, Scope.USERS_WRITE, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.AUDIT_READ}
 

@@ -14,6 +14,7 @@ Ids = Mapping[str, str]
 PLACES = {
     "conversationId": "SELECT id::text FROM conversations WHERE tenant_id = $1",
     "conversation_id": "SELECT id::text FROM conversations WHERE tenant_id = $1",
+    "customer_id": "SELECT id::text FROM contacts WHERE tenant_id = $1",
     "messageId": "SELECT id::text FROM messages WHERE tenant_id = $1",
     "message_id": "SELECT id::text FROM messages WHERE tenant_id = $1",
     "wamid": "SELECT wamid FROM messages WHERE tenant_id = $1 AND wamid IS NOT NULL",
@@ -33,6 +34,7 @@ NOBODYS = {
     "appId": "app-1",
     "app_id": "app-1",
     "integrationId": "integration-none",
+    "tag": "nobodys-tag",
     "tenant": "tenant-none",
 }
 """Parameters that name nothing of a tenant's: whose customer it is follows from the credential, an app is the platform's."""

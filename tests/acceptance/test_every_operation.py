@@ -4,6 +4,7 @@ what another must not know. A new operation is tried by itself; one that the tes
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -11,7 +12,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
 from tests.acceptance.calls import Document, call_of, missing_ids, operations_of
-from tests.acceptance.installation import Installation, approved_template, customer_message, envelope, installed
+from tests.acceptance.installation import Installation, approved_template, customer_message, envelope, installed, until
 from tests.acceptance.outsiders import (
     OF_A_KEY,
     Caller,
@@ -37,6 +38,8 @@ from waystate.principal import Principal, Role, Scope
 A, B, C = TenantId("tenant-a"), TenantId("tenant-b"), TenantId("tenant-c")
 SUSPEND = ("POST", "/v1/platform/tenants/{tenant_id}/suspend")
 
+SEVERAL = {("GET", "/v1/customers"): {"tag"}}
+"""Parameters that may come several times."""
 TOLERANT = {("POST", "/state/message"), ("PATCH", "/state/message/{messageId}"), ("POST", "/state/correlation")}
 """The seeds' own: whoever talks to their State Manager today may send more than it reads."""
 
@@ -73,10 +76,15 @@ async def scene(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
                     new_id(),
                 )
             await place.settled()
+            await until(partial(is_indexed, place))
             await key_caller(place, B, "B's own key", OF_A_KEY)
             await session_caller(place, B, Role.OWNER)
             framework = place.app.framework()
             yield Scene(place, framework, framework.openapi(), await gather(place, A, B))
+
+
+async def is_indexed(place: Installation) -> bool:
+    return bool(await place.value("SELECT count(*) FROM contact_index_due()") == 0)
 
 
 def served(place: Installation, framework: FastAPI) -> set[tuple[str, str]]:
@@ -167,7 +175,7 @@ async def test_a_query_parameter_that_is_unknown_or_repeated_is_refused_by_its_n
         assert [each["field"] for each in problem["errors"]] == [name]
         assert problem["parameters"] == taken
         assert all(each in problem["detail"] for each in taken)
-    for name in taken:
+    for name in set(taken) - SEVERAL.get((row.method, row.path), set()):
         answer = await asked(scene, row.method, row.path, f"{name}=1&{name}=1")
         assert (answer.status_code, answer.json()["code"]) == (422, "repeated_query_parameter"), answer.text
         assert [each["field"] for each in answer.json()["errors"]] == [name]

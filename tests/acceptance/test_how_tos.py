@@ -296,6 +296,21 @@ def test_people_are_looked_after_as_the_how_to_says(acme: tuple[Newcomer, str]) 
     assert '"items":[' in newcomer.types(start + sessions.replace("grace", "boss"))
 
 
+def test_customers_are_known_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
+    newcomer, url = acme
+    newcomer.types(blocks(HOW_TO / "connect-a-number.md")[1])
+    lines = "".join(blocks(HOW_TO / "customers.md")).replace("demo-tenant-001", "acme")
+    said = [json.loads(line) for line in newcomer.types(lines, URL=url).splitlines()]
+    added, changed, tagged, untagged, many, by_name, by_phone, by_tag, busy, read, messages, talks, context = said
+    assert (added["name"], added["tags"], added["phoneNumber"]) == ("Ana Souza", ["vip"], "+5511987654321")
+    assert (changed["email"], changed["metadata"]) == ("ana@example.com", {"plan": "silver"})
+    assert (tagged["tags"], untagged["tags"], many["changed"]) == (["brazil", "vip"], ["brazil"], 1)
+    for found in (by_name, by_phone, by_tag):
+        assert [each["id"] for each in found["items"]] == [added["id"]]
+    assert (read["tags"], messages["items"], talks["items"]) == (["brazil", "spring-sale"], [], [])
+    assert (busy["items"], context["customer"]["id"], context["conversation"]) == ([], added["id"], None)
+
+
 def test_a_deployment_is_secured_as_the_how_to_says(databases: Databases, tmp_path: Path) -> None:
     begin, record = blocks(HOW_TO / "secure-a-deployment.md")
     with databases.fresh() as database, served(database, tmp_path, free_port()) as url:
@@ -337,6 +352,7 @@ TYPED = {
     "audit.md": (0, 1),
     "connect-a-number.md": (1, 2, 3),
     "connect-your-services.md": (1,),
+    "customers.md": (0, 1, 2, 3, 4),
     "dead-letters.md": (0, 1, 2, 3, 4, 5, 6),
     "find-a-message.md": (0, 1, 2, 3, 4, 5),
     "media.md": (0, 1, 2),

@@ -215,11 +215,11 @@ FROM unnest(:ids::uuid[], :names::text[], :phone_numbers::text[]) AS v (id, name
 ORDER BY v.id;
 
 -- name: change_contacts!
--- Locked in id order, so that two batches cannot deadlock. What a contact lost, it shows no more.
+-- Locked in id order, so that two batches cannot deadlock. What a contact lost, it shows no more. A name that somebody gave stays.
 WITH locked AS MATERIALIZED (
     SELECT c.id FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) ORDER BY c.id FOR NO KEY UPDATE
 )
-UPDATE contacts c SET name = coalesce(v.name, c.name), phone_number = CASE
+UPDATE contacts c SET name = CASE WHEN c.is_named_by_hand THEN c.name ELSE coalesce(v.name, c.name) END, phone_number = CASE
     WHEN v.gained IS NOT NULL THEN v.gained
     WHEN c.phone_number = ANY(string_to_array(v.lost, ',')) THEN v.rest
     ELSE coalesce(c.phone_number, v.learned) END
@@ -227,7 +227,7 @@ FROM locked l
 JOIN unnest(:ids::uuid[], :names::text[], :gained::text[], :lost::text[], :rest::text[], :learned::text[])
     AS v (id, name, gained, lost, rest, learned) ON v.id = l.id
 WHERE c.tenant_id = :tenant_id AND c.id = l.id
-    AND (c.name IS DISTINCT FROM coalesce(v.name, c.name) OR v.gained IS NOT NULL OR v.lost IS NOT NULL
+    AND ((NOT c.is_named_by_hand AND c.name IS DISTINCT FROM coalesce(v.name, c.name)) OR v.gained IS NOT NULL OR v.lost IS NOT NULL
         OR (c.phone_number IS NULL AND v.learned IS NOT NULL));
 
 -- name: find_recipients

@@ -345,6 +345,15 @@ class CallReported(ContactEvent):
     timestamp: datetime
 
 
+class CustomerChanged(ContactEvent):
+    """Somebody edited what is known of a customer, or (`is_new`) added them; `fields` are those that are otherwise now."""
+
+    type: Literal["customer.changed"] = "customer.changed"
+    phone_number_id: str = ""
+    fields: list[str]
+    is_new: bool = False
+
+
 class ContactNamed(ContactEvent):
     """A customer without a name has one from the address book of the business's phone, until they give their own."""
 
@@ -468,6 +477,7 @@ Event = (
     | ContactUpdated
     | PreferencesChanged
     | CallReported
+    | CustomerChanged
     | ContactNamed
     | ContactMerged
     | TemplateChanged

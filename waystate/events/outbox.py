@@ -85,9 +85,9 @@ async def read_after(
     return EventWindow(stamped, seen if is_full else max(seen, cursor["head"]), is_full)
 
 
-async def begin(conn: Connection, tenant: TenantId, sink: str) -> bool:
-    """Whether the sink begins with this: with what comes from now on. One that has begun stays where it is."""
-    return await _queries.begin_sink(conn, tenant_id=tenant, sink=sink) is not None
+async def begin(conn: Connection, tenant: TenantId, sink: str, *, position: int | None = None) -> bool:
+    """Whether the sink begins with this: behind `position`, or what comes from now on. One that has begun stays where it is."""
+    return await _queries.begin_sink(conn, tenant_id=tenant, sink=sink, position=position) is not None
 
 
 async def move_cursor(conn: Connection, tenant: TenantId, sink: str, position: int, *, epoch: int) -> bool:

@@ -18,10 +18,10 @@ ON CONFLICT (tenant_id, sink) DO UPDATE SET epoch = excluded.epoch WHERE s.epoch
 RETURNING position, (SELECT h.position FROM sink_cursors h WHERE h.tenant_id = :tenant_id AND h.sink = 'head') AS head;
 
 -- name: begin_sink$
--- Where a sink begins that has not begun: behind what is public by now. What commits meanwhile comes after it.
+-- Where a sink begins that has not begun: there, or behind what is public by now. What commits meanwhile comes after it.
 INSERT INTO sink_cursors (tenant_id, sink, position)
 VALUES (:tenant_id, :sink,
-    coalesce((SELECT h.position FROM sink_cursors h WHERE h.tenant_id = :tenant_id AND h.sink = 'head'), 0))
+    coalesce(:position::bigint, (SELECT h.position FROM sink_cursors h WHERE h.tenant_id = :tenant_id AND h.sink = 'head'), 0))
 ON CONFLICT (tenant_id, sink) DO NOTHING
 RETURNING position;
 

@@ -97,7 +97,7 @@ class Sends:
         """Those of the messages, and of what is planned, that there are, in the order asked for; by any of their ids."""
         async with self._db.tenant(tenant) as conn:
             ids = await _ids_of(conn, tenant, names)
-            return await self._read_in(conn, tenant, [ids[each] for each in names if each in ids])
+            return await self.read_in(conn, tenant, [ids[each] for each in names if each in ids])
 
     async def list_versions(self, tenant: TenantId, name: str) -> VersionList:
         """A message as it was said, and as its customer changed it."""
@@ -137,7 +137,7 @@ class Sends:
                     if queued in refused:
                         raise refused[queued]
                     events += failed
-                (answer,) = await self._read_in(conn, tenant, [message_id])
+                (answer,) = await self.read_in(conn, tenant, [message_id])
                 await outbox.append_many(conn, tenant, events)
                 return answer, events
 
@@ -156,7 +156,7 @@ class Sends:
                 (outcome,) = posted.results
                 assert not isinstance(outcome, Refused)
                 await note_again(conn, tenant, again, id_of(outcome))
-                (answer,) = await self._read_in(conn, tenant, [id_of(outcome)])
+                (answer,) = await self.read_in(conn, tenant, [id_of(outcome)])
                 await outbox.append_many(conn, tenant, posted.events)
                 return answer, posted.events
 
@@ -197,7 +197,7 @@ class Sends:
         self._tell(tenant, events)
         return delivered
 
-    async def _read_in(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[MessageAnswer]:
+    async def read_in(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[MessageAnswer]:
         rows = await message_store.list_by_ids(conn, tenant, ids)
         owners = {row["wamid"]: row["contact_id"] for row in rows if row["wamid"] is not None}
         said = await find_amends(conn, tenant, owners)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from waystate import documents
 from waystate.db.failures import is_transient
-from waystate.errors import BadRequest, Refused, Retry, Unavailable, Unprocessable
+from waystate.errors import BadRequest, Moved, Refused, Retry, Unavailable, Unprocessable
 from waystate.ids import new_id
 from waystate.web.field_problems import field_of, problem_of
 
@@ -179,6 +179,8 @@ def _headers(refused: Refused) -> Headers:
         headers.append((b"retry-after", str(max(1, ceil(refused.retry_after))).encode()))
     if isinstance(refused, MethodNotAllowed):
         headers.append((b"allow", refused.allow.encode()))
+    if isinstance(refused, Moved):
+        headers.append((b"location", refused.location.encode()))
     if refused.status == HTTPStatus.UNAUTHORIZED:
         headers.append((b"www-authenticate", b"Bearer"))
     return headers

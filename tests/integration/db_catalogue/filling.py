@@ -26,6 +26,7 @@ VALUES = {
     "interval": ["1 hour"],
     "text[]": ["{}", "{a}"],
     "inet": ["192.0.2.1"],
+    "tsvector": ["word"],
 } | {kind: ["1", "0"] for kind in ("smallint", "integer", "bigint", "numeric", "real", "double precision")}
 MOST_TRIES = 5000
 

@@ -104,6 +104,14 @@ DELETE FROM contact_merges x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARR
 DELETE FROM contact_identities x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM contact_identities n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_contact_tags!
+DELETE FROM contact_tags x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM contact_tags n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_contact_index!
+DELETE FROM contact_index x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM contact_index n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_phone_replies!
 DELETE FROM phone_replies x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM phone_replies n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

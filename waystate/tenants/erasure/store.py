@@ -36,6 +36,8 @@ BY_BATCH = {
     "contact_identities": _queries.erase_contact_identities,
     "phone_replies": _queries.erase_phone_replies,
     "preferences": _queries.erase_preferences,
+    "contact_tags": _queries.erase_contact_tags,
+    "contact_index": _queries.erase_contact_index,
     "contacts": _queries.erase_contacts,
     "idempotency_keys": _queries.erase_idempotency_keys,
     "templates": _queries.erase_templates,

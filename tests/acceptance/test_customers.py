@@ -1,0 +1,195 @@
+"""Customers over HTTP: found, added, edited, tagged, and what was said with them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.acceptance.installation import TENANT, Installation, installed_with_far_sides, until
+from tests.databases import Databases
+from waystate.clock import utc_now
+from waystate.keys import store as key_store
+from waystate.principal import Scope
+
+SCOPES = [Scope.CUSTOMERS_READ, Scope.CUSTOMERS_WRITE, Scope.MESSAGES_READ, Scope.CONVERSATIONS_READ]
+
+
+@pytest.fixture(scope="module")
+async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    with databases.fresh() as url:
+        async with installed_with_far_sides(
+            url, tmp_path_factory.mktemp("home"), agent_reply_share=0.0, bsuid_only_share=0.0
+        ) as installation:
+            async with installation.app.db.tenant(TENANT) as conn:
+                _, secret = await key_store.create_key(conn, TENANT, "customers", utc_now(), scopes=SCOPES)
+            installation.http.headers["x-api-key"] = secret
+            yield installation
+
+
+async def ask(place: Installation, method: str, path: str, *, expect: int = 200, **given: Any) -> dict[str, Any]:
+    answer = await place.http.request(method, f"/v1/customers{path}", **given)
+    assert answer.status_code == expect, answer.text
+    said: dict[str, Any] = {**(answer.json() or {}), "etag": answer.headers.get("etag"), "at": answer.headers.get("location")}
+    return said
+
+
+async def add(place: Installation, **body: Any) -> dict[str, Any]:
+    return await ask(place, "POST", "", expect=201, json=body)
+
+
+async def names(place: Installation, **query: Any) -> list[str]:
+    return [each["name"] for each in (await ask(place, "GET", "", params=query))["items"]]
+
+
+async def write(place: Installation, phone: str, text: str = "Hello") -> str:
+    """A customer's message, with the index that knows of it."""
+    assert place.far is not None
+    sent = await place.far.post(f"/simulator/customers/{phone}/messages", json={"text": text})
+    assert sent.status_code < 300, sent.text
+    wamid: str = sent.json()["wamid"]
+
+    async def is_indexed() -> bool:
+        return bool(
+            await place.value(
+                "SELECT count(*) FROM messages m JOIN conversations c ON c.id = m.conversation_id"
+                " JOIN contact_index i ON i.contact_id = c.contact_id AND i.message_count = ("
+                "SELECT count(*) FROM messages o JOIN conversations v ON v.id = o.conversation_id"
+                " WHERE v.contact_id = c.contact_id) WHERE m.wamid = $1",
+                wamid,
+            )
+        )
+
+    await until(is_indexed, timeout=30)
+    return wamid
+
+
+async def test_a_customer_is_added_once(place: Installation) -> None:
+    made = await add(place, phoneNumber="11 98761-0001", country="BR", name="Ana Lúcia", tags=["b", " a ", "b"])
+    assert (made["waIds"], made["phoneNumber"], made["tags"]) == (["5511987610001"], "+5511987610001", ["a", "b"])
+    again = await ask(place, "POST", "", json={"waId": "5511987610001", "name": "Another"})
+    assert (again["id"], again["name"]) == (made["id"], "Ana Lúcia"), "returned as they are"
+    other = await ask(place, "POST", "", json={"waId": "551187610001", "name": "Changed", "onExisting": "update"})
+    assert (other["id"], other["name"]) == (made["id"], "Changed"), "the same phone in its other spelling"
+    assert (await ask(place, "GET", f"/{made['id']}"))["name"] == "Changed"
+    await ask(place, "PATCH", f"/{made['id']}", json={"name": "Ana Lúcia"})
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"phoneNumber": "+55 11"}, "phone_unusable"),
+        ({"phoneNumber": "11 98761-0001"}, "phone_unusable"),
+        ({"phoneNumber": "+999 12345678"}, "phone_unusable"),
+        ({"name": "nobody"}, "invalid_request"),
+        ({"waId": "5511987610001", "userId": "US.1"}, "invalid_request"),
+        ({"waId": "5511987610001", "metadata": {"x": "y" * 17_000}}, "invalid_request"),
+        ({"waId": "5511987610001", "tags": ["x"] * 51}, "invalid_request"),
+        ({"waId": "5511987610001", "tags": [" "]}, "invalid_request"),
+        ({"waId": "5511987610001", "email": "nobody"}, "invalid_request"),
+        ({"waId": "5511987610001", "unknown": 1}, "invalid_request"),
+        ({"waId": "5511987610001", "country": "BR"}, "invalid_request"),
+    ],
+)
+async def test_what_cannot_be_is_refused(place: Installation, body: dict[str, Any], code: str) -> None:
+    assert (await ask(place, "POST", "", expect=422, json=body))["code"] == code
+
+
+async def test_a_patch_is_merged_and_guarded_by_the_etag(place: Installation) -> None:
+    made = await add(place, waId="5511987610002", metadata={"plan": "silver", "seats": {"a": 1, "b": 2}})
+    path = f"/{made['id']}"
+    changed = await ask(
+        place, "PATCH", path, json={"metadata": {"plan": "gold", "seats": {"a": None}}}, headers={"If-Match": made["etag"]}
+    )
+    assert changed["metadata"] == {"plan": "gold", "seats": {"b": 2}}
+    late = await ask(place, "PATCH", path, expect=412, json={"name": "Late"}, headers={"If-Match": made["etag"]})
+    assert late["code"] == "changed_meanwhile"
+    assert (await ask(place, "GET", path))["etag"] == changed["etag"]
+    assert (await ask(place, "GET", path))["name"] is None
+    await write(place, "5511987610002")
+    read = await ask(place, "GET", path)
+    named = await ask(place, "PATCH", path, json={"name": "Bia"})
+    assert named["etag"] != read["etag"]
+    await write(place, "5511987610002")
+    read = await ask(place, "GET", path)
+    assert (read["name"], read["etag"]) == ("Bia", named["etag"]), "a name by hand stays, and a message changes no ETag"
+    await ask(place, "PATCH", path, json={"name": None})
+    await write(place, "5511987610002")
+    assert (await ask(place, "GET", path))["name"] not in (None, "Bia"), "without one, WhatsApp's is learned again"
+
+
+async def test_customers_are_found_by_words_phones_and_tags(place: Installation) -> None:
+    tag = f"t{uuid4().hex[:6]}"
+    for number, name in enumerate(["Zoë Müller", "zoe Miller", "José Álvarez", None]):
+        await add(place, waId=f"551198762000{number}", name=name, tags=[tag] if number else []) if name else await add(
+            place, waId=f"551198762000{number}", tags=[tag]
+        )
+    assert await names(place, q="ZOE", sort="name") == ["zoe Miller", "Zoë Müller"]
+    assert await names(place, q="zoe mul", sort="name") == ["Zoë Müller"]
+    assert await names(place, q="zoe", tag=tag) == ["zoe Miller"]
+    assert await names(place, tag=tag, sort="name") == ["José Álvarez", "zoe Miller", None]
+    assert await names(place, q="(11) 98762-0002") == ["José Álvarez"]
+    (found,) = (await ask(place, "GET", "", params={"q": "alv"}))["items"]
+    assert found["matches"] == {"name": [[5, 8]]}
+    assert await names(place, q="nobody-of-this-name") == []
+
+
+async def test_pages_join_without_a_gap(place: Installation) -> None:
+    tag = f"t{uuid4().hex[:6]}"
+    made = [(await add(place, waId=f"55119876300{number:02}", name=f"N{number:02}", tags=[tag]))["id"] for number in range(7)]
+    for sort in ("lastActivity", "created", "name", "messageCount"):
+        for query in ({"tag": tag}, {}):
+            found: list[str] = []
+            after: dict[str, str] = {}
+            while True:
+                page = await ask(place, "GET", "", params={"sort": sort, "limit": 3, **query, **after})
+                found += [each["id"] for each in page["items"]]
+                if page["next"] is None:
+                    break
+                after = {"after": page["next"]}
+            assert len(found) == len(set(found))
+            assert set(made) <= set(found) if not query else set(found) == set(made)
+    page = await ask(place, "GET", "", params={"tag": tag, "limit": 3})
+    for other in ({"tag": tag, "sort": "name"}, {"limit": 3}, {"tag": "other"}):
+        refused = await ask(place, "GET", "", expect=400, params={**other, "after": page["next"]})
+        assert refused["code"] == "cursor_invalid"
+    assert (await ask(place, "GET", "", expect=400, params={"after": "x" + page["next"]}))["code"] == "cursor_invalid"
+
+
+async def test_an_order_that_has_no_index_is_not_offered(place: Installation) -> None:
+    refused = await ask(place, "GET", "", expect=400, params={"sort": "name", "hasOpenConversation": "true"})
+    assert refused["code"] == "sort_not_offered"
+    assert "hasOpenConversation" in refused["offered"]["lastActivity"]
+
+
+async def test_many_are_tagged_at_once(place: Installation) -> None:
+    one, two = [await add(place, waId=f"551198764000{number}", tags=["old"]) for number in (1, 2)]
+    stranger = str(uuid4())
+    body = {"ids": [one["id"], two["id"], stranger], "add": ["new"], "remove": ["old"]}
+    answer = await ask(place, "POST", "/tags", json=body)
+    assert (answer["changed"], answer["missing"]) == (2, [stranger])
+    assert (await ask(place, "GET", f"/{one['id']}"))["tags"] == ["new"]
+    assert (await ask(place, "POST", f"/{one['id']}/tags", json={"tags": ["new", "more"]}))["tags"] == ["more", "new"]
+    assert (await ask(place, "DELETE", f"/{one['id']}/tags/new"))["tags"] == ["more"]
+    assert await ask(place, "POST", f"/{stranger}/tags", expect=404, json={"tags": ["x"]})
+
+
+async def test_history_and_context_tell_what_was_said(place: Installation) -> None:
+    phone = "5511987650009"
+    wamids = [await write(place, phone, text) for text in ("one", "two", "three")]
+    (found,) = (await ask(place, "GET", "", params={"q": phone, "hasOpenConversation": "true"}))["items"]
+    path = f"/{found['id']}"
+    first = await ask(place, "GET", f"{path}/messages", params={"limit": 2, "direction": "inbound"})
+    second = await ask(place, "GET", f"{path}/messages", params={"limit": 2, "direction": "inbound", "after": first["next"]})
+    assert {each["wamid"] for each in first["items"] + second["items"]} == set(wamids)
+    assert (len(first["items"]), second["next"]) == (2, None)
+    (conversation,) = (await ask(place, "GET", f"{path}/conversations"))["items"]
+    context = await ask(place, "GET", f"{path}/context")
+    assert (context["customer"]["id"], context["conversation"]["id"]) == (found["id"], conversation["id"])
+    assert context["conversation"]["window"]["open"] is True
+    assert {each["wamid"] for each in context["messages"] if each["direction"] == "inbound"} == set(wamids)
+
+
+async def test_a_stranger_is_nobody(place: Installation) -> None:
+    for path in ("", "/messages", "/conversations", "/context"):
+        assert (await ask(place, "GET", f"/{uuid4()}{path}", expect=404))["code"] == "customer_not_found"

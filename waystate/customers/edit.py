@@ -1,0 +1,255 @@
+"""What people and services change of customers: who there is, what is known of them, their tags."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import phonenumbers
+
+from waystate.clock import Clock
+from waystate.contacts import store as contact_store
+from waystate.contacts.model import Identity, IdentityKind, e164
+from waystate.contacts.store import NewContact
+from waystate.customers import store
+from waystate.customers.model import Profile
+from waystate.db.pool import Connection, Database
+from waystate.documents import JsonObject, dump
+from waystate.errors import NotFound, PreconditionFailed, Unprocessable
+from waystate.events import outbox
+from waystate.events.model import CustomerChanged
+from waystate.events.outbox import AfterCommit
+from waystate.ids import TenantId, new_id
+from waystate.work.batch import with_retries
+from waystate.work.loops import Hint
+
+_EDITABLE = (
+    *("name", "email", "phone_number", "username", "language", "profile_picture_url"),
+    *("tags", "preferences", "metadata"),
+)
+_DOCUMENTS = frozenset({"preferences", "metadata"})
+_IMPOSSIBLE = {
+    phonenumbers.ValidationResult.INVALID_COUNTRY_CODE: "its country's code does not exist",
+    phonenumbers.ValidationResult.TOO_SHORT: "it is too short",
+    phonenumbers.ValidationResult.TOO_LONG: "it is too long",
+    phonenumbers.ValidationResult.INVALID_LENGTH: "no number of its country has so many digits",
+    phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "its area's code is missing",
+}
+MOST_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A customer as they are now; `is_new`: nobody knew them before."""
+
+    profile: Profile
+    is_new: bool = False
+
+
+class CustomerEdits:
+    """Each deed is one transaction, with its event, and with the index by which the customer is found at once."""
+
+    def __init__(self, db: Database, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
+        self._db = db
+        self._relay_hint = relay_hint
+        self._changed = changed
+        self._clock = clock
+
+    async def add(self, tenant: TenantId, identity: Identity, fields: Mapping[str, Any], *, updates: bool) -> Saved:
+        """The customer of this identity, made with `fields` if nobody is known by it; `updates`: else changed by them."""
+
+        async def add() -> tuple[Saved, list[CustomerChanged]]:
+            now = self._clock()
+            async with self._db.tenant(tenant) as conn:
+                contact_id, is_new = await _find_or_add(conn, tenant, identity, now)
+                before = await _lock(conn, tenant, contact_id)
+                after = edited(before, fields) if is_new or updates else before
+                events = await _save(conn, tenant, before, after, now, is_new=is_new)
+                (profile,) = await store.find_many(conn, tenant, [contact_id])
+                return Saved(profile, is_new), events
+
+        saved, events = await with_retries(add)
+        self._tell(tenant, events)
+        return saved
+
+    async def edit(
+        self, tenant: TenantId, contact_id: UUID, fields: Mapping[str, Any], *, expected: Collection[str] | None = None
+    ) -> Profile:
+        """`fields` by their names here; what is not named stays. `expected`: the tags of what the caller has seen."""
+
+        async def edit() -> tuple[Profile, list[CustomerChanged]]:
+            now = self._clock()
+            async with self._db.tenant(tenant) as conn:
+                before = await _lock(conn, tenant, contact_id)
+                if expected is not None and etag_of(before) not in expected:
+                    raise _changed_meanwhile(before)
+                after = edited(before, fields)
+                events = await _save(conn, tenant, before, after, now)
+                (profile,) = await store.find_many(conn, tenant, [contact_id])
+                return profile, events
+
+        profile, events = await with_retries(edit)
+        self._tell(tenant, events)
+        return profile
+
+    async def tag(
+        self, tenant: TenantId, ids: Sequence[UUID], *, add: Sequence[str] = (), remove: Sequence[str] = ()
+    ) -> tuple[int, list[UUID]]:
+        """How many are tagged otherwise now, and which of the ids are no customer's."""
+
+        async def tag() -> tuple[list[CustomerChanged], list[UUID]]:
+            now = self._clock()
+            async with self._db.tenant(tenant) as conn:
+                known = {each.id for each in await store.find_many(conn, tenant, list(ids))}
+                changed = await store.tag_many(conn, tenant, sorted(known), add, now) if add else {}
+                _check_tags(changed)
+                changed |= await store.untag_many(conn, tenant, sorted(known), remove, now) if remove else {}
+                events = [_event(contact, ("tags",), now) for contact in sorted(changed)]
+                await outbox.append_many(conn, tenant, events)
+                return events, [each for each in ids if each not in known]
+
+        events, missing = await with_retries(tag)
+        self._tell(tenant, events)
+        return len(events), missing
+
+    def _tell(self, tenant: TenantId, events: Sequence[CustomerChanged]) -> None:
+        if events:
+            self._changed(tenant, events)
+            self._relay_hint.give(tenant)
+
+
+async def _find_or_add(conn: Connection, tenant: TenantId, identity: Identity, now: datetime) -> tuple[UUID, bool]:
+    """Under either spelling of a phone; whether it is new. Of two at once one adds, and the other finds it."""
+    spelled = (await contact_store.spell_as_known(conn, tenant, [identity])).get(identity, identity)
+    owners, _ = await contact_store.find_many(conn, tenant, [spelled])
+    if spelled in owners:
+        return owners[spelled], False
+    new = NewContact(id=new_id(), identities=(identity,), created_at=now)
+    if new.id in await contact_store.add_many(conn, tenant, [new]):
+        return new.id, True
+    owners, _ = await contact_store.find_many(conn, tenant, [identity])
+    return owners[identity], False
+
+
+async def _lock(conn: Connection, tenant: TenantId, contact_id: UUID) -> Profile:
+    profile = await store.lock_one(conn, tenant, contact_id)
+    if profile is None:
+        raise customer_not_found(contact_id)
+    return profile
+
+
+async def _save(
+    conn: Connection, tenant: TenantId, before: Profile, after: Profile, now: datetime, *, is_new: bool = False
+) -> list[CustomerChanged]:
+    changed = tuple(each for each in _EDITABLE if getattr(before, each) != getattr(after, each))
+    if changed:
+        await store.edit_one(conn, tenant, after, now)
+    if not changed and not is_new:
+        return []
+    await store.index_many(conn, tenant, [after.id])
+    events = [_event(after.id, changed, now, is_new=is_new)]
+    await outbox.append_many(conn, tenant, events)
+    return events
+
+
+def edited(profile: Profile, fields: Mapping[str, Any]) -> Profile:
+    """The profile with these fields; documents are merged, and null takes a field away. Raises Unprocessable."""
+    values: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name in _DOCUMENTS:
+            values[name] = {} if value is None else merge_patch(getattr(profile, name), value)
+            if len(dump(values[name]).encode()) > MOST_BYTES:
+                raise Unprocessable(
+                    "too_long", f"`{name}` would be longer than {MOST_BYTES} bytes of JSON. Take something away."
+                )
+        elif name == "tags":
+            values[name] = tuple(sorted(set(value or ())))
+        else:
+            values[name] = value
+    return replace(profile, **values)
+
+
+def merge_patch(document: JsonObject, patch: JsonObject) -> JsonObject:
+    """https://www.rfc-editor.org/rfc/rfc7396#section-2"""
+    merged = dict(document)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            inner = merged.get(key)
+            merged[key] = merge_patch(inner if isinstance(inner, dict) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def identity_of(wa_id: str | None, user_id: str | None, phone_number: str | None, country: str | None) -> Identity:
+    """Of exactly one of the three. Raises Unprocessable for a phone that no country could have."""
+    if user_id is not None:
+        return Identity(IdentityKind.BSUID, user_id)
+    if wa_id is not None:
+        return Identity(IdentityKind.WA_ID, wa_id.removeprefix("+"))
+    return Identity(IdentityKind.WA_ID, parse_phone(phone_number or "", country).removeprefix("+"))
+
+
+def parse_phone(written: str, country: str | None = None) -> str:
+    """Returns the E.164 form of a phone, international or of `country` (ISO 3166). Raises Unprocessable, which says why."""
+    try:
+        number = phonenumbers.parse(written, country)
+    except phonenumbers.NumberParseException as error:
+        lacks_country = error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE
+        why = "its country is not said" if lacks_country and not written.startswith("+") else "it is no phone number"
+        raise _phone_unusable(why) from error
+    result = phonenumbers.is_possible_number_with_reason(number)
+    if result != phonenumbers.ValidationResult.IS_POSSIBLE:
+        raise _phone_unusable(_IMPOSSIBLE.get(result, "no country has such numbers"))
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def shown_phone(written: str) -> str:
+    """Returns the E.164 form of a phone that a profile shows. Raises Unprocessable."""
+    return e164(parse_phone(written)) or written
+
+
+def etag_of(profile: Profile) -> str:
+    """Of what may be edited alone: a message of the customer's changes it not."""
+    fields = [getattr(profile, each) for each in _EDITABLE]
+    return f'"{sha256(dump(fields).encode()).hexdigest()[:20]}"'
+
+
+def customer_not_found(contact_id: UUID) -> NotFound:
+    return NotFound(
+        "customer_not_found",
+        f"There is no customer {contact_id}. Take the id from GET /v1/customers, or from a message or an event of theirs.",
+    )
+
+
+def _changed_meanwhile(profile: Profile) -> PreconditionFailed:
+    return PreconditionFailed(
+        "changed_meanwhile",
+        "The customer was edited since you read them. Read them again, look at what changed, and send your change with the new "
+        "ETag.",
+        etag=etag_of(profile),
+    )
+
+
+def _phone_unusable(why: str) -> Unprocessable:
+    return Unprocessable(
+        "phone_unusable",
+        f"`phoneNumber` cannot be called: {why}. Write it with its country's code, such as +55 11 98765-4321, or say the "
+        "`country`.",
+    )
+
+
+def _check_tags(changed: Mapping[UUID, tuple[str, ...]], most: int = 50) -> None:
+    over = sorted(str(contact) for contact, tags in changed.items() if len(tags) > most)
+    if over:
+        raise Unprocessable(
+            "too_many_tags", f"Customer {over[0]} would have more than {most} tags. Take some away first.", customers=over[:20]
+        )
+
+
+def _event(contact: UUID, fields: Sequence[str], now: datetime, *, is_new: bool = False) -> CustomerChanged:
+    return CustomerChanged(contact_id=contact, at=now, fields=list(fields), is_new=is_new)

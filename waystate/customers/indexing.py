@@ -1,0 +1,71 @@
+"""The index by which customers are found, kept by a sink: a second or two behind what it tells of."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from waystate import documents
+from waystate.clock import Clock
+from waystate.customers import store
+from waystate.db.pool import Connection, Database
+from waystate.events import outbox
+from waystate.events.model import Event
+from waystate.events.outbox import Stamped
+from waystate.events.sinks import SinkWorker, relay
+from waystate.ids import TenantId, find_uuid
+from waystate.work.batch import with_retries
+from waystate.work.leases import RELAY, LeaseKeeper
+
+_PAGE = 500
+"""Contacts that one transaction takes into the index, where a tenant has one for the first time."""
+
+
+class IndexSink:
+    """Looks once more at every contact that an event is of, in the transaction that moves the cursor."""
+
+    name = "customers"
+    types = None
+
+    async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> list[Event]:
+        await store.index_many(conn, tenant, contacts_of(stamped))
+        return []
+
+
+class IndexWorker(SinkWorker):
+    """Of the tenants whose relay lanes this process holds, once a second: many events of one customer are one look."""
+
+    name = "customer index"
+
+    def __init__(self, db: Database, leases: LeaseKeeper, clock: Clock, *, lanes: int, batch: int) -> None:
+        super().__init__(db, leases, clock, kind=RELAY, due="customers", lanes=lanes, batch=batch)
+        self._sink = IndexSink()
+
+    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
+        await self._begin(tenant)
+        window = await with_retries(lambda: relay(self._db, tenant, self._sink, epoch=epoch, batch=self._batch))
+        return window.is_full
+
+    async def _due(self) -> set[TenantId]:
+        async with self._db.work() as conn:
+            return await store.list_due(conn)
+
+    async def _begin(self, tenant: TenantId) -> None:
+        """Everybody whom the tenant has; a death in between goes on with whoever is missing."""
+        async with self._db.tenant(tenant) as conn:
+            if self._sink.name in await outbox.find_positions(conn, tenant, [self._sink.name]):
+                return
+            head = await outbox.get_head(conn, tenant)
+        after: UUID | None = None
+        while True:
+            async with self._db.tenant(tenant) as conn:
+                missing, after = await store.list_unindexed(conn, tenant, after=after, batch=_PAGE)
+                await store.index_many(conn, tenant, missing)
+            if after is None:
+                break
+        async with self._db.tenant(tenant) as conn:
+            await outbox.begin(conn, tenant, self._sink.name, position=head)
+
+
+def contacts_of(stamped: Sequence[Stamped]) -> set[UUID]:
+    told = [documents.parse(each.data.encode()) for each in stamped]
+    named = (each.get(key) for each in told for key in ("contact_id", "merged_contact_id"))
+    return {found for each in named if isinstance(each, str) and (found := find_uuid(each)) is not None}

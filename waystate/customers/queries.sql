@@ -1,0 +1,170 @@
+-- name: list_profiles
+-- What is known of these; not of those that were merged into others.
+SELECT c.id, c.name, c.email, c.phone_number, c.username, c.language, c.profile_picture_url, c.tags, c.preferences, c.metadata,
+    c.created_at, c.edited_at, i.message_count, i.last_message_at, coalesce(i.last_activity_at, c.created_at) AS last_activity_at,
+    ARRAY(SELECT x.kind || ' ' || x.external_id FROM contact_identities x
+        WHERE x.tenant_id = c.tenant_id AND x.contact_id = c.id AND x.valid_to IS NULL
+        ORDER BY x.valid_from, x.kind, x.external_id) AS identities
+FROM unnest(:ids::uuid[]) WITH ORDINALITY AS v (id, place)
+JOIN contacts c ON c.tenant_id = :tenant_id AND c.id = v.id
+LEFT JOIN contact_index i ON i.tenant_id = c.tenant_id AND i.contact_id = c.id
+WHERE NOT EXISTS (SELECT FROM contact_merges m WHERE m.tenant_id = c.tenant_id AND m.merged_id = c.id)
+ORDER BY v.place;
+
+-- name: count_messages
+-- Of the contacts' conversations, over the index of their histories.
+SELECT v.contact_id, coalesce(sum(n.messages), 0)::bigint AS messages, max(v.last_message_at) AS last_message_at,
+    max(v.last_activity_at) AS last_activity_at
+FROM conversations v
+CROSS JOIN LATERAL (
+    SELECT count(*) AS messages FROM messages m WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id
+) AS n
+WHERE v.tenant_id = :tenant_id AND v.contact_id = ANY(:ids::uuid[])
+GROUP BY v.contact_id;
+
+-- name: index_many!
+-- In one order, so that two at once cannot deadlock.
+INSERT INTO contact_index AS i (tenant_id, contact_id, name, words, created_at, last_activity_at, last_message_at, message_count)
+SELECT :tenant_id, v.contact_id, v.name, array_to_tsvector(string_to_array(v.words, ' ')), v.created_at, v.last_activity_at,
+    v.last_message_at, v.message_count
+FROM unnest(:contact_ids::uuid[], :names::text[], :words::text[], :created_at::timestamptz[], :last_activity_at::timestamptz[],
+    :last_message_at::timestamptz[], :message_counts::bigint[])
+    AS v (contact_id, name, words, created_at, last_activity_at, last_message_at, message_count)
+ORDER BY v.contact_id
+ON CONFLICT (tenant_id, contact_id) DO UPDATE SET name = excluded.name, words = excluded.words, created_at = excluded.created_at,
+    last_activity_at = excluded.last_activity_at, last_message_at = excluded.last_message_at,
+    message_count = excluded.message_count
+WHERE (i.name, i.words, i.created_at, i.last_activity_at, i.last_message_at, i.message_count) IS DISTINCT FROM (excluded.name,
+    excluded.words, excluded.created_at, excluded.last_activity_at, excluded.last_message_at, excluded.message_count);
+
+-- name: drop_from_index!
+DELETE FROM contact_index i WHERE i.tenant_id = :tenant_id AND i.contact_id = ANY(:ids::uuid[]);
+
+-- name: list_unindexed
+-- By id, from behind the one that was last.
+SELECT c.id, EXISTS (SELECT FROM contact_index i WHERE i.tenant_id = c.tenant_id AND i.contact_id = c.id) AS is_indexed
+FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id > :after ORDER BY c.id LIMIT :batch;
+
+-- name: list_due
+SELECT d.tenant_id FROM contact_index_due() AS d;
+
+-- name: find_by_words
+SELECT f.contact_id FROM find_contacts_by_words(:words, :most::int) AS f;
+
+-- name: find_by_tag
+SELECT t.contact_id FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = :tag LIMIT :most::int;
+
+-- name: list_by_activity
+SELECT i.contact_id, i.last_activity_at AS value FROM contact_index i
+WHERE i.tenant_id = :tenant_id AND (i.last_activity_at, i.contact_id) < (:value::timestamptz, :contact_id::uuid)
+    AND i.last_activity_at >= :since::timestamptz
+    AND (:words::text IS NULL OR i.words @@ :words::tsquery)
+    AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+    AND (:is_open::boolean IS NULL OR :is_open = EXISTS (SELECT FROM conversations v WHERE v.tenant_id = :tenant_id
+        AND v.contact_id = i.contact_id AND v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now::timestamptz))
+    AND (:phone_number_id::text IS NULL OR EXISTS (SELECT FROM conversations v WHERE v.tenant_id = :tenant_id
+        AND v.contact_id = i.contact_id AND v.phone_number_id = :phone_number_id))
+ORDER BY i.last_activity_at DESC, i.contact_id DESC LIMIT :batch;
+
+-- name: list_by_created
+SELECT i.contact_id, i.created_at AS value FROM contact_index i
+WHERE i.tenant_id = :tenant_id AND (i.created_at, i.contact_id) < (:value::timestamptz, :contact_id::uuid)
+    AND i.created_at >= :since::timestamptz
+    AND (:words::text IS NULL OR i.words @@ :words::tsquery)
+    AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+ORDER BY i.created_at DESC, i.contact_id DESC LIMIT :batch;
+
+-- name: list_by_name
+SELECT i.contact_id, i.name AS value FROM contact_index i
+WHERE i.tenant_id = :tenant_id AND (i.name COLLATE "C", i.contact_id) > (:value::text COLLATE "C", :contact_id::uuid)
+    AND (:words::text IS NULL OR i.words @@ :words::tsquery)
+    AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+ORDER BY i.name COLLATE "C", i.contact_id LIMIT :batch;
+
+-- name: list_by_messages
+SELECT i.contact_id, i.message_count AS value FROM contact_index i
+WHERE i.tenant_id = :tenant_id AND (i.message_count, i.contact_id) < (:value::bigint, :contact_id::uuid)
+    AND (:words::text IS NULL OR i.words @@ :words::tsquery)
+    AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+ORDER BY i.message_count DESC, i.contact_id DESC LIMIT :batch;
+
+-- name: list_among
+-- Of few enough customers that they are sorted by who asks.
+SELECT i.contact_id, i.name, i.created_at, i.last_activity_at, i.message_count
+FROM unnest(:ids::uuid[]) AS a (contact_id)
+JOIN contact_index i ON i.tenant_id = :tenant_id AND i.contact_id = a.contact_id
+WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
+    AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+    AND i.last_activity_at >= :active_since::timestamptz AND i.last_activity_at < :active_until::timestamptz
+    AND i.created_at >= :created_since::timestamptz AND i.created_at < :created_until::timestamptz
+    AND (:is_open::boolean IS NULL OR :is_open = EXISTS (SELECT FROM conversations v WHERE v.tenant_id = :tenant_id
+        AND v.contact_id = i.contact_id AND v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now::timestamptz))
+    AND (:phone_number_id::text IS NULL OR EXISTS (SELECT FROM conversations v WHERE v.tenant_id = :tenant_id
+        AND v.contact_id = i.contact_id AND v.phone_number_id = :phone_number_id));
+
+-- name: lock_profile^
+SELECT c.id FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = :id
+    AND NOT EXISTS (SELECT FROM contact_merges m WHERE m.tenant_id = c.tenant_id AND m.merged_id = c.id)
+FOR NO KEY UPDATE OF c;
+
+-- name: edit_profile!
+-- A name that somebody gave stays theirs; without one, WhatsApp's is learned again.
+UPDATE contacts c SET is_named_by_hand = CASE WHEN c.name IS DISTINCT FROM :name::text THEN :name::text IS NOT NULL
+        ELSE c.is_named_by_hand END, name = :name::text, email = :email, phone_number = :phone_number, username = :username, language = :language,
+    profile_picture_url = :profile_picture_url, tags = :tags::text[], preferences = :preferences::text::jsonb,
+    metadata = :metadata::text::jsonb, edited_at = greatest(:now::timestamptz, c.edited_at + interval '1 ms')
+WHERE c.tenant_id = :tenant_id AND c.id = :id;
+
+-- name: tag_many
+-- Of those that lack one of the tags.
+WITH locked AS MATERIALIZED (
+    SELECT c.id FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) ORDER BY c.id FOR NO KEY UPDATE
+)
+UPDATE contacts c SET tags = ARRAY(SELECT DISTINCT t FROM unnest(c.tags || :tags::text[]) AS t ORDER BY t),
+    edited_at = greatest(:now::timestamptz, c.edited_at + interval '1 ms')
+FROM locked l WHERE c.tenant_id = :tenant_id AND c.id = l.id
+    AND EXISTS (SELECT FROM unnest(:tags::text[]) AS t WHERE t <> ALL(c.tags))
+RETURNING c.id, c.tags;
+
+-- name: untag_many
+WITH locked AS MATERIALIZED (
+    SELECT c.id FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) ORDER BY c.id FOR NO KEY UPDATE
+)
+UPDATE contacts c SET tags = ARRAY(SELECT t FROM unnest(c.tags) AS t WHERE t <> ALL(:tags::text[])),
+    edited_at = greatest(:now::timestamptz, c.edited_at + interval '1 ms')
+FROM locked l WHERE c.tenant_id = :tenant_id AND c.id = l.id
+    AND EXISTS (SELECT FROM unnest(:tags::text[]) AS t WHERE t = ANY(c.tags))
+RETURNING c.id, c.tags;
+
+-- name: list_conversations
+-- A contact's, the newest first; their ids are made of the time.
+SELECT v.id FROM conversations v
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.id < :before ORDER BY v.id DESC LIMIT :batch;
+
+-- name: find_latest
+-- The open conversation, else the one that was last.
+SELECT v.id FROM conversations v WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id
+ORDER BY (v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now) DESC, v.last_activity_at DESC, v.id DESC LIMIT 1;
+
+-- name: list_heads
+-- Conversations in the order of their last messages: behind one of them nothing is newer than its last.
+SELECT v.id, v.last_message_at FROM conversations v
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_message_at IS NOT NULL
+ORDER BY v.last_message_at DESC, v.id DESC OFFSET :skip LIMIT :batch;
+
+-- name: list_messages
+-- The next of these conversations together, from before a place.
+SELECT m.id, m.sent_at FROM unnest(:ids::uuid[]) AS v (id)
+CROSS JOIN LATERAL (
+    SELECT m.id, m.sent_at FROM messages m
+    WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id AND m.sent_at <= :before::timestamptz
+        AND (m.sent_at, m.id) < (:before::timestamptz, :before_id::uuid)
+        AND (:direction::text IS NULL OR m.direction = :direction)
+    ORDER BY m.sent_at DESC, m.id DESC LIMIT :batch
+) AS m
+ORDER BY m.sent_at DESC, m.id DESC LIMIT :batch;

@@ -1,0 +1,273 @@
+"""Customers in PostgreSQL: profiles, the index by which they are found, and tags."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from waystate.contacts.model import Identity, IdentityKind
+from waystate.customers.model import EVER, LATEST, NEVER, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort
+from waystate.customers.words import NAMELESS, fold, words_of
+from waystate.db.pool import Connection, load_queries
+from waystate.documents import dump
+from waystate.ids import TenantId
+from waystate.messages.model import Direction
+
+_queries = load_queries(__file__)
+
+FEW = 5000
+"""Customers that fit a word or a tag: so many are read at once and sorted here; of more, an order's index is walked."""
+_TOGETHER = 20
+"""Conversations that are read in one statement."""
+_FIRST_ID, _LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
+_WALKS = {
+    Sort.LAST_ACTIVITY: (_queries.list_by_activity, "last_activity_at"),
+    Sort.CREATED: (_queries.list_by_created, "created_at"),
+    Sort.NAME: (_queries.list_by_name, "name"),
+    Sort.MESSAGE_COUNT: (_queries.list_by_messages, "message_count"),
+}
+_BEFORE_ALL: Mapping[Sort, ListPlace] = {
+    Sort.LAST_ACTIVITY: ListPlace(EVER, _LAST_ID),
+    Sort.CREATED: ListPlace(EVER, _LAST_ID),
+    Sort.NAME: ListPlace("", _FIRST_ID),
+    Sort.MESSAGE_COUNT: ListPlace(2**63 - 1, _LAST_ID),
+}
+
+
+class ConversationTotals(NamedTuple):
+    """What a contact's conversations come to."""
+
+    messages: int
+    last_message_at: datetime | None
+    last_activity_at: datetime
+
+
+async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[Profile]:
+    """In the order of `ids`, without those that do not exist or were merged."""
+    rows = await _queries.list_profiles(conn, tenant_id=tenant, ids=list(ids))
+    return [_profile(dict(row)) for row in rows]
+
+
+async def list_places(
+    conn: Connection,
+    tenant: TenantId,
+    wanted: CustomerFilter,
+    sort: Sort,
+    *,
+    after: ListPlace | None,
+    now: datetime,
+    batch: int,
+) -> list[ListPlace]:
+    """The next customers in this order."""
+    among = await _find_few(conn, tenant, wanted)
+    if among is not None:
+        return await _sort_few(conn, tenant, among, wanted, sort, after=after, now=now)
+    walk, _ = _WALKS[sort]
+    place = after or _BEFORE_ALL[sort]
+    until = wanted.active_until if sort is Sort.LAST_ACTIVITY else wanted.created_until if sort is Sort.CREATED else None
+    if until is not None and isinstance(place.value, datetime) and until <= place.value:
+        place = ListPlace(until, _FIRST_ID)
+    since = wanted.active_since if sort is Sort.LAST_ACTIVITY else wanted.created_since
+    conditions: dict[str, Any] = {"words": wanted.words, "tags": list(wanted.tags)}
+    if sort in (Sort.LAST_ACTIVITY, Sort.CREATED):
+        conditions["since"] = since or NEVER
+    if sort is Sort.LAST_ACTIVITY:
+        conditions |= {"is_open": wanted.has_open_conversation, "phone_number_id": wanted.phone_number_id, "now": now}
+    rows = await walk(conn, tenant_id=tenant, value=place.value, contact_id=place.contact_id, batch=batch, **conditions)
+    return [ListPlace(row["value"], row["contact_id"]) for row in rows]
+
+
+async def _find_few(conn: Connection, tenant: TenantId, wanted: CustomerFilter) -> list[UUID] | None:
+    """Those that fit the words, or else the first tag, if they are few; None: nobody knows of so few."""
+    if wanted.words is not None:
+        rows = await _queries.find_by_words(conn, tenant_id=tenant, words=wanted.words, most=FEW + 1)
+        if len(rows) <= FEW:
+            return [row["contact_id"] for row in rows]
+    for tag in wanted.tags:
+        rows = await _queries.find_by_tag(conn, tenant_id=tenant, tag=tag, most=FEW + 1)
+        if len(rows) <= FEW:
+            return [row["contact_id"] for row in rows]
+    return None
+
+
+async def _sort_few(
+    conn: Connection,
+    tenant: TenantId,
+    among: Sequence[UUID],
+    wanted: CustomerFilter,
+    sort: Sort,
+    *,
+    after: ListPlace | None,
+    now: datetime,
+) -> list[ListPlace]:
+    rows = await _queries.list_among(
+        conn,
+        tenant_id=tenant,
+        ids=list(among),
+        words=wanted.words,
+        tags=list(wanted.tags),
+        active_since=wanted.active_since or NEVER,
+        active_until=wanted.active_until or EVER,
+        created_since=wanted.created_since or NEVER,
+        created_until=wanted.created_until or EVER,
+        is_open=wanted.has_open_conversation,
+        phone_number_id=wanted.phone_number_id,
+        now=now,
+    )
+    _, column = _WALKS[sort]
+    places = [ListPlace(row[column], row["contact_id"]) for row in rows]
+    if sort is Sort.NAME:
+        ahead = [each for each in places if after is None or _by_name(each) > _by_name(after)]
+        return sorted(ahead, key=_by_name)
+    return sorted((each for each in places if after is None or each < after), reverse=True)
+
+
+def _by_name(place: ListPlace) -> tuple[bytes, UUID]:
+    """As PostgreSQL's collation "C" does: by bytes."""
+    return str(place.value).encode(), place.contact_id
+
+
+async def index_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> None:
+    """Write down what these contacts are found and sorted by; whoever is no customer of their own any more is found no more."""
+    if not ids:
+        return
+    profiles = await find_many(conn, tenant, sorted(ids))
+    activities = await _find_activities(conn, tenant, [each.id for each in profiles])
+    gone = set(ids) - {each.id for each in profiles}
+    if gone:
+        await _queries.drop_from_index(conn, tenant_id=tenant, ids=list(gone))
+    counted = [activities.get(each.id) or ConversationTotals(0, None, each.created_at) for each in profiles]
+    await _queries.index_many(
+        conn,
+        tenant_id=tenant,
+        contact_ids=[each.id for each in profiles],
+        names=[fold(each.name) if each.name else NAMELESS for each in profiles],
+        words=[" ".join(_words(each)) for each in profiles],
+        created_at=[each.created_at for each in profiles],
+        last_activity_at=[each.last_activity_at for each in counted],
+        last_message_at=[each.last_message_at for each in counted],
+        message_counts=[each.messages for each in counted],
+    )
+
+
+def _words(profile: Profile) -> list[str]:
+    return words_of((profile.name, profile.email, profile.username), profile.identities, profile.phone_number)
+
+
+async def _find_activities(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, ConversationTotals]:
+    rows = await _queries.count_messages(conn, tenant_id=tenant, ids=list(ids))
+    return {
+        row["contact_id"]: ConversationTotals(row["messages"], row["last_message_at"], row["last_activity_at"]) for row in rows
+    }
+
+
+async def list_unindexed(
+    conn: Connection, tenant: TenantId, *, after: UUID | None, batch: int
+) -> tuple[list[UUID], UUID | None]:
+    """Of the next contacts by id those that are in no index, and the id to go on behind; None: these were the last."""
+    rows = await _queries.list_unindexed(conn, tenant_id=tenant, after=after or _FIRST_ID, batch=batch)
+    ids = list(map(itemgetter("id"), rows))
+    return [row["id"] for row in rows if not row["is_indexed"]], ids[-1] if len(ids) == batch else None
+
+
+async def list_due(conn: Connection) -> set[TenantId]:
+    """Tenants whose index is behind."""
+    return {row["tenant_id"] for row in await _queries.list_due(conn)}
+
+
+async def lock_one(conn: Connection, tenant: TenantId, contact_id: UUID) -> Profile | None:
+    """For an edit; None: there is no such customer."""
+    if await _queries.lock_profile(conn, tenant_id=tenant, id=contact_id) is None:
+        return None
+    (profile,) = await find_many(conn, tenant, [contact_id])
+    return profile
+
+
+async def edit_one(conn: Connection, tenant: TenantId, profile: Profile, now: datetime) -> None:
+    """Write what may be edited of it."""
+    await _queries.edit_profile(
+        conn,
+        tenant_id=tenant,
+        id=profile.id,
+        name=profile.name,
+        email=profile.email,
+        phone_number=profile.phone_number,
+        username=profile.username,
+        language=profile.language,
+        profile_picture_url=profile.profile_picture_url,
+        tags=list(profile.tags),
+        preferences=dump(profile.preferences),
+        metadata=dump(profile.metadata),
+        now=now,
+    )
+
+
+async def tag_many(
+    conn: Connection, tenant: TenantId, ids: Sequence[UUID], tags: Sequence[str], now: datetime
+) -> dict[UUID, tuple[str, ...]]:
+    """Contact → its tags now, of those that lacked one."""
+    rows = await _queries.tag_many(conn, tenant_id=tenant, ids=list(ids), tags=list(tags), now=now)
+    return {row["id"]: tuple(row["tags"]) for row in rows}
+
+
+async def untag_many(
+    conn: Connection, tenant: TenantId, ids: Sequence[UUID], tags: Sequence[str], now: datetime
+) -> dict[UUID, tuple[str, ...]]:
+    """Contact → its tags now, of those that had one."""
+    rows = await _queries.untag_many(conn, tenant_id=tenant, ids=list(ids), tags=list(tags), now=now)
+    return {row["id"]: tuple(row["tags"]) for row in rows}
+
+
+async def list_messages(
+    conn: Connection,
+    tenant: TenantId,
+    contact_id: UUID,
+    *,
+    before: HistoryPlace = LATEST,
+    direction: Direction | None = None,
+    batch: int,
+) -> list[HistoryPlace]:
+    """The newest first. Of a customer with many conversations only those are read that the page may come from."""
+    found: list[HistoryPlace] = []
+    skip = 0
+    while True:
+        heads = await _queries.list_heads(conn, tenant_id=tenant, contact_id=contact_id, skip=skip, batch=_TOGETHER)
+        is_full = len(found) >= batch
+        if not heads or (is_full and heads[0]["last_message_at"] < found[batch - 1].sent_at):
+            return found[:batch]
+        rows = await _queries.list_messages(
+            conn,
+            tenant_id=tenant,
+            ids=[row["id"] for row in heads],
+            before=before.sent_at,
+            before_id=before.message_id,
+            direction=direction,
+            batch=batch,
+        )
+        found = sorted([*found, *(HistoryPlace(row["sent_at"], row["id"]) for row in rows)], reverse=True)[:batch]
+        skip += len(heads)
+
+
+async def list_conversations(
+    conn: Connection, tenant: TenantId, contact_id: UUID, *, before: UUID | None, batch: int
+) -> Sequence[UUID]:
+    """The newest first, from before an id."""
+    rows = await _queries.list_conversations(
+        conn, tenant_id=tenant, contact_id=contact_id, before=before or _LAST_ID, batch=batch
+    )
+    return [row["id"] for row in rows]
+
+
+async def find_latest(conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime) -> UUID | None:
+    """The open conversation, or else the one that was last; None: there was none."""
+    rows = await _queries.find_latest(conn, tenant_id=tenant, contact_id=contact_id, now=now)
+    return rows[0]["id"] if rows else None
+
+
+def _profile(row: dict[str, Any]) -> Profile:
+    identities = tuple(
+        Identity(IdentityKind(kind), name) for kind, _, name in (each.partition(" ") for each in row["identities"])
+    )
+    tags, count = tuple(row["tags"]), row["message_count"] or 0
+    return Profile(**{**row, "tags": tags, "identities": identities, "message_count": count})

@@ -1,0 +1,11 @@
+SET LOCAL ROLE waystate_owner;
+DROP TRIGGER contact_tags_of_new ON contacts;
+DROP TRIGGER contact_tags_of_changed ON contacts;
+DROP FUNCTION keep_contact_tags();
+RESET ROLE;
+DROP FUNCTION find_contacts_by_words(text, int);
+DROP FUNCTION contact_index_due();
+SET LOCAL ROLE waystate_owner;
+DROP TABLE contact_index, contact_tags;
+ALTER TABLE contacts DROP COLUMN is_named_by_hand, DROP COLUMN edited_at, DROP COLUMN username, DROP COLUMN language;
+RESET ROLE;
