@@ -99,7 +99,8 @@ class Neighbours:
         await self._app(scope, receive, send)
 
 
-def control_routes() -> Mount:
+def control_routes(*others: Route) -> Mount:
+    """With others that are for neighbours too."""
     return Mount(
         "/simulator",
         routes=[
@@ -120,6 +121,7 @@ def control_routes() -> Mount:
             Route("/customers/{identity}/messages", post_customer_message, methods=["POST"]),
             Route("/customers/{identity}/echoes", post_echo, methods=["POST"]),
             Route("/changes", post_changes, methods=["POST"]),
+            *others,
         ],
         middleware=[Middleware(Neighbours)],
     )
