@@ -86,6 +86,13 @@ async def test_an_end_is_told_as_eventbridge_tells_it(simulate, waystate, until)
     assert (await simulator.get("/simulator/state"))["webhooks"]["events"]["retried"] == 1
 
 
+async def test_attributes_become_the_customers_data(simulator):
+    body = {"channel": channel() | {"metadata": {"customAttributes": {"whatsapp_payload": "yes"}}}, "text": "Yes"}
+    taken = (await simulator.post_genesys("message", body, query="?prefetchConversationId=true")).json()
+    found = (await simulator.ask_genesys("GET", f"/conversations/{taken['conversationId']}")).json()
+    assert found["participants"][0]["attributes"] == {"whatsapp_payload": "yes"}
+
+
 async def test_an_end_can_stay_untold(simulate, waystate):
     simulator = await simulate(**TOLD, **QUIET)
     await simulator.tell_genesys("wamid.1")
