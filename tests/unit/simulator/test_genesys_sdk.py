@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from waystate.channels.genesys import render
 from waystate.channels.genesys.render import render_attachment, render_file, render_inbound, render_receipt
 from waystate.channels.told import told_of
 from waystate.simulator.genesys_contents import EXAMPLES
@@ -127,6 +128,11 @@ def test_the_sdk_reads_all_of_what_waystate_sends(reader, what):
     model, body = SENT[what]
     found = read(reader, model, body)
     assert comparable(reader.sanitize_for_serialization(found)) == comparable(body)
+
+
+def test_every_body_that_waystate_renders_is_read():
+    made = {name for name in vars(render) if name.startswith("render_")}
+    assert made == {"render_inbound", "render_file", "render_attachment", "render_receipt"}, "give the new one a row of SENT"
 
 
 def test_the_sdk_tells_what_it_cannot_read(reader):
