@@ -12,7 +12,9 @@ from waystate.clock import Clock, iso
 from waystate.documents import JsonObject
 from waystate.simulator.attachments import AgentFiles
 from waystate.simulator.config import SimulatorConfig
+from waystate.simulator.genesys_contents import EXAMPLES
 from waystate.simulator.genesys_conversations import ConversationAtGenesys, Conversations
+from waystate.simulator.genesys_events import EventBridge
 from waystate.simulator.genesys_integrations import Integrations
 from waystate.simulator.journal import Journal, MessageAtGenesys, Reply
 from waystate.simulator.lines import Lines
@@ -32,6 +34,7 @@ class Agents:
         webhooks: Webhooks,
         integrations: Integrations,
         conversations: Conversations,
+        events: EventBridge,
         lines: Lines,
         attachments: AgentFiles,
         clock: Clock,
@@ -43,6 +46,7 @@ class Agents:
         self._webhooks = webhooks
         self._integrations = integrations
         self._conversations = conversations
+        self._events = events
         self._lines = lines
         self._attachments = attachments
         self._clock = clock
@@ -103,12 +107,28 @@ class Agents:
 
     async def _reply(self, reply: Reply, conversation: ConversationAtGenesys, due: float) -> None:
         await _until(due)
-        share = self._config.agent_file_share
-        has_file = share > 0 and self._random.random() < share
-        content = self._attachments.attach() if has_file else []
         self._conversations.take_up(conversation)
-        body = {"type": "Text", "text": reply.text, "content": content, "originatingEntity": "Human"}
-        await self._send(reply, conversation, body)
+        await self._send(reply, conversation, self._answer_of(reply))
+        if self._falls(self._config.agent_end_share):
+            self.end(conversation, "client")
+
+    def end(self, conversation: ConversationAtGenesys, disconnect_type: str, *, is_told: bool = True) -> None:
+        """All who take part leave."""
+        ended = self._conversations.end(conversation, disconnect_type)
+        if is_told:
+            self._events.tell_ends(conversation, ended)
+
+    def _answer_of(self, reply: Reply) -> JsonObject:
+        if self._falls(self._config.agent_structured_share):
+            text, content = EXAMPLES[self._random.choice(list(EXAMPLES))]
+            body: JsonObject = {"type": "Structured", "content": content, "originatingEntity": "Bot"}
+            return body | ({"text": text} if text is not None else {})
+        content = self._attachments.attach() if self._falls(self._config.agent_file_share) else []
+        return {"type": "Text", "text": reply.text, "content": content, "originatingEntity": "Human"}
+
+    def _falls(self, share: float) -> bool:
+        """Nothing is drawn for what never happens, so that it does not change what else does."""
+        return share > 0 and self._random.random() < share
 
     async def _send(self, reply: Reply, conversation: ConversationAtGenesys, body: JsonObject) -> None:
         reply.accepted = await self._deliver(reply.id, conversation, body)

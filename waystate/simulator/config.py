@@ -62,6 +62,10 @@ class SimulatorConfig(BaseModel):
     agent_typing_share: Share = 0.1
     agent_file_share: Share = 0.0
     """Answers with a file, where `own_url` says where Waystate can load it."""
+    agent_structured_share: Share = 0.0
+    """Answers that a bot gives instead: buttons, cards and whatever else is structured, one of the examples."""
+    agent_end_share: Share = 0.0
+    """Answers after which the agent ends the conversation."""
     agent_reply_delay: Seconds = 1.0
 
     webhook_timeout: Seconds = 10.0

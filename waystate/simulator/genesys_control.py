@@ -107,10 +107,7 @@ async def post_end(request: Request) -> Response:
     world = world_of(request)
     conversation = _find(world, request)
     order = await read(request, TypeAdapter(EndOrder))
-    ending = [leg for leg in conversation.legs if leg.ended is None]
-    world.conversations.end(conversation, order.disconnect_type)
-    if order.is_told:
-        world.events.tell_ends(conversation, ending)
+    world.agents.end(conversation, order.disconnect_type, is_told=order.is_told)
     return JSONResponse(render_conversation(conversation))
 
 

@@ -41,7 +41,6 @@ class ConversationAtGenesys:
     from_id: str
     nickname: str | None
     began: datetime
-    active: datetime
     direction: str = "inbound"
     legs: list[Leg] = field(default_factory=list)
     message_ids: list[str] = field(default_factory=list)
@@ -79,7 +78,6 @@ class Conversations:
     ) -> ConversationAtGenesys:
         """The customer's conversation, with the customer in it: the one that goes on, or a new one."""
         found = self._goes_on(integration_id, from_id) or self._begin(integration_id, from_id, nickname)
-        found.active = self._clock()
         customer = found.find_live("customer") or self._add_leg(found, "customer")
         customer.attributes |= attributes or {}
         if found.find_live("acd") is None and found.find_live("agent") is None:
@@ -87,18 +85,21 @@ class Conversations:
         return found
 
     def take_up(self, conversation: ConversationAtGenesys) -> None:
-        """An agent answers it, if none has."""
-        conversation.active = self._clock()
+        """An agent answers it, if none has; what is over stays over."""
+        if conversation.is_over:
+            return
         queue = conversation.find_live("acd")
         if queue is not None:
             self._end_leg(queue, "transfer")
         if conversation.find_live("agent") is None:
             self._add_leg(conversation, "agent")
 
-    def end(self, conversation: ConversationAtGenesys, disconnect_type: str) -> None:
-        for leg in conversation.legs:
-            if leg.ended is None:
-                self._end_leg(leg, disconnect_type)
+    def end(self, conversation: ConversationAtGenesys, disconnect_type: str) -> list[Leg]:
+        """Those who took part until now."""
+        ending = [leg for leg in conversation.legs if leg.ended is None]
+        for leg in ending:
+            self._end_leg(leg, disconnect_type)
+        return ending
 
     def get(self, conversation_id: str) -> ConversationAtGenesys:
         """Raises GenesysRefusal (404)."""
@@ -122,7 +123,7 @@ class Conversations:
     def _begin(self, integration_id: str, from_id: str, nickname: str | None) -> ConversationAtGenesys:
         now = self._clock()
         made = ConversationAtGenesys(
-            id=self._new_id(), integration_id=integration_id, from_id=from_id, nickname=nickname, began=now, active=now
+            id=self._new_id(), integration_id=integration_id, from_id=from_id, nickname=nickname, began=now
         )
         self._by_id[made.id] = self._newest[integration_id, from_id] = made
         return made

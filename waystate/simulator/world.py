@@ -79,6 +79,7 @@ class World:
             self.genesys_webhooks,
             self.integrations,
             self.conversations,
+            self.events,
             Lines(self.tasks),
             self.attachments,
             clock,

@@ -131,6 +131,15 @@ async def test_an_agent_writes_and_types_when_told_to(simulate, waystate, until)
     assert (await simulator.client.post("/simulator/genesys/conversations/nobody/end")).status_code == 404
 
 
+async def test_bots_answer_and_agents_end_conversations_by_themselves(simulate, waystate, until):
+    simulator = await simulate(**TOLD, agent_structured_share=1.0, agent_end_share=1.0)
+    await simulator.tell_genesys("wamid.1")
+    await until(lambda: len(waystate.events) == 2)
+    assert (waystate.replies[0]["type"], waystate.replies[0]["originatingEntity"]) == ("Structured", "Bot")
+    ends = {event["detail"]["topicName"].rpartition("conversation.")[2] for _, event in waystate.events}
+    assert {each.partition(".")[2] for each in ends} == {"customer.end", "user.end"}
+
+
 async def test_a_service_sends_without_an_agent(simulator, waystate, until, settings):
     order = {
         "fromAddress": settings["integration_id"],
