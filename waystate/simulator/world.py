@@ -89,7 +89,7 @@ class World:
         self.graph = GraphApi(config, self.rules, journal, self.customers, statuses, clock, random("graph"))
         address = None if config.own_url is None else f"{config.own_url.rstrip('/')}/graph"
         self.files = CustomersFiles(self.customers, self.graph.media, address, random("files"))
-        mix = Mix(journal, self.graph.media, random("mix"))
+        mix = Mix(journal, self.graph.media, self.graph.offers, config.display_phone_number, random("mix"))
         self.load = Load(self.customers, self.files, mix, self.tasks, config.journal_limit, random("load"))
         self.genesys = GenesysApi(
             config,
