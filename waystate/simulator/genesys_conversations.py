@@ -4,6 +4,7 @@ Source: the platform SDK's Conversation, Participant and MessageConversation. Ge
 writes again after an agent has left goes on in the same conversation, with new participants, until the threading timeout.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -18,6 +19,8 @@ from waystate.simulator.journal import Recent
 from waystate.simulator.webhooks import without_none
 
 QUEUE = {"id": "9b1c2d3e-0000-4000-8000-000000000001", "name": "Simulated queue"}
+MOST_LEGS, MOST_MESSAGES = 100, 1000
+"""Kept of a conversation, the newest; whoever is still there is among them."""
 AGENT = {"id": "9b1c2d3e-0000-4000-8000-000000000002", "name": "Simulated agent"}
 
 
@@ -43,7 +46,7 @@ class ConversationAtGenesys:
     began: datetime
     direction: str = "inbound"
     legs: list[Leg] = field(default_factory=list)
-    message_ids: list[str] = field(default_factory=list)
+    message_ids: deque[str] = field(default_factory=lambda: deque(maxlen=MOST_MESSAGES))
 
     def find_live(self, purpose: str) -> Leg | None:
         return next((leg for leg in self.legs if leg.ended is None and leg.purpose == purpose), None)
@@ -131,6 +134,7 @@ class Conversations:
     def _add_leg(self, conversation: ConversationAtGenesys, purpose: str) -> Leg:
         leg = Leg(id=self._new_id(), communication_id=self._new_id(), purpose=purpose, began=self._clock())
         conversation.legs.append(leg)
+        del conversation.legs[:-MOST_LEGS]
         return leg
 
     def _end_leg(self, leg: Leg, disconnect_type: str) -> None:

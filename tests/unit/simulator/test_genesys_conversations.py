@@ -7,7 +7,9 @@ import pytest
 
 from waystate.channels.genesys.parse import parse_webhook
 from waystate.messages.model import OutboundMessage
+from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.genesys_contents import EXAMPLES
+from waystate.simulator.webhooks import genesys_terms
 
 TOLD = {
     "genesys_events_url": "http://waystate/webhooks/genesys/integration-1/events",
@@ -201,6 +203,14 @@ async def test_an_outage_of_genesys_is_its_own(simulator):
     assert (await simulator.send()).status_code == 200
     await simulator.control("PUT", "/faults", {})
     assert (await simulator.ask_genesys("GET", "/tokens/me")).status_code == 200
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 / 500])
+def test_six_attempts_and_their_pauses_last_85_of_genesys_seconds(settings, factor):
+    real = {"webhook_timeout": 10.0, "genesys_retry_interval": 5.0, "genesys_time_factor": factor}
+    terms = genesys_terms(SimulatorConfig(**settings | real), "https://waystate/x", "secret", {})
+    pauses = list(terms.pauses())
+    assert (len(pauses) + 1) * terms.timeout + sum(pauses) == pytest.approx(85 * factor)
 
 
 async def test_a_message_is_lost_after_six_attempts_and_the_pauses_between(simulate, waystate, until):
