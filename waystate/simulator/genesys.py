@@ -91,6 +91,7 @@ class GenesysApi:
             ("GET", SUPPORTED, guard(integrations.list_supported, supported)),
             ("GET", f"{SUPPORTED}/{{profile_id}}", guard(integrations.one_supported, supported)),
             ("GET", "/api/v2/tokens/me", guard(clients.about_token)),
+            ("GET", "/api/v2/users/me", guard(clients.about_user)),
             ("GET", "/api/v2/organizations/me", guard(clients.about_organization)),
             ("GET", "/api/v2/authorization/subjects/me", guard(clients.about_subject)),
             ("GET", "/api/v2/oauth/clients/{client_id}", guard(clients.about_client, "oauth:client:view")),

@@ -107,6 +107,11 @@ class OAuthClients:
         }
         return JSONResponse(about)
 
+    async def about_user(self, request: Request) -> Response:
+        """`GET /api/v2/users/me`: a client has no user."""
+        said = "This request requires a user context. Client credentials cannot be used for requests to this resource."
+        raise GenesysRefusal(400, "bad.request", said)
+
     async def about_organization(self, request: Request) -> Response:
         """`GET /api/v2/organizations/me`."""
         return JSONResponse({**ORGANIZATION, "state": "active", "defaultLanguage": "en-us"})

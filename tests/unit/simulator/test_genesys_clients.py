@@ -110,6 +110,8 @@ async def test_what_a_check_asks_is_answered(simulator, settings):
     assert (client["authorizedGrantType"], client["accessTokenValiditySeconds"]) == ("CLIENT-CREDENTIALS", 86399)
     listed = (await simulator.ask_genesys("GET", f"{PLACE}?pageSize=1&pageNumber=2")).json()
     assert (listed["entities"], listed["total"], listed["pageCount"]) == ([], 1, 1)
+    user = await simulator.ask_genesys("GET", "/users/me")
+    assert (user.status_code, "requires a user context" in user.json()["message"]) == (400, True)
     for path in ("/oauth/clients/nobody", f"{PLACE}/none", "/conversations/messaging/supportedcontent/none"):
         assert (await simulator.ask_genesys("GET", path)).json()["code"] == "not.found"
     assert (await simulator.ask_genesys("GET", f"{PLACE}?pageSize=many")).status_code == 400
