@@ -56,6 +56,8 @@ SIMULATED: dict[str, Any] = {
     "agent_typing_share": 1.0,
     "meta_retry_first": 0.05,
     "genesys_retry_interval": 0.05,
+    "genesys_requests_per_minute": 100_000,
+    "genesys_known_messages": False,
 }
 
 BY_HAND: dict[str, Any] = {"agent_reply_share": 0.0, "rules": {"window": False, "known_messages": False}}

@@ -71,6 +71,7 @@ async def world(databases: Databases, tmp_path: Path) -> AsyncIterator[World]:
             **SIMULATED,
             "whatsapp_webhook_url": f"http://127.0.0.1:{here}/webhooks/whatsapp/{APP.id}",
             "genesys_webhook_url": f"http://127.0.0.1:{here}/webhooks/genesys/{INTEGRATION}",
+            "genesys_known_messages": True,
         }
     )
     with databases.fresh() as url, simulated(config, tmp_path, there) as far:
@@ -107,6 +108,7 @@ async def test_every_message_arrives_once_and_in_order_over_a_network_that_loses
     assert (state["genesys"]["orderInversions"], state["whatsapp"]["orderInversions"]) == (0, 0)
     assert (state["webhooks"]["whatsapp"]["givenUp"], state["webhooks"]["genesys"]["givenUp"]) == (0, 0)
     assert state["genesys"]["receipts"]["Delivered"] == MESSAGES
+    assert state["genesys"]["unknownFields"] == 0
     assert state["genesys"]["receipts"]["Failed"] == state["genesys"]["receipts"]["unknown"] == 0
 
     rows = await world.database.fetch("SELECT direction, status, count(*) FROM messages GROUP BY 1, 2")

@@ -41,6 +41,8 @@ PACE: dict[str, Any] = {
     "genesys_retry_interval": 0.3,
     "genesys_retries": 1000,
     # Customers write without the simulator too, and more than they may be answered.
+    "genesys_requests_per_minute": 100_000,
+    "genesys_known_messages": False,
     "rules": {"window": False, "known_messages": False, "pair_interval": 0, "messages_per_second": 10_000},
 }
 

@@ -43,6 +43,8 @@ FAULTS = {
 """None that leaves a message unknown for good: what WhatsApp had not taken is not sent again."""
 FILES = 0.05
 """The share of customers' messages that brings a picture, a voice message or a document, and of agents' that attach one."""
+STRUCTURED = 0.05
+"""The share of agents' answers that is a bot's: buttons, a card, a list."""
 SIMULATOR_PORT = "SIMULATOR_PORT"
 PLAIN_EVERY = 5
 """Seconds between plain lines."""
@@ -102,6 +104,7 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
         pace = {
             "agent_reply_delay": 0.5,
             "agent_file_share": FILES,
+            "agent_structured_share": STRUCTURED,
             "rules": {"messages_per_second": tenant.MESSAGES_PER_SECOND},
         }
         simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), own_url=simulator_url, **pace)

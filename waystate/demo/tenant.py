@@ -35,6 +35,8 @@ INTEGRATION_ID = "5e3f7a52-0d4c-4f0e-9d0b-2f6c1f0f7a11"
 CLIENT_ID = "waystate-demo"
 MESSAGES_PER_SECOND = 1000
 """As a number of which Meta has raised the limit."""
+GENESYS_PER_MINUTE = 60_000
+"""As an organization of which Genesys has raised the limit."""
 
 
 def load_or_make_secrets(path: Path) -> dict[str, str]:
@@ -90,6 +92,7 @@ def simulator_config(base_url: str, kept: dict[str, str], **behaviour: Any) -> S
         access_token=kept["access_token"],
         client_id=CLIENT_ID,
         client_secret=kept["client_secret"],
+        genesys_requests_per_minute=GENESYS_PER_MINUTE,
         **behaviour,
     )
 
@@ -110,7 +113,7 @@ async def set_up(db: Database, vault: Vault, simulator_url: str, kept: dict[str,
             client_id=CLIENT_ID,
             client_secret=kept["client_secret"],
             webhook_secret=kept["webhook_secret"],
-            limits=GenesysLimits(requests_per_minute=60_000),
+            limits=GenesysLimits(requests_per_minute=GENESYS_PER_MINUTE),
         )
         integrations = await tenant_store.upsert_integrations(conn, vault, TENANT, [integration])
         account = WhatsAppAccount(

@@ -17,6 +17,7 @@ from waystate.clock import Clock, utc_now
 from waystate.errors import Refused
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.control import control_routes, render_problem
+from waystate.simulator.genesys_control import genesys_control_routes
 from waystate.simulator.world import World
 
 CONFIG_VARIABLE = "WAYSTATE_SIMULATOR"
@@ -40,7 +41,7 @@ def create_simulator(
     async def far_sides(scope: Scope, receive: Receive, send: Send) -> None:
         await app.state.world.router(scope, receive, send)
 
-    routes = [control_routes(), Mount("/", app=far_sides)]
+    routes = [control_routes(*genesys_control_routes()), Mount("/", app=far_sides)]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={Refused: render_problem})
     return app
 

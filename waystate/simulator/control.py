@@ -56,6 +56,14 @@ class WriteRequest(BaseModel):
     wamid: Annotated[str, Field(pattern=r"^wamid\.[\x21-\x7e]{1,500}$")] | None = None
 
 
+class TapRequest(BaseModel):
+    """`option` by its id or its title; without one it is the first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    option: str | None = None
+
+
 class EchoRequest(BaseModel):
     """What the business writes on its phone."""
 
@@ -99,7 +107,8 @@ class Neighbours:
         await self._app(scope, receive, send)
 
 
-def control_routes() -> Mount:
+def control_routes(*others: Route) -> Mount:
+    """With others that are for neighbours too."""
     return Mount(
         "/simulator",
         routes=[
@@ -118,8 +127,10 @@ def control_routes() -> Mount:
             Route("/load", delete_load, methods=["DELETE"]),
             Route("/reset", post_reset, methods=["POST"]),
             Route("/customers/{identity}/messages", post_customer_message, methods=["POST"]),
+            Route("/customers/{identity}/taps", post_tap, methods=["POST"]),
             Route("/customers/{identity}/echoes", post_echo, methods=["POST"]),
             Route("/changes", post_changes, methods=["POST"]),
+            *others,
         ],
         middleware=[Middleware(Neighbours)],
     )
@@ -231,6 +242,22 @@ async def post_customer_message(request: Request) -> Response:
     else:
         entry = world.customers.write(customer, order.text, message, order.wamid)
     return JSONResponse({"wamid": entry.wamid, "number": entry.number, "text": entry.text, "customer": customer.id}, 202)
+
+
+async def post_tap(request: Request) -> Response:
+    """On a button or a row of the newest message that has some."""
+    world = world_of(request)
+    customer = world.customers.find(checked(_IDENTITY, request.path_params["identity"]))
+    named = (await read(request, TypeAdapter(TapRequest))).option
+    offer = world.graph.offers.find(customer.id) if customer is not None else None
+    if customer is None or offer is None:
+        raise NotFound("nothing_to_tap", "This customer got no buttons and no list yet. Send them some.")
+    option = offer.options[0] if named is None else offer.find(named)
+    if option is None:
+        titles = ", ".join(each["title"] for each in offer.options)
+        raise Unprocessable("unknown_option", f"There is no such option in the newest message. Choose from: {titles}.")
+    entry = world.customers.write(customer, message=offer.tap(option, world.config.display_phone_number))
+    return JSONResponse({"wamid": entry.wamid, "number": entry.number, "option": option, "customer": customer.id}, 202)
 
 
 async def post_echo(request: Request) -> Response:

@@ -12,7 +12,7 @@ from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.journal import CustomerMessage, Journal
 from waystate.simulator.lines import Lines
 from waystate.simulator.sentences import full_name, question
-from waystate.simulator.webhooks import Webhooks, find_text, new_wamid, render_envelope, render_meta_body, without_none
+from waystate.simulator.webhooks import MetaWebhooks, find_text, new_wamid, render_envelope, render_meta_body, without_none
 
 _FIRST_AREA, _AREAS, _NUMBERS = 201, 780, 100
 MOST = _AREAS * _NUMBERS
@@ -49,7 +49,7 @@ class Customers:
     """The n-th customer is the same person in every run with the same seed."""
 
     def __init__(
-        self, config: SimulatorConfig, journal: Journal, webhooks: Webhooks, lines: Lines, clock: Clock, random: Random
+        self, config: SimulatorConfig, journal: Journal, webhooks: MetaWebhooks, lines: Lines, clock: Clock, random: Random
     ) -> None:
         self._config = config
         self._journal = journal

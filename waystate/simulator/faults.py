@@ -37,6 +37,8 @@ WAYS = (
 """How the answer to a send at WhatsApp is lost, each as two switches: before the message was taken, and after."""
 LOST = tuple(f"{way}_{when}" for way in WAYS for when in ("before", "after"))
 OUTAGE = "outage"  # seconds from now in which both APIs answer 503
+GENESYS_OUTAGE = "genesys_outage"  # the same of Genesys alone
+OUTAGES = (OUTAGE, GENESYS_OUTAGE)
 
 
 class Faults:
@@ -46,17 +48,17 @@ class Faults:
         self._random = random
         self._clock = clock
         self._rates: dict[str, float] = {}
-        self._outage_ends = 0.0
+        self._outages_end = dict.fromkeys(OUTAGES, 0.0)
         self.struck: Counter[str] = Counter()
 
     def replace(self, switches: dict[str, float]) -> None:
         """Exactly these faults from now on; a switch that is not named is off."""
         _check(switches)
-        self._rates = {name: rate for name, rate in switches.items() if name != OUTAGE and rate > 0}
-        self._outage_ends = self._clock() + switches.get(OUTAGE, 0.0)
+        self._rates = {name: rate for name, rate in switches.items() if name not in OUTAGES and rate > 0}
+        self._outages_end = {name: self._clock() + switches.get(name, 0.0) for name in OUTAGES}
 
     def switches(self) -> dict[str, float]:
-        return {name: self._rates.get(name, 0.0) for name in (*RATES, *LOST)} | {OUTAGE: self._outage_left()}
+        return {name: self._rates.get(name, 0.0) for name in (*RATES, *LOST)} | {name: self._left(name) for name in OUTAGES}
 
     def strikes(self, name: str) -> bool:
         rate = self._rates.get(name, 0.0)
@@ -69,14 +71,14 @@ class Faults:
         """The way in which this answer is lost, `before` or `after` the message is taken; None: it is not."""
         return next((way for way in WAYS if self.strikes(f"{way}_{when}")), None)
 
-    def is_out(self) -> bool:
-        out = self._clock() < self._outage_ends
+    def is_out(self, name: str = OUTAGE) -> bool:
+        out = self._clock() < self._outages_end[name]
         if out:
-            self.struck[OUTAGE] += 1
+            self.struck[name] += 1
         return out
 
-    def _outage_left(self) -> float:
-        return round(max(0.0, self._outage_ends - self._clock()), 3)
+    def _left(self, name: str) -> float:
+        return round(max(0.0, self._outages_end[name] - self._clock()), 3)
 
 
 class CutOff(Response):
@@ -98,7 +100,10 @@ class CutOff(Response):
 
 def _check(switches: dict[str, float]) -> None:
     for name, value in switches.items():
-        if name not in (*RATES, *LOST, OUTAGE):
-            raise BadRequest("unknown_fault", f"There is no fault '{name}'. Choose from: {', '.join((*RATES, OUTAGE, *LOST))}.")
-        if value < 0 or (name != OUTAGE and value > 1):
-            raise BadRequest("invalid_fault", f"'{name}' is a rate from 0 to 1; only 'outage' is a number of seconds.")
+        if name not in (*RATES, *LOST, *OUTAGES):
+            raise BadRequest(
+                "unknown_fault", f"There is no fault '{name}'. Choose from: {', '.join((*RATES, *OUTAGES, *LOST))}."
+            )
+        if value < 0 or (name not in OUTAGES and value > 1):
+            words = " and ".join(f"'{each}'" for each in OUTAGES)
+            raise BadRequest("invalid_fault", f"'{name}' is a rate from 0 to 1; only {words} are numbers of seconds.")

@@ -1,12 +1,19 @@
-"""What Genesys accepts: the shape of inbound Open Messaging bodies. Fields that it has no use for are let pass, as there.
+"""What Genesys accepts: the shape of inbound Open Messaging bodies.
 
-Source: platform SDK, OpenInboundNormalizedMessage, …Receipt and …Event.
+Source: platform SDK, OpenInboundNormalizedMessage, …Event, …Receipt, OpenInboundStructuredResponseMessage and
+SendAgentlessOutboundMessageRequest. No source tells what becomes of a field that no model has: it is let pass, and counted.
 """
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from starlette.requests import Request
+
+from waystate.documents import JsonObject, Unreadable, parse
+from waystate.simulator.genesys_refusals import GenesysRefusal
+
+Body = TypeVar("Body", bound=BaseModel)
 
 ReasonCode = Literal[
     "MessageExpired",
@@ -43,6 +50,7 @@ Time = Annotated[str, AfterValidator(_check_time)]  # kept as written: it is hal
 class Party(BaseModel):
     id: str = Field(min_length=1)
     idType: Literal["Email", "Phone", "Opaque"] = "Opaque"
+    nickname: str | None = None
 
 
 class ChannelMetadata(BaseModel):
@@ -64,6 +72,10 @@ class ReceiptChannel(BaseModel):
 class Attachment(BaseModel):
     mediaType: Literal["Image", "Video", "Audio", "File", "Link"]
     url: Annotated[str, AfterValidator(_check_url)]
+    mime: str | None = None
+    filename: str | None = None
+    text: str | None = None
+    sha256: str | None = None
 
 
 class Content(BaseModel):
@@ -106,6 +118,47 @@ class ReceiptBody(BaseModel):
 class EventBody(BaseModel):
     channel: InboundChannel
     events: list[Typing] = Field(min_length=1)
+
+
+class ButtonResponse(BaseModel):
+    """Of three types only: the SDK's ContentButtonResponse knows no list picker and no form."""
+
+    type: Literal["Button", "QuickReply", "DatePicker"]
+    text: str = Field(min_length=1)
+    payload: str = Field(min_length=1)
+
+
+class StructuredBody(BaseModel):
+    channel: InboundChannel
+    buttonResponse: ButtonResponse
+    originatingMessageId: str | None = None
+    type: Literal["Structured"] | None = None
+    direction: Literal["Inbound"] | None = None
+
+
+class AgentlessBody(BaseModel):
+    fromAddress: str = Field(min_length=1)
+    toAddress: str = Field(min_length=1)
+    toAddressMessengerType: Literal["open"]
+    textBody: str = Field(min_length=1)
+    useExistingActiveConversation: bool = False
+
+
+async def read_body(request: Request, shape: type[Body]) -> tuple[JsonObject, Body]:
+    """As it came, and checked. Raises GenesysRefusal (400)."""
+    try:
+        raw = parse(await request.body())
+        return raw, shape.model_validate(raw)
+    except Unreadable as error:
+        raise GenesysRefusal(400, "bad.request", str(error)) from None
+    except ValidationError as error:
+        field, message = describe(error)
+        raise GenesysRefusal(400, "bad.request", message, details=[{"errorCode": "invalid", "fieldName": field}]) from None
+
+
+def unknown_fields(raw: JsonObject, shape: type[BaseModel]) -> set[str]:
+    """Fields at the top of the body that no model has."""
+    return raw.keys() - {info.alias or name for name, info in shape.model_fields.items()}
 
 
 def describe(error: ValidationError) -> tuple[str, str]:

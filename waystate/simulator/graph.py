@@ -24,6 +24,7 @@ from waystate.simulator.graph_bodies import SendBody, read_mark, read_send
 from waystate.simulator.journal import Journal, Sent
 from waystate.simulator.limits import SendingLimits
 from waystate.simulator.media import MediaStore, read_upload
+from waystate.simulator.offers import Offers
 from waystate.simulator.pricing import Prices
 from waystate.simulator.refusals import GraphRefusal, no_such_object, refusal, render_failure, render_refusal
 from waystate.simulator.rules import RulesInForce
@@ -76,6 +77,7 @@ class GraphApi:
         self._limits = SendingLimits(rules, lambda: clock().timestamp())
         self._prices = Prices(rules)
         self._authorization = f"Bearer {config.access_token}".encode()
+        self.offers = Offers()
         self._own_number = "".join(filter(str.isdigit, config.display_phone_number))
         self.media = MediaStore(clock, random)
         self.templates = TemplateBook()
@@ -230,6 +232,7 @@ class GraphApi:
         )
         wamid = new_wamid(customer.id, self._random, outbound=True)
         self._journal.add_sent(sent, wamid)
+        self.offers.saw(customer.id, wamid, body.interactive)
         return wamid
 
 

@@ -66,7 +66,7 @@ class Reply:
     number: int
     id: str
     conversation_id: str
-    in_reply_to: str
+    in_reply_to: str | None
     text: str
     at: datetime
     accepted: bool = False

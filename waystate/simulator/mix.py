@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from waystate.documents import JsonObject
 from waystate.simulator.journal import Journal, Recent
 from waystate.simulator.media import MediaStore
+from waystate.simulator.offers import Offers
 from waystate.simulator.sentences import full_name, question
 
 SimulatedType = Literal[
@@ -56,11 +57,16 @@ _GOODS = (("cup-blue", 12.5), ("cup-red", 12.5), ("teapot", 49.0))
 
 
 class Mix:
-    """Draws what a customer sends next. What would need an earlier message that is not there is a text."""
+    """Draws what a customer sends next. What would need an earlier message that is not there is a text.
 
-    def __init__(self, journal: Journal, media: MediaStore, random: Random) -> None:
+    A tap is on what the customer was offered last, and on something made up where that is nothing. `number` is the business's.
+    """
+
+    def __init__(self, journal: Journal, media: MediaStore, offers: Offers, number: str, random: Random) -> None:
         self._journal = journal
         self._media = media
+        self._offers = offers
+        self._number = number
         self._random = random
         self._files: dict[str, str] = {}
         self._texts: Recent[str, str] = Recent(100_000)
@@ -87,6 +93,8 @@ class Mix:
         (kind,) = self._random.choices(list(weights), list(weights.values()))
         if kind in _FILES:
             return self._file(kind)
+        if kind in ("button_reply", "list_reply") and (offer := self._offers.find(customer)):
+            return offer.tap(self._random.choice(offer.options), self._number)
         if kind in self._makers:
             return self._makers[kind]()
         if kind == "reaction" and (named := self._journal.newest_sent.get(customer) or self._texts.get(customer)):

@@ -17,7 +17,7 @@ from waystate.simulator.journal import Journal
 from waystate.simulator.lines import Tasks
 from waystate.simulator.pricing import Price
 from waystate.simulator.refusals import render_failure
-from waystate.simulator.webhooks import Webhooks, render_envelope, render_meta_body, without_none
+from waystate.simulator.webhooks import MetaWebhooks, render_envelope, render_meta_body, without_none
 
 UNDELIVERABLE = render_failure(131026, "Message Undeliverable.")
 _LONGEST_EARLY_WAIT = 2.0  # seconds the answer to a send waits for its early statuses
@@ -39,7 +39,7 @@ class Statuses:
         self,
         config: SimulatorConfig,
         journal: Journal,
-        webhooks: Webhooks,
+        webhooks: MetaWebhooks,
         tasks: Tasks,
         faults: Faults,
         clock: Clock,

@@ -6,7 +6,7 @@ import hmac
 import json
 from asyncio import sleep
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from random import Random
@@ -18,6 +18,7 @@ from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.faults import Faults
 from waystate.simulator.lines import Tasks
 
+SIGNATURE = "x-hub-signature-256"
 OK = 200
 TOO_MANY = 429
 SERVER_ERROR = 500
@@ -57,7 +58,8 @@ class WebhookTerms:
 
     url: str
     timeout: float
-    sign: Callable[[bytes], str]
+    headers: Callable[[bytes], Mapping[str, str]]
+    """What it says beside `Content-Type`: its signature, and what it was told to say."""
     is_taken: Callable[[int | None], bool]
     is_retried: Callable[[int | None], bool]
     pauses: Callable[[], Iterator[float]]
@@ -68,22 +70,23 @@ def meta_terms(config: SimulatorConfig) -> WebhookTerms:
     return WebhookTerms(
         url=config.whatsapp_webhook_url,
         timeout=config.webhook_timeout,
-        sign=lambda body: hex_signature(secret, body),
+        headers=lambda body: {SIGNATURE: hex_signature(secret, body)},
         is_taken=lambda status: status == OK,
         is_retried=lambda _: True,
         pauses=lambda: doubling(config.meta_retry_first, config.meta_retry_longest, config.meta_retry_for),
     )
 
 
-def genesys_terms(config: SimulatorConfig) -> WebhookTerms:
-    secret = config.webhook_secret.encode()
+def genesys_terms(config: SimulatorConfig, url: str, secret: str, headers: Mapping[str, str]) -> WebhookTerms:
+    """Of one integration: its address, its secret, its own `webhookHeaders`."""
+    key, factor = secret.encode(), config.genesys_time_factor
     return WebhookTerms(
-        url=config.genesys_webhook_url,
-        timeout=config.webhook_timeout,
-        sign=lambda body: base64_signature(secret, body),
+        url=url,
+        timeout=config.webhook_timeout * factor,
+        headers=lambda body: {**headers, SIGNATURE: base64_signature(key, body)},
         is_taken=lambda status: status is not None and OK <= status < OK + 100,
         is_retried=lambda status: status is None or status == TOO_MANY or status >= SERVER_ERROR,
-        pauses=lambda: iter([config.genesys_retry_interval] * config.genesys_retries),
+        pauses=lambda: iter([config.genesys_retry_interval * factor] * config.genesys_retries),
     )
 
 
@@ -99,49 +102,60 @@ class Webhooks:
     """`tally` counts `accepted`, `retried`, `copies` (by the fault `duplicates`), `refused` (an answer that is not retried)
     and `given_up` (all retries used)."""
 
-    def __init__(self, terms: WebhookTerms, client: httpx2.AsyncClient, tasks: Tasks, faults: Faults, random: Random) -> None:
-        self._terms = terms
+    def __init__(self, client: httpx2.AsyncClient, tasks: Tasks, faults: Faults, random: Random) -> None:
         self._client = client
         self._tasks = tasks
         self._faults = faults
         self._random = random
         self.tally: Counter[str] = Counter()
 
-    async def deliver(self, body: bytes) -> bool:
+    async def deliver(self, body: bytes, terms: WebhookTerms) -> bool:
         """Until it is taken or the platform would give up; whether it was taken."""
-        self._start_copies(body)
-        for pause in self._terms.pauses():
-            status = await self._post(body)
-            if self._terms.is_taken(status) or not self._terms.is_retried(status):
-                return self._settle(status)
+        self._start_copies(body, terms)
+        for pause in terms.pauses():
+            status = await self._post(body, terms)
+            if terms.is_taken(status) or not terms.is_retried(status):
+                return self._settle(status, terms)
             self.tally["retried"] += 1
             await sleep(pause)
-        return self._settle(await self._post(body))
+        return self._settle(await self._post(body, terms), terms)
 
-    def _settle(self, status: int | None) -> bool:
-        taken = self._terms.is_taken(status)
-        self.tally["accepted" if taken else "given_up" if self._terms.is_retried(status) else "refused"] += 1
+    def _settle(self, status: int | None, terms: WebhookTerms) -> bool:
+        taken = terms.is_taken(status)
+        self.tally["accepted" if taken else "given_up" if terms.is_retried(status) else "refused"] += 1
         return taken
 
-    def _start_copies(self, body: bytes) -> None:
+    def _start_copies(self, body: bytes, terms: WebhookTerms) -> None:
         if self._faults.strikes("duplicates"):
             for _ in range(self._random.randint(1, 3)):
                 self.tally["copies"] += 1
-                self._tasks.start(self._copy(body, self._random.choice((0.0, 0.0, 0.05, 0.5))))
+                self._tasks.start(self._copy(body, terms, self._random.choice((0.0, 0.0, 0.05, 0.5))))
 
-    async def _copy(self, body: bytes, delay: float) -> None:
+    async def _copy(self, body: bytes, terms: WebhookTerms, delay: float) -> None:
         await sleep(delay)
-        await self._post(body)
+        await self._post(body, terms)
 
-    async def _post(self, body: bytes) -> int | None:
-        headers = {"content-type": "application/json", "x-hub-signature-256": self._terms.sign(body)}
+    async def _post(self, body: bytes, terms: WebhookTerms) -> int | None:
+        headers = {"content-type": "application/json", **terms.headers(body)}
         try:
             answer = await self._client.post(
-                self._terms.url, content=body, headers=headers, timeout=httpx2.Timeout(self._terms.timeout, pool=None)
+                terms.url, content=body, headers=headers, timeout=httpx2.Timeout(terms.timeout, pool=None)
             )
         except httpx2.TransportError:
             return None
         return answer.status_code
+
+
+class MetaWebhooks:
+    """Those to Meta's one address."""
+
+    def __init__(self, terms: WebhookTerms, webhooks: Webhooks) -> None:
+        self._terms = terms
+        self._webhooks = webhooks
+        self.tally = webhooks.tally
+
+    async def deliver(self, body: bytes) -> bool:
+        return await self._webhooks.deliver(body, self._terms)
 
 
 def new_wamid(user: str, random: Random, *, outbound: bool = False) -> str:

@@ -1,6 +1,7 @@
 """Both far sides and the people on them, from one reset to the next."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
@@ -11,7 +12,7 @@ from starlette.routing import Route, Router
 
 from waystate.clock import Clock
 from waystate.documents import JsonObject
-from waystate.simulator import genesys, graph, refusals
+from waystate.simulator import genesys_refusals, graph, refusals
 from waystate.simulator.agents import Agents
 from waystate.simulator.attachments import AgentFiles
 from waystate.simulator.config import SimulatorConfig
@@ -19,6 +20,10 @@ from waystate.simulator.customers import Customer, Customers, render_echo
 from waystate.simulator.faults import CutOff, Faults
 from waystate.simulator.files import CustomersFiles
 from waystate.simulator.genesys import GenesysApi
+from waystate.simulator.genesys_conversations import Conversations
+from waystate.simulator.genesys_events import EventBridge
+from waystate.simulator.genesys_integrations import Integrations
+from waystate.simulator.genesys_oauth import OAuthClients
 from waystate.simulator.graph import GraphApi
 from waystate.simulator.journal import Journal
 from waystate.simulator.lines import Lines, Tasks
@@ -28,8 +33,8 @@ from waystate.simulator.rules import RulesInForce
 from waystate.simulator.statuses import Statuses
 from waystate.simulator.templates import TemplateChange, TemplateOfAccount, change
 from waystate.simulator.webhooks import (
+    MetaWebhooks,
     Webhooks,
-    genesys_terms,
     meta_terms,
     new_wamid,
     render_account_change,
@@ -39,9 +44,6 @@ from waystate.simulator.webhooks import (
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Refusal = Callable[..., Response]
-
-_INBOUND = "/genesys/api/v2/conversations/messages/{integration_id}/inbound/open"
-_INTEGRATION = "/genesys/api/v2/conversations/messaging/integrations/open/{integration_id}"
 
 
 class World:
@@ -60,22 +62,46 @@ class World:
         self.rules = RulesInForce(config.rules)
         self._edge = random("edge")
         self._echoes = random("echoes")
-        self.meta = Webhooks(meta_terms(config), client, self.tasks, faults, random("meta"))
-        self.genesys_webhooks = Webhooks(genesys_terms(config), client, self.tasks, faults, random("genesys webhooks"))
+        self.meta = MetaWebhooks(meta_terms(config), Webhooks(client, self.tasks, faults, random("meta")))
+        self.genesys_webhooks = Webhooks(client, self.tasks, faults, random("genesys webhooks"))
+        self.event_webhooks = Webhooks(client, self.tasks, faults, random("event webhooks"))
         self.customers = Customers(config, journal, self.meta, Lines(self.tasks), clock, random("customers"))
         downloads = None if config.own_url is None else f"{config.own_url.rstrip('/')}/genesys/downloads"
         self.attachments = AgentFiles(downloads, clock, random("attachments"))
-        lines = Lines(self.tasks)
+        self.integrations = Integrations(config, clock, random("integrations"))
+        self.conversations = Conversations(config, clock, random("conversations"))
+        self.oauth_clients = OAuthClients(config, journal, clock)
+        self.events = EventBridge(config, self.event_webhooks, self.tasks, clock, random("events"))
         self.agents = Agents(
-            config, self.rules, journal, self.genesys_webhooks, lines, self.attachments, clock, random("agents")
+            config,
+            self.rules,
+            journal,
+            self.genesys_webhooks,
+            self.integrations,
+            self.conversations,
+            self.events,
+            Lines(self.tasks),
+            self.attachments,
+            clock,
+            random("agents"),
         )
         statuses = Statuses(config, journal, self.meta, self.tasks, faults, clock, random("statuses"))
         self.graph = GraphApi(config, self.rules, journal, self.customers, statuses, clock, random("graph"))
         address = None if config.own_url is None else f"{config.own_url.rstrip('/')}/graph"
         self.files = CustomersFiles(self.customers, self.graph.media, address, random("files"))
-        mix = Mix(journal, self.graph.media, random("mix"))
+        mix = Mix(journal, self.graph.media, self.graph.offers, config.display_phone_number, random("mix"))
         self.load = Load(self.customers, self.files, mix, self.tasks, config.journal_limit, random("load"))
-        self.genesys = GenesysApi(config, journal, self.customers, self.agents, clock, random("genesys"))
+        self.genesys = GenesysApi(
+            config,
+            journal,
+            self.customers,
+            self.agents,
+            self.integrations,
+            self.conversations,
+            self.oauth_clients,
+            clock,
+            random("genesys"),
+        )
         self.router = Router(self._routes())
 
     def fresh(self) -> "World":
@@ -115,9 +141,9 @@ class World:
 
         def genesys_route(path: str, endpoint: Endpoint, *methods: str) -> Route:
             guarded = self._behind_faults(
-                endpoint, genesys.refusal, throttled="too.many.requests", broken="internal.server.error"
+                endpoint, genesys_refusals.refusal, throttled="too.many.requests", broken="internal.server.error"
             )
-            return Route(path, guarded, methods=methods)
+            return Route(f"/genesys{path}", self._behind_outage(guarded), methods=methods)
 
         anything = ("GET", "POST", "PUT", "PATCH", "DELETE")
         at_graph = "/graph/{version}/{phone_number_id}"
@@ -129,15 +155,22 @@ class World:
             graph_route("/graph/{version}/{id}", self.graph.object, "GET"),
             graph_route("/graph/{version}/{id}", self.graph.delete, "DELETE"),
             graph_route("/graph/{rest:path}", self.graph.unknown, *anything),
-            genesys_route("/genesys/downloads/{name}", self.attachments.download, "GET"),
-            genesys_route("/genesys/login/oauth/token", self.genesys.token, "POST"),
-            genesys_route(_INBOUND + "/message", self.genesys.message, "POST"),
-            genesys_route(_INBOUND + "/receipt", self.genesys.receipt, "POST"),
-            genesys_route(_INBOUND + "/event", self.genesys.event, "POST"),
-            genesys_route("/genesys/api/v2/conversations/messages/{message_id}/details", self.genesys.details, "GET"),
-            genesys_route(_INTEGRATION, self.genesys.integration, "GET"),
-            genesys_route("/genesys/{rest:path}", self.genesys.unknown, *anything),
+            genesys_route("/downloads/{name}", self.attachments.download, "GET"),
+            genesys_route("/login/oauth/token", self.oauth_clients.token, "POST"),
+            *(genesys_route(path, endpoint, method) for method, path, endpoint in self.genesys.served()),
+            genesys_route("/{rest:path}", self.genesys.unknown, *anything),
         ]
+
+    def _behind_outage(self, endpoint: Endpoint) -> Endpoint:
+        """Genesys alone may be away."""
+
+        async def answer(request: Request) -> Response:
+            if self.faults.is_out("genesys_outage"):
+                said = "Service Unavailable - The server is currently unavailable (because it is overloaded or down)."
+                return genesys_refusals.refusal(503, "service.unavailable", said)
+            return await endpoint(request)
+
+        return answer
 
     def _behind_faults(self, endpoint: Endpoint, refusal: Refusal, *, throttled: int | str, broken: int | str) -> Endpoint:
         async def answer(request: Request) -> Response:
@@ -182,14 +215,18 @@ class World:
         return {
             "customers": {"count": len(self.customers.all()), "messagesWritten": tally["written"]},
             "webhooks": {
-                "whatsapp": render_webhooks(self.meta),
-                "genesys": render_webhooks(self.genesys_webhooks),
+                "whatsapp": render_webhooks(self.meta.tally),
+                "genesys": render_webhooks(self.genesys_webhooks.tally),
+                "events": render_webhooks(self.event_webhooks.tally),
             },
             "waiting": {"customerMessages": self.customers.waiting(), "agentWebhooks": self.agents.waiting()},
             "genesys": {
                 "messages": tally["received"],
                 "repeats": tally["repeats"],
-                "conversations": self.genesys.conversations(),
+                "conversations": len(self.conversations),
+                "structuredResponses": tally["structured_responses"],
+                "unknownFields": tally["unknown_fields"],
+                "throttled": tally["genesys_throttled"],
                 "orderInversions": journal.genesys_order.inversions,
                 "events": tally["events"],
                 "tokens": tally["tokens"],
@@ -220,8 +257,7 @@ class World:
         return counts | {"repeats": tally["receipt_repeats"], "unknown": tally["receipts_unknown"]}
 
 
-def render_webhooks(webhooks: Webhooks) -> dict[str, int]:
-    tally = webhooks.tally
+def render_webhooks(tally: Counter[str]) -> dict[str, int]:
     return {
         "accepted": tally["accepted"],
         "retried": tally["retried"],

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from waystate.channels.signature import sign_as_genesys, sign_as_meta, verify
+from waystate.clock import Clock, utc_now
 from waystate.simulator.app import create_simulator
 from waystate.simulator.config import SimulatorConfig
 
@@ -55,12 +56,19 @@ class Waystate:
     statuses: list[dict[str, Any]] = field(default_factory=list)
     replies: list[dict[str, Any]] = field(default_factory=list)
     changes: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    events: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
     badly_signed: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         body = await request.body()
+        if scope["path"].endswith("/events"):
+            self.events.append((dict(request.headers), json.loads(body)))
+            await Response(status_code=self.answers.popleft() if self.answers else 200)(scope, receive, send)
+            return
         self.bodies.append(body)
+        self.headers.append(dict(request.headers))
         self.signatures.append(request.headers["x-hub-signature-256"])
         self._check_signature(scope["path"], body, self.signatures[-1])
         status = self.answers.popleft() if self.answers else 200
@@ -122,8 +130,8 @@ class Simulator:
         path = f"/graph/v24.0/{CONFIG['phone_number_id']}/messages"
         return await self.client.post(path, json=body, headers={"authorization": f"Bearer {token}"})
 
-    async def log_in(self, secret: str = CONFIG["client_secret"]) -> httpx2.Response:
-        pair = base64.b64encode(f"{CONFIG['client_id']}:{secret}".encode()).decode()
+    async def log_in(self, secret: str = CONFIG["client_secret"], client: str = CONFIG["client_id"]) -> httpx2.Response:
+        pair = base64.b64encode(f"{client}:{secret}".encode()).decode()
         form = {"grant_type": "client_credentials"}
         return await self.client.post("/genesys/login/oauth/token", data=form, headers={"authorization": f"Basic {pair}"})
 
@@ -132,6 +140,13 @@ class Simulator:
             self.genesys_token = (await self.log_in()).json()["access_token"]
         path = f"/genesys/api/v2/conversations/messages/{CONFIG['integration_id']}/inbound/open/{kind}{query}"
         return await self.client.post(path, json=body, headers={"authorization": f"Bearer {self.genesys_token}"})
+
+    async def ask_genesys(self, method: str, path: str, body: Any = None) -> httpx2.Response:
+        """`path` is below `/api/v2`."""
+        if not self.genesys_token:
+            self.genesys_token = (await self.log_in()).json()["access_token"]
+        headers = {"authorization": f"Bearer {self.genesys_token}"}
+        return await self.client.request(method, f"/genesys/api/v2{path}", json=body, headers=headers)
 
     async def tell_genesys(self, message_id: str, *, sender: str = "15550100", text: str = "Hi") -> httpx2.Response:
         return await self.post_genesys("message", genesys_message(message_id, sender=sender, text=text))
@@ -157,9 +172,9 @@ async def simulate(waystate: Waystate) -> AsyncIterator[Callable[..., Any]]:
     """Starts a simulator, with settings that differ from CONFIG's."""
     async with AsyncExitStack() as stack:
 
-        async def start(**settings: Any) -> Simulator:
+        async def start(*, clock: Clock = utc_now, **settings: Any) -> Simulator:
             config = SimulatorConfig(**{**CONFIG, **settings})
-            app = create_simulator(config, transport=httpx2.ASGITransport(waystate))
+            app = create_simulator(config, transport=httpx2.ASGITransport(waystate), clock=clock)
             await stack.enter_async_context(app.router.lifespan_context(app))
             transport = httpx2.ASGITransport(app)
             client = httpx2.AsyncClient(transport=transport, base_url="http://localhost:3006")

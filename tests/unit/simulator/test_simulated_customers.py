@@ -1,6 +1,8 @@
 import asyncio
 import re
 
+import pytest
+
 from waystate.simulator.journal import Recent
 
 
@@ -112,3 +114,49 @@ async def test_a_message_can_have_an_id_that_its_writer_chose_once(simulator, wa
     await until(lambda: [message["id"] for message in waystate.messages] == ["wamid.my-first"])
     again = await simulator.client.post("/simulator/customers/15550100/messages", json=said)
     assert (again.status_code, again.json()["code"]) == (409, "wamid_taken")
+
+
+BUTTONS = [{"type": "reply", "reply": {"id": f"size-{size}", "title": size}} for size in ("Small", "Large")]
+ROWS = [{"id": "express", "title": "Express", "description": "Next day"}, {"id": "slow", "title": "Slow"}]
+OFFERS = {
+    "button_reply": {"type": "button", "body": {"text": "Which?"}, "action": {"buttons": BUTTONS}},
+    "list_reply": {"type": "list", "body": {"text": "How?"}, "action": {"button": "Ways", "sections": [{"rows": ROWS}]}},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "named", "id"), [("button_reply", "Large", "size-Large"), ("list_reply", "express", "express")]
+)
+async def test_a_customer_taps_on_what_was_offered(simulator, waystate, until, kind, named, id):
+    sent = await simulator.send(type="interactive", interactive=OFFERS[kind])
+    wamid = sent.json()["messages"][0]["id"]
+    await simulator.control("POST", "/customers/15550100/taps", {"option": named})
+    await until(lambda: len(waystate.messages) == 2)
+    message = waystate.messages[1]
+    assert message["interactive"]["type"] == kind
+    assert message["interactive"][kind]["id"] == id
+    assert message["context"] == {"from": "15550783881", "id": wamid}
+    unknown = await simulator.client.post("/simulator/customers/15550100/taps", json={"option": "Huge"})
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "unknown_option")
+
+
+async def test_who_was_offered_nothing_cannot_tap(simulator):
+    await simulator.meet()
+    for identity in ("15550100", "15550177"):
+        answer = await simulator.client.post(f"/simulator/customers/{identity}/taps", json={})
+        assert (answer.status_code, answer.json()["code"]) == (404, "nothing_to_tap")
+
+
+async def test_the_load_taps_on_what_was_offered(simulator, waystate, until):
+    """The one customer of the load got buttons; a tap is on one of them."""
+    await simulator.control("POST", "/load", {"customers": 1, "rate": 100, "total": 1, "mix": {"text": 1}})
+    await until(lambda: len(waystate.messages) == 1)
+    contact = waystate.messages[0]["contact"]
+    identity = contact.get("wa_id") or contact["user_id"]
+    simulator.met.add(identity)
+    to = {"to": identity} if identity.isdigit() else {"to": None, "recipient": identity}
+    sent = await simulator.send(type="interactive", interactive=OFFERS["button_reply"], **to)
+    assert sent.status_code == 200, sent.text
+    await simulator.control("POST", "/load", {"customers": 1, "rate": 100, "total": 1, "mix": {"list_reply": 1}})
+    await until(lambda: len(waystate.messages) == 2)
+    assert waystate.messages[1]["context"]["id"] == sent.json()["messages"][0]["id"]

@@ -13,7 +13,7 @@ async def test_client_credentials_are_exchanged_for_a_token(simulator):
 
 async def test_wrong_client_secret_gets_no_token(simulator):
     answer = await simulator.log_in("guess")
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client")
 
 
 async def test_message_without_token_is_refused(simulator):
@@ -125,11 +125,19 @@ async def test_attachment_without_text_is_a_message(simulator):
     assert answer.status_code == 200
 
 
-async def test_receipts_are_counted_by_status_and_repeats_apart(simulator, waystate, until):
+async def test_receipt_for_a_message_that_genesys_did_not_send_is_refused(simulator):
+    answer = await simulator.post_genesys("receipt", receipt("nobody"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "not.found")
+    assert (await simulator.get("/simulator/state"))["genesys"]["receipts"]["Delivered"] == 0
+
+
+async def test_receipts_are_counted_by_status_and_repeats_apart(simulate, waystate, until):
+    simulator = await simulate(genesys_known_messages=False)
     await simulator.tell_genesys("wamid.1")
     await until(lambda: len(waystate.replies) == 1)
     reply = waystate.replies[0]["id"]
-    for body in (receipt(reply), receipt(reply), receipt("nobody", "Failed", reasons=[{"code": "MessageExpired"}])):
+    unknown = receipt("nobody", "Failed", reasons=[{"code": "MessageExpired"}])
+    for body in (receipt(reply), receipt(reply), unknown):
         assert (await simulator.post_genesys("receipt", body)).status_code == 200
     receipts = (await simulator.get("/simulator/state"))["genesys"]["receipts"]
     assert (receipts["Delivered"], receipts["Failed"], receipts["repeats"], receipts["unknown"]) == (1, 1, 1, 1)
