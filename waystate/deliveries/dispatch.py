@@ -22,7 +22,7 @@ from waystate.deliveries.held_numbers import is_sent_message, release_numbers
 from waystate.deliveries.lanes import deal_out_all
 from waystate.deliveries.model import TO_WHATSAPP, Claimed, Target
 from waystate.deliveries.rate import LONGEST_REST, Pace, TokenBucket
-from waystate.deliveries.retry import HELD_PAUSE, is_held, limit_of
+from waystate.deliveries.retry import HELD_PAUSE, is_held, is_throttled, limit_of
 from waystate.deliveries.send import Platforms, send
 from waystate.deliveries.settle import Result, Settlement, recover, settle_many
 from waystate.deliveries.uploads import Uploads
@@ -519,5 +519,7 @@ def log_lost(results: Sequence[Result]) -> None:
 def count(metrics: Metrics, results: Sequence[Result]) -> None:
     for claimed, result, ended_at in results:
         metrics.deliveries_total.labels(claimed.target, result.outcome).inc()
+        if is_throttled(claimed.target, result):
+            metrics.genesys_throttled_total.inc()
         if result.outcome is Outcome.SENT and (hop := _HOPS.get(claimed.target)) is not None:
             metrics.hop(hop, claimed.created_at, ended_at)

@@ -117,7 +117,7 @@ class Finished:
     hold_until: datetime | None = None
 
 
-class Waiting(NamedTuple):
+class WaitingRequests(NamedTuple):
     """How much of a target waits for an integration, and since when the oldest does."""
 
     tenant: TenantId

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from waystate.channels.model import Outcome
 from waystate.db.pool import Connection, load_queries
-from waystate.deliveries.model import PATIENCE, YIELDING, Claimed, Delivery, Finished, State, Target, Waiting
+from waystate.deliveries.model import PATIENCE, YIELDING, Claimed, Delivery, Finished, State, Target, WaitingRequests
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId
 
@@ -328,13 +328,13 @@ async def replace_receipts(conn: Connection, tenant: TenantId, receipts: Sequenc
     return {row["message_id"] for row in rows}
 
 
-async def list_waiting_for_genesys(conn: Connection, tenant: TenantId) -> list[Waiting]:
+async def list_waiting_for_genesys(conn: Connection, tenant: TenantId) -> list[WaitingRequests]:
     """What waits, or is under way, by integration and target."""
     rows = await _queries.list_waiting_for_genesys(conn, tenant_id=tenant)
     return [_waiting(row) for row in rows]
 
 
-async def list_all_waiting_for_genesys(conn: Connection) -> list[Waiting]:
+async def list_all_waiting_for_genesys(conn: Connection) -> list[WaitingRequests]:
     """The same of all tenants; for the work role."""
     return [_waiting(row) for row in await _queries.list_all_waiting_for_genesys(conn)]
 
@@ -345,8 +345,8 @@ async def find_at_genesys(conn: Connection, tenant: TenantId, external_ids: Sequ
     return {row["external_id"]: row["message_id"] for row in rows}
 
 
-def _waiting(row: Any) -> Waiting:
-    return Waiting(row["tenant_id"], row["account"], Target(row["target"]), row["items"], row["oldest"])
+def _waiting(row: Any) -> WaitingRequests:
+    return WaitingRequests(row["tenant_id"], row["account"], Target(row["target"]), row["items"], row["oldest"])
 
 
 def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:

@@ -37,14 +37,14 @@ MAY_DELETE = {(WORK, "tenants"), (WORK, "routes")}
 DEFINER_FUNCTIONS = {
     *("due_work(text,timestamp with time zone)", "due_waits(text,timestamp with time zone)"),
     *("open_dead_letters()", "template_syncs_due()", "numbers_held()"),
-    "media_due(text,timestamp with time zone)",
+    *("media_due(text,timestamp with time zone)", "waiting_for_genesys()"),
 }
 RUNTIME_ROLES = (APP, INGEST, WORK, SWEEPER)
 ISOLATION = "tenant_id=nullifcurrent_setting'app.tenant_id'true''"
 SWEPT = {
     "events": {"tenant_id", "position", "at"},
     "sink_cursors": {"tenant_id", "sink", "position"},
-    "deliveries": {"tenant_id", "state", "next_attempt_at", "hold_until", "created_at"},
+    "deliveries": {"tenant_id", "state", "next_attempt_at", "hold_until", "created_at", "account", "target"},
     "conversations": {"tenant_id", "status", "expires_hour", "expires_at", "window_hour", "window_from", "window_told"},
     "planned_messages": {"tenant_id", "state", "due_at", "expires_at"},
     "early_statuses": {"tenant_id", "received_at", "watch"},

@@ -19,6 +19,7 @@ from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries import store
 from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.model import PATIENCE, Claimed, Delivery, Target
+from waystate.deliveries.queue import list_queues, show_queues
 from waystate.deliveries.retry import LOOKUP_ATTEMPTS
 from waystate.deliveries.send import Platforms
 from waystate.ids import new_id
@@ -354,3 +355,26 @@ async def test_with_prefetch_nothing_is_looked_up(world: World, tenant: Business
     await written(world, tenant, process, "one")
     assert await world.value(tenant, "SELECT genesys_conversation_id FROM conversations") is not None
     assert await world.value(tenant, "SELECT count(*) FROM deliveries WHERE target = 'genesys_lookup'") == 0
+
+
+async def test_what_waits_is_told_with_its_age_and_when_it_will_be_through(
+    world: World, tenant: Business, side: GenesysSide, process: Process
+) -> None:
+    other = await world.add("globex", number="2001")
+    await share_client(world, tenant, other)
+    await insert(world, tenant, *many(world, tenant, 4, age=40), *many(world, tenant, 5, Target.GENESYS_RECEIPT, age=9))
+    await insert(world, other, to_genesys(world, other, Target.GENESYS, age=90))
+    (queue,) = await list_queues(world.db, world.directory, tenant.tenant)
+    assert {kind: each.waiting for kind, each in queue.backlogs.items()} == {"messages": 4, "receipts": 5}
+    assert (queue.oldest_at, queue.done_in) == (world.clock.now - timedelta(seconds=40), timedelta(seconds=1.8))
+    metrics = Metrics()
+    await show_queues(world.db, world.directory, metrics, world.clock.now)
+    told = metrics.render().decode()
+    assert 'waystate_genesys_waiting{what="messages"} 5.0' in told, "of all tenants"
+    assert 'waystate_genesys_oldest_seconds{what="messages"} 90.0' in told
+    assert 'waystate_genesys_oldest_seconds{what="receipts"} 9.0' in told
+    assert "waystate_genesys_done_in_seconds 2.0" in told
+    await run(world, 5, [process], tenant, other)
+    await show_queues(world.db, world.directory, metrics, world.clock.now)
+    assert 'waystate_genesys_oldest_seconds{what="messages"} 0.0' in metrics.render().decode()
+    assert (await list_queues(world.db, world.directory, tenant.tenant))[0].waiting == 0
