@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ from waystate.web.metrics import parse_metrics
 BATCH, AT_ONCE = 100, 16
 FAILED = {"code": 131026, "title": "Message undeliverable"}
 FAILED_SHARE, ALLOWED_REFUSALS = 0.05, 0.01
+STUCK_AFTER = 60
+"""Seconds."""
 
 
 class FarSides:
@@ -70,6 +73,8 @@ class Seen:
     oldest: list[float] = field(default_factory=list)
     estimates: list[tuple[datetime, float]] = field(default_factory=list)
     gauges: list[float] = field(default_factory=list)
+    answered_in: list[float] = field(default_factory=list)
+    """Seconds, of Genesys' webhooks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +109,9 @@ async def run_all(name: str, size: Size, records: list[Record], databases: Datab
             watching = asyncio.create_task(watch(place, seen))
             telling = asyncio.create_task(tell(place, far, failed))
             try:
-                await converse(place, size)
+                await converse(place, size, seen)
                 written = record.seconds()
-                await until(
-                    lambda: is_told(far, size, failed), timeout=60 + 4 * 60 * size.conversations * size.messages / size.limit
-                )
+                await all_told(far, size, failed)
                 await place.settled(timeout=60)
             finally:
                 for task in (watching, telling):
@@ -148,7 +151,7 @@ def texts_of(size: Size, who: str) -> list[str]:
     return [f"{who}-{number}-{turn}" for turn in range(size.messages) for number in range(size.conversations)]
 
 
-async def converse(place: Installation, size: Size) -> None:
+async def converse(place: Installation, size: Size, seen: Seen) -> None:
     """In turns: all customers write, and all agents answer."""
     contacts: dict[str, str] = {}
     room = asyncio.Semaphore(AT_ONCE)
@@ -156,7 +159,9 @@ async def converse(place: Installation, size: Size) -> None:
     async def answer(number: int, turn: int) -> None:
         async with room:
             text = f"agent-{number}-{turn}"
+            begun = time.monotonic()
             answer = await place.post_genesys(agent_message(text, contacts[phone_of(number)], text))
+            seen.answered_in.append(time.monotonic() - begun)
             assert answer.status_code == 200, answer.text
 
     for turn in range(size.messages):
@@ -220,7 +225,19 @@ async def watch(place: Installation, seen: Seen) -> None:
         await asyncio.sleep(0.25)
 
 
-async def is_told(far: FarSides, size: Size, failed: set[str]) -> bool:
+async def all_told(far: FarSides, size: Size, failed: set[str]) -> None:
+    """However long it takes, as long as it goes on."""
+    asked = -1
+    while not is_told(far, size, failed):
+        assert len(far.genesys.asked) > asked, f"nothing more came for {STUCK_AFTER} s, after {asked} requests"
+        asked = len(far.genesys.asked)
+        for _ in range(STUCK_AFTER):
+            await asyncio.sleep(1)
+            if is_told(far, size, failed):
+                return
+
+
+def is_told(far: FarSides, size: Size, failed: set[str]) -> bool:
     """Genesys has every message, and the last word on each of its own."""
     if len(far.genesys.of("message")) < size.conversations * size.messages:
         return False
@@ -285,6 +302,9 @@ def figures_of(far: FarSides, size: Size, seen: Seen) -> dict[str, Any]:
         "receipts": len(far.genesys.of("receipt")),
         "waiting at the most": max(seen.waiting),
         "oldest at the most, s": max(seen.oldest),
+        "Genesys' webhooks, median and slowest of a hundred answered in ms": [
+            round(1000 * sorted(seen.answered_in)[len(seen.answered_in) * each // 100]) for each in (50, 99)
+        ],
         "estimate when most waited, s": estimate,
         "it then took, with what came later, s": round((times[-1] - told_at).total_seconds(), 1),
     }
