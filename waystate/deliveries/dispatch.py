@@ -178,6 +178,8 @@ class Courier:
         self._paces: dict[str, Pace] = {}
         self._payers: dict[str, str] = {}
         """Integration → the OAuth client whose budget its requests are of; a number is its own."""
+        self._short: list[Pace] = []
+        """OAuth clients of which the last claim had no room: another courier may have reserved it only to look."""
         self._widen_at = worker.clock()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -450,7 +452,9 @@ class Courier:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        wait = min((wait for pace in self._paces.values() if (wait := pace.find_wait(now)) is not None), default=SWEEP)
+        waits = [wait for pace in self._paces.values() if (wait := pace.find_wait(now)) is not None]
+        waits += [LEAST_WAIT for pace in self._short if not pace.rests(now)]
+        wait = min(waits, default=SWEEP)
         if wait < SWEEP and not self._stopping:
             self._timer = asyncio.get_running_loop().call_later(max(wait, LEAST_WAIT), self.go)
 
@@ -469,6 +473,7 @@ class Courier:
                 room = pace.room(self._worker.count_under_way(pace), now)
                 pace.bucket.take(now, room)
                 reserved[payer] = pace, room
+        self._short = [pace for pace, room in reserved.values() if room == 0 and not pace.is_held]
         return reserved
 
     def _give_back(self, reserved: Mapping[str, tuple[Pace, int]], claimed: Collection[Claimed]) -> None:

@@ -1,5 +1,6 @@
 """Three hundred requests a minute of an OAuth client: who gets them, and what is not sent for want of them."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -378,3 +379,20 @@ async def test_what_waits_is_told_with_its_age_and_when_it_will_be_through(
     await show_queues(world.db, world.directory, metrics, world.clock.now)
     assert 'waystate_genesys_oldest_seconds{what="messages"} 0.0' in metrics.render().decode()
     assert (await list_queues(world.db, world.directory, tenant.tenant))[0].waiting == 0
+
+
+async def test_who_asks_while_another_tenant_looks_for_work_comes_back_at_once(
+    world: World, tenant: Business, side: GenesysSide, process: Process
+) -> None:
+    """Not only with the next sweep: what the other had reserved is given back a moment later."""
+    other = await world.add("globex", number="2001")
+    await share_client(world, tenant, other)
+    await process.once(tenant, other)
+    for number in range(5):
+        world.clock.forward(seconds=5)
+        await insert(world, other, to_genesys(world, other, Target.GENESYS, customer=str(number)))
+        for each in (tenant, other):
+            await process.worker.step({each.tenant}, sweep=False)
+        async with asyncio.timeout(5):
+            while len(side.of("message")) <= number:  # noqa: ASYNC110 - it watches the far side, which signals nobody
+                await asyncio.sleep(0.02)
