@@ -79,10 +79,9 @@ class GenesysClient:
         place = quote(message_id, safe="")
         url = f"{integration.api_url.rstrip('/')}/api/v2/conversations/messages/{place}/details"
         result = await self._with_token(integration, lambda headers: get(self._http, url, headers=headers))
-        is_not_yet = result.http_status == httpx2.codes.NOT_FOUND
-        if is_not_yet or (result.outcome is Outcome.SENT and result.conversation_id is None):
-            return dataclasses.replace(result, outcome=Outcome.RETRY)
-        return dataclasses.replace(result, external_id=None)
+        is_unknown = result.outcome is Outcome.SENT and result.conversation_id is None
+        is_not_yet = is_unknown or result.http_status == httpx2.codes.NOT_FOUND
+        return dataclasses.replace(result, outcome=Outcome.RETRY if is_not_yet else result.outcome, external_id=None)
 
     async def find_integration(self, integration: Integration) -> JsonObject | AttemptResult:
         """What Genesys says of it, or why nothing. With a new token: a kept one would hide a secret that is wrong now."""
