@@ -14,6 +14,7 @@ from waystate.clock import Clock
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.routes import CustomerRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
+from waystate.deliveries.queue_routes import GenesysQueueRoutes
 from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
@@ -81,6 +82,7 @@ ROUTES = (
     TenantRoutes,
     AccountEventRoutes,
     CheckRoutes,
+    GenesysQueueRoutes,
     ProviderRoutes,
     PlatformRoutes,
     WebhookRoutes,
@@ -204,6 +206,7 @@ def _of_tenants(services: Services) -> list[object]:
         TenantRoutes(tenants, graph_api_url=services.config.graph_api_url),
         AccountEventRoutes(services.db, services.directory),
         CheckRoutes(tenants, platforms.graph, platforms.genesys),
+        GenesysQueueRoutes(services.db, services.directory, services.clock),
         PlatformRoutes(tenants, Eraser(services.db, services.clock)),
         WebhookRoutes(services.db, services.clock),
     ]

@@ -17,6 +17,7 @@ from waystate.db import partitions
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.deliveries.missing import make_missing
+from waystate.deliveries.queue import show_queues
 from waystate.deliveries.settle import advance_and_settle, give_up_unknown
 from waystate.door import store as idempotency_store
 from waystate.door.idempotency import KEPT
@@ -278,6 +279,7 @@ class Timers:
                 conversations = await work_store.due_work(conn, "open", now)
                 letters = await dead_letter_store.count_by_reason(conn)
                 held = await tenant_store.count_held(conn)
+            await show_queues(self._db, self._directory, self._metrics, now)
         except Exception as error:
             log.warning("The gauges could not be read.", error=str(error))
             return

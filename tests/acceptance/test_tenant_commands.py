@@ -70,6 +70,9 @@ async def test_a_tenant_from_its_first_to_its_last_day(terminal: Desk) -> None:
     assert [each["id"] for each in listed["items"]] == [TENANT, "globex"]
     changed = await terminal.told("set", "globex", "--setting", "mapping_ttl=PT1H", "--quota", "messages_per_second=")
     assert (changed["settings"]["mapping_ttl"], changed["quotas"]["messages_per_second"]) == ("PT1H", None)
+    assert await terminal.output("queue", "globex") == "It has no Genesys integration."
+    (queue,) = (await terminal.told("queue", TENANT))["items"]
+    assert (queue["client_id"], queue["waiting"], queue["oldest_at"]) == ("client-1", 0, None)
     code, _, errors = await terminal.run("delete", "globex", "--yes")
     assert (code, "Suspend it first" in errors) == (2, True)
     assert (await terminal.told("suspend", "globex"))["status"] == "suspended"

@@ -14,6 +14,7 @@ PARTS = {
         "test_dead_letters_replayed",
         "test_directory_changes",
         "test_forged_and_garbled",
+        "test_genesys_budget",
         "test_large_files",
         "test_lost_answers",
         "test_media_beside_texts",

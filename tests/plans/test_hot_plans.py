@@ -158,6 +158,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "deliveries.claim_heads": {
             "lanes": list(range(64)), "now": now, "paused_accounts": ["1002"], "batch": 64, "holder": "h",
             "epochs": [1] * 64, "window": 1000, "accounts": ["1001"], "rooms": [4],
+            "payers": ["1001"], "patience": timedelta(minutes=1),
             "passed": ["w:1001:rests"], "crowd": 50,
         },
         "deliveries.find_unsettled": {"state": "unknown", "lanes": None, "due_at": now, "in_hand": []},
@@ -169,6 +170,8 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "deliveries.give_up_unknown": {"now": now},
         "deliveries.list_of_message": {"message_id": stock.messages[0]},
         "deliveries.find_at_genesys": {"external_ids": ["at-genesys"] * BATCH},
+        "deliveries.find_looked_up": {"order_keys": strings},
+        "deliveries.replace_receipts": {"message_ids": stock.messages, "accounts": strings, "requests": ["{}"] * BATCH},
         "events.append_many": {"ids": [new_id()], "events": '[{"type": "test", "at": "2026-01-31T12:00:00Z"}]'},
         "events.lock_sink": {"sink": "deliveries", "epoch": 1},
         "events.move_sink": {"sink": "deliveries", "epoch": 1, "position": 12_000},

@@ -48,6 +48,8 @@ class AttemptResult:
     http_status: int | None = None
     error: JsonObject | None = None
     retry_after: float | None = None
+    requests: int = 1
+    """Of the platform's API, which counts them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from waystate.clock import utc_now
 from waystate.config import load_config
 from waystate.db.failures import is_transient
 from waystate.db.pool import Database
+from waystate.deliveries import queue
+from waystate.deliveries.queue_routes import render_queue
 from waystate.documents import JsonObject
 from waystate.egress import open_to_platforms
 from waystate.errors import BadRequest, Refused, Unavailable
@@ -19,6 +21,7 @@ from waystate.principal import OPERATOR
 from waystate.tenants.bodies import NewTenant, PlatformTenantChange, built, render_account, render_integration, render_tenant
 from waystate.tenants.change import Tenants
 from waystate.tenants.erasure.erase import Eraser, Told
+from waystate.tenants.routing import Directory
 
 R = TypeVar("R")
 
@@ -60,6 +63,16 @@ def show(tenant: str) -> JsonObject:
         }
 
     return _operate(run)
+
+
+def list_queues(tenant: str) -> list[JsonObject]:
+    tenant_id, vault = parse_tenant_id(tenant), open_vault(load_config())
+
+    async def run(db: Database) -> list[JsonObject]:
+        queues = await queue.list_queues(db, Directory(db, vault), tenant_id)
+        return [render_queue(each, utc_now()).model_dump(mode="json") for each in queues]
+
+    return operate(run)
 
 
 def change(tenant: str, name: str | None, settings: JsonObject | None, quotas: JsonObject | None) -> JsonObject:

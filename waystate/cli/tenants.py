@@ -186,6 +186,28 @@ def check(tenant: TenantName, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def queue(tenant: TenantName, as_json: AsJson = False) -> None:
+    """What waits for Genesys, by OAuth client: how much, since when, and when the client's budget lets it through.
+
+    Example: waystate tenant queue acme
+    """
+    from waystate.cli import tenant_work as work
+
+    with explained():
+        queues = work.list_queues(tenant)
+    if as_json:
+        print(json.dumps({"items": queues}, ensure_ascii=False))
+        return
+    for each in queues:
+        say(f"{each['client_id']}  {each['requests_per_minute']} requests a minute  {', '.join(each['integrations'])}")
+        kinds = ", ".join(f"{kind} {each[kind]['waiting']:,}" for kind in ("messages", "receipts", "lookups"))
+        say(f"    waiting: {kinds}")
+        say(f"    the oldest for {each['oldest_seconds']:g} s; through in {each['done_in_seconds']:g} s, with nothing new")
+    if not queues:
+        print("It has no Genesys integration.")
+
+
 @app.command("remove-number")
 def remove_number(
     tenant: TenantName, phone_number_id: Annotated[str, typer.Argument(help="Its id at WhatsApp")], as_json: AsJson = False

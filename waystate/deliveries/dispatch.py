@@ -16,12 +16,13 @@ from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.deliveries import addresses
+from waystate.deliveries.clients import ClientPaces
 from waystate.deliveries.files import SortedOut, sort_out
 from waystate.deliveries.held_numbers import is_sent_message, release_numbers
 from waystate.deliveries.lanes import deal_out_all
-from waystate.deliveries.model import Claimed, Target
+from waystate.deliveries.model import TO_WHATSAPP, Claimed, Target
 from waystate.deliveries.rate import LONGEST_REST, Pace, TokenBucket
-from waystate.deliveries.retry import HELD_PAUSE, is_held, limit_of
+from waystate.deliveries.retry import HELD_PAUSE, is_held, is_throttled, limit_of
 from waystate.deliveries.send import Platforms, send
 from waystate.deliveries.settle import Result, Settlement, recover, settle_many
 from waystate.deliveries.uploads import Uploads
@@ -95,6 +96,7 @@ class DeliveryWorker(Worker):
         self.outage_after = outage_after
         self._is_shared_out = False
         self._couriers: dict[TenantId, Courier] = {}
+        self.clients = ClientPaces()
         self._orphans_at = clock() + ORPHANS_EVERY
         leases.on_takeover(self._taken_over)
         leases.ask_before_release(self._busy)
@@ -120,6 +122,10 @@ class DeliveryWorker(Worker):
                 courier = self._couriers[tenant] = Courier(self, tenant, view)
             courier.go()
         return False
+
+    def count_under_way(self, pace: Pace) -> int:
+        """Calls by all couriers through an OAuth client, which several tenants may use."""
+        return sum(courier.count_under_way(pace) for courier in self._couriers.values())
 
     async def close(self) -> None:
         """Let calls that are under way finish; nothing new is begun once the leases are released."""
@@ -170,6 +176,10 @@ class Courier:
         self._tenant = tenant
         self._view = view
         self._paces: dict[str, Pace] = {}
+        self._payers: dict[str, str] = {}
+        """Integration → the OAuth client whose budget its requests are of; a number is its own."""
+        self._short: list[Pace] = []
+        """OAuth clients of which the last claim had no room: another courier may have reserved it only to look."""
         self._widen_at = worker.clock()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -196,6 +206,9 @@ class Courier:
 
     def lanes_in_hand(self) -> set[int]:
         return {*self._claiming, *(claimed.lane for claimed, _ in self._in_hand.values())}
+
+    def count_under_way(self, pace: Pace) -> int:
+        return sum(self._paces.get(claimed.account) is pace for claimed, _ in self._in_hand.values())
 
     def events_in_hand(self) -> list[UUID]:
         return [event_id for event_id, _ in self._in_hand]
@@ -259,21 +272,29 @@ class Courier:
                     return SortedOut()
                 self._view = view
                 self._look_at_accounts(view, now)
+                paused = [account for account, pace in self._paces.items() if pace.rests(now)]
+                rooms, reserved = self._rooms(now), self._reserve(now)
                 claim = partial(
                     addresses.claim,
                     conn,
                     self._tenant,
                     epochs=epochs,
-                    paused_accounts=[account for account, pace in self._paces.items() if pace.rests(now)],
+                    paused_accounts=paused,
                     holder=self._worker.leases.holder,
                     now=now,
                     batch=free,
-                    rooms=self._rooms(now),
+                    rooms=rooms | {payer: room for payer, (_, room) in reserved.items()},
+                    payers=self._payers,
                     passed=self._passed(now),
                     widen=is_due,
                     is_idle=under_way == 0,
                 )
-                return await self._without_waiting(conn, claim, now)
+                found = SortedOut()
+                try:
+                    found = await self._without_waiting(conn, claim, now)
+                finally:
+                    self._give_back(reserved, found.ready)
+                return found
 
         self._claiming = list(epochs)
         try:
@@ -324,7 +345,8 @@ class Courier:
         if not self._worker.leases.holds(DELIVERIES, claimed.lane, claimed.epoch):
             # This process slept through its lease. Certainly not sent, whatever the lane's next holder had to suppose.
             return claimed, AttemptResult(outcome=Outcome.RETRY, error=LEASE_LOST), self._worker.clock()
-        if (pace := self._paces.get(claimed.account)) is not None:
+        pace = self._paces.get(claimed.account)
+        if pace is not None and claimed.target in TO_WHATSAPP:
             pace.bucket.take(self._worker.clock())
             if claimed.target is Target.WHATSAPP:
                 pace.pairs.take(claimed.order_key, self._worker.clock())
@@ -333,6 +355,9 @@ class Courier:
         except Exception as error:
             log.error("A delivery attempt failed in our own code.", operation="deliveries", exc_info=error)
             result = AttemptResult(outcome=Outcome.UNKNOWN, error={"code": "internal_error", "title": type(error).__name__})
+        if pace is not None and claimed.target not in TO_WHATSAPP:
+            # One was taken as it was claimed.
+            pace.bucket.take(self._worker.clock(), result.requests - 1)
         return claimed, result, self._worker.clock()
 
     async def _settle(self, results: Sequence[Result]) -> None:
@@ -378,6 +403,8 @@ class Courier:
 
     async def _written(self, results: Sequence[Result], held: Collection[str]) -> Settlement:
         """What a platform answered must not be forgotten: it is written down whenever the database takes it."""
+        integrations = self._view.integrations.values()
+        without_prefetch = {each.integration_id for each in integrations if not each.prefetch_conversation_id}
         while True:
             try:
                 return await with_retries(
@@ -388,6 +415,7 @@ class Courier:
                         self._worker.db,
                         hold=self._worker.hold,
                         refused_numbers=held,
+                        without_prefetch=without_prefetch,
                     )
                 )
             except Exception as error:
@@ -400,15 +428,16 @@ class Courier:
         """By their limits of today."""
         for account in view.accounts.values():
             limits = account.limits
-            pace = self._look_at(account.phone_number_id, Target.WHATSAPP, limits.messages_per_second, now)
+            pace = self._look_at(account.phone_number_id, limits.messages_per_second, now)
             pace.pairs.change(limits.pair_interval, limits.pair_burst)
-        for integration in view.integrations.values():
-            self._look_at(integration.integration_id, Target.GENESYS, integration.limits.requests_per_minute / 60, now)
+        clients = self._worker.clients.look_at(self._tenant, view.integrations.values(), now)
+        for integration, (client, pace) in clients.items():
+            self._paces[integration], self._payers[integration] = pace, " ".join(client)
 
-    def _look_at(self, account: str, target: Target, per_second: float, now: datetime) -> Pace:
+    def _look_at(self, account: str, per_second: float, now: datetime) -> Pace:
         pace = self._paces.get(account)
         if pace is None:
-            pace = self._paces[account] = Pace(target, per_second, now, outage_after=self._worker.outage_after)
+            pace = self._paces[account] = Pace(Target.WHATSAPP, per_second, now, outage_after=self._worker.outage_after)
         elif pace.bucket.per_second != per_second:
             pace.bucket = TokenBucket(per_second, now)
         return pace
@@ -423,15 +452,34 @@ class Courier:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        wait = min((wait for pace in self._paces.values() if (wait := pace.find_wait(now)) is not None), default=SWEEP)
+        waits = [wait for pace in self._paces.values() if (wait := pace.find_wait(now)) is not None]
+        waits += [LEAST_WAIT for pace in self._short if not pace.rests(now)]
+        wait = min(waits, default=SWEEP)
         if wait < SWEEP and not self._stopping:
             self._timer = asyncio.get_running_loop().call_later(max(wait, LEAST_WAIT), self.go)
 
     def _rooms(self, now: datetime) -> dict[str, int]:
-        """How many more may leave of the accounts of which not all may."""
+        """How many more may leave by each number."""
         under_way = Counter(claimed.account for claimed, _ in self._in_hand.values())
-        rooms = {account: pace.room(under_way[account], now) for account, pace in self._paces.items()}
-        return {account: room for account, room in rooms.items() if room is not None}
+        numbers = {account: pace for account, pace in self._paces.items() if account not in self._payers}
+        return {account: pace.room(under_way[account], now) for account, pace in numbers.items()}
+
+    def _reserve(self, now: datetime) -> dict[str, tuple[Pace, int]]:
+        """By payer: what its client's budget has now is nobody else's until it is given back."""
+        reserved: dict[str, tuple[Pace, int]] = {}
+        for integration, payer in self._payers.items():
+            if payer not in reserved:
+                pace = self._paces[integration]
+                room = pace.room(self._worker.count_under_way(pace), now)
+                pace.bucket.take(now, room)
+                reserved[payer] = pace, room
+        self._short = [pace for pace, room in reserved.values() if room == 0 and not pace.is_held]
+        return reserved
+
+    def _give_back(self, reserved: Mapping[str, tuple[Pace, int]], claimed: Collection[Claimed]) -> None:
+        used = Counter(self._payers.get(each.account) for each in claimed)
+        for payer, (pace, room) in reserved.items():
+            pace.bucket.give_back(room - used[payer])
 
 
 def sharing(accounts: Mapping[str, WhatsAppAccount], number: str, reach: Reach) -> list[str]:
@@ -476,5 +524,7 @@ def log_lost(results: Sequence[Result]) -> None:
 def count(metrics: Metrics, results: Sequence[Result]) -> None:
     for claimed, result, ended_at in results:
         metrics.deliveries_total.labels(claimed.target, result.outcome).inc()
+        if is_throttled(claimed.target, result):
+            metrics.genesys_throttled_total.inc()
         if result.outcome is Outcome.SENT and (hop := _HOPS.get(claimed.target)) is not None:
             metrics.hop(hop, claimed.created_at, ended_at)

@@ -1,8 +1,9 @@
 """What one attempt to reach a platform can end in, and the states of a delivery."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +13,7 @@ from waystate.clock import iso
 from waystate.dead_letters.model import DeadLetter, Pipeline
 from waystate.documents import JsonObject
 from waystate.errors import Reason
+from waystate.ids import TenantId
 
 ACCOUNT_MISSING = "account_missing"
 """The `code` of what cannot leave because the tenant has no such number or integration any more."""
@@ -29,14 +31,22 @@ class Target(StrEnum):
     GENESYS_FILE = "genesys_file"
     """The file of a customer's message, behind it: it came too late to be in it."""
     GENESYS_RECEIPT = "genesys_receipt"
+    GENESYS_LOOKUP = "genesys_lookup"
+    """The question which conversation a customer's message is in over there: nothing is told by it."""
 
 
 TO_WHATSAPP = frozenset({Target.WHATSAPP, Target.WHATSAPP_MARK})
 """What goes through a number: messages, and the marks that customers' messages were read."""
 TO_AGENTS = frozenset({Target.GENESYS, Target.GENESYS_FILE})
 """What agents get to see, and is a dead letter where Genesys refuses it."""
-ASIDE = frozenset({Target.GENESYS_FILE, Target.GENESYS_RECEIPT})
+ASIDE = frozenset({Target.GENESYS_FILE, Target.GENESYS_RECEIPT, Target.GENESYS_LOOKUP})
 """Of which a message's status says nothing, nor they of it."""
+ANSWERED = TO_AGENTS | {Target.GENESYS_LOOKUP}
+"""Whose answer can tell in which of Genesys' conversations a message is."""
+YIELDING = frozenset({Target.GENESYS_RECEIPT, Target.GENESYS_LOOKUP})
+"""What waits while people's messages go, where the account may not send everything; but see `PATIENCE`."""
+PATIENCE = timedelta(minutes=1)
+"""What yields goes before messages that are younger by more than this."""
 
 
 class State(StrEnum):
@@ -74,7 +84,7 @@ class Claimed:
 
     `epoch` is that of its lane's lease: it is sent only while that one lasts. `phone_number_id` is the conversation's number.
     `is_astray`: the phone it is for is another contact's by now. `is_outside_window`: free text that waited for too long.
-    `fault`: why its file cannot be sent.
+    `fault`: why its file cannot be sent. `is_needless`: what it is to find out is known by now.
     """
 
     event_id: UUID
@@ -91,6 +101,7 @@ class Claimed:
     order_key: str = ""
     is_astray: bool = False
     is_outside_window: bool = False
+    is_needless: bool = False
     fault: JsonObject | None = None
 
 
@@ -104,6 +115,16 @@ class Finished:
     ended_at: datetime
     next_attempt_at: datetime
     hold_until: datetime | None = None
+
+
+class WaitingRequests(NamedTuple):
+    """How much of a target waits for an integration, and since when the oldest does."""
+
+    tenant: TenantId
+    account: str
+    target: Target
+    items: int
+    oldest: datetime
 
 
 class RefusedDelivery(BaseModel):

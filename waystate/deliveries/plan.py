@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 from uuid import UUID
 
 from waystate.channels.genesys.render import render_file, render_inbound, render_receipt
@@ -17,6 +16,7 @@ from waystate.deliveries import store as delivery_store
 from waystate.deliveries.attachments import Attachments, follow_up, lock_files, with_files
 from waystate.deliveries.lanes import deal_out
 from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Delivery, Target, letter_of_refused
+from waystate.deliveries.receipts import coalesce, put_into_waiting, receipt_status
 from waystate.deliveries.withdraw import fail_dependent
 from waystate.documents import JsonObject
 from waystate.errors import Rejected
@@ -92,6 +92,7 @@ class DeliverySink:
             events = [*advanced.events, *await fail_dependent(conn, tenant, advanced, stamped[-1].event.at)]
         if is_changed:
             await deal_out(conn, tenant, view, self._lanes)
+        planned.deliveries = await put_into_waiting(conn, tenant, coalesce(planned.deliveries))
         if planned.deliveries:
             await delivery_store.insert_many(conn, tenant, planned.deliveries)
         self.made = len(planned.deliveries) + await self._follow_up(conn, tenant, stamped, attachments)
@@ -120,7 +121,11 @@ async def _plan_homeless(
     came_by = await message_store.list_senders(conn, tenant, [_message_id(each.event) for each in homeless])
     ours = {each.integration_id: each for each in view.integrations.values() if each.sender == "waystate"}
     through = [(each, ours.get(came_by.get(_message_id(each.event)) or "")) for each in homeless]
-    return [_receipt(each, integration, view.settings, lanes) for each, integration in through if integration is not None]
+    return [
+        _receipt(each, integration, view.settings, lanes)
+        for each, integration in through
+        if integration is not None and receipt_status(each.event, integration.receipts) is not None
+    ]
 
 
 def _is_homeless(event: Event, view: TenantView) -> bool:
@@ -341,7 +346,7 @@ def delivery_of(
         case InboundEnriched() if integration is not None:
             request = _inbound_request(event, settings, around)
             target = Target.GENESYS
-        case MessageStatus() | OutboundRefused() if integration is not None and receipt_status(event) is not None:
+        case MessageStatus() | OutboundRefused() if integration and receipt_status(event, integration.receipts):
             return _receipt(stamped, integration, settings, lanes)
         case _:
             return None
@@ -366,7 +371,7 @@ def _receipt(stamped: Stamped, integration: GenesysIntegration, settings: Tenant
         genesys_message_id=event.genesys_message_id or "",
         contact_id=genesys_identity(event, settings),
         at=event.at,
-        status=receipt_status(event) or "Failed",
+        status=receipt_status(event, integration.receipts) or "Failed",
         told=told_of(_error(event)),
     )
     return _delivery(stamped, Target.GENESYS_RECEIPT, receipts_way(integration, _message_id(event)), request, lanes)
@@ -431,22 +436,6 @@ def way_of(
 def receipts_way(integration: GenesysIntegration, message_id: UUID) -> Way:
     """Receipts of one message keep their order; they need not wait for the customer's other traffic."""
     return Way(integration.integration_id, integration.client_id, f"r:{message_id}")
-
-
-def receipt_status(event: Event) -> Literal["Delivered", "Failed"] | None:
-    """Genesys knows Delivered and Failed, and each receipt costs one of 300 requests a minute: only what is final is told."""
-    match event:
-        case OutboundRefused():
-            return "Failed"
-        case MessageStatus(direction="outbound", status=Status.FAILED, genesys_message_id=str()):
-            return "Failed"
-        case MessageStatus(direction="outbound", status=Status.DELIVERED, genesys_message_id=str()):
-            return "Delivered"
-        case MessageStatus(direction="outbound", status=Status.READ, genesys_message_id=str()) if (
-            event.previous != Status.DELIVERED
-        ):
-            return "Delivered"
-    return None
 
 
 def genesys_identity(event: Event, settings: TenantSettings) -> str:

@@ -1,13 +1,13 @@
 -- name: insert_many!
 -- One delivery an event and target, however often the event is relayed.
 INSERT INTO deliveries (tenant_id, event_id, target, message_id, conversation_id, account, lane, order_key, position,
-    next_attempt_at, created_at, request)
+    next_attempt_at, created_at, request, yields)
 SELECT :tenant_id, v.event_id, v.target, v.message_id, v.conversation_id, v.account, v.lane, v.order_key, v.position,
-    coalesce(v.due_at, v.created_at), v.created_at, v.request::jsonb
+    coalesce(v.due_at, v.created_at), v.created_at, v.request::jsonb, v.yields
 FROM unnest(:event_ids::uuid[], :targets::text[], :message_ids::uuid[], :conversation_ids::uuid[], :accounts::text[],
     :lanes::smallint[], :order_keys::text[], :positions::bigint[], :created_at::timestamptz[], :due_at::timestamptz[],
-    :requests::text[])
-    AS v (event_id, target, message_id, conversation_id, account, lane, order_key, position, created_at, due_at, request)
+    :requests::text[], :yields::boolean[])
+    AS v (event_id, target, message_id, conversation_id, account, lane, order_key, position, created_at, due_at, request, yields)
 ON CONFLICT (tenant_id, event_id, target) DO NOTHING;
 
 -- name: list_missing
@@ -22,32 +22,41 @@ ORDER BY e.position LIMIT :batch;
 
 -- name: claim_heads
 -- The first unfinished delivery of each customer, if it is due: nothing overtakes it, unless it is `unknown` past its hold.
--- Only the oldest `window` are looked at: what stands before one of them is among them, so a long backlog costs no more than a
--- short one; `seen` tells whether there are more. Who is `passed` is left out; `crowd` are customers of whom more than so many fill
--- the window. Of an account no more leave than its `room`. A replay shares the position of the event that was newest then, and its
+-- Only the oldest `window` are looked at, of what yields and of what does not: what stands before one of them is among them, so a long
+-- backlog costs no more than a short one; `seen` tells whether there are more. Who is `passed` is left out; `crowd` are customers of whom more than so many fill
+-- the window. Of accounts with one payer no more leave than its `room`:
+-- what yields goes when it is older by `patience` than the others. A replay shares the position of the event that was newest then, and its
 -- own id puts it behind that one. The attempt is committed before the call, so that whoever takes over knows that it may have been
 -- made. What was addressed to a phone that has gone to another contact since, or to an id that its customer has no more, is told:
 -- however it came to be here, this is the last look before it leaves. And what waited until its customer's window closed.
 WITH oldest AS (
-    SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key, u.account
+    (SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key, u.account, u.yields, u.created_at AS turn
     FROM deliveries u
     WHERE u.tenant_id = :tenant_id AND u.lane = ANY(:lanes::smallint[]) AND u.state IN ('pending', 'sending', 'unknown')
         AND (u.state <> 'unknown' OR u.hold_until > :now) AND NOT (u.account = ANY(:paused_accounts::text[]))
-        AND u.order_key NOT IN (SELECT unnest(:passed::text[]))
-    ORDER BY u.position, u.event_id LIMIT :window
+        AND u.order_key NOT IN (SELECT unnest(:passed::text[])) AND NOT u.yields
+    ORDER BY u.position, u.event_id LIMIT :window)
+    UNION ALL
+    (SELECT u.event_id, u.target, u.state, u.next_attempt_at, u.position, u.order_key, u.account, u.yields,
+        u.created_at + :patience::interval AS turn
+    FROM deliveries u
+    WHERE u.tenant_id = :tenant_id AND u.lane = ANY(:lanes::smallint[]) AND u.state IN ('pending', 'sending', 'unknown')
+        AND (u.state <> 'unknown' OR u.hold_until > :now) AND NOT (u.account = ANY(:paused_accounts::text[]))
+        AND u.order_key NOT IN (SELECT unnest(:passed::text[])) AND u.yields
+    ORDER BY u.position, u.event_id LIMIT :window)
 ), heads AS (
-    SELECT DISTINCT ON (o.order_key) o.event_id, o.target, o.state, o.next_attempt_at, o.position, o.account
+    SELECT DISTINCT ON (o.order_key) o.event_id, o.target, o.state, o.next_attempt_at, o.position, o.account, o.turn
     FROM oldest o
     ORDER BY o.order_key, o.position, o.event_id
 ), placed AS (
-    SELECT h.event_id, h.target, h.position, h.account,
-        row_number() OVER (PARTITION BY h.account ORDER BY h.position, h.event_id) AS place
-    FROM heads h WHERE h.state = 'pending' AND h.next_attempt_at <= :now
+    SELECT h.event_id, h.target, h.position, h.turn, a.room,
+        row_number() OVER (PARTITION BY coalesce(a.payer, h.account) ORDER BY h.turn, h.position, h.event_id) AS place
+    FROM heads h LEFT JOIN unnest(:accounts::text[], :payers::text[], :rooms::int[]) AS a (account, payer, room)
+        ON a.account = h.account
+    WHERE h.state = 'pending' AND h.next_attempt_at <= :now
 ), due AS (
-    SELECT p.event_id, p.target FROM placed p
-    LEFT JOIN unnest(:accounts::text[], :rooms::int[]) AS a (account, room) ON a.account = p.account
-    WHERE a.room IS NULL OR p.place <= a.room
-    ORDER BY p.position, p.event_id LIMIT :batch
+    SELECT p.event_id, p.target FROM placed p WHERE p.room IS NULL OR p.place <= p.room
+    ORDER BY p.turn, p.position, p.event_id LIMIT :batch
 ), claimed AS (
     UPDATE deliveries d SET state = 'sending', attempts = d.attempts + 1
     FROM due WHERE d.tenant_id = :tenant_id AND d.event_id = due.event_id AND d.target = due.target AND d.state = 'pending'
@@ -74,11 +83,14 @@ SELECT o.seen, o.crowd, c.event_id, c.target, c.message_id, c.conversation_id, c
         AND coalesce(v.window_from, '-infinity') <= :now::timestamptz - interval '24 hours' AND NOT EXISTS (
             SELECT FROM conversations o WHERE o.tenant_id = :tenant_id AND o.contact_id = v.contact_id
                 AND o.phone_number_id = v.phone_number_id AND o.window_from > :now::timestamptz - interval '24 hours'
-        ) AS is_outside_window
+        ) AS is_outside_window,
+    c.target = 'genesys_lookup' AND v.genesys_conversation_id IS NOT NULL AS is_needless
 FROM (
     SELECT s.seen, CASE WHEN s.seen >= :window THEN ARRAY(
         SELECT u.order_key FROM oldest u GROUP BY u.order_key HAVING count(*) > :crowd::int
-    ) END AS crowd FROM (SELECT count(*) AS seen FROM oldest) AS s
+    ) END AS crowd FROM (
+        SELECT greatest(count(*) FILTER (WHERE n.yields), count(*) FILTER (WHERE NOT n.yields)) AS seen FROM oldest n
+    ) AS s
 ) AS o LEFT JOIN claimed c ON true
 LEFT JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = c.conversation_id
 ORDER BY c.position, c.event_id;
@@ -269,3 +281,28 @@ WHERE d.tenant_id = :tenant_id AND d.target = 'genesys' AND d.external_id = ANY(
 -- Every attempt of those deliveries.
 SELECT a.event_id, a.target, a.attempt, a.holder, a.epoch, a.started_at, a.ended_at, a.outcome, a.http_status, a.error
 FROM delivery_attempts a WHERE a.tenant_id = :tenant_id AND a.event_id = ANY(:event_ids::uuid[]) ORDER BY a.started_at;
+
+-- name: find_looked_up
+-- Among what is not done, which the claims look through all the time.
+SELECT d.conversation_id FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.yields AND d.state IN ('pending', 'sending', 'unknown')
+    AND d.order_key = ANY(:order_keys::text[]) AND d.target = 'genesys_lookup';
+
+-- name: replace_receipts
+-- Whoever claims one at this moment is waited for; it is not pending then, and the later receipt goes behind it.
+UPDATE deliveries d SET request = v.request::jsonb
+FROM unnest(:message_ids::uuid[], :accounts::text[], :requests::text[]) AS v (message_id, account, request)
+WHERE d.tenant_id = :tenant_id AND d.message_id = v.message_id AND d.target = 'genesys_receipt' AND d.state = 'pending'
+    AND d.account = v.account
+RETURNING d.message_id;
+
+-- name: list_waiting_for_genesys
+-- Of one tenant: all that is not done is looked through.
+SELECT d.tenant_id, d.account, d.target, count(*) AS items, min(d.created_at) AS oldest FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.state IN ('pending', 'sending')
+    AND d.target IN ('genesys', 'genesys_file', 'genesys_receipt', 'genesys_lookup')
+GROUP BY d.tenant_id, d.account, d.target;
+
+-- name: list_all_waiting_for_genesys
+-- Across tenants, by the audited function.
+SELECT w.tenant_id, w.account, w.target, w.items, w.oldest FROM waiting_for_genesys() w;

@@ -21,6 +21,8 @@ _LONGEST_INTERVAL, _GREATEST_BURST = 3600.0, 10_000
 """Of a customer's messages: seconds between two, and messages at once; a limit beyond these counts as these."""
 _FEW = 1000
 """Customers of whom something is remembered before it is looked who has paid."""
+_ROUNDING = 1 - 1e-9
+"""So that sums of fractions come to no more than their whole."""
 _SPARE = 1.5
 """How many times what the rate takes may be under way, for calls that take longer than usual."""
 
@@ -34,6 +36,17 @@ class TokenBucket:
         self._tokens = self._capacity
         self._at = now
 
+    @classmethod
+    def of_minute(cls, limit: int, now: datetime) -> "TokenBucket":
+        """At most `limit` in any minute, what was saved up among them: the rate is lower by that.
+
+        It begins with one: whoever worked the client a moment ago may have used up the rest.
+        """
+        bucket = cls(limit / 60, now)
+        bucket.per_second = (limit + 1 - bucket._capacity) / 60 * _ROUNDING
+        bucket._tokens = 1.0
+        return bucket
+
     def has_any(self, now: datetime) -> bool:
         return self.whole(now) >= 1
 
@@ -42,9 +55,13 @@ class TokenBucket:
         self._refill(now)
         return int(self._tokens)
 
-    def take(self, now: datetime) -> None:
+    def take(self, now: datetime, count: int = 1) -> None:
         self._refill(now)
-        self._tokens -= 1
+        self._tokens -= count
+
+    def give_back(self, count: int) -> None:
+        """What was taken and not used."""
+        self._tokens = min(self._capacity, self._tokens + count)
 
     def wait(self, now: datetime) -> float:
         """Returns the seconds until there is one."""
@@ -125,11 +142,19 @@ class Pace:
     limit of more than one customer, for as long as the limit says.
     """
 
-    def __init__(self, target: Target, per_second: float, now: datetime, *, outage_after: int = 3) -> None:
+    def __init__(
+        self,
+        target: Target,
+        per_second: float,
+        now: datetime,
+        *,
+        outage_after: int = 3,
+        bucket: TokenBucket | None = None,
+    ) -> None:
         self.target = target
         self.pairs = Pairs()
         self.outage_after = outage_after
-        self.bucket = TokenBucket(per_second, now)
+        self.bucket = bucket or TokenBucket(per_second, now)
         self.is_held = False
         self.needs_status = False
         """Held by the statuses of sends that were accepted: the next that is accepted proves nothing."""
@@ -159,14 +184,14 @@ class Pace:
         waits = [self.pairs.find_wait(now), None if self.bucket.has_any(now) else self.bucket.wait(now)]
         return min((each for each in waits if each is not None), default=None)
 
-    def room(self, under_way: int, now: datetime) -> int | None:
-        """How many more may leave now; None: as many as there are."""
+    def room(self, under_way: int, now: datetime) -> int:
+        """How many more may leave now."""
         if self.rests(now):
             return 0
         if self.is_held or self.is_braked or self.is_limited:
             return max(0, 1 - under_way)
         if self.target is not Target.WHATSAPP:
-            return None
+            return self.bucket.whole(now)
         at_once = min(self._window(now), self.outage_after - self._lost) if self._lost else self._window(now)
         return max(0, min(at_once - under_way, self.bucket.whole(now)))
 
@@ -176,7 +201,7 @@ class Pace:
         is_ours = limit is not None and limit.reach is not Reach.PAIR
         if limit is not None and is_ours:
             self.limit(limit, now)
-        pause = pause_of(result)
+        pause = pause_of(self.target, result)
         if pause is not None:
             self._until = max(self._until, now + pause)
         if is_held(result):

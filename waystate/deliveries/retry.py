@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http.client import NOT_FOUND
 
-from waystate.channels.attempts import HELD
+from waystate.channels.attempts import HELD, FailureKind
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import Limit, Reach, find_limit
 from waystate.deliveries.model import TO_WHATSAPP, Claimed, Finished, State, Target
@@ -13,6 +14,10 @@ FIRST_RETRY = timedelta(seconds=0.5)
 LONGEST_RETRY = timedelta(seconds=60)
 GIVE_UP_AFTER = timedelta(hours=24)
 """A reply that could not leave for a day is outside the customer window anyway; the dead letter or failed status says so."""
+THROTTLED_PAUSE = timedelta(seconds=10)
+"""Of an OAuth client that Genesys refuses for its rate without saying until when."""
+LOOKUP_ATTEMPTS = 10
+"""Some three minutes: a conversation of which Genesys knows nothing by then is correlated by the agent's first message."""
 GIVE_UP_ATTEMPTS = 10
 """What a suspended tenant kept waiting for longer has its chance when the tenant is resumed, whatever rate limits it meets."""
 
@@ -37,6 +42,9 @@ def finish(claimed: Claimed, result: AttemptResult, *, now: datetime, hold: time
     if outcome is Outcome.UNKNOWN and claimed.target is not Target.WHATSAPP:
         outcome = Outcome.RETRY
     if outcome is Outcome.RETRY and now - claimed.created_at >= GIVE_UP_AFTER and claimed.attempt >= GIVE_UP_ATTEMPTS:
+        outcome = Outcome.FAILED
+    is_not_found = claimed.target is Target.GENESYS_LOOKUP and result.http_status == NOT_FOUND
+    if outcome is Outcome.RETRY and is_not_found and claimed.attempt >= LOOKUP_ATTEMPTS:
         outcome = Outcome.FAILED
     limit = limit_of(claimed.target, result)
     match outcome:
@@ -74,11 +82,16 @@ def is_held(result: AttemptResult) -> bool:
     return (result.error or {}).get("kind") in HELD
 
 
-def pause_of(result: AttemptResult) -> timedelta | None:
+def pause_of(target: Target, result: AttemptResult) -> timedelta | None:
     """How long the whole account rests: as long as it asked for, or until somebody may have mended it."""
     if is_held(result):
         return HELD_PAUSE
     limit = find_limit(result.error)
     if result.retry_after is not None and (limit is None or limit.reach is not Reach.PAIR):
         return timedelta(seconds=result.retry_after)
-    return None
+    return THROTTLED_PAUSE if is_throttled(target, result) else None
+
+
+def is_throttled(target: Target, result: AttemptResult) -> bool:
+    """Whether Genesys says that the OAuth client asked too often."""
+    return target not in TO_WHATSAPP and (result.error or {}).get("kind") == FailureKind.THROTTLE

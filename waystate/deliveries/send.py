@@ -42,6 +42,8 @@ async def send(claimed: Claimed, view: TenantView, platforms: Platforms, now: da
         return AttemptResult(outcome=Outcome.FAILED, error=RECIPIENT_MOVED)
     if claimed.is_outside_window:
         return AttemptResult(outcome=Outcome.FAILED, error=WINDOW_CLOSED)
+    if claimed.is_needless:
+        return AttemptResult(outcome=Outcome.SENT, requests=0)
     if claimed.fault is not None:
         return AttemptResult(outcome=Outcome.FAILED, error=claimed.fault)
     if claimed.target in (Target.WHATSAPP, Target.WHATSAPP_MARK):
@@ -65,19 +67,24 @@ async def send(claimed: Claimed, view: TenantView, platforms: Platforms, now: da
         return _not_ours(f"Genesys integration {integration.integration_id}")
     target = Integration.of(integration)
     if claimed.target in TO_AGENTS:
-        return await _send_message(platforms.genesys, target, claimed.request)
+        return await _send_message(platforms.genesys, target, claimed.request, prefetch=integration.prefetch_conversation_id)
+    if claimed.target is Target.GENESYS_LOOKUP:
+        return await platforms.genesys.find_conversation(integration=target, message_id=str(claimed.request["message_id"]))
     return await platforms.genesys.send_receipt(integration=target, body=claimed.request)
 
 
-async def _send_message(genesys: GenesysClient, integration: Integration, request: JsonObject) -> AttemptResult:
+async def _send_message(
+    genesys: GenesysClient, integration: Integration, request: JsonObject, *, prefetch: bool
+) -> AttemptResult:
     """An integration may take no attachments, or none of a type, and refuses the message for it: then its line goes alone."""
-    result = await genesys.send_message(integration=integration, body=request)
+    result = await genesys.send_message(integration=integration, body=request, prefetch=prefetch)
     is_refused = result.outcome is Outcome.FAILED and result.http_status == httpx2.codes.BAD_REQUEST
     if not is_refused or "content" not in request or not request.get("text"):
         return result
     line = {key: value for key, value in request.items() if key != "content"}
-    alone = await genesys.send_message(integration=integration, body=line)
-    return replace(alone, error=ATTACHMENT_REFUSED) if alone.outcome is Outcome.SENT else alone
+    alone = await genesys.send_message(integration=integration, body=line, prefetch=prefetch)
+    error = ATTACHMENT_REFUSED if alone.outcome is Outcome.SENT else alone.error
+    return replace(alone, error=error, requests=alone.requests + result.requests)
 
 
 def _not_ours(account: str) -> AttemptResult:

@@ -20,7 +20,8 @@ from waystate.deliveries.held_numbers import (
     is_sent_message,
     release_numbers,
 )
-from waystate.deliveries.model import NOT_TRIED, TO_AGENTS, Claimed, Finished, State, Target, letter_of_refused
+from waystate.deliveries.lookups import look_up_many
+from waystate.deliveries.model import ANSWERED, NOT_TRIED, TO_AGENTS, Claimed, Finished, State, Target, letter_of_refused
 from waystate.deliveries.retry import finish
 from waystate.deliveries.withdraw import fail_dependent
 from waystate.documents import JsonObject
@@ -62,10 +63,12 @@ async def settle_many(
     *,
     hold: timedelta,
     refused_numbers: Collection[str] = (),
+    without_prefetch: Collection[str] = (),
 ) -> Settlement:
     """Write what became of attempts, and what follows for their messages, conversations and numbers, in one transaction.
 
-    `refused_numbers`: those of which a send that is accepted shows that they are not held any more.
+    `refused_numbers`: those of which a send that is accepted shows that they are not held any more. `without_prefetch`:
+    integrations whose answers do not tell Genesys' conversation, which is looked up.
     """
     finished = [
         finish(claimed, result, now=ended, hold=hold, unknown_ttl=settings.unknown_ttl) for claimed, result, ended in results
@@ -82,6 +85,8 @@ async def settle_many(
         advanced = await _advance(conn, tenant, [each for each in finished if each not in held], now)
         correlated = await correlate(conn, tenant, _correlations(finished), now)
         await delivery_store.finish_many(conn, tenant, finished)
+        unknown = [each for each in finished if each.claimed.account in without_prefetch]
+        await look_up_many(conn, tenant, unknown, conversations)
         letters = [_dead_letter(each) for each in finished if each.state is State.FAILED and each.claimed.target in TO_AGENTS]
         if letters:
             await dead_letter_store.insert_many(conn, tenant, letters)
@@ -259,7 +264,7 @@ def _correlations(finished: Sequence[Finished]) -> dict[UUID, tuple[str, str | N
     return {
         each.claimed.conversation_id: (each.result.conversation_id, None)
         for each in finished
-        if each.claimed.target in TO_AGENTS and each.result.conversation_id
+        if each.claimed.target in ANSWERED and each.result.conversation_id
     }
 
 

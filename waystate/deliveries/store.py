@@ -8,7 +8,7 @@ from uuid import UUID
 
 from waystate.channels.model import Outcome
 from waystate.db.pool import Connection, load_queries
-from waystate.deliveries.model import Claimed, Delivery, Finished, State, Target
+from waystate.deliveries.model import PATIENCE, YIELDING, Claimed, Delivery, Finished, State, Target, WaitingRequests
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId
 
@@ -34,6 +34,7 @@ async def insert_many(conn: Connection, tenant: TenantId, deliveries: Sequence[D
         created_at=[each.created_at for each in deliveries],
         due_at=[each.due_at for each in deliveries],
         requests=[dump(each.request) for each in deliveries],
+        yields=[each.target in YIELDING for each in deliveries],
     )
 
 
@@ -70,6 +71,7 @@ async def claim_heads(
     now: datetime,
     batch: int,
     rooms: Mapping[str, int] | None = None,
+    payers: Mapping[str, str] | None = None,
     passed: Collection[str] = (),
     widen: bool = True,
     is_idle: bool = False,
@@ -77,12 +79,14 @@ async def claim_heads(
     """The next delivery of each customer that is due, its attempt begun; commit before making the call.
 
     `epochs`: the lanes to claim from, each with the epoch of its lease.
-    `rooms`: at most so many of these accounts. `passed`: not of the customers of these order keys.
+    `rooms`: at most so many of these payers; who pays for an account stands in `payers`, else it pays for itself.
+    `passed`: not of the customers of these order keys.
     `widen`: look through the whole backlog when the oldest are of customers who wait, which takes as long as the backlog is;
     `is_idle`: also if nothing is found among the oldest.
     """
     claimed: list[Claimed] = []
     window, left, paused, crowd = _WINDOW, Counter(rooms or {}), list(paused_accounts), list[str]()
+    payer_of = {each: each for each in left} | dict(payers or {})
     while True:
         rows = await _queries.claim_heads(
             conn,
@@ -91,8 +95,10 @@ async def claim_heads(
             epochs=list(epochs.values()),
             paused_accounts=paused,
             passed=[*passed, *crowd],
-            accounts=list(left),
-            rooms=list(left.values()),
+            accounts=list(payer_of),
+            payers=list(payer_of.values()),
+            rooms=[left.get(each) for each in payer_of.values()],
+            patience=PATIENCE,
             holder=holder,
             now=now,
             batch=batch - len(claimed),
@@ -104,9 +110,9 @@ async def claim_heads(
         widen = widen or (is_idle and not claimed)
         if len(claimed) == batch or rows[0]["seen"] < window:
             return claimed
-        left.subtract(each.account for each in found if each.account in left)
+        left.subtract(payer for each in found if (payer := payer_of.get(each.account, each.account)) in left)
         # What has no room any more need not be looked through.
-        paused = [*paused_accounts, *(account for account, room in left.items() if room <= 0)]
+        paused = [*paused_accounts, *(account for account, payer in payer_of.items() if payer in left and left[payer] <= 0)]
         if rows[0]["crowd"] and not crowd and (not left or any(room > 0 for room in left.values())):
             # Once behind the few customers who fill the window, since more could leave.
             crowd = rows[0]["crowd"]
@@ -304,10 +310,43 @@ async def list_without_file(conn: Connection, tenant: TenantId, message_ids: Seq
     return {row["message_id"] for row in rows}
 
 
+async def find_looked_up(conn: Connection, tenant: TenantId, conversation_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the conversations of which a look-up at Genesys waits, or is under way."""
+    rows = await _queries.find_looked_up(conn, tenant_id=tenant, order_keys=[f"l:{each}" for each in conversation_ids])
+    return {row["conversation_id"] for row in rows}
+
+
+async def replace_receipts(conn: Connection, tenant: TenantId, receipts: Sequence[Delivery]) -> set[UUID]:
+    """Receipts that wait say what these say, in their old place; the messages of those that did wait."""
+    rows = await _queries.replace_receipts(
+        conn,
+        tenant_id=tenant,
+        message_ids=[each.message_id for each in receipts],
+        accounts=[each.account for each in receipts],
+        requests=[dump(each.request) for each in receipts],
+    )
+    return {row["message_id"] for row in rows}
+
+
+async def list_waiting_for_genesys(conn: Connection, tenant: TenantId) -> list[WaitingRequests]:
+    """What waits, or is under way, by integration and target."""
+    rows = await _queries.list_waiting_for_genesys(conn, tenant_id=tenant)
+    return [_waiting(row) for row in rows]
+
+
+async def list_all_waiting_for_genesys(conn: Connection) -> list[WaitingRequests]:
+    """The same of all tenants; for the work role."""
+    return [_waiting(row) for row in await _queries.list_all_waiting_for_genesys(conn)]
+
+
 async def find_at_genesys(conn: Connection, tenant: TenantId, external_ids: Sequence[str]) -> dict[str, UUID]:
     """Genesys' id → the customer's message that it knows by this id."""
     rows = await _queries.find_at_genesys(conn, tenant_id=tenant, external_ids=external_ids)
     return {row["external_id"]: row["message_id"] for row in rows}
+
+
+def _waiting(row: Any) -> WaitingRequests:
+    return WaitingRequests(row["tenant_id"], row["account"], Target(row["target"]), row["items"], row["oldest"])
 
 
 def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:
@@ -326,6 +365,7 @@ def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:
         order_key=row["order_key"],
         is_astray=row["is_astray"],
         is_outside_window=row["is_outside_window"],
+        is_needless=row["is_needless"],
     )
 
 

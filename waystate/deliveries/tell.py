@@ -76,7 +76,7 @@ def _receipt_of(
 ) -> tuple[GenesysIntegration, dict[str, object]] | None:
     """Through the integration that it came by; None where Waystate does not speak for that, or nobody is named."""
     integration = next((each for each in view.integrations.values() if each.integration_id == message.integration_id), None)
-    if integration is None or integration.sender != "waystate" or not message.recipient_id:
+    if integration is None or integration.sender != "waystate" or integration.receipts == "none" or not message.recipient_id:
         return None
     account = next((each for each in view.accounts.values() if each.genesys_integration_id == integration.id), None)
     if account is not None and account.sender != "waystate":

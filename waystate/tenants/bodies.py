@@ -20,6 +20,7 @@ from waystate.tenants.model import (
     NumberFacts,
     PathId,
     Quotas,
+    Receipts,
     Region,
     SecretText,
     Sender,
@@ -134,6 +135,11 @@ class GenesysIntegrationBody(_Body):
     """At least 16 characters, the same as in Genesys. Left out, the one that is stored stays. It is shown to nobody."""
     limits: GenesysLimits = GenesysLimits()
     sender: Sender = "waystate"
+    receipts: Receipts = "final"
+    """What Genesys is told of agents' messages, each for a request of the client's budget: `final`, whether it was delivered or
+    failed; `failed`, only that it failed; `all`, also that WhatsApp took it (`Sent`); `none`, nothing."""
+    prefetch_conversation_id: bool = True
+    """Genesys tells its conversation's id with each answer, which then takes longer. false: it is looked up afterwards."""
 
     def integration(self, name: str, known: GenesysIntegration | None) -> GenesysIntegration:
         """The URLs follow from the region: secrets go there, so nobody chooses them freely."""
@@ -235,6 +241,8 @@ class GenesysIntegrationAnswer(BaseModel):
     has_webhook_secret: bool
     limits: GenesysLimits
     sender: str
+    receipts: Receipts
+    prefetch_conversation_id: bool
 
 
 class GenesysIntegrationList(BaseModel):
@@ -344,6 +352,8 @@ INTEGRATION_EXAMPLE: JsonObject = {
     "has_webhook_secret": True,
     "limits": GenesysLimits().model_dump(mode="json"),
     "sender": "waystate",
+    "receipts": "final",
+    "prefetch_conversation_id": True,
 }
 META_APP_EXAMPLE: JsonObject = {
     "id": "670843887433847",

@@ -230,10 +230,15 @@ class WhatsAppLimits(_Value):
 
 class GenesysLimits(_Value):
     requests_per_minute: Annotated[int, Field(gt=0, le=100_000)] = 300
-    """Of one OAuth client (`client.credentials.token.rate.per.minute`); Genesys support can raise it."""
+    """Of one OAuth client (`client.credentials.token.rate.per.minute`); Genesys support can raise it. All integrations that use
+    the client share it, and where they say different numbers the least counts."""
 
 
 Limits = WhatsAppLimits | GenesysLimits
+
+Receipts = Literal["all", "final", "failed", "none"]
+"""What Genesys is told of agents' messages, each for a request of the client's budget: `final`, whether it was delivered or
+failed; `failed`, only that it failed; `all`, also that WhatsApp took it (`Sent`); `none`, nothing."""
 
 
 class WhatsAppAccount(_Value):
@@ -267,6 +272,9 @@ class GenesysIntegration(_Value):
     webhook_secret: Annotated[Secret, AfterValidator(_check_webhook_secret)]
     limits: GenesysLimits = GenesysLimits()
     sender: Sender = "waystate"
+    receipts: Receipts = "final"
+    prefetch_conversation_id: bool = True
+    """Genesys tells its conversation's id with each answer, which then takes longer. false: it is looked up afterwards."""
 
     @model_validator(mode="before")
     @classmethod

@@ -380,6 +380,8 @@ async def _write_integrations(conn: Connection, vault: Vault, tenant_id: TenantI
         webhook_secrets=_seal_many(vault, tenant_id, table, "webhook_secret", {row.id: row.webhook_secret for row in rows}),
         limits=[dump_stored(row.limits) for row in rows],
         senders=[row.sender for row in rows],
+        receipts=[row.receipts for row in rows],
+        prefetches=[row.prefetch_conversation_id for row in rows],
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,6 +28,9 @@ Samples = Mapping[tuple[str, Labels], float]
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 HOPS = ("webhook_to_tracked", "tracked_to_genesys", "genesys_to_tracked", "queued_to_sent", "sent_to_delivered", "sent_to_read")
+WaitingKind = Literal["messages", "receipts", "lookups"]
+WAITING_KINDS: tuple[WaitingKind, ...] = ("messages", "receipts", "lookups")
+"""Of what waits for Genesys."""
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 _HOP_BUCKET = "waystate_hop_seconds_bucket"
 
@@ -74,11 +78,26 @@ class Metrics:
         self.ledger_pending = _gauge(registry, "ledger_pending", "Webhook bodies not yet worked")
         self.deliveries_pending = _gauge(registry, "deliveries_pending", "Deliveries not yet sent")
         self.oldest_undelivered_seconds = _gauge(registry, "oldest_undelivered_seconds", "Age of the oldest unsent delivery")
+        self.genesys_waiting = _gauge(registry, "genesys_waiting", "Requests that wait for Genesys", "what")
+        self.genesys_oldest_seconds = _gauge(
+            registry, "genesys_oldest_seconds", "Age of the oldest request that waits for Genesys", "what"
+        )
+        self.genesys_done_in_seconds = _gauge(
+            registry,
+            "genesys_done_in_seconds",
+            "When all that waits is through, of the OAuth client that takes longest, with nothing new",
+        )
+        self.genesys_throttled_total = _counter(
+            registry, "genesys_throttled", "Requests that Genesys refused because their OAuth client asked too often"
+        )
         self.default_partition_rows = _gauge(
             registry, "default_partition_rows", "Rows in DEFAULT partitions; above zero a partition is missing"
         )
         for hop in HOPS:
             self.hop_seconds.labels(hop)
+        for what in WAITING_KINDS:
+            self.genesys_waiting.labels(what)
+            self.genesys_oldest_seconds.labels(what)
         registry.register(_AnswersCollector(self.answers))
         ProcessCollector(registry=registry)
 

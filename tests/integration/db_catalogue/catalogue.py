@@ -38,6 +38,7 @@ DEFINER_FUNCTIONS = {
     *("due_work(text,timestamp with time zone)", "due_waits(text,timestamp with time zone)"),
     *("open_dead_letters()", "template_syncs_due()", "numbers_held()"),
     *("media_due(text,timestamp with time zone)", "find_contacts_by_words(text,integer)", "contact_index_due()"),
+    "waiting_for_genesys()",
 }
 LEADING = {"tenant_id", "(ARRAY[tenant_id])"}
 """What an index begins with; one of words is entered by both at once, in the array that GIN takes."""
@@ -46,7 +47,7 @@ ISOLATION = "tenant_id=nullifcurrent_setting'app.tenant_id'true''"
 SWEPT = {
     "events": {"tenant_id", "position", "at"},
     "sink_cursors": {"tenant_id", "sink", "position"},
-    "deliveries": {"tenant_id", "state", "next_attempt_at", "hold_until", "created_at"},
+    "deliveries": {"tenant_id", "state", "next_attempt_at", "hold_until", "created_at", "account", "target"},
     "conversations": {"tenant_id", "status", "expires_hour", "expires_at", "window_hour", "window_from", "window_told"},
     # Words are read by the one function that an index of words serves; it asks for the tenant that is set.
     "contact_index": {"tenant_id", "contact_id", "words"},

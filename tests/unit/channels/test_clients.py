@@ -400,3 +400,35 @@ async def test_no_token_goes_to_a_host_that_is_not_listed_and_the_account_waits(
         assert each.outcome is Outcome.FAILED
         assert (each.error["code"], each.error["kind"]) == ("address_not_allowed", "auth")
         assert "EGRESS_HOSTS" in each.error["message"]
+
+
+async def test_a_message_without_prefetch_does_not_ask_for_the_conversation(client, genesys):
+    await client.send_message(integration=INTEGRATION, body={"text": "hi"}, prefetch=False)
+    assert genesys.calls[0].url.query == b""
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome", "conversation"),
+    [
+        (httpx2.Response(200, json={"id": "a b", "conversationId": "c-1"}), Outcome.SENT, "c-1"),
+        (httpx2.Response(200, json={"id": "a b"}), Outcome.RETRY, None),
+        (httpx2.Response(404, json={"code": "not.found"}), Outcome.RETRY, None),
+        (httpx2.Response(200, text="<html>"), Outcome.UNKNOWN, None),
+        (httpx2.Response(400, json={"code": "bad.request"}), Outcome.FAILED, None),
+    ],
+)
+async def test_a_conversation_is_looked_up_by_genesys_id_of_a_message(client, genesys, answer, outcome, conversation):
+    genesys.api = lambda request: answer
+    result = await client.find_conversation(integration=INTEGRATION, message_id="a b/../c")
+    assert (result.outcome, result.conversation_id, result.external_id) == (outcome, conversation, None)
+    (call,) = genesys.calls
+    assert (call.method, call.url.raw_path) == ("GET", b"/api/v2/conversations/messages/a%20b%2F..%2Fc/details")
+
+
+async def test_every_request_of_an_attempt_is_counted_and_logins_are_not(client, genesys):
+    assert (await client.send_message(integration=INTEGRATION, body={"text": "hi"})).requests == 1
+    genesys.revoked.add("token-1")
+    assert (await client.send_message(integration=INTEGRATION, body={"text": "hi"})).requests == 2
+    genesys.login = lambda request: httpx2.Response(503)
+    genesys.now += 10_000
+    assert (await client.send_message(integration=INTEGRATION, body={"text": "hi"})).requests == 0

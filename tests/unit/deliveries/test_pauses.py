@@ -6,22 +6,30 @@ from uuid import uuid4
 import pytest
 from structlog.testing import capture_logs
 
+from waystate.channels.genesys.errors import outcome_of as at_genesys
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.errors import outcome_of
 from waystate.deliveries.dispatch import log_lost
 from waystate.deliveries.model import Claimed, Target
-from waystate.deliveries.retry import pause_of
+from waystate.deliveries.retry import THROTTLED_PAUSE, pause_of
 
 
 def test_an_account_rests_as_long_as_a_disturbed_platform_asks() -> None:
     """The send itself is unknown; those that have not left yet need not become so too."""
     lost = outcome_of(503, b"busy", {"Retry-After": "7"})
-    assert (lost.outcome, pause_of(lost)) == (Outcome.UNKNOWN, timedelta(seconds=7))
+    assert (lost.outcome, pause_of(Target.WHATSAPP, lost)) == (Outcome.UNKNOWN, timedelta(seconds=7))
 
 
 def test_an_account_goes_on_where_nobody_asks_for_a_pause() -> None:
-    assert pause_of(outcome_of(503, b"busy", {})) is None
-    assert pause_of(AttemptResult(outcome=Outcome.SENT)) is None
+    assert pause_of(Target.WHATSAPP, outcome_of(503, b"busy", {})) is None
+    assert pause_of(Target.WHATSAPP, AttemptResult(outcome=Outcome.SENT)) is None
+
+
+def test_a_client_that_asks_too_often_rests_until_genesys_says_or_for_a_while() -> None:
+    asked, silent = at_genesys(429, b"", {"Retry-After": "41"}), at_genesys(429, b"", {})
+    assert pause_of(Target.GENESYS, asked) == timedelta(seconds=41)
+    assert pause_of(Target.GENESYS, silent) == THROTTLED_PAUSE
+    assert pause_of(Target.GENESYS, at_genesys(503, b"", {})) is None
 
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

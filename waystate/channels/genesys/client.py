@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import quote
@@ -23,6 +23,7 @@ NOT_THEIRS: JsonObject = {
     "message": "a success whose body is not Genesys' own",
     "kind": FailureKind.TRANSPORT.value,
 }
+_Call = Callable[[dict[str, str]], Awaitable[httpx2.Response | AttemptResult]]
 _LONGEST_EARLY_S = 60.0  # a token is renewed this long before it ends, or a tenth of its life if that is less
 _DEFAULT_LIFE_S = 300.0  # for an answer without `expires_in`
 
@@ -63,12 +64,24 @@ class GenesysClient:
         self._tokens: dict[tuple[str, str], _Token] = {}
         self._fetches: dict[tuple[str, str], asyncio.Task[str | AttemptResult]] = {}
 
-    async def send_message(self, *, integration: Integration, body: JsonObject) -> AttemptResult:
-        """A customer's message. A lost answer is `unknown`; the same body may be sent again (same messageId and time)."""
-        return await self._post(integration, "message?prefetchConversationId=true", body)
+    async def send_message(self, *, integration: Integration, body: JsonObject, prefetch: bool = True) -> AttemptResult:
+        """A customer's message. A lost answer is `unknown`; the same body may be sent again (same messageId and time).
+
+        `prefetch`: Genesys is to answer with the id of its conversation.
+        """
+        return await self._post(integration, "message?prefetchConversationId=true" if prefetch else "message", body)
 
     async def send_receipt(self, *, integration: Integration, body: JsonObject) -> AttemptResult:
         return await self._post(integration, "receipt", body)
+
+    async def find_conversation(self, *, integration: Integration, message_id: str) -> AttemptResult:
+        """The conversation that a message is in, by the id that Genesys gave it. `retry` while Genesys does not say."""
+        place = quote(message_id, safe="")
+        url = f"{integration.api_url.rstrip('/')}/api/v2/conversations/messages/{place}/details"
+        result = await self._with_token(integration, lambda headers: get(self._http, url, headers=headers))
+        is_unknown = result.outcome is Outcome.SENT and result.conversation_id is None
+        is_not_yet = is_unknown or result.http_status == httpx2.codes.NOT_FOUND
+        return dataclasses.replace(result, outcome=Outcome.RETRY if is_not_yet else result.outcome, external_id=None)
 
     async def find_integration(self, integration: Integration) -> JsonObject | AttemptResult:
         """What Genesys says of it, or why nothing. With a new token: a kept one would hide a secret that is wrong now."""
@@ -87,21 +100,24 @@ class GenesysClient:
         return dataclasses.replace(result, outcome=Outcome.FAILED, retry_after=None)
 
     async def _post(self, integration: Integration, what: str, body: JsonObject) -> AttemptResult:
-        token = await self._token(integration)
-        result = await self._post_with(token, integration, what, body)
-        if result.http_status == httpx2.codes.UNAUTHORIZED and isinstance(token, str):
-            self._forget(integration, token)
-            result = await self._post_with(await self._token(integration), integration, what, body)
-        return result
-
-    async def _post_with(
-        self, token: str | AttemptResult, integration: Integration, what: str, body: JsonObject
-    ) -> AttemptResult:
-        if isinstance(token, AttemptResult):
-            return token
         place = quote(integration.integration_id, safe="")
         url = f"{integration.api_url.rstrip('/')}/api/v2/conversations/messages/{place}/inbound/open/{what}"
-        answer = await post(self._http, url, json=body, headers={"Authorization": f"Bearer {token}"})
+        return await self._with_token(integration, lambda headers: post(self._http, url, json=body, headers=headers))
+
+    async def _with_token(self, integration: Integration, call: _Call) -> AttemptResult:
+        """Once more with a new token where Genesys does not take the one that is remembered."""
+        token = await self._token(integration)
+        result = await self._called(token, call)
+        if result.http_status == httpx2.codes.UNAUTHORIZED and isinstance(token, str):
+            self._forget(integration, token)
+            again = await self._called(await self._token(integration), call)
+            return dataclasses.replace(again, requests=again.requests + 1)
+        return result
+
+    async def _called(self, token: str | AttemptResult, call: _Call) -> AttemptResult:
+        if isinstance(token, AttemptResult):
+            return token
+        answer = await call({"Authorization": f"Bearer {token}"})
         if isinstance(answer, AttemptResult):
             return answer
         if answer.is_success and answer.content and find_document(answer) is None:
@@ -175,6 +191,7 @@ def _without_token(result: AttemptResult) -> AttemptResult:
         result,
         outcome=Outcome.FAILED if refused else Outcome.RETRY,
         http_status=None,
+        requests=0,
         external_id=None,
         conversation_id=None,
         error=error,

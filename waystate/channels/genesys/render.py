@@ -52,15 +52,15 @@ def render_receipt(
     genesys_message_id: str,
     contact_id: str,
     at: datetime,
-    status: Literal["Delivered", "Failed"],
+    status: Literal["Sent", "Delivered", "Failed"],
     told: Explanation | None = None,
 ) -> JsonObject:
-    """What became of an agent's message; `told`: why it failed."""
+    """What became of an agent's message; `told`: why it failed. Only `Sent` is not the last word."""
     receipt: JsonObject = {
         "id": genesys_message_id,
         "channel": {"to": {"id": contact_id, "idType": "Opaque"}, "time": iso(at)},
         "status": status,
-        "isFinalReceipt": True,
+        "isFinalReceipt": status != "Sent",
         "direction": "Outbound",
     }
     if status == "Failed" and told is not None:
