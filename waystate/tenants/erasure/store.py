@@ -34,6 +34,8 @@ BY_BATCH = {
     "contact_identities": _queries.erase_contact_identities,
     "phone_replies": _queries.erase_phone_replies,
     "preferences": _queries.erase_preferences,
+    "group_participants": _queries.erase_group_participants,
+    "groups": _queries.erase_groups,
     "contacts": _queries.erase_contacts,
     "idempotency_keys": _queries.erase_idempotency_keys,
     "templates": _queries.erase_templates,
