@@ -40,6 +40,14 @@ async def list_participants(conn: Connection, tenant: TenantId, contact_ids: Col
     return found
 
 
+async def find_with_participants(
+    conn: Connection, tenant: TenantId, contact_id: UUID
+) -> tuple[Group, list[Participant]] | None:
+    """The group that a contact is, with its people; None where it is a person."""
+    found = (await find_many(conn, tenant, [contact_id])).get(contact_id)
+    return None if found is None else (found, (await list_participants(conn, tenant, [contact_id])).get(contact_id, []))
+
+
 async def hear_many(
     conn: Connection, tenant: TenantId, words: Mapping[UUID, Sequence[GroupWord]]
 ) -> dict[UUID, dict[UUID, Participant]]:

@@ -108,7 +108,7 @@ async def note_many(
     await conversation_store.lock_many(conn, tenant, sorted(open_ones))
     sent = [(message, at_home[message.wamid].contact_id) for message in copies if message.wamid in claimed]
     opened = {(message.phone_number_id, contact): _as_opened(at_home[message.wamid]) for message, contact in sent}
-    rows = rows_of(sent, opened, ids)
+    rows = rows_of(sent, opened, ids, said)
     for row in rows:
         row.status = Status.RECEIVED if row.type in _FOR_AGENTS else Status.PROCESSED
     if rows:

@@ -23,7 +23,7 @@ from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.amend import Amending, amend_many, apply_versions
 from waystate.messages.model import TAKEN_BACK, Direction, InboundMessage, Status
-from waystate.messages.spoken import hear_groups, sender_of
+from waystate.messages.spoken import about_writer, hear_groups, sender_of
 from waystate.messages.store import MessageRow
 from waystate.messages.windows import make_due, told_of_opened, windows_of
 from waystate.planned import store as planned_store
@@ -70,7 +70,7 @@ async def track(
     left |= {(contact, phone.external_id) for contact, phone in resolved.late}
     activity = activity_of(sent, now, left)
     opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=settings.mapping_ttl, now=now)
-    await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
+    await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids, spoken))
     events = received(sent, opened, ids, settings, now, spoken)
     amending = [
         Amending(message, contact, opened[message.phone_number_id, contact].id, spoken.get(message.wamid))
@@ -139,7 +139,14 @@ def outdated(sent: Sequence[Sent], left: Set[tuple[UUID, str]], wrote: Mapping[s
     return {key for key, at in own.items() if at < latest.get(key[1], at)}
 
 
-def rows_of(sent: Sequence[Sent], opened: dict[Key, OpenedConversation], ids: dict[str, UUID]) -> list[MessageRow]:
+def rows_of(
+    sent: Sequence[Sent],
+    opened: dict[Key, OpenedConversation],
+    ids: dict[str, UUID],
+    spoken: Mapping[str, Spoken] | None = None,
+) -> list[MessageRow]:
+    """The metadata of what was written in a group name the contact who wrote."""
+    groups = spoken or {}
     return [
         MessageRow(
             id=ids[message.wamid],
@@ -154,7 +161,7 @@ def rows_of(sent: Sequence[Sent], opened: dict[Key, OpenedConversation], ids: di
             sender=message.wa_id or message.user_id,
             origin=message.origin,
             sent_at=message.sent_at,
-            metadata=message.metadata,
+            metadata=message.metadata | (about_writer(groups[message.wamid]) if message.wamid in groups else {}),
         )
         for message, contact_id in sent
     ]

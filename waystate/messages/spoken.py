@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from waystate.contacts import store as contact_store
 from waystate.db.pool import Connection
+from waystate.documents import JsonObject
 from waystate.events.model import GroupSender
 from waystate.groups import store as group_store
 from waystate.groups.model import GroupWord, Spoken
-from waystate.ids import TenantId
+from waystate.ids import TenantId, find_uuid
 from waystate.messages.model import InboundMessage
+
+_WRITER = "writer_contact_id"
 
 
 async def hear_groups(
@@ -29,6 +33,18 @@ async def hear_groups(
             words.setdefault(home, []).append(GroupWord(writer, message.sent_at, "wrote"))
     await group_store.hear_many(conn, tenant, words)
     return spoken
+
+
+def about_writer(spoken: Spoken) -> JsonObject:
+    """Metadata of a message that was written in a group."""
+    return {_WRITER: str(spoken.writer)}
+
+
+async def find_writers(conn: Connection, tenant: TenantId, metadata: Mapping[UUID, JsonObject]) -> dict[UUID, UUID]:
+    """Message → the contact who wrote it, of messages that were written in groups."""
+    said = {key: writer for key, each in metadata.items() if (writer := find_uuid(str(each.get(_WRITER)))) is not None}
+    survivors = await contact_store.find_survivors(conn, tenant, set(said.values())) if said else {}
+    return {key: survivors.get(writer, writer) for key, writer in said.items()}
 
 
 def sender_of(message: InboundMessage, spoken: Spoken) -> GroupSender:

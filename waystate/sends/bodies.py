@@ -166,7 +166,7 @@ class AnswerBody(BaseModel):
 
 
 class ReactionAnswer(AnswerBody):
-    """What a customer says of a message."""
+    """What a customer says of a message; in a WhatsApp group `customerId` is who of it says so."""
 
     customerId: UUID
     emoji: str
@@ -200,6 +200,8 @@ class MessageAnswer(AnswerBody):
     replyTo: str | None
     sender: str | None
     senderUserId: UUID | None
+    senderCustomerId: UUID | None = None
+    """Who wrote it, of a message in a WhatsApp group: `customerId` is the group's."""
     sentAt: Text | None
     deliveredAt: Text | None
     readAt: Text | None
@@ -274,10 +276,11 @@ class ReadAnswer(AnswerBody):
 
 
 class Amends(NamedTuple):
-    """What customers did to a message afterwards."""
+    """What customers did to a message afterwards; and who wrote it, of one that was written in a group."""
 
     versions: Sequence[Version] = ()
     reactions: Sequence[CustomerReaction] = ()
+    writer: UUID | None = None
 
 
 NONE = Amends()
@@ -338,6 +341,7 @@ def render_message(row: Mapping[str, Any], amends: Amends = NONE) -> MessageAnsw
         replyTo=row["metadata"].get("reply_to") or find_text(find_object(row["metadata"], "context"), "id"),
         sender=row["metadata"].get("asked_by") or row["sender"],
         senderUserId=row["sender_user_id"],
+        senderCustomerId=amends.writer,
         sentAt=iso(row["sent_at"]),
         deliveredAt=_iso(row["delivered_at"]),
         readAt=_iso(row["read_at"]),
@@ -349,7 +353,7 @@ def render_message(row: Mapping[str, Any], amends: Amends = NONE) -> MessageAnsw
         resendOf=find_uuid(str(row["metadata"].get("resend_of"))),
         resentAs=find_uuid(str(row["metadata"].get("resent_as"))),
         reactions=[
-            ReactionAnswer(customerId=row["contact_id"], emoji=each.emoji, at=iso(each.at))
+            ReactionAnswer(customerId=each.contact_id, emoji=each.emoji, at=iso(each.at))
             for each in amends.reactions
             if each.emoji is not None
         ],

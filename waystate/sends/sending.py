@@ -18,6 +18,7 @@ from waystate.messages import store as message_store
 from waystate.messages.advance import advance
 from waystate.messages.amend import find_amends
 from waystate.messages.model import Direction, Status, StatusReport
+from waystate.messages.spoken import find_writers
 from waystate.messages.store import SAID
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedFilter, told_of_outcomes, withdrawn
@@ -201,8 +202,11 @@ class Sends:
         rows = await message_store.list_by_ids(conn, tenant, ids)
         owners = {row["wamid"]: row["contact_id"] for row in rows if row["wamid"] is not None}
         versions, reactions = await find_amends(conn, tenant, owners)
+        writers = await find_writers(conn, tenant, {row["id"]: row["metadata"] for row in rows})
         found = {
-            row["id"]: render_message(row, Amends(versions.get(row["wamid"], ()), reactions.get(row["wamid"], ())))
+            row["id"]: render_message(
+                row, Amends(versions.get(row["wamid"], ()), reactions.get(row["wamid"], ()), writers.get(row["id"]))
+            )
             for row in rows
         }
         rest = [each for each in ids if each not in found]
