@@ -77,6 +77,8 @@ class InboundPayload(Payload):
     display_phone_number: str | None = None
     type: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     content: JsonObject = {}
+    group_id: OptionalId = None
+    """WhatsApp's id of the group that it was written in."""
 
     @model_validator(mode="after")
     def _has_a_customer(self) -> "InboundPayload":
@@ -100,7 +102,7 @@ class InboundPayload(Payload):
             text=self.message_text,
             content=self.content,
             media=_media(self.media_url),
-            metadata=self.further,
+            metadata=self.further | ({} if self.group_id is None else {"group_id": self.group_id}),
             amends=amendment_of(self.type, self.content) if self.type in AMENDING else None,
             origin=origin,
         )
