@@ -64,6 +64,8 @@ async def post(place: Installation, group: str, **said: Any) -> Any:
 
 
 async def test_the_life_of_a_group(place: Installation) -> None:
+    """While webhooks come again, and statuses early and in any order."""
+    await far(place, "PUT", "/faults", {"duplicates": 0.5, "reordering": 1.0, "early_statuses": 0.5})
     await far(place, "POST", f"/customers/{ANN}/messages", {"text": "private", "name": "Ann Example"})
     await settle(place)
     private = await place.rows("SELECT * FROM conversations")
@@ -120,6 +122,7 @@ async def test_the_life_of_a_group(place: Installation) -> None:
     assert (await place.http.get(f"/v1/conversations/{trace['conversation']['internalId']}")).status_code == 200
     state = await far(place, "GET", "/state")
     assert (state["whatsapp"]["doubled"], state["genesys"]["receipts"]["Failed"]) == (0, 0)
+    await far(place, "PUT", "/faults", {})
 
 
 async def test_a_service_writes_to_a_group_what_groups_take(place: Installation) -> None:
