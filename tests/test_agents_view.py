@@ -11,7 +11,7 @@ import pytest
 from tests.pages import with_tables
 from waystate.channels.genesys.content import READABLE, Unshowable, text_of
 from waystate.channels.whatsapp.content import MEDIA_TYPES, TYPES
-from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, line_of
+from waystate.channels.whatsapp.lines import SpokenInGroup, Surroundings, agents_text, attributes_of, line_of
 from waystate.pipeline.items import WITHOUT_EITHER
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "agents-view.md"
@@ -62,6 +62,9 @@ SURROUNDED: dict[str, Surroundings] = {
     "a reply": Surroundings({"context": {"from": "1555", "id": "wamid.0"}}, "Which size do you need?"),
     "a reply to what is not known here": Surroundings({"context": {"from": "1555", "id": "wamid.0"}}),
     "written after a message from the phone": Surroundings(phone_reply="Your cup is ready, come by until 6"),
+    "written in a group": Surroundings(
+        group=SpokenInGroup("Y2FwaV9ncm91cDo", "Ann Example", "15550100101", "019c1420-7b10-7e02-a3c4-1d2e3f405162")
+    ),
     "forwarded": Surroundings({"context": {"forwarded": True}}),
     "from an ad": Surroundings(
         {

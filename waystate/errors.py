@@ -29,6 +29,8 @@ class Reason(StrEnum):
     WINDOW_CLOSED = "window_closed"
     RECIPIENT_MOVED = "recipient_moved"
     GROUP_MESSAGE = "group_message"
+    GROUP_UNAVAILABLE = "group_unavailable"
+    NOT_FOR_GROUPS = "not_for_groups"
     NOT_IN_CONTROL = "not_in_control"
     DELIVERY_FAILED = "delivery_failed"
 

@@ -208,11 +208,11 @@ async def test_every_message_of_a_customer_has_a_trace_with_all_that_came(place:
 
 
 def is_written(message: dict[str, Any]) -> bool:
-    """By a customer, in private, as far as the payload tells: who published one of them took the number out."""
-    return message.get("type") not in NOTES and "group_id" not in message and is_customer_id(message.get("from", CUSTOMER))
+    """By a customer, as far as the payload tells: who published one of them took the number out."""
+    return message.get("type") not in NOTES and is_customer_id(message.get("from", CUSTOMER))
 
 
-def test_what_no_customer_wrote_in_private_is_named_in_the_ledger_with_its_reason(whatsapp: list[Case]) -> None:
+def test_what_no_customer_wrote_is_named_in_the_ledger_with_its_reason(whatsapp: list[Case]) -> None:
     named: set[str] = set()
     for case in whatsapp:
         said = {
@@ -226,10 +226,10 @@ def test_what_no_customer_wrote_in_private_is_named_in_the_ledger_with_its_reaso
             if is_written(message):
                 continue
             is_nobodys = not is_customer_id(message.get("from", CUSTOMER))
-            wanted = "group_message" if "group_id" in message else "invalid_payload" if is_nobodys else message["type"]
+            wanted = "invalid_payload" if is_nobodys else message["type"]
             assert wanted in said, case.name
             named.add(wanted)
-    assert named == {"edit", "system", "group_message", "invalid_payload"}
+    assert named == {"edit", "system", "invalid_payload"}
 
 
 def leaves(value: Any) -> Iterator[str]:
@@ -291,7 +291,7 @@ async def test_every_echo_is_history_of_its_customer(place: Installation, whatsa
     assert echoed > 1
 
 
-def test_of_what_meta_sends_only_a_groups_messages_are_dead_letters(whatsapp: list[Case]) -> None:
+def test_of_what_meta_sends_only_what_names_nobody_is_a_dead_letter(whatsapp: list[Case]) -> None:
     for case in whatsapp:
         apart = [each for each in case.listed("messages") if not is_written(each) and each.get("type") not in NOTES]
         assert len(case.dead_letters) == len(apart), case.name

@@ -20,7 +20,8 @@ _OURS: dict[str, tuple[str, ...]] = {
     "InvalidMessageStructure": ("invalid_payload", "unsendable_request"),
     # A rule of ours lets this business or this message through to nobody, or not to this person.
     "MessageNotAllowed": (
-        *("mapping_status_closed", "mapping_status_expired", "state_violation", "group_message", "address_not_allowed"),
+        *("mapping_status_closed", "mapping_status_expired", "state_violation", "address_not_allowed"),
+        *("group_message", "group_unavailable", "not_for_groups"),
         *("not_in_control", "controller_changed", "withdrawn", "earlier_part_failed"),
         *("account_missing", "sender_external", "unknown_tenant"),
     ),

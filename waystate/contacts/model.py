@@ -1,4 +1,4 @@
-"""A customer, known by any of several WhatsApp identities."""
+"""A customer, known by any of several WhatsApp identities; or a WhatsApp group, known by its id alone."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +15,7 @@ class IdentityKind(StrEnum):
     WA_ID = "wa_id"
     BSUID = "bsuid"
     PARENT_BSUID = "parent_bsuid"
+    GROUP = "group"
 
     # An enumeration's own is Python code, and every message looks its sender up by it several times.
     __hash__ = str.__hash__
@@ -47,10 +48,14 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a message to a contact goes: a phone, exactly as the platform gave it, or else a business-scoped user id."""
+    """Where a message to a contact goes: a phone, exactly as the platform gave it, or else a business-scoped user id.
+
+    A group has its own id and neither of these.
+    """
 
     wa_id: str | None = None
     user_id: str | None = None
+    group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Recipient:
     name: str | None
     wa_ids: tuple[str, ...] = ()
     user_ids: tuple[str, ...] = ()
+    group_id: str | None = None
 
     @property
     def identities(self) -> tuple[Identity, ...]:
@@ -72,6 +78,8 @@ class Recipient:
         A phone that is not the contact's any more is somebody else's by now, or nobody's. Then the user id is surely the
         person's; another phone is the last resort.
         """
+        if self.group_id is not None:
+            return Address(group_id=self.group_id)
         if wa_id is not None and wa_id in self.wa_ids:
             return Address(wa_id=wa_id)
         if user_id is not None and user_id in self.user_ids:
@@ -111,6 +119,11 @@ def person_of(
     if other_wa_ids:
         phones = tuple(dict.fromkeys((*phones, *(Identity(_WA_ID, each.removeprefix("+")) for each in other_wa_ids))))
     return Writer((*users, *phones), name, at)
+
+
+def group_of(group_id: str) -> Writer:
+    """The group as a contact: it has this identity alone, so no phone ever leads to it and it is merged with nobody."""
+    return Writer((Identity(IdentityKind.GROUP, group_id),))
 
 
 def given_names(

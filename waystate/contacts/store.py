@@ -238,6 +238,11 @@ async def name_nameless(conn: Connection, tenant: TenantId, names: Mapping[UUID,
     return {row["id"] for row in rows}
 
 
+async def rename_many(conn: Connection, tenant: TenantId, names: Mapping[UUID, str]) -> None:
+    """Contacts that are called so from now on, whatever they were called before."""
+    await _change_many(conn, tenant, names, {})
+
+
 async def find_survivors(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """Of those that were merged into another contact, which that is now."""
     rows = await _queries.find_survivors(conn, tenant_id=tenant, contact_ids=list(contact_ids))
@@ -254,6 +259,8 @@ async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Itera
                 before = replace(before, wa_ids=(*before.wa_ids, row["external_id"]))
             case IdentityKind.BSUID:
                 before = replace(before, user_ids=(*before.user_ids, row["external_id"]))
+            case IdentityKind.GROUP:
+                before = replace(before, group_id=row["external_id"])
         recipients[row["contact_id"]] = before
     return recipients
 

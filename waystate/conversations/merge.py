@@ -12,6 +12,7 @@ from waystate.conversations.store import MergeRow
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.events.model import ContactMerged, ConversationMerged, Event
+from waystate.groups import store as group_store
 from waystate.ids import TenantId
 from waystate.preferences import store as preference_store
 
@@ -34,6 +35,7 @@ async def merge_many(
     known = await contact_store.lock_many(conn, tenant, both)
     carried = await carry(conn, tenant, merged)
     await preference_store.move_many(conn, tenant, merged)
+    await group_store.move_many(conn, tenant, merged)
     rows = await conversation_store.lock_of_merged(conn, tenant, both)
     ended = to_close(rows, merged)
     if ended:

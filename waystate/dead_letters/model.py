@@ -34,8 +34,11 @@ ADVICE: dict[Reason, str] = {
     "customer has written again, give it a new genesys_message_id and replay it, or discard it.",
     Reason.RECIPIENT_MOVED: "The customer's number is another customer's by now. The message is kept as failed; once they have "
     "written again, give it a new genesys_message_id and replay it, or discard it.",
-    Reason.GROUP_MESSAGE: "It was written in a group, whose conversations Waystate does not lead yet. Keep it for a later "
-    "replay, or discard it.",
+    Reason.GROUP_MESSAGE: "It was written in a group, and its group_id cannot be one. Correct `metadata.group_id` and replay "
+    "it, or discard it.",
+    Reason.GROUP_UNAVAILABLE: "WhatsApp has suspended the group, or it was deleted. The message is kept as failed; once the "
+    "suspension is lifted, give it a new genesys_message_id and replay it, or discard it.",
+    Reason.NOT_FOR_GROUPS: "A WhatsApp group takes texts, files and templates of these alone. Say it as one of them.",
     Reason.NOT_IN_CONTROL: "Somebody else speaks with the customer. The message is kept as failed; once the conversation is "
     "given back, give it a new genesys_message_id and replay it, or discard it.",
     Reason.DELIVERY_FAILED: "Genesys refused a customer's message. Mend the cause or the request; a replay sends it again.",

@@ -1,12 +1,12 @@
 """From events to deliveries: what each event must make known to which platform."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from waystate.channels.genesys.render import render_file, render_inbound, render_receipt
 from waystate.channels.told import told_of
-from waystate.channels.whatsapp.lines import Surroundings, agents_text, attributes_of, find_reference, preview_of
+from waystate.channels.whatsapp.lines import SpokenInGroup, Surroundings, agents_text, attributes_of, find_reference, preview_of
 from waystate.channels.whatsapp.render import CHECKED, render_composed, render_outbound, render_read_mark
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
@@ -33,6 +33,7 @@ from waystate.events.model import (
 )
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import SinkWorker, relay
+from waystate.groups.model import NAMELESS
 from waystate.ids import TenantId
 from waystate.media.links import Links
 from waystate.messages import store as message_store
@@ -322,6 +323,7 @@ def delivery_of(
             request = render_composed(
                 wa_id=event.wa_id,
                 user_id=event.user_id,
+                group_id=event.group_id,
                 message_id=_message_id(event),
                 type=event.message_type,
                 content=event.content,
@@ -333,6 +335,7 @@ def delivery_of(
             request = render_outbound(
                 wa_id=event.wa_id,
                 user_id=event.user_id,
+                group_id=event.group_id,
                 message_id=_message_id(event),
                 type=event.message_type,
                 text=event.message_text,
@@ -396,15 +399,25 @@ def _delivery(stamped: Stamped, target: Target, way: "Way", request: JsonObject,
 
 def _inbound_request(event: InboundEnriched, settings: TenantSettings, surroundings: Mapping[UUID, Surroundings]) -> JsonObject:
     around = surroundings.get(_message_id(event), Surroundings())
+    if event.group_id is not None:
+        around = replace(around, group=_group_of(event))
     ours = {"waystate_mapping_id": str(event.mapping_id), "whatsapp_phone_number_id": event.phone_number_id}
     return render_inbound(
         contact_id=genesys_identity(event, settings),
-        name=event.contact_name,
+        name=event.contact_name or (NAMELESS if event.group_id is not None else None),
         wamid=event.wamid,
         sent_at=event.timestamp,
         text=agents_text(event.message_type, event.message_text, event.content, event.media, around),
         attributes=ours | attributes_of(event.message_type, event.content, event.media, around),
     )
+
+
+def _group_of(event: InboundEnriched) -> SpokenInGroup:
+    sender = event.sender
+    assert event.group_id is not None
+    if sender is None:
+        return SpokenInGroup(event.group_id)
+    return SpokenInGroup(event.group_id, sender.name, sender.wa_id or sender.user_id, str(sender.contact_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def run(*, customers: int, rate: float, faults: bool, seconds: float | None) -> 
     console = Console()
     try:
         with _running(config, console) as (base_url, simulator_url, demo_file, processes):
-            load = {"customers": customers, "rate": rate, "files": FILES, "mix": WITHOUT_FILES}
+            load = {"customers": customers, "rate": rate, "files": FILES, "groups": 1, "mix": WITHOUT_FILES}
             httpx2.post(f"{simulator_url}/simulator/load", json=load, timeout=10).raise_for_status()
             if faults:
                 httpx2.put(f"{simulator_url}/simulator/faults", json=FAULTS, timeout=10).raise_for_status()

@@ -32,8 +32,23 @@ class BaseEvent(ContactEvent):
     mapping_id: UUID
 
 
+class GroupSender(BaseModel):
+    """Who of a WhatsApp group wrote. Nobody is answered by these ids: what answers a group goes to the group."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    contact_id: UUID
+    name: str | None = None
+    wa_id: str | None = None
+    user_id: str | None = None
+
+
 class InboundEnriched(BaseEvent):
-    """A customer's message was tracked (EnrichedInboundMessage of seed 000)."""
+    """A customer's message was tracked (EnrichedInboundMessage of seed 000).
+
+    Of one that was written in a WhatsApp group, `contact_id` and `contact_name` are the group's, `sender` is who wrote, and
+    `wa_id` and `user_id` are null.
+    """
 
     type: Literal["inbound.enriched"] = "inbound.enriched"
     wamid: str
@@ -47,6 +62,8 @@ class InboundEnriched(BaseEvent):
     content: dict[str, Any] = {}
     conversation_id: str | None
     is_new_conversation: bool
+    group_id: str | None = None
+    sender: GroupSender | None = None
     former_contact_id: SkipJsonSchema[UUID | None] = Field(default=None, exclude=True)
     """Whose the phone was until this message: what the process remembers of them is void too. Not published."""
 
@@ -55,6 +72,7 @@ class OutboundProcessed(BaseEvent):
     """A message to a customer was tracked as `queued` (EnrichedOutboundMessage of seed 000).
 
     An agent's has a `genesys_message_id`. `composed`: the `content` is WhatsApp's own object of the type, sent as it is.
+    Of one to a WhatsApp group `group_id` is where it goes, and `wa_id` and `user_id` are null.
     """
 
     type: Literal["outbound.processed"] = "outbound.processed"
@@ -68,6 +86,7 @@ class OutboundProcessed(BaseEvent):
     reply_to: str | None = None
     """The wamid that it quotes."""
     composed: bool = False
+    group_id: str | None = None
 
 
 class OutboundRefused(BaseEvent):
@@ -140,6 +159,7 @@ class MessageReacted(BaseEvent):
     """A customer reacted to the message `wamid` (`emoji`; null: not any more). `changed_by` is the wamid of the reaction.
 
     `message_id` is null, and `mapping_id` the conversation that the reaction stands in, where that message is not known here.
+    In a WhatsApp group `contact_id` is the group's, and `sender` is who reacted.
     """
 
     type: Literal["message.reacted"] = "message.reacted"
@@ -147,6 +167,7 @@ class MessageReacted(BaseEvent):
     emoji: str | None
     timestamp: datetime
     changed_by: str
+    sender: GroupSender | None = None
 
 
 class MessageEdited(BaseEvent):
@@ -361,6 +382,20 @@ class ContactNamed(ContactEvent):
     contact_name: str
 
 
+class GroupChanged(ContactEvent):
+    """WhatsApp told something of a group: its subject, its state (`active`, `suspended`, `deleted`), or who `joined` or `left`.
+
+    `contact_id` is the group's; who joined and left are contacts too. Subject and state are as they are from then on.
+    """
+
+    type: Literal["group.changed"] = "group.changed"
+    group_id: str
+    subject: str | None = None
+    state: Literal["active", "suspended", "deleted"]
+    joined: list[UUID] = []
+    left: list[UUID] = []
+
+
 class ContactMerged(ContactEvent):
     """Two contacts turned out to be one: what was `merged_contact_id`'s is `contact_id`'s, and that id still leads there."""
 
@@ -479,6 +514,7 @@ Event = (
     | CallReported
     | CustomerChanged
     | ContactNamed
+    | GroupChanged
     | ContactMerged
     | TemplateChanged
     | AccountChanged

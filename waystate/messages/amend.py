@@ -10,9 +10,12 @@ from waystate.contacts import store as contact_store
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.events.model import Event, MessageEdited, MessageReacted, MessageRevoked
+from waystate.groups import store as group_store
+from waystate.groups.model import Spoken
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.model import Amendment, Direction, InboundMessage
+from waystate.messages.spoken import sender_of
 from waystate.messages.store import LockedMessage
 from waystate.messages.versions import ORIGINAL, Amended, BusinessReaction, CustomerReaction, Version, amended_by
 
@@ -26,11 +29,19 @@ class FoundAmends(NamedTuple):
 
 
 class Amending(NamedTuple):
-    """A message that changes another, whose it is, and the conversation that it stands in, if it stands in one."""
+    """A message that changes another, whose it is, and the conversation that it stands in, if it stands in one.
+
+    What was written in a WhatsApp group is the group's; `spoken` tells who of it wrote.
+    """
 
     message: InboundMessage
     contact_id: UUID
     conversation_id: UUID | None = None
+    spoken: Spoken | None = None
+
+    @property
+    def writer(self) -> UUID:
+        return self.contact_id if self.spoken is None else self.spoken.writer
 
 
 async def amend_many(conn: Connection, tenant: TenantId, amending: Sequence[Amending], now: datetime) -> list[Event]:
@@ -84,7 +95,10 @@ async def apply_versions(conn: Connection, tenant: TenantId, wamids: Collection[
 
 
 async def find_amends(conn: Connection, tenant: TenantId, owners: Mapping[str, UUID]) -> FoundAmends:
-    """Of `owners`: wamid → whose message it is. What is another customer's, or was said to one, is not of it."""
+    """Of `owners`: wamid → whose message it is. What is another customer's, or was said to one, is not of it.
+
+    Of a group's messages each person of the group has a word.
+    """
     versions = await message_store.list_versions(conn, tenant, owners)
     said = await message_store.list_reactions(conn, tenant, owners)
     people = {each.contact_id for listed in versions.values() for each in listed}
@@ -92,13 +106,20 @@ async def find_amends(conn: Connection, tenant: TenantId, owners: Mapping[str, U
     own = await message_store.list_business_reactions(conn, tenant, owners)
     people |= {each.contact_id for listed in own.values() for each in listed}
     survivors = await contact_store.find_survivors(conn, tenant, people) if people else {}
+    of_groups = await group_store.list_participants(conn, tenant, {owners[wamid] for wamid in said})
+    may_react = {group: {each.contact_id for each in listed} for group, listed in of_groups.items()}
 
     def is_own(each: Version | CustomerReaction | BusinessReaction) -> bool:
-        return survivors.get(each.contact_id, each.contact_id) == owners[each.wamid]
+        contact, owner = survivors.get(each.contact_id, each.contact_id), owners[each.wamid]
+        return contact == owner or (isinstance(each, CustomerReaction) and contact in may_react.get(owner, ()))
+
+    def newest(listed: Sequence[CustomerReaction]) -> list[CustomerReaction]:
+        by_person = {survivors.get(each.contact_id, each.contact_id): each for each in listed if is_own(each)}
+        return [replace(each, contact_id=contact) for contact, each in by_person.items()]
 
     return FoundAmends(
         {wamid: [each for each in listed if is_own(each)] for wamid, listed in versions.items()},
-        {wamid: [each for each in listed if is_own(each)][-1:] for wamid, listed in said.items()},
+        {wamid: newest(listed) for wamid, listed in said.items()},
         {wamid: [each for each in listed if is_own(each)][-1:] for wamid, listed in own.items()},
     )
 
@@ -160,15 +181,15 @@ async def _react(
     for each, amends in said:
         reaction = CustomerReaction(
             wamid=amends.wamid,
-            contact_id=each.contact_id,
+            contact_id=each.writer,
             emoji=amends.emoji,
             at=each.message.sent_at,
             id=new_id(),
             changed_by=each.message.wamid,
         )
-        known = newest.get((amends.wamid, each.contact_id))
+        known = newest.get((amends.wamid, each.writer))
         if known is None or (known.at, known.id) < (reaction.at, reaction.id):
-            newest[amends.wamid, each.contact_id] = reaction
+            newest[amends.wamid, each.writer] = reaction
     new = await message_store.react_many(conn, tenant, list(newest.values()))
     homes = {each.message.wamid: each for each, _ in said}
     return [
@@ -250,10 +271,11 @@ def _reacted(reaction: CustomerReaction, target: LockedMessage | None, said: Ame
         return None
     return MessageReacted(
         mapping_id=home,
-        contact_id=reaction.contact_id,
+        contact_id=said.contact_id,
         phone_number_id=target.phone_number_id if target is not None else said.message.phone_number_id,
         at=now,
-        wa_id=said.message.wa_id,
+        wa_id=said.message.wa_id if said.spoken is None else None,
+        sender=None if said.spoken is None else sender_of(said.message, said.spoken),
         message_id=target.id if target is not None else None,
         wamid=reaction.wamid,
         emoji=reaction.emoji,

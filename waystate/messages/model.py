@@ -77,6 +77,12 @@ class InboundMessage:
     amends: Amendment | None = None
     origin: str = ""
 
+    @property
+    def group_id(self) -> str | None:
+        """WhatsApp's id of the group that it was written in; None of what was written to the business alone."""
+        named = self.metadata.get("group_id")
+        return named if isinstance(named, str) and named else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EchoedMessage:
@@ -171,8 +177,8 @@ class StatusReport:
     """One status somebody reported for a message; `status` is the reporter's own word and may be unknown to us.
 
     `message_id` is our own id, echoed in `biz_opaque_callback_data`; it is tried before the wamid.
-    `details`: what WhatsApp says beside it, such as `pricing`. `is_of_group`: of a message to a group, whose participants
-    `recipient` tells apart; (status, at, source, recipient) make two reports the same one.
+    `details`: what WhatsApp says beside it, such as `pricing`. `recipient`: of a message to a group (`is_of_group`), which of
+    its people it is about; (status, at, source, recipient) make two reports the same one.
     """
 
     wamid: str

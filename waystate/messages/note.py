@@ -7,13 +7,15 @@ from uuid import UUID
 
 from waystate.contacts import store as contact_store
 from waystate.contacts.lifecycle import IdentityChange
-from waystate.contacts.model import PHONE, IdentityKind, Writer, person_of
+from waystate.contacts.model import PHONE, IdentityKind, Writer, group_of, person_of
 from waystate.contacts.spellings import other_identities
 from waystate.conversations import store as conversation_store
 from waystate.conversations.merge import merge_many
 from waystate.conversations.model import Conversation, OpenedConversation
 from waystate.db.pool import Connection
 from waystate.events.model import ContactUpdated, Event, InboundEnriched
+from waystate.groups import store as group_store
+from waystate.groups.model import Spoken
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.model import InboundMessage, Status
@@ -59,6 +61,19 @@ async def find_writers(conn: Connection, tenant: TenantId, messages: Sequence[In
     return writers
 
 
+async def find_spoken(
+    conn: Connection, tenant: TenantId, messages: Sequence[InboundMessage], writers: Mapping[str, UUID]
+) -> dict[str, Spoken]:
+    """wamid → group and writer, of notes of the groups that are known; nobody becomes part of a group by a note."""
+    named = {each.wamid: group_of(each.group_id).identities[0] for each in messages if each.group_id is not None}
+    if not named:
+        return {}
+    owners, _ = await contact_store.find_many(conn, tenant, set(named.values()))
+    groups = await group_store.find_many(conn, tenant, set(owners.values()))
+    known = {wamid: groups[owners[each]] for wamid, each in named.items() if each in owners and owners[each] in groups}
+    return {wamid: Spoken(group, writers[wamid]) for wamid, group in known.items() if wamid in writers}
+
+
 async def note_many(
     conn: Connection,
     tenant: TenantId,
@@ -66,13 +81,21 @@ async def note_many(
     messages: Sequence[InboundMessage],
     writers: Mapping[str, UUID],
     now: datetime,
+    spoken: Mapping[str, Spoken] | None = None,
 ) -> tuple[list[UUID | None], list[InboundEnriched]]:
     """The conversation that each is kept with, None where the writer has none open on the number; and the events of it.
 
-    `writers`: as `find_writers` says, asked before the changes that came behind were worked on.
+    `writers`: as `find_writers` says, asked before the changes that came behind were worked on; `spoken`: as `find_spoken`
+    says, of what was said in groups, which is kept with the group's conversation.
     In the caller's transaction, which appends the events. What came before is kept once.
     """
-    found = await _find_conversations(conn, tenant, messages, writers, now)
+    said = spoken or {}
+    homes = {
+        each.wamid: said[each.wamid].group.contact_id if each.wamid in said else writers[each.wamid]
+        for each in messages
+        if each.wamid in writers and (each.group_id is None or each.wamid in said)
+    }
+    found = await _find_conversations(conn, tenant, messages, homes, now)
     kept = [None if each is None else each.id for each in found]
     open_ones = {each.id: each for each in found if each is not None}
     if not open_ones:
@@ -85,13 +108,13 @@ async def note_many(
     await conversation_store.lock_many(conn, tenant, sorted(open_ones))
     sent = [(message, at_home[message.wamid].contact_id) for message in copies if message.wamid in claimed]
     opened = {(message.phone_number_id, contact): _as_opened(at_home[message.wamid]) for message, contact in sent}
-    rows = rows_of(sent, opened, ids)
+    rows = rows_of(sent, opened, ids, said)
     for row in rows:
         row.status = Status.RECEIVED if row.type in _FOR_AGENTS else Status.PROCESSED
     if rows:
         await message_store.insert_many(conn, tenant, rows)
     told = [each for each in sent if each[0].type in _FOR_AGENTS]
-    return kept, received(told, opened, ids, settings, now)
+    return kept, received(told, opened, ids, settings, now, said)
 
 
 def change_of(message: InboundMessage) -> IdentityChange | None:
@@ -167,15 +190,15 @@ async def _find_conversations(
     conn: Connection,
     tenant: TenantId,
     messages: Sequence[InboundMessage],
-    writers: Mapping[str, UUID],
+    homes: Mapping[str, UUID],
     now: datetime,
 ) -> list[Conversation | None]:
-    """The writer's open one on the number."""
-    if not writers:
+    """The open one on the number of whose it is (`homes`)."""
+    if not homes:
         return [None] * len(messages)
-    merged = await contact_store.find_survivors(conn, tenant, set(writers.values()))
+    merged = await contact_store.find_survivors(conn, tenant, set(homes.values()))
     keys = [
-        (message.phone_number_id, merged.get(writer, writer)) if (writer := writers.get(message.wamid)) is not None else None
+        (message.phone_number_id, merged.get(home, home)) if (home := homes.get(message.wamid)) is not None else None
         for message in messages
     ]
     wanted = sorted({key for key in keys if key is not None})

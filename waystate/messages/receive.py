@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import PHONE, Identity, Writer, person_of
+from waystate.contacts.model import PHONE, Identity, Writer, group_of, person_of
 from waystate.conversations import store as conversation_store
 from waystate.conversations.merge import merge_many
 from waystate.conversations.model import Activity, OpenedConversation, preview_of, public_conversation_id
@@ -18,10 +18,12 @@ from waystate.conversations.store import Ended, Key, WantedConversation
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.events.model import ConversationExpired, Event, InboundEnriched, MessageRevoked
+from waystate.groups.model import Spoken
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.amend import Amending, amend_many, apply_versions
 from waystate.messages.model import TAKEN_BACK, Direction, InboundMessage, Status
+from waystate.messages.spoken import about_writer, hear_groups, sender_of
 from waystate.messages.store import MessageRow
 from waystate.messages.windows import make_due, told_of_opened, windows_of
 from waystate.planned import store as planned_store
@@ -31,7 +33,7 @@ from waystate.tenants.routing import TenantView
 log = structlog.get_logger()
 
 Sent = tuple[InboundMessage, UUID]
-"""A message, and the contact who sent it."""
+"""A message, and the contact whose conversation it is part of: who sent it, or the group that it was written in."""
 
 _INBOUND, _RECEIVED = Direction.INBOUND, Status.RECEIVED
 
@@ -48,22 +50,32 @@ async def track(
     if not new:
         return []
     people = [writer_of(message) for message in new]
+    groups = list(dict.fromkeys(message.group_id for message in new if message.group_id is not None))
     last_written = partial(message_store.find_last_written, conn, tenant)
     last_heard = partial(conversation_store.find_last_heard, conn, tenant)
-    resolved = await contact_store.upsert_many(conn, tenant, people, now, last_written, last_heard)
+    everybody = [*people, *map(group_of, groups)]
+    resolved = await contact_store.upsert_many(conn, tenant, everybody, now, last_written, last_heard)
     number, carry = new[0].phone_number_id, planned_store.move_many
     merged = await merge_many(conn, tenant, resolved.merged, number, now, carry) if resolved.merged else []
-    sent = list(zip(new, resolved.contacts, strict=True))
+    writers, homes = resolved.contacts[: len(new)], dict(zip(groups, resolved.contacts[len(new) :], strict=True))
+    spoken = await hear_groups(conn, tenant, list(zip(new, writers, strict=True)), homes) if groups else {}
+    sent = [
+        (message, spoken[message.wamid].group.contact_id if message.wamid in spoken else writer)
+        for message, writer in zip(new, writers, strict=True)
+    ]
     left = {(contact, phone.external_id) for contact, phone in resolved.left}
     if left:
-        left |= outdated(sent, left, await conversation_store.leave_phones(conn, tenant, left, resolved.contacts))
+        private = [each for each in sent if each[0].group_id is None]
+        left |= outdated(private, left, await conversation_store.leave_phones(conn, tenant, left, resolved.contacts))
     left |= {(contact, phone.external_id) for contact, phone in resolved.late}
     activity = activity_of(sent, now, left)
     opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=settings.mapping_ttl, now=now)
-    await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids))
-    events = received(sent, opened, ids, settings, now)
+    await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids, spoken))
+    events = received(sent, opened, ids, settings, now, spoken)
     amending = [
-        Amending(message, contact, opened[message.phone_number_id, contact].id) for message, contact in sent if message.amends
+        Amending(message, contact, opened[message.phone_number_id, contact].id, spoken.get(message.wamid))
+        for message, contact in sent
+        if message.amends
     ]
     amended = await amend_many(conn, tenant, amending, now) if amending else []
     if changed:
@@ -103,7 +115,9 @@ def activity_of(sent: Sequence[Sent], now: datetime, left: Collection[tuple[UUID
         if row.customer_message_at is None or message.sent_at >= row.customer_message_at:
             row.customer_message_at = row.message_at = message.sent_at
             row.message_id, row.preview = message.wamid, preview_of(message.preview or message.text)
-            row.wa_id, row.user_id = message.wa_id or None, message.user_id or None
+            if message.group_id is None:
+                # An answer to a group goes to the group, never to who wrote in it.
+                row.wa_id, row.user_id = message.wa_id or None, message.user_id or None
             if left and (contact_id, message.wa_id) in left:
                 row.wa_id = None
     return list(activity.values())
@@ -125,7 +139,14 @@ def outdated(sent: Sequence[Sent], left: Set[tuple[UUID, str]], wrote: Mapping[s
     return {key for key, at in own.items() if at < latest.get(key[1], at)}
 
 
-def rows_of(sent: Sequence[Sent], opened: dict[Key, OpenedConversation], ids: dict[str, UUID]) -> list[MessageRow]:
+def rows_of(
+    sent: Sequence[Sent],
+    opened: dict[Key, OpenedConversation],
+    ids: dict[str, UUID],
+    spoken: Mapping[str, Spoken] | None = None,
+) -> list[MessageRow]:
+    """The metadata of what was written in a group name the contact who wrote."""
+    groups = spoken or {}
     return [
         MessageRow(
             id=ids[message.wamid],
@@ -140,7 +161,7 @@ def rows_of(sent: Sequence[Sent], opened: dict[Key, OpenedConversation], ids: di
             sender=message.wa_id or message.user_id,
             origin=message.origin,
             sent_at=message.sent_at,
-            metadata=message.metadata,
+            metadata=message.metadata | (about_writer(groups[message.wamid]) if message.wamid in groups else {}),
         )
         for message, contact_id in sent
     ]
@@ -152,23 +173,30 @@ def received(
     ids: dict[str, UUID],
     settings: TenantSettings,
     now: datetime,
+    spoken: Mapping[str, Spoken] | None = None,
 ) -> list[InboundEnriched]:
-    """The enriched payloads; of a new conversation's messages only the first says so."""
+    """The enriched payloads; of a new conversation's messages only the first says so.
+
+    `spoken`: of the messages that were written in groups, by wamid. These are the group's, and name who wrote apart.
+    """
     told: set[UUID] = set()
     events: list[InboundEnriched] = []
     for message, contact_id in sent:
         conversation = opened[message.phone_number_id, contact_id]
+        said = spoken.get(message.wamid) if spoken else None
         events.append(
             InboundEnriched(
                 mapping_id=conversation.id,
                 contact_id=contact_id,
                 phone_number_id=message.phone_number_id,
                 at=now,
-                wa_id=message.wa_id,
+                wa_id=message.wa_id if said is None else None,
                 message_id=ids[message.wamid],
                 wamid=message.wamid,
-                user_id=message.user_id,
-                contact_name=message.contact_name,
+                user_id=message.user_id if said is None else None,
+                contact_name=message.contact_name if said is None else said.group.subject,
+                group_id=message.group_id,
+                sender=None if said is None else sender_of(message, said),
                 display_phone_number=message.display_phone_number,
                 timestamp=message.sent_at,
                 message_type=message.type,
@@ -217,7 +245,9 @@ async def numbers_of(
 
     The business-scoped user id says better than the phone who the customer is.
     """
-    people = [writer_of(message).identities for message in messages]
+    people = [
+        (writer_of(message) if message.group_id is None else group_of(message.group_id)).identities for message in messages
+    ]
     asked = sorted({each for message, ids in zip(messages, people, strict=True) if not message.phone_number_id for each in ids})
     latest: dict[Identity, str] = {}
     if asked:

@@ -18,6 +18,8 @@ from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.errors import Reason, Rejected
 from waystate.events.model import Event, OutboundProcessed, OutboundRefused
+from waystate.groups import store as group_store
+from waystate.groups.model import Group
 from waystate.ids import TenantId, find_uuid, new_id
 from waystate.messages import closed_window
 from waystate.messages import store as message_store
@@ -135,7 +137,9 @@ def numbers_of(view: TenantView) -> dict[str, str]:
     }
 
 
-def refusal_of(message: OutboundMessage, conversation: Conversation, address: Address | None, now: datetime) -> Refusal | None:
+def refusal_of(
+    message: OutboundMessage, conversation: Conversation, address: Address | None, now: datetime, group: Group | None = None
+) -> Refusal | None:
     """Checked before sending: WhatsApp reports most of these only later, or not at all."""
     if message.unshowable is not None:
         return Refusal(Reason.INVALID_PAYLOAD, message.unshowable)
@@ -146,6 +150,8 @@ def refusal_of(message: OutboundMessage, conversation: Conversation, address: Ad
             return Refusal(Reason.MAPPING_STATUS_CLOSED, "The conversation is closed; it opens again when the customer writes.")
         case ConversationStatus.EXPIRED:
             return Refusal(Reason.MAPPING_STATUS_EXPIRED, "The conversation expired; it opens again when the customer writes.")
+    if group is not None and (gone := group.refusal()) is not None:
+        return Refusal(gone.reason, gone.message)
     if not conversation.takes_free_text(now):
         return Refusal(
             Reason.WINDOW_CLOSED, "The customer's last message is more than 24 hours old: only a template may be sent now."
@@ -228,7 +234,8 @@ async def _queue(
     """Write the messages. Their conversations are locked first, so what was checked still holds."""
     conversations = await _lock(conn, tenant, sorted({each.conversation_id for each in new}), now)
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
-    checked = [each for copy in new for each in _check(copy, conversations, recipients, settings, now)]
+    groups = await group_store.find_many(conn, tenant, [key for key, each in recipients.items() if each.group_id is not None])
+    checked = [each for copy in new for each in _check(copy, conversations, recipients, groups, settings, now)]
     checked = await _behind_what_waits(conn, tenant, checked, now)
     asks: dict[Key, UUID] = {}
     if settings.window_policy == "template" and any(each.waits for each in checked):
@@ -364,6 +371,7 @@ def _check(
     copy: _Copy,
     conversations: dict[UUID, Conversation],
     recipients: Mapping[UUID, Recipient],
+    groups: Mapping[UUID, Group],
     settings: TenantSettings,
     now: datetime,
 ) -> list[_Checked]:
@@ -374,7 +382,7 @@ def _check(
     user_id = address.user_id if address is not None else None
     user_id = user_id or (recipient.user_ids[-1] if recipient.user_ids else None)
     message, waits = copy.message, False
-    refusal = refusal_of(message, conversation, address, now)
+    refusal = refusal_of(message, conversation, address, now, groups.get(conversation.contact_id))
     if refusal is not None and refusal.reason is Reason.WINDOW_CLOSED and address is not None:
         message, waits, refusal = _outside_window(message, settings, refusal)
     change: Handover | None = None
@@ -465,6 +473,7 @@ def _event(checked: _Checked, settings: TenantSettings, now: datetime) -> Event:
         # The id as the platform last gave it in this conversation is the one to answer to, never a normalised number.
         wa_id=checked.address.wa_id if checked.address is not None else None,
         user_id=checked.user_id,
+        group_id=checked.address.group_id if checked.address is not None else None,
         conversation_id=public_id,
         message_type=message.type,
         message_text=message.text,

@@ -124,7 +124,10 @@ class Merged(NamedTuple):
 
 
 def merge(state: MessageState, reports: Iterable[StatusReport]) -> list[Merged]:
-    """Each report in turn; the last one's `state` is the result. Any order of the same reports ends in the same state."""
+    """Each report in turn; the last one's `state` is the result. Any order of the same reports ends in the same state.
+
+    A message to a group is as far as whoever of it is furthest. That one person did not get it is history: the others may have.
+    """
     merged: list[Merged] = []
     for report in reports:
         outcome = _merge_one(state, report)
@@ -160,6 +163,8 @@ def _merge_one(state: MessageState, report: StatusReport) -> Merged:
     if status is None:
         return Merged(report, state.status, state, f"'{report.status}' is no status of an {state.direction} message")
     after = _with_times(state, status, report)
+    if status is Status.FAILED and report.recipient:
+        return Merged(report, state.status, state, "one person of the group did not get it")
     if _rank(status, report.error) <= _rank(state.status, state.error):
         return Merged(report, state.status, after, f"already {state.status}")
     return Merged(report, state.status, after._replace(status=status), None)

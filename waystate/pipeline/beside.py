@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from waystate.account_events.groups import change_many
 from waystate.account_events.record import record_many
 from waystate.channels.model import AccountReport, TemplateReport
 from waystate.contacts import store as contact_store
@@ -24,14 +25,15 @@ _UNKNOWN = ("contact", "nobody with this phone has written, so there is no custo
 
 
 async def run_account_reports(batch: Batch, reports: Sequence[AccountReport]) -> Judged:
-    """What is said of accounts and numbers as such; a copy of what is known changes nothing."""
+    """What is said of accounts, numbers and groups as such; a copy of what is known changes nothing."""
     recorded = await record_many(batch.conn, batch.tenant, batch.view.accounts.values(), reports, batch.now)
     new = recorded.events
     verdicts = [
         Verdict("It stands on the account's timeline.", (new[place],)) if place in new else DONE_BEFORE
         for place in range(len(reports))
     ]
-    return Judged(verdicts, list(new.values()))
+    groups = await change_many(batch.conn, batch.tenant, [reports[place] for place in new], batch.now)
+    return Judged(verdicts, [*new.values(), *groups])
 
 
 async def run_echoes(batch: Batch, echoes: Sequence[EchoedMessage]) -> Judged:

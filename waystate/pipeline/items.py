@@ -17,8 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from waystate.channels.fields import EARLIEST, moment_of
 from waystate.channels.whatsapp.lines import AMENDING, amendment_of
 from waystate.channels.whatsapp.senders import is_customer_id
-from waystate.dead_letters.model import PayloadUnusable, Pipeline, Problem
-from waystate.documents import JsonObject, shorten
+from waystate.dead_letters.model import ADVICE, PayloadUnusable, Pipeline, Problem
+from waystate.documents import JsonObject, is_whole, shorten
 from waystate.errors import Reason, Rejected
 from waystate.ids import find_uuid
 from waystate.messages.model import Correlation, Direction, InboundMessage, OutboundMessage, Status, StatusReport
@@ -77,6 +77,8 @@ class InboundPayload(Payload):
     display_phone_number: str | None = None
     type: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     content: JsonObject = {}
+    group_id: OptionalId = None
+    """WhatsApp's id of the group that it was written in."""
 
     @model_validator(mode="after")
     def _has_a_customer(self) -> "InboundPayload":
@@ -100,7 +102,7 @@ class InboundPayload(Payload):
             text=self.message_text,
             content=self.content,
             media=_media(self.media_url),
-            metadata=self.further,
+            metadata=self.further | ({} if self.group_id is None else {"group_id": self.group_id}),
             amends=amendment_of(self.type, self.content) if self.type in AMENDING else None,
             origin=origin,
         )
@@ -282,6 +284,15 @@ class Kinds:
         is_queued = origin.startswith(FROM_QUEUE)
         kind = self.of_letter(pipeline, payload, is_queued=is_queued)
         return kind.read(payload, origin=origin, received_at=received_at) if is_queued else kind.restore(payload)
+
+
+def with_usable_group(message: InboundMessage | Rejected) -> InboundMessage | Rejected:
+    """A group's message is never part of its writer's private conversation, also where nobody can tell which group it is."""
+    if isinstance(message, Rejected) or not message.metadata.get("group_id"):
+        return message
+    if message.group_id is not None and len(message.group_id) <= MAX_ID and is_whole(message.group_id):
+        return message
+    return Rejected(Reason.GROUP_MESSAGE, ADVICE[Reason.GROUP_MESSAGE])
 
 
 def check_edit(kind: Kind, original: JsonObject, edited: JsonObject) -> None:

@@ -13,7 +13,7 @@ from waystate.channels.model import AccountReport, TemplateReport
 from waystate.clock import Clock
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
-from waystate.dead_letters.model import ADVICE, DONE_BEFORE, Pipeline, Verdict
+from waystate.dead_letters.model import DONE_BEFORE, Pipeline, Verdict
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.carried import find_carried
 from waystate.deliveries.model import RefusedDelivery
@@ -78,6 +78,7 @@ from waystate.pipeline.items import (
     SendResult,
     SendResultPayload,
     StatusPayload,
+    with_usable_group,
 )
 from waystate.pipeline.reasons import letter_of, rejection_of
 from waystate.preferences.model import PreferenceReport
@@ -93,6 +94,8 @@ _REFUSED = frozenset(
         Reason.MAPPING_STATUS_EXPIRED,
         Reason.INVALID_PAYLOAD,
         Reason.NOT_IN_CONTROL,
+        Reason.GROUP_UNAVAILABLE,
+        Reason.NOT_FOR_GROUPS,
     }
 )
 """Why an agent's message is tracked as failed and never sent; one from a queue is a dead letter beside that."""
@@ -105,7 +108,6 @@ _TRACKED = {
 """A message's direction and the hop that ends with its event."""
 
 _ADVANCED = Verdict("The message is advanced.")
-_OF_GROUP = ("status", "it is of a message to a group, and Waystate sends none")
 _WAITS = Verdict("Its message is not known yet; it waits for it.")
 _NOTED = Verdict("It stands in the message's history.")
 _NOBODYS = Verdict(is_repeat=True, aside=("Receipt", "it is about no customer's message that is known here"))
@@ -114,7 +116,7 @@ _SENT_AGAIN = Verdict("It is sent again, at the end of its customer's order.")
 
 async def run_inbound(batch: Batch, messages: Sequence[InboundMessage]) -> Judged:
     is_told = not batch.is_replay and all(message.phone_number_id for message in messages)
-    numbered = [_apart(each) for each in (messages if is_told else await _with_numbers(batch, messages))]
+    numbered = [with_usable_group(each) for each in (messages if is_told else await _with_numbers(batch, messages))]
     usable = [each for each in numbered if isinstance(each, InboundMessage)]
     if any(map(note.is_note, usable)):
         events, noted = await _track_with_notes(batch, usable)
@@ -168,18 +170,15 @@ def _stretches(messages: Sequence[InboundMessage]) -> list[list[InboundMessage]]
     return stretches
 
 
-def _apart(message: InboundMessage | Rejected) -> InboundMessage | Rejected:
-    """A group's message is no part of its writer's private conversation, nor may an answer to it go to them alone."""
-    if isinstance(message, Rejected) or not message.metadata.get("group_id"):
-        return message
-    return Rejected(Reason.GROUP_MESSAGE, ADVICE[Reason.GROUP_MESSAGE])
-
-
 async def _note(batch: Batch, messages: Sequence[InboundMessage], writers: Mapping[str, UUID]) -> Judged:
     """What is kept with no conversation is said so with the webhook that brought it."""
-    kept, events = await note.note_many(batch.conn, batch.tenant, batch.view.settings, messages, writers, batch.now)
-    homes = zip(messages, kept, strict=True)
-    amending = [Amending(each, writers[each.wamid], home) for each, home in homes if each.amends and each.wamid in writers]
+    spoken = await note.find_spoken(batch.conn, batch.tenant, messages, writers)
+    kept, events = await note.note_many(batch.conn, batch.tenant, batch.view.settings, messages, writers, batch.now, spoken)
+    amending = [
+        Amending(each, said.group.contact_id if said else writers[each.wamid], home, said)
+        for each, home in zip(messages, kept, strict=True)
+        if each.amends and each.wamid in writers and ((said := spoken.get(each.wamid)) or each.group_id is None)
+    ]
     amended = await amend_many(batch.conn, batch.tenant, amending, batch.now)
     changed = {event.changed_by for event in amended if isinstance(event, MessageEdited | MessageRevoked)}
     new = {event.wamid: event for event in events}
@@ -297,7 +296,7 @@ def _verdict_of(item: StatusReport | SendResult, report: StatusReport, step: Mer
     """A lower status is history. One that a message of that direction cannot have is refused where a queue's sender said it."""
     if step is None:
         if not isinstance(item, SendResult):
-            return Verdict(f"Nothing is done: {_OF_GROUP[1]}.", aside=_OF_GROUP) if report.is_of_group else _WAITS
+            return _WAITS
         text = f"The tenant has no message {report.message_id}. Replay it after the message was tracked."
         return Verdict(error=Rejected(Reason.MAPPING_NOT_FOUND, text))
     if report.origin.startswith(FROM_QUEUE) and parse_status(report.status, step.state.direction) is None:

@@ -169,7 +169,10 @@ class AnswerBody(BaseModel):
 
 
 class ReactionAnswer(AnswerBody):
-    """What the customer, or the business towards them, says of a message; a business's counts once WhatsApp has taken it."""
+    """What a customer, or the business towards them, says of a message; a business's counts once WhatsApp has taken it.
+
+    `customerId` is the customer's; in a WhatsApp group, of a customer's, that of who of it says so.
+    """
 
     by: Literal["customer", "business"]
     customerId: UUID
@@ -204,6 +207,8 @@ class MessageAnswer(AnswerBody):
     replyTo: str | None
     sender: str | None
     senderUserId: UUID | None
+    senderCustomerId: UUID | None = None
+    """Who wrote it, of a message in a WhatsApp group: `customerId` is the group's."""
     sentAt: Text | None
     deliveredAt: Text | None
     readAt: Text | None
@@ -279,19 +284,25 @@ class ReadAnswer(AnswerBody):
 
 
 class Amends(NamedTuple):
-    """What was done to a message afterwards: its versions, and what its customer and the business say of it."""
+    """What was done to a message afterwards: its versions, and what customers and the business say of it.
+
+    `writer`: who wrote it, of one that was written in a group.
+    """
 
     versions: Sequence[Version] = ()
     reactions: Sequence[CustomerReaction | BusinessReaction] = ()
+    writer: UUID | None = None
 
 
 NONE = Amends()
 
 
-def amends_of(wamid: str | None, found: FoundAmends) -> Amends:
+def amends_of(wamid: str | None, found: FoundAmends, writer: UUID | None = None) -> Amends:
+    """`writer`: who of a group wrote it."""
     if wamid is None:
-        return NONE
-    return Amends(found.versions.get(wamid, ()), [*found.reactions.get(wamid, ()), *found.own_reactions.get(wamid, ())])
+        return Amends(writer=writer)
+    reactions = [*found.reactions.get(wamid, ()), *found.own_reactions.get(wamid, ())]
+    return Amends(found.versions.get(wamid, ()), reactions, writer)
 
 
 def draft_of(body: SendMessage, speaker: Speaker, actor: Actor) -> Draft:
@@ -349,6 +360,7 @@ def render_message(row: Mapping[str, Any], amends: Amends = NONE) -> MessageAnsw
         replyTo=row["metadata"].get("reply_to") or find_text(find_object(row["metadata"], "context"), "id"),
         sender=row["metadata"].get("asked_by") or row["sender"],
         senderUserId=row["sender_user_id"],
+        senderCustomerId=amends.writer,
         sentAt=iso(row["sent_at"]),
         deliveredAt=_iso(row["delivered_at"]),
         readAt=_iso(row["read_at"]),
@@ -362,7 +374,7 @@ def render_message(row: Mapping[str, Any], amends: Amends = NONE) -> MessageAnsw
         reactions=[
             ReactionAnswer(
                 by="customer" if isinstance(each, CustomerReaction) else "business",
-                customerId=row["contact_id"],
+                customerId=each.contact_id if isinstance(each, CustomerReaction) else row["contact_id"],
                 emoji=each.emoji,
                 at=iso(each.at),
             )

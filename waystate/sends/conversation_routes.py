@@ -17,6 +17,8 @@ from waystate.conversations.model import Conversation, is_window_open, window_cl
 from waystate.db.pool import Database
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, Refused
+from waystate.groups import store as group_store
+from waystate.groups.bodies import ContactKind, GroupAnswer, render_group
 from waystate.ids import TenantId
 from waystate.operations import Operation
 from waystate.preferences import store as preference_store
@@ -33,10 +35,12 @@ CONVERSATION_EXAMPLE: JsonObject = {
     "number": "106540352242922",
     "customer": {
         "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+        "kind": "person",
         "name": "Ana Souza",
         "waId": "5511987654321",
         "userId": None,
         "marketing": None,
+        "group": None,
     },
     "status": "active",
     "controller": "external",
@@ -68,13 +72,16 @@ class BeginConversation(MessageContent):
 
 class CustomerAnswer(AnswerBody):
     """`waId` and `userId` are what the customer last wrote from; both null until they have. `marketing`: `opted_out` or
-    `opted_in`, as they told WhatsApp of this number last; null if they never did, and then they may be sent marketing."""
+    `opted_in`, as they told WhatsApp of this number last; null if they never did, and then they may be sent marketing. `group`
+    is there where `kind` is `group`; that has no `waId` and no `userId`."""
 
     id: UUID
+    kind: ContactKind
     name: str | None
     waId: str | None
     userId: str | None
     marketing: Literal["opted_out", "opted_in"] | None
+    group: GroupAnswer | None
 
 
 class WindowAnswer(AnswerBody):
@@ -177,7 +184,8 @@ class ConversationRoutes:
             key = (found.phone_number_id, found.contact_id)
             windows = await conversation_store.find_windows(conn, tenant, [key])
             said = (await preference_store.find_many(conn, tenant, [key])).get(key)
-        return render_conversation(found, windows, self._clock(), said)
+            group = await group_store.find_with_participants(conn, tenant, found.contact_id)
+        return render_conversation(found, windows, self._clock(), said, None if group is None else render_group(*group))
 
 
 def render_conversation(
@@ -185,6 +193,7 @@ def render_conversation(
     windows: Mapping[tuple[str, UUID], datetime],
     now: datetime,
     preference: Preference | None = None,
+    group: GroupAnswer | None = None,
 ) -> ConversationAnswer:
     """`windows`: (number, contact) → the customer's newest sign there, as `find_windows` says."""
     window_from = windows.get((conversation.phone_number_id, conversation.contact_id))
@@ -195,10 +204,12 @@ def render_conversation(
         number=conversation.phone_number_id,
         customer=CustomerAnswer(
             id=conversation.contact_id,
+            kind="person" if group is None else "group",
             name=conversation.contact_name,
             waId=conversation.wa_id,
             userId=conversation.user_id,
             marketing=None if preference is None else preference.marketing.value,
+            group=group,
         ),
         status=conversation.effective_status(now),
         controller=conversation.controller,

@@ -21,6 +21,8 @@ from waystate.deliveries.withdraw import fail_displaced
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, Refused, Rejected, Unprocessable
 from waystate.events.model import Event, OutboundProcessed
+from waystate.groups import store as group_store
+from waystate.groups.model import Group
 from waystate.ids import TenantId, find_uuid, new_id
 from waystate.keys import store as key_store
 from waystate.messages import store as message_store
@@ -192,12 +194,15 @@ async def _queue(
     queues = await _find_queues(conn, tenant, drafts, sendable, now)
     behind: list[PlannedMessage] = []
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
+    groups = await group_store.find_many(conn, tenant, [key for key, each in recipients.items() if each.group_id is not None])
     allowed: list[_Allowed] = []
     for place, addressee in sendable.items():
         conversation = conversations[addressee.key]
         recipient = recipients.get(conversation.contact_id) or Recipient(None)
         stands_behind = addressee.key in queues and _may_overtake(drafts[place])
-        judged = _allow(place, _still_taking(drafts[place], epochs[addressee.key]), conversation, recipient, wamids, categories)
+        judged = _find_gone(groups.get(conversation.contact_id)) or _allow(
+            place, _still_taking(drafts[place], epochs[addressee.key]), conversation, recipient, wamids, categories
+        )
         if stands_behind and not drafts[place].may_wait:
             judged = _others_wait()
         if isinstance(judged, Refused):
@@ -214,6 +219,11 @@ async def _queue(
     await planned_store.insert_many(conn, tenant, behind)
     written = await _write(conn, tenant, view, allowed, now) if allowed else []
     return [*opened.events, *told_of_planned(behind, now), *written]
+
+
+def _find_gone(group: Group | None) -> Refused | None:
+    gone = group.refusal() if group is not None else None
+    return None if gone is None else Conflict(gone.reason, gone.message)
 
 
 async def _with_former_keys(
@@ -324,6 +334,7 @@ def _find_unsendable(allowed: _Allowed, category: str | None) -> Refused | None:
     said: dict[str, Any] = {
         "wa_id": allowed.address.wa_id,
         "user_id": allowed.address.user_id,
+        "group_id": allowed.address.group_id,
         "message_id": allowed.id,
         "type": draft.type,
         "content": draft.content,
@@ -397,6 +408,7 @@ def _event(allowed: _Allowed, view: TenantView, now: datetime) -> OutboundProces
         at=now,
         wa_id=allowed.address.wa_id,
         user_id=allowed.address.user_id,
+        group_id=allowed.address.group_id,
         message_id=allowed.id,
         conversation_id=public_conversation_id(
             view.settings.correlation, conversation.id, conversation.genesys_conversation_id

@@ -14,7 +14,9 @@ from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.deliveries.withdraw import withdraw_many
 from waystate.documents import JsonObject
+from waystate.errors import Rejected
 from waystate.events.model import Event, OutboundProcessed
+from waystate.groups import store as group_store
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.store import SAID, is_composed
@@ -51,7 +53,12 @@ async def send_queued(
     done.events += opened.events
     recipients = await contact_store.find_recipients(conn, tenant, [contact for _, contact in conversations])
     addresses = {key: _address_of(each, recipients.get(key[1])) for key, each in conversations.items()}
-    await _fail_moved(conn, tenant, [each for each in planned if addresses[each.key] is None], done, now)
+    groups = await group_store.find_many(conn, tenant, [key for key, each in recipients.items() if each.group_id is not None])
+    gone = {key: error for key, each in groups.items() if (error := each.refusal()) is not None}
+    for each in planned:
+        if each.contact_id in gone:
+            addresses[each.key] = None
+    await _fail(conn, tenant, [each for each in planned if addresses[each.key] is None], gone, done, now)
     targets = {
         each.message_id: conversations[each.key].id
         for each in planned
@@ -78,15 +85,25 @@ def _address_of(conversation: Conversation, recipient: Recipient | None) -> Addr
     return (recipient or Recipient(None)).find_address(conversation.wa_id, conversation.user_id)
 
 
-async def _fail_moved(
-    conn: Connection, tenant: TenantId, planned: Sequence[PlannedMessage], done: SentQueued, now: datetime
+async def _fail(
+    conn: Connection,
+    tenant: TenantId,
+    planned: Sequence[PlannedMessage],
+    gone: Mapping[UUID, Rejected],
+    done: SentQueued,
+    now: datetime,
 ) -> None:
-    if not planned:
-        return
-    ids = [each.message_id for each in planned if each.message_id is not None]
-    _, failed = await withdraw_many(conn, tenant, ids, now, error=RECIPIENT_MOVED)
-    done.events += failed
-    done.outcomes += [PlanOutcome(planned=each, state=PlannedState.FAILED, error=RECIPIENT_MOVED) for each in planned]
+    """What leads to nobody any more, or to a group that takes nothing (`gone`, by contact)."""
+    together: dict[str, tuple[JsonObject, list[PlannedMessage]]] = {}
+    for each in planned:
+        refused = gone.get(each.contact_id)
+        error = RECIPIENT_MOVED if refused is None else {"code": refused.reason, "title": refused.message}
+        together.setdefault(error["title"], (error, []))[1].append(each)
+    for error, several in together.values():
+        ids = [each.message_id for each in several if each.message_id is not None]
+        _, failed = await withdraw_many(conn, tenant, ids, now, error=error)
+        done.events += failed
+        done.outcomes += [PlanOutcome(planned=each, state=PlannedState.FAILED, error=error) for each in several]
 
 
 def _event(
@@ -107,6 +124,7 @@ def _event(
         genesys_message_id=row["genesys_message_id"],
         wa_id=address.wa_id,
         user_id=address.user_id or (user_ids[-1] if user_ids else None),
+        group_id=address.group_id,
         conversation_id=public_conversation_id(settings.correlation, conversation.id, conversation.genesys_conversation_id),
         message_type=row["type"],
         message_text=row["text"],

@@ -18,6 +18,7 @@ from waystate.messages import store as message_store
 from waystate.messages.advance import advance
 from waystate.messages.amend import find_amends
 from waystate.messages.model import Direction, Status, StatusReport
+from waystate.messages.spoken import find_writers
 from waystate.messages.store import SAID
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedFilter, told_of_outcomes, withdrawn
@@ -201,7 +202,8 @@ class Sends:
         rows = await message_store.list_by_ids(conn, tenant, ids)
         owners = {row["wamid"]: row["contact_id"] for row in rows if row["wamid"] is not None}
         said = await find_amends(conn, tenant, owners)
-        found = {row["id"]: render_message(row, amends_of(row["wamid"], said)) for row in rows}
+        writers = await find_writers(conn, tenant, {row["id"]: row["metadata"] for row in rows})
+        found = {row["id"]: render_message(row, amends_of(row["wamid"], said, writers.get(row["id"]))) for row in rows}
         rest = [each for each in ids if each not in found]
         if rest:
             found |= {each.id: render_planned(each) for each in await planned_store.find_many(conn, tenant, rest)}

@@ -1,8 +1,8 @@
 """The control interface under `/simulator`: what a test or a person at the demo reads and switches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.middleware import Middleware
@@ -17,6 +17,7 @@ from waystate.errors import BadRequest, Conflict, Forbidden, NotFound, Refused, 
 from waystate.simulator.customers import Customer
 from waystate.simulator.failures import FailureOrder
 from waystate.simulator.files import FileRequest
+from waystate.simulator.groups import MOST_MEMBERS, SimulatedGroup
 from waystate.simulator.journal import Journal
 from waystate.simulator.load import LoadRequest
 from waystate.simulator.rules import PlatformRules
@@ -28,7 +29,8 @@ from waystate.web.facts import names_loopback
 
 Shape = TypeVar("Shape")
 _BSUID = r"[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}"
-_IDENTITY = TypeAdapter(Annotated[str, Field(pattern=rf"^(\d{{7,15}}|{_BSUID})$")])
+Identity = Annotated[str, Field(pattern=rf"^(\d{{7,15}}|{_BSUID})$")]
+_IDENTITY = TypeAdapter(Identity)
 _SWITCHES = TypeAdapter(dict[str, float])
 _HIDDEN = frozenset({"customer"})
 
@@ -71,6 +73,32 @@ class EchoRequest(BaseModel):
 
     text: str = Field(min_length=1)
     name: str | None = None
+
+
+class NewGroup(BaseModel):
+    """2 to 8 people besides the business, by phone or business-scoped user id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: str = Field(min_length=1, max_length=128)
+    members: Annotated[list[Identity], Field(min_length=2, max_length=MOST_MEMBERS)]
+
+
+class GroupMessage(WriteRequest):
+    """As a customer's message; `member` is who writes it."""
+
+    member: Identity
+
+
+class GroupChange(BaseModel):
+    """What is not named stays as it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    subject: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    state: Literal["active", "suspended", "deleted"] | None = None
+    join: list[Identity] = []
+    leave: list[Identity] = []
 
 
 class ChangeOrder(BaseModel):
@@ -129,6 +157,10 @@ def control_routes(*others: Route) -> Mount:
             Route("/customers/{identity}/messages", post_customer_message, methods=["POST"]),
             Route("/customers/{identity}/taps", post_tap, methods=["POST"]),
             Route("/customers/{identity}/echoes", post_echo, methods=["POST"]),
+            Route("/groups", get_groups),
+            Route("/groups", post_group, methods=["POST"]),
+            Route("/groups/{group}", patch_group, methods=["PATCH"]),
+            Route("/groups/{group}/messages", post_group_message, methods=["POST"]),
             Route("/changes", post_changes, methods=["POST"]),
             *others,
         ],
@@ -144,7 +176,7 @@ async def get_messages(request: Request) -> Response:
     """The whole journal by customer, or that of one `?customer=`."""
     world = world_of(request)
     wanted = request.query_params.get("customer")
-    views = render_journal(world.journal, world.customers.all())
+    views = render_journal(world.journal, [*world.customers.all(), *world.groups.all()])
     if wanted is not None:
         views = [view for view in views if wanted in (view["id"], view["waId"], view["userId"])]
         if not views:
@@ -268,6 +300,47 @@ async def post_echo(request: Request) -> Response:
     return JSONResponse({"wamid": world.echo(customer, order.text), "customer": customer.id}, 202)
 
 
+async def get_groups(request: Request) -> Response:
+    return JSONResponse({"groups": [each.render() for each in world_of(request).groups.all()]})
+
+
+async def post_group(request: Request) -> Response:
+    world = world_of(request)
+    order = await read(request, TypeAdapter(NewGroup))
+    group = world.groups.make(order.subject, [world.customers.get_or_add(each, None) for each in order.members])
+    return JSONResponse(group.render(), 201)
+
+
+async def patch_group(request: Request) -> Response:
+    """Waystate hears of it by webhooks, one of each thing that is named."""
+    world = world_of(request)
+    group = world.groups.get(request.path_params["group"])
+    order = await read(request, TypeAdapter(GroupChange))
+    if order.join:
+        world.groups.join(group, [world.customers.get_or_add(each, None) for each in order.join])
+    if order.leave:
+        world.groups.leave(group, [world.customers.get_or_add(each, None) for each in order.leave])
+    if order.subject is not None:
+        world.groups.rename(group, order.subject)
+    if order.state is not None:
+        world.groups.change_state(group, order.state)
+    return JSONResponse(group.render())
+
+
+async def post_group_message(request: Request) -> Response:
+    world = world_of(request)
+    group = world.groups.get(request.path_params["group"])
+    order = await read(request, TypeAdapter(GroupMessage))
+    member = world.customers.get_or_add(order.member, order.name)
+    if order.wamid is not None and order.wamid in world.journal.written:
+        raise Conflict("wamid_taken", f"{order.wamid} was written already. Give the message another id, or none.")
+    message = order.message.model_dump() if order.message else None
+    if order.file is not None:
+        message = world.files.make(order.file)
+    entry = world.groups.write(group, member, order.text, message, order.wamid)
+    return JSONResponse({"wamid": entry.wamid, "number": entry.number, "text": entry.text, "group": group.id}, 202)
+
+
 async def post_changes(request: Request) -> Response:
     """Webhooks of any field, one after the other."""
     orders = await read(request, TypeAdapter(Annotated[list[ChangeOrder], Field(min_length=1, max_length=1000)]))
@@ -302,7 +375,7 @@ async def render_problem(request: Request, error: Exception) -> Response:
     return JSONResponse(problem, error.status, media_type="application/problem+json")
 
 
-def render_journal(journal: Journal, customers: list[Customer]) -> list[JsonObject]:
+def render_journal(journal: Journal, customers: Sequence[Customer | SimulatedGroup]) -> list[JsonObject]:
     """Each list in the order in which that side saw it. Who only Genesys has heard of comes last, without a name."""
     views = {customer.id: render_customer(customer.id, customer) for customer in customers}
     tables: dict[str, Mapping[Any, Any]] = {
@@ -320,7 +393,7 @@ def render_journal(journal: Journal, customers: list[Customer]) -> list[JsonObje
     return list(views.values())
 
 
-def render_customer(identity: str, customer: Customer | None) -> JsonObject:
+def render_customer(identity: str, customer: Customer | SimulatedGroup | None) -> JsonObject:
     view: JsonObject = {"id": identity, "waId": None, "userId": None, "name": None}
     if customer is not None:
         view |= {"waId": customer.wa_id, "userId": customer.user_id, "name": customer.name}

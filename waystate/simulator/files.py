@@ -53,6 +53,10 @@ class CustomersFiles:
         self._random = random
 
     def write(self, customer: Customer, wanted: FileRequest | None = None, wamid: str | None = None) -> CustomerMessage:
+        return self._customers.write(customer, message=self.make(wanted), wamid=wamid)
+
+    def make(self, wanted: FileRequest | None = None) -> JsonObject:
+        """A message object, without ids, whose file can be fetched."""
         wanted = wanted or FileRequest(caption=self._random.choice(_CAPTIONS))
         kind = self._random.choice(_KINDS) if wanted.kind is None else wanted.kind
         made = self._make(kind)
@@ -63,7 +67,7 @@ class CustomersFiles:
         told |= {"filename": name} if kind == "document" and name else {}
         told |= {"caption": wanted.caption} if wanted.caption and kind in ("image", "video", "document") else {}
         told |= {"voice": True} if kind == "audio" else {}
-        return self._customers.write(customer, message={"type": kind, kind: told}, wamid=wamid)
+        return {"type": kind, kind: told}
 
     def _make(self, kind: FileKind) -> _Made:
         match kind:

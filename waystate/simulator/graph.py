@@ -21,6 +21,7 @@ from waystate.simulator.customers import Customer, Customers
 from waystate.simulator.failures import Failures, refuse, report
 from waystate.simulator.faults import CutOff
 from waystate.simulator.graph_bodies import SendBody, read_mark, read_send
+from waystate.simulator.groups import TAKEN, Groups, SimulatedGroup
 from waystate.simulator.journal import Journal, Sent
 from waystate.simulator.limits import SendingLimits
 from waystate.simulator.media import MediaStore, read_upload
@@ -63,6 +64,7 @@ class GraphApi:
         rules: RulesInForce,
         journal: Journal,
         customers: Customers,
+        groups: Groups,
         statuses: Statuses,
         clock: Clock,
         random: Random,
@@ -71,6 +73,7 @@ class GraphApi:
         self._rules = rules
         self._journal = journal
         self._customers = customers
+        self._groups = groups
         self._statuses = statuses
         self._clock = clock
         self._random = random
@@ -103,7 +106,9 @@ class GraphApi:
         if "status" in body:
             return JSONResponse(self._mark(body))
         self._limits.take_of_number()
-        return JSONResponse(await self._send(read_send(body), find_text(body)))
+        said = read_send(body)
+        send = self._send_to_group if said.recipient_type == "group" else self._send
+        return JSONResponse(await send(said, find_text(body)))
 
     @refusing
     async def upload(self, request: Request) -> Response:
@@ -188,6 +193,34 @@ class GraphApi:
         await self._statuses.report(customer, journey)
         return render_accepted(customer, body.to or body.identity, wamid)
 
+    async def _send_to_group(self, body: SendBody, text: str | None) -> JsonObject:
+        group = self._groups.find(body.identity)
+        if group is None or group.state == "deleted":
+            raise GraphRefusal(131020, f"There is no group {body.identity} of this number.")
+        if group.state == "suspended":
+            raise GraphRefusal(131207, "The group is suspended.")
+        if body.type not in TAKEN:
+            raise GraphRefusal(131051, f"Messages of type {body.type} are not supported in groups.")
+        self._check_media(body)
+        template = self._find_template(body)
+        if template is not None and body.template is not None:
+            text = fill(template, body.template.components or [], lambda name: self.media.find(name) is not None)
+        if self._rules.now.window and template is None and not group.may_get_free_text(self._clock()):
+            raise GraphRefusal(131047, "Message failed to send because nobody of the group has written in the last 24 hours.")
+        self._limits.take_of_pair(group.id)
+        order = self.failures.find_next()
+        if order is not None and order.told == "answer":
+            raise refuse(order)
+        failure = report(order) if order is not None else self._find_failure(group, body)
+        wamid = self._write_down(group, body, text)
+        price = self._prices.find_of_group(template.category if template is not None else None) if failure is None else None
+        await self._statuses.report(group, Journey(wamid, body.type, body.biz_opaque_callback_data, price, failure))
+        return {
+            "messaging_product": "whatsapp",
+            "contacts": [{"input": group.id}],
+            "messages": [{"id": wamid, "message_status": "accepted"}],
+        }
+
     def _check_media(self, body: SendBody) -> None:
         for kind, media in body.media:
             if media.id is not None and self.media.find(media.id) is None:
@@ -203,7 +236,7 @@ class GraphApi:
             raise GraphRefusal(131062, "Authentication templates need a phone number as their recipient.")
         return template
 
-    def _find_failure(self, customer: Customer, body: SendBody) -> JsonObject | None:
+    def _find_failure(self, customer: Customer | SimulatedGroup, body: SendBody) -> JsonObject | None:
         """What WhatsApp finds out after it accepted: a reaction to nothing, a file that is not what it is sent as."""
         if body.reaction is not None and not self._may_be_reacted_to(customer, body.reaction.message_id):
             return render_failure(131009, "Reaction to a message that does not exist in this thread.")
@@ -213,7 +246,7 @@ class GraphApi:
                 return render_failure(131053, f"A file of type {upload.type} cannot be sent as {kind}.")
         return None
 
-    def _may_be_reacted_to(self, customer: Customer, wamid: str) -> bool:
+    def _may_be_reacted_to(self, customer: Customer | SimulatedGroup, wamid: str) -> bool:
         """A message of this thread, not a reaction itself, and not older than 30 days."""
         written = self._journal.written.get(wamid)
         if written is not None:
@@ -221,7 +254,7 @@ class GraphApi:
             return written.customer == customer.id and written.type != "reaction" and is_young
         return self._journal.sent_to.get(wamid) == customer.id or not self._rules.now.known_messages
 
-    def _write_down(self, customer: Customer, body: SendBody, text: str | None) -> str:
+    def _write_down(self, customer: Customer | SimulatedGroup, body: SendBody, text: str | None) -> str:
         sent = Sent(
             customer=customer.id,
             to=body.to or body.identity,

@@ -348,7 +348,7 @@ class SendBody(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     messaging_product: Literal["whatsapp"]
-    recipient_type: Literal["individual"] | None = None
+    recipient_type: Literal["individual", "group"] | None = None
     to: str | None = None
     recipient: str | None = None
     type: str = "text"
@@ -372,7 +372,10 @@ class SendBody(BaseModel):
             raise broken(100, f'Param type must be one of {{{", ".join(TYPES).upper()}}} - got "{self.type}".')
         if not self.to and not self.recipient:
             raise broken(100, "The parameter to is required.")
-        if self.to and find_phone(self.to) is None:
+        if self.recipient_type == "group":
+            if not self.to:
+                raise broken(100, "The parameter to is required.")
+        elif self.to and find_phone(self.to) is None:
             raise broken(100, f"Param to must be a phone number with its country code - got '{self.to}'.")
         if not self.to and not _BSUID.fullmatch(self.recipient or ""):
             raise broken(100, f"Param recipient must be a business-scoped user ID - got '{self.recipient}'.")
@@ -382,7 +385,9 @@ class SendBody(BaseModel):
 
     @property
     def identity(self) -> str:
-        """The digits of the phone, or the business-scoped user id. Of both, the phone counts."""
+        """The digits of the phone, or the business-scoped user id; of both, the phone counts. Of a group its id."""
+        if self.recipient_type == "group":
+            return self.to or ""
         return (find_phone(self.to) if self.to else self.recipient) or ""
 
     @property

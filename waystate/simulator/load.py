@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from waystate.documents import JsonObject
 from waystate.simulator.customers import MOST, Customers
 from waystate.simulator.files import CustomersFiles
+from waystate.simulator.groups import MOST_MEMBERS, Groups, SimulatedGroup
 from waystate.simulator.lines import Tasks
 from waystate.simulator.mix import Mix, SimulatedType
 
@@ -18,13 +19,15 @@ _SHORTEST_PAUSE = 0.005  # so that a high rate writes in small batches instead o
 class LoadRequest(BaseModel):
     """`rate` is messages per second of all customers together, `files` the share of them that brings a file.
 
-    `mix` weighs what the others are. Without `total` it runs until it is stopped.
+    `mix` weighs what the others are. `groups`: so many WhatsApp groups of them write too, texts and files. Without `total` it
+    runs until it is stopped.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     customers: int = Field(default=20, ge=1, le=MOST)
     rate: float = Field(default=2.0, gt=0, le=5000)
+    groups: int = Field(default=0, ge=0, le=20)
     files: float = Field(default=0.0, ge=0, le=1)
     total: int | None = Field(default=None, ge=1)
     mix: dict[SimulatedType, Annotated[float, Field(ge=0)]] = {"text": 1.0}
@@ -40,9 +43,18 @@ class Load:
     """At most one at a time. It pauses while `most_waiting` messages wait for Waystate, so memory stays bounded."""
 
     def __init__(
-        self, customers: Customers, files: CustomersFiles, mix: Mix, tasks: Tasks, most_waiting: int, random: Random
+        self,
+        customers: Customers,
+        groups: Groups,
+        files: CustomersFiles,
+        mix: Mix,
+        tasks: Tasks,
+        most_waiting: int,
+        random: Random,
     ) -> None:
         self._customers = customers
+        self._groups = groups
+        self._writing: list[SimulatedGroup] = []
         self._files = files
         self._mix = mix
         self._tasks = tasks
@@ -70,7 +82,7 @@ class Load:
         now = asyncio.get_running_loop().time
         due_at = now()
         while request.total is None or self._written < request.total:
-            if self._customers.waiting() >= self._most_waiting:
+            if self._customers.waiting() + self._groups.waiting() >= self._most_waiting:
                 due_at = now()
             elif now() >= due_at:
                 self._write(request)
@@ -81,9 +93,28 @@ class Load:
             await asyncio.sleep(max(_SHORTEST_PAUSE, due_at - now()))
 
     def _write(self, request: LoadRequest) -> None:
-        customer = self._customers.numbered(self._random.randrange(request.customers))
+        place = self._random.randrange(request.customers + request.groups)
+        if place >= request.customers:
+            self._write_in_group(place - request.customers, request)
+            return
+        customer = self._customers.numbered(place)
         if request.files and self._random.random() < request.files:
             self._files.write(customer)
             return
         message = self._mix.draw(customer.id, customer.written + 1, request.mix)
         self._mix.saw(customer.id, self._customers.write(customer, message=message).wamid, message)
+
+    def _write_in_group(self, place: int, request: LoadRequest) -> None:
+        """Groups of 2 to 8 people, who are customers too."""
+        while len(self._writing) <= place:
+            count = self._random.randint(2, MOST_MEMBERS)
+            members = [
+                self._customers.numbered(each) for each in self._random.sample(range(max(count, request.customers)), count)
+            ]
+            self._writing.append(self._groups.make(f"Simulated group {len(self._writing) + 1}", members))
+        group = self._writing[place]
+        if group.state != "active":
+            return
+        has_file = request.files > 0 and self._random.random() < request.files
+        message = self._files.make() if has_file else None
+        self._groups.write(group, self._random.choice(group.members), message=message)

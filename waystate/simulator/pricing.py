@@ -53,6 +53,12 @@ class Prices:
             return Price("free_customer_service", "service")
         return Price("regular", "service")
 
+    def find_of_group(self, category: str | None) -> Price:
+        """Of a message to a group, for each person whom it reaches."""
+        if category is not None:
+            return Price("regular", f"group_{category.lower()}")
+        return Price("free_group_customer_service", "group_service")
+
     def _count(self, at: datetime) -> int:
         month = (at.year, at.month)
         self._served = 1 if month != self._month else self._served + 1

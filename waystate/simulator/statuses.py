@@ -13,6 +13,7 @@ from waystate.documents import JsonObject
 from waystate.simulator.config import SimulatorConfig
 from waystate.simulator.customers import Customer
 from waystate.simulator.faults import Faults
+from waystate.simulator.groups import SimulatedGroup, render_group_statuses
 from waystate.simulator.journal import Journal
 from waystate.simulator.lines import Tasks
 from waystate.simulator.pricing import Price
@@ -53,14 +54,15 @@ class Statuses:
         self._clock = clock
         self._random = random
 
-    async def report(self, customer: Customer, journey: Journey) -> None:
+    async def report(self, customer: Customer | SimulatedGroup, journey: Journey) -> None:
         """Start the statuses of a send. It returns at once, or, with `early_statuses`, when the early ones have arrived."""
         schedule = self._schedule(journey)
         early = self._random.randint(1, len(schedule)) if self._faults.strikes("early_statuses") else 0
         now = self._clock().timestamp()
         tasks: list[asyncio.Task[Any]] = []
         for place, (delay, at, status) in enumerate(schedule):
-            report = render_status(customer, journey, status, int(now + at))
+            render = render_group_status if isinstance(customer, SimulatedGroup) else render_status
+            report = render(customer, journey, status, int(now + at))  # type: ignore[arg-type]
             body = render_meta_body(render_envelope(self._config, report))
             tasks.append(self._tasks.start(self._deliver(status, body, 0.0 if place < early else delay)))
         if early:
@@ -114,3 +116,14 @@ def render_status(customer: Customer, journey: Journey, status: str, at: int) ->
         report["errors"] = [journey.failure or UNDELIVERABLE]
     contact = without_none({"wa_id": customer.wa_id, "user_id": customer.user_id})
     return {"contacts": [contact], "statuses": [without_none(report)]}
+
+
+def render_group_status(group: SimulatedGroup, journey: Journey, status: str, at: int) -> JsonObject:
+    """What failed for the message fails it whole; `undeliverable` is a failure of each person's own."""
+    said: JsonObject = {}
+    if journey.price is not None and status in ("sent", "delivered"):
+        said["pricing"] = journey.price.render()
+    if status == "failed":
+        said["errors"] = [journey.failure or UNDELIVERABLE]
+    is_whole = status == "sent" or journey.failure is not None
+    return render_group_statuses(group, journey.wamid, journey.opaque, status, at, said, is_whole=is_whole)

@@ -25,6 +25,7 @@ from waystate.simulator.genesys_events import EventBridge
 from waystate.simulator.genesys_integrations import Integrations
 from waystate.simulator.genesys_oauth import OAuthClients
 from waystate.simulator.graph import GraphApi
+from waystate.simulator.groups import Groups
 from waystate.simulator.journal import Journal
 from waystate.simulator.lines import Lines, Tasks
 from waystate.simulator.load import Load
@@ -86,11 +87,12 @@ class World:
             random("agents"),
         )
         statuses = Statuses(config, journal, self.meta, self.tasks, faults, clock, random("statuses"))
-        self.graph = GraphApi(config, self.rules, journal, self.customers, statuses, clock, random("graph"))
+        self.groups = Groups(config, journal, self.meta, Lines(self.tasks), clock, random("groups"))
+        self.graph = GraphApi(config, self.rules, journal, self.customers, self.groups, statuses, clock, random("graph"))
         address = None if config.own_url is None else f"{config.own_url.rstrip('/')}/graph"
         self.files = CustomersFiles(self.customers, self.graph.media, address, random("files"))
         mix = Mix(journal, self.graph.media, self.graph.offers, config.display_phone_number, random("mix"))
-        self.load = Load(self.customers, self.files, mix, self.tasks, config.journal_limit, random("load"))
+        self.load = Load(self.customers, self.groups, self.files, mix, self.tasks, config.journal_limit, random("load"))
         self.genesys = GenesysApi(
             config,
             journal,
@@ -213,13 +215,17 @@ class World:
     def state(self) -> JsonObject:
         tally, journal = self.journal.tally, self.journal
         return {
+            "groups": len(self.groups.all()),
             "customers": {"count": len(self.customers.all()), "messagesWritten": tally["written"]},
             "webhooks": {
                 "whatsapp": render_webhooks(self.meta.tally),
                 "genesys": render_webhooks(self.genesys_webhooks.tally),
                 "events": render_webhooks(self.event_webhooks.tally),
             },
-            "waiting": {"customerMessages": self.customers.waiting(), "agentWebhooks": self.agents.waiting()},
+            "waiting": {
+                "customerMessages": self.customers.waiting() + self.groups.waiting(),
+                "agentWebhooks": self.agents.waiting(),
+            },
             "genesys": {
                 "messages": tally["received"],
                 "repeats": tally["repeats"],

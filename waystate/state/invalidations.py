@@ -32,6 +32,8 @@ class Invalidations:
         """After the commit of these events. A message's status, and what is of no contact, is no part of what look-ups show."""
         contacts = {each for event in events if not isinstance(event, MessageStatus) and (each := event.contact_id)}
         contacts |= {each for event in events if isinstance(event, InboundEnriched) and (each := event.former_contact_id)}
+        # Who writes in a group gives their name there too.
+        contacts |= {event.sender.contact_id for event in events if isinstance(event, InboundEnriched) and event.sender}
         contacts |= {event.merged_contact_id for event in events if isinstance(event, ContactMerged)}
         if contacts:
             self.forget(tenant, contacts)

@@ -6,14 +6,19 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from waystate.documents import JsonObject
+from waystate.groups.bodies import ContactKind, GroupAnswer
 
 Text = Annotated[str, Field(description="ISO 8601 with Z")]
 
 
 class TracedContact(BaseModel):
+    """`group` is there where `kind` is `group`."""
+
     id: UUID
+    kind: ContactKind
     name: str | None
     waId: str | None
+    group: GroupAnswer | None
 
 
 class CustomerWindow(BaseModel):
@@ -74,8 +79,9 @@ class TracedDelivery(BaseModel):
 class ReportedStatus(BaseModel):
     """`applied` is false, and `whyNot` says why, where it did not change the message.
 
-    `pricing` and `conversation` are WhatsApp's: what the message costs, and in which window it was sent. A status that begins
-    with `payment_` is of the payment that the message asked for, of which `payment` has the amount.
+    `pricing` and `conversation` are WhatsApp's: what the message costs, and in which window it was sent. `recipient`: of a
+    message to a WhatsApp group, which of its people it is about. A status that begins with `payment_` is of the payment that
+    the message asked for, of which `payment` has the amount.
     """
 
     status: str
@@ -88,6 +94,7 @@ class ReportedStatus(BaseModel):
     pricing: dict[str, Any] | None = None
     conversation: dict[str, Any] | None = None
     payment: dict[str, Any] | None = None
+    recipient: str | None = None
 
 
 class MessageTrace(BaseModel):
@@ -95,6 +102,7 @@ class MessageTrace(BaseModel):
 
     `filePassedOn` is false where the message has a file and the other side got text that names it, true where it got the file,
     null for a message without one. `GET /v1/media/{id}` shows the file that `media.file_id` names.
+    `senderContactId`: who wrote it, of a message in a WhatsApp group.
     """
 
     messageId: UUID
@@ -108,6 +116,7 @@ class MessageTrace(BaseModel):
     filePassedOn: bool | None
     metadata: dict[str, Any]
     sender: str | None
+    senderContactId: UUID | None
     status: str
     why: str
     error: dict[str, Any] | None
@@ -135,6 +144,7 @@ TRACE_EXAMPLE: JsonObject = {
     "filePassedOn": None,
     "metadata": {},
     "sender": "919876543210",
+    "senderContactId": None,
     "status": "processed",
     "why": "It is processed: genesys accepted it at 2026-01-31T12:00:00.210Z.",
     "error": None,
@@ -142,7 +152,13 @@ TRACE_EXAMPLE: JsonObject = {
     "deliveredAt": "2026-01-31T12:00:00.210Z",
     "readAt": None,
     "failedAt": None,
-    "contact": {"id": "019c1420-8f30-7b1c-8e55-0a4c7d2f9b16", "name": "Asha Rao", "waId": "919876543210"},
+    "contact": {
+        "id": "019c1420-8f30-7b1c-8e55-0a4c7d2f9b16",
+        "kind": "person",
+        "name": "Asha Rao",
+        "waId": "919876543210",
+        "group": None,
+    },
     "conversation": {
         "internalId": "019c1420-8f31-7aa2-b0c4-5d1e9f6a2b70",
         "conversationId": "5f0d8f0a-6c1e-4a43-8a55-0d8f1f3f7b11",
@@ -197,6 +213,7 @@ TRACE_EXAMPLE: JsonObject = {
             "pricing": None,
             "conversation": None,
             "payment": None,
+            "recipient": None,
         }
     ],
 }

@@ -15,11 +15,14 @@ from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
 from waystate.documents import JsonObject, clean_text
 from waystate.errors import NotFound
+from waystate.groups import store as group_store
+from waystate.groups.bodies import GroupAnswer, render_group
 from waystate.ids import TenantId, find_uuid, time_of
 from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
 from waystate.messages.model import Status
 from waystate.messages.note import NOTES
+from waystate.messages.spoken import find_writers
 from waystate.messages.store import PHONE_APP, SAID
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedState
@@ -54,6 +57,9 @@ async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Datab
         senders = await tenant_store.find_senders(conn, tenant, message["phone_number_id"])
         windows = await conversation_store.find_windows(conn, tenant, [(message["phone_number_id"], message["contact_id"])])
         waiting = await planned_store.find_waiting_of(conn, tenant, message["contact_id"], message["id"])
+        group = await group_store.find_with_participants(conn, tenant, message["contact_id"])
+        writers = await find_writers(conn, tenant, {message["id"]: message["metadata"]})
+    message |= {"group": None if group is None else render_group(*group), "writer": writers.get(message["id"])}
     message |= {"window_from": next(iter(windows.values()), None), "held_until": waiting.expires_at if waiting else None}
     message |= {"is_due": waiting is not None and waiting.due_at is not None}
     ledger = await _ledger_row(message["origin"], db)
@@ -95,6 +101,7 @@ def render_trace(
         "filePassedOn": is_file_passed_on(message, deliveries),
         "metadata": message["metadata"],
         "sender": message["sender"],
+        "senderContactId": None if message.get("writer") is None else str(message["writer"]),
         "status": message["status"],
         "why": explain(message, deliveries, senders) + _what_genesys_said(history),
         "error": message["error"],
@@ -102,12 +109,23 @@ def render_trace(
         "deliveredAt": _time(message["delivered_at"]),
         "readAt": _time(message["read_at"]),
         "failedAt": _time(message["failed_at"]),
-        "contact": {"id": str(message["contact_id"]), "name": message["contact_name"], "waId": message["wa_id"]},
+        "contact": _contact(message),
         "conversation": _conversation(message, settings, now),
         "origin": message["origin"],
         "hops": hops_of(message, history, deliveries, ledger),
         "deliveries": [_delivery(each) for each in deliveries],
         "statuses": [_status(each) for each in history],
+    }
+
+
+def _contact(message: dict[str, Any]) -> JsonObject:
+    group: GroupAnswer | None = message.get("group")
+    return {
+        "id": str(message["contact_id"]),
+        "kind": "person" if group is None else "group",
+        "name": message["contact_name"],
+        "waId": message["wa_id"],
+        "group": None if group is None else group.model_dump(mode="json"),
     }
 
 
@@ -300,6 +318,7 @@ def _status(status: dict[str, Any]) -> JsonObject:
         "pricing": (status["details"] or {}).get("pricing"),
         "conversation": (status["details"] or {}).get("conversation"),
         "payment": (status["details"] or {}).get("payment"),
+        "recipient": status["recipient"] or None,
     }
 
 

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from tests.integration.messages.test_receive import count, enriched
-from tests.world import CUSTOMER, START, Business, World, run_in
-from waystate.errors import Reason, Rejected
+from tests.world import START, Business, World, run_in
 from waystate.messages.note import NOTES
 from waystate.pipeline.batch import Judged
-from waystate.pipeline.run import run_inbound, run_statuses
+from waystate.pipeline.run import run_inbound
 
 OLD = timedelta(hours=30)
 
@@ -206,23 +205,3 @@ async def test_a_closed_conversation_stays_closed(world: World, tenant: Business
     for kind in NOTES:
         assert (await run(world, tenant, noted(tenant, kind))).verdicts[0].aside
     assert await conversations(world, tenant) == before
-
-
-@pytest.mark.parametrize("kind", ["text", "image", "reaction", *NOTES])
-async def test_what_is_written_in_a_group_is_set_aside(world: World, tenant: Business, kind: str) -> None:
-    await world.receive(tenant, tenant.message("wamid.1", sent_at=world.clock.now - OLD))
-    before = await conversations(world, tenant)
-    message = tenant.message("wamid.2", type=kind, metadata={"group_id": "R1JPVVAtRVhBTVBMRQ"})
-    judged = await run(world, tenant, message, tenant.message("wamid.3", wa_id="491700000009"))
-    error = judged.verdicts[0].error
-    assert isinstance(error, Rejected)
-    assert error.reason == Reason.GROUP_MESSAGE
-    assert [each.wamid for each in enriched(judged.events)] == ["wamid.3"]
-    assert [each for each in await conversations(world, tenant) if each["wa_id"] == CUSTOMER] == before
-
-
-async def test_a_status_of_a_group_waits_for_no_message(world: World, tenant: Business) -> None:
-    reports = [tenant.report("wamid.9", "delivered", is_of_group=True), tenant.report("wamid.8", "delivered")]
-    judged = await run_in(world.db, world.directory, world.clock, tenant.tenant, run_statuses, reports)
-    assert [each.aside and each.aside[0] for each in judged.verdicts] == ["status", None]
-    assert await world.value(tenant, "SELECT array_agg(external_id) FROM early_statuses") == ["wamid.8"]

@@ -149,17 +149,19 @@ async def test_one_bad_item_of_a_thousand_is_a_dead_letter_alone(
     assert [each["item"] for each in row["outcome"]["dead_letters"]] == ["0.0.m617"]
 
 
-async def test_what_no_customer_wrote_is_named_in_the_outcome_and_a_groups_message_is_a_dead_letter(
+async def test_what_no_customer_wrote_is_named_in_the_outcome_and_a_message_of_no_usable_group_is_a_dead_letter(
     world: World, tenant: Business, pipeline: WebhookPipeline
 ) -> None:
     said = {"from": "491700000009", "id": "wamid.1", "type": "system", "system": {"type": "customer_identity_changed"}}
-    group = {"from": "491700000009", "id": "wamid.2", "type": "text", "text": {"body": "Hi"}, "group_id": "Z3JvdXA"}
+    group = {"from": "491700000009", "id": "wamid.2", "type": "text", "text": {"body": "Hi"}, "group_id": ["Z3JvdXA"]}
     row_id = await append(world, envelope(change(tenant, said, group)))
     await work_all(world, pipeline)
     outcome = (await ledger(world, row_id))["outcome"]
     assert [(each["item"], each["what"]) for each in outcome["ignored"]] == [("0.0.m0", "system")]
     assert "WhatsApp says it of a customer" in outcome["ignored"][0]["why"]
-    letter = await world.row(tenant, "SELECT reason, original_payload->'metadata'->>'group_id' AS group_id FROM dead_letters")
+    letter = await world.row(
+        tenant, "SELECT reason, original_payload->'metadata'->'group_id'->>0 AS group_id FROM dead_letters"
+    )
     assert list(letter.values()) == ["group_message", "Z3JvdXA"]
     assert await world.value(tenant, "SELECT count(*) FROM contacts") == 0
 

@@ -69,6 +69,7 @@ def told(field: str, value: Any, at: datetime = NOW, **entry: Any) -> AccountRep
         ("flows", {"event": "ENDPOINT_LATENCY", "message": "Slow.", "alert_state": "ACTIVATED"}, "warning", "Slow."),
         ("automatic_events", {"automatic_events": [{"event_name": "Purchase"}]}, "info", "Purchase"),
         ("group_status_update", {"groups": [{"type": "group_suspend", "group_id": "G"}]}, "warning", "(G): group_suspend"),
+        ("group_participants_update", {"groups": [{"group_id": "G", "removed_participants": [{}, {}]}]}, "info", "?. 2 left."),
         ("standby", {"standby": {"messages": [{}, {}]}}, "info", "copies: messages (2)"),
         (
             "messaging_handovers",

@@ -56,6 +56,13 @@ def test_fields_nobody_listed_are_kept() -> None:
     assert parsed("outbound", agent="a").metadata == {"agent": "a"}
 
 
+def test_a_message_of_a_group_names_it() -> None:
+    item = parsed("inbound", group_id="Y2FwaV9ncm91cDo", further=1)
+    assert (item.group_id, item.metadata) == ("Y2FwaV9ncm91cDo", {"group_id": "Y2FwaV9ncm91cDo", "further": 1})
+    assert parsed("inbound", group_id="").group_id is None
+    assert "group_id" in refusal("inbound", group_id="x" * 513).message
+
+
 def test_an_error_in_words_becomes_one_with_a_title() -> None:
     found = parsed("send_results", wamid=None, error="no route")
     assert (found.report.status, found.report.error) == ("failed", {"title": "no route"})

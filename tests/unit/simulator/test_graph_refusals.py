@@ -53,7 +53,7 @@ BORDERS = [
     ("text without body", to_customer("text", {"body": "x"}), to_customer("text", {}), 131008),
     ("type", to_customer("sticker", LINKED), to_customer("poll", LINKED), 100),
     ("opaque data", *(to_customer("text", {"body": "x"}, biz_opaque_callback_data="x" * n) for n in (512, 513)), 100),
-    ("recipient type", *(to_customer("text", {"body": "x"}, recipient_type=t) for t in ("individual", "group")), 100),
+    ("recipient type", *(to_customer("text", {"body": "x"}, recipient_type=t) for t in ("individual", "everybody")), 100),
     ("caption", *(to_customer("image", LINKED | {"caption": "x" * n}) for n in (1024, 1025)), 100),
     ("caption of a sound", to_customer("audio", LINKED), to_customer("audio", LINKED | {"caption": "x"}), 100),
     ("media without id or link", to_customer("image", LINKED), to_customer("image", {"caption": "x"}), 100),

@@ -71,7 +71,7 @@ async def test_load_writes_its_total_in_order_per_customer(simulator, waystate, 
     assert all(seen == list(range(1, len(seen) + 1)) for seen in numbers.values())
     load = (await simulator.get("/simulator/state"))["load"]
     assert load.pop("mix") == {"text": 1.0}
-    assert load == {"customers": 5, "rate": 1000.0, "total": 100, "files": 0.0, "written": 100, "running": False}
+    assert load == {"customers": 5, "rate": 1000.0, "total": 100, "groups": 0, "files": 0.0, "written": 100, "running": False}
 
 
 async def test_the_crowd_has_customers_with_and_without_phone_and_all_have_a_user_id(simulator, waystate, until):

@@ -67,7 +67,7 @@ async def test_token_survives_a_reset(simulator):
 
 async def test_fresh_state_names_every_count(simulator):
     state = await simulator.get("/simulator/state")
-    sides = {"customers", "webhooks", "waiting", "genesys", "agents", "whatsapp", "load"}
+    sides = {"customers", "groups", "webhooks", "waiting", "genesys", "agents", "whatsapp", "load"}
     assert set(state) == sides | {"faults", "struck", "rules", "failuresLeft", "tokenRevoked"}
     assert state["webhooks"]["whatsapp"] == {"accepted": 0, "retried": 0, "copies": 0, "refused": 0, "givenUp": 0}
 

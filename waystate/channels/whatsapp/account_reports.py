@@ -235,6 +235,10 @@ def _group(value: JsonObject) -> Statement:
     text = (
         f"Of WhatsApp groups ({', '.join(shorten(name, 40) for name in names[:3]) or 'not named'}): {', '.join(kinds) or '?'}."
     )
+    moves = {"added_participants": "joined", "removed_participants": "left"}
+    counts = {word: sum(len(find_list(one, key) or []) for one in groups) for key, word in moves.items()}
+    moved = [f"{count} {word}" for word, count in counts.items() if count]
+    text += f" {', '.join(moved)}." if moved else ""
     return Statement(text, _WARNING if bad else _INFO, kinds[0] if kinds else None)
 
 

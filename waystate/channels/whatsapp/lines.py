@@ -68,15 +68,36 @@ _LABELS = {"voice": "voice message"}
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenInGroup:
+    """A WhatsApp group that a message was written in, and who of it wrote: their name and their id, as far as each is known.
+
+    `contact_id` is whom Waystate knows them as.
+    """
+
+    group_id: str
+    name: str | None = None
+    writer_id: str | None = None
+    contact_id: str | None = None
+
+    @property
+    def who(self) -> str:
+        """One line, for people."""
+        named = " ".join(shorten(self.name or "", _NAME_LIMIT).split())
+        return named if is_visible(named) else self.writer_id or "somebody"
+
+
+@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What stands around a message: `about` is its metadata (context, referral, …), `quoted` what it replies to, if known.
 
-    `phone_reply`: what the business wrote to the customer since their last message, in WhatsApp's app on a phone.
+    `phone_reply`: what the business wrote to the customer since their last message, in WhatsApp's app on a phone. `group`:
+    where it was written, if it was in a group.
     """
 
     about: JsonObject = field(default_factory=dict)
     quoted: str | None = None
     phone_reply: str | None = None
+    group: SpokenInGroup | None = None
 
 
 def line_of(kind: str, content: JsonObject, about: JsonObject | None = None) -> str:
@@ -105,12 +126,16 @@ def words_of(kind: str, text: str | None, content: JsonObject, media: JsonObject
 def agents_text(
     kind: str, text: str | None, content: JsonObject, media: JsonObject | None, surroundings: Surroundings | None = None
 ) -> str:
-    """All that Genesys gets as text: the line, before it what it replies to, behind it the ad or product that it came from."""
+    """All that Genesys gets as text: the line, before it what it replies to, behind it the ad or product that it came from.
+
+    What was written in a group begins with who wrote.
+    """
     around = surroundings or Surroundings()
     context = read_context(around.about)
     before = () if kind in _ANSWERS else _before(context, around.quoted)
     parts = [*before, words_of(kind, text, content, media), *_behind(context, around.about)]
-    return "\n".join(parts)
+    said = "\n".join(parts)
+    return said if around.group is None or kind in _ANSWERS else shorten(f"{around.group.who}: {said}", _LONGEST_LINE)
 
 
 def preview_of(kind: str, text: str | None, content: JsonObject, media: JsonObject | None) -> str:
@@ -158,6 +183,10 @@ def attributes_of(
     found["whatsapp_reply_to"] = find_reference(content, around.about)
     found["whatsapp_reply_to_text"] = around.quoted
     found["whatsapp_phone_app_reply"] = around.phone_reply
+    if (group := around.group) is not None:
+        found["whatsapp_group_id"] = group.group_id
+        found |= {"whatsapp_group_writer_name": group.name, "whatsapp_group_writer_id": group.writer_id}
+        found["whatsapp_group_writer_contact_id"] = group.contact_id
     context, referral = read_context(around.about), read_referral(around.about)
     if context is not None and context.referred_product is not None:
         found["whatsapp_product_id"] = context.referred_product.product_retailer_id

@@ -157,7 +157,7 @@ def _parse_message(change: FieldChange, item: str, message: Any, book: ContactBo
         preview=preview_of(kind, text, content, media) if media is not None else None,
         content=content,
         media=media,
-        metadata=about | _about_sender(message, sender),
+        metadata=about | _about_group(message) | _about_sender(message, sender),
         amends=amendment_of(kind, content) if kind in AMENDING else None,
         origin=f"{change.origin}:{item}",
     )
@@ -167,6 +167,12 @@ def _why_nobodys(message: JsonObject) -> str:
     if find_text(message, "from") is None:
         return "the message names no sender: no phone number and no user id"
     return "its `from` is neither a phone number (5 to 20 digits) nor a business-scoped user id, so it is no customer's"
+
+
+def _about_group(message: JsonObject) -> JsonObject:
+    """The group that it was written in, as a text; what can be no id stays as it is, for a person to look at."""
+    named = find_text(message, "group_id")
+    return {} if named is None else {"group_id": named}
 
 
 def _about_sender(message: JsonObject, sender: Sender) -> JsonObject:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from waystate.channels.fields import find_list, find_object, find_text, find_visible, is_visible
+from waystate.channels.whatsapp.groups import check_for_group
 from waystate.channels.whatsapp.template import has_code
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
@@ -30,9 +31,15 @@ class _Option:
 
 
 def render_text(
-    *, wa_id: str | None, user_id: str | None, text: str, message_id: UUID, reply_to: str | None = None
+    *,
+    wa_id: str | None,
+    user_id: str | None,
+    text: str,
+    message_id: UUID,
+    reply_to: str | None = None,
+    group_id: str | None = None,
 ) -> JsonObject:
-    """A text to a phone, or to a business-scoped user id where there is no phone. `reply_to` is the quoted wamid."""
+    """A text to a phone, else to a business-scoped user id, or to a group. `reply_to` is the quoted wamid."""
     if not is_visible(text):
         raise Rejected(Reason.INVALID_PAYLOAD, "WhatsApp refuses an empty text; write something and send again.")
     if len(text) > MAX_TEXT:
@@ -40,7 +47,7 @@ def render_text(
             Reason.INVALID_PAYLOAD,
             f"The text has {len(text)} characters and WhatsApp takes {MAX_TEXT}; shorten it or send it in parts.",
         )
-    return _message(wa_id, user_id, message_id, reply_to, "text", {"body": text})
+    return _message(_addressed(wa_id, user_id, group_id), message_id, reply_to, "text", {"body": text})
 
 
 def render_outbound(
@@ -53,27 +60,30 @@ def render_outbound(
     content: JsonObject,
     media: JsonObject | None,
     reply_to: str | None = None,
+    group_id: str | None = None,
 ) -> JsonObject:
     """An agent's or bot's message (the fields of `OutboundMessage`).
 
     Quick replies become buttons or a list where every title fits whole, else the numbered text. A file that is kept here goes
-    by its id, with the text below it; other media go as their URL.
+    by its id, with the text below it; other media go as their URL. A group takes no buttons: there the numbered text goes.
     """
+    to = _addressed(wa_id, user_id, group_id)
     if media is not None and type in _FILES and find_text(media, "file_id"):
         shown: JsonObject = {"media_id": media["file_id"]} | ({"caption": text} if is_visible(text) else {})
-        return _message(wa_id, user_id, message_id, reply_to, type, shown)
-    options = _options_of(content) if type == "structured" else []
+        return _message(to, message_id, reply_to, type, shown)
+    options = _options_of(content) if type == "structured" and group_id is None else []
     prompt = find_visible(content, "text") or _PROMPT
     if options and len(prompt) <= _MAX_BODY and len(options) == len(find_list(content, "content") or []):
         interactive = _find_buttons(options) or _find_list(options)
         if interactive is not None:
             body = interactive | {"body": {"text": prompt}}
-            return _message(wa_id, user_id, message_id, reply_to, "interactive", body)
+            return _message(to, message_id, reply_to, "interactive", body)
     lines = [text] if text else []
     url = find_text(media, "url")
     if url is not None and url not in (text or ""):
         lines.append(url)
-    return render_text(wa_id=wa_id, user_id=user_id, text="\n".join(lines), message_id=message_id, reply_to=reply_to)
+    text = "\n".join(lines)
+    return render_text(wa_id=wa_id, user_id=user_id, group_id=group_id, text=text, message_id=message_id, reply_to=reply_to)
 
 
 CHECKED = "CHECKED"
@@ -89,12 +99,15 @@ def render_composed(
     content: Any,
     reply_to: str | None = None,
     category: str | None = None,
+    group_id: str | None = None,
 ) -> JsonObject:
     """A message of our API: `content` is WhatsApp's object under its type (`outgoing.render_content`), of contacts their list.
 
-    `category`: that of its template, where it is known. A template with a one-time code is refused without a phone number, and
-    a reaction replies to nothing.
+    `category`: that of its template, where it is known. A template with a one-time code is refused without a phone number, what
+    a group does not take is refused there, and a reaction replies to nothing.
     """
+    if group_id is not None:
+        check_for_group(type, content)
     if type == "template" and not wa_id and has_code(content, category):
         raise Rejected(
             Reason.INVALID_PAYLOAD,
@@ -103,7 +116,8 @@ def render_composed(
         )
     if type == "contacts" and isinstance(content, dict):
         content = content.get("contacts")
-    return _message(wa_id, user_id, message_id, None if type == "reaction" else reply_to, type, content)
+    to = _addressed(wa_id, user_id, group_id)
+    return _message(to, message_id, None if type == "reaction" else reply_to, type, content)
 
 
 def render_read_mark(wamid: str, *, typing: bool) -> JsonObject:
@@ -118,24 +132,24 @@ def render_read_mark(wamid: str, *, typing: bool) -> JsonObject:
 def readdressed(body: JsonObject, *, wa_id: str | None, user_id: str | None) -> JsonObject:
     """A body that was rendered before, for the same person under another id."""
     rest = {name: value for name, value in body.items() if name not in ("to", BSUID_FIELD)}
-    return rest | _addressed(wa_id, user_id)
+    return rest | _addressed(wa_id, user_id, None)
 
 
-def _message(
-    wa_id: str | None, user_id: str | None, message_id: UUID, reply_to: str | None, type: str, content: Any
-) -> JsonObject:
-    body: JsonObject = {"messaging_product": "whatsapp", "recipient_type": "individual"}
-    body |= _addressed(wa_id, user_id) | {"type": type, type: content}
+def _message(to: JsonObject, message_id: UUID, reply_to: str | None, type: str, content: Any) -> JsonObject:
+    body: JsonObject = {"messaging_product": "whatsapp", **to, "type": type, type: content}
     if reply_to:
         body["context"] = {"message_id": reply_to}
     return body | {"biz_opaque_callback_data": str(message_id)}
 
 
-def _addressed(wa_id: str | None, user_id: str | None) -> JsonObject:
+def _addressed(wa_id: str | None, user_id: str | None, group_id: str | None) -> JsonObject:
+    """Who is in a group gets what is said there by the group alone."""
+    if group_id:
+        return {"recipient_type": "group", "to": group_id}
     if wa_id:
-        return {"to": wa_id}
+        return {"recipient_type": "individual", "to": wa_id}
     if user_id:
-        return {BSUID_FIELD: user_id}
+        return {"recipient_type": "individual", BSUID_FIELD: user_id}
     raise Rejected(Reason.INVALID_PAYLOAD, "The message has no recipient: neither a phone number nor a user id is known.")
 
 

@@ -120,6 +120,14 @@ DELETE FROM phone_replies x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRA
 DELETE FROM preferences x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM preferences n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_group_participants!
+DELETE FROM group_participants x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM group_participants n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_groups!
+DELETE FROM groups x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM groups n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_contacts!
 DELETE FROM contacts x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM contacts n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

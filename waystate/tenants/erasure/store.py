@@ -38,6 +38,8 @@ BY_BATCH = {
     "preferences": _queries.erase_preferences,
     "contact_tags": _queries.erase_contact_tags,
     "contact_index": _queries.erase_contact_index,
+    "group_participants": _queries.erase_group_participants,
+    "groups": _queries.erase_groups,
     "contacts": _queries.erase_contacts,
     "idempotency_keys": _queries.erase_idempotency_keys,
     "templates": _queries.erase_templates,

@@ -3,7 +3,7 @@
 from waystate.db.migrate import run_down, run_up
 
 revision = "0024"
-down_revision = "0022"
+down_revision = "0023"
 
 
 def upgrade() -> None:
