@@ -70,6 +70,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "messages.drop_aged_early": {"before": now - timedelta(days=8), "batch": 10_000},
         "messages.list_surroundings": {"ids": stock.messages},
         "messages.list_quoted": {"wamids": stock.wamids},
+        "messages.list_said": {"ids": stock.messages},
         "messages.list_senders": {"ids": stock.messages},
         "messages.get_message": {"id": stock.messages[0]},
         "messages.get_history": {"message_id": stock.messages[0]},
@@ -80,6 +81,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "contacts.lock_phones": {"external_ids": stock.wa_ids},
         "contacts.find_identities": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
         "contacts.find_recipients": {"contact_ids": stock.contacts},
+        "contacts.find_facts": {"contact_ids": stock.contacts},
         "contacts.find_leading": {"contact_ids": stock.contacts, "new": strings},
         "contacts.correct_identities": {
             "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "valid_from": times, "contact_ids": stock.contacts,

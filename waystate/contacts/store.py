@@ -258,6 +258,14 @@ async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Itera
     return recipients
 
 
+async def find_facts(
+    conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID]
+) -> dict[UUID, tuple[tuple[str, ...], str | None]]:
+    """Contact → tags and language, of those of whom either is known."""
+    rows = await _queries.find_facts(conn, tenant_id=tenant, contact_ids=sorted(contact_ids))
+    return {row["id"]: (tuple(row["tags"]), row["language"]) for row in rows}
+
+
 async def _hold_known(
     conn: Connection, tenant: TenantId, people: Sequence[Writer]
 ) -> tuple[dict[Identity, UUID], dict[UUID, str | None], bool]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -104,6 +105,15 @@ class Finished:
     ended_at: datetime
     next_attempt_at: datetime
     hold_until: datetime | None = None
+
+
+class OpenOffer(NamedTuple):
+    """A message that offers its customer something to choose from, and is not answered yet. `is_numbered`: it went as text."""
+
+    conversation_id: UUID
+    message_id: UUID
+    is_numbered: bool
+    at: datetime
 
 
 class RefusedDelivery(BaseModel):

@@ -7,6 +7,7 @@ import httpx2
 
 from waystate.channels.attempts import FailureKind
 from waystate.channels.genesys.client import GenesysClient, Integration
+from waystate.channels.genesys.render import is_structured_response, render_in_words
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.addresses import RECIPIENT_MOVED
@@ -26,6 +27,13 @@ ATTACHMENT_REFUSED: JsonObject = {
     "code": "attachment_refused",
     "title": "Genesys refused the message with its file and took it without. Look at the integration's supported content.",
 }
+
+
+RESPONSE_REFUSED: JsonObject = {
+    "code": "response_refused",
+    "title": "Genesys refused the answer as a structured response and took it as a text, which has no payload.",
+}
+_NOT_TAKEN = frozenset({httpx2.codes.BAD_REQUEST, httpx2.codes.NOT_FOUND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,8 @@ async def send(claimed: Claimed, view: TenantView, platforms: Platforms, now: da
 
 async def _send_message(genesys: GenesysClient, integration: Integration, request: JsonObject) -> AttemptResult:
     """An integration may take no attachments, or none of a type, and refuses the message for it: then its line goes alone."""
+    if is_structured_response(request):
+        return await _send_response(genesys, integration, request)
     result = await genesys.send_message(integration=integration, body=request)
     is_refused = result.outcome is Outcome.FAILED and result.http_status == httpx2.codes.BAD_REQUEST
     if not is_refused or "content" not in request or not request.get("text"):
@@ -78,6 +88,15 @@ async def _send_message(genesys: GenesysClient, integration: Integration, reques
     line = {key: value for key, value in request.items() if key != "content"}
     alone = await genesys.send_message(integration=integration, body=line)
     return replace(alone, error=ATTACHMENT_REFUSED) if alone.outcome is Outcome.SENT else alone
+
+
+async def _send_response(genesys: GenesysClient, integration: Integration, request: JsonObject) -> AttemptResult:
+    """What cannot be matched to its offer there any more is no reason to lose what the customer said."""
+    result = await genesys.send_structured_response(integration=integration, body=request)
+    if result.outcome is not Outcome.FAILED or result.http_status not in _NOT_TAKEN:
+        return result
+    words = await genesys.send_message(integration=integration, body=render_in_words(request))
+    return replace(words, error=RESPONSE_REFUSED) if words.outcome is Outcome.SENT else words
 
 
 def _not_ours(account: str) -> AttemptResult:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from waystate.channels.model import Outcome
 from waystate.db.pool import Connection, load_queries
-from waystate.deliveries.model import Claimed, Delivery, Finished, State, Target
+from waystate.deliveries.model import Claimed, Delivery, Finished, OpenOffer, State, Target
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId
 
@@ -308,6 +308,30 @@ async def find_at_genesys(conn: Connection, tenant: TenantId, external_ids: Sequ
     """Genesys' id → the customer's message that it knows by this id."""
     rows = await _queries.find_at_genesys(conn, tenant_id=tenant, external_ids=external_ids)
     return {row["external_id"]: row["message_id"] for row in rows}
+
+
+async def lock_offers(conn: Connection, tenant: TenantId, conversation_ids: Collection[UUID]) -> dict[UUID, OpenOffer]:
+    """By conversation what waits for its customer's answer; of seldom any."""
+    rows = await _queries.lock_offers(conn, tenant_id=tenant, conversation_ids=list(conversation_ids))
+    return {row["conversation_id"]: OpenOffer(**row) for row in rows}
+
+
+async def note_offers(conn: Connection, tenant: TenantId, offers: Collection[OpenOffer]) -> None:
+    """The newest of each conversation is kept."""
+    if offers:
+        await _queries.note_offers(
+            conn,
+            tenant_id=tenant,
+            conversation_ids=[each.conversation_id for each in offers],
+            message_ids=[each.message_id for each in offers],
+            are_numbered=[each.is_numbered for each in offers],
+            at=[each.at for each in offers],
+        )
+
+
+async def drop_offers(conn: Connection, tenant: TenantId, conversation_ids: Collection[UUID]) -> None:
+    if conversation_ids:
+        await _queries.drop_offers(conn, tenant_id=tenant, conversation_ids=list(conversation_ids))
 
 
 def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:

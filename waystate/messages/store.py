@@ -380,8 +380,13 @@ async def list_senders(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) 
 
 
 async def list_quoted(conn: Connection, tenant: TenantId, wamids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Wamid → `type`, `text`, `content` and `media` of the message, of those that are known."""
+    """Wamid → `type`, `text`, `content`, `media` and `direction` of the message, and Genesys' id of the whole (`said_in`)."""
     return {row["wamid"]: dict(row) for row in await _queries.list_quoted(conn, tenant_id=tenant, wamids=wamids)}
+
+
+async def list_said(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Message id → `type`, `content` and Genesys' id of the whole (`said_in`)."""
+    return {row["id"]: dict(row) for row in await _queries.list_said(conn, tenant_id=tenant, ids=list(ids))}
 
 
 async def find_message(conn: Connection, tenant: TenantId, message_id: UUID) -> dict[str, Any] | None:
