@@ -71,6 +71,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "messages.list_surroundings": {"ids": stock.messages},
         "messages.list_quoted": {"wamids": stock.wamids},
         "messages.list_said": {"ids": stock.messages},
+        "messages.list_last_inbound": {"conversation_ids": stock.conversations},
         "messages.list_senders": {"ids": stock.messages},
         "messages.get_message": {"id": stock.messages[0]},
         "messages.get_history": {"message_id": stock.messages[0]},
@@ -116,6 +117,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "conversations.leave_phones": {"contact_ids": stock.contacts, "wa_ids": stock.wa_ids},
         "conversations.expire_overdue_of": {"now": now, "phone_number_ids": numbers, "contact_ids": stock.contacts},
         "conversations.lock_many": {"ids": stock.conversations},
+        "conversations.note_typing": {"ids": stock.conversations, "now": now, "before": now - timedelta(seconds=25)},
         "conversations.touch_many": {
             "ids": stock.conversations, "activity_at": times, "expires_at": times, "customer_message_at": times,
             "message_at": times, "message_ids": strings, "previews": strings, "controllers": [None] * BATCH,

@@ -1,7 +1,7 @@
 """One attempt to reach a platform: what is sent where, and what came back, as a value."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import httpx2
 
@@ -14,10 +14,9 @@ from waystate.deliveries.addresses import RECIPIENT_MOVED
 from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, TO_AGENTS, Claimed, Target
 from waystate.documents import JsonObject
 from waystate.errors import Reason
+from waystate.messages.typing import SHOWN
 from waystate.tenants.routing import TenantView
 
-TYPING = timedelta(seconds=25)
-"""How long WhatsApp shows that somebody types."""
 WINDOW_CLOSED: JsonObject = {
     "code": Reason.WINDOW_CLOSED,
     "title": "Not sent: while it waited, 24 hours went by since the customer wrote. Only a template may be sent now.",
@@ -110,6 +109,6 @@ def _no_account(message: str) -> AttemptResult:
 
 def _in_time(claimed: Claimed, now: datetime) -> JsonObject:
     """Who was to be seen typing is done by now."""
-    if now - claimed.created_at < TYPING:
+    if now - claimed.created_at < SHOWN:
         return claimed.request
     return {key: value for key, value in claimed.request.items() if key != "typing_indicator"}

@@ -208,6 +208,16 @@ WHERE k.tenant_id = :tenant_id AND k.source = 'whatsapp' AND k.external_id = ANY
 SELECT m.id, m.type, m.content, coalesce(m.genesys_message_id, m.metadata ->> 'part_of') AS said_in
 FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]);
 
+-- name: list_last_inbound
+-- One descent a conversation, to the newest that WhatsApp knows as the customer's own: a notice of the system is not.
+SELECT v.id AS conversation_id, m.id, m.wamid FROM unnest(:conversation_ids::uuid[]) AS v (id)
+CROSS JOIN LATERAL (
+    SELECT m.id, m.wamid FROM messages m
+    WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id AND m.direction = 'inbound' AND m.wamid IS NOT NULL
+        AND m.type <> 'system'
+    ORDER BY m.sent_at DESC LIMIT 1
+) AS m;
+
 -- name: get_message^
 -- One message whole, with its conversation, for the trace.
 SELECT m.id, m.conversation_id, m.direction, m.first_status, m.status, m.wamid, m.genesys_message_id, m.type, m.text, m.content,

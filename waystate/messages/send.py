@@ -22,7 +22,7 @@ from waystate.ids import TenantId, find_uuid, new_id
 from waystate.messages import closed_window
 from waystate.messages import store as message_store
 from waystate.messages.correlate import correlate
-from waystate.messages.model import AttachedFile, Direction, OutboundMessage, Status
+from waystate.messages.model import AgentTyping, AttachedFile, Direction, OutboundMessage, Status
 from waystate.messages.split import split_text
 from waystate.messages.store import MessageRow
 from waystate.planned import store as planned_store
@@ -111,7 +111,7 @@ async def process(
 
     `numbers`: integration id → the phone_number_id it serves, for messages whose conversation is not correlated yet.
     """
-    messages, found = await _follow_merges(conn, tenant, messages, await _find_conversations(conn, tenant, messages, numbers))
+    messages, found = await _follow_merges(conn, tenant, messages, await find_conversations(conn, tenant, messages, numbers))
     results: list[Result] = [
         None if each is not None else _unmatched(message) for message, each in zip(messages, found, strict=True)
     ]
@@ -159,8 +159,8 @@ def refusal_of(message: OutboundMessage, conversation: Conversation, address: Ad
     return None
 
 
-async def _find_conversations(
-    conn: Connection, tenant: TenantId, messages: Sequence[OutboundMessage], numbers: dict[str, str]
+async def find_conversations(
+    conn: Connection, tenant: TenantId, messages: Sequence[OutboundMessage | AgentTyping], numbers: dict[str, str]
 ) -> list[Conversation | None]:
     """By conversation id; else by the customer it is addressed to, since a message can overtake our own delivery's answer."""
     found = await conversation_store.find_many(conn, tenant, [message.conversation_id or "" for message in messages])
@@ -226,7 +226,7 @@ async def _queue(
     conn: Connection, tenant: TenantId, settings: TenantSettings, results: list[Result], new: Sequence[_Copy], now: datetime
 ) -> Processed:
     """Write the messages. Their conversations are locked first, so what was checked still holds."""
-    conversations = await _lock(conn, tenant, sorted({each.conversation_id for each in new}), now)
+    conversations = await lock_with_windows(conn, tenant, sorted({each.conversation_id for each in new}), now)
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
     checked = [each for copy in new for each in _check(copy, conversations, recipients, settings, now)]
     checked = await _behind_what_waits(conn, tenant, checked, now)
@@ -303,7 +303,7 @@ def _files(checked: Sequence[_Checked]) -> list[AttachedFile]:
     ]
 
 
-async def _lock(conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime) -> dict[UUID, Conversation]:
+async def lock_with_windows(conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime) -> dict[UUID, Conversation]:
     """With the customers' windows on their numbers, should another conversation of theirs have a newer one."""
     conversations = await conversation_store.lock_many(conn, tenant, ids)
     keys = {(each.phone_number_id, each.contact_id) for each in conversations.values() if not each.takes_free_text(now)}

@@ -389,6 +389,14 @@ async def list_said(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -
     return {row["id"]: dict(row) for row in await _queries.list_said(conn, tenant_id=tenant, ids=list(ids))}
 
 
+async def list_last_inbound(
+    conn: Connection, tenant: TenantId, conversation_ids: Sequence[UUID]
+) -> dict[UUID, tuple[UUID, str]]:
+    """Conversation → the message that its customer wrote last, with its wamid; of those that have one."""
+    rows = await _queries.list_last_inbound(conn, tenant_id=tenant, conversation_ids=conversation_ids)
+    return {row["conversation_id"]: (row["id"], row["wamid"]) for row in rows}
+
+
 async def find_message(conn: Connection, tenant: TenantId, message_id: UUID) -> dict[str, Any] | None:
     row = await _queries.get_message(conn, tenant_id=tenant, id=message_id)
     return None if row is None else dict(row)

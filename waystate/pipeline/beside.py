@@ -1,22 +1,42 @@
-"""The work of items of WhatsApp's webhooks that are neither a customer's message nor a status."""
+"""The work of items of webhooks that are neither a message, nor a status of one."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from waystate.account_events.record import record_many
-from waystate.channels.model import AccountReport
+from waystate.channels.model import AccountReport, TemplateReport
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, person_of
 from waystate.contacts.spellings import other_identities
 from waystate.dead_letters.model import DONE_BEFORE, Verdict
+from waystate.errors import Reason, Rejected
 from waystate.events.model import CallReported, ContactNamed, Event, MessageEchoed, PreferencesChanged
-from waystate.messages import call, echo, past
-from waystate.messages.model import AddressBookEntry, CallReport, EchoedMessage, PastMessage
+from waystate.messages import call, echo, past, typing
+from waystate.messages.model import AddressBookEntry, AgentTyping, CallReport, EchoedMessage, PastMessage
+from waystate.messages.send import numbers_of
 from waystate.pipeline.batch import Batch, Judged
 from waystate.preferences import store as preference_store
 from waystate.preferences.model import Preference, PreferenceReport
+from waystate.templates.change import apply_reports
 
 _UNKNOWN = ("contact", "nobody with this phone has written, so there is no customer to name")
+_NO_TEMPLATE = ("template", "it is of a template that the account does not have, as far as it is known")
+_NOT_SHOWN = ("Typing", "it is late, was shown a moment ago, or there is nobody who could be shown it just now")
+_NOT_WANTED = ("Typing", "the tenant's `genesys_typing` says that customers are not shown it")
+
+
+async def run_typing(batch: Batch, typings: Sequence[AgentTyping]) -> Judged:
+    """An agent or a bot types: their customer sees it, once in 25 seconds. It is worth nothing later."""
+    if not batch.view.settings.genesys_typing:
+        return Judged([Verdict(f"Nothing is done: {_NOT_WANTED[1]}.", aside=_NOT_WANTED) for _ in typings])
+    events = await typing.show_many(batch.conn, batch.tenant, typings, numbers_of(batch.view), batch.now)
+    verdicts = [
+        Verdict(f"Nothing is done: {_NOT_SHOWN[1]}.", aside=_NOT_SHOWN)
+        if event is None
+        else Verdict("The customer sees that somebody types.", (event,))
+        for event in events
+    ]
+    return Judged(verdicts, [event for event in events if event is not None])
 
 
 async def run_account_reports(batch: Batch, reports: Sequence[AccountReport]) -> Judged:
@@ -126,4 +146,25 @@ async def run_calls(batch: Batch, calls: Sequence[CallReport]) -> Judged:
     for each in calls:
         event = new.pop((each.call_id, each.event), None)
         verdicts.append(DONE_BEFORE if event is None else Verdict("The call is told of.", (event,)))
+    return Judged(verdicts, events)
+
+
+async def run_templates(batch: Batch, reports: Sequence[TemplateReport]) -> Judged:
+    """What webhooks tell of templates; an older word than what is known changes nothing."""
+    accounts = {each.business_account_id for each in batch.view.accounts.values()}
+    own = [each for each in reports if each.business_account_id in accounts]
+    told = iter(await apply_reports(batch.conn, batch.tenant, own, batch.now) if own else ())
+    verdicts: list[Verdict] = []
+    events: list[Event] = []
+    for report in reports:
+        if report.business_account_id not in accounts:
+            text = f"Business account {report.business_account_id} is none of this tenant's. Add its account, then replay this."
+            verdicts.append(Verdict(error=Rejected(Reason.UNKNOWN_TENANT, text)))
+            continue
+        template, event = next(told)
+        events += [event] if event is not None else []
+        if template is None:
+            verdicts.append(Verdict(f"Nothing is done: {_NO_TEMPLATE[1]}.", aside=_NO_TEMPLATE))
+        else:
+            verdicts.append(Verdict("The template is changed.", (event,)) if event is not None else DONE_BEFORE)
     return Judged(verdicts, events)
