@@ -199,7 +199,7 @@ WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.direction = 'o
 -- name: list_quoted
 -- What others reply to, by the wamid. What was taken back is not quoted any more.
 SELECT k.external_id AS wamid, CASE WHEN m.revoked_at IS NULL THEN m.type ELSE 'revoke' END AS type, m.text, m.content, m.media,
-    m.direction, coalesce(m.genesys_message_id, m.metadata ->> 'part_of') AS said_in
+    coalesce(m.genesys_message_id, m.metadata ->> 'part_of') AS said_in
 FROM message_keys k JOIN messages m ON m.tenant_id = k.tenant_id AND m.id = k.message_id
 WHERE k.tenant_id = :tenant_id AND k.source = 'whatsapp' AND k.external_id = ANY(:wamids::text[]);
 

@@ -380,7 +380,7 @@ async def list_senders(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) 
 
 
 async def list_quoted(conn: Connection, tenant: TenantId, wamids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Wamid → `type`, `text`, `content`, `media` and `direction` of the message, and Genesys' id of the whole (`said_in`)."""
+    """Wamid → `type`, `text`, `content` and `media` of the message, and Genesys' id of the whole (`said_in`)."""
     return {row["wamid"]: dict(row) for row in await _queries.list_quoted(conn, tenant_id=tenant, wamids=wamids)}
 
 

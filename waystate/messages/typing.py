@@ -14,8 +14,9 @@ from waystate.db.pool import Connection
 from waystate.events.model import MessageMarkedRead
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
+from waystate.messages.addressed import find_conversations
 from waystate.messages.model import AgentTyping
-from waystate.messages.send import find_conversations, lock_with_windows
+from waystate.messages.send import lock_with_windows
 
 SHOWN = timedelta(seconds=25)
 """How long WhatsApp shows it: what is later is of no use, and what comes within shows nothing new."""
