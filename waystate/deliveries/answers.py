@@ -70,7 +70,9 @@ async def take_answers(
         if isinstance(event, OutboundProcessed):
             _go_on(asked, event, made, over)
         elif (answer := _answer_of(event, asked.get(event.mapping_id), references, quoted)) is not None:
-            asked.pop(event.mapping_id, None)
+            waits = asked.get(event.mapping_id)
+            if waits is not None and waits.said_in == answer.offered_in:
+                del asked[event.mapping_id]
             assert event.message_id is not None
             answers[event.message_id] = answer
     after = {key: each.row for key, each in asked.items()}
@@ -133,22 +135,23 @@ def _go_on(asked: dict[UUID, _Asked], event: OutboundProcessed, made: Mapping[UU
 
 
 def _answer_of(event: InboundEnriched, asked: _Asked | None, references: References, quoted: Quoted) -> ChosenOption | None:
-    identifier = find_chosen_id(event.message_type, event.content)
-    if identifier is not None:
-        reference = references.get(event.message_id) if event.message_id is not None else None
-        return _find_tapped(identifier, asked, reference, quoted)
-    if asked is None or not _is_short(event) or event.at - asked.row.at > CUSTOMER_WINDOW:
-        return None
-    option = find_typed(asked.offer.options, event.message_text or "", is_numbered=asked.row.is_numbered)
-    return None if option is None else ChosenOption(option, asked.said_in)
-
-
-def _find_tapped(identifier: str, asked: _Asked | None, reference: str | None, quoted: Quoted) -> ChosenOption | None:
     """Of the message that it names; of the newest offer where it names none."""
-    if reference is None:
-        option = find_by_id(asked.offer.options, identifier) if asked is not None else None
-        return ChosenOption(option, asked.said_in) if option is not None and asked is not None else None
-    message = quoted.get(reference)
-    offer = find_offer(message["type"], message["content"]) if message is not None else None
-    option = find_by_id(offer.options, identifier) if offer is not None else None
-    return ChosenOption(option, message["said_in"]) if option is not None and message is not None else None
+    identifier = find_chosen_id(event.message_type, event.content)
+    reference = references.get(event.message_id) if event.message_id is not None else None
+    if reference is not None:
+        message = quoted.get(reference)
+        offer = find_offer(message["type"], message["content"]) if message is not None else None
+        said_in = message["said_in"] if message is not None else None
+        is_numbered = offer is not None and find_interactive(offer) is None
+    else:
+        offer, said_in = (asked.offer, asked.said_in) if asked is not None else (None, None)
+        is_numbered = asked is not None and asked.row.is_numbered
+        if identifier is None and asked is not None and event.at - asked.row.at > CUSTOMER_WINDOW:
+            return None
+    if offer is None:
+        return None
+    if identifier is not None:
+        option = find_by_id(offer.options, identifier)
+    else:
+        option = find_typed(offer.options, event.message_text or "", is_numbered=is_numbered) if _is_short(event) else None
+    return None if option is None else ChosenOption(option, said_in)

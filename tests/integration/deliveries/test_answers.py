@@ -138,6 +138,21 @@ async def test_other_words_leave_the_offer_as_it_is(world: World, talking: Busin
     assert (await told(world, talking, text="1"))["buttonResponse"]["text"] == "Choice 1"
 
 
+async def test_words_that_quote_a_message_answer_that_message(world: World, talking: Business) -> None:
+    plain = talking.reply("g.2", conversation_id="genesys-conversation", text="How many?")
+    await send_out(world, talking, offering(talking, "g.1", *MENU), plain, offering(talking, "g.3", *MENU))
+
+    def quoting(name: str) -> dict[str, Any]:
+        return {"metadata": {"context": {"from": "1001", "id": f"wamid.{name}"}}}
+
+    request = await told(world, talking, text="2", **quoting("g.2"))
+    assert request["text"] == "[in reply to: How many?]\n2"
+    request = await told(world, talking, text="2", **quoting("g.1"))
+    assert request["buttonResponse"]["originatingMessageId"] == "g.1"
+    request = await told(world, talking, text="2")
+    assert request["buttonResponse"]["originatingMessageId"] == "g.3", "it waits still"
+
+
 async def test_offer_and_answer_of_one_batch_belong_together(world: World, talking: Business) -> None:
     await world.answer(talking, offering(talking, "g.1", *MENU))
     await world.receive(talking, talking.message("wamid.a", text="2"), talking.message("wamid.b", text="3"))
