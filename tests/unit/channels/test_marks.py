@@ -36,6 +36,8 @@ def test_markdown_becomes_whatsapps_marks(written, shown):
         *("2*3*4", "5 * 3 * 2 = 30", "snake_case_name", "__init__", "**unclosed", "* not closed", "a*b", "~5 euros", "~a~"),
         *(
             "\\*not bold\\*",
+            "x**2** y",
+            "~~a~~b",
             "https://a.example/*x*/_y_",
             "[no link]",
             "[a][b]",
