@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.pages import with_tables
-from waystate.channels.genesys.content import READABLE, Unshowable, text_of
+from waystate.channels.genesys.content import READABLE, Unshowable, offer_of, text_of
+from waystate.channels.whatsapp.choices import find_interactive
 from waystate.channels.whatsapp.content import MEDIA_TYPES, TYPES
 from waystate.channels.whatsapp.lines import SpokenInGroup, Surroundings, agents_text, attributes_of, line_of
 from waystate.pipeline.items import WITHOUT_EITHER
@@ -77,6 +78,7 @@ SURROUNDED: dict[str, Surroundings] = {
             }
         }
     ),
+    "of a contact of whom more is known": Surroundings(tags=("vip", "wholesale"), language="de"),
     "about a product": Surroundings(
         {"context": {"id": "wamid.0", "referred_product": {"catalog_id": "55", "product_retailer_id": "cup-1"}}}, "Our cups"
     ),
@@ -147,14 +149,20 @@ def surroundings_table() -> list[str]:
 
 
 def agents_table() -> list[str]:
-    lines = ["| content | the customer reads |", "|---|---|"]
+    lines = ["| content | goes as | its text, where it goes as text |", "|---|---|---|"]
     for field, (text, content) in AGENTS.items():
+        items = [{"contentType": field.capitalize(), field: content}]
         try:
-            shown = _cell(text_of(text, [{"contentType": field.capitalize(), field: content}]))
+            shown = _cell(text_of(text, items))
+            interactive = find_interactive(offer_of(text, items)) or {"type": "text"}
+            goes_as = _INTERACTIVE[interactive["type"]] if field not in ("attachment", "text") else "file or text"
         except Unshowable as error:
-            shown = f"nothing; the agent gets a Failed receipt: {error}"
-        lines.append(f"| `{field}` | {shown} |")
+            goes_as, shown = "nothing", f"the agent gets a Failed receipt: {error}"
+        lines.append(f"| `{field}` | {goes_as} | {shown} |")
     return lines
+
+
+_INTERACTIVE = {"button": "buttons", "list": "a list", "cta_url": "a link button", "carousel": "a carousel", "text": "text"}
 
 
 def _cell(text: str) -> str:

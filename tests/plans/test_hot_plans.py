@@ -70,6 +70,8 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "messages.drop_aged_early": {"before": now - timedelta(days=8), "batch": 10_000},
         "messages.list_surroundings": {"ids": stock.messages},
         "messages.list_quoted": {"wamids": stock.wamids},
+        "messages.list_said": {"ids": stock.messages},
+        "messages.list_last_inbound": {"conversation_ids": stock.conversations},
         "messages.list_senders": {"ids": stock.messages},
         "messages.get_message": {"id": stock.messages[0]},
         "messages.get_history": {"message_id": stock.messages[0]},
@@ -80,6 +82,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "contacts.lock_phones": {"external_ids": stock.wa_ids},
         "contacts.find_identities": {"kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids},
         "contacts.find_recipients": {"contact_ids": stock.contacts},
+        "contacts.find_facts": {"contact_ids": stock.contacts},
         "contacts.find_leading": {"contact_ids": stock.contacts, "new": strings},
         "contacts.correct_identities": {
             "kinds": ["wa_id"] * BATCH, "external_ids": stock.wa_ids, "valid_from": times, "contact_ids": stock.contacts,
@@ -114,6 +117,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "conversations.leave_phones": {"contact_ids": stock.contacts, "wa_ids": stock.wa_ids},
         "conversations.expire_overdue_of": {"now": now, "phone_number_ids": numbers, "contact_ids": stock.contacts},
         "conversations.lock_many": {"ids": stock.conversations},
+        "conversations.note_typing": {"ids": stock.conversations, "now": now, "before": now - timedelta(seconds=25)},
         "conversations.touch_many": {
             "ids": stock.conversations, "activity_at": times, "expires_at": times, "customer_message_at": times,
             "message_at": times, "message_ids": strings, "previews": strings, "controllers": [None] * BATCH,

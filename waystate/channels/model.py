@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from waystate.documents import JsonObject
 from waystate.messages.model import (
     AddressBookEntry,
+    AgentTyping,
     CallReport,
     EchoedMessage,
     GenesysReceipt,
@@ -135,6 +136,7 @@ class AccountReport:
 Usable = (
     InboundMessage
     | OutboundMessage
+    | AgentTyping
     | EchoedMessage
     | PastMessage
     | AddressBookEntry

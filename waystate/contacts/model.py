@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
 import phonenumbers
+
+from waystate.documents import JsonObject
 
 
 class IdentityKind(StrEnum):
@@ -87,6 +89,20 @@ class Recipient:
         if self.user_ids:
             return Address(user_id=self.user_ids[-1])
         return Address(wa_id=self.wa_ids[-1]) if self.wa_ids else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewContact:
+    """`identities` has one at the least; the first is the one that must be new."""
+
+    id: UUID
+    identities: tuple[Identity, ...]
+    created_at: datetime
+    name: str | None = None
+    email: str | None = None
+    tags: tuple[str, ...] = ()
+    preferences: JsonObject = field(default_factory=dict)
+    metadata: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,6 +238,12 @@ JOIN contacts c ON c.tenant_id = i.tenant_id AND c.id = i.contact_id
 WHERE i.tenant_id = :tenant_id AND i.contact_id = ANY(:contact_ids::uuid[]) AND i.channel = 'whatsapp' AND i.valid_to IS NULL
 ORDER BY i.contact_id, i.valid_from;
 
+-- name: find_facts
+-- What flows may want to know of a customer, where anything is known.
+SELECT c.id, c.tags, coalesce(c.language, nullif(c.preferences ->> 'language', '')) AS language FROM contacts c
+WHERE c.tenant_id = :tenant_id AND c.id = ANY(:contact_ids::uuid[])
+    AND (c.tags <> '{}' OR coalesce(c.language, nullif(c.preferences ->> 'language', '')) IS NOT NULL);
+
 -- name: add_identities
 -- The partial unique index decides: who is here already is not touched.
 INSERT INTO contact_identities AS i (tenant_id, channel, kind, external_id, valid_from, contact_id)

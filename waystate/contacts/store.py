@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from uuid import UUID
@@ -26,6 +26,7 @@ from waystate.contacts.model import (
     SAME_PHONE,
     Identity,
     IdentityKind,
+    NewContact,
     PhoneChange,
     Recipient,
     Writer,
@@ -48,20 +49,6 @@ LastHeard = Callable[[Collection[UUID]], Awaitable[Mapping[UUID, datetime]]]
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _KINDS = {kind.value: kind for kind in IdentityKind}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewContact:
-    """`identities` has one at the least; the first is the one that must be new."""
-
-    id: UUID
-    identities: tuple[Identity, ...]
-    created_at: datetime
-    name: str | None = None
-    email: str | None = None
-    tags: tuple[str, ...] = ()
-    preferences: JsonObject = field(default_factory=dict)
-    metadata: JsonObject = field(default_factory=dict)
 
 
 async def upsert_many(
@@ -263,6 +250,14 @@ async def find_recipients(conn: Connection, tenant: TenantId, contact_ids: Itera
                 before = replace(before, group_id=row["external_id"])
         recipients[row["contact_id"]] = before
     return recipients
+
+
+async def find_facts(
+    conn: Connection, tenant: TenantId, contact_ids: Iterable[UUID]
+) -> dict[UUID, tuple[tuple[str, ...], str | None]]:
+    """Contact → tags and language, of those of whom either is known."""
+    rows = await _queries.find_facts(conn, tenant_id=tenant, contact_ids=sorted(contact_ids))
+    return {row["id"]: (tuple(row["tags"]), row["language"]) for row in rows}
 
 
 async def _hold_known(

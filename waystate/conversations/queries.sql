@@ -114,6 +114,12 @@ WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id
 FOR NO KEY UPDATE;
 
+-- name: note_typing
+-- Of conversations that are locked. Two who ask at once are shown once.
+UPDATE conversations c SET typing_at = :now
+WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) AND (c.typing_at IS NULL OR c.typing_at <= :before)
+RETURNING c.id;
+
 -- name: touch_many
 -- A message in either direction is activity; only a customer's moves the customer window, as in open_many. Rows are locked
 -- already; those whose window opened are returned.

@@ -304,6 +304,12 @@ async def signal_window(
     return [_opened_window(row) for row in rows]
 
 
+async def note_typing(conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime, *, before: datetime) -> set[UUID]:
+    """Those of them whose customer has not been shown since `before` that somebody types; by this they are."""
+    rows = await _queries.note_typing(conn, tenant_id=tenant, ids=ids, now=now, before=before)
+    return {row["id"] for row in rows}
+
+
 async def find_windows(conn: Connection, tenant: TenantId, keys: Collection[Key]) -> dict[Key, datetime]:
     """(number, contact) → the newest sign of the customer there, in whichever of their conversations; of those who gave any.
 

@@ -11,8 +11,7 @@ import phonenumbers
 
 from waystate.clock import Clock
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity, IdentityKind, e164
-from waystate.contacts.store import NewContact
+from waystate.contacts.model import Identity, IdentityKind, NewContact, e164
 from waystate.customers import store
 from waystate.customers.model import Profile
 from waystate.db.pool import Connection, Database

@@ -127,6 +127,15 @@ class WaitingRequests(NamedTuple):
     oldest: datetime
 
 
+class OpenOffer(NamedTuple):
+    """A message that offers its customer something to choose from, and is not answered yet. `is_numbered`: it went as text."""
+
+    conversation_id: UUID
+    message_id: UUID
+    is_numbered: bool
+    at: datetime
+
+
 class RefusedDelivery(BaseModel):
     """What is kept of a delivery that a platform refused; of it, only the request may be mended."""
 

@@ -7,12 +7,15 @@ from uuid import UUID
 from waystate.channels.genesys.render import render_file, render_inbound, render_receipt
 from waystate.channels.told import told_of
 from waystate.channels.whatsapp.lines import SpokenInGroup, Surroundings, agents_text, attributes_of, find_reference, preview_of
+from waystate.channels.whatsapp.marks import from_markdown, to_markdown
 from waystate.channels.whatsapp.render import CHECKED, render_composed, render_outbound, render_read_mark
 from waystate.clock import Clock
+from waystate.contacts import store as contact_store
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
+from waystate.deliveries.answers import find_offer, take_answers
 from waystate.deliveries.attachments import Attachments, follow_up, lock_files, with_files
 from waystate.deliveries.lanes import deal_out
 from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Delivery, Target, letter_of_refused
@@ -53,6 +56,8 @@ DELIVERED = frozenset(
     }
 )
 """Types of events that may call for a delivery."""
+_WRITTEN = frozenset({"text", "image", "video", "document"})
+"""Types whose text is what the customer wrote."""
 WAITING = frozenset({Status.QUEUED, Status.RECEIVED})
 """Statuses of messages that are where they were when they came: nobody has passed them on, nor failed to."""
 
@@ -171,8 +176,10 @@ class Planned:
 
 async def find_surroundings(conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> dict[UUID, Surroundings]:
     """What stands around customers' messages, with the words that they reply to; without those that stand alone."""
-    contents = {_message_id(each.event): each.event.content for each in stamped if isinstance(each.event, InboundEnriched)}
+    received = {_message_id(each.event): each.event for each in stamped if isinstance(each.event, InboundEnriched)}
+    contents = {key: event.content for key, event in received.items()}
     if not contents:
+        await take_answers(conn, tenant, stamped, {}, {})
         return {}
     about = await message_store.list_surroundings(conn, tenant, list(contents))
     references = {key: find_reference(content, about.get(key, {})) for key, content in contents.items()}
@@ -180,11 +187,22 @@ async def find_surroundings(conn: Connection, tenant: TenantId, stamped: Sequenc
     quoted = await message_store.list_quoted(conn, tenant, wamids) if wamids else {}
     quotes = {wamid: preview_of(each["type"], each["text"], each["content"], each["media"]) for wamid, each in quoted.items()}
     replies = await _take_phone_replies(conn, tenant, stamped)
-    return {
-        key: Surroundings(about.get(key, {}), quotes.get(reference or ""), replies.get(key))
-        for key, reference in references.items()
-        if key in about or reference in quotes or key in replies
-    }
+    answers = await take_answers(conn, tenant, stamped, references, quoted)
+    facts = await contact_store.find_facts(conn, tenant, {event.contact_id for event in received.values()})
+
+    def around(key: UUID, reference: str | None) -> Surroundings:
+        tags, language = facts.get(received[key].contact_id, ((), None))
+        return Surroundings(
+            about.get(key, {}),
+            quotes.get(reference or ""),
+            replies.get(key),
+            answer=answers.get(key),
+            tags=tags,
+            language=language,
+        )
+
+    found = {key: around(key, reference) for key, reference in references.items()}
+    return {key: each for key, each in found.items() if each != Surroundings()}
 
 
 async def _take_phone_replies(conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> dict[UUID, str]:
@@ -332,16 +350,7 @@ def delivery_of(
             )
             target = Target.WHATSAPP
         case OutboundProcessed():
-            request = render_outbound(
-                wa_id=event.wa_id,
-                user_id=event.user_id,
-                group_id=event.group_id,
-                message_id=_message_id(event),
-                type=event.message_type,
-                text=event.message_text,
-                content=event.content,
-                media=event.media,
-            )
+            request = _outbound_request(event, settings)
             target = Target.WHATSAPP
         case MessageMarkedRead():
             request = render_read_mark(event.wamid, typing=event.typing)
@@ -397,18 +406,44 @@ def _delivery(stamped: Stamped, target: Target, way: "Way", request: JsonObject,
     )
 
 
+def _outbound_request(event: OutboundProcessed, settings: TenantSettings) -> JsonObject:
+    """An agent's or bot's message, with WhatsApp's marks for theirs."""
+    text, offer = event.message_text, find_offer(event.message_type, event.content)
+    if settings.text_format == "markdown":
+        text = None if text is None else from_markdown(text)
+        offer = None if offer is None else offer.with_lines(from_markdown)
+    return render_outbound(
+        wa_id=event.wa_id,
+        user_id=event.user_id,
+        group_id=event.group_id,
+        message_id=_message_id(event),
+        type=event.message_type,
+        text=text,
+        media=event.media,
+        offer=offer,
+    )
+
+
 def _inbound_request(event: InboundEnriched, settings: TenantSettings, surroundings: Mapping[UUID, Surroundings]) -> JsonObject:
     around = surroundings.get(_message_id(event), Surroundings())
     if event.group_id is not None:
         around = replace(around, group=_group_of(event))
-    ours = {"waystate_mapping_id": str(event.mapping_id), "whatsapp_phone_number_id": event.phone_number_id}
+    ours = {
+        "waystate_mapping_id": str(event.mapping_id),
+        "waystate_contact_id": str(event.contact_id),
+        "whatsapp_phone_number_id": event.phone_number_id,
+    }
+    text = event.message_text
+    if text and settings.text_format == "markdown" and event.message_type in _WRITTEN:
+        text = to_markdown(text)
     return render_inbound(
         contact_id=genesys_identity(event, settings),
         name=event.contact_name or (NAMELESS if event.group_id is not None else None),
         wamid=event.wamid,
         sent_at=event.timestamp,
-        text=agents_text(event.message_type, event.message_text, event.content, event.media, around),
+        text=agents_text(event.message_type, text, event.content, event.media, around),
         attributes=ours | attributes_of(event.message_type, event.content, event.media, around),
+        answer=around.answer,
     )
 
 

@@ -306,3 +306,23 @@ GROUP BY d.tenant_id, d.account, d.target;
 -- name: list_all_waiting_for_genesys
 -- Across tenants, by the audited function.
 SELECT w.tenant_id, w.account, w.target, w.items, w.oldest FROM waiting_for_genesys() w;
+-- name: lock_offers
+-- One probe a conversation of a table that holds one row for each that waits for an answer. In one order: a deadlock needs two.
+SELECT o.conversation_id, o.message_id, o.is_numbered, o.at FROM offers o
+WHERE o.tenant_id = :tenant_id AND o.conversation_id = ANY(:conversation_ids::uuid[])
+ORDER BY o.conversation_id FOR UPDATE;
+
+-- name: note_offers!
+-- A newer one takes the place of an older one. Of a conversation that was deleted meanwhile nothing is kept.
+INSERT INTO offers (tenant_id, conversation_id, message_id, is_numbered, at)
+SELECT :tenant_id, c.id, v.message_id, v.is_numbered, v.at
+FROM unnest(:conversation_ids::uuid[], :message_ids::uuid[], :are_numbered::boolean[], :at::timestamptz[])
+    AS v (conversation_id, message_id, is_numbered, at)
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.id = v.conversation_id
+ORDER BY c.id
+ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET message_id = excluded.message_id, is_numbered = excluded.is_numbered,
+    at = excluded.at;
+
+-- name: drop_offers!
+-- They are answered, or nobody's answer to them is to be expected any more.
+DELETE FROM offers o WHERE o.tenant_id = :tenant_id AND o.conversation_id = ANY(:conversation_ids::uuid[]);

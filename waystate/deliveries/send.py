@@ -1,22 +1,22 @@
 """One attempt to reach a platform: what is sent where, and what came back, as a value."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import httpx2
 
 from waystate.channels.attempts import FailureKind
 from waystate.channels.genesys.client import GenesysClient, Integration
+from waystate.channels.genesys.render import is_structured_response, render_in_words
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.deliveries.addresses import RECIPIENT_MOVED
 from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, TO_AGENTS, Claimed, Target
 from waystate.documents import JsonObject
 from waystate.errors import Reason
+from waystate.messages.typing import SHOWN
 from waystate.tenants.routing import TenantView
 
-TYPING = timedelta(seconds=25)
-"""How long WhatsApp shows that somebody types."""
 WINDOW_CLOSED: JsonObject = {
     "code": Reason.WINDOW_CLOSED,
     "title": "Not sent: while it waited, 24 hours went by since the customer wrote. Only a template may be sent now.",
@@ -26,6 +26,13 @@ ATTACHMENT_REFUSED: JsonObject = {
     "code": "attachment_refused",
     "title": "Genesys refused the message with its file and took it without. Look at the integration's supported content.",
 }
+
+
+RESPONSE_REFUSED: JsonObject = {
+    "code": "response_refused",
+    "title": "Genesys refused the answer as a structured response and took it as a text, which has no payload.",
+}
+_NOT_TAKEN = frozenset({httpx2.codes.BAD_REQUEST, httpx2.codes.NOT_FOUND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,8 @@ async def _send_message(
     genesys: GenesysClient, integration: Integration, request: JsonObject, *, prefetch: bool
 ) -> AttemptResult:
     """An integration may take no attachments, or none of a type, and refuses the message for it: then its line goes alone."""
+    if is_structured_response(request):
+        return await _send_response(genesys, integration, request, prefetch=prefetch)
     result = await genesys.send_message(integration=integration, body=request, prefetch=prefetch)
     is_refused = result.outcome is Outcome.FAILED and result.http_status == httpx2.codes.BAD_REQUEST
     if not is_refused or "content" not in request or not request.get("text"):
@@ -85,6 +94,18 @@ async def _send_message(
     alone = await genesys.send_message(integration=integration, body=line, prefetch=prefetch)
     error = ATTACHMENT_REFUSED if alone.outcome is Outcome.SENT else alone.error
     return replace(alone, error=error, requests=alone.requests + result.requests)
+
+
+async def _send_response(
+    genesys: GenesysClient, integration: Integration, request: JsonObject, *, prefetch: bool
+) -> AttemptResult:
+    """What cannot be matched to its offer there any more is no reason to lose what the customer said."""
+    result = await genesys.send_structured_response(integration=integration, body=request)
+    if result.outcome is not Outcome.FAILED or result.http_status not in _NOT_TAKEN:
+        return result
+    words = await genesys.send_message(integration=integration, body=render_in_words(request), prefetch=prefetch)
+    error = RESPONSE_REFUSED if words.outcome is Outcome.SENT else words.error
+    return replace(words, error=error, requests=words.requests + result.requests)
 
 
 def _not_ours(account: str) -> AttemptResult:
@@ -98,6 +119,6 @@ def _no_account(message: str) -> AttemptResult:
 
 def _in_time(claimed: Claimed, now: datetime) -> JsonObject:
     """Who was to be seen typing is done by now."""
-    if now - claimed.created_at < TYPING:
+    if now - claimed.created_at < SHOWN:
         return claimed.request
     return {key: value for key, value in claimed.request.items() if key != "typing_indicator"}

@@ -8,7 +8,17 @@ from uuid import UUID
 
 from waystate.channels.model import Outcome
 from waystate.db.pool import Connection, load_queries
-from waystate.deliveries.model import PATIENCE, YIELDING, Claimed, Delivery, Finished, State, Target, WaitingRequests
+from waystate.deliveries.model import (
+    PATIENCE,
+    YIELDING,
+    Claimed,
+    Delivery,
+    Finished,
+    OpenOffer,
+    State,
+    Target,
+    WaitingRequests,
+)
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId
 
@@ -347,6 +357,30 @@ async def find_at_genesys(conn: Connection, tenant: TenantId, external_ids: Sequ
 
 def _waiting(row: Any) -> WaitingRequests:
     return WaitingRequests(row["tenant_id"], row["account"], Target(row["target"]), row["items"], row["oldest"])
+
+
+async def lock_offers(conn: Connection, tenant: TenantId, conversation_ids: Collection[UUID]) -> dict[UUID, OpenOffer]:
+    """By conversation what waits for its customer's answer; of seldom any."""
+    rows = await _queries.lock_offers(conn, tenant_id=tenant, conversation_ids=list(conversation_ids))
+    return {row["conversation_id"]: OpenOffer(**row) for row in rows}
+
+
+async def note_offers(conn: Connection, tenant: TenantId, offers: Collection[OpenOffer]) -> None:
+    """The newest of each conversation is kept."""
+    if offers:
+        await _queries.note_offers(
+            conn,
+            tenant_id=tenant,
+            conversation_ids=[each.conversation_id for each in offers],
+            message_ids=[each.message_id for each in offers],
+            are_numbered=[each.is_numbered for each in offers],
+            at=[each.at for each in offers],
+        )
+
+
+async def drop_offers(conn: Connection, tenant: TenantId, conversation_ids: Collection[UUID]) -> None:
+    if conversation_ids:
+        await _queries.drop_offers(conn, tenant_id=tenant, conversation_ids=list(conversation_ids))
 
 
 def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:

@@ -23,7 +23,8 @@ _NAMESPACE = UUID("0d6f3a52-8a43-5c1e-9d0b-6a1f3f7c2e84")
 _SENTENCES: Mapping[Reason, str] = {
     Reason.MAPPING_NOT_FOUND: (
         "Not sent: nobody with this address has written to this WhatsApp number, so there is no conversation to answer in. "
-        "The customer has to write first."
+        "The customer has to write first. WhatsApp takes nothing but a template from a business that begins: ask an "
+        "administrator to configure one and to have it sent."
     ),
     Reason.INVALID_PAYLOAD: "Not sent: a part of the message is too long or cannot be read. Write it anew, and shorter.",
 }

@@ -228,6 +228,17 @@ class OutboundMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentTyping:
+    """An agent or a bot types an answer; whose conversation it is is found as that of their messages."""
+
+    typed_at: datetime
+    conversation_id: str | None = None
+    recipient_id: str | None = None
+    integration_id: str | None = None
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttachedFile:
     """A file that an agent attached to a message, to be loaded from `url` before that leads nowhere any more."""
 

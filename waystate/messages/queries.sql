@@ -257,9 +257,25 @@ WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.direction = 'o
 
 -- name: list_quoted
 -- What others reply to, by the wamid. What was taken back is not quoted any more.
-SELECT k.external_id AS wamid, CASE WHEN m.revoked_at IS NULL THEN m.type ELSE 'revoke' END AS type, m.text, m.content, m.media
+SELECT k.external_id AS wamid, CASE WHEN m.revoked_at IS NULL THEN m.type ELSE 'revoke' END AS type, m.text, m.content, m.media,
+    coalesce(m.genesys_message_id, m.metadata ->> 'part_of') AS said_in
 FROM message_keys k JOIN messages m ON m.tenant_id = k.tenant_id AND m.id = k.message_id
 WHERE k.tenant_id = :tenant_id AND k.source = 'whatsapp' AND k.external_id = ANY(:wamids::text[]);
+
+-- name: list_said
+-- Of messages whose customers may have answered them: what they said, and in which message of Genesys'.
+SELECT m.id, m.type, m.content, coalesce(m.genesys_message_id, m.metadata ->> 'part_of') AS said_in
+FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]);
+
+-- name: list_last_inbound
+-- One descent a conversation, to the newest that WhatsApp knows as the customer's own: a notice of the system is not.
+SELECT v.id AS conversation_id, m.id, m.wamid FROM unnest(:conversation_ids::uuid[]) AS v (id)
+CROSS JOIN LATERAL (
+    SELECT m.id, m.wamid FROM messages m
+    WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id AND m.direction = 'inbound' AND m.wamid IS NOT NULL
+        AND m.type <> 'system'
+    ORDER BY m.sent_at DESC LIMIT 1
+) AS m;
 
 -- name: get_message^
 -- One message whole, with its conversation, for the trace.

@@ -1,15 +1,12 @@
 """The outbound pipeline: an agent's messages, checked against their conversation and queued for WhatsApp."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from unicodedata import normalize
 from uuid import UUID
 
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Address, Identity, IdentityKind, Recipient
-from waystate.contacts.spellings import other_identities
+from waystate.contacts.model import Address, Recipient
 from waystate.conversations import control
 from waystate.conversations import store as conversation_store
 from waystate.conversations.control import Handover
@@ -20,9 +17,10 @@ from waystate.errors import Reason, Rejected
 from waystate.events.model import Event, OutboundProcessed, OutboundRefused
 from waystate.groups import store as group_store
 from waystate.groups.model import Group
-from waystate.ids import TenantId, find_uuid, new_id
+from waystate.ids import TenantId, new_id
 from waystate.messages import closed_window
 from waystate.messages import store as message_store
+from waystate.messages.addressed import find_conversations, follow_merges, open_for_agentless
 from waystate.messages.correlate import correlate
 from waystate.messages.model import AttachedFile, Direction, OutboundMessage, Status
 from waystate.messages.split import split_text
@@ -32,10 +30,6 @@ from waystate.planned.model import PlannedMessage, told_of_planned
 from waystate.tenants.model import TenantSettings
 from waystate.tenants.routing import TenantView
 
-_SCHEME = re.compile(r"^(?:whatsapp|tel|sms|phone)\s*:\s*(?://)?", re.IGNORECASE)
-_PARAMETERS = re.compile(r";.*$", re.DOTALL)
-_BETWEEN_DIGITS = re.compile(r"[\s().\-/\u2010-\u2015\u200e\u200f\u202a-\u202e\u2060-\u2069]")
-_INTERNATIONAL = re.compile(r"[1-9][0-9]{6,14}")
 TEXT_LIMIT = 4096
 """Characters in a text message's body (WhatsApp Cloud API, text messages)."""
 CAPTION_LIMIT = 1024
@@ -113,7 +107,9 @@ async def process(
 
     `numbers`: integration id → the phone_number_id it serves, for messages whose conversation is not correlated yet.
     """
-    messages, found = await _follow_merges(conn, tenant, messages, await _find_conversations(conn, tenant, messages, numbers))
+    first = await find_conversations(conn, tenant, messages, numbers)
+    first, opened = await open_for_agentless(conn, tenant, settings, messages, first, numbers, now)
+    messages, found = await follow_merges(conn, tenant, messages, first)
     results: list[Result] = [
         None if each is not None else _unmatched(message) for message, each in zip(messages, found, strict=True)
     ]
@@ -124,7 +120,8 @@ async def process(
     # Of what goes out in parts the last one has Genesys' id: with it the message has arrived whole.
     claimed = await message_store.claim_many(conn, tenant, "genesys", {key: each.ids[-1] for key, each in copies.items()})
     new = [copy for key, copy in copies.items() if key in claimed]
-    return await _queue(conn, tenant, settings, results, new, now) if new else Processed(results)
+    processed = await _queue(conn, tenant, settings, results, new, now) if new else Processed(results)
+    return replace(processed, events=[*opened, *processed.events]) if opened else processed
 
 
 def numbers_of(view: TenantView) -> dict[str, str]:
@@ -165,74 +162,11 @@ def refusal_of(
     return None
 
 
-async def _find_conversations(
-    conn: Connection, tenant: TenantId, messages: Sequence[OutboundMessage], numbers: dict[str, str]
-) -> list[Conversation | None]:
-    """By conversation id; else by the customer it is addressed to, since a message can overtake our own delivery's answer."""
-    found = await conversation_store.find_many(conn, tenant, [message.conversation_id or "" for message in messages])
-    addressed = {
-        index: (numbers[message.integration_id or ""], message.recipient_id)
-        for index, message in enumerate(messages)
-        if found[index] is None and message.recipient_id and message.integration_id in numbers
-    }
-    if not addressed:
-        return found
-    identities = {recipient: identities_of(recipient) for _, recipient in addressed.values()}
-    owners, _ = await contact_store.find_many(conn, tenant, sorted({each for group in identities.values() for each in group}))
-    named = {recipient: contact for recipient in identities if (contact := find_uuid(recipient)) is not None}
-    survivors = await contact_store.find_survivors(conn, tenant, named.values()) if named else {}
-    keys: dict[int, Key] = {}
-    for index, (number, recipient) in addressed.items():
-        contact = next((owners[each] for each in identities[recipient] if each in owners), None) or named.get(recipient)
-        if contact is not None:
-            keys[index] = (number, survivors.get(contact, contact))
-    latest = await conversation_store.find_latest_many(conn, tenant, list(keys.values()))
-    for index, conversation in zip(keys, latest, strict=True):
-        found[index] = conversation
-    return found
-
-
-def identities_of(recipient: str) -> list[Identity]:
-    """What a recipient may be known by, the likeliest first: as it is written, then the phone that it writes in another way."""
-    phones = [Identity(IdentityKind.WA_ID, each) for each in dict.fromkeys((recipient, phone_of(recipient))) if each]
-    return [*phones, Identity(IdentityKind.BSUID, recipient), *other_identities(phones).values()]
-
-
-def phone_of(written: str) -> str | None:
-    """Returns the digits of an international phone, as WhatsApp's ids are; None for what is none, or may lack its country.
-
-    No country's code begins with 0, so 00 is the prefix of an international call.
-    https://www.rfc-editor.org/rfc/rfc3966 (tel:), https://www.itu.int/rec/T-REC-E.164
-    """
-    bare = _PARAMETERS.sub("", _SCHEME.sub("", normalize("NFKC", written).strip()))
-    if bare.startswith("("):
-        return None  # an area's code
-    digits = _BETWEEN_DIGITS.sub("", bare.replace("(0)", "") if bare.startswith(("+", "00")) else bare)
-    digits = digits.removeprefix("+").removeprefix("00")
-    return digits if _INTERNATIONAL.fullmatch(digits) else None
-
-
-async def _follow_merges(
-    conn: Connection, tenant: TenantId, messages: Sequence[OutboundMessage], found: Sequence[Conversation | None]
-) -> tuple[Sequence[OutboundMessage], list[Conversation | None]]:
-    """What is said in a conversation that ended with its contact goes to the one that stayed, which keeps Genesys' id of it."""
-    ended = {index: each for index, each in enumerate(found) if each is not None and each.is_merged}
-    if not ended:
-        return messages, list(found)
-    keys = [(each.phone_number_id, each.contact_id) for each in ended.values()]
-    latest = dict(zip(ended, await conversation_store.find_latest_many(conn, tenant, keys), strict=True))
-    stays = [latest.get(index, each) for index, each in enumerate(found)]
-    return [
-        replace(message, conversation_id=str(each.id)) if index in ended and each is not None else message
-        for index, (message, each) in enumerate(zip(messages, stays, strict=True))
-    ], stays
-
-
 async def _queue(
     conn: Connection, tenant: TenantId, settings: TenantSettings, results: list[Result], new: Sequence[_Copy], now: datetime
 ) -> Processed:
     """Write the messages. Their conversations are locked first, so what was checked still holds."""
-    conversations = await _lock(conn, tenant, sorted({each.conversation_id for each in new}), now)
+    conversations = await lock_with_windows(conn, tenant, sorted({each.conversation_id for each in new}), now)
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
     groups = await group_store.find_many(conn, tenant, [key for key, each in recipients.items() if each.group_id is not None])
     checked = [each for copy in new for each in _check(copy, conversations, recipients, groups, settings, now)]
@@ -310,7 +244,7 @@ def _files(checked: Sequence[_Checked]) -> list[AttachedFile]:
     ]
 
 
-async def _lock(conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime) -> dict[UUID, Conversation]:
+async def lock_with_windows(conn: Connection, tenant: TenantId, ids: Sequence[UUID], now: datetime) -> dict[UUID, Conversation]:
     """With the customers' windows on their numbers, should another conversation of theirs have a newer one."""
     conversations = await conversation_store.lock_many(conn, tenant, ids)
     keys = {(each.phone_number_id, each.contact_id) for each in conversations.values() if not each.takes_free_text(now)}

@@ -397,8 +397,21 @@ async def list_senders(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) 
 
 
 async def list_quoted(conn: Connection, tenant: TenantId, wamids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Wamid → `type`, `text`, `content` and `media` of the message, of those that are known."""
+    """Wamid → `type`, `text`, `content` and `media` of the message, and Genesys' id of the whole (`said_in`)."""
     return {row["wamid"]: dict(row) for row in await _queries.list_quoted(conn, tenant_id=tenant, wamids=wamids)}
+
+
+async def list_said(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Message id → `type`, `content` and Genesys' id of the whole (`said_in`)."""
+    return {row["id"]: dict(row) for row in await _queries.list_said(conn, tenant_id=tenant, ids=list(ids))}
+
+
+async def list_last_inbound(
+    conn: Connection, tenant: TenantId, conversation_ids: Sequence[UUID]
+) -> dict[UUID, tuple[UUID, str]]:
+    """Conversation → the message that its customer wrote last, with its wamid; of those that have one."""
+    rows = await _queries.list_last_inbound(conn, tenant_id=tenant, conversation_ids=conversation_ids)
+    return {row["conversation_id"]: (row["id"], row["wamid"]) for row in rows}
 
 
 async def find_message(conn: Connection, tenant: TenantId, message_id: UUID) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The work of items of WhatsApp's webhooks that are neither a customer's message nor a status."""
+"""The work of items of webhooks that are neither a message, nor a status of one."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -12,8 +12,9 @@ from waystate.contacts.spellings import other_identities
 from waystate.dead_letters.model import DONE_BEFORE, Verdict
 from waystate.errors import Reason, Rejected
 from waystate.events.model import CallReported, ContactNamed, Event, MessageEchoed, PreferencesChanged
-from waystate.messages import call, echo, past, standby
-from waystate.messages.model import AddressBookEntry, CallReport, EchoedMessage, PastMessage, StandbyMessage
+from waystate.messages import call, echo, past, standby, typing
+from waystate.messages.model import AddressBookEntry, AgentTyping, CallReport, EchoedMessage, PastMessage, StandbyMessage
+from waystate.messages.send import numbers_of
 from waystate.pipeline.batch import Batch, Judged
 from waystate.preferences import store as preference_store
 from waystate.preferences.model import Preference, PreferenceReport
@@ -22,6 +23,22 @@ from waystate.templates.change import apply_reports
 _NO_TEMPLATE = ("template", "it is of a template that the account does not have, as far as it is known")
 _NO_SIGN = ("standby", "it is no message of a customer's, and opens no window")
 _UNKNOWN = ("contact", "nobody with this phone has written, so there is no customer to name")
+_NOT_SHOWN = ("Typing", "it is late, was shown a moment ago, or there is nobody who could be shown it just now")
+_NOT_WANTED = ("Typing", "the tenant's `genesys_typing` says that customers are not shown it")
+
+
+async def run_typing(batch: Batch, typings: Sequence[AgentTyping]) -> Judged:
+    """An agent or a bot types: their customer sees it, once in 25 seconds. It is worth nothing later."""
+    if not batch.view.settings.genesys_typing:
+        return Judged([Verdict(f"Nothing is done: {_NOT_WANTED[1]}.", aside=_NOT_WANTED) for _ in typings])
+    events = await typing.show_many(batch.conn, batch.tenant, typings, numbers_of(batch.view), batch.now)
+    verdicts = [
+        Verdict(f"Nothing is done: {_NOT_SHOWN[1]}.", aside=_NOT_SHOWN)
+        if event is None
+        else Verdict("The customer sees that somebody types.", (event,))
+        for event in events
+    ]
+    return Judged(verdicts, [event for event in events if event is not None])
 
 
 async def run_account_reports(batch: Batch, reports: Sequence[AccountReport]) -> Judged:

@@ -44,6 +44,7 @@ from waystate.messages.advance import Reported, lock_reported, merge_reported
 from waystate.messages.amend import Amending, amend_many
 from waystate.messages.model import (
     AddressBookEntry,
+    AgentTyping,
     CallReport,
     Correlation,
     Direction,
@@ -67,6 +68,7 @@ from waystate.pipeline.beside import (
     run_preferences,
     run_standby,
     run_templates,
+    run_typing,
 )
 from waystate.pipeline.items import (
     FROM_QUEUE,
@@ -88,14 +90,8 @@ from waystate.work.batch import in_halves, with_retries
 
 _REFUSED = frozenset(
     {
-        Reason.WINDOW_CLOSED,
-        Reason.RECIPIENT_MOVED,
-        Reason.MAPPING_STATUS_CLOSED,
-        Reason.MAPPING_STATUS_EXPIRED,
-        Reason.INVALID_PAYLOAD,
-        Reason.NOT_IN_CONTROL,
-        Reason.GROUP_UNAVAILABLE,
-        Reason.NOT_FOR_GROUPS,
+        *(Reason.WINDOW_CLOSED, Reason.RECIPIENT_MOVED, Reason.MAPPING_STATUS_CLOSED, Reason.MAPPING_STATUS_EXPIRED),
+        *(Reason.INVALID_PAYLOAD, Reason.NOT_IN_CONTROL, Reason.GROUP_UNAVAILABLE, Reason.NOT_FOR_GROUPS),
     }
 )
 """Why an agent's message is tracked as failed and never sent; one from a queue is a dead letter beside that."""
@@ -380,6 +376,14 @@ KINDS = Kinds(
         queued=OutboundPayload,
         purpose="Find the customer, check the conversation and the window, queue the message. Told as `outbound.processed`.",
         needed=(("genesys_message_id",), ("conversation_id", "recipient_id")),
+    ),
+    Kind(
+        name="typing",
+        item=AgentTyping,
+        work=run_typing,
+        pipeline=Pipeline.OUTBOUND,
+        told_by="typed_at",
+        needed=(("conversation_id", "recipient_id"),),
     ),
     # After the messages that they follow on, before the statuses that they get.
     Kind(

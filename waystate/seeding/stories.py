@@ -8,7 +8,7 @@ from random import Random
 from typing import NamedTuple
 from uuid import UUID
 
-from waystate.contacts.store import NewContact
+from waystate.contacts.model import NewContact
 from waystate.conversations.model import ConversationStatus, preview_of
 from waystate.conversations.store import PastConversation
 from waystate.documents import JsonObject

@@ -16,7 +16,7 @@ from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.errors import Conflict, NotFound, Refused, Unprocessable
 from waystate.ids import TenantId
-from waystate.messages.send import identities_of, phone_of
+from waystate.messages.addressed import identities_of, phone_of
 from waystate.sends.model import Draft
 from waystate.tenants.routing import TenantView
 

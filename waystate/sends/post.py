@@ -337,12 +337,11 @@ def _find_unsendable(allowed: _Allowed, category: str | None) -> Refused | None:
         "group_id": allowed.address.group_id,
         "message_id": allowed.id,
         "type": draft.type,
-        "content": draft.content,
         "reply_to": allowed.reply_to,
     }
     try:
         if draft.is_composed:
-            render_composed(**said, category=category)
+            render_composed(**said, content=draft.content, category=category)
         else:
             render_outbound(**said, text=draft.text, media=draft.media)
     except Rejected as error:

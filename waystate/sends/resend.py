@@ -1,6 +1,7 @@
 """What failed is sent again: as a new message that says the same, and once, whichever of its copies is named."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,8 @@ from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound
 from waystate.ids import TenantId, find_uuid
 from waystate.messages import store as message_store
-from waystate.messages.model import Direction, Status
+from waystate.messages.model import Direction, OutboundMessage, Status
+from waystate.messages.send import parts_of
 from waystate.messages.store import is_composed
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedMessage, PlannedState
@@ -27,6 +29,25 @@ class Again:
 
     draft: Draft
     ids: tuple[UUID, ...]
+
+    def parts(self, now: datetime) -> list[Draft]:
+        """As many as WhatsApp takes of a long text of an agent's, in order: the last one stands for the whole."""
+        draft = self.draft
+        if draft.is_composed or (draft.media or {}).get("file_id"):
+            return [draft]
+        whole = OutboundMessage(
+            genesys_message_id=str(self.ids[-1]),
+            sent_at=now,
+            type=draft.type,
+            text=draft.text,
+            content=draft.content,
+            media=draft.media,
+            metadata=draft.metadata,
+        )
+        return [
+            replace(draft, type=part.type, text=part.text or "", content=part.content, media=part.media, metadata=part.metadata)
+            for part in parts_of(whole)
+        ]
 
 
 async def lock_failed(conn: Connection, tenant: TenantId, named: UUID, speaker: Speaker, actor: Actor) -> Again:

@@ -147,14 +147,17 @@ class Sends:
         return answer
 
     async def resend(self, tenant: TenantId, name: str, speaker: Speaker, actor: Actor) -> MessageAnswer:
-        """A new message that says the same; only of one that failed, or of which nobody knows whether it arrived, and once."""
+        """A new message that says the same; only of one that failed, or of which nobody knows whether it arrived, and once.
+
+        Of what goes out in parts the last one is returned: with it all has arrived.
+        """
 
         async def resend() -> tuple[MessageAnswer, list[Event]]:
             async with self._db.tenant(tenant) as conn:
                 again = await lock_failed(conn, tenant, await _get_id(conn, tenant, name), speaker, actor)
-                posted = await self._post_in(conn, tenant, [again.draft])
+                posted = await self._post_in(conn, tenant, again.parts(self._clock()))
                 _raise_first(posted.results)
-                (outcome,) = posted.results
+                outcome = posted.results[-1]
                 assert not isinstance(outcome, Refused)
                 await note_again(conn, tenant, again, id_of(outcome))
                 (answer,) = await self.read_in(conn, tenant, [id_of(outcome)])

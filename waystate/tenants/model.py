@@ -169,6 +169,13 @@ class TenantSettings(_Value):
     """Agents get a customer's file as an attachment, where `PUBLIC_URL` says under which address Genesys loads it. false: a
     line that names it, for integrations whose supported content has no files."""
 
+    genesys_typing: bool = True
+    """While an agent or bot writes, the customer sees that somebody types; what they wrote is shown as read with it."""
+
+    text_format: Literal["plain", "markdown"] = "plain"
+    """How agents and bots write. `plain`: a text goes as it is, and WhatsApp shows its own marks in it. `markdown`: `**bold**`,
+    `*italic*`, `~~struck~~` and `[name](address)` go as WhatsApp shows them, and a customer's marks come as Markdown."""
+
     @model_validator(mode="after")
     def _has_its_template(self) -> "TenantSettings":
         if self.window_policy == "template" and self.window_template is None:

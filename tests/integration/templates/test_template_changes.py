@@ -15,7 +15,8 @@ from waystate.dead_letters.replay import ReplayOutcome
 from waystate.events.model import TemplateChanged
 from waystate.ids import new_id
 from waystate.pipeline.batch import Judged, Taken
-from waystate.pipeline.run import KINDS, Runner, run_templates
+from waystate.pipeline.beside import run_templates
+from waystate.pipeline.run import KINDS, Runner
 from waystate.templates import store
 from waystate.templates.change import Listing, apply_listing
 from waystate.templates.model import LAG, SETTLED, Template

@@ -256,11 +256,19 @@ async def test_genesys_message_goes_to_its_integration_with_a_token(client, gene
     assert json.loads(call.content) == {"text": "Hi"}
 
 
-async def test_genesys_receipt_has_its_own_path(client, genesys):
+@pytest.mark.parametrize(
+    ("deed", "path"),
+    [
+        ("send_receipt", "receipt"),
+        ("send_event", "event"),
+        ("send_structured_response", "structured/response"),
+    ],
+)
+async def test_whatever_is_no_message_of_genesys_has_its_own_path(client, genesys, deed, path):
     genesys.api = lambda request: httpx2.Response(202)
-    result = await client.send_receipt(integration=INTEGRATION, body={"id": "c327"})
+    result = await getattr(client, deed)(integration=INTEGRATION, body={"id": "c327"})
     assert result == AttemptResult(outcome=Outcome.SENT, http_status=202)
-    assert genesys.calls[0].url.path == "/api/v2/conversations/messages/int-1/inbound/open/receipt"
+    assert genesys.calls[0].url.path == f"/api/v2/conversations/messages/int-1/inbound/open/{path}"
 
 
 async def test_many_at_once_share_one_login(client, genesys):

@@ -6,7 +6,7 @@ import pytest
 from waystate.channels.genesys.parse import parse_webhook
 from waystate.channels.model import Ignored, Unusable
 from waystate.documents import Unreadable
-from waystate.messages.model import GenesysReceipt, OutboundMessage
+from waystate.messages.model import AgentTyping, GenesysReceipt, OutboundMessage
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 INTEGRATION = "73cb7fb7-c2db-4996-88f3-0a83a4fea1da"
@@ -59,11 +59,41 @@ def test_corpus_messages_all_become_outbound_messages(corpus):
         assert item.value.sent_at.year in {2021, 2025}, name
 
 
-def test_corpus_events_receipts_and_echoes_are_ignored(corpus):
-    for name, body in corpus.files("genesys/outbound_event", "genesys/inbound_event", "genesys/inbound_text"):
+def test_corpus_of_customers_events_and_echoes_is_ignored(corpus):
+    for name, body in corpus.files("genesys/inbound_event", "genesys/inbound_text"):
         (item,) = parse_webhook(body, INTEGRATION, NOW).items
         assert isinstance(item.value, Ignored), name
-    assert only(notification(type="Event", text=None, events=[{"eventType": "Typing"}])).what == "Typing"
+
+
+def test_an_agent_who_types_is_understood(corpus):
+    for name, body in corpus.files("genesys/outbound_event"):
+        (item,) = parse_webhook(body, INTEGRATION, NOW).items
+        assert isinstance(item.value, AgentTyping), name
+        assert item.value.recipient_id == "abcdef12345@socialmedia"
+    value = only(notification(type="EVENT", text=None, events=[{"eventType": "typing", "typing": {"type": "ON"}}]), origin="g")
+    assert value == AgentTyping(
+        typed_at=datetime(2026, 11, 20, 11, 0, 0, 123000, tzinfo=UTC),
+        conversation_id="d06c",
+        recipient_id="contact-1",
+        integration_id=INTEGRATION,
+        origin="g:0",
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"events": [{"eventType": "Typing", "typing": {"type": "Off"}}]},
+        {"events": [{"eventType": "Typing"}], "direction": "Inbound"},
+        {"events": [{"eventType": "Typing"}], "channel": {"to": {"id": INTEGRATION}}},
+        {"events": [{"eventType": "Typing"}], "channel": {}, "conversationId": None},
+        {"events": [{"eventType": "CoBrowse"}]},
+        {"events": ["Typing", 7]},
+        {},
+    ],
+)
+def test_other_events_are_ignored(fields):
+    assert isinstance(only(notification(**({"type": "Event", "text": None} | fields))), Ignored)
 
 
 def test_corpus_receipt_is_kept_when_it_tells_of_a_failure(corpus):

@@ -2,8 +2,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from tests.unit.channels.genesys_payloads import StructuredResponse
 from waystate.channels.attempts import NOT_ALLOWED, FailureKind
-from waystate.channels.genesys.render import render_inbound, render_receipt
+from waystate.channels.genesys.render import is_structured_response, render_in_words, render_inbound, render_receipt
+from waystate.channels.offers import ChosenOption, Option
 from waystate.channels.told import _REASONS, _REASONS_OF_KINDS, told_of
 from waystate.channels.whatsapp.errors import NO_DIRECT_SEND, TABLE
 from waystate.deliveries.model import NOT_TRIED
@@ -30,6 +32,21 @@ def receipt(**fields):
 
 def reason_of(error):
     return told_of(error).reason
+
+
+@pytest.mark.parametrize("kind", ["QuickReply", "Button", "ListPicker", "DatePicker"])
+def test_a_choice_is_the_documented_response_and_can_be_said_in_words(kind):
+    option = Option(kind=kind, line="Yes, please", title="Yes", payload="yes-1")
+    said = {"contact_id": "c-1", "name": None, "wamid": "wamid.A", "sent_at": AT, "text": "Yes", "attributes": {}}
+    body = render_inbound(**said, answer=ChosenOption(option, "g.1"))
+    StructuredResponse.model_validate(body)
+    assert (is_structured_response(body), is_structured_response(inbound())) == (True, False)
+    chosen = {"type": kind, "text": "Yes, please", "payload": "yes-1", "originatingMessageId": "g.1"}
+    assert body == {"channel": body["channel"], "buttonResponse": chosen, "originatingMessageId": "g.1"}
+    words = render_in_words(body)
+    MessageBody.model_validate(words)
+    assert words == {"channel": body["channel"], "text": "Yes, please"}
+    assert "originatingMessageId" not in render_inbound(**said, answer=ChosenOption(option, None))
 
 
 def test_inbound_message_is_the_documented_body():

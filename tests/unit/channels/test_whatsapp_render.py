@@ -11,6 +11,7 @@ from waystate.channels.genesys.parse import parse_webhook
 from waystate.channels.whatsapp.content import MEDIA_TYPES
 from waystate.channels.whatsapp.outgoing import MessageContent, render_content
 from waystate.channels.whatsapp.render import render_composed, render_outbound, render_text
+from waystate.deliveries.answers import find_offer
 from waystate.errors import Reason, Rejected
 from waystate.simulator.graph_bodies import SendBody
 
@@ -22,9 +23,8 @@ HEADER = {"type": "header", "parameters": []}
 def rendered(text="Go on?", options=(), *, type="structured", content=None, media=None, numbered="the numbered text"):
     replies = [{"contentType": "QuickReply", "quickReply": {"text": option, "payload": f"p-{option}"}} for option in options]
     content = {"text": text, "content": replies} if content is None else content
-    body = render_outbound(
-        wa_id="16505551234", user_id=None, message_id=ID, type=type, text=numbered, content=content, media=media
-    )
+    offer = find_offer(type, content)
+    body = render_outbound(wa_id="16505551234", user_id=None, message_id=ID, type=type, text=numbered, offer=offer, media=media)
     SendBody.model_validate(body)
     return body
 
@@ -98,7 +98,7 @@ def test_title_too_long_for_a_row_stands_whole_in_its_description():
         ("Go on?", ["t" * 73, "No"]),
         ("Go on?", ["Same", "Same"]),
         ("Go on?", ["", "No"]),
-        ("p" * 1025, ["Yes", "No"]),
+        ("p" * 4097, ["Yes", "No"]),
     ],
     ids=["eleven", "title too long", "alike", "untitled", "long prompt"],
 )
@@ -107,14 +107,14 @@ def test_quick_replies_that_do_not_fit_go_as_numbered_text(text, options):
     assert (body["type"], body["text"]) == ("text", {"body": "the numbered text"})
 
 
-def test_quick_replies_beside_other_content_go_as_numbered_text():
+def test_a_prompt_too_long_for_buttons_stands_above_a_list():
+    assert rendered("p" * 1025, ["Yes", "No"])["interactive"]["type"] == "list"
+
+
+def test_other_content_stands_above_the_buttons():
     replies = [{"quickReply": {"text": "Yes"}}, {"attachment": {"url": "https://example.test/a"}}]
-    assert rendered(content={"text": "x", "content": replies})["type"] == "text"
-
-
-def test_a_quick_reply_that_holds_more_goes_as_numbered_text():
-    more = {"quickReply": {"text": "Yes"}, "attachment": {"url": "https://example.test/a"}}
-    assert rendered(content={"text": "x", "content": [more]})["type"] == "text"
+    body = rendered(content={"text": "x", "content": replies})["interactive"]
+    assert (body["type"], body["body"]["text"]) == ("button", "x\nhttps://example.test/a")
 
 
 @pytest.mark.parametrize("prompt", [None, "", " ", "\u200b", "\u2800"])
@@ -153,7 +153,7 @@ def test_corpus_of_genesys_goes_out_as_valid_requests(corpus):
         kinds[name.rsplit("-", 1)[-1]] = sent["type"]
         assert json.dumps(sent), name
     assert kinds["quickreply.json"] == "interactive"
-    assert kinds["carousel.json"] == "text"
+    assert (kinds["carousel.json"], kinds["datepicker.json"]) == ("interactive", "interactive")
 
 
 @given(text=st.text(min_size=1, max_size=1100), options=st.lists(st.text(max_size=80), max_size=12))

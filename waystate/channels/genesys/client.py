@@ -71,6 +71,14 @@ class GenesysClient:
         """
         return await self._post(integration, "message?prefetchConversationId=true" if prefetch else "message", body)
 
+    async def send_structured_response(self, *, integration: Integration, body: JsonObject) -> AttemptResult:
+        """What a customer chose of an offer; repeated as a message is."""
+        return await self._post(integration, "structured/response", body)
+
+    async def send_event(self, *, integration: Integration, body: JsonObject) -> AttemptResult:
+        """That a customer types (`eventType` Typing)."""
+        return await self._post(integration, "event", body)
+
     async def send_receipt(self, *, integration: Integration, body: JsonObject) -> AttemptResult:
         return await self._post(integration, "receipt", body)
 

@@ -5,10 +5,12 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/outboundMessag
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from waystate.channels.fields import find_list, find_object, find_text, find_visible, is_visible
+from waystate.channels.offers import Link, Offer, Option, OptionKind
 from waystate.documents import JsonObject, shorten
 
 _TYPES = {"image": "image", "video": "video", "audio": "audio", "file": "document"}
@@ -19,8 +21,18 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _NAME = 60
 """Characters of a name of the agent's in a sentence of ours."""
 
-Lines = Iterator[tuple[str, bool]]
-"""Each line, with whether it is an option to choose from."""
+
+@dataclass(frozen=True, slots=True)
+class ContentLine:
+    """A line of a text, and what it is: an `option`, what a list shows beside one (`row`) or cannot show there (`apart`)."""
+
+    text: str
+    part: Literal["text", "option", "row", "apart", "picture", "link", "button"] = "text"
+    option: Option | None = None
+    link: Link | None = None
+
+
+Lines = Iterator[ContentLine]
 
 
 class Unshowable(Exception):
@@ -68,15 +80,46 @@ def text_of(text: str | None, content: list[Any]) -> str:
     """
     said = _said(text if is_visible(text) else None, content)
     found = [line for item in content for line in _lines_of(item, said)]
-    # The body of a template repeats the text, and stands behind its header.
-    lines = [said] if said and (said, False) not in found else []
+    lines = [] if _repeats(found, said) else [said or ""]
     number = 0
-    for line, is_option in found:
-        number += is_option
-        lines.append(f"{number}. {line}" if is_option else line)
+    for line in found:
+        number += line.option is not None
+        if line.part != "button":
+            lines.append(f"{number}. {line.text}" if line.option is not None else line.text)
     if not any(is_visible(line) for line in lines):
         raise Unshowable("The message is empty: it has neither text nor content that WhatsApp could show. Write it again.")
     return "\n".join(lines)
+
+
+def offer_of(text: str | None, content: list[Any]) -> Offer:
+    """What a structured message lets its customer choose. Raises `Unshowable` as `text_of` does, of the same messages."""
+    said = _said(text if is_visible(text) else None, content)
+    found = [line for item in content for line in _lines_of(item, said)]
+    offer = _offer(found)
+    if not _repeats(found, said):
+        offer = replace(offer, lines=(said or "", *offer.lines))
+    carousel = _object(content[0], "carousel") if len(content) == 1 else None
+    if carousel is None:
+        return offer
+    return replace(offer, cards=tuple(_offer(list(_card(card))) for card in _objects(carousel, "cards")))
+
+
+def _offer(found: Sequence[ContentLine]) -> Offer:
+    pictures = [line.text for line in found if line.part == "picture"]
+    links = [line.link for line in found if line.link is not None]
+    return Offer(
+        lines=tuple(line.text for line in found if line.part in ("text", "picture", "link")),
+        options=tuple(line.option for line in found if line.option is not None),
+        picture=pictures[0] if len(pictures) == 1 else None,
+        link=links[0] if len(links) == 1 else None,
+        button=next((line.text for line in found if line.part == "button"), None),
+        is_apart=any(line.part == "apart" for line in found),
+    )
+
+
+def _repeats(found: Sequence[ContentLine], said: str | None) -> bool:
+    """The body of a template repeats the text, and stands behind its header."""
+    return not said or any(line.text == said and line.option is None for line in found)
 
 
 def _said(text: str | None, content: list[Any]) -> str | None:
@@ -111,57 +154,77 @@ def _attachment(attachment: JsonObject) -> Lines:
         raise Unshowable(
             f"The attachment ({name}) came without an address to load it from, so nothing was sent. Attach it again."
         )
-    yield url, False
+    yield ContentLine(url)
 
 
 def _location(location: JsonObject) -> Lines:
     yield from _plain(location, "text", "address", "url")
     spot = [each for key in ("latitude", "longitude") if (each := find_text(location, key)) is not None]
     if spot:
-        yield ", ".join(spot), False
+        yield ContentLine(", ".join(spot))
 
 
 def _card(card: JsonObject) -> Lines:
-    yield from _plain(card, "title", "description", "image", "video")
-    actions = [line for action in _objects(card, "actions") for line in _action(action)]
+    yield from _plain(card, "title", "description")
+    yield from _plain(card, "image", "video", part="picture")
+    actions = [line for action in _objects(card, "actions") for line in _action(action, "Button")]
     default = _object(card, "defaultAction")
     if _text(default, "url", "text", "title"):
         # What a tap on the card does is often what its button does.
-        for line, is_option in _action(default):
-            if not any(each == line or each.endswith(f": {line}") for each, _ in actions):
-                yield line, is_option
+        for line in _action(default, "Button"):
+            if not any(each.text == line.text or each.text.endswith(f": {line.text}") for each in actions):
+                yield line
     yield from actions
 
 
 def _carousel(carousel: JsonObject) -> Lines:
-    for card in _objects(carousel, "cards"):
-        yield from _card(card)
+    """In a list the options of a card stand under its title."""
+    cards = _objects(carousel, "cards")
+    for card in cards:
+        section = _text(card, "title") if len(cards) > 1 else None
+        for line in _card(card):
+            yield line if line.option is None else replace(line, option=replace(line.option, section=section))
 
 
-def _action(action: JsonObject | None) -> Lines:
+def _action(action: JsonObject | None, kind: OptionKind) -> Lines:
     label, url = _text(action, "text", "title"), _text(action, "url")
     if url is not None:
-        yield f"{label}: {url}" if label else url, False
+        yield ContentLine(f"{label}: {url}", "link", link=Link(label, url)) if label else ContentLine(url)
     elif label is not None:
-        yield label, True
+        option = Option(kind=kind, line=label, title=label.strip(), payload=_payload(action) or label)
+        yield ContentLine(label, "option", option)
     else:
         raise _nameless()
+
+
+def _payload(action: JsonObject | None) -> str | None:
+    """What Genesys wants to hear of the option. Of an entry of a list it is its id."""
+    return find_text(action, "payload") or find_text(action, "id")
 
 
 def _quick_replies(replies: JsonObject) -> Lines:
     yield from _plain(replies, "title")
     for reply in _objects(replies, "actions"):
-        yield from _action(reply)
+        yield from _action(reply, "QuickReply")
 
 
 def _list_picker(picker: JsonObject) -> Lines:
-    yield from _plain(_object(picker, "receivedMessage"), "title", "subtitle", "imageUrl")
+    received = _object(picker, "receivedMessage")
+    yield from _plain(received, "header", "title", "subtitle", "imageUrl")
+    yield from _plain(received, "buttonLabel", part="button")
     yield from _plain(picker, "title", "subtitle")
     for section in _objects(picker, "sections"):
-        yield from _plain(section, "title")
+        name = _text(section, "title")
+        yield from _plain(section, "title", part="row")
         for entry in _objects(section, "listItems"):
-            yield from _action(entry)
-            yield from _plain(entry, "description", "image")
+            description = _text(entry, "description")
+            for line in _action(entry, "ListPicker"):
+                if line.option is None:
+                    yield line
+                else:
+                    yield replace(line, option=replace(line.option, description=description, section=name))
+            yield from _plain(entry, "description", part="row")
+            yield from _plain(entry, "image", part="apart")
 
 
 def _date_picker(picker: JsonObject) -> Lines:
@@ -170,24 +233,33 @@ def _date_picker(picker: JsonObject) -> Lines:
     earliest, latest = (_moment(text) if (text := _text(picker, key)) else None for key in ("dateMinimum", "dateMaximum"))
     limits = [f"{word} {moment}" for word, moment in (("from", earliest), ("until", latest)) if moment]
     if limits:
-        yield " ".join(limits), False
+        yield ContentLine(" ".join(limits))
     for time in _objects(picker, "availableTimes"):
         moment = _text(time, "dateTime")
         if moment is None:
             raise _nameless()
-        yield _moment(moment) + _lasting(time.get("duration")), True
+        day, zone = _parts_of_moment(moment)
+        rest = (zone + _lasting(time.get("duration"))).strip()
+        line = f"{day} {rest}" if rest else day
+        option = Option(kind="DatePicker", line=line, title=day, description=rest or None, payload=moment)
+        yield ContentLine(line, "option", option)
 
 
 def _moment(text: str) -> str:
     """`Fri 30 May 2025, 12:00 UTC`, in the offset it was given in; what cannot be read stays as it is."""
+    return "".join(_parts_of_moment(text))
+
+
+def _parts_of_moment(text: str) -> tuple[str, str]:
+    """Day and hour, and the zone with the space before it."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return text
+        return text, ""
     offset = moment.strftime("%z")
     zone = "" if moment.tzinfo is None else " UTC" if not moment.utcoffset() else f" UTC{offset[:3]}:{offset[3:5]}"
     day = f"{_DAYS[moment.weekday()]} {moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
-    return f"{day}, {moment:%H:%M}{zone}"
+    return f"{day}, {moment:%H:%M}", zone
 
 
 def _lasting(duration: Any) -> str:
@@ -211,7 +283,7 @@ def _template(template: JsonObject, said: str | None) -> Lines:
         yield from _attachment(media)
     body = _object(template, "body")
     _, is_whole = _filled(find_text(body, "text") or "", body)
-    yield from [(said, False)] if said and not is_whole else _filled_lines(body)
+    yield from [ContentLine(said)] if said and not is_whole else _filled_lines(body)
     yield from _filled_lines(_object(template, "footer"))
     for button in _objects(template, "buttons"):
         yield from _button(button)
@@ -225,16 +297,20 @@ def _filled_lines(part: JsonObject | None) -> Lines:
     if not is_whole:
         lacks = shorten(", ".join(_PLACEHOLDER.findall(filled)), _NAME)
         raise Unshowable(f"The template lacks a value for {lacks}, so nothing was sent. Fill it in and send again.")
-    yield filled, False
+    yield ContentLine(filled)
 
 
 def _button(button: JsonObject) -> Lines:
-    label = "".join(line for line, _ in _filled_lines(button))
-    url = "".join(line for line, _ in _filled_lines(button | {"text": button.get("url")}))
+    label = "".join(line.text for line in _filled_lines(button))
+    url = "".join(line.text for line in _filled_lines(button | {"text": button.get("url")}))
     target = url or _text(button, "phoneNumber")
     if not target and not label:
         raise _nameless()
-    yield (f"{label}: {target}" if label else target, False) if target else (label, True)
+    if target:
+        yield ContentLine(f"{label}: {target}" if label else target)
+    else:
+        option = Option(kind="Button", line=label, title=label.strip(), payload=_payload(button) or label)
+        yield ContentLine(label, "option", option)
 
 
 def _filled(text: str, part: JsonObject | None) -> tuple[str, bool]:
@@ -258,11 +334,11 @@ def _by_place(name: str, names: list[str], parameters: list[JsonObject], by_name
     return find_text(parameters[place], "text") if 0 <= place < len(parameters) else None
 
 
-def _plain(source: Any, *keys: str) -> Lines:
+def _plain(source: Any, *keys: str, part: Literal["text", "row", "apart", "picture", "button"] = "text") -> Lines:
     for key in keys:
         line = _text(source, key)
         if line is not None:
-            yield line, False
+            yield ContentLine(line, part)
 
 
 def _text(source: Any, *keys: str) -> str | None:
@@ -300,7 +376,7 @@ def _nameless() -> Unshowable:
 _READERS: dict[str, Callable[[JsonObject], Lines]] = {
     "attachment": _attachment,
     "location": _location,
-    "quickReply": _action,
+    "quickReply": lambda reply: _action(reply, "QuickReply"),
     "quickReplyV2": _quick_replies,
     "card": _card,
     "carousel": _carousel,

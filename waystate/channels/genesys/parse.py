@@ -17,7 +17,7 @@ from waystate.channels.genesys.content import (
 )
 from waystate.channels.model import Ignored, Parsed, Routed, Unusable, Value
 from waystate.documents import JsonObject, Unreadable, parse
-from waystate.messages.model import GenesysReceipt, OutboundMessage
+from waystate.messages.model import AgentTyping, GenesysReceipt, OutboundMessage
 
 _ITEM = "0"
 _OWN = frozenset({"id", "channel", "type", "text", "content", "direction", "conversationId"})
@@ -39,15 +39,36 @@ def _parse(document: JsonObject, integration_id: str, received_at: datetime, ori
     """What the body is. Genesys writes its enumerations in one case and other senders in another, so case says nothing."""
     kind, direction = _word(document, "type"), _word(document, "direction")
     if kind == "event":
-        events = [find_text(event, "eventType") for event in find_list(document, "events") or []]
-        named = ", ".join(event for event in events if event) or find_text(document, "type") or ""
-        return Ignored(_ITEM, named, "events are not shown to the customer")
+        return _parse_event(document, integration_id, received_at, origin)
     if kind == "receipt":
         return _parse_receipt(document, received_at, origin)
     recipient = find_text(find_object(find_object(document, "channel"), "to"), "id") or ""
     if direction == "inbound" or recipient.casefold() == integration_id.casefold():
         return Ignored(_ITEM, "Inbound", "the echo of a customer's message")
     return _parse_message(document, integration_id, received_at, origin)
+
+
+def _parse_event(document: JsonObject, integration_id: str, received_at: datetime, origin: str) -> AgentTyping | Ignored:
+    """That somebody types. That they ceased, or anything else that happens, is nothing to show."""
+    events = [event for event in find_list(document, "events") or [] if find_text(event, "eventType")]
+    named = ", ".join(find_text(event, "eventType") or "" for event in events) or find_text(document, "type") or ""
+    channel, direction = find_object(document, "channel"), _word(document, "direction")
+    recipient, conversation = find_text(find_object(channel, "to"), "id"), find_text(document, "conversationId")
+    if direction == "inbound" or (recipient or "").casefold() == integration_id.casefold():
+        return Ignored(_ITEM, named, "the echo of a customer's event")
+    if not any(_is_typing(event) for event in events) or not (recipient or conversation):
+        return Ignored(_ITEM, named, "it is nothing that the customer could be shown")
+    return AgentTyping(
+        typed_at=moment_of(find_text(channel, "time"), received_at),
+        conversation_id=conversation,
+        recipient_id=recipient,
+        integration_id=integration_id,
+        origin=f"{origin}:{_ITEM}",
+    )
+
+
+def _is_typing(event: JsonObject) -> bool:
+    return _word(event, "eventType") == "typing" and (_word(find_object(event, "typing") or {}, "type") or "on") == "on"
 
 
 def _parse_receipt(document: JsonObject, received_at: datetime, origin: str) -> GenesysReceipt | Ignored:

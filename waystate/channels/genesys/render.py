@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from waystate.channels.model import Explanation
+from waystate.channels.offers import ChosenOption
 from waystate.clock import iso
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
@@ -15,11 +16,19 @@ _MEDIA_TYPES = {"image": "Image", "sticker": "Image", "video": "Video", "audio":
 
 
 def render_inbound(
-    *, contact_id: str, name: str | None, wamid: str, sent_at: datetime, text: str, attributes: dict[str, str]
+    *,
+    contact_id: str,
+    name: str | None,
+    wamid: str,
+    sent_at: datetime,
+    text: str,
+    attributes: dict[str, str],
+    answer: ChosenOption | None = None,
 ) -> JsonObject:
     """A customer's message. Genesys tells a repeat by (messageId, time): both are WhatsApp's, so a retry is the same body.
 
-    `attributes` become the participant's data; only `channel.metadata.customAttributes` does that.
+    `attributes` become the participant's data; only `channel.metadata.customAttributes` does that. An `answer` to what Genesys
+    offered is a structured response (…/inbound/open/structured/response), and agents read its `text`.
     """
     if not text:
         raise Rejected(Reason.INVALID_PAYLOAD, "Genesys Cloud refuses a message without text; give it a readable line.")
@@ -29,7 +38,21 @@ def render_inbound(
     channel: JsonObject = {"from": sender, "time": iso(sent_at), "messageId": wamid}
     if attributes:
         channel["metadata"] = {"customAttributes": attributes}
-    return {"channel": channel, "text": text}
+    if answer is None:
+        return {"channel": channel, "text": text}
+    option = answer.option
+    chosen: JsonObject = {"type": option.kind, "text": option.line, "payload": option.payload}
+    about = {"originatingMessageId": answer.offered_in} if answer.offered_in else {}
+    return {"channel": channel, "buttonResponse": chosen | about} | about
+
+
+def is_structured_response(body: JsonObject) -> bool:
+    return "buttonResponse" in body
+
+
+def render_in_words(response: JsonObject) -> JsonObject:
+    """A structured response as the message that says the same, for a Genesys that takes no such response."""
+    return {"channel": response["channel"], "text": response["buttonResponse"]["text"]}
 
 
 def render_file(*, contact_id: str, wamid: str, at: datetime, content: list[JsonObject]) -> JsonObject:

@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from waystate.channels.fields import find_list, find_object, find_text, is_visible
+from waystate.channels.offers import ChosenOption
 from waystate.channels.whatsapp.content import MEDIA_TYPES, find_media
 from waystate.channels.whatsapp.incoming import (
     FILES,
@@ -91,13 +92,17 @@ class Surroundings:
     """What stands around a message: `about` is its metadata (context, referral, …), `quoted` what it replies to, if known.
 
     `phone_reply`: what the business wrote to the customer since their last message, in WhatsApp's app on a phone. `group`:
-    where it was written, if it was in a group.
+    where it was written, if it was in a group. `answer`: what it chooses of an offer. `tags` and `language` are known of the
+    contact.
     """
 
     about: JsonObject = field(default_factory=dict)
     quoted: str | None = None
     phone_reply: str | None = None
     group: SpokenInGroup | None = None
+    answer: ChosenOption | None = None
+    tags: tuple[str, ...] = ()
+    language: str | None = None
 
 
 def line_of(kind: str, content: JsonObject, about: JsonObject | None = None) -> str:
@@ -187,6 +192,9 @@ def attributes_of(
         found["whatsapp_group_id"] = group.group_id
         found |= {"whatsapp_group_writer_name": group.name, "whatsapp_group_writer_id": group.writer_id}
         found["whatsapp_group_writer_contact_id"] = group.contact_id
+    if around.answer is not None:
+        found["whatsapp_payload"] = around.answer.option.payload
+    found |= {"waystate_contact_tags": _tags(around.tags), "waystate_contact_language": around.language}
     context, referral = read_context(around.about), read_referral(around.about)
     if context is not None and context.referred_product is not None:
         found["whatsapp_product_id"] = context.referred_product.product_retailer_id
@@ -195,6 +203,17 @@ def attributes_of(
         for name in ("source_type", "source_id", "source_url", "headline", "ctwa_clid"):
             found[f"whatsapp_referral_{name}"] = getattr(referral, name)
     return {name: value for name, value in found.items() if value and len(value) <= _ATTRIBUTE_LIMIT}
+
+
+def _tags(tags: Iterable[str]) -> str | None:
+    """As many as an attribute holds, each whole."""
+    listed = ""
+    for tag in tags:
+        longer = f"{listed}, {tag}" if listed else tag
+        if len(longer) > _ATTRIBUTE_LIMIT:
+            break
+        listed = longer
+    return listed or None
 
 
 def _before(context: Context | None, quoted: str | None) -> Iterator[str]:

@@ -3,11 +3,12 @@
 https://developers.facebook.com/docs/whatsapp/cloud-api/guides/send-messages
 """
 
-from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from waystate.channels.fields import find_list, find_object, find_text, find_visible, is_visible
+from waystate.channels.fields import find_text, is_visible
+from waystate.channels.offers import Offer
+from waystate.channels.whatsapp.choices import find_interactive
 from waystate.channels.whatsapp.groups import check_for_group
 from waystate.channels.whatsapp.template import has_code
 from waystate.documents import JsonObject
@@ -16,18 +17,7 @@ from waystate.errors import Reason, Rejected
 BSUID_FIELD: Literal["recipient", "to"] = "recipient"  # Meta's own pages disagree; libraries that work send `recipient`
 
 MAX_TEXT = 4096
-_MAX_BODY = 1024
-_MAX_BUTTONS, _MAX_BUTTON_TITLE = 3, 20
-_MAX_ROWS, _MAX_ROW_TITLE, _MAX_ROW_DESCRIPTION, _MAX_ROW_ID = 10, 24, 72, 200
 _FILES = frozenset({"image", "video", "audio", "document"})
-_PROMPT = "Please choose:"
-_LIST_BUTTON = "Options"
-
-
-@dataclass(frozen=True, slots=True)
-class _Option:
-    id: str
-    title: str
 
 
 def render_text(
@@ -57,27 +47,24 @@ def render_outbound(
     message_id: UUID,
     type: str,
     text: str | None,
-    content: JsonObject,
     media: JsonObject | None,
     reply_to: str | None = None,
     group_id: str | None = None,
+    offer: Offer | None = None,
 ) -> JsonObject:
     """An agent's or bot's message (the fields of `OutboundMessage`).
 
-    Quick replies become buttons or a list where every title fits whole, else the numbered text. A file that is kept here goes
-    by its id, with the text below it; other media go as their URL. A group takes no buttons: there the numbered text goes.
+    An `offer` becomes buttons, a list, a link or a carousel where it fits whole, else the numbered text. A file that is kept
+    here goes by its id, with the text below it; other media go as their URL. A group takes no buttons: there the numbered text
+    goes.
     """
     to = _addressed(wa_id, user_id, group_id)
     if media is not None and type in _FILES and find_text(media, "file_id"):
         shown: JsonObject = {"media_id": media["file_id"]} | ({"caption": text} if is_visible(text) else {})
         return _message(to, message_id, reply_to, type, shown)
-    options = _options_of(content) if type == "structured" and group_id is None else []
-    prompt = find_visible(content, "text") or _PROMPT
-    if options and len(prompt) <= _MAX_BODY and len(options) == len(find_list(content, "content") or []):
-        interactive = _find_buttons(options) or _find_list(options)
-        if interactive is not None:
-            body = interactive | {"body": {"text": prompt}}
-            return _message(to, message_id, reply_to, "interactive", body)
+    interactive = find_interactive(offer, may_be_interactive=group_id is None) if offer is not None else None
+    if interactive is not None:
+        return _message(to, message_id, reply_to, "interactive", interactive)
     lines = [text] if text else []
     url = find_text(media, "url")
     if url is not None and url not in (text or ""):
@@ -151,40 +138,3 @@ def _addressed(wa_id: str | None, user_id: str | None, group_id: str | None) -> 
     if user_id:
         return {"recipient_type": "individual", BSUID_FIELD: user_id}
     raise Rejected(Reason.INVALID_PAYLOAD, "The message has no recipient: neither a phone number nor a user id is known.")
-
-
-def _options_of(content: JsonObject) -> list[_Option]:
-    """The quick replies that a customer can tell apart; none if one lacks a title or two are alike."""
-    found = [_find_option(item) for item in find_list(content, "content") or []]
-    options = [option for option in found if option is not None]
-    alike = len({option.title for option in options}) < len(options) or len({option.id for option in options}) < len(options)
-    return [] if alike else options
-
-
-def _find_option(item: Any) -> _Option | None:
-    reply = find_object(item, "quickReply")
-    if reply is None or sum(isinstance(part, dict) for part in item.values()) > 1:
-        return None
-    title = (find_visible(reply, "text") or "").strip()
-    identifier = (find_text(reply, "payload") or title).strip()
-    return _Option(identifier, title) if title and len(identifier) <= _MAX_ROW_ID else None
-
-
-def _find_buttons(options: list[_Option]) -> JsonObject | None:
-    if len(options) > _MAX_BUTTONS or any(len(option.title) > _MAX_BUTTON_TITLE for option in options):
-        return None
-    buttons = [{"type": "reply", "reply": {"id": option.id, "title": option.title}} for option in options]
-    return {"type": "button", "action": {"buttons": buttons}}
-
-
-def _find_list(options: list[_Option]) -> JsonObject | None:
-    if len(options) > _MAX_ROWS or any(len(option.title) > _MAX_ROW_DESCRIPTION for option in options):
-        return None
-    return {"type": "list", "action": {"button": _LIST_BUTTON, "sections": [{"rows": [_row(option) for option in options]}]}}
-
-
-def _row(option: _Option) -> JsonObject:
-    """A title too long for its place stands whole in the description."""
-    if len(option.title) <= _MAX_ROW_TITLE:
-        return {"id": option.id, "title": option.title}
-    return {"id": option.id, "title": option.title[: _MAX_ROW_TITLE - 1] + "…", "description": option.title}
