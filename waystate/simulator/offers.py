@@ -10,7 +10,7 @@ from waystate.simulator.webhooks import without_none
 _KEPT = 100_000
 
 
-class Offer(NamedTuple):
+class Tappable(NamedTuple):
     """`options` are `{id, title, description?}`; `kind` is the reply's type, `button_reply` or `list_reply`."""
 
     wamid: str
@@ -34,9 +34,9 @@ class Offers:
     """By customer."""
 
     def __init__(self) -> None:
-        self._newest: Recent[str, Offer] = Recent(_KEPT)
+        self._newest: Recent[str, Tappable] = Recent(_KEPT)
 
-    def find(self, customer: str) -> Offer | None:
+    def find(self, customer: str) -> Tappable | None:
         return self._newest.get(customer)
 
     def saw(self, customer: str, wamid: str, interactive: Any) -> None:
@@ -44,9 +44,9 @@ class Offers:
         action = getattr(interactive, "action", None)
         buttons, sections = getattr(action, "buttons", None), getattr(action, "sections", None)
         if buttons:
-            self._newest[customer] = Offer(wamid, "button_reply", [*_buttons(buttons)])
+            self._newest[customer] = Tappable(wamid, "button_reply", [*_buttons(buttons)])
         elif sections and all(hasattr(section, "rows") for section in sections):
-            self._newest[customer] = Offer(wamid, "list_reply", [*_rows(sections)])
+            self._newest[customer] = Tappable(wamid, "list_reply", [*_rows(sections)])
 
 
 def _buttons(buttons: list[Any]) -> Iterator[JsonObject]:

@@ -17,7 +17,7 @@ from tests.unit.channels.test_corpus_readings import masked
 from waystate.channels.checks import judge_integration
 from waystate.channels.model import Ignored, Unusable
 from waystate.documents import JsonObject, dump, parse
-from waystate.messages.model import GenesysReceipt, OutboundMessage
+from waystate.messages.model import AgentTyping, GenesysReceipt, OutboundMessage
 from waystate.simulator.genesys_bodies import EventBody, MessageBody, ReceiptBody, StructuredBody
 from waystate.tenants.model import GenesysIntegration
 
@@ -47,6 +47,8 @@ def reading(document: JsonObject) -> list[str]:
             return [message.type, masked(message.text or ""), "; ".join(sends)]
         case GenesysReceipt(error=error):
             return ["receipt of a failure", masked(dump(error)), ""]
+        case AgentTyping():
+            return ["typing", "", "a read mark with a typing indicator"]
         case Ignored(what=what, why=why):
             return [f"nothing, {what}", masked(why), ""]
         case Unusable(why=why):

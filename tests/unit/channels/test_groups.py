@@ -94,7 +94,7 @@ def spoiled(document: Any, harm: dict[tuple[Any, ...], Any]) -> Any:
             if value is ...:
                 del at[place[-1]]
             else:
-                at[place[-1]] = value
+                at[place[-1]] = copy.deepcopy(value)
     return broken
 
 
@@ -174,7 +174,7 @@ TO: dict[str, Any] = {"wa_id": None, "user_id": None, "group_id": GROUP, "messag
 
 
 def test_what_goes_to_a_group_names_the_group_alone() -> None:
-    body = render_outbound(**TO, type="text", text="Hi", content={}, media=None)
+    body = render_outbound(**TO, type="text", text="Hi", media=None)
     assert body == {
         "messaging_product": "whatsapp",
         "recipient_type": "group",
@@ -183,7 +183,7 @@ def test_what_goes_to_a_group_names_the_group_alone() -> None:
         "text": {"body": "Hi"},
         "biz_opaque_callback_data": str(MESSAGE),
     }
-    file = render_outbound(**TO, type="image", text="See", content={}, media={"file_id": "f", "media_id": "m"})
+    file = render_outbound(**TO, type="image", text="See", media={"file_id": "f", "media_id": "m"})
     assert (file["recipient_type"], file["to"]) == ("group", GROUP)
 
 

@@ -12,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from waystate.channels.genesys import render
-from waystate.channels.genesys.render import render_attachment, render_file, render_inbound, render_receipt
+from waystate.channels.genesys.render import render_attachment, render_file, render_in_words, render_inbound, render_receipt
+from waystate.channels.offers import ChosenOption, Option
 from waystate.channels.told import told_of
 from waystate.simulator.genesys_contents import EXAMPLES
 from waystate.simulator.genesys_events import TOPICS
@@ -24,6 +25,10 @@ FILE = render_attachment(
 MESSAGE = render_inbound(
     contact_id="15550100", name="Ann", wamid="wamid.1", sent_at=AT, text="Hi", attributes={"whatsapp_message_type": "text"}
 )
+CHOSEN = ChosenOption(Option(kind="QuickReply", line="Yes", payload="yes-7", title="Yes"), "c3")
+RESPONSE = render_inbound(
+    contact_id="15550100", name="Ann", wamid="wamid.2", sent_at=AT, text="Yes", attributes={}, answer=CHOSEN
+)
 SENT = {
     "message": ("OpenInboundNormalizedMessage", MESSAGE),
     "message with a file": ("OpenInboundNormalizedMessage", MESSAGE | {"content": [FILE]}),
@@ -31,6 +36,8 @@ SENT = {
         "OpenInboundNormalizedMessage",
         render_file(contact_id="15550100", wamid="wamid.1", at=AT, content=[FILE]),
     ),
+    "answer to an offer": ("OpenInboundStructuredResponseMessage", RESPONSE),
+    "answer in words": ("OpenInboundNormalizedMessage", render_in_words(RESPONSE)),
     "delivered": (
         "OpenInboundNormalizedReceipt",
         render_receipt(genesys_message_id="c3", contact_id="15550100", at=AT, status="Delivered"),
@@ -132,7 +139,9 @@ def test_the_sdk_reads_all_of_what_waystate_sends(reader, what):
 
 def test_every_body_that_waystate_renders_is_read():
     made = {name for name in vars(render) if name.startswith("render_")}
-    assert made == {"render_inbound", "render_file", "render_attachment", "render_receipt"}, "give the new one a row of SENT"
+    known = {"render_inbound", "render_in_words", "render_file", "render_attachment", "render_receipt"}
+    assert made == known, "give the new one a row of SENT"
+    )
 
 
 def test_the_sdk_tells_what_it_cannot_read(reader):

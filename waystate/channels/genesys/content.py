@@ -216,15 +216,16 @@ def _list_picker(picker: JsonObject) -> Lines:
     for section in _objects(picker, "sections"):
         name = _text(section, "title")
         yield from _plain(section, "title", part="row")
-        for entry in _objects(section, "listItems"):
-            description = _text(entry, "description")
+        # Genesys' pages and its models write the same list in two ways.
+        for entry in _objects(section, "listItems") + _objects(section, "items"):
+            description = _text(entry, "description", "subtitle")
             for line in _action(entry, "ListPicker"):
                 if line.option is None:
                     yield line
                 else:
                     yield replace(line, option=replace(line.option, description=description, section=name))
-            yield from _plain(entry, "description", part="row")
-            yield from _plain(entry, "image", part="apart")
+            yield from _plain(entry, "description", "subtitle", part="row")
+            yield from _plain(entry, "image", "imageUrl", part="apart")
 
 
 def _date_picker(picker: JsonObject) -> Lines:
