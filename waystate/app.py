@@ -20,6 +20,7 @@ from waystate.broker.publisher import Publisher
 from waystate.broker.publishing import PublishSink, PublishWorker, attach
 from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import queue_names
+from waystate.channels.genesys.event_routes import GenesysEventsWebhook
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock, utc_now
@@ -216,11 +217,11 @@ class Waystate:
         self.intake = Intake(db, self.hints[LEDGER])
         limits = {"lanes": self.lanes, "max_body": config.max_body}
         directory, append = self.directory, self.intake.append
-        self._webhooks: tuple[WhatsAppWebhook, GenesysWebhook] = (
+        find, find_now = directory.find_genesys_webhook, directory.find_genesys_webhook_now
+        self._webhooks: tuple[WhatsAppWebhook, GenesysWebhook, GenesysEventsWebhook] = (
             WhatsAppWebhook(directory.find_meta_app, directory.find_meta_app_now, append, self.metrics, clock, **limits),
-            GenesysWebhook(
-                directory.find_genesys_webhook, directory.find_genesys_webhook_now, append, self.metrics, clock, **limits
-            ),
+            GenesysWebhook(find, find_now, append, self.metrics, clock, **limits),
+            GenesysEventsWebhook(find, find_now, append, self.metrics, clock, **limits),
         )
 
     def _build_cache(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from waystate.conversations.model import ConversationEnd
 from waystate.documents import JsonObject
 from waystate.messages.model import (
     AddressBookEntry,
@@ -139,6 +140,7 @@ Usable = (
     | CallReport
     | StatusReport
     | GenesysReceipt
+    | ConversationEnd
     | TemplateReport
     | AccountReport
     | Unusable

@@ -195,6 +195,19 @@ class ConversationExpired(BaseEvent):
     type: Literal["conversation.expired"] = "conversation.expired"
 
 
+class ConversationClosed(BaseEvent):
+    """Genesys ended the conversation (`genesys_ended`), or knows it no more (`genesys_unknown`): `ended_at` there.
+
+    `disconnect_type` is Genesys' own word for how it ended. What the customer writes next opens a new one.
+    """
+
+    type: Literal["conversation.closed"] = "conversation.closed"
+    reason: str
+    genesys_conversation_id: str | None = None
+    ended_at: datetime
+    disconnect_type: str | None = None
+
+
 class ConversationMerged(BaseEvent):
     """Two contacts turned out to be one, and had a conversation each on the number: this one is closed, the other goes on."""
 
@@ -439,6 +452,7 @@ Event = (
     | MessageMarkedRead
     | ControlChanged
     | ConversationExpired
+    | ConversationClosed
     | ConversationMerged
     | WindowOpened
     | WindowExpiring

@@ -4,18 +4,21 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from waystate.account_events.record import record_many
-from waystate.channels.model import AccountReport
+from waystate.channels.model import AccountReport, TemplateReport
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, person_of
 from waystate.contacts.spellings import other_identities
 from waystate.dead_letters.model import DONE_BEFORE, Verdict
+from waystate.errors import Reason, Rejected
 from waystate.events.model import CallReported, ContactNamed, Event, MessageEchoed, PreferencesChanged
 from waystate.messages import call, echo, past
 from waystate.messages.model import AddressBookEntry, CallReport, EchoedMessage, PastMessage
 from waystate.pipeline.batch import Batch, Judged
 from waystate.preferences import store as preference_store
 from waystate.preferences.model import Preference, PreferenceReport
+from waystate.templates.change import apply_reports
 
+_NO_TEMPLATE = ("template", "it is of a template that the account does not have, as far as it is known")
 _UNKNOWN = ("contact", "nobody with this phone has written, so there is no customer to name")
 
 
@@ -126,4 +129,25 @@ async def run_calls(batch: Batch, calls: Sequence[CallReport]) -> Judged:
     for each in calls:
         event = new.pop((each.call_id, each.event), None)
         verdicts.append(DONE_BEFORE if event is None else Verdict("The call is told of.", (event,)))
+    return Judged(verdicts, events)
+
+
+async def run_templates(batch: Batch, reports: Sequence[TemplateReport]) -> Judged:
+    """What webhooks tell of templates; an older word than what is known changes nothing."""
+    accounts = {each.business_account_id for each in batch.view.accounts.values()}
+    own = [each for each in reports if each.business_account_id in accounts]
+    told = iter(await apply_reports(batch.conn, batch.tenant, own, batch.now) if own else ())
+    verdicts: list[Verdict] = []
+    events: list[Event] = []
+    for report in reports:
+        if report.business_account_id not in accounts:
+            text = f"Business account {report.business_account_id} is none of this tenant's. Add its account, then replay this."
+            verdicts.append(Verdict(error=Rejected(Reason.UNKNOWN_TENANT, text)))
+            continue
+        template, event = next(told)
+        events += [event] if event is not None else []
+        if template is None:
+            verdicts.append(Verdict(f"Nothing is done: {_NO_TEMPLATE[1]}.", aside=_NO_TEMPLATE))
+        else:
+            verdicts.append(Verdict("The template is changed.", (event,)) if event is not None else DONE_BEFORE)
     return Judged(verdicts, events)

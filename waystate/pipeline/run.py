@@ -11,6 +11,7 @@ from uuid import UUID
 
 from waystate.channels.model import AccountReport, TemplateReport
 from waystate.clock import Clock
+from waystate.conversations.model import ConversationEnd
 from waystate.db.pool import Connection, Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.dead_letters.model import ADVICE, DONE_BEFORE, Pipeline, Verdict
@@ -57,7 +58,16 @@ from waystate.messages.model import (
 )
 from waystate.messages.status import Merged, keep_as_history, parse_status, unknown_status
 from waystate.pipeline.batch import Batch, Judged, Taken, Work
-from waystate.pipeline.beside import run_account_reports, run_address_book, run_calls, run_echoes, run_history, run_preferences
+from waystate.pipeline.beside import (
+    run_account_reports,
+    run_address_book,
+    run_calls,
+    run_echoes,
+    run_history,
+    run_preferences,
+    run_templates,
+)
+from waystate.pipeline.ends import run_ends
 from waystate.pipeline.items import (
     FROM_QUEUE,
     CorrelationPayload,
@@ -71,7 +81,6 @@ from waystate.pipeline.items import (
 )
 from waystate.pipeline.reasons import letter_of, rejection_of
 from waystate.preferences.model import PreferenceReport
-from waystate.templates.change import apply_reports
 from waystate.tenants.routing import TenantView
 from waystate.web.metrics import Metrics
 from waystate.work.batch import in_halves, with_retries
@@ -97,7 +106,6 @@ _TRACKED = {
 
 _ADVANCED = Verdict("The message is advanced.")
 _OF_GROUP = ("status", "it is of a message to a group, and Waystate sends none")
-_NO_TEMPLATE = ("template", "it is of a template that the account does not have, as far as it is known")
 _WAITS = Verdict("Its message is not known yet; it waits for it.")
 _NOTED = Verdict("It stands in the message's history.")
 _NOBODYS = Verdict(is_repeat=True, aside=("Receipt", "it is about no customer's message that is known here"))
@@ -351,27 +359,6 @@ async def run_deliveries(batch: Batch, refused: Sequence[RefusedDelivery]) -> Ju
     )
 
 
-async def run_templates(batch: Batch, reports: Sequence[TemplateReport]) -> Judged:
-    """What webhooks tell of templates; an older word than what is known changes nothing."""
-    accounts = {each.business_account_id for each in batch.view.accounts.values()}
-    own = [each for each in reports if each.business_account_id in accounts]
-    told = iter(await apply_reports(batch.conn, batch.tenant, own, batch.now) if own else ())
-    verdicts: list[Verdict] = []
-    events: list[Event] = []
-    for report in reports:
-        if report.business_account_id not in accounts:
-            text = f"Business account {report.business_account_id} is none of this tenant's. Add its account, then replay this."
-            verdicts.append(Verdict(error=Rejected(Reason.UNKNOWN_TENANT, text)))
-            continue
-        template, event = next(told)
-        events += [event] if event is not None else []
-        if template is None:
-            verdicts.append(Verdict(f"Nothing is done: {_NO_TEMPLATE[1]}.", aside=_NO_TEMPLATE))
-        else:
-            verdicts.append(Verdict("The template is changed.", (event,)) if event is not None else DONE_BEFORE)
-    return Judged(verdicts, events)
-
-
 KINDS = Kinds(
     Kind(
         name="inbound",
@@ -433,6 +420,15 @@ KINDS = Kinds(
         queued=CorrelationPayload,
         purpose="Attach Genesys' ids to the conversation. Told as `conversation.correlated`.",
         needed=(("conversation_id",), ("whatsapp_message_id",)),
+    ),
+    # After the messages that were said before it.
+    Kind(
+        name="ends",
+        item=ConversationEnd,
+        work=run_ends,
+        pipeline=Pipeline.CORRELATION,
+        told_by="ended_at",
+        needed=(("conversation_id",),),
     ),
     Kind(
         name="send_results",

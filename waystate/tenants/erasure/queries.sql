@@ -83,6 +83,10 @@ DELETE FROM media_usage x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
 DELETE FROM planned_messages x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM planned_messages n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_genesys_checks!
+DELETE FROM genesys_checks x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM genesys_checks n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_conversations!
 -- Their messages went before them, or this would take them along unbounded.
 DELETE FROM conversations x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
