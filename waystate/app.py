@@ -37,6 +37,8 @@ from waystate.media.sweep import MediaSweep
 from waystate.media.upload import Deposits
 from waystate.media.upload_routes import UploadRoutes
 from waystate.media.worker import MEDIA, MediaWorker
+from waystate.reconciliation.reconcile import Reconciliation
+from waystate.reconciliation.rounds import ReconciliationRounds
 from waystate.services import build_services
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.state.routes import StateRoutes
@@ -112,6 +114,7 @@ class Waystate:
         self.broker: Broker | None = None
         self._loops: dict[ProcessRole, list[Loop]] = {role: [] for role in ProcessRole}
         self._build_work()
+        self._build_timers()
         self._build_api()
         self._build_cache()
         if config.amqp_url is not None:
@@ -167,18 +170,6 @@ class Waystate:
             batch=config.worker_batch,
             hint=self.hints[LEDGER],
         )
-        self.media_sweep = MediaSweep(db, self.directory, self.services.fetcher.objects, clock)
-        self.timers = Timers(
-            db,
-            self.directory,
-            metrics,
-            self.hints[RELAY],
-            changed,
-            clock,
-            lanes=self.lanes,
-            links=self.services.links,
-            sweep=self.media_sweep,
-        )
         self.media = MediaWorker(
             db, self.directory, self.services.fetcher, clock, hint=self.hints[MEDIA], relay_hint=self.hints[RELAY]
         )
@@ -193,7 +184,27 @@ class Waystate:
         self.hints[MEDIA].also(self.attachments.hint)
         self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media, self.attachments]
         self._loops[ProcessRole.RELAY] += [self.relay]
+
+    def _build_timers(self) -> None:
+        config, db, clock, metrics = self.config, self.db, self.clock, self.metrics
+        changed = self.services.invalidations.changed
+        self.media_sweep = MediaSweep(db, self.directory, self.services.fetcher.objects, clock)
+        self.timers = Timers(
+            db,
+            self.directory,
+            metrics,
+            self.hints[RELAY],
+            changed,
+            clock,
+            lanes=self.lanes,
+            links=self.services.links,
+            sweep=self.media_sweep,
+        )
         self._loops[ProcessRole.TIMERS] += [self.timers]
+        reconciliation = Reconciliation(
+            db, self.directory, self.services.platforms.genesys, metrics, changed, clock, lanes=self.lanes
+        )
+        self._loops[ProcessRole.TIMERS].append(ReconciliationRounds(db, reconciliation, clock))
         if config.template_interval:
             self._loops[ProcessRole.TIMERS].append(TemplateRounds(self.services.templates))
 

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     GROUP_MESSAGE = "group_message"
     NOT_IN_CONTROL = "not_in_control"
     DELIVERY_FAILED = "delivery_failed"
+    MISSED_GENESYS_MESSAGE = "missed_genesys_message"
 
 
 class WaystateError(Exception):

@@ -208,6 +208,19 @@ class ConversationClosed(BaseEvent):
     disconnect_type: str | None = None
 
 
+class MessageMissed(BaseEvent):
+    """An agent's message that Genesys gave up handing over, found afterwards. Its dead letter, replayed, sends it.
+
+    `timestamp`: when the agent wrote it.
+    """
+
+    type: Literal["message.missed"] = "message.missed"
+    genesys_message_id: str
+    genesys_conversation_id: str
+    timestamp: datetime
+    message_text: str | None = None
+
+
 class ConversationMerged(BaseEvent):
     """Two contacts turned out to be one, and had a conversation each on the number: this one is closed, the other goes on."""
 
@@ -453,6 +466,7 @@ Event = (
     | ControlChanged
     | ConversationExpired
     | ConversationClosed
+    | MessageMissed
     | ConversationMerged
     | WindowOpened
     | WindowExpiring

@@ -175,6 +175,10 @@ class TenantSettings(_Value):
     """Agents get a customer's file as an attachment, where `PUBLIC_URL` says under which address Genesys loads it. false: a
     line that names it, for integrations whose supported content has no files."""
 
+    genesys_silence: Duration = timedelta(hours=1)
+    """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and whether all
+    that agents wrote has come. Longer, fewer of the OAuth client's requests go into that."""
+
     @model_validator(mode="after")
     def _has_its_template(self) -> "TenantSettings":
         if self.window_policy == "template" and self.window_template is None:

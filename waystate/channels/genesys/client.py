@@ -86,6 +86,29 @@ class GenesysClient:
         result = outcome_of(answer.status_code, answer.content, answer.headers)
         return dataclasses.replace(result, outcome=Outcome.FAILED, retry_after=None)
 
+    async def find(self, integration: Integration, path: str) -> JsonObject | AttemptResult:
+        """What Genesys says of what is at this path of its API, or why nothing."""
+        token = await self._token(integration)
+        answer = await self._get_with(token, integration, path)
+        if isinstance(answer, AttemptResult) and answer.http_status == httpx2.codes.UNAUTHORIZED and isinstance(token, str):
+            self._forget(integration, token)
+            answer = await self._get_with(await self._token(integration), integration, path)
+        return answer
+
+    async def _get_with(self, token: str | AttemptResult, integration: Integration, path: str) -> JsonObject | AttemptResult:
+        if isinstance(token, AttemptResult):
+            return token
+        url = f"{integration.api_url.rstrip('/')}{path}"
+        answer = await get(self._http, url, headers={"Authorization": f"Bearer {token}"})
+        if isinstance(answer, AttemptResult):
+            return answer
+        document = find_document(answer)
+        if document is not None:
+            return document
+        if answer.is_success:
+            return AttemptResult(outcome=Outcome.UNKNOWN, http_status=answer.status_code, error=NOT_THEIRS)
+        return outcome_of(answer.status_code, answer.content, answer.headers)
+
     async def _post(self, integration: Integration, what: str, body: JsonObject) -> AttemptResult:
         token = await self._token(integration)
         result = await self._post_with(token, integration, what, body)

@@ -1,4 +1,5 @@
 SET LOCAL ROLE waystate_owner;
+DROP INDEX conversations_ended;
 DROP TABLE absences;
 DROP TABLE genesys_checks;
 ALTER TABLE webhook_ledger DROP CONSTRAINT webhook_ledger_source_check;

@@ -21,6 +21,9 @@ CREATE POLICY tenant_isolation ON genesys_checks
     WITH CHECK (tenant_id = nullif(current_setting('app.tenant_id', true), ''));
 GRANT SELECT, INSERT, UPDATE, DELETE ON genesys_checks TO waystate_app;
 
+-- Of those that Genesys ended the last messages are asked for once more.
+CREATE INDEX conversations_ended ON conversations (tenant_id, closed_at) WHERE close_reason = 'genesys_ended';
+
 -- Times in which nobody of the installation could write: Genesys gives a message up after 25 to 85 seconds of that.
 CREATE TABLE absences (
     since timestamptz PRIMARY KEY,
