@@ -29,5 +29,6 @@ CREATE TABLE absences (
     since timestamptz PRIMARY KEY,
     until timestamptz NOT NULL
 );
+CREATE INDEX absences_until ON absences (until);
 GRANT SELECT, INSERT, DELETE ON absences TO waystate_work;
 RESET ROLE;
