@@ -4,20 +4,21 @@ import asyncio
 import dataclasses
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self, TypeAlias
 from urllib.parse import quote
 
 import httpx2
 
-from waystate.channels.attempts import FailureKind, find_document, get, post
+from waystate.channels.attempts import FailureKind, find_document, get, patch, post
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.errors import outcome_of
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.tenants.model import GenesysIntegration
 
+Call: TypeAlias = Callable[..., Awaitable[httpx2.Response | AttemptResult]]
 NOT_THEIRS: JsonObject = {
     "code": "unreadable_answer",
     "message": "a success whose body is not Genesys' own",
@@ -95,11 +96,24 @@ class GenesysClient:
             answer = await self._get_with(await self._token(integration), integration, path)
         return answer
 
+    async def make(self, integration: Integration, path: str, body: JsonObject) -> JsonObject | AttemptResult:
+        """POST; what Genesys made of it, or why nothing."""
+        token = await self._token(integration)
+        return token if isinstance(token, AttemptResult) else await self._ask(post, token, integration, path, json=body)
+
+    async def change(self, integration: Integration, path: str, body: JsonObject) -> JsonObject | AttemptResult:
+        """PATCH; how it is now, or why nothing changed."""
+        token = await self._token(integration)
+        return token if isinstance(token, AttemptResult) else await self._ask(patch, token, integration, path, json=body)
+
     async def _get_with(self, token: str | AttemptResult, integration: Integration, path: str) -> JsonObject | AttemptResult:
-        if isinstance(token, AttemptResult):
-            return token
+        return token if isinstance(token, AttemptResult) else await self._ask(get, token, integration, path)
+
+    async def _ask(
+        self, call: Call, token: str, integration: Integration, path: str, **content: Any
+    ) -> JsonObject | AttemptResult:
         url = f"{integration.api_url.rstrip('/')}{path}"
-        answer = await get(self._http, url, headers={"Authorization": f"Bearer {token}"})
+        answer = await call(self._http, url, headers={"Authorization": f"Bearer {token}"}, **content)
         if isinstance(answer, AttemptResult):
             return answer
         document = find_document(answer)
