@@ -108,7 +108,7 @@ def _permission(what: str, answer: Answer, permission: str, allowed: str) -> Fin
     if answer.http_status in _FORBIDDEN:
         advice = f"Give the client's role the permission {permission}."
         return Finding(what, "failed", f"The OAuth client may not (HTTP {answer.http_status}).", advice)
-    if answer.http_status is not None and answer.http_status < 500 and answer.http_status not in (408, 429):
+    if answer.http_status is not None and 400 <= answer.http_status < 500 and answer.http_status not in (408, 429):
         return Finding(what, "ok", allowed)
     return Finding(what, "not_checked", "Genesys gives no usable answer now.", "Check again in a minute.")
 

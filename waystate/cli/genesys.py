@@ -69,7 +69,7 @@ def setup(
     """
     from waystate.cli import genesys_work as work
 
-    order = work.Order(name, region, client_id, url, client_secret_file, number, api_url, login_url, is_dry)
+    order = work.NewIntegration(name, region, client_id, url, client_secret_file, number, api_url, login_url, is_dry)
     with explained():
         done = work.set_up(tenant, order, lambda step: print(step, file=sys.stderr, flush=True))
     if as_json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from waystate.channels.checks import Checked, check_many
 from waystate.channels.genesys.client import GenesysClient, Integration
-from waystate.channels.genesys.set_up import Preparation, SetUp, Wanted
+from waystate.channels.genesys.set_up import Preparation, SetUp, WantedIntegration
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.cli.printing import read_file
 from waystate.cli.tenant_work import on_tenants
@@ -26,7 +26,7 @@ _EVENT_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class NewIntegration:
     """What is to be set up. `secret_file` holds the OAuth client's secret; None: the one that is stored of this client."""
 
     name: str
@@ -55,7 +55,7 @@ def check(tenant: str, name: str | None) -> list[Checked]:
     return on_tenants(run)
 
 
-def set_up(tenant: str, order: Order, told: Callable[[str], None]) -> JsonObject:
+def set_up(tenant: str, order: NewIntegration, told: Callable[[str], None]) -> JsonObject:
     """What it came to; the event secret is in it where it was made just now."""
     tenant_id = parse_tenant_id(tenant)
 
@@ -84,7 +84,7 @@ def set_up(tenant: str, order: Order, told: Callable[[str], None]) -> JsonObject
                 told=told,
                 is_dry=order.is_dry,
             )
-            done = await preparation.run(Wanted(order.name, order.url))
+            done = await preparation.run(WantedIntegration(order.name, order.url))
         return _told(order, done) | shown
 
     return on_tenants(run)
@@ -107,7 +107,7 @@ async def _store(tenants: Tenants, tenant: TenantId, wanted: GenesysIntegration,
     await tenants.put_account(OPERATOR, tenant, number, link)
 
 
-def _draft(order: Order, integrations: list[GenesysIntegration]) -> GenesysIntegration:
+def _draft(order: NewIntegration, integrations: list[GenesysIntegration]) -> GenesysIntegration:
     """The integration without its id and secrets of its own, as far as it takes to log in."""
     if order.secret_file is not None:
         secret = read_file(order.secret_file, has_secrets=True).decode("utf-8", "replace").strip()
@@ -125,7 +125,7 @@ def _draft(order: Order, integrations: list[GenesysIntegration]) -> GenesysInteg
     return built(GenesysIntegration, {**said, "integration_id": "being-made"})
 
 
-def _told(order: Order, done: SetUp) -> JsonObject:
+def _told(order: NewIntegration, done: SetUp) -> JsonObject:
     base = order.url.rstrip("/")
     where = f"{base}/webhooks/genesys/{done.integration_id}" if done.integration_id else None
     return {

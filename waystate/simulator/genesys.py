@@ -72,21 +72,13 @@ class GenesysApi:
     async def event(self, request: Request) -> Response:
         return await self._answer(request, EventBody, self._take_event)
 
-    async def integration(self, request: Request) -> Response:
-        """The integration as an administrator sees it; its secret is not shown."""
+    def refuse(self, request: Request) -> Response | None:
+        """Why a caller gets nothing: no token, or another integration than the one there is."""
         try:
             self._authorise(request)
         except GenesysRefusal as error:
             return refusal(error.status, error.code, error.message)
-        return JSONResponse(
-            {
-                "id": self._config.integration_id,
-                "name": "Simulated integration",
-                "outboundNotificationWebhookUrl": self._config.genesys_webhook_url,
-                "status": "Active",
-                "createStatus": "Completed",
-            }
-        )
+        return None
 
     async def unknown(self, request: Request) -> Response:
         """Whatever else is asked below the API's address."""

@@ -107,6 +107,10 @@ class Webhooks:
         self._random = random
         self.tally: Counter[str] = Counter()
 
+    def change_terms(self, terms: WebhookTerms) -> None:
+        """What is delivered from now on goes by these."""
+        self._terms = terms
+
     async def deliver(self, body: bytes) -> bool:
         """Until it is taken or the platform would give up; whether it was taken."""
         self._start_copies(body)

@@ -12,6 +12,7 @@ from starlette.routing import Route, Router
 from waystate.clock import Clock
 from waystate.documents import JsonObject
 from waystate.simulator import genesys, graph, refusals
+from waystate.simulator.administration import GenesysAdministration
 from waystate.simulator.agents import Agents
 from waystate.simulator.attachments import AgentFiles
 from waystate.simulator.config import SimulatorConfig
@@ -41,7 +42,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Refusal = Callable[..., Response]
 
 _INBOUND = "/genesys/api/v2/conversations/messages/{integration_id}/inbound/open"
-_INTEGRATION = "/genesys/api/v2/conversations/messaging/integrations/open/{integration_id}"
+_INTEGRATIONS = "/genesys/api/v2/conversations/messaging/integrations/open"
+_INTEGRATION = f"{_INTEGRATIONS}/{{integration_id}}"
+_PROFILES = "/genesys/api/v2/conversations/messaging/supportedcontent"
 
 
 class World:
@@ -76,6 +79,7 @@ class World:
         mix = Mix(journal, self.graph.media, random("mix"))
         self.load = Load(self.customers, self.files, mix, self.tasks, config.journal_limit, random("load"))
         self.genesys = GenesysApi(config, journal, self.customers, self.agents, clock, random("genesys"))
+        self.administration = GenesysAdministration(config, self.genesys_webhooks, self.genesys.refuse)
         self.router = Router(self._routes())
 
     def fresh(self) -> "World":
@@ -135,7 +139,13 @@ class World:
             genesys_route(_INBOUND + "/receipt", self.genesys.receipt, "POST"),
             genesys_route(_INBOUND + "/event", self.genesys.event, "POST"),
             genesys_route("/genesys/api/v2/conversations/messages/{message_id}/details", self.genesys.details, "GET"),
-            genesys_route(_INTEGRATION, self.genesys.integration, "GET"),
+            genesys_route(_INTEGRATION, self.administration.show, "GET"),
+            genesys_route(_INTEGRATION, self.administration.change, "PATCH"),
+            genesys_route(_INTEGRATIONS, self.administration.list, "GET"),
+            genesys_route(_INTEGRATIONS, self.administration.change, "POST"),
+            genesys_route(_PROFILES, self.administration.list_profiles, "GET"),
+            genesys_route(_PROFILES, self.administration.make_profile, "POST"),
+            genesys_route(_PROFILES + "/{profile_id}", self.administration.show_profile, "GET"),
             genesys_route("/genesys/{rest:path}", self.genesys.unknown, *anything),
         ]
 

@@ -29,7 +29,7 @@ _MADE_IN = 30
 _SECRET_BYTES = 32
 
 
-class Wanted(NamedTuple):
+class WantedIntegration(NamedTuple):
     """`url` is where Genesys reaches this installation, without a path."""
 
     name: str
@@ -48,7 +48,7 @@ class SetUp:
         return replace(self, steps=(*self.steps, step))
 
 
-Store = Callable[[SetUp], Awaitable[None]]
+Learn = Callable[[SetUp], Awaitable[None]]
 """Makes Waystate know the integration with its secret."""
 
 
@@ -60,7 +60,7 @@ class Preparation:
         genesys: GenesysClient,
         target: Integration,
         known: Mapping[str, str],
-        store: Store,
+        store: Learn,
         *,
         told: Callable[[str], None] = lambda _: None,
         is_dry: bool = False,
@@ -74,7 +74,7 @@ class Preparation:
         self._is_dry = is_dry
         self._pause = pause
 
-    async def run(self, wanted: Wanted) -> SetUp:
+    async def run(self, wanted: WantedIntegration) -> SetUp:
         """Raises `Refused` with what to do where Genesys does not let it be done."""
         named = [each for each in await self._list(INTEGRATIONS, "integration") if find_text(each, "name") == wanted.name]
         if len(named) > 1:
@@ -87,7 +87,7 @@ class Preparation:
             return await self._bring_up(named[0], wanted, profile)
         return await self._make(wanted, profile)
 
-    async def _make(self, wanted: Wanted, profile: str) -> SetUp:
+    async def _make(self, wanted: WantedIntegration, profile: str) -> SetUp:
         done = SetUp("", secrets.token_urlsafe(_SECRET_BYTES))
         done = self._tell(done, f"Make the integration '{wanted.name}'.")
         if self._is_dry:
@@ -100,7 +100,7 @@ class Preparation:
         await self._wait(made.integration_id)
         return await self._finish(made, wanted, profile)
 
-    async def _bring_up(self, document: JsonObject, wanted: Wanted, profile: str) -> SetUp:
+    async def _bring_up(self, document: JsonObject, wanted: WantedIntegration, profile: str) -> SetUp:
         name = find_text(document, "id") or ""
         secret = self._known.get(name)
         found = SetUp(name, secret or secrets.token_urlsafe(_SECRET_BYTES))
@@ -114,7 +114,7 @@ class Preparation:
             return self._tell(found, f"Change integration '{wanted.name}' ({name}): notification URL, secret, content profile.")
         return await self._finish(found, wanted, profile)
 
-    async def _finish(self, found: SetUp, wanted: Wanted, profile: str) -> SetUp:
+    async def _finish(self, found: SetUp, wanted: WantedIntegration, profile: str) -> SetUp:
         await self._store(found)
         found = self._tell(found, f"Integration {found.integration_id} is stored.")
         body = _body(wanted, found.integration_id, found.webhook_secret, profile)
@@ -165,11 +165,11 @@ class Preparation:
         return done.after(step)
 
 
-def _callback(wanted: Wanted, name: str) -> str:
+def _callback(wanted: WantedIntegration, name: str) -> str:
     return f"{wanted.url.rstrip('/')}{callback_path(name or 'being-made')}"
 
 
-def _body(wanted: Wanted, name: str, secret: str, profile: str) -> JsonObject:
+def _body(wanted: WantedIntegration, name: str, secret: str, profile: str) -> JsonObject:
     return {
         "name": wanted.name,
         "supportedContent": {"id": profile},
@@ -190,7 +190,7 @@ def _checked(answer: JsonObject | AttemptResult, doing: str, permission: str) ->
     if status in (401, 403):
         text = f"The OAuth client may not {doing}. Give its role the permission messaging > {permission}, then run this again."
         raise BadRequest("permission_missing", text)
-    if status is not None and status < 500 and status not in (408, 429):
+    if status is not None and 400 <= status < 500 and status not in (408, 429):
         code = str(error.get("code") or "")[:60]
         raise BadRequest("genesys_refused", f"Genesys refuses to {doing} (HTTP {status} {code}). Correct name and URL.")
     raise Unavailable("genesys_away", f"Genesys gives no usable answer when asked to {doing}. Run this again: it goes on.")
