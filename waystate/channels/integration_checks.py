@@ -4,6 +4,7 @@ Permissions are found out by calls that change nothing: about a conversation of 
 Sources: platform SDK, OpenIntegration, SupportedContent; the permissions of its ConversationsApi.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 from urllib.parse import quote, urlsplit
@@ -78,14 +79,17 @@ def judge_content(document: JsonObject) -> Finding:
 
 
 async def probe(target: Integration, genesys: GenesysClient, document: JsonObject, within: Within) -> list[Finding]:
-    """Of an integration that Genesys has: the rest of what Waystate does with it, one question each."""
+    """Of an integration that Genesys has: the rest of what Waystate does with it, a question each, side by side."""
     inbound = f"/api/v2/conversations/messages/{quote(target.integration_id, safe='')}/inbound/open/message"
-    sending = await within(genesys.make(target, inbound, {}))
-    reading = await within(genesys.find(target, conversation_path(_NOBODYS)))
+    sending, reading, content = await asyncio.gather(
+        within(genesys.make(target, inbound, {})),
+        within(genesys.find(target, conversation_path(_NOBODYS))),
+        _content(target, genesys, document, within),
+    )
     return [
         _permission("permission to send", sending, "conversation > message > receive", "Customers' messages reach Genesys."),
         _permission("permission to read", reading, "conversation > message > view", "Ends and gaps are found out."),
-        await _content(target, genesys, document, within),
+        content,
     ]
 
 
