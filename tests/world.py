@@ -31,7 +31,8 @@ from waystate.messages.advance import Advanced
 from waystate.messages.model import Correlation, InboundMessage, OutboundMessage, StatusReport
 from waystate.messages.send import Result
 from waystate.pipeline.batch import Batch, Judged, Work
-from waystate.pipeline.run import Runner, run_correlations, run_statuses
+from waystate.pipeline.reports import run_statuses
+from waystate.pipeline.run import Runner, run_correlations
 from waystate.state.changes import StatusChange, change_many
 from waystate.state.track import Tracking, track_many
 from waystate.tenants import store

@@ -20,6 +20,7 @@ from waystate.broker.publisher import Publisher
 from waystate.broker.publishing import PublishSink, PublishWorker, attach
 from waystate.broker.queues import QueuePipeline
 from waystate.broker.topology import queue_names
+from waystate.channels.genesys.event_routes import GenesysEventsWebhook
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock, utc_now
@@ -37,6 +38,8 @@ from waystate.media.sweep import MediaSweep
 from waystate.media.upload import Deposits
 from waystate.media.upload_routes import UploadRoutes
 from waystate.media.worker import MEDIA, MediaWorker
+from waystate.reconciliation.reconcile import Reconciliation
+from waystate.reconciliation.rounds import ReconciliationRounds
 from waystate.services import build_services
 from waystate.state.missed_invalidations import InvalidationSink, InvalidationWorker
 from waystate.state.routes import StateRoutes
@@ -112,6 +115,7 @@ class Waystate:
         self.broker: Broker | None = None
         self._loops: dict[ProcessRole, list[Loop]] = {role: [] for role in ProcessRole}
         self._build_work()
+        self._build_timers()
         self._build_api()
         self._build_cache()
         if config.amqp_url is not None:
@@ -167,18 +171,6 @@ class Waystate:
             batch=config.worker_batch,
             hint=self.hints[LEDGER],
         )
-        self.media_sweep = MediaSweep(db, self.directory, self.services.fetcher.objects, clock)
-        self.timers = Timers(
-            db,
-            self.directory,
-            metrics,
-            self.hints[RELAY],
-            changed,
-            clock,
-            lanes=self.lanes,
-            links=self.services.links,
-            sweep=self.media_sweep,
-        )
         self.media = MediaWorker(
             db, self.directory, self.services.fetcher, clock, hint=self.hints[MEDIA], relay_hint=self.hints[RELAY]
         )
@@ -194,7 +186,27 @@ class Waystate:
         self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media, self.attachments]
         index = IndexWorker(db, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
         self._loops[ProcessRole.RELAY] += [self.relay, index]
+
+    def _build_timers(self) -> None:
+        config, db, clock, metrics = self.config, self.db, self.clock, self.metrics
+        changed = self.services.invalidations.changed
+        self.media_sweep = MediaSweep(db, self.directory, self.services.fetcher.objects, clock)
+        self.timers = Timers(
+            db,
+            self.directory,
+            metrics,
+            self.hints[RELAY],
+            changed,
+            clock,
+            lanes=self.lanes,
+            links=self.services.links,
+            sweep=self.media_sweep,
+        )
         self._loops[ProcessRole.TIMERS] += [self.timers]
+        reconciliation = Reconciliation(
+            db, self.directory, self.services.platforms.genesys, metrics, changed, clock, lanes=self.lanes
+        )
+        self._loops[ProcessRole.TIMERS].append(ReconciliationRounds(db, reconciliation, clock))
         if config.template_interval:
             self._loops[ProcessRole.TIMERS].append(TemplateRounds(self.services.templates))
 
@@ -218,11 +230,11 @@ class Waystate:
         self.intake = Intake(db, self.hints[LEDGER])
         limits = {"lanes": self.lanes, "max_body": config.max_body}
         directory, append = self.directory, self.intake.append
-        self._webhooks: tuple[WhatsAppWebhook, GenesysWebhook] = (
+        find, find_now = directory.find_genesys_webhook, directory.find_genesys_webhook_now
+        self._webhooks: tuple[WhatsAppWebhook, GenesysWebhook, GenesysEventsWebhook] = (
             WhatsAppWebhook(directory.find_meta_app, directory.find_meta_app_now, append, self.metrics, clock, **limits),
-            GenesysWebhook(
-                directory.find_genesys_webhook, directory.find_genesys_webhook_now, append, self.metrics, clock, **limits
-            ),
+            GenesysWebhook(find, find_now, append, self.metrics, clock, **limits),
+            GenesysEventsWebhook(find, find_now, append, self.metrics, clock, **limits),
         )
 
     def _build_cache(self) -> None:

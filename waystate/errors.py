@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NOT_FOR_GROUPS = "not_for_groups"
     NOT_IN_CONTROL = "not_in_control"
     DELIVERY_FAILED = "delivery_failed"
+    MISSED_GENESYS_MESSAGE = "missed_genesys_message"
 
 
 class WaystateError(Exception):

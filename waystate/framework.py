@@ -8,6 +8,7 @@ from waystate import __version__
 from waystate.account_events.routes import AccountEventRoutes
 from waystate.audit.routes import AuditRoutes
 from waystate.channels.check_routes import CheckRoutes
+from waystate.channels.genesys.event_routes import GenesysEventsWebhook
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
@@ -61,6 +62,7 @@ from waystate.work.leases import RELAY
 ROUTES = (
     WhatsAppWebhook,
     GenesysWebhook,
+    GenesysEventsWebhook,
     HealthRoutes,
     MetricsRoutes,
     DocsRoutes,

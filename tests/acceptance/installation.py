@@ -34,6 +34,7 @@ TENANT = TenantId("acme")
 APP = MetaApp(id="app-1", app_secret="meta-app-secret", verify_token="meta-verify-token")
 NUMBER, INTEGRATION = "106540352242922", "73cb7fb7-c2db-4996-88f3-0a83a4fea1da"
 WEBHOOK_SECRET, CLIENT_SECRET, ACCESS_TOKEN = "genesys-webhook-secret", "client-secret", "EAAtoken"
+EVENT_SECRET = "a-secret-of-events"
 FAR = "http://localhost:3006"
 
 SIMULATED: dict[str, Any] = {
@@ -213,6 +214,7 @@ def new_integration(integration: str, **changes: Any) -> GenesysIntegration:
         "client_id": "client-1",
         "client_secret": CLIENT_SECRET,
         "webhook_secret": WEBHOOK_SECRET,
+        "event_secret": EVENT_SECRET,
         "limits": GenesysLimits(requests_per_minute=100_000),
     }
     return GenesysIntegration(**said | changes)

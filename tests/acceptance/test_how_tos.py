@@ -113,6 +113,27 @@ def test_a_message_is_found_as_the_how_to_says(acme: tuple[Newcomer, str]) -> No
     assert newcomer.types(start + refused) == 'waystate_webhooks_total{outcome="refused",source="whatsapp"} 1.0\n'
 
 
+def test_genesys_is_connected_as_the_how_to_says(databases: Databases, tmp_path: Path) -> None:
+    port = free_pair()
+    simulator, tenant, setup, check, message, end = (
+        block.replace("127.0.0.1:3005", f"127.0.0.1:{port}").replace("127.0.0.1:3006", f"127.0.0.1:{port + 1}")
+        for block in blocks(HOW_TO / "connect-genesys.md")[:6]
+    )
+    with databases.fresh() as database, served(database, tmp_path, port, EGRESS_HOSTS="127.0.0.1"):
+        newcomer = Newcomer(tmp_path, beside(database, tmp_path) | {"EGRESS_HOSTS": "127.0.0.1"})
+        newcomer.types(simulator.replace("--port 3006", f"--port {port + 1}"))
+        try:
+            assert newcomer.types(tenant) == "Tenant acme has 1 WhatsApp number and 0 Genesys integrations.\n"
+            assert "secret of events" in newcomer.types(setup)
+            assert newcomer.types(setup.partition(" | tee")[0]).count("\n") == 3
+            checked = newcomer.types(check)
+            assert (checked.count("✗"), checked.count("✓")) == (0, 6)
+            assert newcomer.types(message).splitlines()[-1] == "1 message at Genesys, 1 answer at WhatsApp"
+            assert '"status": "closed"' in newcomer.types("JSON='Content-Type: application/json'\n" + end)
+        finally:
+            newcomer.types('kill "$(cat simulator.pid)"')
+
+
 def test_the_lines_for_messages_and_templates_work_beside_the_demo(home: Path, tmp_path: Path) -> None:
     port = free_pair()
     sending, templates = ("\n".join(blocks(HOW_TO / f"{page}.md")) for page in ("send-messages", "templates"))
@@ -351,6 +372,7 @@ TYPED = {
     "README.md": (1, 2),
     "audit.md": (0, 1),
     "connect-a-number.md": (1, 2, 3),
+    "connect-genesys.md": (0, 1, 2, 3, 4, 5),
     "connect-your-services.md": (1,),
     "customers.md": (0, 1, 2, 3, 4),
     "dead-letters.md": (0, 1, 2, 3, 4, 5, 6),
@@ -373,6 +395,7 @@ NOT_TYPED = {
         "connect-your-services.md",
         0,
     ): "it serves until it is ended; tests/integration/broker/test_how_to.py runs the rest",
+    ("connect-genesys.md", 6): "it needs an organisation at Genesys; the third block is typed against a simulated one",
     **{("move-from-the-seed-state-manager.md", index): "test_import_command.py types it" for index in range(3)},
     ("operate.md", 5): "the tunnel needs an account at its provider; test_ports.py has WEBHOOK_PORT",
     ("single-sign-on.md", 0): "it needs an identity provider under a public name; test_single_sign_on.py has one of our own",

@@ -8,6 +8,8 @@ import httpx2
 import pytest
 
 from tests.acceptance.installation import (
+    EVENT_SECRET,
+    INTEGRATION,
     TENANT,
     Installation,
     agent_message,
@@ -92,6 +94,9 @@ async def test_every_door_says_come_again_until_the_database_is_back(outage: Out
         during = envelope(customer_message(f"wamid.during-{memory}", "15550100001"))
         is_unavailable(await place.post_meta(during))
         is_unavailable(await place.post_genesys(agent_message(f"during-{memory}", "15550100001")))
+        shown = {"x-waystate-secret": EVENT_SECRET}
+        end = {"event": "customer.end", "conversationId": "x", "eventTime": 1_790_000_000_000}
+        is_unavailable(await place.http.post(f"/webhooks/genesys/{INTEGRATION}/events", json=end, headers=shown))
         is_unavailable(await place.state("GET", "/state/mapping/15550100009"))
         is_unavailable(await place.state("GET", "/state/conversation/unknown"))
         body = {"conversationId": "x", "direction": "inbound", "status": "received"}

@@ -29,20 +29,20 @@ async def test_secrets_are_rotated_beside_a_server_that_goes_on(database_url: st
     old, new = MASTER_KEY, NEW.hex()
     async with installed(database_url, tmp_path, WAYSTATE_MASTER_KEYS_OLD=new) as place:
         await place.add_tenant(sender="external")
-        assert await status(database_url, tmp_path, WAYSTATE_MASTER_KEY=old) == {key_id(OLD): 5}
+        assert await status(database_url, tmp_path, WAYSTATE_MASTER_KEY=old) == {key_id(OLD): 6}
         await receives(place, "wamid.before")
         given = {"WAYSTATE_MASTER_KEY": new, "WAYSTATE_MASTER_KEYS_OLD": old}
         code, output, errors = await run(database_url, tmp_path, "secrets", "rotate", **given)
         assert (code, errors) == (0, "")
-        assert output == f"5 of 5 secrets were sealed anew with key '{key_id(NEW)}'.\n"
+        assert output == f"6 of 6 secrets were sealed anew with key '{key_id(NEW)}'.\n"
         place.app.directory.clear()
         await receives(place, "wamid.after")
-    assert await status(database_url, tmp_path, **given) == {key_id(NEW): 5, key_id(OLD): 0}
+    assert await status(database_url, tmp_path, **given) == {key_id(NEW): 6, key_id(OLD): 0}
     code, output, _ = await run(database_url, tmp_path, "secrets", "status", **given)
     assert f"{key_id(OLD)}        0  seals nothing any more: it may be removed" in output
     code, output, errors = await run(database_url, tmp_path, "secrets", "rotate", WAYSTATE_MASTER_KEY=old)
     assert code == 1
-    assert "5 cannot be opened and stay as they are:" in output
+    assert "6 cannot be opened and stay as they are:" in output
 
 
 async def receives(place: Installation, wamid: str) -> None:

@@ -96,6 +96,7 @@ async def test_a_tenant_is_made_found_listed_and_changed(office: Office) -> None
         "hold_ttl": "P7D",
         "genesys_identity": "contact",
         "genesys_attachments": True,
+        "genesys_silence": "PT1H",
     }
     path = "/v1/platform/tenants/initech"
     assert (await office(PLATFORM, "GET", path)).json() == made.json()

@@ -59,6 +59,8 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "messages.remove_recorded": {"ids": stock.messages, "origin": "http"},
         "messages.find_keys": {"external_ids": stock.wamids, "sources": ["whatsapp", "genesys"]},
         "messages.find_conversations": {"ids": stock.messages},
+        "conversations.close_ended": {"ids": stock.conversations, "ended_at": times, "reasons": strings, "now": now},
+        "reconciliation.note_check": {"id": ids[0], "now": now, "unknown": 0},
         "messages.lock_many": {"ids": stock.messages},
         "messages.advance_many": {
             "ids": stock.messages, "statuses": strings, "delivered_at": times, "read_at": times, "failed_at": times,

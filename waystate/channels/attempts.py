@@ -54,6 +54,11 @@ async def get(http: httpx2.AsyncClient, url: str, **content: Any) -> httpx2.Resp
     return await _call(http, "GET", url, **content)
 
 
+async def patch(http: httpx2.AsyncClient, url: str, **content: Any) -> httpx2.Response | AttemptResult:
+    """As `post`, of what changes what is there."""
+    return await _call(http, "PATCH", url, **content)
+
+
 async def _call(http: httpx2.AsyncClient, method: str, url: str, **content: Any) -> httpx2.Response | AttemptResult:
     try:
         request = http.build_request(method, url, **content)

@@ -2,7 +2,8 @@
 
 from pydantic import BaseModel
 
-from waystate.channels.checks import GENESYS_SECRET, META_SECRET, Checked, Verdict, check_account, check_integration
+from waystate.channels.checks import GENESYS_SECRET, META_SECRET, Checked, check_account, check_integration
+from waystate.channels.findings import Verdict
 from waystate.channels.genesys.client import GenesysClient
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.operations import Operation

@@ -2,29 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Literal, NamedTuple
 
 from waystate.channels.attempts import NOT_ALLOWED, FailureKind
 from waystate.channels.fields import find_text
+from waystate.channels.findings import Finding
 from waystate.channels.genesys.client import GenesysClient, Integration
+from waystate.channels.integration_checks import INTEGRATION, judge_callback, judge_state, probe
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.channels.whatsapp.client import GraphClient
 from waystate.documents import JsonObject
 from waystate.tenants.model import GenesysIntegration, WhatsAppAccount
 
 LONGEST = 10.0
-"""Seconds for one account; they are asked side by side."""
-
-Verdict = Literal["ok", "failed", "not_checked"]
-
-
-class Finding(NamedTuple):
-    """`advice` is what to do, if anything. The platforms' own words stay out: they may quote a token."""
-
-    what: str
-    verdict: Verdict
-    detail: str
-    advice: str | None = None
+"""Seconds for one question about an account; accounts are asked about side by side."""
 
 
 class Checked(NamedTuple):
@@ -81,7 +73,10 @@ async def check_account(account: WhatsAppAccount, graph: GraphClient, *, seconds
 async def check_integration(integration: GenesysIntegration, genesys: GenesysClient, *, seconds: float = LONGEST) -> Checked:
     target = Integration.of(integration)
     answer = await _within(seconds, genesys.find_integration(target))
-    return Checked("genesys", integration.integration_id, [*judge_integration(integration, answer), GENESYS_SECRET])
+    findings = judge_integration(integration, answer)
+    if not isinstance(answer, AttemptResult):
+        findings += await probe(target, genesys, answer, partial(_within, seconds))
+    return Checked("genesys", integration.integration_id, [*findings, GENESYS_SECRET])
 
 
 def judge_number(account: WhatsAppAccount, answer: JsonObject | AttemptResult) -> list[Finding]:
@@ -97,24 +92,16 @@ def judge_number(account: WhatsAppAccount, answer: JsonObject | AttemptResult) -
 
 def judge_integration(integration: GenesysIntegration, answer: JsonObject | AttemptResult) -> list[Finding]:
     if not isinstance(answer, AttemptResult):
-        found = Finding("integration", "ok", f"Genesys has it as {find_text(answer, 'name') or integration.integration_id}.")
-        return [_login(), found, *_callback(integration, find_text(answer, "outboundNotificationWebhookUrl"))]
+        found = Finding(INTEGRATION, "ok", f"Genesys has it as {find_text(answer, 'name') or integration.integration_id}.")
+        return [_login(), found, *judge_state(answer), *judge_callback(integration, answer)]
     # An answer of the login server comes without a status: it is not the integration's.
     if answer.http_status is None:
         return [Finding("login", "failed", *_why_no_login(integration, answer))]
-    return [_login(), Finding("integration", "failed", *_why_no_integration(integration, answer))]
+    return [_login(), Finding(INTEGRATION, "failed", *_why_no_integration(integration, answer))]
 
 
 def _login() -> Finding:
     return Finding("login", "ok", "The OAuth client gets a token.")
-
-
-def _callback(integration: GenesysIntegration, url: str | None) -> list[Finding]:
-    path = f"/webhooks/genesys/{integration.integration_id}"
-    if url is None or url.rstrip("/").endswith(path):
-        return []
-    advice = f"Set the outbound notification URL of the integration to one of this installation that ends with {path}."
-    return [Finding("notification URL", "failed", "Genesys sends what agents write to another address.", advice)]
 
 
 def _why_no_number(account: WhatsAppAccount, answer: AttemptResult) -> tuple[str, str]:

@@ -60,10 +60,13 @@ def moment_of(value: Any, received_at: datetime) -> datetime:
     `received_at` stands in for a missing, unreadable or impossible one (more than a day ahead of it, or before `EARLIEST`): a
     message is never lost for its timestamp, and one from the year 2500 must not stay the latest of its conversation.
     """
+    return find_moment(value, received_at) or received_at
+
+
+def find_moment(value: Any, received_at: datetime) -> datetime | None:
+    """As `moment_of`; None for a missing, unreadable or impossible one."""
     moment = _find_moment(value)
-    if moment is None or not EARLIEST <= moment <= received_at + _CLOCK_TOLERANCE:
-        return received_at
-    return moment
+    return moment if moment is not None and EARLIEST <= moment <= received_at + _CLOCK_TOLERANCE else None
 
 
 def _find_moment(value: Any) -> datetime | None:

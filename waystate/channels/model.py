@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from waystate.conversations.model import ConversationEnd
 from waystate.documents import JsonObject
 from waystate.messages.model import (
     AddressBookEntry,
@@ -145,6 +146,7 @@ Usable = (
     | StandbyMessage
     | StatusReport
     | GenesysReceipt
+    | ConversationEnd
     | TemplateReport
     | AccountReport
     | Unusable

@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from waystate import __version__
-from waystate.cli import audit, database, imports, keys, secrets, seed, templates, tenants, users
+from waystate.cli import audit, database, genesys, imports, keys, secrets, seed, templates, tenants, users
 from waystate.cli import dead_letters as dlq
 from waystate.cli.errors import Commands, explained
 from waystate.cli.printing import say
@@ -34,6 +34,7 @@ app.add_typer(ledger_app, name="ledger", rich_help_panel=MESSAGES)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=MESSAGES)
 app.add_typer(templates.app, name="template", rich_help_panel=MESSAGES)
 app.add_typer(tenants.app, name="tenant", rich_help_panel=ACCESS)
+app.add_typer(genesys.app, name="genesys", rich_help_panel=ACCESS)
 app.add_typer(users.app, name="user", rich_help_panel=ACCESS)
 app.add_typer(keys.app, name="keys", rich_help_panel=ACCESS)
 app.add_typer(audit.app, name="audit", rich_help_panel=ACCESS)

@@ -33,7 +33,7 @@ def create(tenant: str, name: str, settings: JsonObject | None, quotas: JsonObje
         made = await tenants.create(OPERATOR, built(NewTenant, wanted).tenant())
         return render_tenant(made).model_dump(mode="json")
 
-    return _operate(run)
+    return on_tenants(run)
 
 
 def list_page(after: str | None, limit: int) -> list[JsonObject]:
@@ -42,7 +42,7 @@ def list_page(after: str | None, limit: int) -> list[JsonObject]:
     async def run(tenants: Tenants) -> list[JsonObject]:
         return [render_tenant(each).model_dump(mode="json") for each in await tenants.list_page(after=behind, page=limit)]
 
-    return _operate(run)
+    return on_tenants(run)
 
 
 def show(tenant: str) -> JsonObject:
@@ -62,7 +62,7 @@ def show(tenant: str) -> JsonObject:
             "genesys_integrations": [render_integration(each).model_dump(mode="json") for each in integrations],
         }
 
-    return _operate(run)
+    return on_tenants(run)
 
 
 def list_queues(tenant: str) -> list[JsonObject]:
@@ -84,7 +84,7 @@ def change(tenant: str, name: str | None, settings: JsonObject | None, quotas: J
         changed = await tenants.change(OPERATOR, tenant_id, changes, log=PLATFORM)
         return render_tenant(changed).model_dump(mode="json")
 
-    return _operate(run)
+    return on_tenants(run)
 
 
 def suspend(tenant: str) -> JsonObject:
@@ -120,17 +120,17 @@ def check(tenant: str) -> list[Checked]:
         async with open_to_platforms(load_config().own_hosts, timeout=5.0) as http:
             return await check_many(accounts, integrations, GraphClient(http), GenesysClient(http))
 
-    return _operate(run)
+    return on_tenants(run)
 
 
 def remove_number(tenant: str, number: str) -> None:
     tenant_id = parse_tenant_id(tenant)
-    _operate(lambda tenants: tenants.remove_account(OPERATOR, tenant_id, number))
+    on_tenants(lambda tenants: tenants.remove_account(OPERATOR, tenant_id, number))
 
 
 def remove_integration(tenant: str, name: str) -> None:
     tenant_id = parse_tenant_id(tenant)
-    _operate(lambda tenants: tenants.remove_integration(OPERATOR, tenant_id, name))
+    on_tenants(lambda tenants: tenants.remove_integration(OPERATOR, tenant_id, name))
 
 
 def _turn(tenant: str, act: Callable[..., Awaitable[Any]]) -> JsonObject:
@@ -139,10 +139,10 @@ def _turn(tenant: str, act: Callable[..., Awaitable[Any]]) -> JsonObject:
     async def run(tenants: Tenants) -> JsonObject:
         return render_tenant(await act(tenants, OPERATOR, tenant_id)).model_dump(mode="json")
 
-    return _operate(run)
+    return on_tenants(run)
 
 
-def _operate(work: Callable[[Tenants], Awaitable[R]]) -> R:
+def on_tenants(work: Callable[[Tenants], Awaitable[R]]) -> R:
     vault = open_vault(load_config())
     try:
         return operate(lambda db: work(Tenants(db, vault, utc_now)))

@@ -23,6 +23,10 @@ OPEN = frozenset({ConversationStatus.ACTIVE, ConversationStatus.WAITING, Convers
 
 MERGED = "merged"
 """The reason of a close: two contacts turned out to be one, and the other's conversation went on."""
+GENESYS_ENDED = "genesys_ended"
+"""The reason of a close: Genesys' conversation ended."""
+GENESYS_UNKNOWN = "genesys_unknown"
+"""The reason of a close: Genesys has no such conversation any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,18 @@ class Conversation:
         if self.status in OPEN and self.expires_at <= now:
             return ConversationStatus.EXPIRED
         return self.status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationEnd:
+    """Genesys says that its conversation ended, at `ended_at`; `disconnect_type` is its own word for how."""
+
+    conversation_id: str
+    ended_at: datetime
+    event: str = ""
+    disconnect_type: str | None = None
+    reason: str = GENESYS_ENDED
+    origin: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -63,6 +63,16 @@ FOR NO KEY UPDATE;
 UPDATE conversations c SET status = 'closed', closed_at = :now, close_reason = 'merged', version = c.version + 1
 WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]);
 
+-- name: close_ended
+-- Genesys ended them. An end that comes late must not take what was said since: whoever wrote after it goes on. A customer's time
+-- has whole seconds, so what they wrote within the second of the end counts as later. Rows are locked.
+UPDATE conversations c SET status = 'closed', closed_at = :now, close_reason = v.reason, version = c.version + 1
+FROM unnest(:ids::uuid[], :ended_at::timestamptz[], :reasons::text[]) AS v (id, ended_at, reason)
+WHERE c.tenant_id = :tenant_id AND c.id = v.id AND c.status IN ('active', 'waiting', 'error')
+    AND coalesce(c.last_customer_message_at, '-infinity') <= v.ended_at - interval '1 second'
+    AND coalesce(c.last_message_at, '-infinity') <= v.ended_at
+RETURNING c.id, c.contact_id, c.phone_number_id, c.wa_id, c.genesys_conversation_id;
+
 -- name: join_windows!
 -- The customer window goes on in the conversation that stays, and its end is told of that one alone. Rows are locked.
 WITH ended AS (

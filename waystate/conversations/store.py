@@ -7,7 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from waystate.contacts.model import Identity
-from waystate.conversations.model import MERGED, Activity, Conversation, ConversationStatus, OpenedConversation
+from waystate.conversations.model import (
+    MERGED,
+    Activity,
+    Conversation,
+    ConversationEnd,
+    ConversationStatus,
+    OpenedConversation,
+)
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump, is_whole
 from waystate.ids import TenantId, find_uuid, new_id
@@ -399,6 +406,21 @@ async def correlate_many(
         ids=list(correlations),
         genesys_conversation_ids=[conversation for conversation, _ in correlations.values()],
         communication_ids=[communication for _, communication in correlations.values()],
+    )
+    return [dict(row) for row in rows]
+
+
+async def close_ended(
+    conn: Connection, tenant: TenantId, ends: Mapping[UUID, ConversationEnd], now: datetime
+) -> list[dict[str, Any]]:
+    """Those that are closed now: `ends` by conversation, which are locked; what was said after an end keeps it open."""
+    rows = await _queries.close_ended(
+        conn,
+        tenant_id=tenant,
+        now=now,
+        ids=list(ends),
+        ended_at=[each.ended_at for each in ends.values()],
+        reasons=[each.reason for each in ends.values()],
     )
     return [dict(row) for row in rows]
 

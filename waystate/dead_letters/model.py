@@ -42,6 +42,8 @@ ADVICE: dict[Reason, str] = {
     Reason.NOT_IN_CONTROL: "Somebody else speaks with the customer. The message is kept as failed; once the conversation is "
     "given back, give it a new genesys_message_id and replay it, or discard it.",
     Reason.DELIVERY_FAILED: "Genesys refused a customer's message. Mend the cause or the request; a replay sends it again.",
+    Reason.MISSED_GENESYS_MESSAGE: "Genesys could not hand an agent's message over in time, and gave it up: it was not sent. "
+    "Replay it to send it now, while the customer's window is open, or discard it if it says nothing any more.",
 }
 """What an operator does about each."""
 

@@ -1,3 +1,9 @@
+-- name: find_on_their_way
+-- Conversations of which a customer's message has not reached Genesys yet: by the index of what is unfinished, which is small.
+SELECT DISTINCT d.conversation_id FROM deliveries d
+WHERE d.tenant_id = :tenant_id AND d.state IN ('pending', 'sending', 'unknown') AND d.target IN ('genesys', 'genesys_file')
+    AND d.conversation_id = ANY(:conversation_ids::uuid[]);
+
 -- name: insert_many!
 -- One delivery an event and target, however often the event is relayed.
 INSERT INTO deliveries (tenant_id, event_id, target, message_id, conversation_id, account, lane, order_key, position,

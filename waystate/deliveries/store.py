@@ -405,3 +405,9 @@ def _claimed(row: Any, epochs: Mapping[int, int]) -> Claimed:
 
 def _outcome(finished: Finished) -> Outcome:
     return finished.result.outcome
+
+
+async def find_on_their_way(conn: Connection, tenant: TenantId, conversation_ids: Sequence[UUID]) -> set[UUID]:
+    """Those conversations of which a customer's message has not reached Genesys yet."""
+    rows = await _queries.find_on_their_way(conn, tenant_id=tenant, conversation_ids=list(conversation_ids))
+    return {row["conversation_id"] for row in rows}

@@ -230,6 +230,32 @@ class ConversationExpired(BaseEvent):
     type: Literal["conversation.expired"] = "conversation.expired"
 
 
+class ConversationClosed(BaseEvent):
+    """Genesys ended the conversation (`genesys_ended`), or knows it no more (`genesys_unknown`): `ended_at` there.
+
+    `disconnect_type` is Genesys' own word for how it ended. What the customer writes next opens a new one.
+    """
+
+    type: Literal["conversation.closed"] = "conversation.closed"
+    reason: str
+    genesys_conversation_id: str | None = None
+    ended_at: datetime
+    disconnect_type: str | None = None
+
+
+class MessageMissed(BaseEvent):
+    """An agent's message that Genesys gave up handing over, found afterwards. Its dead letter, replayed, sends it.
+
+    `timestamp`: when the agent wrote it.
+    """
+
+    type: Literal["message.missed"] = "message.missed"
+    genesys_message_id: str
+    genesys_conversation_id: str
+    timestamp: datetime
+    message_text: str | None = None
+
+
 class ConversationMerged(BaseEvent):
     """Two contacts turned out to be one, and had a conversation each on the number: this one is closed, the other goes on."""
 
@@ -498,6 +524,8 @@ Event = (
     | MessageMarkedRead
     | ControlChanged
     | ConversationExpired
+    | ConversationClosed
+    | MessageMissed
     | ConversationMerged
     | WindowOpened
     | WindowExpiring

@@ -18,6 +18,9 @@ PREVIEW = 200
 ANY_ROUTE = "*"
 """Stands for the routes that a row lacked and that were too many to name."""
 
+GENESYS_EVENTS = "genesys_events"
+"""The source of what Genesys tells of conversations; `genesys` is that of agents' messages."""
+
 COPIES = 32 * 1024 * 1024
 """Bytes that the rows of one body may take together when it comes. Of more, the worker of the first row hands the rest over."""
 

@@ -201,6 +201,8 @@ class OutboundMessage:
     the customer towards Genesys) on the number that `integration_id` serves, which correlates it. `unshowable` says what of it
     a customer could not see: then it is refused. `composed`: the content is WhatsApp's own object of the type.
     `files` are attached, each as `media` has it; `text` does not name their addresses, which are temporary.
+    `is_late`: Genesys had it and could not hand it over. Who sends it now knows that, so it goes out in a conversation that has
+    ended since, too.
     """
 
     genesys_message_id: str
@@ -216,6 +218,7 @@ class OutboundMessage:
     metadata: JsonObject = field(default_factory=dict)
     unshowable: str | None = None
     composed: bool = False
+    is_late: bool = False
     origin: str = ""
 
     @property

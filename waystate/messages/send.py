@@ -143,6 +143,8 @@ def refusal_of(
     if len(message.words) > TEXT_LIMIT and not message.words.strip():
         return Refusal(Reason.INVALID_PAYLOAD, "The text has nothing but blanks, which WhatsApp refuses.")
     match conversation.effective_status(now):
+        case ConversationStatus.CLOSED | ConversationStatus.EXPIRED if message.is_late:
+            pass
         case ConversationStatus.CLOSED:
             return Refusal(Reason.MAPPING_STATUS_CLOSED, "The conversation is closed; it opens again when the customer writes.")
         case ConversationStatus.EXPIRED:

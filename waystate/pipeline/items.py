@@ -33,7 +33,7 @@ WITHOUT_EITHER = frozenset({"location", "contacts", "reaction", "order", "intera
 """Types whose messages have neither text nor media; all of theirs is in `content`."""
 
 _IDS = ("wamid", "phone_number_id", "wa_id", "user_id", "genesys_message_id", "conversation_id", "recipient_id")
-_TIMES = ("sent_at", "at")
+_TIMES = ("sent_at", "at", "ended_at")
 
 Id = Annotated[str, Field(min_length=1, max_length=MAX_ID)]
 OptionalId = Annotated[Id | None, BeforeValidator(lambda value: value or None)]

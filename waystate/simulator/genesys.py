@@ -89,6 +89,7 @@ class GenesysApi:
             ("GET", f"{PLACE}/{{integration_id}}", guard(integrations.one, see)),
             ("PATCH", f"{PLACE}/{{integration_id}}", guard(integrations.change, "messaging:integration:edit")),
             ("GET", SUPPORTED, guard(integrations.list_supported, supported)),
+            ("POST", SUPPORTED, guard(integrations.add_supported, "messaging:supportedContent:add")),
             ("GET", f"{SUPPORTED}/{{profile_id}}", guard(integrations.one_supported, supported)),
             ("GET", "/api/v2/tokens/me", guard(clients.about_token)),
             ("GET", "/api/v2/users/me", guard(clients.about_user)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
 from random import Random
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -38,6 +38,11 @@ def _check_webhook(url: str) -> str:
 
 WebhookUrl = Annotated[str, AfterValidator(_check_webhook)]
 WebhookSecret = Annotated[str, Field(min_length=16)]
+
+
+class NewProfile(BaseModel):
+    name: str = Field(min_length=1)
+    mediaTypes: dict[str, Any] = {}
 
 
 class Reference(BaseModel):
@@ -107,6 +112,7 @@ class Integrations:
             changed=now,
         )
         self._by_id = {first.id: first}
+        self._profiles: dict[str, JsonObject] = {}
 
     def get(self, integration_id: str) -> IntegrationAtGenesys:
         """Raises GenesysRefusal (404)."""
@@ -139,7 +145,7 @@ class Integrations:
             created=now,
             changed=now,
             headers=body.webhookHeaders,
-            supported_content=_profile_of(body.supportedContent) or PROFILE_ID,
+            supported_content=self._profile_of(body.supportedContent) or PROFILE_ID,
         )
         self._by_id[made.id] = made
         return JSONResponse(made.render())
@@ -147,7 +153,7 @@ class Integrations:
     async def change(self, request: Request) -> Response:
         found = self.get(request.path_params["integration_id"])
         _, body = await read_body(request, ChangedIntegration)
-        found.supported_content = _profile_of(body.supportedContent) or found.supported_content
+        found.supported_content = self._profile_of(body.supportedContent) or found.supported_content
         found.name = body.name or found.name
         found.url = body.outboundNotificationWebhookUrl or found.url
         found.secret = body.outboundNotificationWebhookSignatureSecretToken or found.secret
@@ -156,13 +162,27 @@ class Integrations:
         return JSONResponse(found.render())
 
     async def list_supported(self, request: Request) -> Response:
-        return _listing(request, SUPPORTED, [self._render_profile()])
+        return _listing(request, SUPPORTED, [self._render_profile(), *self._profiles.values()])
+
+    async def add_supported(self, request: Request) -> Response:
+        _, body = await read_body(request, NewProfile)
+        made = str(UUID(bytes=self._random.randbytes(16), version=4))
+        about = {"id": made, "name": body.name, "version": 1, "mediaTypes": body.mediaTypes, "selfUri": f"{SUPPORTED}/{made}"}
+        self._profiles[made] = about
+        return JSONResponse(about)
 
     async def one_supported(self, request: Request) -> Response:
         wanted = request.path_params["profile_id"]
+        if wanted in self._profiles:
+            return JSONResponse(self._profiles[wanted])
         if wanted not in (PROFILE_ID, "default"):
             raise not_found(f"supported content {wanted}")
         return JSONResponse(self._render_profile())
+
+    def _profile_of(self, said: Reference | None) -> str | None:
+        if said is not None and said.id != PROFILE_ID and said.id not in self._profiles:
+            raise not_found(f"supported content {said.id}")
+        return None if said is None else said.id
 
     def check_media(self, mime: str | None) -> None:
         """Raises GenesysRefusal (400) for what the profile does not let customers attach."""
@@ -186,12 +206,6 @@ class Integrations:
             "mediaTypes": {"allow": {"inbound": allowed, "outbound": [{"type": "*/*"}]}},
             "selfUri": f"{SUPPORTED}/{PROFILE_ID}",
         }
-
-
-def _profile_of(said: Reference | None) -> str | None:
-    if said is not None and said.id != PROFILE_ID:
-        raise not_found(f"supported content {said.id}")
-    return None if said is None else said.id
 
 
 def _listing(request: Request, place: str, entities: list[JsonObject]) -> Response:

@@ -133,6 +133,9 @@ class GenesysIntegrationBody(_Body):
     """Left out, the one that is stored stays; a new region takes it anew. It is shown to nobody."""
     webhook_secret: WrittenOnly = None
     """At least 16 characters, the same as in Genesys. Left out, the one that is stored stays. It is shown to nobody."""
+    event_secret: WrittenOnly = None
+    """At least 16 characters, which whoever tells of ends of conversations shows in a header. Left out, the one that is stored
+    stays; without one nothing is taken there. It is shown to nobody."""
     limits: GenesysLimits = GenesysLimits()
     sender: Sender = "waystate"
     receipts: Receipts = "final"
@@ -155,6 +158,8 @@ class GenesysIntegrationBody(_Body):
                 if secret == "client_secret" and known.region != self.region:
                     raise _wrong(secret, "a new region needs it again: a stored secret is not sent anywhere else")
                 said[secret] = getattr(known, secret)
+        if self.event_secret is None and known is not None:
+            said["event_secret"] = known.event_secret
         return built(GenesysIntegration, said)
 
 
@@ -239,6 +244,7 @@ class GenesysIntegrationAnswer(BaseModel):
     client_id: str
     has_client_secret: bool
     has_webhook_secret: bool
+    has_event_secret: bool
     limits: GenesysLimits
     sender: str
     receipts: Receipts
@@ -289,11 +295,12 @@ def render_account(
 
 
 def render_integration(integration: GenesysIntegration) -> GenesysIntegrationAnswer:
-    shown = integration.model_dump(exclude={"client_secret", "webhook_secret"}, warnings=False)
+    shown = integration.model_dump(exclude={"client_secret", "webhook_secret", "event_secret"}, warnings=False)
     return GenesysIntegrationAnswer(
         **shown,
         has_client_secret=bool(integration.client_secret),
         has_webhook_secret=bool(integration.webhook_secret),
+        has_event_secret=bool(integration.event_secret),
     )
 
 
@@ -350,6 +357,7 @@ INTEGRATION_EXAMPLE: JsonObject = {
     "client_id": "0d5c2a9e-7b14-4f63-8d2a-1e9f0b3c4d5a",
     "has_client_secret": True,
     "has_webhook_secret": True,
+    "has_event_secret": True,
     "limits": GenesysLimits().model_dump(mode="json"),
     "sender": "waystate",
     "receipts": "final",

@@ -96,6 +96,15 @@ def _check_webhook_secret(value: str) -> str:
     return value
 
 
+def _check_event_secret(value: str) -> str:
+    if len(value) < WEBHOOK_SECRET_FLOOR or not value.isascii() or not value.isprintable() or value != value.strip():
+        raise ValueError(
+            f"must have at least {WEBHOOK_SECRET_FLOOR} characters, of those that a header can carry: no letters with accents, "
+            "and no space at either end"
+        )
+    return value
+
+
 def _check_duration(value: Any) -> Any:
     """A plain number says no unit, and words in a spelling of somebody's are understood by nobody else."""
     if not isinstance(value, timedelta) and (not isinstance(value, str) or _DURATION.fullmatch(value) is None):
@@ -175,6 +184,9 @@ class TenantSettings(_Value):
     text_format: Literal["plain", "markdown"] = "plain"
     """How agents and bots write. `plain`: a text goes as it is, and WhatsApp shows its own marks in it. `markdown`: `**bold**`,
     `*italic*`, `~~struck~~` and `[name](address)` go as WhatsApp shows them, and a customer's marks come as Markdown."""
+    genesys_silence: Duration = timedelta(hours=1)
+    """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and whether all
+    that agents wrote has come. Longer, fewer of the OAuth client's requests go into that."""
 
     @model_validator(mode="after")
     def _has_its_template(self) -> "TenantSettings":
@@ -277,6 +289,8 @@ class GenesysIntegration(_Value):
     client_id: Word
     client_secret: Secret
     webhook_secret: Annotated[Secret, AfterValidator(_check_webhook_secret)]
+    event_secret: Annotated[SecretText, AfterValidator(_check_event_secret)] | None = Field(default=None, repr=False)
+    """What comes to `/webhooks/genesys/{integration_id}/events` shows it in a header; None: nothing is taken there."""
     limits: GenesysLimits = GenesysLimits()
     sender: Sender = "waystate"
     receipts: Receipts = "final"

@@ -57,21 +57,21 @@ ON CONFLICT (id) DO UPDATE SET app_secret = excluded.app_secret, verify_token = 
 
 -- name: list_integrations
 -- A tenant has few of them, so they are read whole and picked from in the process.
-SELECT g.id, g.integration_id, g.region, g.api_url, g.login_url, g.client_id, g.client_secret, g.webhook_secret, g.limits, g.sender,
-    g.receipts, g.prefetch_conversation_id
+SELECT g.id, g.integration_id, g.region, g.api_url, g.login_url, g.client_id, g.client_secret, g.webhook_secret,
+    g.event_secret, g.limits, g.sender, g.receipts, g.prefetch_conversation_id
 FROM genesys_integrations g WHERE g.tenant_id = :tenant_id ORDER BY g.integration_id;
 
 -- name: upsert_integrations!
 -- Only changed ones come here, under the tenant's lock.
 INSERT INTO genesys_integrations AS g
-    (tenant_id, id, integration_id, region, api_url, login_url, client_id, client_secret, webhook_secret, limits, sender,
-    receipts, prefetch_conversation_id)
+    (tenant_id, id, integration_id, region, api_url, login_url, client_id, client_secret, webhook_secret, event_secret, limits,
+        sender, receipts, prefetch_conversation_id)
 SELECT :tenant_id, v.* FROM unnest(:ids::uuid[], :integration_ids::text[], :regions::text[], :api_urls::text[], :login_urls::text[],
-    :client_ids::text[], :client_secrets::bytea[], :webhook_secrets::bytea[], :limits::jsonb[], :senders::text[], :receipts::text[],
-    :prefetches::boolean[]) AS v
+    :client_ids::text[], :client_secrets::bytea[], :webhook_secrets::bytea[], :event_secrets::bytea[],
+    :limits::jsonb[], :senders::text[], :receipts::text[], :prefetches::boolean[]) AS v
 ON CONFLICT (tenant_id, id) DO UPDATE SET region = excluded.region, api_url = excluded.api_url, login_url = excluded.login_url,
     client_id = excluded.client_id, client_secret = excluded.client_secret, webhook_secret = excluded.webhook_secret,
-    limits = excluded.limits, sender = excluded.sender, receipts = excluded.receipts,
+    event_secret = excluded.event_secret, limits = excluded.limits, sender = excluded.sender, receipts = excluded.receipts,
     prefetch_conversation_id = excluded.prefetch_conversation_id;
 
 -- name: remove_integrations

@@ -367,6 +367,8 @@ async def _keep_ways(conn: Connection, tenant_id: TenantId, before: Mapping[str,
 
 async def _write_integrations(conn: Connection, vault: Vault, tenant_id: TenantId, rows: Sequence[GenesysIntegration]) -> None:
     table = "genesys_integrations"
+    told = {row.id: row.event_secret for row in rows if row.event_secret is not None}
+    event_secrets = dict(zip(told, _seal_many(vault, tenant_id, table, "event_secret", told), strict=True))
     await _queries.upsert_integrations(
         conn,
         tenant_id=tenant_id,
@@ -378,6 +380,7 @@ async def _write_integrations(conn: Connection, vault: Vault, tenant_id: TenantI
         client_ids=[row.client_id for row in rows],
         client_secrets=_seal_many(vault, tenant_id, table, "client_secret", {row.id: row.client_secret for row in rows}),
         webhook_secrets=_seal_many(vault, tenant_id, table, "webhook_secret", {row.id: row.webhook_secret for row in rows}),
+        event_secrets=[event_secrets.get(row.id) for row in rows],
         limits=[dump_stored(row.limits) for row in rows],
         senders=[row.sender for row in rows],
         receipts=[row.receipts for row in rows],
@@ -430,7 +433,8 @@ def _meta_app(vault: Vault, row: Record) -> MetaApp:
 
 
 def _integration(vault: Vault, tenant_id: TenantId, row: Record) -> GenesysIntegration:
-    secrets = _opened(vault, tenant_id, "genesys_integrations", row, "client_secret", "webhook_secret")
+    named = ["client_secret", "webhook_secret", *(["event_secret"] if row["event_secret"] is not None else [])]
+    secrets = _opened(vault, tenant_id, "genesys_integrations", row, *named)
     limits = GenesysLimits.model_validate(row["limits"], extra="ignore")
     return GenesysIntegration.model_construct(**{**row, **secrets, "limits": limits})
 

@@ -25,6 +25,7 @@ COLUMNS = (
     Column("whatsapp_accounts", "access_token", True),
     Column("genesys_integrations", "client_secret", True),
     Column("genesys_integrations", "webhook_secret", True),
+    Column("genesys_integrations", "event_secret", True),
     Column("identity_providers", "client_secret", True),
 )
 """A value is bound to its row's `id`; an identity provider, of which a tenant has one, to the tenant's."""

@@ -53,6 +53,9 @@ SELECT c.table_name, c.column_name, c.row, c.value FROM (
     SELECT 'genesys_integrations' AS table_name, 'webhook_secret' AS column_name, t.id::text AS row, t.webhook_secret AS value FROM genesys_integrations t
         WHERE t.tenant_id = :tenant_id
     UNION ALL
+    SELECT 'genesys_integrations' AS table_name, 'event_secret' AS column_name, t.id::text AS row, t.event_secret AS value FROM genesys_integrations t
+        WHERE t.tenant_id = :tenant_id AND t.event_secret IS NOT NULL
+    UNION ALL
     SELECT 'identity_providers' AS table_name, 'client_secret' AS column_name, t.tenant_id AS row, t.client_secret AS value FROM identity_providers t
         WHERE t.tenant_id = :tenant_id
 ) AS c
@@ -73,6 +76,9 @@ FROM (
     UNION ALL
     SELECT t.webhook_secret AS value FROM genesys_integrations t
         WHERE t.tenant_id = :tenant_id
+    UNION ALL
+    SELECT t.event_secret AS value FROM genesys_integrations t
+        WHERE t.tenant_id = :tenant_id AND t.event_secret IS NOT NULL
     UNION ALL
     SELECT t.client_secret AS value FROM identity_providers t
         WHERE t.tenant_id = :tenant_id
@@ -113,6 +119,11 @@ WHERE t.tenant_id = :tenant_id AND t.id = v.row::uuid AND t.client_secret = v.ol
 -- As above.
 UPDATE genesys_integrations t SET webhook_secret = v.new FROM unnest(:rows::text[], :before::bytea[], :after::bytea[]) AS v (row, old, new)
 WHERE t.tenant_id = :tenant_id AND t.id = v.row::uuid AND t.webhook_secret = v.old RETURNING 1;
+
+-- name: reseal_genesys_integrations_event_secret
+-- As above.
+UPDATE genesys_integrations t SET event_secret = v.new FROM unnest(:rows::text[], :before::bytea[], :after::bytea[]) AS v (row, old, new)
+WHERE t.tenant_id = :tenant_id AND t.id = v.row::uuid AND t.event_secret = v.old RETURNING 1;
 
 -- name: reseal_identity_providers_client_secret
 -- As above.

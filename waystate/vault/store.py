@@ -17,6 +17,7 @@ _RESEAL = {
     column_of("whatsapp_accounts", "access_token"): _queries.reseal_whatsapp_accounts_access_token,
     column_of("genesys_integrations", "client_secret"): _queries.reseal_genesys_integrations_client_secret,
     column_of("genesys_integrations", "webhook_secret"): _queries.reseal_genesys_integrations_webhook_secret,
+    column_of("genesys_integrations", "event_secret"): _queries.reseal_genesys_integrations_event_secret,
     column_of("identity_providers", "client_secret"): _queries.reseal_identity_providers_client_secret,
 }
 

@@ -124,7 +124,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 Served = tuple[Handler, str, Operation | None]
 """A handler, what its answers are counted as, and its row."""
 Route = tuple[str, str, Handler]
-"""Method, path, handler. `/state/message` is that path alone; `/state/mapping/{waId}` takes a last part, the `tail`."""
+"""Method, path, handler. `/state/message` is that path alone; `/state/mapping/{waId}` takes a last part, the `tail`, and
+`/webhooks/genesys/{id}/events` one before its last."""
 
 
 class Lane:
@@ -136,7 +137,7 @@ class Lane:
     A path with more parts than the lane's own (`/state/mapping/a/b`) is the fallback's.
     """
 
-    __slots__ = ("_answers", "_bodies", "_exact", "_fallback", "_on_error", "_prefixed", "operations")
+    __slots__ = ("_answers", "_bodies", "_exact", "_fallback", "_on_error", "_parted", "_prefixed", "operations")
 
     def __init__(
         self, routes: Iterable[Route], fallback: Asgi, on_error: OnError, *, bodies: Bodies, answers: Answers | None = None
@@ -147,13 +148,18 @@ class Lane:
         self._answers = {} if answers is None else answers
         self._exact: dict[str, dict[str, Served]] = {}
         self._prefixed: dict[str, dict[str, Served]] = {}
+        # By what stands behind the id: `/webhooks/genesys/{id}/events`.
+        self._parted: dict[tuple[str, str], dict[str, Served]] = {}
         self.operations: list[tuple[str, str]] = []
         for method, path, handler in routes:
             self._add(method, path, handler)
 
     def _add(self, method: str, path: str, handler: Handler) -> None:
-        prefix = path.partition("{")[0]
-        methods = (self._prefixed if prefix.endswith("/") else self._exact).setdefault(prefix, {})
+        prefix, _, rest = path.partition("{")
+        if behind := rest.partition("}")[2]:
+            methods = self._parted.setdefault((prefix, behind), {})
+        else:
+            methods = (self._prefixed if prefix.endswith("/") else self._exact).setdefault(prefix, {})
         row = find_operation(handler)
         methods[method] = (handler, f"{method} {path}", row)
         if method == "GET":
@@ -171,7 +177,7 @@ class Lane:
             methods = self._prefixed.get(path[:cut])
             tail = path[cut:]
             if methods is None:
-                methods, tail = self._find_encoded(scope, path)
+                methods, tail = self._find_parted(path, cut) or self._find_encoded(scope, path)
                 if methods is None:
                     return await self._fallback(scope, receive, send)
         operation = UNMATCHED
@@ -186,6 +192,14 @@ class Lane:
         key = (operation, response.status)
         self._answers[key] = self._answers.get(key, 0) + 1
         return await _send(scope, send, response)
+
+    def _find_parted(self, path: str, cut: int) -> tuple[dict[str, Served], str] | None:
+        """Of a path with a word behind its id: the id is the `tail`."""
+        if not self._parted:
+            return None
+        before = path.rfind("/", 0, cut - 1) + 1
+        methods = self._parted.get((path[:before], path[cut - 1 :]))
+        return None if methods is None else (methods, path[before : cut - 1])
 
     def _find_encoded(self, scope: Scope, path: str) -> tuple[dict[str, Served] | None, str]:
         """An id may have a slash (base64 has), which a caller writes as %2F; only the raw path tells it from a further part."""

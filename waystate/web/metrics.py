@@ -60,6 +60,12 @@ class Metrics:
         self.account_events_total = _counter(
             registry, "account_events", "What WhatsApp said of business accounts and numbers as such", "severity"
         )
+        self.genesys_checks_total = _counter(
+            registry, "genesys_checks", "Conversations that Genesys was asked about, by what it said", "outcome"
+        )
+        self.genesys_gaps_total = _counter(
+            registry, "genesys_gaps", "Agents' messages that Genesys could not hand over, found afterwards"
+        )
         self.cache_hits_total = _counter(registry, "cache_hits", "Look-ups answered from the process")
         self.cache_misses_total = _counter(registry, "cache_misses", "Look-ups that asked Redis or the database")
         self.redis_hits_total = _counter(registry, "redis_hits", "Look-ups answered from Redis")

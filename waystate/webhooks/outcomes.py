@@ -9,7 +9,7 @@ from waystate.dead_letters.model import Pipeline
 from waystate.documents import JsonObject, dump, shorten
 from waystate.errors import Reason, Rejected
 from waystate.ids import TenantId
-from waystate.ledger.model import ANY_ROUTE, LedgerRow, Received, Settled
+from waystate.ledger.model import ANY_ROUTE, GENESYS_EVENTS, LedgerRow, Received, Settled
 from waystate.pipeline.batch import Taken
 from waystate.tenants.routing import TenantView
 
@@ -19,6 +19,7 @@ TEXT = 400
 """Characters of one text of an outcome; what a body brings into it may be as long as the body."""
 SPACE = 30_000
 """Characters, as JSON, of all items of one outcome together, and of the routes."""
+_PIPELINES = {"genesys": Pipeline.OUTBOUND, GENESYS_EVENTS: Pipeline.CORRELATION}
 
 
 @dataclass(slots=True)
@@ -129,5 +130,5 @@ def taken_of(row: LedgerRow, value: Usable) -> Taken:
         row.received_at,
         f"{row.name}:{value.item}",
         value.payload if isinstance(value.payload, dict) else {"item": value.payload},
-        Pipeline.OUTBOUND if row.source == "genesys" else Pipeline.INBOUND,
+        _PIPELINES.get(row.source, Pipeline.INBOUND),
     )

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from waystate import documents
+from waystate.channels.genesys.ends import parse_events
 from waystate.channels.genesys.parse import parse_webhook as parse_genesys
 from waystate.channels.model import Ignored, Parsed, Routed, Usable
 from waystate.channels.whatsapp.parse import parse_webhook as parse_whatsapp
@@ -14,7 +15,7 @@ from waystate.documents import shorten
 from waystate.errors import Reason, Rejected, Retry
 from waystate.ids import TenantId
 from waystate.ledger import store as ledger_store
-from waystate.ledger.model import LedgerRow, Settled, child_id, child_of
+from waystate.ledger.model import GENESYS_EVENTS, LedgerRow, Settled, child_id, child_of
 from waystate.pipeline.run import Runner
 from waystate.tenants import store as tenant_store
 from waystate.tenants.model import Route, RouteKind
@@ -154,7 +155,9 @@ class WebhookPipeline:
             )
             return []
         try:
-            if row.source == "genesys":
+            if row.source == GENESYS_EVENTS:
+                parsed = parse_events(row.body, row.origin, row.received_at, row.name)
+            elif row.source == "genesys":
                 parsed = parse_genesys(row.body, row.origin, row.received_at, row.name)
             else:
                 parsed = parse_whatsapp(row.body, row.received_at, row.name)

@@ -18,6 +18,7 @@ GLOBAL_TABLES = {
     "leases",
     "lease_members",
     "timers",
+    "absences",
     "installation",
     "alembic_version",
 }

@@ -6,7 +6,8 @@ from tests.world import Business, World, accepted, run_in
 from waystate.deliveries.model import Target
 from waystate.messages.model import GenesysReceipt, OutboundMessage
 from waystate.pipeline.batch import Judged
-from waystate.pipeline.run import KINDS, run_receipts
+from waystate.pipeline.reports import run_receipts
+from waystate.pipeline.run import KINDS
 from waystate.trace.trace import trace
 
 

@@ -9,7 +9,7 @@ from waystate.deliveries.model import Target
 from waystate.errors import Reason, Rejected
 from waystate.messages.model import Status, StatusReport
 from waystate.pipeline.items import SendResult
-from waystate.pipeline.run import run_statuses
+from waystate.pipeline.reports import run_statuses
 
 
 async def told(world: World, tenant: Business, message_id: UUID, status: Status) -> Rejected | None:

@@ -27,7 +27,8 @@ from waystate.messages import store as message_store
 from waystate.messages.model import Correlation, Direction, StatusReport
 from waystate.messages.status import parse_status
 from waystate.pipeline.batch import Work
-from waystate.pipeline.run import run_correlations, run_statuses
+from waystate.pipeline.reports import run_statuses
+from waystate.pipeline.run import run_correlations
 from waystate.state import conversations
 from waystate.state.changes import Changed, StatusChange, change_many
 from waystate.state.track import Tracked, Tracking, track_many

@@ -58,7 +58,7 @@ class Safe:
 
     async def set_account(self, tenant: TenantId, number: str, secret: str, vault: Vault | None = None) -> None:
         used = vault or self.vault
-        integration = new_integration(f"integration-{number}", client_secret=secret)
+        integration = new_integration(f"integration-{number}", client_secret=secret, event_secret="a-secret-of-events")
         account = new_account(number, access_token=secret)
         async with self.db.work(tenant_id=tenant) as conn:
             (known,) = await store.upsert_integrations(conn, used, tenant, [integration])

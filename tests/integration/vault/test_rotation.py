@@ -15,7 +15,7 @@ from waystate.vault.rotation import Progress, rotate
 from waystate.vault.sealing import Vault, key_id, replace_key_file, vault_of
 
 OLD, NEW = b"o" * 32, b"n" * 32
-VALUES = 12
+VALUES = 14
 """In `safe`: the installation's, two of the app's, a person's, and four of each tenant."""
 
 

@@ -39,14 +39,23 @@ def fails_with(error: Exception) -> Answer:
     return answer
 
 
-def genesys(*, login: httpx2.Response | None = None, integration: httpx2.Response | None = None) -> Answer:
+def genesys(
+    *,
+    login: httpx2.Response | None = None,
+    integration: httpx2.Response | None = None,
+    probes: dict[str, httpx2.Response] | None = None,
+) -> Answer:
+    """`probes`: by the end of its path, the answer to a question beside those of login and integration."""
+
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/oauth/token":
             assert request.url.host == "login.mypurecloud.de"
             return login or httpx2.Response(200, json={"access_token": "t", "expires_in": 100})
-        assert str(request.url) == "https://api.mypurecloud.de/api/v2/conversations/messaging/integrations/open/int-1"
         assert request.headers["authorization"] == "Bearer t"
-        return integration or httpx2.Response(200, json={"id": "int-1", "name": "Acme"})
+        if str(request.url) == "https://api.mypurecloud.de/api/v2/conversations/messaging/integrations/open/int-1":
+            return integration or httpx2.Response(200, json={"id": "int-1", "name": "Acme"})
+        asked = [each for end, each in (probes or {}).items() if request.url.path.endswith(end)]
+        return asked[0] if asked else httpx2.Response(400 if request.method == "POST" else 404, json={"code": "refused"})
 
     return answer
 
@@ -98,7 +107,34 @@ async def test_what_is_wrong_with_a_number_is_told(answer: Answer, detail: str, 
 async def test_an_integration_whose_client_may_read_it_is_well() -> None:
     checked = await of_integration(genesys())
     assert checked.is_ok
-    assert [each.what for each in checked.findings] == ["login", "integration", "webhook secret"]
+    assert [each.what for each in checked.findings if each.verdict == "ok"] == [
+        "login",
+        "integration",
+        "permission to send",
+        "permission to read",
+    ]
+    assert [each.what for each in checked.findings if each.verdict == "not_checked"] == ["content profile", "webhook secret"]
+
+
+def described(**more: Any) -> httpx2.Response:
+    url = "https://waystate.example.com/webhooks/genesys/int-1"
+    return httpx2.Response(200, json={"name": "Acme", "outboundNotificationWebhookUrl": url, "status": "Active", **more})
+
+
+CALLBACK, CALLED = "/webhooks/genesys/int-1", "notification URL"
+FORBIDDEN = httpx2.Response(403, json={"code": "missing.permission"})
+PROFILE = {"supportedContent": {"id": "profile-1"}}
+
+
+def profile(**allow: Any) -> dict[str, httpx2.Response]:
+    return {"/supportedcontent/profile-1": httpx2.Response(200, json={"name": "P", "mediaTypes": {"allow": allow}})}
+
+
+async def test_a_profile_that_lets_files_through_is_well() -> None:
+    probes = profile(inbound=[{"type": "*/*"}], outbound=[{"type": "image/*"}])
+    checked = await of_integration(genesys(integration=described(**PROFILE), probes=probes))
+    assert {each.what: each.verdict for each in checked.findings}["content profile"] == "ok"
+    assert checked.is_ok
 
 
 ELSEWHERE = httpx2.Response(200, json={"name": "Acme", "outboundNotificationWebhookUrl": "https://old.test/hook"})
@@ -114,6 +150,22 @@ ELSEWHERE = httpx2.Response(200, json={"name": "Acme", "outboundNotificationWebh
         (genesys(integration=httpx2.Response(404, json={"code": "not.found"})), "integration", "integration's id"),
         (genesys(integration=ELSEWHERE), "notification URL", "/webhooks/genesys/int-1"),
         (fails_with(httpx2.ConnectError("no such host")), "login", "region mypurecloud.de"),
+        (genesys(probes={"/inbound/open/message": FORBIDDEN}), "permission to send", "conversation > message > receive"),
+        (genesys(probes={"-000000000000": FORBIDDEN}), "permission to read", "conversation > message > view"),
+        (genesys(integration=described(status="Inactive")), "state", "Activate it"),
+        (genesys(integration=described(createStatus="Error")), "state", "make it anew"),
+        (
+            genesys(integration=described(outboundNotificationWebhookUrl=f"http://a.test{CALLBACK}")),
+            CALLED,
+            "https://your.host",
+        ),
+        (
+            genesys(integration=described(outboundNotificationWebhookUrl=f"https://a.test:8443{CALLBACK}")),
+            CALLED,
+            "port but 443",
+        ),
+        (genesys(integration=described(outboundNotificationWebhookUrl=f"https://waystate{CALLBACK}")), CALLED, "resolve"),
+        (genesys(integration=described(**PROFILE), probes=profile(inbound=[{"type": "*/*"}])), "content profile", "*/*"),
     ],
 )
 async def test_what_is_wrong_with_an_integration_is_told(answer: Answer, what: str, advice: str) -> None:

@@ -141,7 +141,6 @@ def test_every_body_that_waystate_renders_is_read():
     made = {name for name in vars(render) if name.startswith("render_")}
     known = {"render_inbound", "render_in_words", "render_file", "render_attachment", "render_receipt"}
     assert made == known, "give the new one a row of SENT"
-    )
 
 
 def test_the_sdk_tells_what_it_cannot_read(reader):

@@ -87,6 +87,7 @@ def lane(failures: Failures, answers: Answers) -> Lane:
             ("GET", "/webhooks/whatsapp/{app_id}", challenge),
             ("POST", "/webhooks/whatsapp/{app_id}", refuse),
             ("POST", "/webhooks/genesys/{integration_id}", fail),
+            ("POST", "/webhooks/genesys/{integration_id}/events", tell_tail),
             ("GET", "/away", be_away),
         ],
         app,
@@ -110,6 +111,14 @@ def assert_problem(response: httpx2.Response, status: int, code: str) -> dict[st
     assert problem["title"]
     assert problem["detail"]
     return problem
+
+
+async def test_an_id_before_the_last_part_is_the_tail(client: httpx2.AsyncClient) -> None:
+    response = await client.post("/webhooks/genesys/a%20b/events")
+    assert (response.status_code, response.json()["tail"]) == (200, "a b")
+    for path in ("/webhooks/genesys//events", "/webhooks/genesys/a/b/events", "/webhooks/genesys/a/other"):
+        assert (await client.post(path)).status_code == 404, path
+    assert (await client.get("/webhooks/genesys/a/events")).status_code == 405
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,19 @@ import time
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self, TypeAlias
 from urllib.parse import quote
 
 import httpx2
 
-from waystate.channels.attempts import FailureKind, find_document, get, post
+from waystate.channels.attempts import FailureKind, find_document, get, patch, post
 from waystate.channels.fields import find_text
 from waystate.channels.genesys.errors import outcome_of
 from waystate.channels.model import AttemptResult, Outcome
 from waystate.documents import JsonObject, Unreadable, parse
 from waystate.tenants.model import GenesysIntegration
 
+Call: TypeAlias = Callable[..., Awaitable[httpx2.Response | AttemptResult]]
 NOT_THEIRS: JsonObject = {
     "code": "unreadable_answer",
     "message": "a success whose body is not Genesys' own",
@@ -106,6 +107,42 @@ class GenesysClient:
             return document
         result = outcome_of(answer.status_code, answer.content, answer.headers)
         return dataclasses.replace(result, outcome=Outcome.FAILED, retry_after=None)
+
+    async def find(self, integration: Integration, path: str) -> JsonObject | AttemptResult:
+        """What Genesys says of what is at this path of its API, or why nothing."""
+        token = await self._token(integration)
+        answer = await self._get_with(token, integration, path)
+        if isinstance(answer, AttemptResult) and answer.http_status == httpx2.codes.UNAUTHORIZED and isinstance(token, str):
+            self._forget(integration, token)
+            answer = await self._get_with(await self._token(integration), integration, path)
+        return answer
+
+    async def make(self, integration: Integration, path: str, body: JsonObject) -> JsonObject | AttemptResult:
+        """POST; what Genesys made of it, or why nothing."""
+        token = await self._token(integration)
+        return token if isinstance(token, AttemptResult) else await self._ask(post, token, integration, path, json=body)
+
+    async def change(self, integration: Integration, path: str, body: JsonObject) -> JsonObject | AttemptResult:
+        """PATCH; how it is now, or why nothing changed."""
+        token = await self._token(integration)
+        return token if isinstance(token, AttemptResult) else await self._ask(patch, token, integration, path, json=body)
+
+    async def _get_with(self, token: str | AttemptResult, integration: Integration, path: str) -> JsonObject | AttemptResult:
+        return token if isinstance(token, AttemptResult) else await self._ask(get, token, integration, path)
+
+    async def _ask(
+        self, call: Call, token: str, integration: Integration, path: str, **content: Any
+    ) -> JsonObject | AttemptResult:
+        url = f"{integration.api_url.rstrip('/')}{path}"
+        answer = await call(self._http, url, headers={"Authorization": f"Bearer {token}"}, **content)
+        if isinstance(answer, AttemptResult):
+            return answer
+        document = find_document(answer)
+        if document is not None:
+            return document
+        if answer.is_success:
+            return AttemptResult(outcome=Outcome.UNKNOWN, http_status=answer.status_code, error=NOT_THEIRS)
+        return outcome_of(answer.status_code, answer.content, answer.headers)
 
     async def _post(self, integration: Integration, what: str, body: JsonObject) -> AttemptResult:
         place = quote(integration.integration_id, safe="")

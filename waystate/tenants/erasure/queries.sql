@@ -94,6 +94,9 @@ DELETE FROM planned_messages x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(A
 -- name: erase_offers!
 DELETE FROM offers x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM offers n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+-- name: erase_genesys_checks!
+DELETE FROM genesys_checks x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM genesys_checks n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
 -- name: erase_conversations!
 -- Their messages went before them, or this would take them along unbounded.

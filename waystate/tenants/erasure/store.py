@@ -32,6 +32,7 @@ BY_BATCH = {
     "media_usage": _queries.erase_media_usage,
     "planned_messages": _queries.erase_planned_messages,
     "offers": _queries.erase_offers,
+    "genesys_checks": _queries.erase_genesys_checks,
     "conversations": _queries.erase_conversations,
     "contact_merges": _queries.erase_contact_merges,
     "contact_identities": _queries.erase_contact_identities,

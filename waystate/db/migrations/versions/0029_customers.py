@@ -3,7 +3,7 @@
 from waystate.db.migrate import run_down, run_up
 
 revision = "0029"
-down_revision = "0026"
+down_revision = "0027"
 
 
 def upgrade() -> None:
