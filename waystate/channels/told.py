@@ -26,7 +26,15 @@ _OURS: dict[str, tuple[str, ...]] = {
         *("account_missing", "sender_external", "unknown_tenant"),
     ),
     "ServerError": ("not_connected", "answer_lost", "internal_error", "database_error", "media_store_unavailable"),
-    _GENERAL: ("media_fetch_failed", "media_gone", "outcome_unknown", "mapping_not_found", "lock_timeout", "delivery_failed"),
+    _GENERAL: (
+        "media_fetch_failed",
+        "media_gone",
+        "outcome_unknown",
+        "mapping_not_found",
+        "lock_timeout",
+        "delivery_failed",
+        "missed_genesys_message",
+    ),
 }
 """Genesys' reason codes, each with the codes of ours that it stands for; WhatsApp's have theirs in the table of its errors."""
 _REASONS = {code: reason for reason, codes in _OURS.items() for code in codes}

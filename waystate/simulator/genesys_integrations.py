@@ -49,7 +49,7 @@ class Reference(BaseModel):
     id: str = Field(min_length=1)
 
 
-class NewIntegration(BaseModel):
+class IntegrationRequest(BaseModel):
     name: str = Field(min_length=1)
     outboundNotificationWebhookUrl: WebhookUrl
     outboundNotificationWebhookSignatureSecretToken: WebhookSecret
@@ -58,7 +58,7 @@ class NewIntegration(BaseModel):
     webhookHeaders: dict[str, str] = {}
 
 
-class ChangedIntegration(BaseModel):
+class IntegrationChange(BaseModel):
     """What is not named stays."""
 
     name: Annotated[str, Field(min_length=1)] | None = None
@@ -135,7 +135,7 @@ class Integrations:
         return JSONResponse(self.get(request.path_params["integration_id"]).render())
 
     async def add(self, request: Request) -> Response:
-        _, body = await read_body(request, NewIntegration)
+        _, body = await read_body(request, IntegrationRequest)
         now = self._clock()
         made = IntegrationAtGenesys(
             id=str(UUID(bytes=self._random.randbytes(16), version=4)),
@@ -152,7 +152,7 @@ class Integrations:
 
     async def change(self, request: Request) -> Response:
         found = self.get(request.path_params["integration_id"])
-        _, body = await read_body(request, ChangedIntegration)
+        _, body = await read_body(request, IntegrationChange)
         found.supported_content = self._profile_of(body.supportedContent) or found.supported_content
         found.name = body.name or found.name
         found.url = body.outboundNotificationWebhookUrl or found.url

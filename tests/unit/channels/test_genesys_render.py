@@ -41,7 +41,8 @@ def test_a_choice_is_the_documented_response_and_can_be_said_in_words(kind):
     body = render_inbound(**said, answer=ChosenOption(option, "g.1"))
     StructuredResponse.model_validate(body)
     assert (is_structured_response(body), is_structured_response(inbound())) == (True, False)
-    chosen = {"type": kind, "text": "Yes, please", "payload": "yes-1", "originatingMessageId": "g.1"}
+    told_as = "Button" if kind == "ListPicker" else kind
+    chosen = {"type": told_as, "text": "Yes, please", "payload": "yes-1"}
     assert body == {"channel": body["channel"], "buttonResponse": chosen, "originatingMessageId": "g.1"}
     words = render_in_words(body)
     MessageBody.model_validate(words)

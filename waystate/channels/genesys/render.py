@@ -28,7 +28,8 @@ def render_inbound(
     """A customer's message. Genesys tells a repeat by (messageId, time): both are WhatsApp's, so a retry is the same body.
 
     `attributes` become the participant's data; only `channel.metadata.customAttributes` does that. An `answer` to what Genesys
-    offered is a structured response (…/inbound/open/structured/response), and agents read its `text`.
+    offered is a structured response (…/inbound/open/structured/response), and agents read its `text`. Genesys' model of it
+    (ContentButtonResponse) knows no list picker: a row of one is answered as a button.
     """
     if not text:
         raise Rejected(Reason.INVALID_PAYLOAD, "Genesys Cloud refuses a message without text; give it a readable line.")
@@ -41,9 +42,10 @@ def render_inbound(
     if answer is None:
         return {"channel": channel, "text": text}
     option = answer.option
-    chosen: JsonObject = {"type": option.kind, "text": option.line, "payload": option.payload}
+    kind = "Button" if option.kind == "ListPicker" else option.kind
+    chosen: JsonObject = {"type": kind, "text": option.line, "payload": option.payload}
     about = {"originatingMessageId": answer.offered_in} if answer.offered_in else {}
-    return {"channel": channel, "buttonResponse": chosen | about} | about
+    return {"channel": channel, "buttonResponse": chosen} | about
 
 
 def is_structured_response(body: JsonObject) -> bool:
