@@ -155,7 +155,8 @@ ORDER BY c.id
 FOR UPDATE OF c;
 
 -- name: absorb_contacts!
--- What was merged into a contact that is merged now itself leads to the same one as before. What one lacks, the other gives.
+-- What was merged into a contact that is merged now itself leads to the same one as before. What one lacks, the other gives;
+-- a name that somebody gave is more than one that was learned.
 WITH merged AS (
     SELECT v.merged_id, v.contact_id, v.undo
     FROM unnest(:merged_ids::uuid[], :contact_ids::uuid[], :undo::text[]) AS v (merged_id, contact_id, undo)
@@ -166,7 +167,10 @@ WITH merged AS (
     UPDATE contact_identities i SET contact_id = m.contact_id
     FROM merged m WHERE i.tenant_id = :tenant_id AND i.contact_id = m.merged_id
 ), filled AS (
-    UPDATE contacts c SET name = coalesce(c.name, o.name), email = coalesce(c.email, o.email),
+    UPDATE contacts c SET email = coalesce(c.email, o.email),
+        name = CASE WHEN o.is_named_by_hand AND NOT c.is_named_by_hand THEN o.name ELSE coalesce(c.name, o.name) END,
+        is_named_by_hand = c.is_named_by_hand OR o.is_named_by_hand,
+        language = coalesce(c.language, o.language), username = coalesce(c.username, o.username),
         phone_number = coalesce(c.phone_number, o.phone_number),
         profile_picture_url = coalesce(c.profile_picture_url, o.profile_picture_url),
         tags = ARRAY(SELECT DISTINCT t FROM unnest(c.tags || o.tags) AS t ORDER BY t),
@@ -293,3 +297,9 @@ WITH held AS MATERIALIZED (
 UPDATE contacts p SET name = v.name FROM held h JOIN unnest(:ids::uuid[], :names::text[]) AS v (id, name) ON v.id = h.id
 WHERE p.tenant_id = :tenant_id AND p.id = h.id
 RETURNING p.id;
+
+-- name: want_index!
+-- In one order, so that two at once cannot deadlock.
+INSERT INTO contact_index_wanted (tenant_id, contact_id)
+SELECT :tenant_id, v.contact_id FROM unnest(:contact_ids::uuid[]) AS v (contact_id) ORDER BY v.contact_id
+ON CONFLICT DO NOTHING;

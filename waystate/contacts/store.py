@@ -101,6 +101,12 @@ async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[NewContact
     return added
 
 
+async def want_index(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> None:
+    """Have these found as they are now, where no event tells of it."""
+    if contact_ids:
+        await _queries.want_index(conn, tenant_id=tenant, contact_ids=sorted(set(contact_ids)))
+
+
 async def date_back(conn: Connection, tenant: TenantId, known_since: Mapping[UUID, datetime]) -> None:
     """Contacts that were known elsewhere before Waystate met them: `created_at` is when, if that is earlier."""
     await _queries.date_back(conn, tenant_id=tenant, contact_ids=list(known_since), created_at=list(known_since.values()))

@@ -1,6 +1,7 @@
 """The index by which customers are found, kept by a sink: a second or two behind what it tells of."""
 
 from collections.abc import Sequence
+from typing import get_args
 from uuid import UUID
 
 from waystate import documents
@@ -8,7 +9,31 @@ from waystate.clock import Clock
 from waystate.customers import store
 from waystate.db.pool import Connection, Database
 from waystate.events import outbox
-from waystate.events.model import Event
+from waystate.events.model import (
+    AccountChanged,
+    ControlChanged,
+    ConversationCorrelated,
+    Event,
+    MediaFailed,
+    MediaHeld,
+    MediaStored,
+    MessageEdited,
+    MessageMarkedRead,
+    MessagePlanned,
+    MessageReacted,
+    MessageReleased,
+    MessageRevoked,
+    MessageStatus,
+    MessageWithdrawn,
+    NumberHeld,
+    NumberReleased,
+    PlanFailed,
+    PreferencesChanged,
+    TemplateChanged,
+    WindowClosed,
+    WindowExpiring,
+    WindowOpened,
+)
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import SinkWorker, relay
 from waystate.ids import TenantId, find_uuid
@@ -19,11 +44,21 @@ _PAGE = 500
 """Contacts that one transaction takes into the index, where a tenant has one for the first time."""
 
 
+_CHANGES_NOTHING: tuple[type, ...] = (
+    *(MessageStatus, MessageReacted, MessageEdited, MessageRevoked, MessageMarkedRead),
+    *(ConversationCorrelated, ControlChanged, WindowOpened, WindowExpiring, WindowClosed),
+    *(MessagePlanned, MessageReleased, MessageWithdrawn, PlanFailed, MediaStored, MediaHeld, MediaFailed),
+    *(PreferencesChanged, TemplateChanged, AccountChanged, NumberHeld, NumberReleased),
+)
+"""Events of what no customer is found or sorted by."""
+TYPES = tuple(event.model_fields["type"].default for event in get_args(Event) if event not in _CHANGES_NOTHING)
+
+
 class IndexSink:
     """Looks once more at every contact that an event is of, in the transaction that moves the cursor."""
 
     name = "customers"
-    types = None
+    types = TYPES
 
     async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> list[Event]:
         await store.index_many(conn, tenant, contacts_of(stamped))
@@ -42,7 +77,14 @@ class IndexWorker(SinkWorker):
     async def _relay(self, tenant: TenantId, epoch: int) -> bool:
         await self._begin(tenant)
         window = await with_retries(lambda: relay(self._db, tenant, self._sink, epoch=epoch, batch=self._batch))
-        return window.is_full
+        wanted = await with_retries(lambda: self._take_wanted(tenant))
+        return window.is_full or wanted == _PAGE
+
+    async def _take_wanted(self, tenant: TenantId) -> int:
+        async with self._db.tenant(tenant) as conn:
+            wanted = await store.take_wanted(conn, tenant, _PAGE)
+            await store.index_many(conn, tenant, wanted)
+            return len(wanted)
 
     async def _due(self) -> set[TenantId]:
         async with self._db.work() as conn:

@@ -45,6 +45,13 @@ DELETE FROM contact_index i WHERE i.tenant_id = :tenant_id AND i.contact_id = AN
 SELECT c.id, EXISTS (SELECT FROM contact_index i WHERE i.tenant_id = c.tenant_id AND i.contact_id = c.id) AS is_indexed
 FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id > :after ORDER BY c.id LIMIT :batch;
 
+-- name: take_wanted
+-- Whoever else takes some of them at once takes others.
+DELETE FROM contact_index_wanted w WHERE w.tenant_id = :tenant_id AND w.contact_id IN (
+    SELECT n.contact_id FROM contact_index_wanted n WHERE n.tenant_id = :tenant_id
+    ORDER BY n.contact_id LIMIT :batch::int FOR UPDATE SKIP LOCKED)
+RETURNING w.contact_id;
+
 -- name: list_due
 SELECT d.tenant_id FROM contact_index_due() AS d;
 

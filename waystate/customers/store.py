@@ -171,6 +171,12 @@ async def list_unindexed(
     return [row["id"] for row in rows if not row["is_indexed"]], ids[-1] if len(ids) == batch else None
 
 
+async def take_wanted(conn: Connection, tenant: TenantId, batch: int) -> list[UUID]:
+    """The next of those whom no event tells of; they are wanted no more once this commits."""
+    rows = await _queries.take_wanted(conn, tenant_id=tenant, batch=batch)
+    return [row["contact_id"] for row in rows]
+
+
 async def list_due(conn: Connection) -> set[TenantId]:
     """Tenants whose index is behind."""
     return {row["tenant_id"] for row in await _queries.list_due(conn)}

@@ -251,6 +251,7 @@ class _Run:
         ]
         placed = await self._close_second_ones(conn, conversations)
         await conversation_store.add_many(conn, tenant, placed, self._terms.now)
+        await contact_store.want_index(conn, tenant, contacts)
         written.counts["conversations"] = len(placed)
         written.counts["merged"] = sum(each.close_reason == "merged" for each in placed)
         written.numbers.update(each.phone_number_id for each in placed if each.phone_number_id not in self._view.accounts)
@@ -294,6 +295,7 @@ class _Run:
         written = _Written(Counter(messages=len(new), known=len(rows) - len(homeless) - len(new)), homeless)
         if not new:
             return written
+        await contact_store.want_index(conn, tenant, {held[row.message.conversation_id].contact_id for row in new})
         activity: dict[UUID, Activity] = {}
         for row in new:
             message = row.message

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
+from waystate.contacts import store as contact_store
 from waystate.contacts.model import person_of
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import preview_of
@@ -59,6 +60,7 @@ async def keep_many(conn: Connection, tenant: TenantId, messages: Sequence[PastM
         _row(each, ids[each.wamid], homes[each.phone_number_id, contact]) for each, contact in zip(new, contacts, strict=True)
     ]
     await message_store.insert_many(conn, tenant, rows)
+    await contact_store.want_index(conn, tenant, contacts)
     return Kept([each.wamid for each in new], completed, events)
 
 

@@ -148,6 +148,7 @@ async def _write(conn: Connection, tenant: TenantId, stories: Sequence[Story], s
     await message_store.insert_many(conn, tenant, messages)
     reports = {message: each for story in new for message, each in story.reports.items()}
     await message_store.advance_many(conn, tenant, merged_of(messages, reports), id_of=_id_of)
+    await contact_store.want_index(conn, tenant, [story.contact.id for story in new])
     seeded.contacts += len(new)
     seeded.conversations += len(conversations)
     seeded.messages += len(messages)

@@ -52,6 +52,7 @@ SWEPT = {
     "conversations": {"tenant_id", "status", "expires_hour", "expires_at", "window_hour", "window_from", "window_told"},
     # Words are read by the one function that an index of words serves; it asks for the tenant that is set.
     "contact_index": {"tenant_id", "contact_id", "words"},
+    "contact_index_wanted": {"tenant_id"},
     "planned_messages": {"tenant_id", "state", "due_at", "expires_at"},
     "early_statuses": {"tenant_id", "received_at", "watch"},
     "dead_letters": {"tenant_id", "reason", "status"},

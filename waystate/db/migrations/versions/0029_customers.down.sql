@@ -6,6 +6,6 @@ RESET ROLE;
 DROP FUNCTION find_contacts_by_words(text, int);
 DROP FUNCTION contact_index_due();
 SET LOCAL ROLE waystate_owner;
-DROP TABLE contact_index, contact_tags;
+DROP TABLE contact_index_wanted, contact_index, contact_tags;
 ALTER TABLE contacts DROP COLUMN is_named_by_hand, DROP COLUMN edited_at, DROP COLUMN username, DROP COLUMN language;
 RESET ROLE;

@@ -33,10 +33,18 @@ CREATE INDEX contact_index_activity ON contact_index (tenant_id, last_activity_a
 CREATE INDEX contact_index_messages ON contact_index (tenant_id, message_count, contact_id);
 CREATE INDEX contact_index_words ON contact_index USING gin ((ARRAY[tenant_id]), words);
 
+-- Customers of whom no event tells that they are there, or that they said more: imports, samples, history.
+CREATE TABLE contact_index_wanted (
+    tenant_id text NOT NULL,
+    contact_id uuid NOT NULL,
+    PRIMARY KEY (tenant_id, contact_id),
+    FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id) ON DELETE CASCADE
+);
+
 DO $$
 DECLARE name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['contact_tags', 'contact_index'] LOOP
+    FOREACH name IN ARRAY ARRAY['contact_tags', 'contact_index', 'contact_index_wanted'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
         EXECUTE format($p$CREATE POLICY tenant_isolation ON %I
@@ -47,6 +55,8 @@ BEGIN
 END $$;
 CREATE POLICY sweep ON contact_index FOR SELECT TO waystate_sweeper USING (true);
 GRANT SELECT (tenant_id, contact_id, words) ON contact_index TO waystate_sweeper;
+CREATE POLICY sweep ON contact_index_wanted FOR SELECT TO waystate_sweeper USING (true);
+GRANT SELECT (tenant_id) ON contact_index_wanted TO waystate_sweeper;
 
 -- Whoever writes tags: an import, a merge, a person.
 CREATE FUNCTION keep_contact_tags() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
@@ -78,13 +88,14 @@ $$;
 REVOKE ALL ON FUNCTION find_contacts_by_words(text, int) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION find_contacts_by_words(text, int) TO waystate_app;
 
--- Tenants whose contacts are not all in the index yet, or whose events since were not looked at.
+-- Tenants whose contacts are not all in the index yet: those with events since, and those of whom more is wanted.
 CREATE FUNCTION contact_index_due() RETURNS TABLE (tenant_id text)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public
 AS $$
     SELECT h.tenant_id FROM public.sink_cursors h
     LEFT JOIN public.sink_cursors c ON c.tenant_id = h.tenant_id AND c.sink = 'customers'
     WHERE h.sink = 'head' AND (c.position IS NULL OR c.position < h.position)
+    UNION SELECT w.tenant_id FROM public.contact_index_wanted w
 $$;
 REVOKE ALL ON FUNCTION contact_index_due() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION contact_index_due() TO waystate_work;

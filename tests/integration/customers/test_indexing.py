@@ -1,0 +1,110 @@
+"""The index by which customers are found follows what happens, whoever told of it, and goes on where its loop died."""
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from tests.integration.contacts.test_merges import P1, U1, hear
+from tests.world import Business, World
+from waystate.contacts import store as contact_store
+from waystate.contacts.model import Identity, IdentityKind, NewContact
+from waystate.customers import store
+from waystate.customers.indexing import IndexSink
+from waystate.customers.model import CustomerFilter, Sort
+from waystate.customers.words import query_of
+from waystate.events.sinks import relay
+from waystate.ids import new_id
+
+
+@pytest.fixture
+async def tenant(world: World) -> Business:
+    return await world.add("acme", number="1001")
+
+
+async def follow(world: World, tenant: Business) -> None:
+    """As the loop does: events, then those of whom no event tells."""
+    while (await relay(world.db, tenant.tenant, IndexSink(), epoch=1, batch=100)).is_full:
+        pass
+    async with world.db.tenant(tenant.tenant) as conn:
+        await store.index_many(conn, tenant.tenant, await store.take_wanted(conn, tenant.tenant, 100))
+
+
+async def find(world: World, tenant: Business, question: str | None = None, *tags: str) -> list[UUID]:
+    wanted = CustomerFilter(words=None if question is None else query_of(question), tags=tags)
+    async with world.db.tenant(tenant.tenant) as conn:
+        places = await store.list_places(
+            conn, tenant.tenant, wanted, Sort.LAST_ACTIVITY, after=None, now=world.clock(), batch=10
+        )
+    return [each.contact_id for each in places]
+
+
+async def count(world: World, tenant: Business, contact: UUID) -> int:
+    async with world.db.tenant(tenant.tenant) as conn:
+        (profile,) = await store.find_many(conn, tenant.tenant, [contact])
+    return profile.message_count
+
+
+async def test_who_writes_is_found_by_name_and_phone_once_the_loop_has_come_by(world: World, tenant: Business) -> None:
+    ada = (await hear(world, tenant, P1, contact_name="Ada Lovelace")).contact_id
+    assert await find(world, tenant, "lovelace") == []
+    await follow(world, tenant)
+    assert await find(world, tenant, "LOVE") == await find(world, tenant, f"+{P1[:2]} {P1[2:]}") == [ada]
+    await hear(world, tenant, P1)
+    await follow(world, tenant)
+    assert await count(world, tenant, ada) == 2
+
+
+async def test_of_two_who_are_one_only_the_one_who_stays_is_found_with_all_tags_and_messages(
+    world: World, tenant: Business
+) -> None:
+    by_phone = (await hear(world, tenant, P1, contact_name="Ada")).contact_id
+    by_user = (await hear(world, tenant, None, U1)).contact_id
+    async with world.db.tenant(tenant.tenant) as conn:
+        for contact, tag in ((by_phone, "a"), (by_user, "b")):
+            await store.tag_many(conn, tenant.tenant, [contact], [tag], world.clock())
+    await follow(world, tenant)
+    assert set(await find(world, tenant)) == {by_phone, by_user}
+    kept = (await hear(world, tenant, P1, U1)).contact_id
+    await follow(world, tenant)
+    assert await find(world, tenant) == await find(world, tenant, None, "a", "b") == [kept]
+    assert await count(world, tenant, kept) == 3
+
+
+async def test_whom_no_event_tells_of_is_wanted_and_found(world: World, tenant: Business) -> None:
+    new = NewContact(
+        id=new_id(), identities=(Identity(IdentityKind.WA_ID, P1),), created_at=world.clock(), name="Imported", tags=("old",)
+    )
+    async with world.db.tenant(tenant.tenant) as conn:
+        await contact_store.add_many(conn, tenant.tenant, [new])
+        await contact_store.want_index(conn, tenant.tenant, [new.id, new.id])
+    async with world.db.work() as conn:
+        assert tenant.tenant in await store.list_due(conn)
+    await follow(world, tenant)
+    assert await find(world, tenant, "imported", "old") == [new.id]
+    async with world.db.work() as conn:
+        assert tenant.tenant not in await store.list_due(conn)
+
+
+async def test_those_who_were_there_before_the_index_are_listed_page_by_page(world: World, tenant: Business) -> None:
+    people = [(await hear(world, tenant, f"4917000000{number:02}")).contact_id for number in range(5)]
+    async with world.db.tenant(tenant.tenant) as conn:
+        first, after = await store.list_unindexed(conn, tenant.tenant, after=None, batch=3)
+        assert (first, after) == (sorted(people)[:3], sorted(people)[2])
+        await store.index_many(conn, tenant.tenant, first[1:])
+        again, _ = await store.list_unindexed(conn, tenant.tenant, after=None, batch=3)
+        rest, end = await store.list_unindexed(conn, tenant.tenant, after=after, batch=3)
+    assert (again, rest, end) == (first[:1], sorted(people)[3:], None)
+
+
+async def test_a_name_by_hand_stays_through_messages_and_a_merge(world: World, tenant: Business) -> None:
+    ada = (await hear(world, tenant, P1, contact_name="Ada")).contact_id
+    async with world.db.tenant(tenant.tenant) as conn:
+        (profile,) = await store.find_many(conn, tenant.tenant, [ada])
+        await store.edit_one(conn, tenant.tenant, replace(profile, name="Countess"), world.clock())
+    await hear(world, tenant, P1, contact_name="Ada L.")
+    await hear(world, tenant, None, U1, contact_name="Somebody")
+    kept = (await hear(world, tenant, P1, U1, contact_name="Ada Lovelace")).contact_id
+    async with world.db.tenant(tenant.tenant) as conn:
+        (profile,) = await store.find_many(conn, tenant.tenant, [kept])
+    assert profile.name == "Countess"
