@@ -147,9 +147,11 @@ async def test_an_agent_ends_no_conversation_before_its_time_or_with_an_answer_w
     simulator = await simulate(**TOLD, agent_end_share=1.0, agent_end_after=2)
     await simulator.tell_genesys("wamid.1")
     await until(lambda: len(waystate.replies) == 1)
+    assert waystate.events == []
     await asyncio.gather(*(simulator.tell_genesys(f"wamid.{number}") for number in (2, 3)))
-    await until(lambda: len(waystate.events) == 2)
-    assert (len(waystate.replies), len(waystate.events)) == (3, 2)
+    await until(lambda: len(waystate.replies) == 3 and len(waystate.events) == 2)
+    (ended,) = (await simulator.get("/simulator/genesys/conversations"))["conversations"]
+    assert ended["endTime"] >= waystate.replies[-1]["channel"]["time"], "the agent answered after they had left"
 
 
 async def test_it_tells_ends_where_it_is_directed_to(simulate, waystate, until):
