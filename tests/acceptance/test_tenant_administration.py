@@ -91,12 +91,15 @@ async def test_a_tenant_is_made_found_listed_and_changed(office: Office) -> None
         "mapping_ttl": "PT1H",
         "unknown_ttl": "PT10M",
         "replay_ttl": "P7D",
+        "account_events_ttl": "P400D",
         "window_policy": "refuse",
         "window_template": None,
         "hold_ttl": "P7D",
         "genesys_identity": "contact",
         "genesys_attachments": True,
         "genesys_silence": "PT1H",
+        "genesys_typing": True,
+        "text_format": "plain",
     }
     path = "/v1/platform/tenants/initech"
     assert (await office(PLATFORM, "GET", path)).json() == made.json()

@@ -1,7 +1,7 @@
 """Genesys counts requests by OAuth client, whichever integrations and tenants use it. Pure."""
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from waystate.deliveries.model import Target
 from waystate.deliveries.rate import Pace, TokenBucket
@@ -25,6 +25,29 @@ def limits_of(integrations: Iterable[GenesysIntegration]) -> dict[ClientKey, int
     return limits
 
 
+PATIENT = timedelta(seconds=1)
+"""Who asked for room longer ago than this has gone, or has nothing to send any more."""
+
+
+class Turns:
+    """Of the tenants that send through one client, who took room last, and who asked since and found none."""
+
+    def __init__(self) -> None:
+        self._last: TenantId | None = None
+        self._waiting: dict[TenantId, datetime] = {}
+
+    def share(self, tenant: TenantId, room: int, now: datetime) -> int:
+        """Returns how much of the room the tenant may take: who took last leaves a place to each that waits."""
+        self._waiting = {each: at for each, at in self._waiting.items() if now - at < PATIENT and each != tenant}
+        if self._last == tenant:
+            room = max(0, room - len(self._waiting))
+        if room:
+            self._last = tenant
+        else:
+            self._waiting[tenant] = now
+        return room
+
+
 class ClientPaces:
     """What one process remembers of the OAuth clients that it sends through, for all its couriers together.
 
@@ -35,6 +58,11 @@ class ClientPaces:
         self._limits: dict[ClientKey, dict[TenantId, int]] = {}
         self._paces: dict[ClientKey, tuple[int, Pace]] = {}
         """With the limit that it keeps."""
+        self._turns: dict[str, Turns] = {}
+
+    def share(self, payer: str, tenant: TenantId, room: int, now: datetime) -> int:
+        """Returns how much of a client's room a tenant may take now (`Turns`)."""
+        return self._turns.setdefault(payer, Turns()).share(tenant, room, now)
 
     def look_at(
         self, tenant: TenantId, integrations: Collection[GenesysIntegration], now: datetime

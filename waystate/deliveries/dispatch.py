@@ -471,6 +471,7 @@ class Courier:
             if payer not in reserved:
                 pace = self._paces[integration]
                 room = pace.room(self._worker.count_under_way(pace), now)
+                room = self._worker.clients.share(payer, self._tenant, room, now)
                 pace.bucket.take(now, room)
                 reserved[payer] = pace, room
         self._short = [pace for pace, room in reserved.values() if room == 0 and not pace.is_held]

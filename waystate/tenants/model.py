@@ -13,7 +13,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StringConstraints,
+    TypeAdapter,
     ValidationError,
     model_validator,
 )
@@ -127,7 +129,22 @@ SecretText = Annotated[str, StringConstraints(min_length=1, max_length=4096), Af
 Secret = Annotated[SecretText, Field(repr=False)]
 Url = Annotated[str, AfterValidator(check_url)]
 Region = Annotated[str, AfterValidator(_check_region)]
-Duration = Annotated[timedelta, BeforeValidator(_check_duration), AfterValidator(_check_length)]
+
+
+def _write_duration(value: timedelta) -> str:
+    """In days and less: pydantic writes 400 days as `P1Y35D`, which RFC 3339 does not know, and a year is no number of days."""
+    rest = value - timedelta(days=value.days)
+    time = _TIMEDELTA.dump_python(rest, mode="json").removeprefix("P") if rest or not value.days else ""
+    return f"P{value.days}D{time}" if value.days else f"P{time}"
+
+
+_TIMEDELTA = TypeAdapter(timedelta)
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_check_duration),
+    AfterValidator(_check_length),
+    PlainSerializer(_write_duration, return_type=str, when_used="json"),
+]
 
 
 class _Value(BaseModel):

@@ -274,7 +274,7 @@ async def test_an_integration_that_refuses_the_file_gets_the_line(tenant: Busine
             )
         )
         body = {"channel": {}, "text": "[image]", "content": [{}]}
-        result = await _send_message(GenesysClient(http), integration, body)
+        result = await _send_message(GenesysClient(http), integration, body, prefetch=True)
     assert asked == [True, False]
     assert (result.outcome, result.external_id, result.error) == (Outcome.SENT, "at-genesys", ATTACHMENT_REFUSED)
 
