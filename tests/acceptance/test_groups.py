@@ -25,6 +25,7 @@ async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
                 Scope.MESSAGES_READ,
                 Scope.MESSAGES_SEND,
                 Scope.CONVERSATIONS_READ,
+                Scope.CUSTOMERS_READ,
                 Scope.DEAD_LETTERS_READ,
                 Scope.DEAD_LETTERS_WRITE,
             ]
@@ -89,6 +90,8 @@ async def test_the_life_of_a_group(place: Installation) -> None:
     people = {each["waId"]: each["id"] for each in trace["contact"]["group"]["participants"]}
     assert (trace["sender"], trace["senderContactId"]) == (BOB, people[BOB])
     contact = trace["contact"]["id"]
+    shown = [(await place.http.get(f"/v1/customers/{each}")).json() for each in (contact, people[ANN])]
+    assert [(each["kind"], each["groupId"]) for each in shown] == [("group", group), ("person", None)]
     message = (await place.http.get(f"/v1/messages/{first['wamid']}")).json()
     assert (message["customerId"], message["senderCustomerId"], message["sender"]) == (contact, people[ANN], ANN)
 

@@ -12,6 +12,7 @@ from waystate.contacts.model import BSUID, IdentityKind
 from waystate.customers.model import Profile
 from waystate.customers.words import find_matches
 from waystate.documents import JsonObject, clean_text, dump
+from waystate.groups.bodies import ContactKind
 from waystate.sends.bodies import AnswerBody, MessageAnswer, Text
 from waystate.sends.conversation_routes import ConversationAnswer
 
@@ -23,6 +24,8 @@ MOST_BYTES = 16_384
 CUSTOMER_ID = "019c1420-7b10-7e02-a3c4-1d2e3f405162"
 CUSTOMER_EXAMPLE: JsonObject = {
     "id": CUSTOMER_ID,
+    "kind": "person",
+    "groupId": None,
     "name": "Ana Souza",
     "email": "ana@example.com",
     "phoneNumber": "+5511987654321",
@@ -147,10 +150,13 @@ class TagCustomers(BaseModel):
 class CustomerProfile(AnswerBody):
     """A customer. `waIds` and `userIds` lead to them now, the newest last. `phoneNumber` is E.164, or as somebody edited it.
 
-    `messageCount` and the last times are a second or two behind.
+    `kind` is `group` of a WhatsApp group, which has neither of them, but a `groupId`. `messageCount` and the last times are a
+    second or two behind.
     """
 
     id: UUID
+    kind: ContactKind
+    groupId: str | None
     name: str | None
     email: str | None
     phoneNumber: str | None
@@ -226,8 +232,11 @@ def render_found(profile: Profile, question: str | None) -> FoundCustomer:
 
 
 def _fields_of(profile: Profile) -> JsonObject:
+    group_id = next(iter(_ids(profile, (IdentityKind.GROUP,))), None)
     return {
         "id": profile.id,
+        "kind": "person" if group_id is None else "group",
+        "groupId": group_id,
         "name": profile.name,
         "email": profile.email,
         "phoneNumber": profile.phone_number,
