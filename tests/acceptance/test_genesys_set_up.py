@@ -1,6 +1,7 @@
 """An integration made in Genesys and stored here: once, with a secret that is known here before Genesys signs with it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -9,7 +10,7 @@ import pytest
 from tests.acceptance.installation import FAR, SIMULATED
 from waystate.channels.genesys.client import GenesysClient, Integration
 from waystate.channels.genesys.set_up import Preparation, SetUp, WantedIntegration
-from waystate.errors import Conflict, Refused
+from waystate.errors import BadRequest, Conflict, Refused
 from waystate.simulator.app import create_simulator
 from waystate.simulator.config import SimulatorConfig
 
@@ -89,6 +90,21 @@ async def test_one_that_is_there_and_unknown_here_gets_a_new_secret(desk: Desk) 
     again = await desk.run()
     assert desk.known == {first.integration_id: again.webhook_secret}
     assert again.webhook_secret != first.webhook_secret
+
+
+@pytest.mark.parametrize(
+    ("url", "api_url"),
+    [
+        ("waystate.example.com", TARGET.api_url),
+        ("http://waystate.example.com", "https://api.mypurecloud.de"),
+        ("https://waystate.example.com:8443", "https://api.mypurecloud.de"),
+        ("https://localhost", "https://api.mypurecloud.de"),
+    ],
+)
+async def test_nothing_is_made_for_a_url_that_genesys_cannot_send_to(desk: Desk, url: str, api_url: str) -> None:
+    with pytest.raises(BadRequest, match=r"such as https://waystate\.example\.com"):
+        await desk.run(wanted=WantedIntegration("Acme", url), target=replace(TARGET, api_url=api_url))
+    assert (desk.order, desk.known) == ([], {})
 
 
 async def test_a_dry_run_says_what_it_would_do_and_does_nothing(desk: Desk) -> None:

@@ -46,7 +46,7 @@ def judge_callback(integration: GenesysIntegration, document: JsonObject) -> lis
     if url is not None and not url.rstrip("/").endswith(path):
         advice = f"Set the outbound notification URL of the integration to one of this installation that ends with {path}."
         findings.append(Finding(CALLBACK, "failed", "Genesys sends what agents write to another address.", advice))
-    elif url is not None and (wrong := _wrong_form(url)) and integration.api_url.startswith("https://"):
+    elif url is not None and (wrong := find_fault_of_url(url)) and integration.api_url.startswith("https://"):
         advice = f"Set it to https://your.host{path}, with a name that Genesys can resolve, and no port but {_HTTPS}."
         findings.append(Finding(CALLBACK, "failed", wrong, advice))
     elif url is not None:
@@ -122,7 +122,8 @@ def _permission(what: str, answer: Answer, permission: str, allowed: str) -> Fin
 _DIRECTIONS = {"inbound": "to agents", "outbound": "to customers"}
 
 
-def _wrong_form(url: str) -> str | None:
+def find_fault_of_url(url: str) -> str | None:
+    """Why Genesys could not send there; None: it could."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

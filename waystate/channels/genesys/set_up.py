@@ -14,7 +14,7 @@ from urllib.parse import quote
 from waystate.channels.attempts import NOT_ALLOWED
 from waystate.channels.fields import find_list, find_object, find_text
 from waystate.channels.genesys.client import GenesysClient, Integration
-from waystate.channels.integration_checks import callback_path, supported_content_path
+from waystate.channels.integration_checks import callback_path, find_fault_of_url, supported_content_path
 from waystate.channels.model import AttemptResult
 from waystate.documents import JsonObject
 from waystate.errors import BadRequest, Conflict, Unavailable
@@ -75,7 +75,8 @@ class Preparation:
         self._pause = pause
 
     async def run(self, wanted: WantedIntegration) -> SetUp:
-        """Raises `Refused` with what to do where Genesys does not let it be done."""
+        """Raises `Refused` with what to do where Genesys does not let it be done, or could not send to the URL."""
+        self._check_url(wanted.url)
         named = [each for each in await self._list(INTEGRATIONS, "integration") if find_text(each, "name") == wanted.name]
         if len(named) > 1:
             ids = ", ".join(find_text(each, "id") or "?" for each in named)
@@ -86,6 +87,15 @@ class Preparation:
         if named:
             return await self._bring_up(named[0], wanted, profile)
         return await self._make(wanted, profile)
+
+    def _check_url(self, url: str) -> None:
+        """Before anything is made. A Genesys that is simulated on this machine sends to any address."""
+        is_simulated = not self._target.api_url.startswith("https://")
+        if is_simulated and url.startswith(("http://", "https://")):
+            return
+        if fault := find_fault_of_url(url):
+            advice = "Give the URL under which the internet reaches this installation, such as https://waystate.example.com."
+            raise BadRequest("url_unusable", f"Genesys cannot send to {url[:200]}. {fault} {advice}")
 
     async def _make(self, wanted: WantedIntegration, profile: str) -> SetUp:
         done = SetUp("", secrets.token_urlsafe(_SECRET_BYTES))
