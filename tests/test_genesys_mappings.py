@@ -20,7 +20,7 @@ from waystate.channels.whatsapp.lines import line_of
 from waystate.deliveries.plan import receipt_status
 from waystate.documents import JsonObject, dump
 from waystate.events.model import MessageStatus
-from waystate.messages.model import GenesysReceipt, OutboundMessage
+from waystate.messages.model import AgentTyping, GenesysReceipt, OutboundMessage
 from waystate.messages.status import Status
 from waystate.simulator.genesys_bodies import ReasonCode
 from waystate.simulator.genesys_contents import EXAMPLES
@@ -119,6 +119,8 @@ def _on_whatsapp(document: JsonObject) -> tuple[str, str, str]:
             return types, shown, "any time" if anytime else "in the window"
         case GenesysReceipt():
             return "nothing", "the customer's message is marked as failed, with Genesys' reason", ""
+        case AgentTyping():
+            return "typing", "the customer sees that somebody types, and what they wrote as read", "in the window"
         case Ignored(why=why):
             return "nothing", why, ""
         case Unusable(why=why):

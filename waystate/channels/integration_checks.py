@@ -23,6 +23,8 @@ CALLBACK = "notification URL"
 _NOBODYS = str(UUID(int=0))
 _FORBIDDEN = frozenset({401, 403})
 _HTTPS = 443
+_READING = "conversation > message > view, and conversation > communication > view"
+"""Sources name the second for a conversation, the first for a message, and some none for a conversation of messages."""
 
 Answer: TypeAlias = JsonObject | AttemptResult
 Within: TypeAlias = Callable[[Awaitable[Answer]], Awaitable[Answer]]
@@ -88,7 +90,7 @@ async def probe(target: Integration, genesys: GenesysClient, document: JsonObjec
     )
     return [
         _permission("permission to send", sending, "conversation > message > receive", "Customers' messages reach Genesys."),
-        _permission("permission to read", reading, "conversation > message > view", "Ends and gaps are found out."),
+        _permission("permission to read", reading, _READING, "Ends and gaps are found out."),
         content,
     ]
 

@@ -51,13 +51,18 @@ def check(
 def setup(
     tenant: TenantName,
     name: Annotated[str, typer.Option(help="What the integration is called in Genesys; one of that name is used")],
-    region: Annotated[str, typer.Option(help="Such as mypurecloud.de")],
+    region: Annotated[str, typer.Option(help="Of your organisation, such as mypurecloud.de")],
     client_id: Annotated[str, typer.Option(help="Of an OAuth client with client credentials")],
     url: Annotated[str, typer.Option(help="Where Genesys reaches this installation, such as https://waystate.example.com")],
     client_secret_file: Annotated[
         Path | None, typer.Option(help="The client's secret; - reads standard input. Left out: the one that is stored")
     ] = None,
-    number: Annotated[str | None, typer.Option(help="phone_number_id whose messages go through it from now on")] = None,
+    number: Annotated[
+        str | None,
+        typer.Option(
+            help="The number whose messages go through it from now on: its phone_number_id at WhatsApp; `tenant show` has it"
+        ),
+    ] = None,
     api_url: Annotated[str | None, typer.Option(help="Of a simulated Genesys")] = None,
     login_url: Annotated[str | None, typer.Option(help="Of a simulated Genesys")] = None,
     is_dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done")] = False,
@@ -65,7 +70,8 @@ def setup(
 ) -> None:
     """Make the integration in Genesys with its URL, secret and content profile, and store it. Run again, it changes nothing.
 
-    Example: waystate genesys setup acme --name Acme --region mypurecloud.de --client-id ID --url https://waystate.example.com
+    Example: waystate genesys setup acme --name Acme --number 209876543210987 --url https://waystate.example.com
+    --region mypurecloud.de --client-id ID --client-secret-file client-secret
     """
     from waystate.cli import genesys_work as work
 

@@ -287,7 +287,7 @@ def list_ledger(
     rejected: Annotated[bool, typer.Option("--rejected", help="Only what was rejected, with its reason")] = False,
     limit: Annotated[int, typer.Option(help="Rows at the most")] = 50,
 ) -> None:
-    """Webhook bodies, newest first.
+    """Webhook bodies, newest first, each with why something in it had no effect.
 
     Example: waystate ledger list --rejected
     """
@@ -316,6 +316,10 @@ def replay(
         print(f"{replayed} of {len(ids) if ids else replayed} put back to work.")
 
 
+_SHOWN = 3
+"""Items of one webhook body that have a line each."""
+
+
 def _print_rows(rows: list[dict[str, Any]]) -> None:
     """Plain lines: ids stay whole in a narrow terminal, and can be piped."""
     for row in rows:
@@ -324,6 +328,10 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         say(f"{row['id']}  {received}  {row['source']} {row['origin']}  {row['state']}")
         if "reason" in outcome:
             say(f"    {outcome['reason']}: {outcome['message']}")
+        for each in outcome.get("ignored", [])[:_SHOWN]:
+            say(f"    without effect: {each['what']}: {each['why']}")
+        for each in outcome.get("dead_letters", [])[:_SHOWN]:
+            say(f"    dead letter: {each['reason']}: {each['message']}")
         say(f"    {row['bytes']} bytes: {bytes(row['preview'][:100]).decode('utf-8', 'replace')}")
     if not rows:
         print("Nothing.")

@@ -45,6 +45,8 @@ FILES = 0.05
 """The share of customers' messages that brings a picture, a voice message or a document, and of agents' that attach one."""
 STRUCTURED = 0.05
 """The share of agents' answers that is a bot's: buttons, a card, a list."""
+ENDS = 0.1
+"""The share of agents' answers, from the fifth to a customer on, after which the agent ends the conversation."""
 SIMULATOR_PORT = "SIMULATOR_PORT"
 PLAIN_EVERY = 5
 """Seconds between plain lines."""
@@ -105,6 +107,8 @@ def _running(config: Config, console: Console) -> Iterator[tuple[str, str, Path,
             "agent_reply_delay": 0.5,
             "agent_file_share": FILES,
             "agent_structured_share": STRUCTURED,
+            "agent_end_share": ENDS,
+            "agent_end_after": 5,
             "rules": {"messages_per_second": tenant.MESSAGES_PER_SECOND},
         }
         simulation = tenant.simulator_config(base_url, kept, seed=int(time.time()), own_url=simulator_url, **pace)

@@ -41,7 +41,7 @@ GENESYS_PER_MINUTE = 60_000
 
 def load_or_make_secrets(path: Path) -> dict[str, str]:
     """A restart goes on with the secrets it had, which the demo file keeps; anything else in it is made anew."""
-    names = ("app_secret", "verify_token", "webhook_secret", "access_token", "client_secret", "api_key")
+    names = ("app_secret", "verify_token", "webhook_secret", "event_secret", "access_token", "client_secret", "api_key")
     known: dict[str, str] = {}
     if path.exists():
         try:
@@ -92,6 +92,8 @@ def simulator_config(base_url: str, kept: dict[str, str], **behaviour: Any) -> S
         access_token=kept["access_token"],
         client_id=CLIENT_ID,
         client_secret=kept["client_secret"],
+        genesys_events_url=f"{base_url}/webhooks/genesys/{INTEGRATION_ID}/events",
+        genesys_events_header=("X-Waystate-Secret", kept["event_secret"]),
         genesys_requests_per_minute=GENESYS_PER_MINUTE,
         **behaviour,
     )
@@ -113,6 +115,7 @@ async def set_up(db: Database, vault: Vault, simulator_url: str, kept: dict[str,
             client_id=CLIENT_ID,
             client_secret=kept["client_secret"],
             webhook_secret=kept["webhook_secret"],
+            event_secret=kept["event_secret"],
             limits=GenesysLimits(requests_per_minute=GENESYS_PER_MINUTE),
         )
         integrations = await tenant_store.upsert_integrations(conn, vault, TENANT, [integration])

@@ -109,8 +109,12 @@ class Agents:
         await _until(due)
         self._conversations.take_up(conversation)
         await self._send(reply, conversation, self._answer_of(reply))
-        if self._falls(self._config.agent_end_share):
+        if self._is_last(reply) and self._falls(self._config.agent_end_share):
             self.end(conversation, "client")
+
+    def _is_last(self, reply: Reply) -> bool:
+        """An agent who has left answers nothing: the customer's newer messages are answered first."""
+        return reply.number >= self._config.agent_end_after and reply.number == self._written[reply.customer]
 
     def end(self, conversation: ConversationAtGenesys, disconnect_type: str, *, is_told: bool = True) -> None:
         """All who take part leave."""

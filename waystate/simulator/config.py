@@ -65,7 +65,9 @@ class SimulatorConfig(BaseModel):
     agent_structured_share: Share = 0.0
     """Answers that a bot gives instead: buttons, cards and whatever else is structured, one of the examples."""
     agent_end_share: Share = 0.0
-    """Answers after which the agent ends the conversation."""
+    """Answers after which the agent ends the conversation, where no other answer waits."""
+    agent_end_after: Annotated[int, Field(ge=1)] = 1
+    """The first of an agent's answers to a customer that may be the last."""
     agent_reply_delay: Seconds = 1.0
 
     webhook_timeout: Seconds = 10.0

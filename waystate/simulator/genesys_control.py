@@ -17,9 +17,13 @@ Disconnect = Literal["client", "endpoint", "system", "timeout", "transfer", "ina
 
 
 class SettingsOfGenesys(BaseModel):
+    """What is not named stays. `events_header` is the name and value of a header, and goes with its `events_url`."""
+
     model_config = ConfigDict(extra="forbid")
 
-    requests_per_minute: Annotated[int, Field(ge=1)]
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    events_url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    events_header: tuple[str, str] | None = Field(default=None, repr=False)
 
 
 class AgentsOrder(BaseModel):
@@ -56,9 +60,13 @@ def genesys_control_routes() -> list[Route]:
 
 
 async def patch_settings(request: Request) -> Response:
-    clients = world_of(request).oauth_clients
-    clients.requests_per_minute = (await read(request, TypeAdapter(SettingsOfGenesys))).requests_per_minute
-    return JSONResponse({"requests_per_minute": clients.requests_per_minute})
+    world = world_of(request)
+    wanted = await read(request, TypeAdapter(SettingsOfGenesys))
+    if wanted.requests_per_minute is not None:
+        world.oauth_clients.requests_per_minute = wanted.requests_per_minute
+    if wanted.events_url is not None:
+        world.events.direct(wanted.events_url, wanted.events_header)
+    return JSONResponse({"requests_per_minute": world.oauth_clients.requests_per_minute, "events_url": world.events.url})
 
 
 async def delete_tokens(request: Request) -> Response:

@@ -26,10 +26,10 @@ _FIRST, _LONGEST, _FOR = 1.0, 60.0, 86_400.0
 
 
 class EventBridge:
-    """Tells nothing where the configuration names no address for it."""
+    """Tells nothing while it has no address: that of the configuration, until it is directed to another."""
 
     def __init__(self, config: SimulatorConfig, webhooks: Webhooks, tasks: Tasks, clock: Clock, random: Random) -> None:
-        self._url = config.genesys_events_url
+        self.url = config.genesys_events_url
         self._header = config.genesys_events_header
         self._factor = config.genesys_time_factor
         self._webhooks = webhooks
@@ -38,18 +38,22 @@ class EventBridge:
         self._random = random
         self._places = Semaphore(_AT_ONCE)
 
+    def direct(self, url: str, header: tuple[str, str] | None) -> None:
+        """What is told from now on goes to `url`, with `header` as name and value."""
+        self.url, self._header = url, header
+
     def tell_ends(self, conversation: ConversationAtGenesys, legs: list[Leg]) -> None:
         """Each participant's end by its topic: the customer's, the queue's, the agent's."""
         for leg in legs:
             self.tell(TOPICS[leg.purpose], conversation, leg)
 
     def tell(self, topic: str, conversation: ConversationAtGenesys, leg: Leg) -> None:
-        if self._url is None:
+        if self.url is None:
             return
         body = render_event(
             topic, conversation, leg, self._clock(), event_id=str(UUID(bytes=self._random.randbytes(16), version=4))
         )
-        self._tasks.start(self._deliver(self._url, render_genesys_body(body)))
+        self._tasks.start(self._deliver(self.url, render_genesys_body(body)))
 
     async def _deliver(self, url: str, body: bytes) -> None:
         async with self._places:

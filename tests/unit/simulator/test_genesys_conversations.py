@@ -1,5 +1,6 @@
 """Conversations of the simulated Genesys: their ends, what is told of them, and what agents and bots write."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -140,6 +141,28 @@ async def test_bots_answer_and_agents_end_conversations_by_themselves(simulate, 
     assert (waystate.replies[0]["type"], waystate.replies[0]["originatingEntity"]) == ("Structured", "Bot")
     ends = {event["detail"]["topicName"].rpartition("conversation.")[2] for _, event in waystate.events}
     assert {each.partition(".")[2] for each in ends} == {"customer.end", "user.end"}
+
+
+async def test_an_agent_ends_no_conversation_before_its_time_or_with_an_answer_waiting(simulate, waystate, until):
+    simulator = await simulate(**TOLD, agent_end_share=1.0, agent_end_after=2)
+    await simulator.tell_genesys("wamid.1")
+    await until(lambda: len(waystate.replies) == 1)
+    assert waystate.events == []
+    await asyncio.gather(*(simulator.tell_genesys(f"wamid.{number}") for number in (2, 3)))
+    await until(lambda: len(waystate.replies) == 3 and len(waystate.events) == 2)
+    (ended,) = (await simulator.get("/simulator/genesys/conversations"))["conversations"]
+    assert ended["endTime"] >= waystate.replies[-1]["channel"]["time"], "the agent answered after they had left"
+
+
+async def test_it_tells_ends_where_it_is_directed_to(simulate, waystate, until):
+    simulator = await simulate(**QUIET)
+    await simulator.tell_genesys("wamid.1")
+    url, header = TOLD["genesys_events_url"], TOLD["genesys_events_header"]
+    shown = await simulator.control("PATCH", "/genesys", {"events_url": url, "events_header": list(header)})
+    assert shown == {"requests_per_minute": 300, "events_url": url}
+    await simulator.control("POST", "/genesys/conversations/15550100/end", {})
+    await until(lambda: len(waystate.events) == 2)
+    assert {headers[header[0].lower()] for headers, _ in waystate.events} == {header[1]}
 
 
 async def test_a_service_sends_without_an_agent(simulator, waystate, until, settings):
