@@ -19,7 +19,7 @@ run: $(READY) ## Start the demo: embedded database, simulated WhatsApp and Genes
 	@exec $(BIN)/waystate demo
 
 test: $(READY) ## All tests but the long ones, a process a core
-	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 faults: $(READY) ## The long tests: kills, outages, full disks; PART=kills for one part of them
 	@WAYSTATE_LONG=1 FAULTS_PART=$(PART) $(BIN)/python -m pytest -m "faults or mutants" tests/faults

@@ -2,12 +2,15 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.databases import Databases, server_url
 from tests.servers.programs import list_missing
 from waystate.db.pool import Database
+
+TESTS = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +41,13 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     db = await Database.open(database_url, pool_size=4, statement_timeout=10)
     yield db
     await db.close(grace=2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: what is left at the end is short, and no process waits for another."""
+    first = ("faults", "acceptance", "integration")
+    ranks = {folder: rank for rank, folder in enumerate(first)}
+    items.sort(key=lambda item: ranks.get(item.path.relative_to(TESTS).parts[0], len(first)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -150,23 +150,23 @@ def test_genesys_is_connected_as_the_how_to_says(databases: Databases, tmp_path:
 
 def test_the_lines_for_messages_and_templates_work_beside_the_demo(home: Path, tmp_path: Path) -> None:
     port = free_pair()
-    sending, templates = ("\n".join(blocks(HOW_TO / f"{page}.md")) for page in ("send-messages", "templates"))
+    pages = ("send-messages", "templates", "groups", "what-whatsapp-says")
     here = {"127.0.0.1:3005": f"127.0.0.1:{port}", "127.0.0.1:3006": f"127.0.0.1:{port + 1}"}
+    typed = {page: "\n".join(blocks(HOW_TO / f"{page}.md")) for page in pages}
     for there, its in here.items():
-        sending, templates = sending.replace(there, its), templates.replace(there, its)
+        typed = {page: lines.replace(there, its) for page, lines in typed.items()}
     with fleet(tmp_path, embedded(home, port)) as processes:
         processes.start("demo", "demo --customers 1 --rate 0.2")
         wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "demo")
         newcomer = Newcomer(tmp_path, {"WAYSTATE_HOME": str(home)})
-        said = newcomer.types(sending)
-        shown = newcomer.types(templates)
+        said, shown, group, told = (newcomer.types(typed[page]) for page in pages)
         state = httpx2.get(f"http://127.0.0.1:{port + 1}/simulator/state").json()
         assert processes.end("demo")[0] == 0
     _, wamid, *answers = said.splitlines()
     assert wamid.startswith("wamid.")
-    first, again, seen, reply, reaction, filled, document, closed, plain, planned, held, waiting, withdrawn, bulk, *rest = map(
-        json.loads, answers
-    )
+    first, again, seen, reply, reaction, filled, document, refused, *answered = map(json.loads, answers)
+    closed, plain, planned, held, waiting, withdrawn, bulk, *rest = answered
+    assert refused["code"] == "media_type_mismatch"
     assert {each["status"] for each in (first, again, reply, reaction, filled, document)} == {"queued"}
     assert document["content"]["caption"] == "Your order"
     assert (seen["message"], reply["replyTo"]) == ("It will be shown as read.", wamid)
@@ -180,6 +180,8 @@ def test_the_lines_for_messages_and_templates_work_beside_the_demo(home: Path, t
     assert (failed["status"], failed["error"]["code"], resent["status"]) == ("failed", 131026, "queued")
     assert state["whatsapp"]["statuses"]["failed"] == 0
     assert "Hello Ada, your order A-7 arrives on Friday." in shown
+    assert "We meet at nine." in group.splitlines()[-1]
+    assert told.index("ACCOUNT_RESTRICTION") < told.index("marketing_opted_out") < told.rindex('"status":"queued"')
 
 
 def test_the_lines_for_files_work_beside_the_demo(home: Path, tmp_path: Path) -> None:
@@ -289,6 +291,13 @@ def test_tenants_are_looked_after_as_the_how_to_says(acme: tuple[Newcomer, str])
     # Of a tenant that is suspended no key is made; the page's are there by then.
     start = "\n".join(line for line in start.splitlines() if not line.startswith("KEY="))
     assert "Tenant initech is deleted.\n" in newcomer.types(f"{start}\n{delete}")
+
+
+def test_what_waits_for_genesys_is_shown_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:
+    newcomer, url = acme
+    newcomer.types(blocks(HOW_TO / "connect-a-number.md")[1])
+    shown = newcomer.types(blocks(HOW_TO / "operate.md")[6], URL=url)
+    assert json.loads(shown.splitlines()[-1])["items"][0]["requests_per_minute"] == 300
 
 
 def test_people_are_looked_after_as_the_how_to_says(acme: tuple[Newcomer, str]) -> None:

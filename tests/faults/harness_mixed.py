@@ -59,7 +59,7 @@ class MixedAuthors:
             "messages": [self._rendered_message(message) for message in messages],
         }
         if self.random.random() < 0.2:
-            value["statuses"] = [{"id": f"pay.{messages[0].wamid}", "type": "payment", "status": "captured"}]
+            value["statuses"] = [{"id": messages[0].wamid, "type": "payment", "status": "captured"}]
         if self.random.random() < 0.2:
             value = dict(reversed(value.items()))
         return {"field": "messages", "value": value}

@@ -91,17 +91,17 @@ class IndexWorker(SinkWorker):
             return await store.list_due(conn)
 
     async def _begin(self, tenant: TenantId) -> None:
-        """Everybody whom the tenant has; a death in between goes on with whoever is missing."""
+        """Everybody whom the tenant has, as they are since the position where it begins; a death in between begins anew."""
         async with self._db.tenant(tenant) as conn:
             if self._sink.name in await outbox.find_positions(conn, tenant, [self._sink.name]):
                 return
             head = await outbox.get_head(conn, tenant)
-        after: UUID | None = None
-        while True:
+        page: list[UUID] = []
+        while not page or len(page) == _PAGE:
             async with self._db.tenant(tenant) as conn:
-                missing, after = await store.list_unindexed(conn, tenant, after=after, batch=_PAGE)
-                await store.index_many(conn, tenant, missing)
-            if after is None:
+                page = await store.list_ids(conn, tenant, after=page[-1] if page else None, batch=_PAGE)
+                await store.index_many(conn, tenant, page)
+            if not page:
                 break
         async with self._db.tenant(tenant) as conn:
             await outbox.begin(conn, tenant, self._sink.name, position=head)

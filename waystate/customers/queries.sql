@@ -40,10 +40,9 @@ WHERE (i.name, i.words, i.created_at, i.last_activity_at, i.last_message_at, i.m
 -- name: drop_from_index!
 DELETE FROM contact_index i WHERE i.tenant_id = :tenant_id AND i.contact_id = ANY(:ids::uuid[]);
 
--- name: list_unindexed
--- By id, from behind the one that was last.
-SELECT c.id, EXISTS (SELECT FROM contact_index i WHERE i.tenant_id = c.tenant_id AND i.contact_id = c.id) AS is_indexed
-FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id > :after ORDER BY c.id LIMIT :batch;
+-- name: list_ids
+-- From behind the one that was last.
+SELECT c.id FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id > :after ORDER BY c.id LIMIT :batch;
 
 -- name: take_wanted
 -- Whoever else takes some of them at once takes others.

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -162,13 +161,10 @@ async def _find_activities(conn: Connection, tenant: TenantId, ids: Sequence[UUI
     }
 
 
-async def list_unindexed(
-    conn: Connection, tenant: TenantId, *, after: UUID | None, batch: int
-) -> tuple[list[UUID], UUID | None]:
-    """Of the next contacts by id those that are in no index, and the id to go on behind; None: these were the last."""
-    rows = await _queries.list_unindexed(conn, tenant_id=tenant, after=after or _FIRST_ID, batch=batch)
-    ids = list(map(itemgetter("id"), rows))
-    return [row["id"] for row in rows if not row["is_indexed"]], ids[-1] if len(ids) == batch else None
+async def list_ids(conn: Connection, tenant: TenantId, *, after: UUID | None, batch: int) -> list[UUID]:
+    """The tenant's contacts by id, from behind one."""
+    rows = await _queries.list_ids(conn, tenant_id=tenant, after=after or _FIRST_ID, batch=batch)
+    return [row["id"] for row in rows]
 
 
 async def take_wanted(conn: Connection, tenant: TenantId, batch: int) -> list[UUID]:

@@ -141,7 +141,8 @@ class Webhooks:
             answer = await self._client.post(
                 terms.url, content=body, headers=headers, timeout=httpx2.Timeout(terms.timeout, pool=None)
             )
-        except httpx2.TransportError:
+        except (httpx2.TransportError, AttributeError):
+            # The client looks at the socket once it is connected; of a server that was killed in between there is none.
             return None
         return answer.status_code
 

@@ -1,20 +1,22 @@
 """The index by which customers are found follows what happens, whoever told of it, and goes on where its loop died."""
 
 from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from tests.integration.contacts.test_merges import P1, U1, hear
-from tests.world import Business, World
+from tests.world import LANES, Business, World
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, NewContact
 from waystate.customers import store
-from waystate.customers.indexing import IndexSink
+from waystate.customers.indexing import IndexSink, IndexWorker
 from waystate.customers.model import CustomerFilter, Sort
 from waystate.customers.words import query_of
 from waystate.events.sinks import relay
 from waystate.ids import new_id
+from waystate.work.leases import RELAY, LeaseKeeper
 
 
 @pytest.fixture
@@ -86,15 +88,21 @@ async def test_whom_no_event_tells_of_is_wanted_and_found(world: World, tenant: 
         assert tenant.tenant not in await store.list_due(conn)
 
 
-async def test_those_who_were_there_before_the_index_are_listed_page_by_page(world: World, tenant: Business) -> None:
-    people = [(await hear(world, tenant, f"4917000000{number:02}")).contact_id for number in range(5)]
+async def test_the_loop_begins_with_everybody_as_they_are_whoever_was_indexed_before(world: World, tenant: Business) -> None:
+    ada = (await hear(world, tenant, P1, contact_name="Ada")).contact_id
     async with world.db.tenant(tenant.tenant) as conn:
-        first, after = await store.list_unindexed(conn, tenant.tenant, after=None, batch=3)
-        assert (first, after) == (sorted(people)[:3], sorted(people)[2])
-        await store.index_many(conn, tenant.tenant, first[1:])
-        again, _ = await store.list_unindexed(conn, tenant.tenant, after=None, batch=3)
-        rest, end = await store.list_unindexed(conn, tenant.tenant, after=after, batch=3)
-    assert (again, rest, end) == (first[:1], sorted(people)[3:], None)
+        await store.index_many(conn, tenant.tenant, [ada])
+    await hear(world, tenant, P1, contact_name="Ada Lovelace")
+    bob = (await hear(world, tenant, "491700000009", contact_name="Bob")).contact_id
+    leases = LeaseKeeper(world.db, world.clock, lanes=LANES, ttl=timedelta(hours=30), kinds=(RELAY,))
+    await leases.renew()
+    try:
+        worker = IndexWorker(world.db, leases, world.clock, lanes=LANES, batch=100)
+        await worker.step(set(), sweep=True)
+    finally:
+        await leases.release()
+    assert (await find(world, tenant, "lovelace"), await find(world, tenant, "bob")) == ([ada], [bob])
+    assert (await count(world, tenant, ada), await count(world, tenant, bob)) == (2, 1)
 
 
 async def test_a_name_by_hand_stays_through_messages_and_a_merge(world: World, tenant: Business) -> None:
