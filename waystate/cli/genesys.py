@@ -70,8 +70,7 @@ def setup(
 ) -> None:
     """Make the integration in Genesys with its URL, secret and content profile, and store it. Run again, it changes nothing.
 
-    Example: waystate genesys setup acme --name Acme --number 209876543210987 --url https://waystate.example.com
-    --region mypurecloud.de --client-id ID --client-secret-file client-secret
+    Example: waystate genesys setup acme --name Acme --url https://a.example --region mypurecloud.de --client-id ID --client-secret-file f
     """
     from waystate.cli import genesys_work as work
 
