@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator
 
 from waystate.audit import store
 from waystate.audit.bodies import ACTOR, ENTRY_EXAMPLE, AuditPage, AuditVerdict, filter_of, render_entry, render_verdict
 from waystate.audit.model import parse_head
 from waystate.audit.verification import verify
+from waystate.clock import UtcMoment
 from waystate.db.pool import Database
 from waystate.documents import clean_text
 from waystate.operations import Operation
@@ -36,8 +37,8 @@ class AuditRoutes:
         action: Annotated[Clean | None, Query(max_length=200, description="`key.created`, or `key` for all of a noun")] = None,
         actor: Annotated[str | None, Query(pattern=ACTOR, description="`operator`, or `user:{id}`")] = None,
         subject: Annotated[Clean | None, Query(max_length=300, description="`key:{id}`, or `key` for all")] = None,
-        since: Annotated[AwareDatetime | None, Query(description="At this time or later")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Before this time")] = None,
+        since: Annotated[UtcMoment | None, Query(description="At this time or later")] = None,
+        until: Annotated[UtcMoment | None, Query(description="Before this time")] = None,
         before: Annotated[int | None, Query(ge=1, le=(1 << 63) - 1, description="The `next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> AuditPage:

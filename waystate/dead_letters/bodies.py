@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from waystate.clock import iso
+from waystate.clock import UtcMoment, iso
 from waystate.dead_letters.model import ADVICE, MAX_BULK, NOTE_LENGTH, Filter, Pipeline
 from waystate.dead_letters.replay import Result
 from waystate.dead_letters.store import Row
@@ -73,8 +73,8 @@ class Wanted(LetterBody):
 
     reason: Reason | None = None
     pipeline: Pipeline | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: UtcMoment | None = None
+    until: UtcMoment | None = None
 
     def filter(self) -> Filter:
         return Filter(reason=self.reason, pipeline=self.pipeline, since=self.since, until=self.until)

@@ -5,10 +5,9 @@ from typing import Annotated, Literal, NoReturn
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import AwareDatetime
 
 from waystate import documents
-from waystate.clock import Clock
+from waystate.clock import Clock, UtcMoment
 from waystate.db.pool import Database
 from waystate.dead_letters import replay as deeds
 from waystate.dead_letters import store as dead_letter_store
@@ -122,8 +121,8 @@ class DeadLetterRoutes:
         status: Annotated[Status | None, Query()] = None,
         reason: Annotated[Reason | None, Query()] = None,
         pipeline: Annotated[Pipeline | None, Query()] = None,
-        since: Annotated[AwareDatetime | None, Query(description="Created at this time or later")] = None,
-        until: Annotated[AwareDatetime | None, Query(description="Created before this time")] = None,
+        since: Annotated[UtcMoment | None, Query(description="Created at this time or later")] = None,
+        until: Annotated[UtcMoment | None, Query(description="Created before this time")] = None,
         before: Annotated[UUID | None, Query(description="The `next` of the page before")] = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> DeadLetterPage:

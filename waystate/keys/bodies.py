@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from waystate.clock import iso
+from waystate.clock import UtcMoment, iso
 from waystate.documents import JsonObject
 from waystate.keys.model import DATA_PLANE, ApiKey
 from waystate.keys.rotation import LONGEST_OVERLAP, OVERLAP
@@ -30,7 +30,7 @@ class NewKey(BaseModel, extra="forbid", frozen=True):
     scopes: Annotated[list[KeyScope], Field(description="What it may do; none that you do not hold yourself")] = sorted(
         DATA_PLANE
     )
-    expiresAt: Annotated[AwareDatetime | None, Field(description="In the future; null is never")] = None
+    expiresAt: Annotated[UtcMoment | None, Field(description="In the future; null is never")] = None
 
 
 class Overlap(BaseModel, extra="forbid", frozen=True):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from waystate.channels.fields import find_object, find_text
 from waystate.channels.whatsapp.incoming import (
@@ -19,7 +19,7 @@ from waystate.channels.whatsapp.incoming import (
 from waystate.channels.whatsapp.lines import preview_of
 from waystate.channels.whatsapp.outgoing import ContentType, MessageContent, check_message_id, render_content, text_of_content
 from waystate.channels.whatsapp.parts import Part, refusal
-from waystate.clock import iso
+from waystate.clock import UtcMoment, iso
 from waystate.conversations.control import Speaker
 from waystate.documents import JsonObject
 from waystate.errors import Refused
@@ -135,7 +135,7 @@ class SendMessage(MessageContent):
     """What it quotes: our id of a message, or its wamid."""
     hold_until_window: StrictBool = False
     """Where the customer has not written for 24 hours: it waits until they write, for `settings.hold_ttl` at most."""
-    send_at: Annotated[AwareDatetime, BeforeValidator(_check_moment)] | None = None
+    send_at: Annotated[UtcMoment, BeforeValidator(_check_moment)] | None = None
     """Not before then; 30 days ahead at most."""
     take: StrictBool = False
     """A person takes the conversation over from whoever speaks in it; of a key it has no effect."""
