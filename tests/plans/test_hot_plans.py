@@ -73,6 +73,9 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "messages.list_surroundings": {"ids": stock.messages},
         "messages.list_quoted": {"wamids": stock.wamids},
         "messages.list_said": {"ids": stock.messages},
+        "messages.list_parts": {
+            "phone_number_ids": numbers, "contact_ids": stock.contacts, "wholes": strings, "sent_at": times,
+        },
         "messages.list_last_inbound": {"conversation_ids": stock.conversations},
         "messages.list_senders": {"ids": stock.messages},
         "messages.get_message": {"id": stock.messages[0]},

@@ -67,6 +67,10 @@ class ChosenOption:
     option: Option
     offered_in: str | None
 
+    def said_by(self, who: str) -> "ChosenOption":
+        """As agents read it of somebody in a group; the payload is the same."""
+        return replace(self, option=replace(self.option, line=f"{who}: {self.option.line}"))
+
 
 def ids_of(options: Sequence[Option]) -> list[str]:
     """What comes back for each option: its payload where these are fit for ids and all differ, else its number."""

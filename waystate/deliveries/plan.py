@@ -386,7 +386,10 @@ def _receipt(stamped: Stamped, integration: GenesysIntegration, settings: Tenant
         status=receipt_status(event, integration.receipts) or "Failed",
         told=told_of(_error(event)),
     )
-    return _delivery(stamped, Target.GENESYS_RECEIPT, receipts_way(integration, _message_id(event)), request, lanes)
+    whole = event.whole if isinstance(event, MessageStatus) else None
+    message_id = _message_id(event) if whole is None else whole.message_id
+    receipt = _delivery(stamped, Target.GENESYS_RECEIPT, receipts_way(integration, message_id), request, lanes)
+    return replace(receipt, message_id=message_id)
 
 
 def _delivery(stamped: Stamped, target: Target, way: "Way", request: JsonObject, lanes: int) -> Delivery:
@@ -443,7 +446,7 @@ def _inbound_request(event: InboundEnriched, settings: TenantSettings, surroundi
         sent_at=event.timestamp,
         text=agents_text(event.message_type, text, event.content, event.media, around),
         attributes=ours | attributes_of(event.message_type, event.content, event.media, around),
-        answer=around.answer,
+        answer=around.answer if around.answer is None or around.group is None else around.answer.said_by(around.group.who),
     )
 
 

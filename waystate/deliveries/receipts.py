@@ -26,7 +26,7 @@ def receipt_status(event: Event, receipts: Receipts = "final") -> Told | None:
     match receipts:
         case "none":
             return None
-        case "failed" if told == "Delivered" and isinstance(event, MessageStatus) and event.previous == Status.FAILED:
+        case "failed" if told == "Delivered" and isinstance(event, MessageStatus) and _previous(event) == Status.FAILED:
             return told
         case "failed":
             return told if told == "Failed" else None
@@ -36,20 +36,28 @@ def receipt_status(event: Event, receipts: Receipts = "final") -> Told | None:
 
 
 def _status(event: Event) -> Told | None:
-    match event:
-        case OutboundRefused():
+    """Of a message in parts Genesys is told what becomes of all of it: arrived it is with its last part, failed with any."""
+    if isinstance(event, OutboundRefused):
+        return "Failed"
+    if not isinstance(event, MessageStatus) or event.direction != "outbound" or event.genesys_message_id is None:
+        return None
+    previous = _previous(event)
+    match event.status if event.whole is None else event.whole.status:
+        case status if status == previous:
+            return None
+        case Status.FAILED:
             return "Failed"
-        case MessageStatus(direction="outbound", status=Status.FAILED, genesys_message_id=str()):
-            return "Failed"
-        case MessageStatus(direction="outbound", status=Status.SENT, genesys_message_id=str()):
+        case Status.SENT:
             return "Sent"
-        case MessageStatus(direction="outbound", status=Status.DELIVERED, genesys_message_id=str()):
+        case Status.DELIVERED:
             return "Delivered"
-        case MessageStatus(direction="outbound", status=Status.READ, genesys_message_id=str()) if (
-            event.previous != Status.DELIVERED
-        ):
+        case Status.READ if previous != Status.DELIVERED:
             return "Delivered"
     return None
+
+
+def _previous(event: MessageStatus) -> str:
+    return event.previous if event.whole is None else event.whole.previous
 
 
 def coalesce(deliveries: Sequence[Delivery]) -> list[Delivery]:

@@ -128,8 +128,22 @@ class MessageEchoed(BaseEvent):
     is_new_conversation: bool
 
 
+class WholeMessage(BaseModel):
+    """An agent's message of which one part moved: how far all of it is, and was before.
+
+    It is `failed` as soon as one part is, else as far as the part furthest behind. `message_id` is its last part, which has
+    Genesys' id of it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    message_id: UUID
+    status: str
+    previous: str
+
+
 class MessageStatus(BaseEvent):
-    """A message's status moved forward."""
+    """A message's status moved forward. `whole`: of a long text of an agent's, which goes out in parts, each a message."""
 
     type: Literal["message.status"] = "message.status"
     direction: Literal["inbound", "outbound"]
@@ -138,6 +152,7 @@ class MessageStatus(BaseEvent):
     timestamp: datetime
     wamid: str | None = None
     genesys_message_id: str | None = None
+    whole: WholeMessage | None = None
     error: dict[str, Any] | None = None
 
 

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject, shorten
-from waystate.events.model import Event, MessagePayment, MessageStatus, PreferencesChanged
+from waystate.events.model import Event, MessagePayment, MessageStatus, PreferencesChanged, WholeMessage
 from waystate.ids import TenantId, time_of
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status, StatusReport
-from waystate.messages.status import Merged, MessageState, is_of_payment, merge, parse_status, word_of_payment
+from waystate.messages.status import Merged, MessageState, Parts, is_of_payment, merge, parse_status, word_of_payment
 from waystate.messages.store import LockedMessage
 from waystate.preferences import store as preference_store
 from waystate.preferences.model import Marketing, Preference
@@ -71,34 +71,57 @@ async def merge_reported(
         return Advanced(early=reported.early)
     paid = await message_store.advance_many(conn, tenant, merged)
     await _learn_wamids(conn, tenant, messages, reported.reports)
-    events = [event for message_id, steps in merged.items() for event in changes_of(messages[message_id], steps, now)]
+    wholes = await _find_wholes(conn, tenant, messages)
+    events: list[Event] = []
+    for message_id, steps in merged.items():
+        message = messages[message_id]
+        events += changes_of(message, steps, now, wholes.get(message.part_of or ""))
     events += [_payment_of(messages[message_id], report, now) for message_id, report in paid]
     events += await _note_opt_outs(conn, tenant, [each for each in events if isinstance(each, MessageStatus)], now)
     return Advanced(events, messages, merged, reported.early, _arrived(messages, merged))
 
 
-def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime) -> list[Event]:
-    """One event a step forward."""
-    return [
-        MessageStatus(
-            mapping_id=message.conversation_id,
-            contact_id=message.contact_id,
-            phone_number_id=message.phone_number_id,
-            at=now,
-            wa_id=message.wa_id,
-            message_id=message.id,
-            direction=step.state.direction.value,
-            status=step.state.status,
-            previous=step.before,
-            timestamp=step.report.at,
-            wamid=message.wamid or step.report.wamid or None,
-            # Arrived is the whole, with its last part; failed is what any part is.
-            genesys_message_id=message.genesys_message_id or (message.part_of if step.state.status is Status.FAILED else None),
-            error=step.report.error,
+async def _find_wholes(conn: Connection, tenant: TenantId, messages: dict[UUID, LockedMessage]) -> dict[str, Parts]:
+    """As they were before these reports. The conversation is locked, so of two parts the later report sees the other's."""
+    wholes = await message_store.list_parts(conn, tenant, messages.values())
+    for parts in wholes.values():
+        parts.statuses.update({key: messages[key].state.status for key in parts.statuses if key in messages})
+    return wholes
+
+
+def changes_of(message: LockedMessage, steps: Sequence[Merged], now: datetime, parts: Parts | None = None) -> list[Event]:
+    """One event a step forward. `parts` of the message that this one is a part of make the step too."""
+    events: list[Event] = []
+    for step in steps:
+        if step.why_not is not None:
+            continue
+        whole = None if parts is None else _step(parts, message.id, step.state.status)
+        is_told = whole is not None and whole.status != whole.previous
+        events.append(
+            MessageStatus(
+                mapping_id=message.conversation_id,
+                contact_id=message.contact_id,
+                phone_number_id=message.phone_number_id,
+                at=now,
+                wa_id=message.wa_id,
+                message_id=message.id,
+                direction=step.state.direction.value,
+                status=step.state.status,
+                previous=step.before,
+                timestamp=step.report.at,
+                wamid=message.wamid or step.report.wamid or None,
+                genesys_message_id=message.genesys_message_id or (message.part_of if is_told else None),
+                whole=whole,
+                error=step.report.error,
+            )
         )
-        for step in steps
-        if step.why_not is None
-    ]
+    return events
+
+
+def _step(parts: Parts, part: UUID, status: Status) -> WholeMessage:
+    previous = parts.status
+    parts.statuses[part] = status
+    return WholeMessage(message_id=parts.last_id, status=parts.status, previous=previous)
 
 
 def _payment_of(message: LockedMessage, report: StatusReport, now: datetime) -> Event:

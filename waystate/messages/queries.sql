@@ -114,7 +114,7 @@ GROUP BY v.contact_id, v.phone;
 -- Events follow one another under the conversation's lock. Row by row it is taken before the message's, and conversations in the
 -- order that every writer keeps, so none can deadlock another.
 SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.origin, m.delivered_at, m.read_at,
-    m.failed_at, m.error, m.metadata ->> 'part_of' AS part_of, m.metadata ?| '{announces,asks_for}' AS asks, c.contact_id,
+    m.failed_at, m.error, m.sent_at, m.metadata ->> 'part_of' AS part_of, m.metadata ?| '{announces,asks_for}' AS asks, c.contact_id,
     c.phone_number_id, c.wa_id
 FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[])
@@ -151,6 +151,24 @@ JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = v.contact_id
 JOIN messages m ON m.tenant_id = :tenant_id AND m.conversation_id = c.id
 WHERE m.direction = 'outbound' AND m.status = 'queued' AND m.metadata ->> 'part_of' = v.whole
 ORDER BY m.id;
+
+-- name: list_parts
+-- Of agents' texts that went out in parts, how far each part is: all parts were said at one time, and Genesys' id of the whole is the
+-- key of the last one. Not of what only looks like one, a copy that somebody here sent again. One descent a conversation.
+WITH homes AS MATERIALIZED (
+    SELECT v.whole, v.sent_at, k.message_id AS last_id, c.id
+    FROM unnest(:phone_number_ids::text[], :contact_ids::uuid[], :wholes::text[], :sent_at::timestamptz[])
+        AS v (phone_number_id, contact_id, whole, sent_at)
+    JOIN message_keys k ON k.tenant_id = :tenant_id AND k.source = 'genesys' AND k.external_id = ANY(:wholes::text[])
+        AND k.external_id = v.whole
+    JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = v.contact_id AND c.phone_number_id = v.phone_number_id
+)
+SELECT m.id, m.status, h.whole, h.last_id FROM homes h CROSS JOIN LATERAL (
+    SELECT m.id, m.status FROM messages m
+    WHERE m.tenant_id = :tenant_id AND m.conversation_id = h.id AND m.sent_at = h.sent_at AND m.direction = 'outbound'
+        AND m.metadata ->> 'part_of' = h.whole
+    OFFSET 0
+) AS m;
 
 -- name: note_resent!
 -- Of a message that failed: what it was sent again as.

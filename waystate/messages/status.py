@@ -7,6 +7,7 @@ reported statuses by rank, which gives the same final state whatever the order i
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from waystate.documents import JsonObject, dump
 from waystate.messages.model import Direction, Status, StatusReport
@@ -121,6 +122,19 @@ class Merged(NamedTuple):
     before: Status
     state: MessageState
     why_not: str | None
+
+
+class Parts(NamedTuple):
+    """An agent's message that goes out in several: the part that has Genesys' id of it, and how far each part is."""
+
+    last_id: UUID
+    statuses: dict[UUID, Status]
+
+    @property
+    def status(self) -> Status:
+        """How far the whole is: failed as soon as one part is, else as far as the part furthest behind."""
+        found = self.statuses.values()
+        return Status.FAILED if Status.FAILED in found else min(found, key=_RANK.__getitem__)
 
 
 def merge(state: MessageState, reports: Iterable[StatusReport]) -> list[Merged]:

@@ -10,7 +10,7 @@ from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id, time_of
 from waystate.messages.model import Direction, PastMessage, Status, StatusReport
-from waystate.messages.status import Merged, MessageState
+from waystate.messages.status import Merged, MessageState, Parts
 from waystate.messages.versions import Amended, BusinessReaction, CustomerReaction, Version
 
 _queries = load_queries(__file__)
@@ -74,6 +74,7 @@ class LockedMessage:
     type: str
     origin: str
     state: MessageState
+    sent_at: datetime
     part_of: str | None = None
     """Genesys' id of the message that this is a part of; only the last part has it as its own."""
     asks: bool = False
@@ -275,6 +276,21 @@ async def list_queued_parts(conn: Connection, tenant: TenantId, parts: Iterable[
     return [row["id"] for row in rows]
 
 
+async def list_parts(conn: Connection, tenant: TenantId, parts: Iterable[LockedMessage]) -> dict[str, Parts]:
+    """By Genesys' id of each message that some of these are parts of."""
+    wholes = {(each.phone_number_id, each.contact_id, each.part_of, each.sent_at) for each in parts if each.part_of is not None}
+    if not wholes:
+        return {}
+    numbers, contacts, names, times = map(list, zip(*wholes, strict=True))
+    rows = await _queries.list_parts(
+        conn, tenant_id=tenant, phone_number_ids=numbers, contact_ids=contacts, wholes=names, sent_at=times
+    )
+    found: dict[str, Parts] = {}
+    for row in rows:
+        found.setdefault(row["whole"], Parts(row["last_id"], {})).statuses[row["id"]] = Status(row["status"])
+    return found
+
+
 async def note_resent(conn: Connection, tenant: TenantId, message_id: UUID, copy_id: UUID) -> None:
     await _queries.note_resent(conn, tenant_id=tenant, id=message_id, copy_id=str(copy_id))
 
@@ -458,26 +474,10 @@ async def remove_many(conn: Connection, tenant: TenantId, conversation_ids: Sequ
 
 
 def _locked(row: Any) -> LockedMessage:
+    state = {key: row[key] for key in ("delivered_at", "read_at", "failed_at", "error")}
     return LockedMessage(
-        id=row["id"],
-        conversation_id=row["conversation_id"],
-        contact_id=row["contact_id"],
-        phone_number_id=row["phone_number_id"],
-        wa_id=row["wa_id"],
-        wamid=row["wamid"],
-        genesys_message_id=row["genesys_message_id"],
-        type=row["type"],
-        origin=row["origin"],
-        part_of=row["part_of"],
-        asks=row["asks"],
-        state=MessageState(
-            direction=Direction(row["direction"]),
-            status=Status(row["status"]),
-            delivered_at=row["delivered_at"],
-            read_at=row["read_at"],
-            failed_at=row["failed_at"],
-            error=row["error"],
-        ),
+        **{key: row[key] for key in LockedMessage.__dataclass_fields__ if key != "state"},
+        state=MessageState(direction=Direction(row["direction"]), status=Status(row["status"]), **state),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.world import CUSTOMER, Business, World
+from waystate.deliveries.receipts import receipt_status
 from waystate.errors import Reason, Rejected
 from waystate.events.model import ConversationCorrelated, MessageStatus, OutboundProcessed, OutboundRefused
 from waystate.ids import new_id
@@ -112,19 +113,62 @@ async def test_a_long_text_goes_out_in_parts_of_which_the_last_has_genesys_id(wo
     assert await world.value(correlated, "SELECT count(*) FROM messages WHERE direction = 'outbound'") == len(rows)
 
 
-async def test_genesys_hears_that_a_part_failed_and_of_the_last_that_it_arrived(world: World, correlated: Business) -> None:
-    await world.answer(correlated, correlated.reply("g.long", conversation_id=GENESYS, text="a " * 4000))
-    await world.relay(correlated)
-    first, last = await world.rows(correlated, "SELECT id FROM messages WHERE direction = 'outbound' ORDER BY id")
-    sent = [correlated.report(f"wamid.{each['id']}", "delivered", message_id=each["id"]) for each in (first, last)]
-    await world.report(correlated, *sent)
-    await world.report(correlated, correlated.report(f"wamid.{first['id']}", "failed", message_id=first["id"]))
-    told = [
-        (each.event.status, each.event.genesys_message_id)
-        for each in await world.relay(correlated)
-        if isinstance(each.event, MessageStatus) and each.event.genesys_message_id
-    ]
-    assert told == [("delivered", "g.long"), ("failed", "g.long")]
+async def receipts(world: World, tenant: Business, *reports: tuple[int, str]) -> list[str]:
+    """What Genesys is told of an agent's message in three parts, of which statuses are reported one after the other."""
+    await world.answer(tenant, tenant.reply("g.long", conversation_id=GENESYS, text="a " * 6000))
+    parts = await world.rows(tenant, "SELECT id FROM messages WHERE direction = 'outbound' ORDER BY id")
+    assert len(parts) == 3
+    told: list[str] = []
+    for place, word in reports:
+        await world.report(tenant, tenant.report(f"wamid.{place}", word, message_id=parts[place]["id"]))
+        stamped = [each.event for each in await world.relay(tenant) if isinstance(each.event, MessageStatus)]
+        said = [receipt for each in stamped if (receipt := receipt_status(each, "all")) is not None]
+        assert all(each.genesys_message_id == "g.long" for each in stamped if receipt_status(each, "all") is not None)
+        told += said
+    made = "SELECT request ->> 'id' AS id, message_id FROM deliveries WHERE target = 'genesys_receipt'"
+    assert all(each == {"id": "g.long", "message_id": parts[-1]["id"]} for each in await world.rows(tenant, made))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("reports", "told"),
+    [
+        ([(2, "delivered")], []),
+        ([(0, "delivered"), (2, "delivered")], []),
+        ([(0, "delivered"), (2, "read"), (1, "delivered")], ["Delivered"]),
+        ([(2, "delivered"), (1, "read"), (0, "sent"), (0, "delivered"), (0, "read")], ["Sent", "Delivered"]),
+        ([(0, "delivered"), (1, "delivered"), (2, "delivered"), (0, "failed")], ["Delivered", "Failed"]),
+        ([(0, "failed"), (1, "failed"), (2, "delivered")], ["Failed"]),
+        ([(2, "delivered"), (1, "delivered"), (0, "failed"), (0, "read")], ["Failed", "Delivered"]),
+    ],
+)
+async def test_of_a_message_in_parts_genesys_hears_when_all_arrived_or_one_failed(
+    world: World, correlated: Business, reports: list[tuple[int, str]], told: list[str]
+) -> None:
+    assert await receipts(world, correlated, *reports) == told
+
+
+async def test_of_parts_that_all_arrive_at_once_genesys_hears_once(world: World, correlated: Business) -> None:
+    await world.answer(correlated, correlated.reply("g.long", conversation_id=GENESYS, text="a " * 6000))
+    parts = await world.rows(correlated, "SELECT id FROM messages WHERE direction = 'outbound' ORDER BY id DESC")
+    arrived = [correlated.report(f"wamid.{each['id']}", "delivered", message_id=each["id"]) for each in parts]
+    await world.report(correlated, *arrived)
+    told = [receipt_status(each.event, "final") for each in await world.relay(correlated)]
+    assert [each for each in told if each] == ["Delivered"]
+
+
+async def test_what_looks_like_a_part_and_is_none_of_genesys_is_not_told(world: World, correlated: Business) -> None:
+    """A long text that somebody here sent again is in parts too, under an id of ours."""
+    await world.answer(correlated, correlated.reply("g.copied", conversation_id=GENESYS))
+    await world.execute(
+        correlated,
+        'UPDATE messages SET genesys_message_id = NULL, metadata = \'{"part_of": "019c1420-7b10-7e02-a3c4-1d2e3f405162"}\''
+        " WHERE genesys_message_id = 'g.copied'",
+    )
+    copy = await world.value(correlated, "SELECT id FROM messages WHERE direction = 'outbound'")
+    await world.report(correlated, correlated.report("wamid.copy", "failed", message_id=copy))
+    assert [receipt_status(each.event, "all") for each in await world.relay(correlated)].count(None) > 0
+    assert await world.value(correlated, "SELECT count(*) FROM deliveries WHERE target = 'genesys_receipt'") == 0
 
 
 async def test_an_agent_who_answers_has_the_word_and_it_is_told_once(world: World, correlated: Business) -> None:
