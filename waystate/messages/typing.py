@@ -1,6 +1,6 @@
 """An agent or a bot types: the customer sees it, on the message that they wrote last, which is shown as read with it.
 
-https://developers.facebook.com/docs/whatsapp/cloud-api/typing-indicators
+Not in a group, where WhatsApp documents no such sign. https://developers.facebook.com/docs/whatsapp/cloud-api/typing-indicators
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from waystate.conversations.control import Handover
 from waystate.conversations.model import Conversation
 from waystate.db.pool import Connection
 from waystate.events.model import MessageMarkedRead
+from waystate.groups import store as group_store
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
 from waystate.messages.addressed import find_conversations
@@ -32,7 +33,8 @@ async def show_many(
     if not ids:
         return [None] * len(typings)
     locked = await lock_with_windows(conn, tenant, ids, now)
-    able = sorted(key for key, each in locked.items() if _may_be_shown(each, now))
+    groups = await group_store.find_many(conn, tenant, {each.contact_id for each in locked.values()})
+    able = sorted(key for key, each in locked.items() if each.contact_id not in groups and _may_be_shown(each, now))
     last = await message_store.list_last_inbound(conn, tenant, able)
     shown = await conversation_store.note_typing(conn, tenant, sorted(last), now, before=now - SHOWN)
     events: dict[int, MessageMarkedRead] = {}

@@ -13,9 +13,9 @@ from waystate.channels.model import AccountReport, Severity
 from waystate.deliveries.model import Target
 from waystate.errors import Reason, Rejected
 from waystate.events.model import GroupChanged, InboundEnriched, MessageReacted, OutboundProcessed, OutboundRefused
-from waystate.messages.model import Amendment
+from waystate.messages.model import AgentTyping, Amendment
 from waystate.pipeline.batch import Judged
-from waystate.pipeline.beside import run_account_reports
+from waystate.pipeline.beside import run_account_reports, run_typing
 from waystate.pipeline.run import run_inbound
 
 GROUP = "Y2FwaV9ncm91cDoxNTU1MDEwMDk5OToxMjAzNjMwMAZD"
@@ -162,6 +162,52 @@ async def test_buttons_go_to_a_group_as_a_numbered_text(world: World, tenant: Bu
     await world.answer(tenant, reply)
     (claimed,) = await world.deliver(tenant)
     assert (claimed.request["type"], claimed.request["text"]) == ("text", {"body": "Which?\n1. One\n2. Two"})
+
+
+async def test_nobody_is_shown_typing_to_a_group(world: World, tenant: Business) -> None:
+    await world.receive(tenant, spoken(tenant, "wamid.1"))
+    await _requests(world, tenant)
+    typing = AgentTyping(typed_at=world.clock.now, conversation_id="genesys-group", integration_id=tenant.integration)
+    judged = await run_in(world.db, world.directory, world.clock, tenant.tenant, run_typing, [typing])
+    assert [verdict.error for verdict in judged.verdicts] == [None]
+    assert judged.events == []
+
+
+async def test_who_of_a_group_chose_is_told_with_what_they_chose(world: World, tenant: Business) -> None:
+    await world.receive(tenant, spoken(tenant, "wamid.1"))
+    await _requests(world, tenant)
+    content = {"text": "Which?", "content": [{"quickReply": {"text": each, "payload": f"p-{each}"}} for each in ("One", "Two")]}
+    text = "Which?\n1. One\n2. Two"
+    reply = tenant.reply("g.1", conversation_id="genesys-group", type="structured", content=content, text=text)
+    await world.answer(tenant, reply)
+    for claimed in await world.deliver(tenant):
+        await world.settle(tenant, (claimed, accepted("wamid.menu")))
+    await world.receive(tenant, spoken(tenant, "wamid.2", BOB, text="2"), spoken(tenant, "wamid.3", text="1"))
+    first, second = await _requests(world, tenant)
+    assert first["buttonResponse"] == {"type": "QuickReply", "text": "Bob Example: Two", "payload": "p-Two"}
+    assert first["originatingMessageId"] == "g.1"
+    said = first["channel"]["metadata"]["customAttributes"]
+    assert (said["whatsapp_group_writer_id"], said["whatsapp_payload"]) == (BOB, "p-Two")
+    assert second["text"] == "Ann Example: 1", "the first answer is the group's"
+
+
+async def test_a_bot_writes_to_a_group_whose_conversation_ended(world: World, tenant: Business) -> None:
+    await world.receive(tenant, spoken(tenant, "wamid.1"))
+    await _requests(world, tenant)
+    await world.close(tenant)
+    to = str(await group_contact(world, tenant))
+    (event,) = await world.answer(tenant, tenant.reply("g.1", conversation_id="new", recipient_id=to))
+    assert isinstance(event, OutboundProcessed)
+    assert (event.wa_id, event.user_id, event.group_id) == (None, None, GROUP)
+    (claimed,) = [each for each in await world.deliver(tenant) if each.target is Target.WHATSAPP]
+    assert (claimed.request["recipient_type"], claimed.request["to"]) == ("group", GROUP)
+
+
+async def test_marks_of_what_is_written_in_a_group_are_changed_and_who_wrote_stands_before(world: World) -> None:
+    business = await world.add("marked", number="7009", text_format="markdown")
+    await world.receive(business, spoken(business, "wamid.1", text="*x* y"))
+    (request,) = await _requests(world, business)
+    assert request["text"] == "Ann Example: **x** y"
 
 
 async def test_a_groups_window_is_its_own(world: World, tenant: Business) -> None:
