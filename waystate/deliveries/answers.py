@@ -49,6 +49,17 @@ def find_offer(type: str, content: JsonObject) -> Offer | None:
         return None
 
 
+def _find_offered(type: str, content: JsonObject) -> Offer | None:
+    """The same also of a text that offers something: the last part of a structured message that was too long for one."""
+    is_last_part = type == "text" and bool(content.get("content"))
+    return find_offer("structured" if is_last_part else type, content)
+
+
+def _is_numbered(type: str, offer: Offer, group_id: str | None) -> bool:
+    """Whether the options stand in a text, as numbers."""
+    return type != "structured" or find_interactive(offer, may_be_interactive=group_id is None) is None
+
+
 async def take_answers(
     conn: Connection, tenant: TenantId, stamped: Sequence[Stamped], references: References, quoted: Quoted
 ) -> dict[UUID, ChosenOption]:
@@ -92,7 +103,7 @@ def _is_short(event: InboundEnriched) -> bool:
 
 
 def _offer_of(event: OutboundProcessed) -> Offer | None:
-    return None if event.composed else find_offer(event.message_type, event.content)
+    return None if event.composed else _find_offered(event.message_type, event.content)
 
 
 async def _read_offers(conn: Connection, tenant: TenantId, rows: Mapping[UUID, OpenOffer]) -> dict[UUID, _Asked]:
@@ -100,7 +111,7 @@ async def _read_offers(conn: Connection, tenant: TenantId, rows: Mapping[UUID, O
     asked: dict[UUID, _Asked] = {}
     for key, row in rows.items():
         message = contents.get(row.message_id)
-        offer = find_offer(message["type"], message["content"]) if message is not None else None
+        offer = _find_offered(message["type"], message["content"]) if message is not None else None
         if message is not None and offer is not None:
             asked[key] = _Asked(row, offer, message["said_in"])
     return asked
@@ -128,8 +139,8 @@ def _go_on(asked: dict[UUID, _Asked], event: OutboundProcessed, made: Mapping[UU
     """What is offered after this message."""
     offer = made.get(event.message_id)
     if offer is not None and event.message_id is not None:
-        shown = find_interactive(offer, may_be_interactive=event.group_id is None)
-        row = OpenOffer(event.mapping_id, event.message_id, shown is None, event.at)
+        is_numbered = _is_numbered(event.message_type, offer, event.group_id)
+        row = OpenOffer(event.mapping_id, event.message_id, is_numbered, event.at)
         asked[event.mapping_id] = _Asked(row, offer, event.genesys_message_id)
     elif event.message_id in over:
         asked.pop(event.mapping_id, None)
@@ -141,10 +152,9 @@ def _answer_of(event: InboundEnriched, asked: _Asked | None, references: Referen
     reference = references.get(event.message_id) if event.message_id is not None else None
     if reference is not None:
         message = quoted.get(reference)
-        offer = find_offer(message["type"], message["content"]) if message is not None else None
+        offer = _find_offered(message["type"], message["content"]) if message is not None else None
         said_in = message["said_in"] if message is not None else None
-        may_be = event.group_id is None
-        is_numbered = offer is not None and find_interactive(offer, may_be_interactive=may_be) is None
+        is_numbered = message is not None and offer is not None and _is_numbered(message["type"], offer, event.group_id)
     else:
         offer, said_in = (asked.offer, asked.said_in) if asked is not None else (None, None)
         is_numbered = asked is not None and asked.row.is_numbered

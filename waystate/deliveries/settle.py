@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from waystate.channels.genesys.render import is_structured_response
 from waystate.channels.model import AttemptResult
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
@@ -68,7 +69,7 @@ async def settle_many(
     """Write what became of attempts, and what follows for their messages, conversations and numbers, in one transaction.
 
     `refused_numbers`: those of which a send that is accepted shows that they are not held any more. `without_prefetch`:
-    integrations whose answers do not tell Genesys' conversation, which is looked up.
+    integrations whose answers do not tell Genesys' conversation, which is looked up; of a structured response none tells it.
     """
     finished = [
         finish(claimed, result, now=ended, hold=hold, unknown_ttl=settings.unknown_ttl) for claimed, result, ended in results
@@ -85,7 +86,11 @@ async def settle_many(
         advanced = await _advance(conn, tenant, [each for each in finished if each not in held], now)
         correlated = await correlate(conn, tenant, _correlations(finished), now)
         await delivery_store.finish_many(conn, tenant, finished)
-        unknown = [each for each in finished if each.claimed.account in without_prefetch]
+        unknown = [
+            each
+            for each in finished
+            if each.claimed.account in without_prefetch or is_structured_response(each.claimed.request)
+        ]
         await look_up_many(conn, tenant, unknown, conversations)
         letters = [_dead_letter(each) for each in finished if each.state is State.FAILED and each.claimed.target in TO_AGENTS]
         if letters:

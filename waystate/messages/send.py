@@ -200,9 +200,14 @@ def parts_of(message: OutboundMessage) -> list[OutboundMessage]:
 
 
 def _texts(message: OutboundMessage, text: str) -> list[OutboundMessage]:
+    """What a structured one offers stays with its last part, for that is answered."""
     # A part of blanks alone would be refused, and its whole with it.
     texts = [part for part in split_text(text, TEXT_LIMIT) if part.strip()]
-    return [replace(message, type="text", text=part, content={}, media=None, files=()) for part in texts]
+    offered = message.content if message.type == "structured" else {}
+    return [
+        replace(message, type="text", text=part, content=offered if place == len(texts) else {}, media=None, files=())
+        for place, part in enumerate(texts, 1)
+    ]
 
 
 def _parts_with_files(message: OutboundMessage) -> list[OutboundMessage]:

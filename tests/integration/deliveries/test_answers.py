@@ -105,6 +105,43 @@ async def test_a_typed_number_or_title_comes_as_the_option(world: World, talking
     assert (await told(world, talking, text="3"))["text"] == "3", "it was answered"
 
 
+@pytest.mark.parametrize("quotes", [False, True])
+async def test_a_choice_of_an_offer_too_long_for_one_message_comes_as_the_option(
+    world: World, talking: Business, quotes: bool
+) -> None:
+    content = quick_replies(*MENU)
+    said = {"text": "Which? " + "word " * 1500, "content": content}
+    text = text_of(said["text"], content)
+    await world.answer(
+        talking, talking.reply("g.1", conversation_id="genesys-conversation", type="structured", text=text, content=said)
+    )
+    bodies = []
+    while sent := [each for each in await world.deliver(talking) if each.target is Target.WHATSAPP]:
+        (claimed,) = sent
+        bodies.append(claimed.request)
+        await world.settle(talking, (claimed, accepted(f"wamid.part.{len(bodies)}")))
+    assert [each["type"] for each in bodies] == ["text", "text"]
+    assert bodies[-1]["text"]["body"].split("\n")[-1] == "12. Choice 12"
+    about = {"metadata": {"context": {"from": "1001", "id": "wamid.part.2"}}} if quotes else {}
+    request = await told(world, talking, text="12", **about)
+    assert (request["buttonResponse"]["text"], request["originatingMessageId"]) == ("Choice 12", "g.1")
+
+
+async def test_the_conversation_of_a_structured_response_is_looked_up_where_it_is_not_known(
+    world: World, talking: Business
+) -> None:
+    """Genesys tells its conversation of messages alone; an old button begins a new one."""
+    await send_out(world, talking, offering(talking, "g.1", *BUTTONS))
+    await world.close(talking)
+    await told(world, talking, **tapped("wamid.g.1", "option-1", "Yes"))
+    assert await world.value(talking, "SELECT count(*) FROM deliveries WHERE target = 'genesys_lookup'") == 0, "no id"
+    await world.receive(talking, talking.message(**tapped("wamid.g.1", "option-2", "No")))
+    (claimed,) = [each for each in await world.deliver(talking) if each.target is Target.GENESYS]
+    await world.settle(talking, (claimed, accepted("at-genesys")))
+    row = await world.row(talking, "SELECT request, state FROM deliveries WHERE target = 'genesys_lookup'")
+    assert (row["request"], row["state"]) == ({"message_id": "at-genesys"}, "pending")
+
+
 async def test_a_number_is_a_number_where_none_was_offered(world: World, talking: Business) -> None:
     await send_out(world, talking, offering(talking, "g.1", *BUTTONS))
     assert (await told(world, talking, text="2"))["text"] == "2", "there were buttons, and no numbers"
