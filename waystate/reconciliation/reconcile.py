@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 import structlog
 
@@ -18,6 +19,7 @@ from waystate.clock import Clock
 from waystate.conversations.model import GENESYS_UNKNOWN, ConversationEnd
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
+from waystate.deliveries.clients import ClientKey, client_of
 from waystate.documents import JsonObject
 from waystate.errors import Reason, Rejected
 from waystate.events import outbox
@@ -48,22 +50,28 @@ class Learned(NamedTuple):
     ended: datetime | None = None
     missed: Sequence[OutboundMessage] = ()
     is_unknown: bool = False
+    is_whole: bool = True
+    """Else there is more to ask than this round may: the next one goes on."""
 
 
 class _Refused(Exception):
     """Genesys gives no answer to go by: its integration is left alone until the next round."""
 
 
-class QuestionsLeft:
-    """Questions that one OAuth client may still be asked in this round."""
+class Questions:
+    """What is asked in one round through each OAuth client, by all tenants that use it."""
 
-    def __init__(self, questions: int) -> None:
-        self.left = questions
+    def __init__(self) -> None:
+        self._asked: Counter[ClientKey] = Counter()
 
-    def take(self) -> None:
-        if self.left <= 0:
+    def take(self, integration: GenesysIntegration) -> None:
+        if self.left(integration) <= 0:
             raise _Spent
-        self.left -= 1
+        self._asked[client_of(integration)] += 1
+
+    def left(self, integration: GenesysIntegration) -> int:
+        """At least one about a conversation and one about a message of it."""
+        return max(2, integration.limits.requests_per_minute // SHARE) - self._asked[client_of(integration)]
 
 
 class _Spent(Exception):
@@ -91,6 +99,8 @@ class Reconciliation:
         self._changed = changed
         self._clock = clock
         self._lanes = lanes
+        self._in_vain: dict[UUID, set[str]] = {}
+        """By conversation that takes several rounds, what of it was asked for and is no message to the customer."""
 
     async def beat(self) -> bool:
         """Say that somebody is here; whether nobody was for so long that Genesys may have given messages up."""
@@ -110,33 +120,37 @@ class Reconciliation:
 
     async def reconcile_all(self) -> None:
         """One round through all tenants; a tenant's failure is its own."""
+        questions = Questions()
         async for tenant in customers(self._db):
             try:
-                await self.reconcile(tenant)
+                await self.reconcile(tenant, questions)
             except Exception as error:
                 log.warning(
                     "A tenant's conversations were not compared with Genesys'.", operation="reconciliation", exc_info=error
                 )
 
-    async def reconcile(self, tenant: TenantId) -> None:
-        """Ask about what is due of a tenant, as far as a small share of its OAuth clients' requests goes."""
+    async def reconcile(self, tenant: TenantId, questions: Questions | None = None) -> None:
+        """Ask about what is due of a tenant, as far as a small share of its OAuth clients' requests goes.
+
+        `questions`: those of the round, if others were asked in it.
+        """
+        asked = questions or Questions()
         view = await self._directory.find_tenant(tenant)
         integrations = {} if view is None else integrations_of(view)
         if view is None or not integrations:
             return
-        shares = Counter({each.client_id: max(1, each.limits.requests_per_minute // SHARE) for each in integrations.values()})
-        allowances = {client: QuestionsLeft(share) for client, share in shares.items()}
+        most = sum({client_of(each): max(0, asked.left(each)) for each in integrations.values()}.values())
+        if most == 0:
+            return
         async with self._db.work(tenant_id=tenant) as conn:
-            due = await store.list_due(
-                conn, tenant, self._clock(), silence=view.settings.genesys_silence, batch=sum(shares.values())
-            )
+            due = await store.list_due(conn, tenant, self._clock(), silence=view.settings.genesys_silence, batch=most)
         refused: set[str] = set()
         for each in due:
             integration = integrations.get(each.phone_number_id)
             if integration is None or integration.integration_id in refused:
                 continue
             try:
-                learned = await self._ask(tenant, integration, each, allowances[integration.client_id])
+                learned = await self._ask(tenant, integration, each, asked)
             except _Spent:
                 continue
             except _Refused:
@@ -146,9 +160,9 @@ class Reconciliation:
             await self._keep(tenant, view, each, learned)
 
     async def _ask(
-        self, tenant: TenantId, integration: GenesysIntegration, conversation: Questioned, allowance: QuestionsLeft
+        self, tenant: TenantId, integration: GenesysIntegration, conversation: Questioned, questions: Questions
     ) -> Learned:
-        document = await self._find(integration, conversation_path(conversation.genesys_conversation_id), allowance)
+        document = await self._find(integration, conversation_path(conversation.genesys_conversation_id), questions)
         if document is None:
             return Learned(is_unknown=True)
         now = self._clock()
@@ -159,14 +173,26 @@ class Reconciliation:
             known = await message_store.find_ids(conn, tenant, wanted, sources=("genesys",)) if wanted else {}
             wanted = [each for each in wanted if each not in known]
             buried = await store.find_buried(conn, tenant, wanted) if wanted else set()
-        missed = [await self._find_message(integration, conversation, each, allowance) for each in wanted if each not in buried]
-        return Learned(find_end(document, now), [each for each in missed if each is not None])
+        missed: list[OutboundMessage] = []
+        in_vain = self._in_vain.setdefault(conversation.id, set())
+        for each in wanted:
+            if each in buried or each in in_vain:
+                continue
+            if questions.left(integration) <= 0:
+                return Learned(missed=missed, is_whole=False)
+            found = await self._find_message(integration, conversation, each, questions)
+            if found is None:
+                in_vain.add(each)
+            else:
+                missed.append(found)
+        del self._in_vain[conversation.id]
+        return Learned(find_end(document, now), missed)
 
     async def _find_message(
-        self, integration: GenesysIntegration, conversation: Questioned, message_id: str, allowance: QuestionsLeft
+        self, integration: GenesysIntegration, conversation: Questioned, message_id: str, questions: Questions
     ) -> OutboundMessage | None:
         name = conversation.genesys_conversation_id
-        document = await self._find(integration, message_path(name, message_id), allowance)
+        document = await self._find(integration, message_path(name, message_id), questions)
         return find_outbound(
             document or {},
             conversation_id=name,
@@ -175,9 +201,9 @@ class Reconciliation:
             now=self._clock(),
         )
 
-    async def _find(self, integration: GenesysIntegration, path: str, allowance: QuestionsLeft) -> JsonObject | None:
+    async def _find(self, integration: GenesysIntegration, path: str, questions: Questions) -> JsonObject | None:
         """None: Genesys has no such thing."""
-        allowance.take()
+        questions.take(integration)
         answer = await self._genesys.find(Integration.of(integration), path)
         if not isinstance(answer, AttemptResult):
             return answer
@@ -192,7 +218,7 @@ class Reconciliation:
         raise _Refused
 
     async def _keep(self, tenant: TenantId, view: TenantView, conversation: Questioned, learned: Learned) -> None:
-        """All that was learned of one conversation, in one transaction: it is not asked about again before its time."""
+        """All that was learned of one conversation, in one transaction: once it is whole, nothing is asked before its time."""
         now = self._clock()
         unknown = conversation.unknown + 1 if learned.is_unknown else 0
         ends = [end] if conversation.is_open and (end := _end_of(conversation, learned, unknown, now)) is not None else []
@@ -201,7 +227,8 @@ class Reconciliation:
             closed = (await run_ends(Batch(conn, tenant, view, now, self._lanes), ends)).events if ends else []
             if letters:
                 await dead_letter_store.insert_many(conn, tenant, letters)
-            await store.note_check(conn, tenant, conversation.id, now, unknown=unknown)
+            if learned.is_whole:
+                await store.note_check(conn, tenant, conversation.id, now, unknown=unknown)
             events: list[Event] = [*(_told(conversation, each, now) for each in learned.missed), *closed]
             await outbox.append_many(conn, tenant, events)
         self._changed(tenant, events)

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.bodies import agent_says
+from tests.integration.deliveries.test_genesys_budget import set_integration
 from tests.integration.reconciliation.far_side import CONVERSATION, GenesysSide
 from tests.world import LANES, Business, World, run_in
 from waystate.channels.genesys.client import GenesysClient
@@ -144,6 +145,37 @@ async def test_a_round_asks_no_more_than_a_share_of_the_clients_requests(
         asked.append(far.asked.total())
     assert asked == [15, 30, 40, 40]  # of 300 a minute
     assert set(far.asked.values()) == {1}
+
+
+async def test_tenants_that_share_a_client_share_its_questions(
+    world: World, tenant: Business, far: GenesysSide, reconciliation: Reconciliation
+) -> None:
+    other = await world.add("other", number="2002")
+    await set_integration(world, other, client_id=f"client-{tenant.number}")
+    await add_conversations(world, tenant, far, 20)
+    await add_conversations(world, other, far, 20)
+    world.clock.forward(minutes=61)
+    await reconciliation.reconcile_all()
+    assert far.asked.total() == 15
+
+
+@pytest.mark.usefixtures("talk")
+async def test_more_missed_messages_than_a_round_may_ask_for_are_found_in_several(
+    world: World, tenant: Business, far: GenesysSide, reconciliation: Reconciliation
+) -> None:
+    await reconciliation.beat()
+    world.clock.forward(minutes=5)
+    for number in range(40):
+        far.say(f"lost.{number}", world.clock.now, f"Line {number}")
+    far.ended = world.clock.now
+    await reconciliation.beat()
+    world.clock.forward(minutes=4)
+    for found, status in ((14, "active"), (28, "active"), (40, "closed")):
+        await reconciliation.reconcile_all()
+        assert (len(await letters(world, tenant)), (await conversation(world, tenant))[0]) == (found, status)
+    assert far.asked.total() == 43
+    await reconciliation.reconcile_all()
+    assert len(await letters(world, tenant)) == 40
 
 
 @pytest.mark.usefixtures("talk")
