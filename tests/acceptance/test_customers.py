@@ -1,5 +1,6 @@
 """Customers over HTTP: found, added, edited, tagged, and what was said with them."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -193,3 +194,71 @@ async def test_history_and_context_tell_what_was_said(place: Installation) -> No
 async def test_a_stranger_is_nobody(place: Installation) -> None:
     for path in ("", "/messages", "/conversations", "/context"):
         assert (await ask(place, "GET", f"/{uuid4()}{path}", expect=404))["code"] == "customer_not_found"
+
+
+async def test_whatever_is_asked_is_answered(place: Installation) -> None:
+    """Operators, quotes, zeros, ends of time: found, or refused with a reason."""
+    made = await add(place, waId="5511987660001", name="O'Brien & \\ | ! <-> :*")
+    assert await names(place, q="o'brien & !") == [made["name"]]
+    for q in ("' | 'a", "a:*b", "!!", "(((", "\x00a", "ﷺ" * 200, "0" * 200, "a " * 100, "%", "\\", "+" * 200, "\U0010ffff"):
+        answer = await place.http.get("/v1/customers", params={"q": q})
+        assert answer.status_code in (200, 422), (q, answer.text)
+    for query in (
+        {"activeSince": "0001-01-01T00:00:00+23:59"},
+        {"activeUntil": "9999-12-31T23:59:59.999999-23:59"},
+        {"createdSince": "0001-01-01T00:00:00+00:01", "sort": "created"},
+        {"createdUntil": "9999-12-31T23:59:59-14:00", "sort": "created"},
+        {"activeSince": "0001-01-01T00:00:00+23:59", "q": "brien"},
+        {"activeUntil": "0001-01-01T00:00:00+23:59", "tag": "x"},
+        {"activeSince": "1e400"},
+        {"activeSince": "99999999999999"},
+        {"number": "\x00", "tag": "\x00"},
+        {"tag": ""},
+        {"after": "\x00"},
+        {"after": "é"},
+        {"after": "A" * 2000},
+    ):
+        answer = await place.http.get("/v1/customers", params=query)
+        assert answer.status_code in (200, 400, 422), (query, answer.status_code, answer.text)
+
+
+async def test_whatever_is_written_is_kept_or_refused(place: Installation) -> None:
+    made = await add(place, waId="5511987660002")
+    deep: dict[str, Any] = {}
+    for _ in range(150):
+        deep = {"a": deep}
+    for body in (
+        {"profilePictureUrl": "https://x/\x00"},
+        {"profilePictureUrl": "https://x/\ud800"},
+        {"metadata": {"a\x00": ["\x00", "\ud800", 1e300, 2**70, None]}},
+        {"metadata": {"x": deep}, "preferences": deep},
+        {"email": "\x00@\x00"},
+        {"name": "ﷺ" * 200, "username": "\u0300" * 200},
+        {"name": "\x00"},
+        {"tags": ["\x00", "a,b", "{}", '"', "ﷺ" * 60]},
+        {"language": "pt_BR"},
+        {"phoneNumber": "+1" + "9" * 38},
+        {"phoneNumber": "\x00\x00\x00"},
+    ):
+        data = json.dumps(body).encode()
+        answer = await place.http.request(
+            "PATCH", f"/v1/customers/{made['id']}", content=data, headers={"content-type": "application/json"}
+        )
+        assert answer.status_code in (200, 422), (body, answer.text)
+    raw = b'{"metadata": {"n": 1e400, "m": ' + b"9" * 5000 + b"}}"
+    for content in (raw, b'{"metadata": ' + b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"}"):
+        answer = await place.http.request(
+            "PATCH", f"/v1/customers/{made['id']}", content=content, headers={"content-type": "application/json"}
+        )
+        assert answer.status_code in (200, 400, 422), answer.text
+    assert (await ask(place, "DELETE", f"/{made['id']}/tags/%00"))["id"] == made["id"]
+
+
+async def test_a_tag_that_a_proxy_weakened_is_the_same_tag(place: Installation) -> None:
+    made = await add(place, waId="5511987660003")
+    weak = f'"other", W/{made["etag"]}'
+    changed = await ask(place, "PATCH", f"/{made['id']}", json={"name": "Caio"}, headers={"If-Match": weak})
+    for stale in (weak, '"', "", "x, y", made["etag"].strip('"')):
+        refused = await ask(place, "PATCH", f"/{made['id']}", expect=412, json={"name": "Dora"}, headers={"If-Match": stale})
+        assert refused["code"] == "changed_meanwhile"
+    assert (await ask(place, "GET", f"/{made['id']}"))["etag"] == changed["etag"]

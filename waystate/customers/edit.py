@@ -86,7 +86,7 @@ class CustomerEdits:
                     raise _changed_meanwhile(before)
                 after = edited(before, fields)
                 events = await _save(conn, tenant, before, after, now)
-                (profile,) = await store.find_many(conn, tenant, [contact_id])
+                (profile,) = await store.find_many(conn, tenant, [before.id])
                 return profile, events
 
         profile, events = await with_retries(edit)
@@ -96,18 +96,20 @@ class CustomerEdits:
     async def tag(
         self, tenant: TenantId, ids: Sequence[UUID], *, add: Sequence[str] = (), remove: Sequence[str] = ()
     ) -> tuple[int, list[UUID]]:
-        """How many are tagged otherwise now, and which of the ids are no customer's."""
+        """How many are tagged otherwise now, and which of the ids are no customer's. A merged one's leads to who stayed."""
 
         async def tag() -> tuple[list[CustomerChanged], list[UUID]]:
             now = self._clock()
             async with self._db.tenant(tenant) as conn:
-                known = {each.id for each in await store.find_many(conn, tenant, list(ids))}
+                survivors = await contact_store.find_survivors(conn, tenant, ids)
+                meant = {each: survivors.get(each, each) for each in ids}
+                known = {each.id for each in await store.find_many(conn, tenant, sorted(set(meant.values())))}
                 changed = await store.tag_many(conn, tenant, sorted(known), add, now) if add else {}
                 _check_tags(changed)
                 changed |= await store.untag_many(conn, tenant, sorted(known), remove, now) if remove else {}
                 events = [_event(contact, ("tags",), now) for contact in sorted(changed)]
                 await outbox.append_many(conn, tenant, events)
-                return events, [each for each in ids if each not in known]
+                return events, [each for each in ids if meant[each] not in known]
 
         events, missing = await with_retries(tag)
         self._tell(tenant, events)
@@ -135,6 +137,10 @@ async def _find_or_add(conn: Connection, tenant: TenantId, identity: Identity, n
 async def _lock(conn: Connection, tenant: TenantId, contact_id: UUID) -> Profile:
     profile = await store.lock_one(conn, tenant, contact_id)
     if profile is None:
+        # Merged since the caller read it.
+        survivors = await contact_store.find_survivors(conn, tenant, [contact_id])
+        profile = await store.lock_one(conn, tenant, survivors[contact_id]) if survivors else None
+    if profile is None:
         raise customer_not_found(contact_id)
     return profile
 
@@ -143,7 +149,7 @@ async def _save(
     conn: Connection, tenant: TenantId, before: Profile, after: Profile, now: datetime, *, is_new: bool = False
 ) -> list[CustomerChanged]:
     changed = tuple(each for each in _EDITABLE if getattr(before, each) != getattr(after, each))
-    if changed:
+    if changed or before.is_named_by_hand != after.is_named_by_hand:
         await store.edit_one(conn, tenant, after, now)
     if not changed and not is_new:
         return []
@@ -154,7 +160,10 @@ async def _save(
 
 
 def edited(profile: Profile, fields: Mapping[str, Any]) -> Profile:
-    """The profile with these fields; documents are merged, and null takes a field away. Raises Unprocessable."""
+    """The profile with these fields; documents are merged, and null takes a field away. Raises Unprocessable.
+
+    A name that is given stays, also where it is the one that WhatsApp told; without one, WhatsApp's is learned again.
+    """
     values: dict[str, Any] = {}
     for name, value in fields.items():
         if name in _DOCUMENTS:
@@ -165,6 +174,8 @@ def edited(profile: Profile, fields: Mapping[str, Any]) -> Profile:
                 )
         elif name == "tags":
             values[name] = tuple(sorted(set(value or ())))
+        elif name == "name":
+            values |= {"name": value, "is_named_by_hand": value is not None}
         else:
             values[name] = value
     return replace(profile, **values)

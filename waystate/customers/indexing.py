@@ -1,7 +1,7 @@
 """The index by which customers are found, kept by a sink: a second or two behind what it tells of."""
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import Any, get_args
 from uuid import UUID
 
 from waystate import documents
@@ -108,6 +108,9 @@ class IndexWorker(SinkWorker):
 
 
 def contacts_of(stamped: Sequence[Stamped]) -> set[UUID]:
-    told = [documents.parse(each.data.encode()) for each in stamped]
-    named = (each.get(key) for each in told for key in ("contact_id", "merged_contact_id"))
+    """Whom events are of; and who wrote in a group, joined it or left it."""
+    named: list[Any] = []
+    for told in (documents.parse(each.data.encode()) for each in stamped):
+        named += [told.get("contact_id"), told.get("merged_contact_id"), (told.get("sender") or {}).get("contact_id")]
+        named += [*(told.get("joined") or ()), *(told.get("left") or ())]
     return {found for each in named if isinstance(each, str) and (found := find_uuid(each)) is not None}

@@ -20,6 +20,8 @@ EVER = datetime.max.replace(tzinfo=UTC)
 class Profile:
     """What is known of a contact. `phone_number` is E.164; `identities` are those that lead there now, the newest last.
 
+    `is_named_by_hand`: somebody gave the name here, and it stays whatever WhatsApp calls them.
+
     `edited_at` changes with what may be edited alone. The counts are those of the index: a second or two behind.
     """
 
@@ -36,6 +38,7 @@ class Profile:
     created_at: datetime
     edited_at: datetime
     identities: tuple[Identity, ...] = ()
+    is_named_by_hand: bool = False
     message_count: int = 0
     last_message_at: datetime | None = None
     last_activity_at: datetime

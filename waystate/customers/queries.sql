@@ -1,7 +1,8 @@
 -- name: list_profiles
 -- What is known of these; not of those that were merged into others.
 SELECT c.id, c.name, c.email, c.phone_number, c.username, c.language, c.profile_picture_url, c.tags, c.preferences, c.metadata,
-    c.created_at, c.edited_at, i.message_count, i.last_message_at, coalesce(i.last_activity_at, c.created_at) AS last_activity_at,
+    c.is_named_by_hand, c.created_at, c.edited_at, i.message_count, i.last_message_at,
+    coalesce(i.last_activity_at, c.created_at) AS last_activity_at,
     ARRAY(SELECT x.kind || ' ' || x.external_id FROM contact_identities x
         WHERE x.tenant_id = c.tenant_id AND x.contact_id = c.id AND x.valid_to IS NULL
         ORDER BY x.valid_from, x.kind, x.external_id) AS identities
@@ -119,11 +120,11 @@ SELECT c.id FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = :id
 FOR NO KEY UPDATE OF c;
 
 -- name: edit_profile!
--- A name that somebody gave stays theirs; without one, WhatsApp's is learned again.
-UPDATE contacts c SET is_named_by_hand = CASE WHEN c.name IS DISTINCT FROM :name::text THEN :name::text IS NOT NULL
-        ELSE c.is_named_by_hand END, name = :name::text, email = :email, phone_number = :phone_number, username = :username, language = :language,
-    profile_picture_url = :profile_picture_url, tags = :tags::text[], preferences = :preferences::text::jsonb,
-    metadata = :metadata::text::jsonb, edited_at = greatest(:now::timestamptz, c.edited_at + interval '1 ms')
+-- The row is locked. Of two edits in one millisecond the second is later.
+UPDATE contacts c SET name = :name::text, is_named_by_hand = :is_named_by_hand, email = :email, phone_number = :phone_number,
+    username = :username, language = :language, profile_picture_url = :profile_picture_url, tags = :tags::text[],
+    preferences = :preferences::text::jsonb, metadata = :metadata::text::jsonb,
+    edited_at = greatest(:now::timestamptz, c.edited_at + interval '1 ms')
 WHERE c.tenant_id = :tenant_id AND c.id = :id;
 
 -- name: tag_many

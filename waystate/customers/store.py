@@ -193,6 +193,7 @@ async def edit_one(conn: Connection, tenant: TenantId, profile: Profile, now: da
         tenant_id=tenant,
         id=profile.id,
         name=profile.name,
+        is_named_by_hand=profile.is_named_by_hand,
         email=profile.email,
         phone_number=profile.phone_number,
         username=profile.username,

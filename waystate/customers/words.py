@@ -57,12 +57,13 @@ def query_of(question: str) -> str | None:
 
 def find_matches(question: str, text: str) -> list[tuple[int, int]]:
     """Returns where a text holds what was asked for: from and behind which character, in order."""
-    asked = _split(question)
+    asked = tuple(dict.fromkeys(_split(question)))
     spans = [
         (found.start(), found.start() + _length_of(found[0], word))
-        for found in _WRITTEN.finditer(text)
+        for found, folded in ((each, fold(each[0])) for each in _WRITTEN.finditer(text))
+        if folded.startswith(asked)
         for word in asked
-        if fold(found[0]).startswith(word)
+        if folded.startswith(word)
     ]
     return sorted(dict.fromkeys(spans))
 

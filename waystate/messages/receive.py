@@ -68,6 +68,7 @@ async def track(
         private = [each for each in sent if each[0].group_id is None]
         left |= outdated(private, left, await conversation_store.leave_phones(conn, tenant, left, resolved.contacts))
     left |= {(contact, phone.external_id) for contact, phone in resolved.late}
+    await contact_store.want_index(conn, tenant, {contact for contact, _ in resolved.left})
     activity = activity_of(sent, now, left)
     opened, overdue = await conversation_store.open_many(conn, tenant, activity, ttl=settings.mapping_ttl, now=now)
     await message_store.insert_many(conn, tenant, rows_of(sent, opened, ids, spoken))

@@ -1,6 +1,5 @@
 """The index by which customers are found follows what happens, whoever told of it, and goes on where its loop died."""
 
-from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,12 +10,15 @@ from tests.world import LANES, Business, World
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, NewContact
 from waystate.customers import store
+from waystate.customers.bodies import render_customer
+from waystate.customers.edit import CustomerEdits, edited
 from waystate.customers.indexing import IndexSink, IndexWorker
 from waystate.customers.model import CustomerFilter, Sort
 from waystate.customers.words import query_of
 from waystate.events.sinks import relay
 from waystate.ids import new_id
 from waystate.work.leases import RELAY, LeaseKeeper
+from waystate.work.loops import Hint
 
 
 @pytest.fixture
@@ -109,10 +111,63 @@ async def test_a_name_by_hand_stays_through_messages_and_a_merge(world: World, t
     ada = (await hear(world, tenant, P1, contact_name="Ada")).contact_id
     async with world.db.tenant(tenant.tenant) as conn:
         (profile,) = await store.find_many(conn, tenant.tenant, [ada])
-        await store.edit_one(conn, tenant.tenant, replace(profile, name="Countess"), world.clock())
+        await store.edit_one(conn, tenant.tenant, edited(profile, {"name": "Countess"}), world.clock())
     await hear(world, tenant, P1, contact_name="Ada L.")
     await hear(world, tenant, None, U1, contact_name="Somebody")
     kept = (await hear(world, tenant, P1, U1, contact_name="Ada Lovelace")).contact_id
     async with world.db.tenant(tenant.tenant) as conn:
         (profile,) = await store.find_many(conn, tenant.tenant, [kept])
     assert profile.name == "Countess"
+
+
+async def test_a_name_by_hand_stays_also_where_it_is_whatsapps(world: World, tenant: Business) -> None:
+    ada = (await hear(world, tenant, P1, contact_name="Ada")).contact_id
+    edits = CustomerEdits(world.db, Hint(), lambda *_: None, world.clock)
+    await edits.edit(tenant.tenant, ada, {"name": "Ada"})
+    await hear(world, tenant, P1, contact_name="Grace")
+    async with world.db.tenant(tenant.tenant) as conn:
+        (profile,) = await store.find_many(conn, tenant.tenant, [ada])
+    assert profile.name == "Ada"
+    await edits.edit(tenant.tenant, ada, {"email": "ada@example.com"})
+    await hear(world, tenant, P1, contact_name="Grace")
+    await edits.edit(tenant.tenant, ada, {"name": None})
+    await hear(world, tenant, P1, contact_name="Grace")
+    async with world.db.tenant(tenant.tenant) as conn:
+        (profile,) = await store.find_many(conn, tenant.tenant, [ada])
+    assert profile.name == "Grace"
+
+
+async def test_who_only_writes_in_a_group_is_found_and_so_is_the_group(world: World, tenant: Business) -> None:
+    said = {"metadata": {"group_id": "group-1"}}
+    await world.receive(tenant, tenant.message("wamid.1", wa_id=P1, contact_name="Ann Example", **said))
+    await follow(world, tenant)
+    (ann,) = await find(world, tenant, "ann")
+    (group,) = set(await find(world, tenant)) - {ann}
+    async with world.db.tenant(tenant.tenant) as conn:
+        person, home = await store.find_many(conn, tenant.tenant, [ann, group])
+    assert (render_customer(person).kind, render_customer(home).kind) == ("person", "group")
+    assert (person.message_count, home.message_count) == (0, 1)
+
+
+async def test_who_lost_a_phone_to_another_is_not_found_by_it(world: World, tenant: Business) -> None:
+    former = (await hear(world, tenant, P1, U1, contact_name="Ada")).contact_id
+    await follow(world, tenant)
+    assert await find(world, tenant, P1) == [former]
+    world.clock.forward(days=1)
+    now = (await hear(world, tenant, P1, "US.another", contact_name="Grace")).contact_id
+    assert now != former
+    await follow(world, tenant)
+    assert await find(world, tenant, P1) == [now]
+
+
+async def test_what_is_done_to_who_was_merged_is_done_to_who_stayed(world: World, tenant: Business) -> None:
+    by_phone = (await hear(world, tenant, P1)).contact_id
+    by_user = (await hear(world, tenant, None, U1)).contact_id
+    kept = (await hear(world, tenant, P1, U1)).contact_id
+    (gone,) = {by_phone, by_user} - {kept}
+    edits = CustomerEdits(world.db, Hint(), lambda *_: None, world.clock)
+    assert await edits.tag(tenant.tenant, [gone, kept], add=["vip"]) == (1, [])
+    stranger = new_id()
+    assert await edits.tag(tenant.tenant, [gone, stranger], remove=["vip"], add=["new"]) == (1, [stranger])
+    profile = await edits.edit(tenant.tenant, gone, {"email": "ada@example.com"})
+    assert (profile.id, profile.tags, profile.email) == (kept, ("new",), "ada@example.com")
