@@ -25,6 +25,10 @@ class GenesysSide:
     status: int = 200
     conversations: set[str] = field(default_factory=lambda: {CONVERSATION})
     asked: Counter[str] = field(default_factory=Counter)
+    echoes: set[str] = field(default_factory=set)
+    """Messages that are the customer's own after all."""
+    contents: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """By message what it offers beside its text."""
 
     def say(self, name: str, at: datetime, text: str, *, purpose: str = "agent", conversation: str = CONVERSATION) -> None:
         self.said[name] = (at, text, purpose, conversation)
@@ -60,7 +64,8 @@ class GenesysSide:
 
     def _message(self, name: str, conversation: str) -> dict[str, Any]:
         at, text, purpose, _ = self.said[name]
-        direction = "inbound" if purpose == "customer" else "outbound"
+        direction = "inbound" if purpose == "customer" or name in self.echoes else "outbound"
+        offered = {"type": "Structured", "content": self.contents[name]} if name in self.contents else {"type": "Text"}
         return {
             "id": name,
             "conversationId": conversation,
@@ -69,5 +74,5 @@ class GenesysSide:
             "status": "delivery-failed",
             "toAddress": "whoever",
             "textBody": text,
-            "normalizedMessage": {"id": name, "type": "Text", "text": text, "direction": direction.capitalize()},
+            "normalizedMessage": {"id": name, "text": text, "direction": direction.capitalize(), **offered},
         }

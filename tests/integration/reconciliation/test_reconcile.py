@@ -179,6 +179,25 @@ async def test_more_missed_messages_than_a_round_may_ask_for_are_found_in_severa
 
 
 @pytest.mark.usefixtures("talk")
+async def test_what_is_asked_for_in_vain_keeps_nothing_from_being_found(
+    world: World, tenant: Business, far: GenesysSide, reconciliation: Reconciliation
+) -> None:
+    await reconciliation.beat()
+    world.clock.forward(minutes=5)
+    far.echoes = {f"echo.{number}" for number in range(20)}
+    for name in sorted(far.echoes):
+        far.say(name, world.clock.now, "Hers")
+    world.clock.forward(seconds=1)
+    far.say("lost", world.clock.now, "Here it is.")
+    await reconciliation.beat()
+    world.clock.forward(minutes=4)
+    for asked in (15, 23, 23):
+        await reconciliation.reconcile_all()
+        assert far.asked.total() == asked
+    assert [each["original_payload"]["text"] for each in await letters(world, tenant)] == ["Here it is."]
+
+
+@pytest.mark.usefixtures("talk")
 async def test_what_an_agent_wrote_while_nobody_was_here_is_shown_and_sent_by_a_replay_alone(
     world: World, tenant: Business, far: GenesysSide, reconciliation: Reconciliation, metrics: Metrics
 ) -> None:
@@ -206,6 +225,27 @@ async def test_what_an_agent_wrote_while_nobody_was_here_is_shown_and_sent_by_a_
     assert await world.value(tenant, "SELECT count(*) FROM messages WHERE genesys_message_id = 'lost'") == 0
     await replay(world, tenant, letter["id"])
     assert await world.value(tenant, "SELECT status FROM messages WHERE genesys_message_id = 'lost'") == "queued"
+
+
+@pytest.mark.usefixtures("talk")
+async def test_what_a_missed_message_offers_is_told_as_text_and_sent_as_buttons(
+    world: World, tenant: Business, far: GenesysSide, reconciliation: Reconciliation
+) -> None:
+    await reconciliation.beat()
+    world.clock.forward(minutes=5)
+    far.say("lost", world.clock.now, "Which?")
+    far.contents["lost"] = [{"contentType": "QuickReply", "quickReply": {"text": each, "payload": each}} for each in ("A", "B")]
+    await reconciliation.beat()
+    world.clock.forward(minutes=4)
+    await reconciliation.reconcile_all()
+    (event,) = await told(world, tenant, "message.missed")
+    assert event["message_text"] == "Which?\n1. A\n2. B"
+    (letter,) = await letters(world, tenant)
+    await replay(world, tenant, letter["id"])
+    await world.relay(tenant)
+    bodies = [row["request"] for row in await world.rows(tenant, "SELECT request FROM deliveries WHERE target = 'whatsapp'")]
+    (made,) = [each for each in bodies if each["type"] == "interactive"]
+    assert [each["reply"]["title"] for each in made["interactive"]["action"]["buttons"]] == ["A", "B"]
 
 
 async def replay(world: World, business: Business, letter: UUID) -> None:
