@@ -5,7 +5,7 @@ another service, says something else, for then it is that which is answered.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from waystate.db.pool import Connection
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.model import OpenOffer
 from waystate.documents import JsonObject
-from waystate.events.model import InboundEnriched, OutboundProcessed
+from waystate.events.model import ConversationMerged, InboundEnriched, OutboundProcessed
 from waystate.events.outbox import Stamped
 from waystate.ids import TenantId
 from waystate.messages import store as message_store
@@ -64,8 +64,14 @@ async def take_answers(
     conn: Connection, tenant: TenantId, stamped: Sequence[Stamped], references: References, quoted: Quoted
 ) -> dict[UUID, ChosenOption]:
     """By message what it chooses, of those that choose something; offers are written down, and ended, on the way."""
-    said = [each.event for each in stamped if isinstance(each.event, InboundEnriched | OutboundProcessed)]
+    events = [
+        each.event for each in stamped if isinstance(each.event, InboundEnriched | OutboundProcessed | ConversationMerged)
+    ]
+    said = [event for event in events if not isinstance(event, ConversationMerged)]
     conversations = {event.mapping_id for event in said if _may_concern_an_offer(event)}
+    for event in events:
+        if isinstance(event, ConversationMerged):
+            conversations |= {event.mapping_id, event.into_mapping_id}
     if not conversations:
         return {}
     before = await delivery_store.lock_offers(conn, tenant, sorted(conversations))
@@ -77,8 +83,10 @@ async def take_answers(
     }
     over = await _find_over(conn, tenant, said, made) if asked or made else set()
     answers: dict[UUID, ChosenOption] = {}
-    for event in said:
-        if isinstance(event, OutboundProcessed):
+    for event in events:
+        if isinstance(event, ConversationMerged):
+            _carry(asked, event)
+        elif isinstance(event, OutboundProcessed):
             _go_on(asked, event, made, over)
         elif (answer := _answer_of(event, asked.get(event.mapping_id), references, quoted)) is not None:
             waits = asked.get(event.mapping_id)
@@ -133,6 +141,14 @@ async def _find_over(
         if (event.composed and event.message_type in ("interactive", "template"))
         or str((about.get(key) or {}).get("originatingEntity", "")).casefold() == "human"
     }
+
+
+def _carry(asked: dict[UUID, _Asked], event: ConversationMerged) -> None:
+    """What waits in a conversation that ended with its contact waits in the one that stays; of both the newer offer does."""
+    waits, there = asked.pop(event.mapping_id, None), asked.get(event.into_mapping_id)
+    if waits is not None and (there is None or there.row.at < waits.row.at):
+        row = waits.row._replace(conversation_id=event.into_mapping_id)
+        asked[event.into_mapping_id] = replace(waits, row=row)
 
 
 def _go_on(asked: dict[UUID, _Asked], event: OutboundProcessed, made: Mapping[UUID | None, Offer], over: set[UUID]) -> None:

@@ -52,10 +52,10 @@ from waystate.work.loops import Hint
 DELIVERED = frozenset(
     {
         *("inbound.enriched", "outbound.processed", "outbound.refused", "message.status", "message.marked_read"),
-        *("media.stored", "media.held", "media.failed"),
+        *("media.stored", "media.held", "media.failed", "conversation.merged"),
     }
 )
-"""Types of events that may call for a delivery."""
+"""Types of events that may call for a delivery, or move what waits for an answer."""
 _WRITTEN = frozenset({"text", "image", "video", "document"})
 """Types whose text is what the customer wrote."""
 WAITING = frozenset({Status.QUEUED, Status.RECEIVED})

@@ -204,6 +204,17 @@ async def test_another_customers_number_is_no_answer(world: World, talking: Busi
     assert request["text"] == "2"
 
 
+async def test_an_offer_waits_on_where_its_customer_turns_out_to_be_another(world: World, talking: Business) -> None:
+    await send_out(world, talking, offering(talking, "g.1", *MENU))
+    world.clock.forward(minutes=1)
+    assert (await told(world, talking, wa_id=None, user_id="DE.1", text="hello"))["text"] == "hello"
+    world.clock.forward(minutes=1)
+    request = await told(world, talking, user_id="DE.1", text="2")
+    assert await world.value(talking, "SELECT count(*) FROM contact_merges") == 1
+    assert request["buttonResponse"]["text"] == "Choice 2"
+    assert await world.rows(talking, "SELECT * FROM offers") == []
+
+
 async def respond(claimed: Claimed, world: World, tenant: Business, *statuses: int) -> tuple[Any, list[str]]:
     """What becomes of a delivery to a Genesys that answers so, and the paths that were asked."""
     asked: list[str] = []
