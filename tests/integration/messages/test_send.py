@@ -157,6 +157,19 @@ async def test_of_parts_that_all_arrive_at_once_genesys_hears_once(world: World,
     assert [each for each in told if each] == ["Delivered"]
 
 
+async def test_of_parts_that_arrive_side_by_side_genesys_hears_once(world: World, correlated: Business) -> None:
+    for round in range(5):
+        reply = correlated.reply(f"g.long.{round}", conversation_id=GENESYS, text="a " * 6000)
+        await world.answer(correlated, reply)
+        await world.relay(correlated)
+        sql = "SELECT id FROM messages WHERE metadata ->> 'part_of' = $1"
+        parts = await world.rows(correlated, sql, reply.genesys_message_id)
+        arrived = [correlated.report(f"wamid.{each['id']}", "delivered", message_id=each["id"]) for each in parts]
+        await asyncio.gather(*(world.report(correlated, each) for each in arrived))
+        told = [receipt_status(each.event, "final") for each in await world.relay(correlated)]
+        assert [each for each in told if each] == ["Delivered"]
+
+
 async def test_what_looks_like_a_part_and_is_none_of_genesys_is_not_told(world: World, correlated: Business) -> None:
     """A long text that somebody here sent again is in parts too, under an id of ours."""
     await world.answer(correlated, correlated.reply("g.copied", conversation_id=GENESYS))
