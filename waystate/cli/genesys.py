@@ -47,7 +47,11 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    "setup",
+    epilog="Example: waystate genesys setup acme --name Acme --url https://waystate.example.com --region mypurecloud.de "
+    "--client-id ID --client-secret-file client-secret",
+)
 def setup(
     tenant: TenantName,
     name: Annotated[str, typer.Option(help="What the integration is called in Genesys; one of that name is used")],
@@ -68,10 +72,7 @@ def setup(
     is_dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make the integration in Genesys with its URL, secret and content profile, and store it. Run again, it changes nothing.
-
-    Example: waystate genesys setup acme --name Acme --url https://a.example --region mypurecloud.de --client-id ID --client-secret-file f
-    """
+    """Make the integration in Genesys with its URL, secret and content profile, and store it. Run again, it changes nothing."""
     from waystate.cli import genesys_work as work
 
     order = work.NewIntegration(name, region, client_id, url, client_secret_file, number, api_url, login_url, is_dry)
