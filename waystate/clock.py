@@ -18,12 +18,14 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _in_utc(moment: datetime) -> datetime:
+def in_utc(moment: datetime) -> datetime:
+    """The first and the last hours of the calendar exist in some time zones only: they count as its ends."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise ValueError("is before the year 1 or after the year 9999 in UTC") from None
+        edge = datetime.max if moment.year > 1 else datetime.min
+        return edge.replace(tzinfo=UTC)
 
 
-UtcMoment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-"""A time that somebody sends, with its zone: one at an end of time has no place in UTC, and PostgreSQL would take none."""
+UtcMoment = Annotated[AwareDatetime, AfterValidator(in_utc)]
+"""A time that somebody sends, with its zone."""

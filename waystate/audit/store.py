@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from waystate.audit.model import START, Entry, Head, Written, actor_document, chain
 from waystate.audit.model import AuditFilter as AuditFilter
+from waystate.clock import in_utc
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import TenantId
 
@@ -52,7 +52,11 @@ async def list_page(
     conn: Connection, tenant_id: TenantId, wanted: AuditFilter, *, before: int | None = None, batch: int = 100
 ) -> list[Row]:
     """Newest first, from before a position."""
-    wanted = replace(wanted, since=_storable(wanted.since), until=_storable(wanted.until))
+    wanted = replace(
+        wanted,
+        since=None if wanted.since is None else in_utc(wanted.since),
+        until=None if wanted.until is None else in_utc(wanted.until),
+    )
     rows = await _queries.list_page(conn, tenant_id=tenant_id, before=before, batch=batch, **asdict(wanted))
     return [dict(row) for row in rows]
 
@@ -60,12 +64,3 @@ async def list_page(
 async def list_written(conn: Connection, tenant_id: TenantId, *, after: int, batch: int) -> list[Written]:
     """Oldest first, from behind a position."""
     return [Written(**row) for row in await _queries.list_written(conn, tenant_id=tenant_id, after=after, batch=batch)]
-
-
-def _storable(moment: datetime | None) -> datetime | None:
-    """The first and the last hours of the calendar exist in some time zones only."""
-    try:
-        return None if moment is None else moment.astimezone(UTC)
-    except OverflowError:
-        edge = datetime.max if moment is not None and moment.year > 1 else datetime.min
-        return edge.replace(tzinfo=UTC)
