@@ -126,9 +126,9 @@ def test_bound_context_joins_the_line(log: Log) -> None:
 
 
 def test_a_library_writes_the_same_form(log: Log) -> None:
-    logging.getLogger("granian.access").warning("GET /state/mapping/%s", NUMBER)
+    logging.getLogger("a.library.access").warning("GET /state/mapping/%s", NUMBER)
     line = log.line()
-    assert (line["level"], line["logger"]) == ("WARN", "granian.access")
+    assert (line["level"], line["logger"]) == ("WARN", "a.library.access")
     assert line["message"] == f"GET /state/mapping/{PSEUDONYMS.contact(NUMBER)}"
 
 
