@@ -67,7 +67,7 @@ def main(
     report.show(findings, console)
     how = f"{options.rounds} rounds of {options.seconds:g} s a side, in turn, after a warm-up; medians (spread)."
     if write:
-        for path in report.write(findings, known, how, date.today()):
+        for path in report.write(findings, known, how, date.today(), options.only):
             console.print(f"Written: benchmarks/results/{path.name}", highlight=False)
 
 

@@ -1,7 +1,7 @@
 """The table on the screen, and the files in `results/`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -35,11 +35,11 @@ def show(findings: Findings, console: Console) -> None:
         console.print(f"[yellow]Skipped[/] {line}", highlight=False)
 
 
-def write(findings: Findings, facts: Mapping[str, str], how: str, today: date) -> list[Path]:
-    """The same result as Markdown and as JSON; the paths."""
+def write(findings: Findings, facts: Mapping[str, str], how: str, today: date, topics: Collection[str] = ()) -> list[Path]:
+    """The same result as Markdown and as JSON; the paths. `topics`: which alone were measured; the day's whole result stays."""
     RESULTS.mkdir(exist_ok=True)
-    stem = RESULTS / f"{today.isoformat()}-{label()}"
-    markdown, data = stem.with_suffix(".md"), stem.with_suffix(".json")
+    stem = "-".join((today.isoformat(), label(), *sorted(topics)))
+    markdown, data = RESULTS / f"{stem}.md", RESULTS / f"{stem}.json"
     markdown.write_text(render(findings, facts, how, today))
     document = {"date": today.isoformat(), "how": how, "machine": dict(facts), "skipped": findings.skipped}
     rows = [asdict(each) | {"value": each.value, "ratio": each.ratio, "mark": each.mark} for each in findings.figures]
