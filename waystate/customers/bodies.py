@@ -9,18 +9,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from waystate.channels.whatsapp.parts import refusal
 from waystate.clock import iso
 from waystate.contacts.model import BSUID, IdentityKind
-from waystate.customers.model import Profile
+from waystate.customers.model import MOST_BYTES, MOST_TAGS, Profile, clean_tag
 from waystate.customers.words import find_matches
 from waystate.documents import JsonObject, clean_text, dump
 from waystate.groups.bodies import ContactKind
 from waystate.sends.bodies import AnswerBody, MessageAnswer, Text
 from waystate.sends.conversation_routes import ConversationAnswer
 
-MOST_TAGS, LONGEST_TAG = 50, 64
+LONGEST_TAG = 64
 MOST_TAGGED = 1000
 """Customers that are tagged in one call."""
-MOST_BYTES = 16_384
-"""Of preferences, and of metadata, as JSON."""
 CUSTOMER_ID = "019c1420-7b10-7e02-a3c4-1d2e3f405162"
 CUSTOMER_EXAMPLE: JsonObject = {
     "id": CUSTOMER_ID,
@@ -53,7 +51,7 @@ def _check_text(text: str) -> str:
 
 
 def _check_tag(text: str) -> str:
-    cleaned = " ".join(clean_text(text).split())
+    cleaned = clean_tag(text)
     if not cleaned:
         raise ValueError("a tag is empty")
     return cleaned

@@ -11,9 +11,9 @@ import phonenumbers
 
 from waystate.clock import Clock
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import Identity, IdentityKind, NewContact, e164
+from waystate.contacts.model import Identity, IdentityKind, NewContact
 from waystate.customers import store
-from waystate.customers.model import Profile
+from waystate.customers.model import MOST_BYTES, MOST_TAGS, Profile
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject, dump
 from waystate.errors import NotFound, PreconditionFailed, Unprocessable
@@ -36,7 +36,6 @@ _IMPOSSIBLE = {
     phonenumbers.ValidationResult.INVALID_LENGTH: "no number of its country has so many digits",
     phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "its area's code is missing",
 }
-MOST_BYTES = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +217,6 @@ def parse_phone(written: str, country: str | None = None) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def shown_phone(written: str) -> str:
-    """Returns the E.164 form of a phone that a profile shows. Raises Unprocessable."""
-    return e164(parse_phone(written)) or written
-
-
 def etag_of(profile: Profile) -> str:
     """Of what may be edited alone: a message of the customer's changes it not."""
     fields = [getattr(profile, each) for each in _EDITABLE]
@@ -253,7 +247,7 @@ def _phone_unusable(why: str) -> Unprocessable:
     )
 
 
-def _check_tags(changed: Mapping[UUID, tuple[str, ...]], most: int = 50) -> None:
+def _check_tags(changed: Mapping[UUID, tuple[str, ...]], most: int = MOST_TAGS) -> None:
     over = sorted(str(contact) for contact, tags in changed.items() if len(tags) > most)
     if over:
         raise Unprocessable(

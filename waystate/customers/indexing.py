@@ -73,9 +73,12 @@ class IndexWorker(SinkWorker):
     def __init__(self, db: Database, leases: LeaseKeeper, clock: Clock, *, lanes: int, batch: int) -> None:
         super().__init__(db, leases, clock, kind=RELAY, due="customers", lanes=lanes, batch=batch)
         self._sink = IndexSink()
+        self._begun: set[TenantId] = set()
 
     async def _relay(self, tenant: TenantId, epoch: int) -> bool:
-        await self._begin(tenant)
+        if tenant not in self._begun:
+            await self._begin(tenant)
+            self._begun.add(tenant)
         window = await with_retries(lambda: relay(self._db, tenant, self._sink, epoch=epoch, batch=self._batch))
         wanted = await with_retries(lambda: self._take_wanted(tenant))
         return window.is_full or wanted == _PAGE

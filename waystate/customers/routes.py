@@ -29,8 +29,8 @@ from waystate.customers.bodies import (
     render_customer,
     render_found,
 )
-from waystate.customers.edit import CustomerEdits, customer_not_found, etag_of, identity_of, shown_phone
-from waystate.customers.model import LATEST, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort, check_offered
+from waystate.customers.edit import CustomerEdits, customer_not_found, etag_of, identity_of, parse_phone
+from waystate.customers.model import LATEST, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort, check_offered, clean_tag
 from waystate.customers.words import query_of
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject, clean_text
@@ -107,7 +107,7 @@ class CustomerRoutes:
         check_offered(sort, frozenset(named))
         wanted = CustomerFilter(
             words=_words_of(q),
-            tags=tuple(dict.fromkeys(" ".join(clean_text(each).split()) for each in tag or ())),
+            tags=tuple(dict.fromkeys(clean_tag(each) for each in tag or ())),
             active_since=activeSince,
             active_until=activeUntil,
             created_since=createdSince,
@@ -208,7 +208,7 @@ class CustomerRoutes:
         """JSON Merge Patch (RFC 7396). A name that is given here stays, whatever WhatsApp says; null: it is learned again."""
         fields = _fields_of(body)
         if body.phoneNumber is not None:
-            fields["phone_number"] = shown_phone(body.phoneNumber)
+            fields["phone_number"] = parse_phone(body.phoneNumber)
         expected = None if if_match is None or if_match.strip() == "*" else _tags_of(if_match)
         contact_id = await self._survivor(principal, customer_id)
         profile = await self._customers.edit(principal.tenant_id, contact_id, fields, expected=expected)
@@ -241,7 +241,7 @@ class CustomerRoutes:
     )
     async def remove_customer_tag(self, customer_id: UUID, tag: str, principal: Caller) -> CustomerProfile:
         """Who does not have it stays as they are."""
-        return await self._tag(principal, customer_id, remove=[" ".join(clean_text(tag).split())])
+        return await self._tag(principal, customer_id, remove=[clean_tag(tag)])
 
     @Operation(
         "GET",
