@@ -8,16 +8,12 @@ https://help.genesys.cloud/articles/about-the-web-services-data-actions-integrat
 import hmac
 from typing import Any
 
-from waystate.channels.genesys.routes import Append, Find, Found
+from waystate.channels.genesys.routes import Found, IntegrationDoor
 from waystate.channels.model import PLATFORMS_OWN, WebhookTaken
-from waystate.clock import Clock
-from waystate.errors import Unauthorized
-from waystate.ids import TenantId, new_id
-from waystate.ledger.model import GENESYS_EVENTS, Received
+from waystate.ids import TenantId
+from waystate.ledger.model import GENESYS_EVENTS
 from waystate.operations import Operation, Parameter
-from waystate.web.asgi import Request, Response, json_response
-from waystate.web.metrics import Metrics
-from waystate.work.lanes import lane_of
+from waystate.web.asgi import Request, Response
 
 SECRET_HEADER = b"x-waystate-secret"
 _PROBLEMS = {401: "The header shows no secret of this integration", 413: "Over 4 MiB", 503: "Not durable now; send again"}
@@ -39,25 +35,13 @@ _EXAMPLE = {
 }
 
 
-class GenesysEventsWebhook:
-    def __init__(
-        self,
-        find_integration: Find,
-        find_integration_now: Find,
-        append: Append,
-        metrics: Metrics,
-        clock: Clock,
-        *,
-        lanes: int,
-        max_body: int,
-    ) -> None:
-        self._find_integration = find_integration
-        self._find_integration_now = find_integration_now
-        self._append = append
-        self._metrics = metrics
-        self._clock = clock
-        self._lanes = lanes
-        self._max_body = max_body
+class GenesysEventsWebhook(IntegrationDoor):
+    source = GENESYS_EVENTS
+    refused = (
+        "invalid_secret",
+        "Neither X-Waystate-Secret nor Authorization: Bearer shows this integration's event_secret. Check the "
+        "integration id in the path and the header that EventBridge's connection, or the data action, sends.",
+    )
 
     @Operation(
         "POST",
@@ -84,31 +68,8 @@ class GenesysEventsWebhook:
         is_fast=True,
     )
     async def receive(self, request: Request) -> Response:
-        body = await request.body(self._max_body)
         shown = _secret_of(request)
-        # Once more before it is refused: integration or secret may have been set a moment ago.
-        owner = _owner(await self._find_integration(request.tail), shown) or _owner(
-            await self._find_integration_now(request.tail), shown
-        )
-        if owner is None:
-            self._metrics.webhooks_total.labels(GENESYS_EVENTS, "refused").inc()
-            raise Unauthorized(
-                "invalid_secret",
-                "Neither X-Waystate-Secret nor Authorization: Bearer shows this integration's event_secret. Check the "
-                "integration id in the path and the header that EventBridge's connection, or the data action, sends.",
-            )
-        received = Received(
-            id=new_id(),
-            source=GENESYS_EVENTS,
-            origin=request.tail,
-            lane=lane_of(request.tail, self._lanes),
-            received_at=self._clock(),
-            body=body,
-            signer=owner,
-        )
-        await self._append([received])
-        self._metrics.webhooks_total.labels(GENESYS_EVENTS, "accepted").inc()
-        return json_response(b"{}")
+        return await self.keep(request, lambda found, _: _owner(found, shown))
 
 
 def _secret_of(request: Request) -> bytes | None:

@@ -4,7 +4,7 @@ https://developer.genesys.cloud/commdigital/digital/openmessaging/validate
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from waystate.channels.model import PLATFORMS_OWN, SIGNATURE, WEBHOOK_PROBLEMS, WebhookTaken
 from waystate.channels.signature import sign_as_genesys, verify
@@ -37,7 +37,14 @@ _EXAMPLE = {
 }
 
 
-class GenesysWebhook:
+class IntegrationDoor:
+    """What comes for one integration is kept in the ledger, once it is known whose it is."""
+
+    source: ClassVar[str]
+    """In the ledger, and in metrics."""
+    refused: ClassVar[tuple[str, str]]
+    """Code and detail of the answer to who shows no secret of the integration."""
+
     def __init__(
         self,
         find_integration: Find,
@@ -56,6 +63,38 @@ class GenesysWebhook:
         self._clock = clock
         self._lanes = lanes
         self._max_body = max_body
+
+    async def keep(self, request: Request, owner_of: Callable[[Found, bytes], TenantId | None]) -> Response:
+        """`owner_of`: the tenant that an integration is of, if what came fits its secret."""
+        body = await request.body(self._max_body)
+        # Once more before it is refused: integration or secret may have been set a moment ago.
+        owner = owner_of(await self._find_integration(request.tail), body) or owner_of(
+            await self._find_integration_now(request.tail), body
+        )
+        if owner is None:
+            self._metrics.webhooks_total.labels(self.source, "refused").inc()
+            raise Unauthorized(*self.refused)
+        received = Received(
+            id=new_id(),
+            source=self.source,
+            origin=request.tail,
+            lane=lane_of(request.tail, self._lanes),
+            received_at=self._clock(),
+            body=body,
+            signer=owner,
+        )
+        await self._append([received])
+        self._metrics.webhooks_total.labels(self.source, "accepted").inc()
+        return json_response(b"{}")
+
+
+class GenesysWebhook(IntegrationDoor):
+    source = "genesys"
+    refused = (
+        "invalid_signature",
+        "X-Hub-Signature-256 is missing or does not fit the body and this integration's secret. Genesys sends it in "
+        "base64; check the integration id in the path and outboundNotificationWebhookSignatureSecretToken.",
+    )
 
     @Operation(
         "POST",
@@ -77,31 +116,8 @@ class GenesysWebhook:
         is_fast=True,
     )
     async def receive(self, request: Request) -> Response:
-        body = await request.body(self._max_body)
         signature = request.header(b"x-hub-signature-256")
-        # Once more before it is refused: integration or secret may have been set a moment ago.
-        signer = _signer(await self._find_integration(request.tail), body, signature) or _signer(
-            await self._find_integration_now(request.tail), body, signature
-        )
-        if signer is None:
-            self._metrics.webhooks_total.labels("genesys", "refused").inc()
-            raise Unauthorized(
-                "invalid_signature",
-                "X-Hub-Signature-256 is missing or does not fit the body and this integration's secret. Genesys sends it in "
-                "base64; check the integration id in the path and outboundNotificationWebhookSignatureSecretToken.",
-            )
-        received = Received(
-            id=new_id(),
-            source="genesys",
-            origin=request.tail,
-            lane=lane_of(request.tail, self._lanes),
-            received_at=self._clock(),
-            body=body,
-            signer=signer,
-        )
-        await self._append([received])
-        self._metrics.webhooks_total.labels("genesys", "accepted").inc()
-        return json_response(b"{}")
+        return await self.keep(request, lambda found, body: _signer(found, body, signature))
 
 
 def _signer(found: Found, body: bytes, signature: bytes | None) -> TenantId | None:
