@@ -15,6 +15,8 @@ class Scope(StrEnum):
     CUSTOMERS_READ = "customers:read"
     CUSTOMERS_WRITE = "customers:write"
     CONVERSATIONS_READ = "conversations:read"
+    CONVERSATIONS_WRITE = "conversations:write"
+    CONVERSATIONS_ASSIGN = "conversations:assign"
     MESSAGES_READ = "messages:read"
     MESSAGES_SEND = "messages:send"
     DEAD_LETTERS_READ = "dead_letters:read"
@@ -54,8 +56,14 @@ _VIEWER = frozenset(
         Scope.MESSAGES_READ,
     }
 )
-_AGENT = _VIEWER | {Scope.STATE_WRITE, Scope.CUSTOMERS_WRITE, Scope.MESSAGES_SEND}
-_SUPERVISOR = _AGENT | {Scope.DEAD_LETTERS_READ, Scope.DEAD_LETTERS_WRITE, Scope.USERS_READ, Scope.TENANT_READ}
+_AGENT = _VIEWER | {Scope.STATE_WRITE, Scope.CUSTOMERS_WRITE, Scope.CONVERSATIONS_WRITE, Scope.MESSAGES_SEND}
+_SUPERVISOR = _AGENT | {
+    Scope.CONVERSATIONS_ASSIGN,
+    Scope.DEAD_LETTERS_READ,
+    Scope.DEAD_LETTERS_WRITE,
+    Scope.USERS_READ,
+    Scope.TENANT_READ,
+}
 _ADMIN = _SUPERVISOR | {Scope.TENANT_WRITE, Scope.USERS_WRITE, Scope.KEYS_READ, Scope.KEYS_WRITE, Scope.AUDIT_READ}
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {

@@ -15,8 +15,8 @@ RETURNING c.id, c.contact_id, c.phone_number_id;
 -- nothing back, and what is no message of the customer's has none. `opened_from`: where the customer window was closed and is
 -- open now. A second message of the same instant moves `window_since` back by a tick: it opens nothing.
 INSERT INTO conversations AS c (tenant_id, id, contact_id, phone_number_id, wa_id, user_id, expires_at, last_activity_at,
-    last_customer_message_at, last_message_at, last_message_id, last_message, window_from, window_since, window_told)
-SELECT :tenant_id, v.*, CASE WHEN v.customer_message_at > :now THEN :now ELSE v.customer_message_at END,
+    last_customer_message_at, last_message_at, last_message_id, last_message, waiting_since, window_from, window_since, window_told)
+SELECT :tenant_id, v.*, v.customer_message_at, CASE WHEN v.customer_message_at > :now THEN :now ELSE v.customer_message_at END,
     CASE WHEN v.customer_message_at > :now::timestamptz - interval '24 hours' THEN :now END,
     CASE WHEN v.customer_message_at <= :now::timestamptz - interval '24 hours' THEN 'closed' END
 FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[],
@@ -35,6 +35,7 @@ ON CONFLICT (tenant_id, phone_number_id, contact_id) WHERE status IN ('active', 
                       THEN excluded.wa_id ELSE c.wa_id END,
                   user_id = CASE WHEN excluded.last_customer_message_at >= coalesce(c.last_customer_message_at, '-infinity')
                       THEN excluded.user_id ELSE c.user_id END,
+                  waiting_since = coalesce(c.waiting_since, excluded.waiting_since),
                   window_from = greatest(c.window_from, excluded.window_from),
                   window_since = CASE
                       WHEN excluded.window_since IS NOT NULL
@@ -131,7 +132,8 @@ WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) AND (c.typing_at IS 
 RETURNING c.id;
 
 -- name: touch_many
--- A message in either direction is activity; only a customer's moves the customer window, as in open_many. Rows are locked
+-- A message in either direction is activity; only a customer's moves the customer window, as in open_many, and waits for an
+-- answer, which any message to them is. Rows are locked
 -- already; those whose window opened are returned.
 WITH touched AS (
     UPDATE conversations c SET
@@ -144,6 +146,9 @@ WITH touched AS (
         controller = coalesce(v.controller, c.controller),
         control_holder = coalesce(v.control_holder, c.control_holder),
         control_epoch = coalesce(v.control_epoch, c.control_epoch),
+        waiting_since = CASE
+            WHEN v.customer_message_at IS NOT NULL THEN coalesce(c.waiting_since, v.customer_message_at)
+            WHEN v.message_at IS NULL THEN c.waiting_since END,
         window_from = greatest(c.window_from, CASE WHEN v.customer_message_at > :now THEN :now ELSE v.customer_message_at END),
         window_since = CASE
             WHEN v.customer_message_at > :now::timestamptz - interval '24 hours'

@@ -9,12 +9,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from waystate.channels.whatsapp.parts import refusal
 from waystate.clock import iso
 from waystate.contacts.model import BSUID, IdentityKind
+from waystate.conversations.bodies import ConversationAnswer
 from waystate.customers.model import MOST_BYTES, MOST_TAGS, Profile, clean_tag
 from waystate.customers.words import find_matches
 from waystate.documents import JsonObject, clean_text, dump
 from waystate.groups.bodies import ContactKind
-from waystate.sends.bodies import AnswerBody, MessageAnswer, Text
-from waystate.sends.conversation_routes import ConversationAnswer
+from waystate.sends.bodies import MessageAnswer
+from waystate.web.answers import AnswerBody, Text
 
 LONGEST_TAG = 64
 MOST_TAGGED = 1000

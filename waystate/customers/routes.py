@@ -10,6 +10,7 @@ from fastapi import Header, Query, Response
 from waystate.clock import Clock, UtcMoment
 from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
+from waystate.conversations.bodies import CONVERSATION_EXAMPLE, ConversationAnswer, render_conversation
 from waystate.conversations.model import Conversation
 from waystate.customers import store
 from waystate.customers.bodies import (
@@ -41,7 +42,6 @@ from waystate.operations import Operation
 from waystate.preferences import store as preference_store
 from waystate.principal import Principal, Scope
 from waystate.sends.bodies import MESSAGE_EXAMPLE
-from waystate.sends.conversation_routes import CONVERSATION_EXAMPLE, ConversationAnswer, render_conversation
 from waystate.sends.sending import Sends
 from waystate.web.caller import Caller
 from waystate.web.cursors import Cursors

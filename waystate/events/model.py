@@ -566,3 +566,16 @@ Event = (
 )
 
 AnyEvent: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+LOGGED: frozenset[str] = frozenset(
+    each.model_fields["type"].default
+    for each in (
+        ConversationOpened,
+        ConversationCorrelated,
+        ControlChanged,
+        ConversationExpired,
+        ConversationClosed,
+        ConversationMerged,
+    )
+)
+"""Types of the events that are kept as long as their conversation, as what happened to it (`conversation_log`)."""

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from waystate.db.pool import Connection, load_queries
-from waystate.events.model import AnyEvent, Event
+from waystate.events.model import LOGGED, AnyEvent, Event
 from waystate.ids import TenantId, new_id
 
 _queries = load_queries(__file__)
@@ -66,7 +66,12 @@ async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event
         return
     # Not `dump`: its way around half a character is for plain documents, of an event it would write the printed form.
     document = to_json(events, inf_nan_mode="null").decode()
-    await _queries.append_many(conn, tenant_id=tenant, ids=[new_id() for _ in events], events=document)
+    ids = [new_id() for _ in events]
+    logged = {each: event for each, event in zip(ids, events, strict=True) if event.type in LOGGED}
+    if logged:
+        texts = [to_json(each, inf_nan_mode="null").decode() for each in logged.values()]
+        await _queries.log_many(conn, tenant_id=tenant, ids=list(logged), events=texts)
+    await _queries.append_many(conn, tenant_id=tenant, ids=ids, events=document)
 
 
 async def read_after(

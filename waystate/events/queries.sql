@@ -1,3 +1,11 @@
+-- name: log_many!
+-- What happens to a conversation outlives its event; one that is gone needs no log. Before `append_many`: nothing comes after
+-- the lock that it takes.
+INSERT INTO conversation_log (tenant_id, conversation_id, id, at, type, data)
+SELECT :tenant_id, c.id, v.id, (v.data->>'at')::timestamptz, v.data->>'type', v.data
+FROM (SELECT w.id, w.data::jsonb FROM unnest(:ids::uuid[], :events::text[]) AS w (id, data)) AS v
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.id = (v.data->>'mapping_id')::uuid;
+
 -- name: append_many!
 -- Positions are given out here, under the lock of the tenant's `head` row, which is held until the commit: position order is
 -- the order of commits, without gaps, so a cursor never skips an event that committed late.

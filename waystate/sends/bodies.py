@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, model_validator
 
 from waystate.channels.fields import find_object, find_text
 from waystate.channels.whatsapp.incoming import (
@@ -30,8 +30,8 @@ from waystate.messages.versions import REVOKE, BusinessReaction, CustomerReactio
 from waystate.planned.model import PlannedMessage, PlannedState
 from waystate.principal import Actor
 from waystate.sends.model import Draft, Mode, Posted, SendOutcome, Waiting
+from waystate.web.answers import AnswerBody, Text
 
-Text = Annotated[str, Field(description="ISO 8601 with Z")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 MessageId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(check_message_id)]
 
@@ -164,10 +164,6 @@ class ShowRead(Part):
     """Also show, for 25 seconds or until the answer comes, that somebody is writing it."""
 
 
-class AnswerBody(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
-
 class ReactionAnswer(AnswerBody):
     """What a customer, or the business towards them, says of a message; a business's counts once WhatsApp has taken it.
 
@@ -219,7 +215,7 @@ class MessageAnswer(AnswerBody):
     messageId: UUID | None
     resendOf: UUID | None = None
     resentAs: UUID | None = None
-    reactions: list[ReactionAnswer] = []
+    reactions: list[ReactionAnswer] = Field(default=[])
     editedAt: Text | None = None
     revokedAt: Text | None = None
     versions: int = 1

@@ -39,7 +39,7 @@ DEFINER_FUNCTIONS = {
     *("due_work(text,timestamp with time zone)", "due_waits(text,timestamp with time zone)"),
     *("open_dead_letters()", "template_syncs_due()", "numbers_held()"),
     *("media_due(text,timestamp with time zone)", "find_contacts_by_words(text,integer)", "contact_index_due()"),
-    "waiting_for_genesys()",
+    *("waiting_for_genesys()", "list_colleagues(uuid[])"),
 }
 LEADING = {"tenant_id", "(ARRAY[tenant_id])"}
 """What an index begins with; one of words is entered by both at once, in the array that GIN takes."""
@@ -59,6 +59,9 @@ SWEPT = {
     "account_holds": {"tenant_id", "kind"},
     "template_syncs": {"tenant_id", "business_account_id", "due_at"},
     "media_files": {"tenant_id", "direction", "state", "due_at"},
+    # Names of people are read by the one function that asks for the tenant that is set.
+    "users": {"id", "name", "status"},
+    "memberships": {"tenant_id", "user_id", "role", "invitation_hash"},
 }
 """What the sweeper may read across tenants: keys and due times."""
 

@@ -98,6 +98,30 @@ DELETE FROM offers x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
 DELETE FROM genesys_checks x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM genesys_checks n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_conversation_log!
+DELETE FROM conversation_log x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM conversation_log n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_conversation_tags!
+DELETE FROM conversation_tags x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM conversation_tags n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_queue_members!
+DELETE FROM queue_members x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM queue_members n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_queues!
+DELETE FROM queues x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM queues n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_schedule_versions!
+DELETE FROM schedule_versions x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM schedule_versions n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_schedules!
+DELETE FROM schedules x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM schedules n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_conversations!
 -- Their messages went before them, or this would take them along unbounded.
 DELETE FROM conversations x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
