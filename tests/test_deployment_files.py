@@ -6,12 +6,16 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from pydantic import AliasChoices
 
 from tests.acceptance.served import free_port
@@ -195,3 +199,34 @@ def test_the_unit_starts_a_command_that_there_is_with_settings_that_there_are() 
     page = (ROOT / "docs/how-to/install.md").read_text()
     assert f" {program.split()[0]}\n" in page
     assert f" {unit('EnvironmentFile')[0].removeprefix('-')}\n" in page
+
+
+def locked(name: str) -> dict[str, str]:
+    text = (ROOT / name).read_text()
+    assert text.count("==") == len(re.findall(r"==\S+ \\\n +--hash=", text)), f"{name} names something without its hash"
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", text, re.MULTILINE))
+
+
+def required(wanted: Iterable[str]) -> set[str]:
+    """What is installed because of the requirements, they themselves among it."""
+    left, seen = [Requirement(each) for each in wanted], set[tuple[str, frozenset[str]]]()
+    while left:
+        each = left.pop()
+        key = (canonicalize_name(each.name), frozenset(each.extras))
+        if key not in seen:
+            seen.add(key)
+            its = map(Requirement, metadata.requires(each.name) or [])
+            extras = ["", *each.extras]
+            left += [one for one in its if one.marker is None or any(one.marker.evaluate({"extra": name}) for name in extras)]
+    return {name for name, _ in seen}
+
+
+def test_serving_installs_what_it_takes_and_no_tool_of_its_tests() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    serving, extra = locked("requirements.lock"), locked("requirements-extra.lock")
+    building = [*project["build-system"]["requires"], "editables"]
+    assert set(serving) == required([*project["project"]["dependencies"], *building])
+    assert set(serving) & set(extra) == set()
+    assert set(extra) == required(project["project"]["optional-dependencies"]["dev"]) - set(serving)
+    assert {name: metadata.version(name) for name in {**serving, **extra}} == {**serving, **extra}
+    assert "requirements-extra" not in (ROOT / "Dockerfile").read_text()

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, TypeAdapter
 from starlette.requests import Request
 
@@ -21,7 +21,7 @@ from waystate.web.caller import Caller, let_in
 from waystate.web.openapi import describe, model_of
 from waystate.web.problem_handlers import install_problems
 from waystate.web.requests import Body
-from waystate.web.routers import router_of
+from waystate.web.routers import add_operations
 
 ACME = Principal(TenantId("acme"), "trusted")
 
@@ -66,7 +66,7 @@ def app() -> FastAPI:
         app.state.asked = operation_of(request)
         let_in(request, ACME)
 
-    app.include_router(router_of(TreeRoutes()), dependencies=[Depends(door)])
+    add_operations(app.router, TreeRoutes(), dependencies=[Depends(door)])
     describe(app, ROWS.values())
     install_problems(app)
     return app
@@ -116,7 +116,9 @@ def test_a_handler_without_a_row_has_no_route() -> None:
         async def get_tree(self) -> Tree:
             raise NotImplementedError
 
-    assert router_of(Bare()).routes == []
+    router = APIRouter()
+    add_operations(router, Bare())
+    assert router.routes == []
 
 
 def test_two_handlers_of_one_operation_are_refused() -> None:

@@ -55,7 +55,7 @@ from waystate.web.metrics import Metrics, MetricsRoutes
 from waystate.web.openapi import DocsRoutes, Document, describe
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
-from waystate.web.routers import router_of
+from waystate.web.routers import add_operations
 from waystate.webhooks.routes import WebhookRoutes
 from waystate.work.leases import RELAY
 
@@ -127,14 +127,9 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
     # The door's checks come before everything of a route: its other dependencies, its parameters, its body.
     door = [Depends(services.guard)]
     rooms = [*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)]
-    app.include_router(router_of(*rooms), dependencies=door)
-    app.include_router(
-        router_of(
-            HealthRoutes(checks, services.clock),
-            MetricsRoutes(services.metrics),
-            DocsRoutes(app.openapi, services.config.listed_proxies),
-        )
-    )
+    add_operations(app.router, *rooms, dependencies=door)
+    docs = DocsRoutes(app.openapi, services.config.listed_proxies)
+    add_operations(app.router, HealthRoutes(checks, services.clock), MetricsRoutes(services.metrics), docs)
     app.add_middleware(BodyLimit, limit=services.config.max_body, bodies=services.bodies)
     app.add_middleware(OriginCheck, origins=services.config.own_origins)
     install_problems(app, answers=services.metrics.answers)
@@ -146,7 +141,7 @@ def health_app(checks: Mapping[str, HealthCheck], metrics: Metrics, clock: Clock
     app = FastAPI(
         title="Waystate", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
-    app.include_router(router_of(HealthRoutes(checks, clock), MetricsRoutes(metrics)))
+    add_operations(app.router, HealthRoutes(checks, clock), MetricsRoutes(metrics))
     install_problems(app, answers=metrics.answers)
     return app
 

@@ -1,14 +1,14 @@
-"""From the rows that stand on handlers to what serves them: the framework's routers, and the lane's routes."""
+"""From the rows that stand on handlers to what serves them: the framework's routes, and the lane's."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 from inspect import Parameter as Argument
 from inspect import Signature
 from typing import Any, get_args, get_origin
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Depends
-from fastapi.dependencies.utils import get_dependant
+from fastapi import APIRouter, Depends, params
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.routing import Match
@@ -29,6 +29,11 @@ class _Route(APIRoute):
     """Tells a slash of an id, which a caller writes as %2F, from one that parts the path. The framework's sees neither: it
     matches the decoded path."""
 
+    @cached_property
+    def taken(self) -> dict[str, bool]:
+        """The query's parameters that the handler's signature names, as the framework finds them; is it one that may repeat."""
+        return {each.alias: _takes_several(each.field_info.annotation) for each in self.dependant.query_params}
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         raw = (scope.get("raw_path") or b"") if scope["type"] == "http" else b""
         if b"%2f" not in raw.lower() or not raw.startswith(b"/"):
@@ -40,9 +45,11 @@ class _Route(APIRoute):
         return match, found
 
 
-def router_of(*rooms: Any) -> APIRouter:
-    """The framework's routes of these objects. How they are shown, `openapi.describe` says for all operations alike."""
-    router = APIRouter(route_class=_Route)
+def add_operations(router: APIRouter, *rooms: Any, dependencies: Sequence[params.Depends] = ()) -> None:
+    """The framework's routes of these objects, into an application's own router: one that is included in it is built twice.
+
+    `dependencies` come before everything of a route. How the operations are shown, `openapi.describe` says for all alike.
+    """
     for room in rooms:
         for operation in operations_of([type(room)]).values():
             if not operation.is_fast:
@@ -52,9 +59,9 @@ def router_of(*rooms: Any) -> APIRouter:
                     methods=["GET", "HEAD"] if operation.method == "GET" else [operation.method],
                     status_code=operation.status,
                     include_in_schema=False,
-                    dependencies=[Depends(_query_check(operation, _bound(operation, room)))],
+                    dependencies=[*dependencies, Depends(_query_check(operation))],
+                    route_class_override=_Route,
                 )
-    return router
 
 
 def lane_routes(room: Any) -> list[Route]:
@@ -69,13 +76,9 @@ def _bound(operation: Operation, room: Any) -> Endpoint:
     return bound
 
 
-def _query_check(operation: Operation, handler: Endpoint) -> Callable[[Request], Awaitable[None]]:
-    """Of the parameters that the handler's signature names, as the framework finds them."""
-    found = get_dependant(path=operation.path, call=handler).query_params
-    taken = {each.alias: _takes_several(each.field_info.annotation) for each in found}
-
+def _query_check(operation: Operation) -> Callable[[Request], Awaitable[None]]:
     async def check(request: Request) -> None:
-        check_query(request.scope["query_string"], taken, ignores=bool(operation.ignores_query))
+        check_query(request.scope["query_string"], request.scope["route"].taken, ignores=bool(operation.ignores_query))
 
     return check
 

@@ -7,7 +7,7 @@ import httpx2
 from fastapi import FastAPI
 
 from waystate.web.health import Health, HealthCheck, HealthRoutes
-from waystate.web.routers import router_of
+from waystate.web.routers import add_operations
 
 START = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
@@ -39,7 +39,7 @@ async def hangs() -> Mapping[str, Any]:
 
 async def ask(path: str, checks: Mapping[str, HealthCheck], is_ready: bool = True) -> httpx2.Response:
     app, clock = FastAPI(), SetClock()
-    app.include_router(router_of(HealthRoutes(checks, clock, is_ready=lambda: is_ready, timeout=0.05)))
+    add_operations(app.router, HealthRoutes(checks, clock, is_ready=lambda: is_ready, timeout=0.05))
     clock.now += timedelta(seconds=90)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://testserver") as client:
         return await client.get(path)

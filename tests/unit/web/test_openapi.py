@@ -12,7 +12,7 @@ from waystate.web.asgi import Lane, Request, Response, json_response
 from waystate.web.bodies import Bodies
 from waystate.web.openapi import DocsRoutes, describe, undocumented
 from waystate.web.problems import log_failure
-from waystate.web.routers import router_of
+from waystate.web.routers import add_operations
 
 
 class Mapping(BaseModel):
@@ -95,7 +95,7 @@ def app() -> FastAPI:
         raise NotImplementedError
 
     describe(app, OPERATIONS)
-    app.include_router(router_of(DocsRoutes(app.openapi)))
+    add_operations(app.router, DocsRoutes(app.openapi))
     return app
 
 
