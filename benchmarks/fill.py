@@ -68,7 +68,7 @@ class Size:
 
 @dataclass(slots=True)
 class _Making:
-    """Rows of one tenant. `counts`, `last`, `said`: by customer, their messages, and when anything, or any of them, was last."""
+    """Rows of one tenant. By customer: `counts` of messages, when anything was `last`, and when one was `said`."""
 
     tenant: TenantId
     size: Size

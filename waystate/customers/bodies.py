@@ -180,7 +180,8 @@ class FoundCustomer(CustomerProfile):
 
 
 class CustomerPage(AnswerBody):
-    """`next` is null on the last page."""
+    """`next` is null on the last page alone. Where very many customers fit each filter, and few fit all of them, a page may
+    hold fewer than `limit`, even none: the next one goes on."""
 
     items: list[FoundCustomer]
     next: str | None

@@ -9,6 +9,7 @@ from fastapi import Header, Query, Response
 
 from waystate.clock import Clock, UtcMoment
 from waystate.contacts import store as contact_store
+from waystate.contacts.model import IdentityKind
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import Conversation
 from waystate.customers import store
@@ -35,6 +36,8 @@ from waystate.customers.words import query_of
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject, clean_text
 from waystate.errors import Moved, Unprocessable
+from waystate.groups import store as group_store
+from waystate.groups.bodies import GroupAnswer, render_group
 from waystate.ids import TenantId
 from waystate.messages.model import Direction
 from waystate.operations import Operation
@@ -119,9 +122,12 @@ class CustomerRoutes:
         place = None if after is None else _place_of(sort, self._cursors.open(of, after))
         tenant = principal.tenant_id
         async with self._db.tenant(tenant) as conn:
-            found = await store.list_places(conn, tenant, wanted, sort, after=place, now=self._clock(), batch=limit + 1)
+            found, left_off = await store.list_places(
+                conn, tenant, wanted, sort, after=place, now=self._clock(), batch=limit + 1
+            )
             profiles = await store.find_many(conn, tenant, [each.contact_id for each in found[:limit]])
-        following = self._cursors.seal(of, _told_of(found[limit - 1])) if len(found) > limit else None
+        last = found[limit - 1] if len(found) > limit else left_off
+        following = None if last is None else self._cursors.seal(of, _told_of(last))
         return CustomerPage(items=[render_found(each, q) for each in profiles], next=following)
 
     @Operation(
@@ -295,7 +301,8 @@ class CustomerRoutes:
         async with self._db.tenant(tenant) as conn:
             profile = await _get(conn, tenant, customer_id)
             ids = await store.list_conversations(conn, tenant, profile.id, before=before, batch=limit + 1)
-            items = await self._conversations(conn, tenant, ids[:limit])
+            group = await _find_group(conn, tenant, profile)
+            items = await self._conversations(conn, tenant, ids[:limit], group)
         following = self._cursors.seal(of, [str(ids[limit - 1])]) if len(ids) > limit else None
         return CustomerConversations(items=items, next=following)
 
@@ -311,16 +318,20 @@ class CustomerRoutes:
     async def get_customer_context(self, customer_id: UUID, principal: Caller) -> CustomerContext:
         """In one call what a service needs before it answers: the profile, the conversation with its window, the last 20
         messages."""
-        tenant = principal.tenant_id
+        tenant, now = principal.tenant_id, self._clock()
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
-            latest = await store.find_latest(conn, tenant, profile.id, self._clock())
-            conversations = await self._conversations(conn, tenant, [] if latest is None else [latest])
-            found = await store.list_messages(conn, tenant, profile.id, batch=_SHOWN_IN_CONTEXT)
-            messages = await self._sends.read_in(conn, tenant, [each.message_id for each in found])
-        return CustomerContext(
-            customer=render_customer(profile), conversation=conversations[0] if conversations else None, messages=messages
-        )
+            found = await store.find_context(conn, tenant, customer_id, now)
+            if found is None:
+                raise customer_not_found(customer_id)
+            profile, conversation, preference = found
+            messages = await self._sends.read_latest_in(conn, tenant, profile.id, _SHOWN_IN_CONTEXT)
+            group = await _find_group(conn, tenant, profile)
+        answer = None
+        if conversation is not None:
+            signs = {(conversation.phone_number_id, profile.id): conversation.window_from}
+            windows = {key: at for key, at in signs.items() if at is not None}
+            answer = render_conversation(conversation, windows, now, preference, group)
+        return CustomerContext(customer=render_customer(profile), conversation=answer, messages=messages)
 
     async def _tag(
         self, principal: Principal, customer_id: UUID, *, add: Sequence[str] = (), remove: Sequence[str] = ()
@@ -334,13 +345,16 @@ class CustomerRoutes:
         async with self._db.tenant(principal.tenant_id) as conn:
             return (await _get(conn, principal.tenant_id, customer_id)).id
 
-    async def _conversations(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[ConversationAnswer]:
+    async def _conversations(
+        self, conn: Connection, tenant: TenantId, ids: Sequence[UUID], group: GroupAnswer | None
+    ) -> list[ConversationAnswer]:
         found = await conversation_store.find_many(conn, tenant, [str(each) for each in ids])
         there: list[Conversation] = [each for each in found if each is not None]
         keys = [(each.phone_number_id, each.contact_id) for each in there]
         windows = await conversation_store.find_windows(conn, tenant, keys)
         said = await preference_store.find_many(conn, tenant, keys)
-        return [render_conversation(each, windows, self._clock(), said.get(key)) for each, key in zip(there, keys, strict=True)]
+        now = self._clock()
+        return [render_conversation(each, windows, now, said.get(key), group) for each, key in zip(there, keys, strict=True)]
 
 
 async def _get(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile:
@@ -352,6 +366,14 @@ async def _get(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile
     if not found:
         raise customer_not_found(customer_id)
     return found[0]
+
+
+async def _find_group(conn: Connection, tenant: TenantId, profile: Profile) -> GroupAnswer | None:
+    """Without a statement for a person."""
+    if all(each.kind is not IdentityKind.GROUP for each in profile.identities):
+        return None
+    found = await group_store.find_with_participants(conn, tenant, profile.id)
+    return None if found is None else render_group(*found)
 
 
 def _fields_of(body: EditableFields, but: Sequence[str] = ()) -> JsonObject:
