@@ -195,10 +195,13 @@ class TagsAnswer(AnswerBody):
 
 
 class CustomerMessages(AnswerBody):
-    """Newest first. `next` is null on the last page."""
+    """Newest first. `next` leads to what is older, and is null on the last page; `previous` to what is newer, and later on
+    to what was said since; it is null where nothing was.
+    """
 
     items: list[MessageAnswer]
     next: str | None
+    previous: str | None
 
 
 class CustomerConversations(AnswerBody):

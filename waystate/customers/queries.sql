@@ -215,7 +215,20 @@ CROSS JOIN LATERAL (
     SELECT m.id, m.sent_at FROM messages m
     WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id AND m.sent_at <= :before::timestamptz
         AND (m.sent_at, m.id) < (:before::timestamptz, :before_id::uuid)
-        AND (:direction::text IS NULL OR m.direction = :direction)
+        AND (:direction::text IS NULL OR m.direction = :direction) AND (:type::text IS NULL OR m.type = :type)
     ORDER BY m.sent_at DESC, m.id DESC LIMIT :batch
 ) AS m
 ORDER BY m.sent_at DESC, m.id DESC LIMIT :batch;
+
+-- name: list_newer_messages
+-- From behind a place, the oldest first. Where the last message is older, nothing is newer.
+SELECT m.id, m.sent_at FROM conversations v
+CROSS JOIN LATERAL (
+    SELECT m.id, m.sent_at FROM messages m
+    WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id AND m.sent_at >= :after::timestamptz
+        AND (m.sent_at, m.id) > (:after::timestamptz, :after_id::uuid)
+        AND (:direction::text IS NULL OR m.direction = :direction) AND (:type::text IS NULL OR m.type = :type)
+    ORDER BY m.sent_at, m.id LIMIT :batch
+) AS m
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_message_at >= :after::timestamptz
+ORDER BY m.sent_at, m.id LIMIT :batch;

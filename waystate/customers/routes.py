@@ -31,11 +31,21 @@ from waystate.customers.bodies import (
     render_found,
 )
 from waystate.customers.edit import CustomerEdits, customer_not_found, etag_of, identity_of, parse_phone
-from waystate.customers.model import LATEST, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort, check_offered, clean_tag
+from waystate.customers.model import (
+    LATEST,
+    CustomerFilter,
+    HistoryFilter,
+    HistoryPlace,
+    ListPlace,
+    Profile,
+    Sort,
+    check_offered,
+    clean_tag,
+)
 from waystate.customers.words import query_of
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject, clean_text
-from waystate.errors import Moved, Unprocessable
+from waystate.errors import BadRequest, Moved, Unprocessable
 from waystate.groups import store as group_store
 from waystate.groups.bodies import GroupAnswer, render_group
 from waystate.ids import TenantId
@@ -255,28 +265,39 @@ class CustomerRoutes:
         Scope.MESSAGES_READ,
         tag="Customers",
         summary="Everything that was said with a customer, newest first",
-        problems=_NO_SUCH,
-        example_answer={"items": [MESSAGE_EXAMPLE], "next": None},
+        problems={**_NO_SUCH, 400: "A cursor is of another list, or there are two; `code` says which"},
+        example_answer={"items": [MESSAGE_EXAMPLE], "next": None, "previous": "q83vASNFZ4mrze8BI0VniQ"},
     )
     async def list_customer_messages(
         self,
         customer_id: UUID,
         principal: Caller,
         direction: Annotated[Direction | None, Query()] = None,
+        type: Annotated[str | None, Query(max_length=64, description="Such as `text` or `image`")] = None,
         after: Annotated[str | None, _AFTER] = None,
+        before: Annotated[str | None, Query(max_length=2000, description="The `previous` of a page: what is newer")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> CustomerMessages:
         """Across conversations and numbers, by the time at which the platform says it was sent."""
-        tenant = principal.tenant_id
-        of = (tenant, "customer messages", str(customer_id), None if direction is None else direction.value)
-        before = LATEST if after is None else _history_place(self._cursors.open(of, after))
+        if before is not None and after is not None:
+            raise BadRequest("two_cursors", "`before` leads to what is newer and `after` to what is older: send one of them.")
+        tenant, only = principal.tenant_id, HistoryFilter(direction, None if type is None else clean_text(type))
+        of = (tenant, "customer messages", str(customer_id), *(None if each is None else str(each) for each in only))
+        place = None if after is None and before is None else _history_place(self._cursors.open(of, after or before or ""))
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
-            found = await store.list_messages(conn, tenant, profile.id, before=before, direction=direction, batch=limit + 1)
-            items = await self._sends.read_in(conn, tenant, [each.message_id for each in found[:limit]])
-        last = found[limit - 1] if len(found) > limit else None
-        following = None if last is None else self._cursors.seal(of, [iso_exact(last.sent_at), str(last.message_id)])
-        return CustomerMessages(items=items, next=following)
+            contact_id = (await _get(conn, tenant, customer_id)).id
+            if before is not None and place is not None:
+                newer = await store.list_newer_messages(conn, tenant, contact_id, after=place, only=only, batch=limit)
+                found, last = newer[::-1], newer[0] if newer else None
+            else:
+                older = await store.list_messages(conn, tenant, contact_id, before=place or LATEST, only=only, batch=limit + 1)
+                found, last = older[:limit], older[limit - 1] if len(older) > limit else None
+            items = await self._sends.read_in(conn, tenant, [each.message_id for each in found])
+        first = found[0] if found else place
+        following, previous = (
+            None if each is None else self._cursors.seal(of, _told_of_message(each)) for each in (last, first)
+        )
+        return CustomerMessages(items=items, next=following, previous=previous)
 
     @Operation(
         "GET",
@@ -403,6 +424,10 @@ def iso_exact(moment: datetime) -> str:
 def _told_of(place: ListPlace) -> list[Any]:
     value = iso_exact(place.value) if isinstance(place.value, datetime) else place.value
     return [value, str(place.contact_id)]
+
+
+def _told_of_message(place: HistoryPlace) -> list[Any]:
+    return [iso_exact(place.sent_at), str(place.message_id)]
 
 
 def _place_of(sort: Sort, told: list[Any]) -> ListPlace:

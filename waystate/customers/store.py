@@ -10,12 +10,22 @@ from uuid import UUID
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.conversations.model import Conversation
 from waystate.conversations.store import conversation_of
-from waystate.customers.model import EVER, LATEST, NEVER, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort
+from waystate.customers.model import (
+    EVER,
+    EVERYTHING,
+    LATEST,
+    NEVER,
+    CustomerFilter,
+    HistoryFilter,
+    HistoryPlace,
+    ListPlace,
+    Profile,
+    Sort,
+)
 from waystate.customers.words import NAMELESS, fold, words_of
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import dump
 from waystate.ids import TenantId
-from waystate.messages.model import Direction
 from waystate.preferences.model import Marketing, Preference
 
 _queries = load_queries(__file__)
@@ -51,7 +61,7 @@ class ConversationTotals(NamedTuple):
     last_activity_at: datetime
 
 
-class Context(NamedTuple):
+class FoundContext(NamedTuple):
     """A customer, the conversation that is open or else was last, and what they said of marketing on its number.
 
     The conversation's `window_from` is the customer's newest sign on the number, in whichever conversation they gave it.
@@ -293,10 +303,10 @@ async def list_messages(
     contact_id: UUID,
     *,
     before: HistoryPlace = LATEST,
-    direction: Direction | None = None,
+    only: HistoryFilter = EVERYTHING,
     batch: int,
 ) -> list[HistoryPlace]:
-    """The newest first. Of a customer with many conversations only those are read that the page may come from."""
+    """Of what is older than a place, the newest first. Of many conversations only those are read that it may come from."""
     found: list[HistoryPlace] = []
     skip = 0
     while True:
@@ -310,11 +320,22 @@ async def list_messages(
             ids=[row["id"] for row in heads],
             before=before.sent_at,
             before_id=before.message_id,
-            direction=direction,
+            **only._asdict(),
             batch=batch,
         )
         found = sorted([*found, *(HistoryPlace(row["sent_at"], row["id"]) for row in rows)], reverse=True)[:batch]
         skip += len(heads)
+
+
+async def list_newer_messages(
+    conn: Connection, tenant: TenantId, contact_id: UUID, *, after: HistoryPlace, only: HistoryFilter = EVERYTHING, batch: int
+) -> list[HistoryPlace]:
+    """The next ones behind a place, the oldest first."""
+    at, message_id = after
+    rows = await _queries.list_newer_messages(
+        conn, tenant_id=tenant, contact_id=contact_id, after=at, after_id=message_id, **only._asdict(), batch=batch
+    )
+    return [HistoryPlace(row["sent_at"], row["id"]) for row in rows]
 
 
 async def list_conversations(
@@ -327,7 +348,7 @@ async def list_conversations(
     return [row["id"] for row in rows]
 
 
-async def find_context(conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime) -> Context | None:
+async def find_context(conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime) -> FoundContext | None:
     """Of a customer, or whom they turned out to be; None: there is no such customer."""
     found = await _queries.find_context(conn, tenant_id=tenant, id=contact_id, now=now)
     if found is None:
@@ -335,13 +356,13 @@ async def find_context(conn: Connection, tenant: TenantId, contact_id: UUID, now
     row = dict(found)
     profile = _profile({each.name: row[each.name] for each in fields(Profile)})
     if row["conversation_id"] is None:
-        return Context(profile, None, None)
+        return FoundContext(profile, None, None)
     said = {"id": row["conversation_id"], "contact_id": profile.id, "contact_name": profile.name}
     conversation = conversation_of(row | said | {"last_activity_at": row["active_at"]})
     if row["marketing"] is None:
-        return Context(profile, conversation, None)
+        return FoundContext(profile, conversation, None)
     told = Marketing(row["marketing"]), row["marketing_at"], row["told_by"], row["detail"]
-    return Context(profile, conversation, Preference(conversation.phone_number_id, profile.id, *told))
+    return FoundContext(profile, conversation, Preference(conversation.phone_number_id, profile.id, *told))
 
 
 def _profile(row: dict[str, Any]) -> Profile:
