@@ -9,6 +9,8 @@ TOPICS = (
     "webhooks",
     "latency",
     "sends",
+    "bulk",
+    "customers",
     "planned",
     "queues",
     "cache",

@@ -11,6 +11,8 @@ from rich.console import Console
 from benchmarks import (
     TOPICS,
     access,
+    bulk,
+    customers,
     dataplane,
     footprint,
     pipelines,
@@ -32,6 +34,8 @@ MEASUREMENTS = (
     pipelines.measure,
     webhooks.measure,
     sends.measure,
+    bulk.measure,
+    customers.measure,
     planned.measure,
     queues.measure,
     shared_cache.measure,

@@ -95,18 +95,18 @@ def measure(rig: Rig, options: Options, findings: Findings) -> None:
     if not options.wants("sends"):
         return
     url, graph = rig.make_waystate_database("sends"), free_port()
-    key = uvloop.run(_prepare(url, f"http://127.0.0.1:{graph}/graph/v23.0"))
+    key = uvloop.run(prepare(url, f"http://127.0.0.1:{graph}/graph/v23.0", CUSTOMERS))
     server = Server(rig, rig.make_folder("sends"), url, name="sends")
     findings.add(*uvloop.run(_measure(rig, server, url, graph, key, options)))
 
 
-async def _prepare(url: str, graph: str) -> str:
+async def prepare(url: str, graph: str, customers: int) -> str:
     """Customers who may be written to; the key that writes."""
     db = await Database.open(url, pool_size=2)
     try:
         await make_ready(db)
         await make_tenant(db, sends_to=graph)
-        await make_customers(db, CUSTOMERS)
+        await make_customers(db, customers)
         async with db.tenant(BENCH) as conn:
             _, key = await key_store.create_key(conn, BENCH, "bench", utc_now(), scopes=[Scope.MESSAGES_SEND])
     finally:

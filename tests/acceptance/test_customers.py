@@ -184,11 +184,44 @@ async def test_history_and_context_tell_what_was_said(place: Installation) -> No
     second = await ask(place, "GET", f"{path}/messages", params={"limit": 2, "direction": "inbound", "after": first["next"]})
     assert {each["wamid"] for each in first["items"] + second["items"]} == set(wamids)
     assert (len(first["items"]), second["next"]) == (2, None)
+    back = await ask(
+        place, "GET", f"{path}/messages", params={"limit": 2, "direction": "inbound", "before": second["previous"]}
+    )
+    assert back["items"] == first["items"]
     (conversation,) = (await ask(place, "GET", f"{path}/conversations"))["items"]
     context = await ask(place, "GET", f"{path}/context")
     assert (context["customer"]["id"], context["conversation"]["id"]) == (found["id"], conversation["id"])
     assert context["conversation"]["window"]["open"] is True
     assert {each["wamid"] for each in context["messages"] if each["direction"] == "inbound"} == set(wamids)
+
+
+async def test_what_was_said_since_is_read_from_where_one_was(place: Installation) -> None:
+    phone = "5511987650019"
+    await write(place, phone, "one")
+    (found,) = (await ask(place, "GET", "", params={"q": phone}))["items"]
+    path = f"/{found['id']}/messages"
+    page = await ask(place, "GET", path, params={"direction": "inbound"})
+    place_ = {"direction": "inbound", "before": page["previous"]}
+    nothing = await ask(place, "GET", path, params=place_)
+    assert (nothing["items"], nothing["next"]) == ([], None)
+    wamids = [await write(place, phone, text) for text in ("two", "three")]
+    since = await ask(place, "GET", path, params=place_ | {"before": nothing["previous"]})
+    assert {each["wamid"] for each in since["items"]} == set(wamids)
+    one = {"after": since["next"], "direction": "inbound"}
+    assert [each["text"] for each in (await ask(place, "GET", path, params=one))["items"]] == ["one"]
+    assert (await ask(place, "GET", path, params=one | place_, expect=400))["code"] == "two_cursors"
+    assert (await ask(place, "GET", path, params=place_ | {"type": "text"}, expect=400))["code"] == "cursor_invalid"
+
+
+async def test_history_holds_one_type_where_one_is_asked_for(place: Installation) -> None:
+    phone = "5511987650020"
+    await write(place, phone, "one")
+    (found,) = (await ask(place, "GET", "", params={"q": phone}))["items"]
+    told = {
+        kind: [each["text"] for each in (await ask(place, "GET", f"/{found['id']}/messages", params={"type": kind}))["items"]]
+        for kind in ("text", "image")
+    }
+    assert ("one" in told["text"], told["image"]) == (True, [])
 
 
 async def test_a_stranger_is_nobody(place: Installation) -> None:

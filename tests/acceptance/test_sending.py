@@ -195,6 +195,27 @@ async def test_all_or_nothing_takes_none_where_one_is_refused(place: Installatio
     assert said["taken"] == 2
 
 
+async def test_one_bad_of_a_thousand_keeps_all_back_and_is_named(place: Installation) -> None:
+    await write(place, "5511987650055")
+    known = {"to": "5511987650055", "type": "text", "text": {"body": "One of many"}}
+    new = {"to": "+5511987650056", "type": "template", "template": TEMPLATE}
+    tables = ("contacts", "conversations", "messages", "message_events", "events", "deliveries", "planned_messages")
+    counts = f"SELECT ARRAY[{', '.join(f'(SELECT count(*) FROM {table})' for table in tables)}]"
+    before = await place.value(counts)
+    for bad, status, code in (
+        (known | {"to": "5511987650057"}, 409, "window_closed"),
+        (known | {"to": "+49 30"}, 422, "phone_unusable"),
+        (known | {"text": {}}, 422, "invalid_request"),
+    ):
+        messages = [known if each % 2 else new for each in range(1000)]
+        messages[517] = bad
+        answer = await place.http.post("/v1/messages/bulk", json={"messages": messages})
+        said = answer.json()
+        assert (answer.status_code, said.get("code")) == (status, code), str(said)[:500]
+        assert [(each["place"], each["code"]) for each in said.get("refused", [])] == [(517, code)] or ".517." in str(said)
+        assert await place.value(counts) == before
+
+
 async def test_a_thousand_leave_in_one_call_in_their_order(place: Installation) -> None:
     await write(place, "5511987650007")
     messages = [{"to": "5511987650007", "type": "text", "text": {"body": f"Number {each}"}} for each in range(40)]

@@ -68,7 +68,8 @@ async def _fill_tenant(conn: Any, tenant: str, now: datetime) -> Stock:
         for number, row in enumerate(conversations)
         for direction, status in (("inbound", "processed"), ("outbound", "read"))
     ]
-    await _copy(conn, "contacts", contacts, "tenant_id", "id", "name")
+    tagged = [(*row, ["vip"] if number % 100 == 0 else ["new"]) for number, row in enumerate(contacts)]
+    await _copy(conn, "contacts", tagged, "tenant_id", "id", "name", "tags")
     await _copy(
         conn, "contact_identities", identities, "tenant_id", "channel", "kind", "external_id", "valid_from", "contact_id"
     )
@@ -82,6 +83,7 @@ async def _fill_tenant(conn: Any, tenant: str, now: datetime) -> Stock:
     )  # fmt: skip
     keys = [(tenant, "whatsapp", row[6], row[1]) for row in messages]
     await _copy(conn, "message_keys", keys, "tenant_id", "source", "external_id", "message_id")
+    await _fill_index(conn, tenant, contacts, now)
     await _fill_work(conn, tenant, messages, now)
     await _fill_early(conn, tenant, now)
     await _fill_planned(conn, tenant, contacts, now)
@@ -91,6 +93,19 @@ async def _fill_tenant(conn: Any, tenant: str, now: datetime) -> Stock:
         messages=[row[1] for row in messages[-BATCH:]],
         wa_ids=wa_ids[:BATCH],
         wamids=[row[6] for row in messages[-BATCH:]],
+    )
+
+
+async def _fill_index(conn: Any, tenant: str, contacts: list[tuple[Any, ...]], now: datetime) -> None:
+    """Every customer is found by a word of all of them, and by one of their own."""
+    await conn.execute(
+        "INSERT INTO contact_index (tenant_id, contact_id, name, words, created_at, last_activity_at, last_message_at,"
+        " message_count) SELECT $1, v.id, 'customer ' || v.n,"
+        " array_to_tsvector(ARRAY['customer', 'customer' || v.n]), $2, $2, $2, v.n % 40"
+        " FROM unnest($3::uuid[]) WITH ORDINALITY AS v (id, n)",
+        tenant,
+        now,
+        [contact for _, contact, _ in contacts],
     )
 
 

@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from tests.databases import Databases
+from tests.plans.customers import customer_pages, customer_statements
 from tests.plans.explain import PACKAGE, nodes
 from tests.plans.stock import BATCH, NUMBER, Stock, fill
 from waystate.db.pool import Database, load_queries
@@ -23,7 +24,7 @@ from waystate.work.store import WAITS
 
 BIG = (
     "webhook_ledger", "contacts", "contact_identities", "conversations", "messages", "message_keys", "message_events", "events",
-    "deliveries", "delivery_attempts", "early_statuses", "planned_messages",
+    "deliveries", "delivery_attempts", "early_statuses", "planned_messages", "contact_index", "contact_tags",
 )  # fmt: skip
 BROAD = {"tenant_id", "source", "channel", "kind", "target"}
 """Columns of few values: an index that is entered by these alone is read for all of the tenant's rows."""
@@ -192,6 +193,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "events.list_after": {"position": 11_900, "batch": 100, "types": None},
         "ledger.take_many": {"lanes": list(range(64)), "since": since, "batch": 500, "in_company": 2},
         "ledger.count_pending": {"since": since},
+        **customer_statements(stock),
     }  # fmt: skip
 
 
@@ -239,6 +241,29 @@ async def test_no_message_reads_a_big_table_from_end_to_end(stocked: tuple[Any, 
     conn, stock = stocked
     plan = await plan_of(conn, name, parameters(stock)[name], generic=generic)
     assert wide_reads(plan, await partial_indexes(conn)) == set()
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+@pytest.mark.parametrize("name", customer_pages(Stock()))
+async def test_page_of_customers_walks_the_index_of_its_order(stocked: tuple[Any, Stock], name: str, generic: bool) -> None:
+    conn, stock = stocked
+    index, arguments = customer_pages(stock)[name]
+    plan = await plan_of(conn, name, arguments, generic=generic)
+    # What it looks up of each customer is no part of the walk.
+    walked = [node for node in nodes(plan) if node.get("Alias") == "x" or node["Node Type"].endswith("Sort")]
+    assert [node.get("Index Name") for node in walked] == [index], walked
+
+
+async def test_words_are_found_by_their_index(stocked: tuple[Any, Stock]) -> None:
+    conn, _ = stocked
+    sql = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM find_contacts_by_words($1, 10)"
+    await conn.execute(f"BEGIN; SET LOCAL ROLE {WORK}; SET LOCAL app.tenant_id = 'acme'")
+    for _ in range(3):  # the first one reads the catalogue too
+        plan = json.loads(await conn.fetchval(sql, "'customer2999':*"))[0]["Plan"]
+    await conn.execute("ROLLBACK")
+    pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+    assert (plan["Actual Rows"], pages < FEW) == (1, True), pages
+    assert await conn.fetchval("SELECT relpages FROM pg_class WHERE relname = 'contact_index'") > 2 * FEW
 
 
 async def partial_indexes(conn: Any) -> set[str]:

@@ -276,7 +276,7 @@ async def find_last_heard(conn: Connection, tenant: TenantId, contact_ids: Colle
 
 async def lock_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> dict[UUID, Conversation]:
     rows = await _queries.lock_many(conn, tenant_id=tenant, ids=ids)
-    return {row["id"]: _conversation(row) for row in rows}
+    return {row["id"]: conversation_of(row) for row in rows}
 
 
 async def touch_many(
@@ -442,11 +442,12 @@ async def count_open(conn: Connection, tenant: TenantId) -> int:
 def _by_key(rows: Sequence[Any], count: int) -> list[Conversation | None]:
     found: list[Conversation | None] = [None] * count
     for row in rows:
-        found[row["key"]] = _conversation(row)
+        found[row["key"]] = conversation_of(row)
     return found
 
 
-def _conversation(row: Any) -> Conversation:
+def conversation_of(row: Any) -> Conversation:
+    """Of a row that has its columns under their names, besides others."""
     return Conversation(
         id=row["id"],
         contact_id=row["contact_id"],

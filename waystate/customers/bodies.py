@@ -181,7 +181,8 @@ class FoundCustomer(CustomerProfile):
 
 
 class CustomerPage(AnswerBody):
-    """`next` is null on the last page."""
+    """`next` is null on the last page alone. Where very many customers fit each filter, and few fit all of them, a page may
+    hold fewer than `limit`, even none: the next one goes on."""
 
     items: list[FoundCustomer]
     next: str | None
@@ -195,10 +196,13 @@ class TagsAnswer(AnswerBody):
 
 
 class CustomerMessages(AnswerBody):
-    """Newest first. `next` is null on the last page."""
+    """Newest first. `next` leads to what is older, and is null on the last page; `previous` to what is newer, and later on
+    to what was said since; it is null where nothing was.
+    """
 
     items: list[MessageAnswer]
     next: str | None
+    previous: str | None
 
 
 class CustomerConversations(AnswerBody):

@@ -11,6 +11,7 @@ from uuid import UUID
 from waystate.contacts.model import Identity
 from waystate.documents import JsonObject, clean_text
 from waystate.errors import BadRequest
+from waystate.messages.model import Direction
 
 MOST_TAGS = 50
 """Of a customer."""
@@ -96,6 +97,14 @@ class HistoryPlace(NamedTuple):
     message_id: UUID
 
 
+class HistoryFilter(NamedTuple):
+    """Which messages of a history are wanted; None: all."""
+
+    direction: Direction | None = None
+    type: str | None = None
+
+
+EVERYTHING = HistoryFilter()
 LATEST = HistoryPlace(EVER, UUID(int=2**128 - 1))
 
 

@@ -39,7 +39,8 @@ WHERE (i.name, i.words, i.created_at, i.last_activity_at, i.last_message_at, i.m
     excluded.words, excluded.created_at, excluded.last_activity_at, excluded.last_message_at, excluded.message_count);
 
 -- name: drop_from_index!
-DELETE FROM contact_index i WHERE i.tenant_id = :tenant_id AND i.contact_id = ANY(:ids::uuid[]);
+-- One probe each: before the first statistics `= ANY` is led to the index of an order.
+DELETE FROM contact_index i USING unnest(:ids::uuid[]) AS v (id) WHERE i.tenant_id = :tenant_id AND i.contact_id = v.id;
 
 -- name: list_ids
 -- From behind the one that was last.
@@ -61,43 +62,66 @@ SELECT f.contact_id FROM find_contacts_by_words(:words, :most::int) AS f;
 -- name: find_by_tag
 SELECT t.contact_id FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = :tag LIMIT :most::int;
 
+-- name: find_open
+-- A contact may be there several times. Who is overdue is among them.
+SELECT v.contact_id FROM conversations v
+WHERE v.tenant_id = :tenant_id AND v.status IN ('active', 'waiting', 'error') LIMIT :most::int;
+
+-- name: find_by_number
+-- A contact may be there several times.
+SELECT v.contact_id FROM conversations v WHERE v.tenant_id = :tenant_id AND v.phone_number_id = :phone_number_id LIMIT :most::int;
+
 -- name: list_by_activity
-SELECT i.contact_id, i.last_activity_at AS value FROM contact_index i
-WHERE i.tenant_id = :tenant_id AND (i.last_activity_at, i.contact_id) < (:value::timestamptz, :contact_id::uuid)
-    AND i.last_activity_at >= :since::timestamptz
-    AND (:words::text IS NULL OR i.words @@ :words::tsquery)
+-- Of the next `most` customers in this order those that fit: they are looked at one by one until a page is full. Without `most`
+-- a filter that nearly nobody fits would look at everybody.
+SELECT i.contact_id, i.last_activity_at AS value FROM (
+    SELECT x.contact_id, x.last_activity_at, x.words FROM contact_index x
+    WHERE x.tenant_id = :tenant_id AND (x.last_activity_at, x.contact_id) < (:value::timestamptz, :contact_id::uuid)
+        AND x.last_activity_at >= :since::timestamptz
+    ORDER BY x.last_activity_at DESC, x.contact_id DESC LIMIT :most::int
+) AS i
+WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
         SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
     AND (:is_open::boolean IS NULL OR :is_open = EXISTS (SELECT FROM conversations v WHERE v.tenant_id = :tenant_id
         AND v.contact_id = i.contact_id AND v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now::timestamptz))
     AND (:phone_number_id::text IS NULL OR EXISTS (SELECT FROM conversations v WHERE v.tenant_id = :tenant_id
         AND v.contact_id = i.contact_id AND v.phone_number_id = :phone_number_id))
-ORDER BY i.last_activity_at DESC, i.contact_id DESC LIMIT :batch;
+ORDER BY i.last_activity_at DESC, i.contact_id DESC OFFSET :skip::int LIMIT :batch;
 
 -- name: list_by_created
-SELECT i.contact_id, i.created_at AS value FROM contact_index i
-WHERE i.tenant_id = :tenant_id AND (i.created_at, i.contact_id) < (:value::timestamptz, :contact_id::uuid)
-    AND i.created_at >= :since::timestamptz
-    AND (:words::text IS NULL OR i.words @@ :words::tsquery)
+SELECT i.contact_id, i.created_at AS value FROM (
+    SELECT x.contact_id, x.created_at, x.words FROM contact_index x
+    WHERE x.tenant_id = :tenant_id AND (x.created_at, x.contact_id) < (:value::timestamptz, :contact_id::uuid)
+        AND x.created_at >= :since::timestamptz
+    ORDER BY x.created_at DESC, x.contact_id DESC LIMIT :most::int
+) AS i
+WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
         SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
-ORDER BY i.created_at DESC, i.contact_id DESC LIMIT :batch;
+ORDER BY i.created_at DESC, i.contact_id DESC OFFSET :skip::int LIMIT :batch;
 
 -- name: list_by_name
-SELECT i.contact_id, i.name AS value FROM contact_index i
-WHERE i.tenant_id = :tenant_id AND (i.name COLLATE "C", i.contact_id) > (:value::text COLLATE "C", :contact_id::uuid)
-    AND (:words::text IS NULL OR i.words @@ :words::tsquery)
+SELECT i.contact_id, i.name AS value FROM (
+    SELECT x.contact_id, x.name, x.words FROM contact_index x
+    WHERE x.tenant_id = :tenant_id AND (x.name COLLATE "C", x.contact_id) > (:value::text COLLATE "C", :contact_id::uuid)
+    ORDER BY x.name COLLATE "C", x.contact_id LIMIT :most::int
+) AS i
+WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
         SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
-ORDER BY i.name COLLATE "C", i.contact_id LIMIT :batch;
+ORDER BY i.name COLLATE "C", i.contact_id OFFSET :skip::int LIMIT :batch;
 
 -- name: list_by_messages
-SELECT i.contact_id, i.message_count AS value FROM contact_index i
-WHERE i.tenant_id = :tenant_id AND (i.message_count, i.contact_id) < (:value::bigint, :contact_id::uuid)
-    AND (:words::text IS NULL OR i.words @@ :words::tsquery)
+SELECT i.contact_id, i.message_count AS value FROM (
+    SELECT x.contact_id, x.message_count, x.words FROM contact_index x
+    WHERE x.tenant_id = :tenant_id AND (x.message_count, x.contact_id) < (:value::bigint, :contact_id::uuid)
+    ORDER BY x.message_count DESC, x.contact_id DESC LIMIT :most::int
+) AS i
+WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
         SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
-ORDER BY i.message_count DESC, i.contact_id DESC LIMIT :batch;
+ORDER BY i.message_count DESC, i.contact_id DESC OFFSET :skip::int LIMIT :batch;
 
 -- name: list_among
 -- Of few enough customers that they are sorted by who asks.
@@ -153,10 +177,31 @@ RETURNING c.id, c.tags;
 SELECT v.id FROM conversations v
 WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.id < :before ORDER BY v.id DESC LIMIT :batch;
 
--- name: find_latest
--- The open conversation, else the one that was last.
-SELECT v.id FROM conversations v WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id
-ORDER BY (v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now) DESC, v.last_activity_at DESC, v.id DESC LIMIT 1;
+-- name: find_context^
+-- In one statement: who a customer is, or whom they turned out to be, and their open conversation, else the one that was last, with
+-- the window and what they said of marketing on its number. `coalesce` and subselects count as leaky: under row-level security no
+-- index serves a condition with one, so whom they turned out to be is a join and a CASE.
+SELECT c.id, c.name, c.email, c.phone_number, c.username, c.language, c.profile_picture_url, c.tags, c.preferences, c.metadata,
+    c.is_named_by_hand, c.created_at, c.edited_at, i.message_count, i.last_message_at,
+    coalesce(i.last_activity_at, c.created_at) AS last_activity_at,
+    ARRAY(SELECT x.kind || ' ' || x.external_id FROM contact_identities x
+        WHERE x.tenant_id = c.tenant_id AND x.contact_id = c.id AND x.valid_to IS NULL
+        ORDER BY x.valid_from, x.kind, x.external_id) AS identities,
+    l.id AS conversation_id, l.phone_number_id, l.wa_id, l.user_id, l.genesys_conversation_id, l.communication_id, l.status,
+    l.expires_at, l.last_activity_at AS active_at, l.last_customer_message_at, l.version, l.close_reason, l.controller,
+    l.control_holder, l.control_epoch,
+    (SELECT max(w.window_from) FROM conversations w WHERE w.tenant_id = c.tenant_id AND w.contact_id = c.id
+        AND w.phone_number_id = l.phone_number_id) AS window_from,
+    p.marketing, p.at AS marketing_at, p.told_by, p.detail
+FROM (VALUES (:id::uuid)) AS asked (id)
+LEFT JOIN contact_merges m ON m.tenant_id = :tenant_id AND m.merged_id = asked.id
+JOIN contacts c ON c.tenant_id = :tenant_id AND c.id = CASE WHEN m.contact_id IS NULL THEN asked.id ELSE m.contact_id END
+LEFT JOIN contact_index i ON i.tenant_id = c.tenant_id AND i.contact_id = c.id
+LEFT JOIN LATERAL (
+    SELECT v.* FROM conversations v WHERE v.tenant_id = c.tenant_id AND v.contact_id = c.id
+    ORDER BY (v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now) DESC, v.last_activity_at DESC, v.id DESC LIMIT 1
+) AS l ON true
+LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.phone_number_id = l.phone_number_id AND p.contact_id = c.id;
 
 -- name: list_heads
 -- Conversations in the order of their last messages: behind one of them nothing is newer than its last.
@@ -171,7 +216,20 @@ CROSS JOIN LATERAL (
     SELECT m.id, m.sent_at FROM messages m
     WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id AND m.sent_at <= :before::timestamptz
         AND (m.sent_at, m.id) < (:before::timestamptz, :before_id::uuid)
-        AND (:direction::text IS NULL OR m.direction = :direction)
+        AND (:direction::text IS NULL OR m.direction = :direction) AND (:type::text IS NULL OR m.type = :type)
     ORDER BY m.sent_at DESC, m.id DESC LIMIT :batch
 ) AS m
 ORDER BY m.sent_at DESC, m.id DESC LIMIT :batch;
+
+-- name: list_newer_messages
+-- From behind a place, the oldest first. Where the last message is older, nothing is newer.
+SELECT m.id, m.sent_at FROM conversations v
+CROSS JOIN LATERAL (
+    SELECT m.id, m.sent_at FROM messages m
+    WHERE m.tenant_id = :tenant_id AND m.conversation_id = v.id AND m.sent_at >= :after::timestamptz
+        AND (m.sent_at, m.id) > (:after::timestamptz, :after_id::uuid)
+        AND (:direction::text IS NULL OR m.direction = :direction) AND (:type::text IS NULL OR m.type = :type)
+    ORDER BY m.sent_at, m.id LIMIT :batch
+) AS m
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_message_at >= :after::timestamptz
+ORDER BY m.sent_at, m.id LIMIT :batch;

@@ -9,6 +9,7 @@ from fastapi import Header, Query, Response
 
 from waystate.clock import Clock, UtcMoment
 from waystate.contacts import store as contact_store
+from waystate.contacts.model import IdentityKind
 from waystate.conversations import store as conversation_store
 from waystate.conversations.bodies import CONVERSATION_EXAMPLE, ConversationAnswer, render_conversation
 from waystate.conversations.model import Conversation
@@ -31,11 +32,23 @@ from waystate.customers.bodies import (
     render_found,
 )
 from waystate.customers.edit import CustomerEdits, customer_not_found, etag_of, identity_of, parse_phone
-from waystate.customers.model import LATEST, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort, check_offered, clean_tag
+from waystate.customers.model import (
+    LATEST,
+    CustomerFilter,
+    HistoryFilter,
+    HistoryPlace,
+    ListPlace,
+    Profile,
+    Sort,
+    check_offered,
+    clean_tag,
+)
 from waystate.customers.words import query_of
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject, clean_text
-from waystate.errors import Moved, Unprocessable
+from waystate.errors import BadRequest, Moved, Unprocessable
+from waystate.groups import store as group_store
+from waystate.groups.bodies import GroupAnswer, render_group
 from waystate.ids import TenantId
 from waystate.messages.model import Direction
 from waystate.operations import Operation
@@ -119,9 +132,12 @@ class CustomerRoutes:
         place = None if after is None else _place_of(sort, self._cursors.open(of, after))
         tenant = principal.tenant_id
         async with self._db.tenant(tenant) as conn:
-            found = await store.list_places(conn, tenant, wanted, sort, after=place, now=self._clock(), batch=limit + 1)
+            found, left_off = await store.list_places(
+                conn, tenant, wanted, sort, after=place, now=self._clock(), batch=limit + 1
+            )
             profiles = await store.find_many(conn, tenant, [each.contact_id for each in found[:limit]])
-        following = self._cursors.seal(of, _told_of(found[limit - 1])) if len(found) > limit else None
+        last = found[limit - 1] if len(found) > limit else left_off
+        following = None if last is None else self._cursors.seal(of, _told_of(last))
         return CustomerPage(items=[render_found(each, q) for each in profiles], next=following)
 
     @Operation(
@@ -249,28 +265,39 @@ class CustomerRoutes:
         Scope.MESSAGES_READ,
         tag="Customers",
         summary="Everything that was said with a customer, newest first",
-        problems=_NO_SUCH,
-        example_answer={"items": [MESSAGE_EXAMPLE], "next": None},
+        problems={**_NO_SUCH, 400: "A cursor is of another list, or there are two; `code` says which"},
+        example_answer={"items": [MESSAGE_EXAMPLE], "next": None, "previous": "q83vASNFZ4mrze8BI0VniQ"},
     )
     async def list_customer_messages(
         self,
         customer_id: UUID,
         principal: Caller,
         direction: Annotated[Direction | None, Query()] = None,
+        type: Annotated[str | None, Query(max_length=64, description="Such as `text` or `image`")] = None,
         after: Annotated[str | None, _AFTER] = None,
+        before: Annotated[str | None, Query(max_length=2000, description="The `previous` of a page: what is newer")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> CustomerMessages:
         """Across conversations and numbers, by the time at which the platform says it was sent."""
-        tenant = principal.tenant_id
-        of = (tenant, "customer messages", str(customer_id), None if direction is None else direction.value)
-        before = LATEST if after is None else _history_place(self._cursors.open(of, after))
+        if before is not None and after is not None:
+            raise BadRequest("two_cursors", "`before` leads to what is newer and `after` to what is older: send one of them.")
+        tenant, only = principal.tenant_id, HistoryFilter(direction, None if type is None else clean_text(type))
+        of = (tenant, "customer messages", str(customer_id), *(None if each is None else str(each) for each in only))
+        place = None if after is None and before is None else _history_place(self._cursors.open(of, after or before or ""))
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
-            found = await store.list_messages(conn, tenant, profile.id, before=before, direction=direction, batch=limit + 1)
-            items = await self._sends.read_in(conn, tenant, [each.message_id for each in found[:limit]])
-        last = found[limit - 1] if len(found) > limit else None
-        following = None if last is None else self._cursors.seal(of, [iso_exact(last.sent_at), str(last.message_id)])
-        return CustomerMessages(items=items, next=following)
+            contact_id = (await _get(conn, tenant, customer_id)).id
+            if before is not None and place is not None:
+                newer = await store.list_newer_messages(conn, tenant, contact_id, after=place, only=only, batch=limit)
+                found, last = newer[::-1], newer[0] if newer else None
+            else:
+                older = await store.list_messages(conn, tenant, contact_id, before=place or LATEST, only=only, batch=limit + 1)
+                found, last = older[:limit], older[limit - 1] if len(older) > limit else None
+            items = await self._sends.read_in(conn, tenant, [each.message_id for each in found])
+        first = found[0] if found else place
+        following, previous = (
+            None if each is None else self._cursors.seal(of, _told_of_message(each)) for each in (last, first)
+        )
+        return CustomerMessages(items=items, next=following, previous=previous)
 
     @Operation(
         "GET",
@@ -295,7 +322,8 @@ class CustomerRoutes:
         async with self._db.tenant(tenant) as conn:
             profile = await _get(conn, tenant, customer_id)
             ids = await store.list_conversations(conn, tenant, profile.id, before=before, batch=limit + 1)
-            items = await self._conversations(conn, tenant, ids[:limit])
+            group = await _find_group(conn, tenant, profile)
+            items = await self._conversations(conn, tenant, ids[:limit], group)
         following = self._cursors.seal(of, [str(ids[limit - 1])]) if len(ids) > limit else None
         return CustomerConversations(items=items, next=following)
 
@@ -311,16 +339,20 @@ class CustomerRoutes:
     async def get_customer_context(self, customer_id: UUID, principal: Caller) -> CustomerContext:
         """In one call what a service needs before it answers: the profile, the conversation with its window, the last 20
         messages."""
-        tenant = principal.tenant_id
+        tenant, now = principal.tenant_id, self._clock()
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
-            latest = await store.find_latest(conn, tenant, profile.id, self._clock())
-            conversations = await self._conversations(conn, tenant, [] if latest is None else [latest])
-            found = await store.list_messages(conn, tenant, profile.id, batch=_SHOWN_IN_CONTEXT)
-            messages = await self._sends.read_in(conn, tenant, [each.message_id for each in found])
-        return CustomerContext(
-            customer=render_customer(profile), conversation=conversations[0] if conversations else None, messages=messages
-        )
+            found = await store.find_context(conn, tenant, customer_id, now)
+            if found is None:
+                raise customer_not_found(customer_id)
+            profile, conversation, preference = found
+            messages = await self._sends.read_latest_in(conn, tenant, profile.id, _SHOWN_IN_CONTEXT)
+            group = await _find_group(conn, tenant, profile)
+        answer = None
+        if conversation is not None:
+            signs = {(conversation.phone_number_id, profile.id): conversation.window_from}
+            windows = {key: at for key, at in signs.items() if at is not None}
+            answer = render_conversation(conversation, windows, now, preference, group)
+        return CustomerContext(customer=render_customer(profile), conversation=answer, messages=messages)
 
     async def _tag(
         self, principal: Principal, customer_id: UUID, *, add: Sequence[str] = (), remove: Sequence[str] = ()
@@ -334,13 +366,16 @@ class CustomerRoutes:
         async with self._db.tenant(principal.tenant_id) as conn:
             return (await _get(conn, principal.tenant_id, customer_id)).id
 
-    async def _conversations(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[ConversationAnswer]:
+    async def _conversations(
+        self, conn: Connection, tenant: TenantId, ids: Sequence[UUID], group: GroupAnswer | None
+    ) -> list[ConversationAnswer]:
         found = await conversation_store.find_many(conn, tenant, [str(each) for each in ids])
         there: list[Conversation] = [each for each in found if each is not None]
         keys = [(each.phone_number_id, each.contact_id) for each in there]
         windows = await conversation_store.find_windows(conn, tenant, keys)
         said = await preference_store.find_many(conn, tenant, keys)
-        return [render_conversation(each, windows, self._clock(), said.get(key)) for each, key in zip(there, keys, strict=True)]
+        now = self._clock()
+        return [render_conversation(each, windows, now, said.get(key), group) for each, key in zip(there, keys, strict=True)]
 
 
 async def _get(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile:
@@ -352,6 +387,14 @@ async def _get(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile
     if not found:
         raise customer_not_found(customer_id)
     return found[0]
+
+
+async def _find_group(conn: Connection, tenant: TenantId, profile: Profile) -> GroupAnswer | None:
+    """Without a statement for a person."""
+    if all(each.kind is not IdentityKind.GROUP for each in profile.identities):
+        return None
+    found = await group_store.find_with_participants(conn, tenant, profile.id)
+    return None if found is None else render_group(*found)
 
 
 def _fields_of(body: EditableFields, but: Sequence[str] = ()) -> JsonObject:
@@ -381,6 +424,10 @@ def iso_exact(moment: datetime) -> str:
 def _told_of(place: ListPlace) -> list[Any]:
     value = iso_exact(place.value) if isinstance(place.value, datetime) else place.value
     return [value, str(place.contact_id)]
+
+
+def _told_of_message(place: HistoryPlace) -> list[Any]:
+    return [iso_exact(place.sent_at), str(place.message_id)]
 
 
 def _place_of(sort: Sort, told: list[Any]) -> ListPlace:

@@ -1,22 +1,41 @@
 """Customers in PostgreSQL: profiles, the index by which they are found, and tags."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import fields, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from waystate.contacts.model import Identity, IdentityKind
-from waystate.customers.model import EVER, LATEST, NEVER, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort
+from waystate.conversations.model import Conversation
+from waystate.conversations.store import conversation_of
+from waystate.customers.model import (
+    EVER,
+    EVERYTHING,
+    LATEST,
+    NEVER,
+    CustomerFilter,
+    HistoryFilter,
+    HistoryPlace,
+    ListPlace,
+    Profile,
+    Sort,
+)
 from waystate.customers.words import NAMELESS, fold, words_of
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import dump
 from waystate.ids import TenantId
-from waystate.messages.model import Direction
+from waystate.preferences.model import Marketing, Preference
 
 _queries = load_queries(__file__)
 
 FEW = 5000
-"""Customers that fit a word or a tag: so many are read at once and sorted here; of more, an order's index is walked."""
+"""Customers that fit a word, a tag, a number: so many are read at once and sorted here; of more, an order's index is walked."""
+_AT_FIRST = 2000
+"""Customers that are looked at before anybody asks whether it is few that fit: where it is many, a page is full by then."""
+_MOST = 30_000
+"""Customers that a page looks at; where each is looked up in other tables, a third of them, or less."""
 _TOGETHER = 20
 """Conversations that are read in one statement."""
 _FIRST_ID, _LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
@@ -42,6 +61,17 @@ class ConversationTotals(NamedTuple):
     last_activity_at: datetime
 
 
+class FoundContext(NamedTuple):
+    """A customer, the conversation that is open or else was last, and what they said of marketing on its number.
+
+    The conversation's `window_from` is the customer's newest sign on the number, in whichever conversation they gave it.
+    """
+
+    profile: Profile
+    conversation: Conversation | None
+    preference: Preference | None
+
+
 async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[Profile]:
     """In the order of `ids`, without those that do not exist or were merged."""
     rows = await _queries.list_profiles(conn, tenant_id=tenant, ids=list(ids))
@@ -57,36 +87,81 @@ async def list_places(
     after: ListPlace | None,
     now: datetime,
     batch: int,
-) -> list[ListPlace]:
-    """The next customers in this order."""
+) -> tuple[list[ListPlace], ListPlace | None]:
+    """The next customers in this order, and where their page was left off if it could not be filled.
+
+    That is where very many fit each of the filters, and few all of them: what one page looks at has an end.
+    """
+    everybody = replace(wanted, words=None, tags=(), has_open_conversation=None, phone_number_id=None)
+    place, conditions = _start(wanted, sort, after), _conditions(wanted, sort, now)
+    if wanted == everybody:
+        return await _walk(conn, tenant, sort, place, conditions, most=batch, batch=batch), None
+    found = await _walk(conn, tenant, sort, place, conditions, most=_AT_FIRST, batch=batch)
+    if len(found) == batch:
+        return found, None
     among = await _find_few(conn, tenant, wanted)
     if among is not None:
-        return await _sort_few(conn, tenant, among, wanted, sort, after=after, now=now)
-    walk, _ = _WALKS[sort]
+        return (await _sort_few(conn, tenant, among, wanted, sort, after=after, now=now))[:batch], None
+    most = _MOST // (1 + 2 * (len(wanted.tags) + (wanted.phone_number_id is not None)))
+    found = await _walk(conn, tenant, sort, place, conditions, most=most, batch=batch)
+    if len(found) == batch:
+        return found, None
+    last = await _walk(conn, tenant, sort, place, _conditions(everybody, sort, now), most=most, skip=most - 1, batch=1)
+    return found, last[0] if last else None
+
+
+def _start(wanted: CustomerFilter, sort: Sort, after: ListPlace | None) -> ListPlace:
     place = after or _BEFORE_ALL[sort]
     until = wanted.active_until if sort is Sort.LAST_ACTIVITY else wanted.created_until if sort is Sort.CREATED else None
     if until is not None and isinstance(place.value, datetime) and until <= place.value:
-        place = ListPlace(until, _FIRST_ID)
-    since = wanted.active_since if sort is Sort.LAST_ACTIVITY else wanted.created_since
+        return ListPlace(until, _FIRST_ID)
+    return place
+
+
+def _conditions(wanted: CustomerFilter, sort: Sort, now: datetime) -> dict[str, Any]:
     conditions: dict[str, Any] = {"words": wanted.words, "tags": list(wanted.tags)}
-    if sort in (Sort.LAST_ACTIVITY, Sort.CREATED):
-        conditions["since"] = since or NEVER
+    if sort is Sort.CREATED:
+        return conditions | {"since": wanted.created_since or NEVER}
     if sort is Sort.LAST_ACTIVITY:
-        conditions |= {"is_open": wanted.has_open_conversation, "phone_number_id": wanted.phone_number_id, "now": now}
-    rows = await walk(conn, tenant_id=tenant, value=place.value, contact_id=place.contact_id, batch=batch, **conditions)
+        talks = {"is_open": wanted.has_open_conversation, "phone_number_id": wanted.phone_number_id, "now": now}
+        return conditions | talks | {"since": wanted.active_since or NEVER}
+    return conditions
+
+
+async def _walk(
+    conn: Connection,
+    tenant: TenantId,
+    sort: Sort,
+    place: ListPlace,
+    conditions: Mapping[str, Any],
+    *,
+    most: int,
+    batch: int,
+    skip: int = 0,
+) -> list[ListPlace]:
+    walk, _ = _WALKS[sort]
+    value, contact_id = place
+    rows = await walk(
+        conn, tenant_id=tenant, value=value, contact_id=contact_id, most=most, skip=skip, batch=batch, **conditions
+    )
     return [ListPlace(row["value"], row["contact_id"]) for row in rows]
 
 
 async def _find_few(conn: Connection, tenant: TenantId, wanted: CustomerFilter) -> list[UUID] | None:
-    """Those that fit the words, or else the first tag, if they are few; None: nobody knows of so few."""
+    """Those that fit one of the filters, if that is few; None: nobody knows of so few."""
+    asked: list[Callable[[], Awaitable[Sequence[Any]]]] = []
+    most: dict[str, Any] = {"tenant_id": tenant, "most": FEW + 1}
     if wanted.words is not None:
-        rows = await _queries.find_by_words(conn, tenant_id=tenant, words=wanted.words, most=FEW + 1)
+        asked.append(lambda: _queries.find_by_words(conn, words=wanted.words, **most))
+    if wanted.has_open_conversation:
+        asked.append(lambda: _queries.find_open(conn, **most))
+    if wanted.phone_number_id is not None:
+        asked.append(lambda: _queries.find_by_number(conn, phone_number_id=wanted.phone_number_id, **most))
+    asked += [partial(_queries.find_by_tag, conn, tag=tag, **most) for tag in wanted.tags]
+    for ask in asked:
+        rows = await ask()
         if len(rows) <= FEW:
-            return [row["contact_id"] for row in rows]
-    for tag in wanted.tags:
-        rows = await _queries.find_by_tag(conn, tenant_id=tenant, tag=tag, most=FEW + 1)
-        if len(rows) <= FEW:
-            return [row["contact_id"] for row in rows]
+            return list({row["contact_id"] for row in rows})
     return None
 
 
@@ -228,10 +303,10 @@ async def list_messages(
     contact_id: UUID,
     *,
     before: HistoryPlace = LATEST,
-    direction: Direction | None = None,
+    only: HistoryFilter = EVERYTHING,
     batch: int,
 ) -> list[HistoryPlace]:
-    """The newest first. Of a customer with many conversations only those are read that the page may come from."""
+    """Of what is older than a place, the newest first. Of many conversations only those are read that it may come from."""
     found: list[HistoryPlace] = []
     skip = 0
     while True:
@@ -245,11 +320,22 @@ async def list_messages(
             ids=[row["id"] for row in heads],
             before=before.sent_at,
             before_id=before.message_id,
-            direction=direction,
+            **only._asdict(),
             batch=batch,
         )
         found = sorted([*found, *(HistoryPlace(row["sent_at"], row["id"]) for row in rows)], reverse=True)[:batch]
         skip += len(heads)
+
+
+async def list_newer_messages(
+    conn: Connection, tenant: TenantId, contact_id: UUID, *, after: HistoryPlace, only: HistoryFilter = EVERYTHING, batch: int
+) -> list[HistoryPlace]:
+    """The next ones behind a place, the oldest first."""
+    at, message_id = after
+    rows = await _queries.list_newer_messages(
+        conn, tenant_id=tenant, contact_id=contact_id, after=at, after_id=message_id, **only._asdict(), batch=batch
+    )
+    return [HistoryPlace(row["sent_at"], row["id"]) for row in rows]
 
 
 async def list_conversations(
@@ -262,10 +348,21 @@ async def list_conversations(
     return [row["id"] for row in rows]
 
 
-async def find_latest(conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime) -> UUID | None:
-    """The open conversation, or else the one that was last; None: there was none."""
-    rows = await _queries.find_latest(conn, tenant_id=tenant, contact_id=contact_id, now=now)
-    return rows[0]["id"] if rows else None
+async def find_context(conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime) -> FoundContext | None:
+    """Of a customer, or whom they turned out to be; None: there is no such customer."""
+    found = await _queries.find_context(conn, tenant_id=tenant, id=contact_id, now=now)
+    if found is None:
+        return None
+    row = dict(found)
+    profile = _profile({each.name: row[each.name] for each in fields(Profile)})
+    if row["conversation_id"] is None:
+        return FoundContext(profile, None, None)
+    said = {"id": row["conversation_id"], "contact_id": profile.id, "contact_name": profile.name}
+    conversation = conversation_of(row | said | {"last_activity_at": row["active_at"]})
+    if row["marketing"] is None:
+        return FoundContext(profile, conversation, None)
+    told = Marketing(row["marketing"]), row["marketing_at"], row["told_by"], row["detail"]
+    return FoundContext(profile, conversation, Preference(conversation.phone_number_id, profile.id, *told))
 
 
 def _profile(row: dict[str, Any]) -> Profile:

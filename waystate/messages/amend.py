@@ -10,7 +10,6 @@ from waystate.contacts import store as contact_store
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.events.model import Event, MessageEdited, MessageReacted, MessageRevoked
-from waystate.groups import store as group_store
 from waystate.groups.model import Spoken
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
@@ -99,29 +98,17 @@ async def find_amends(conn: Connection, tenant: TenantId, owners: Mapping[str, U
 
     Of a group's messages each person of the group has a word.
     """
-    versions = await message_store.list_versions(conn, tenant, owners)
-    said = await message_store.list_reactions(conn, tenant, owners)
-    people = {each.contact_id for listed in versions.values() for each in listed}
-    people |= {each.contact_id for listed in said.values() for each in listed}
-    own = await message_store.list_business_reactions(conn, tenant, owners)
-    people |= {each.contact_id for listed in own.values() for each in listed}
-    survivors = await contact_store.find_survivors(conn, tenant, people) if people else {}
-    of_groups = await group_store.list_participants(conn, tenant, {owners[wamid] for wamid in said})
-    may_react = {group: {each.contact_id for each in listed} for group, listed in of_groups.items()}
-
-    def is_own(each: Version | CustomerReaction | BusinessReaction) -> bool:
-        contact, owner = survivors.get(each.contact_id, each.contact_id), owners[each.wamid]
-        return contact == owner or (isinstance(each, CustomerReaction) and contact in may_react.get(owner, ()))
-
-    def newest(listed: Sequence[CustomerReaction]) -> list[CustomerReaction]:
-        by_person = {survivors.get(each.contact_id, each.contact_id): each for each in listed if is_own(each)}
-        return [replace(each, contact_id=contact) for contact, each in by_person.items()]
-
-    return FoundAmends(
-        {wamid: [each for each in listed if is_own(each)] for wamid, listed in versions.items()},
-        {wamid: newest(listed) for wamid, listed in said.items()},
-        {wamid: [each for each in listed if is_own(each)][-1:] for wamid, listed in own.items()},
-    )
+    found = FoundAmends({}, {}, {})
+    for each in await message_store.list_amends(conn, tenant, owners):
+        match each:
+            case Version():
+                found.versions.setdefault(each.wamid, []).append(each)
+            case CustomerReaction():
+                others = [said for said in found.reactions.get(each.wamid, []) if said.contact_id != each.contact_id]
+                found.reactions[each.wamid] = [*others, each]
+            case BusinessReaction():
+                found.own_reactions[each.wamid] = [each]
+    return found
 
 
 async def _with_known_files(

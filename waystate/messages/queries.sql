@@ -51,15 +51,6 @@ WHERE NOT EXISTS (
 GROUP BY s.wamid ORDER BY s.wamid
 ON CONFLICT DO NOTHING;
 
--- name: list_business_reactions
--- Of those that WhatsApp has taken, with those that took another one back. WhatsApp gives times in whole seconds.
-SELECT r.wamid, c.contact_id, nullif(m.content ->> 'emoji', '') AS emoji, m.sent_at AS at, m.id
-FROM business_reactions r
-JOIN messages m ON m.tenant_id = r.tenant_id AND m.id = r.message_id
-JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
-WHERE r.tenant_id = :tenant_id AND r.wamid = ANY(:wamids::text[]) AND m.status IN ('sent', 'delivered', 'read')
-ORDER BY date_trunc('second', m.sent_at), m.id;
-
 -- name: await_many!
 -- Messages that are named before they are known.
 INSERT INTO awaited_messages (tenant_id, wamid, since)
@@ -314,6 +305,23 @@ SELECT m.id, m.conversation_id, m.direction, m.status, m.wamid, m.genesys_messag
 FROM messages m JOIN conversations c ON c.tenant_id = m.tenant_id AND c.id = m.conversation_id
 WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]);
 
+-- name: list_latest
+-- Of a contact, as list_by_ids. Each conversation has a message at its `last_message_at`: as many of them as messages are wanted,
+-- the newest first, hold them all.
+SELECT m.id, c.id AS conversation_id, m.direction, m.status, m.wamid, m.genesys_message_id, m.type, m.text, m.content, m.media,
+    m.sender, m.sender_user_id, m.sent_at, m.delivered_at, m.read_at, m.failed_at, m.error, m.metadata, m.edited_at, m.revoked_at,
+    c.contact_id, c.phone_number_id
+FROM (
+    SELECT v.id, v.contact_id, v.phone_number_id FROM conversations v
+    WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_message_at IS NOT NULL
+    ORDER BY v.last_message_at DESC, v.id DESC LIMIT :batch
+) AS c
+CROSS JOIN LATERAL (
+    SELECT o.* FROM messages o WHERE o.tenant_id = :tenant_id AND o.conversation_id = c.id
+    ORDER BY o.sent_at DESC, o.id DESC LIMIT :batch
+) AS m
+ORDER BY m.sent_at DESC, m.id DESC LIMIT :batch;
+
 -- name: get_history
 -- Every status reported for one message, in the order it was written.
 SELECT e.id, e.status, e.at, e.source, e.recipient, e.origin, e.applied, e.why_not, e.error, e.details
@@ -439,10 +447,31 @@ ON CONFLICT (tenant_id, wamid, contact_id) DO UPDATE
     WHERE (excluded.at, excluded.id) > (r.at, r.id)
 RETURNING changed_by;
 
--- name: list_reactions
--- With those that were taken back.
-SELECT r.wamid, r.contact_id, r.emoji, r.at, r.id, r.changed_by FROM message_reactions r
-WHERE r.tenant_id = :tenant_id AND r.wamid = ANY(:wamids::text[]);
+-- name: list_amends
+-- All that holds of these messages beside them, in one statement: versions, and reactions of customers and of the business, with
+-- those that were taken back. What another customer says of a message is not of it; in a group each of its people has a word. Of a
+-- business's own those that WhatsApp has taken; WhatsApp gives their times in whole seconds.
+WITH own AS (SELECT o.wamid, o.owner FROM unnest(:wamids::text[], :owners::uuid[]) AS o (wamid, owner))
+SELECT 'version' AS said, v.wamid, v.contact_id, v.at, v.id, v.changed_by, v.kind, v.type, v.text, v.content, v.media,
+    NULL AS emoji, v.kind <> 'original' AS is_later, v.at AS told_at
+FROM own o JOIN message_versions v ON v.tenant_id = :tenant_id AND v.wamid = o.wamid
+LEFT JOIN contact_merges g ON g.tenant_id = :tenant_id AND g.merged_id = v.contact_id
+WHERE coalesce(g.contact_id, v.contact_id) = o.owner
+UNION ALL
+SELECT 'reaction', r.wamid, coalesce(g.contact_id, r.contact_id), r.at, r.id, r.changed_by, NULL, NULL, NULL, NULL, NULL,
+    r.emoji, true, r.at
+FROM own o JOIN message_reactions r ON r.tenant_id = :tenant_id AND r.wamid = o.wamid
+LEFT JOIN contact_merges g ON g.tenant_id = :tenant_id AND g.merged_id = r.contact_id
+WHERE coalesce(g.contact_id, r.contact_id) = o.owner OR EXISTS (SELECT FROM group_participants p WHERE p.tenant_id = :tenant_id
+    AND p.group_contact_id = o.owner AND p.contact_id = coalesce(g.contact_id, r.contact_id))
+UNION ALL
+SELECT 'own', b.wamid, c.contact_id, m.sent_at, m.id, NULL, NULL, NULL, NULL, NULL, NULL, nullif(m.content ->> 'emoji', ''), true,
+    date_trunc('second', m.sent_at)
+FROM own o JOIN business_reactions b ON b.tenant_id = :tenant_id AND b.wamid = o.wamid
+JOIN messages m ON m.tenant_id = :tenant_id AND m.id = b.message_id
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.id = m.conversation_id
+WHERE m.status IN ('sent', 'delivered', 'read') AND c.contact_id = o.owner
+ORDER BY is_later, told_at, id;
 
 -- name: preview_amended!
 -- Where the message is the last one of its conversation, which is locked.

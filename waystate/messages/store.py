@@ -1,7 +1,7 @@
 """Messages, their keys and their history in PostgreSQL."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -14,6 +14,7 @@ from waystate.messages.status import Merged, MessageState, Parts
 from waystate.messages.versions import Amended, BusinessReaction, CustomerReaction, Version
 
 _queries = load_queries(__file__)
+_SAID_AS: Mapping[str, Any] = {"version": Version, "reaction": CustomerReaction, "own": BusinessReaction}
 
 T = TypeVar("T")
 _LONGEST_WAMID = 512
@@ -440,6 +441,11 @@ async def list_by_ids(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -
     return [dict(row) for row in await _queries.list_by_ids(conn, tenant_id=tenant, ids=list(ids))]
 
 
+async def list_latest(conn: Connection, tenant: TenantId, contact_id: UUID, batch: int) -> list[dict[str, Any]]:
+    """A contact's, as `list_by_ids` has them, the newest first."""
+    return [dict(row) for row in await _queries.list_latest(conn, tenant_id=tenant, contact_id=contact_id, batch=batch)]
+
+
 async def move_queued(conn: Connection, tenant: TenantId, conversations: Mapping[UUID, UUID]) -> dict[UUID, dict[str, Any]]:
     """Messages (message id → conversation id) that are `queued` still, now of those conversations, which are locked; by id."""
     rows = await _queries.move_queued(
@@ -559,24 +565,16 @@ async def react_many(conn: Connection, tenant: TenantId, said: Sequence[Customer
     return {row["changed_by"] for row in rows}
 
 
-async def list_reactions(conn: Connection, tenant: TenantId, wamids: Collection[str]) -> dict[str, list[CustomerReaction]]:
-    """By wamid all that customers said of these messages, with what they took back; the oldest first."""
-    rows = await _queries.list_reactions(conn, tenant_id=tenant, wamids=list(wamids)) if wamids else []
-    said: dict[str, list[CustomerReaction]] = {}
-    for reaction in sorted((CustomerReaction(**row) for row in rows), key=lambda each: (each.at, each.id)):
-        said.setdefault(reaction.wamid, []).append(reaction)
-    return said
+async def list_amends(
+    conn: Connection, tenant: TenantId, owners: Mapping[str, UUID]
+) -> list[Version | CustomerReaction | BusinessReaction]:
+    """All that the owners themselves, or people of the group that one is, said of these messages; the oldest first.
 
-
-async def list_business_reactions(
-    conn: Connection, tenant: TenantId, wamids: Collection[str]
-) -> dict[str, list[BusinessReaction]]:
-    """By wamid all that the business said of these messages and WhatsApp took, with what it took back; the oldest first."""
-    rows = await _queries.list_business_reactions(conn, tenant_id=tenant, wamids=list(wamids)) if wamids else []
-    said: dict[str, list[BusinessReaction]] = {}
-    for row in rows:
-        said.setdefault(row["wamid"], []).append(BusinessReaction(**row))
-    return said
+    `owners`: wamid → whose message it is. What was taken back is among it.
+    """
+    wamids, people = list(owners), list(owners.values())
+    rows = await _queries.list_amends(conn, tenant_id=tenant, wamids=wamids, owners=people) if owners else []
+    return [_SAID_AS[row["said"]](**{each.name: row[each.name] for each in fields(_SAID_AS[row["said"]])}) for row in rows]
 
 
 async def await_many(conn: Connection, tenant: TenantId, wamids: Collection[str], now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from waystate.clock import Clock
@@ -202,15 +203,21 @@ class Sends:
         return delivered
 
     async def read_in(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[MessageAnswer]:
-        rows = await message_store.list_by_ids(conn, tenant, ids)
-        owners = {row["wamid"]: row["contact_id"] for row in rows if row["wamid"] is not None}
-        said = await find_amends(conn, tenant, owners)
-        writers = await find_writers(conn, tenant, {row["id"]: row["metadata"] for row in rows})
-        found = {row["id"]: render_message(row, amends_of(row["wamid"], said, writers.get(row["id"]))) for row in rows}
+        found = {each.id: each for each in await self._render(conn, tenant, await message_store.list_by_ids(conn, tenant, ids))}
         rest = [each for each in ids if each not in found]
         if rest:
             found |= {each.id: render_planned(each) for each in await planned_store.find_many(conn, tenant, rest)}
         return [found[each] for each in dict.fromkeys(ids) if each in found]
+
+    async def read_latest_in(self, conn: Connection, tenant: TenantId, contact_id: UUID, batch: int) -> list[MessageAnswer]:
+        """A customer's messages, the newest first; of a person two statements."""
+        return await self._render(conn, tenant, await message_store.list_latest(conn, tenant, contact_id, batch))
+
+    async def _render(self, conn: Connection, tenant: TenantId, rows: Sequence[dict[str, Any]]) -> list[MessageAnswer]:
+        owners = {row["wamid"]: row["contact_id"] for row in rows if row["wamid"] is not None}
+        said = await find_amends(conn, tenant, owners)
+        writers = await find_writers(conn, tenant, {row["id"]: row["metadata"] for row in rows})
+        return [render_message(row, amends_of(row["wamid"], said, writers.get(row["id"]))) for row in rows]
 
     def _tell(self, tenant: TenantId, events: Sequence[Event]) -> None:
         self._changed(tenant, events)

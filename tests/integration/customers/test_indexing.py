@@ -37,7 +37,7 @@ async def follow(world: World, tenant: Business) -> None:
 async def find(world: World, tenant: Business, question: str | None = None, *tags: str) -> list[UUID]:
     wanted = CustomerFilter(words=None if question is None else query_of(question), tags=tags)
     async with world.db.tenant(tenant.tenant) as conn:
-        places = await store.list_places(
+        places, _ = await store.list_places(
             conn, tenant.tenant, wanted, Sort.LAST_ACTIVITY, after=None, now=world.clock(), batch=10
         )
     return [each.contact_id for each in places]
