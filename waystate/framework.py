@@ -13,6 +13,8 @@ from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
 from waystate.customers.edit import CustomerEdits
+from waystate.customers.merges.merge import CustomerMerges
+from waystate.customers.merges.routes import MergeRoutes
 from waystate.customers.routes import CustomerRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
 from waystate.deliveries.queue_routes import GenesysQueueRoutes
@@ -70,6 +72,7 @@ ROUTES = (
     SendRoutes,
     ConversationRoutes,
     CustomerRoutes,
+    MergeRoutes,
     TraceRoutes,
     TemplateRoutes,
     UploadRoutes,
@@ -169,8 +172,18 @@ def _of_messages(services: Services) -> list[object]:
     customers = CustomerEdits(db, services.hints[RELAY], services.invalidations.changed, clock)
     cursors = Cursors(derive_key(services.installation, "page cursors"))
     people = CustomerRoutes(db, customers, sends, cursors, clock)
+    merges = CustomerMerges(db, directory, services.hints[RELAY], services.invalidations.changed, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
-    return [SendRoutes(sends), talks, people, TraceRoutes(db, directory, clock), templates, media, letters]
+    return [
+        SendRoutes(sends),
+        talks,
+        people,
+        MergeRoutes(db, merges, cursors),
+        TraceRoutes(db, directory, clock),
+        templates,
+        media,
+        letters,
+    ]
 
 
 def _of_access(services: Services) -> list[object]:

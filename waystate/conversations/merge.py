@@ -15,7 +15,7 @@ from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.events.model import ContactMerged, ConversationMerged, Event
 from waystate.groups import store as group_store
-from waystate.ids import TenantId
+from waystate.ids import TenantId, new_id
 from waystate.preferences import store as preference_store
 
 FILLED = (
@@ -105,4 +105,4 @@ def _undo(
     concerned = [row for row in rows if row.contact_id in (gone, into)]
     statuses: dict[str, ConversationStatus] = {str(row.id): row.status for row in concerned if row.id in ended}
     own = [str(row.id) for row in rows if row.contact_id == gone]
-    return {"contact": contact, "conversations": own, "closed": statuses}
+    return {"contact": contact, "conversations": own, "closed": statuses, "mark": str(new_id())}

@@ -244,7 +244,7 @@ async def lock_many(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> 
 
 
 async def lock_settled(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> tuple[set[UUID], dict[UUID, UUID]]:
-    """Of messages about to be passed on, those that are `queued` no more (withdrawn, or told of); and each one's conversation."""
+    """Of messages about to be passed on, those that are `queued` no more (withdrawn, told of); and each one's conversation."""
     rows = await _queries.lock_queued(conn, tenant_id=tenant, ids=sorted(ids))
     settled = {row["id"] for row in rows if row["status"] != Status.QUEUED}
     return settled, {row["id"]: row["conversation_id"] for row in rows}

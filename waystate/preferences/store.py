@@ -52,9 +52,7 @@ async def list_of_contacts(conn: Connection, tenant: TenantId, contact_ids: Coll
     return {row["contact_id"]: row["said"] for row in rows}
 
 
-async def move_many(
-    conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID], *, keeps_opt_outs: bool = False
-) -> None:
+async def move_many(conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID], *, keeps_opt_outs: bool = False) -> None:
     """What contacts said goes to the contacts that these turned out to be; `keeps_opt_outs`: these before newer words."""
     ids = {"merged_ids": list(merged), "contact_ids": list(merged.values())}
     await _queries.move_many(conn, tenant_id=tenant, **ids, keeps_opt_outs=keeps_opt_outs)
