@@ -64,7 +64,7 @@ async def merge_many(
     for gone, ids in carried.items():
         undo[gone]["planned"] = [str(each) for each in ids]
     for gone, into in merged.items():
-        undo[gone]["into"] = {name: known[into].get(name) for name in FILLED}
+        undo[gone]["into"] = {name: known[into].get(name) for name in (*FILLED, "identities")}
         undo[gone]["said"] = {name: said.get(each, []) for name, each in (("contact", gone), ("into", into))}
         undo[gone]["groups"] = {name: in_groups.get(each, []) for name, each in (("contact", gone), ("into", into))}
     await contact_store.absorb_many(conn, tenant, merged, undo, now, made_by)
@@ -105,4 +105,5 @@ def _undo(
     concerned = [row for row in rows if row.contact_id in (gone, into)]
     statuses: dict[str, ConversationStatus] = {str(row.id): row.status for row in concerned if row.id in ended}
     own = [str(row.id) for row in rows if row.contact_id == gone]
-    return {"contact": contact, "conversations": own, "closed": statuses, "mark": str(new_id())}
+    others = [str(row.id) for row in rows if row.contact_id == into]
+    return {"contact": contact, "conversations": own, "others": others, "closed": statuses, "mark": str(new_id())}

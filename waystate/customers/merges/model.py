@@ -2,15 +2,17 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from waystate.conversations.model import MERGED, OPEN, ConversationStatus
 from waystate.documents import JsonObject
 from waystate.errors import Conflict
-from waystate.ids import id_floor
+from waystate.ids import id_floor, time_of
 
+_UNDER_WAY = timedelta(minutes=10)
+"""A message has its id when it is taken, and may wait then: longer than any of ours waits for a merge."""
 _DOCUMENTS = ("preferences", "metadata")
 _TEXTS = ("email", "phone_number", "username", "language", "profile_picture_url")
 
@@ -48,9 +50,16 @@ class MergeRecord:
 
     @property
     def mark(self) -> UUID:
-        """What was received or opened since has a greater id."""
+        """What was received since has a greater id; so may what was received a little earlier."""
         kept = self.undo.get("mark")
-        return id_floor(self.merged_at) if kept is None else UUID(kept)
+        return id_floor((self.merged_at if kept is None else time_of(UUID(kept))) - _UNDER_WAY)
+
+    def is_since(self, conversation: UUID) -> bool:
+        """Whether it was opened after the merge."""
+        before = self.undo.get("others")
+        if before is None:
+            return conversation > id_floor(self.merged_at)
+        return str(conversation) not in before and conversation not in self.conversations
 
     @property
     def external_ids(self) -> set[str]:
@@ -123,7 +132,7 @@ def separate(
     homes: dict[UUID, UUID] = {}
     for each in held:
         writers = {owner[one.external_id] for one in said.get(each.id, ()) if one.external_id in owner}
-        is_theirs = each.id in own or (each.id > record.mark and writers == {restored})
+        is_theirs = each.id in own or (record.is_since(each.id) and writers == {restored})
         homes[each.id] = restored if is_theirs else holder
         if is_theirs:
             done.given.append(each.id)

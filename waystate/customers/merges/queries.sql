@@ -63,7 +63,7 @@ FROM contact_identities i
 JOIN conversations c ON c.tenant_id = :tenant_id AND c.contact_id = i.contact_id
 JOIN messages m ON m.tenant_id = :tenant_id AND m.conversation_id = c.id AND m.sent_at = i.valid_from AND m.direction = 'inbound'
 WHERE i.tenant_id = :tenant_id AND i.contact_id = :holder_id AND i.channel = 'whatsapp' AND i.valid_from >= :since
-    AND m.sender = ANY(:senders::text[]);
+    AND i.external_id <> ALL(:known::text[]) AND m.sender = ANY(:senders::text[]);
 
 -- name: restore_aliases!
 UPDATE contact_merges r SET contact_id = :contact_id WHERE r.tenant_id = :tenant_id AND r.merged_id = ANY(:merged_ids::uuid[]);

@@ -83,8 +83,14 @@ async def restore_identities(
 
 async def list_gained(conn: Connection, tenant: TenantId, record: MergeRecord) -> list[tuple[str, str, datetime]]:
     """Ids that were learned since, by messages from the ids that were the merged contact's."""
+    before = record.undo.get("into", {}).get("identities", ())
     rows = await _queries.list_gained(
-        conn, tenant_id=tenant, holder_id=record.contact_id, since=record.merged_at, senders=sorted(record.external_ids)
+        conn,
+        tenant_id=tenant,
+        holder_id=record.contact_id,
+        since=record.merged_at,
+        known=[each["external_id"] for each in before],
+        senders=sorted(record.external_ids),
     )
     return [(row["kind"], row["external_id"], row["valid_from"]) for row in rows]
 
