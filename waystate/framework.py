@@ -12,6 +12,7 @@ from waystate.channels.genesys.event_routes import GenesysEventsWebhook
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
+from waystate.customers.duplicates.routes import DuplicateRoutes
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.merges.merge import CustomerMerges
 from waystate.customers.merges.routes import MergeRoutes
@@ -71,6 +72,7 @@ ROUTES = (
     StateRoutes,
     SendRoutes,
     ConversationRoutes,
+    DuplicateRoutes,
     CustomerRoutes,
     MergeRoutes,
     TraceRoutes,
@@ -177,6 +179,8 @@ def _of_messages(services: Services) -> list[object]:
     return [
         SendRoutes(sends),
         talks,
+        # Before what takes any id in that place.
+        DuplicateRoutes(db, cursors),
         people,
         MergeRoutes(db, merges, cursors),
         TraceRoutes(db, directory, clock),

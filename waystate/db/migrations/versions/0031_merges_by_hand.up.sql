@@ -15,8 +15,8 @@ CREATE TABLE contact_likeness (
     PRIMARY KEY (tenant_id, contact_id, kind, value),
     FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id) ON DELETE CASCADE
 );
-CREATE INDEX contact_likeness_value ON contact_likeness (tenant_id, kind, value COLLATE "C", contact_id);
-CREATE INDEX contact_likeness_shared ON contact_likeness (tenant_id, kind, value COLLATE "C", contact_id) WHERE is_shared;
+CREATE INDEX contact_likeness_value ON contact_likeness (tenant_id, kind, value COLLATE "C") INCLUDE (contact_id);
+CREATE INDEX contact_likeness_shared ON contact_likeness (tenant_id, kind, value COLLATE "C") WHERE is_shared;
 
 ALTER TABLE contact_likeness ENABLE ROW LEVEL SECURITY;
 ALTER TABLE contact_likeness FORCE ROW LEVEL SECURITY;
