@@ -14,6 +14,8 @@ from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
 from waystate.customers.duplicates.routes import DuplicateRoutes
 from waystate.customers.edit import CustomerEdits
+from waystate.customers.files.export import CustomerExports
+from waystate.customers.files.routes import ExportRoutes, ImportRoutes
 from waystate.customers.merges.merge import CustomerMerges
 from waystate.customers.merges.routes import MergeRoutes
 from waystate.customers.routes import CustomerRoutes
@@ -72,6 +74,8 @@ ROUTES = (
     StateRoutes,
     SendRoutes,
     ConversationRoutes,
+    ImportRoutes,
+    ExportRoutes,
     DuplicateRoutes,
     CustomerRoutes,
     MergeRoutes,
@@ -180,6 +184,7 @@ def _of_messages(services: Services) -> list[object]:
         SendRoutes(sends),
         talks,
         # Before what takes any id in that place.
+        ExportRoutes(CustomerExports(db, clock)),
         DuplicateRoutes(db, cursors),
         people,
         MergeRoutes(db, merges, cursors),

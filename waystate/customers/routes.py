@@ -15,6 +15,7 @@ from waystate.customers import store
 from waystate.customers.bodies import (
     CUSTOMER_EXAMPLE,
     CUSTOMER_ID,
+    NAMES,
     AddCustomer,
     AddTags,
     CustomerContext,
@@ -49,11 +50,6 @@ from waystate.web.cursors import Cursors
 _SHOWN_IN_CONTEXT = 20
 """Messages."""
 _NO_SUCH = {404: "The tenant has no such customer"}
-_NAMES = {
-    "phoneNumber": "phone_number",
-    "profilePictureUrl": "profile_picture_url",
-    **{each: each for each in ("name", "email", "language", "username", "tags", "preferences", "metadata")},
-}
 _AFTER = Query(max_length=2000, description="The `next` of the page before")
 _IF_MATCH = Header(alias="If-Match", max_length=500, description="The ETag of the customer as you have seen them")
 
@@ -356,7 +352,7 @@ async def _get(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile
 
 def _fields_of(body: EditableFields, but: Sequence[str] = ()) -> JsonObject:
     """What was sent, by its names here."""
-    return {_NAMES[each]: getattr(body, each) for each in body.model_fields_set if each in _NAMES and each not in but}
+    return {NAMES[each]: getattr(body, each) for each in body.model_fields_set if each in NAMES and each not in but}
 
 
 def _tags_of(if_match: str) -> list[str]:
