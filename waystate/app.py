@@ -25,6 +25,8 @@ from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock, utc_now
 from waystate.config import Config, ProcessRole
+from waystate.customers.files.intake import CustomerImports
+from waystate.customers.files.routes import ImportRoutes
 from waystate.customers.indexing import IndexWorker
 from waystate.db.checks import check_database
 from waystate.db.opening import make_partitions, open_database
@@ -227,6 +229,8 @@ class Waystate:
         )
         deposits = Deposits(db, self.directory, self.services.fetcher, clock)
         self.uploads = UploadRoutes(self.services.guard, deposits)
+        imports = CustomerImports(db, self.hints[RELAY], self.services.invalidations.changed, clock)
+        self.imports = ImportRoutes(self.services.guard, imports)
         self.intake = Intake(db, self.hints[LEDGER])
         limits = {"lanes": self.lanes, "max_body": config.max_body}
         directory, append = self.directory, self.intake.append
@@ -292,7 +296,7 @@ class Waystate:
 
     def lane(self) -> Keyed:
         """The ASGI application: the data plane's lane, the framework behind it, before both what is done once by its key."""
-        routes = [*lane_routes(self.state), *lane_routes(self.uploads), *self._webhook_routes()]
+        routes = [*lane_routes(self.state), *lane_routes(self.uploads), *lane_routes(self.imports), *self._webhook_routes()]
         return keyed_lane(self.services, routes, self.checks)
 
     def framework(self) -> FastAPI:

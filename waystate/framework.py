@@ -12,7 +12,12 @@ from waystate.channels.genesys.event_routes import GenesysEventsWebhook
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
+from waystate.customers.duplicates.routes import DuplicateRoutes
 from waystate.customers.edit import CustomerEdits
+from waystate.customers.files.export import CustomerExports
+from waystate.customers.files.routes import ExportRoutes, ImportRoutes
+from waystate.customers.merges.merge import CustomerMerges
+from waystate.customers.merges.routes import MergeRoutes
 from waystate.customers.routes import CustomerRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
 from waystate.deliveries.queue_routes import GenesysQueueRoutes
@@ -69,7 +74,11 @@ ROUTES = (
     StateRoutes,
     SendRoutes,
     ConversationRoutes,
+    ImportRoutes,
+    ExportRoutes,
+    DuplicateRoutes,
     CustomerRoutes,
+    MergeRoutes,
     TraceRoutes,
     TemplateRoutes,
     UploadRoutes,
@@ -164,8 +173,21 @@ def _of_messages(services: Services) -> list[object]:
     customers = CustomerEdits(db, services.hints[RELAY], services.invalidations.changed, clock)
     cursors = Cursors(derive_key(services.installation, "page cursors"))
     people = CustomerRoutes(db, customers, sends, cursors, clock)
+    merges = CustomerMerges(db, directory, services.hints[RELAY], services.invalidations.changed, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
-    return [SendRoutes(sends), talks, people, TraceRoutes(db, directory, clock), templates, media, letters]
+    return [
+        SendRoutes(sends),
+        talks,
+        # Before what takes any id in that place.
+        ExportRoutes(CustomerExports(db, clock)),
+        DuplicateRoutes(db, cursors),
+        people,
+        MergeRoutes(db, merges, cursors),
+        TraceRoutes(db, directory, clock),
+        templates,
+        media,
+        letters,
+    ]
 
 
 def _of_access(services: Services) -> list[object]:

@@ -27,7 +27,8 @@ class NamedQuery:
 
 def all_queries() -> list[NamedQuery]:
     found = []
-    for file in sorted(each for each in PACKAGE.glob("*/queries.sql") if each.parent.name not in ELSEWHERE):
+    rooms = [*PACKAGE.glob("*/queries.sql"), *PACKAGE.glob("customers/*/queries.sql")]
+    for file in sorted(each for each in rooms if each.parent.name not in ELSEWHERE):
         queries = load_queries(str(file))
         names = [name for name in queries.available_queries if not name.endswith("_cursor")]
         found += [NamedQuery(file.parent.name, name, getattr(queries, name).sql) for name in names]

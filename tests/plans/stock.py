@@ -70,6 +70,12 @@ async def _fill_tenant(conn: Any, tenant: str, now: datetime) -> Stock:
     ]
     tagged = [(*row, ["vip"] if number % 100 == 0 else ["new"]) for number, row in enumerate(contacts)]
     await _copy(conn, "contacts", tagged, "tenant_id", "id", "name", "tags")
+    alike = [
+        (tenant, contact, kind, value or wa_ids[number // 2], bool(value is None and number < CUSTOMERS // 10))
+        for number, (_, contact, name) in enumerate(contacts)
+        for kind, value in (("phone", None), ("name", name))
+    ]
+    await _copy(conn, "contact_likeness", alike, "tenant_id", "contact_id", "kind", "value", "is_shared")
     await _copy(
         conn, "contact_identities", identities, "tenant_id", "channel", "kind", "external_id", "valid_from", "contact_id"
     )

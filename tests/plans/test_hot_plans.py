@@ -25,6 +25,7 @@ from waystate.work.store import WAITS
 BIG = (
     "webhook_ledger", "contacts", "contact_identities", "conversations", "messages", "message_keys", "message_events", "events",
     "deliveries", "delivery_attempts", "early_statuses", "planned_messages", "contact_index", "contact_tags",
+    "contact_likeness",
 )  # fmt: skip
 BROAD = {"tenant_id", "source", "channel", "kind", "target"}
 """Columns of few values: an index that is entered by these alone is read for all of the tenant's rows."""
@@ -113,7 +114,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         },
         "contacts.lock_contacts": {"contact_ids": stock.contacts},
         "contacts.absorb_contacts": {
-            "merged_ids": stock.contacts, "contact_ids": stock.contacts, "undo": ["{}"] * BATCH, "now": now,
+            "merged_ids": stock.contacts, "contact_ids": stock.contacts, "undo": ["{}"] * BATCH, "now": now, "made_by": None,
         },
         "contacts.find_survivors": {"contact_ids": stock.contacts},
         "conversations.find_last_heard": {"contact_ids": stock.contacts},
@@ -182,6 +183,13 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "deliveries.find_at_genesys": {"external_ids": ["at-genesys"] * BATCH},
         "deliveries.find_looked_up": {"order_keys": strings},
         "deliveries.replace_receipts": {"message_ids": stock.messages, "accounts": strings, "requests": ["{}"] * BATCH},
+        "duplicates.list_keys": {"contact_ids": stock.contacts},
+        "duplicates.drop_many": {"contact_ids": stock.contacts, "kinds": strings, "values": strings},
+        "duplicates.mark_shared": {"kinds": ["phone"] * BATCH, "values": strings},
+        "duplicates.list_shared": {"kind": "phone", "after": "", "batch": 50, "members": 11},
+        "merges.list_later": {"ids": stock.conversations, "since": stock.messages[0]},
+        "merges.retell": {"ids": stock.conversations, "taken_at": times, "left": strings, "now": now},
+        "deliveries.reorder": {"contacts": [str(each) for each in stock.contacts]},
         "groups.find_many": {"contact_ids": stock.contacts},
         "groups.lock_many": {"contact_ids": stock.contacts},
         "groups.list_participants": {"contact_ids": stock.contacts},
@@ -203,7 +211,8 @@ HOT = sorted(parameters(Stock(messages=[new_id()])))
 async def plan_of(conn: Any, name: str, arguments: dict[str, Any], *, generic: bool) -> dict[str, Any]:
     """As a tenant's transaction has it planned: for these values, or for any, as a prepared statement ends up with."""
     domain, query = name.split(".")
-    queries = load_queries(str(PACKAGE / domain / "store.py"))
+    room = PACKAGE / "customers" / domain
+    queries = load_queries(str((room if room.is_dir() else PACKAGE / domain) / "store.py"))
     order = queries.driver_adapter.var_sorted[query]
     sql = getattr(queries, query).sql.strip().rstrip(";")
     await conn.execute(f"BEGIN; SET LOCAL ROLE {WORK}; SET LOCAL app.tenant_id = 'acme'")

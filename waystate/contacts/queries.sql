@@ -178,8 +178,8 @@ WITH merged AS (
     FROM merged m JOIN contacts o ON o.tenant_id = :tenant_id AND o.id = m.merged_id
     WHERE c.tenant_id = :tenant_id AND c.id = m.contact_id
 )
-INSERT INTO contact_merges (tenant_id, merged_id, into_id, contact_id, merged_at, undo)
-SELECT :tenant_id, m.merged_id, m.contact_id, m.contact_id, :now, m.undo::jsonb FROM merged m;
+INSERT INTO contact_merges (tenant_id, merged_id, into_id, contact_id, merged_at, undo, made_by)
+SELECT :tenant_id, m.merged_id, m.contact_id, m.contact_id, :now, m.undo::jsonb, :made_by FROM merged m;
 
 -- name: find_survivors
 -- A merged contact's id stays its person's.

@@ -208,18 +208,22 @@ async def lock_many(conn: Connection, tenant: TenantId, contact_ids: Iterable[UU
 
 
 async def absorb_many(
-    conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID], undo: Mapping[UUID, JsonObject], now: datetime
+    conn: Connection,
+    tenant: TenantId,
+    merged: Mapping[UUID, UUID],
+    undo: Mapping[UUID, JsonObject],
+    now: datetime,
+    made_by: str | None = None,
 ) -> None:
-    """Contacts that turned out to be others (`merged`: from → to) are theirs from now on, with a record that keeps `undo`.
-
-    Under `lock_many`, when nothing else is theirs any more.
-    """
+    """Contacts that turned out to be others (`merged`: from → to) are theirs from now on, with a record that keeps `undo`, and
+    `made_by`, who said so. Under `lock_many`, when nothing else is theirs any more."""
     await _queries.absorb_contacts(
         conn,
         tenant_id=tenant,
         merged_ids=list(merged),
         contact_ids=list(merged.values()),
         undo=[dump(undo[gone]) for gone in merged],
+        made_by=made_by,
         now=now,
     )
     await remove_many(conn, tenant, list(merged))

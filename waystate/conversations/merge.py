@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import OPEN, ConversationStatus
@@ -13,9 +15,14 @@ from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.events.model import ContactMerged, ConversationMerged, Event
 from waystate.groups import store as group_store
-from waystate.ids import TenantId
+from waystate.ids import TenantId, new_id
 from waystate.preferences import store as preference_store
 
+FILLED = (
+    *("name", "is_named_by_hand", "email", "phone_number", "username", "language", "profile_picture_url"),
+    *("tags", "preferences", "metadata"),
+)
+"""What a contact gives to the one that it turned out to be, where that one lacks it."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -24,17 +31,29 @@ Carry = Callable[[Connection, TenantId, Mapping[UUID, UUID]], Awaitable[Mapping[
 
 
 async def merge_many(
-    conn: Connection, tenant: TenantId, merged: Mapping[UUID, UUID], phone_number_id: str, now: datetime, carry: Carry
+    conn: Connection,
+    tenant: TenantId,
+    merged: Mapping[UUID, UUID],
+    phone_number_id: str,
+    now: datetime,
+    carry: Carry,
+    *,
+    made_by: str | None = None,
 ) -> list[Event]:
-    """`merged`: contact → the one that it turned out to be; `phone_number_id`: where that was learned.
+    """`merged`: contact → the one that it turned out to be; `phone_number_id`: where that was learned; "": nowhere.
 
     In the caller's transaction, before it opens conversations; it appends the events. Messages stay in their conversations.
-    What waits for the contacts is carried over before conversations are locked, as everybody locks them.
+    What waits for the contacts is carried over before conversations are locked, as everybody locks them. `made_by`: who says
+    so; None: a message proves it. What people say of two records is no newer word of a customer's: then an opt-out holds.
     """
     both = {*merged, *merged.values()}
     known = await contact_store.lock_many(conn, tenant, both)
+    if known.keys() != both:
+        raise asyncpg.SerializationError("one of the contacts was merged meanwhile; run it again")
     carried = await carry(conn, tenant, merged)
-    await preference_store.move_many(conn, tenant, merged)
+    said = await preference_store.list_of_contacts(conn, tenant, both)
+    in_groups = await group_store.list_groups_of(conn, tenant, both)
+    await preference_store.move_many(conn, tenant, merged, keeps_opt_outs=made_by is not None)
     await group_store.move_many(conn, tenant, merged)
     rows = await conversation_store.lock_of_merged(conn, tenant, both)
     ended = to_close(rows, merged)
@@ -44,7 +63,11 @@ async def merge_many(
     undo = {gone: _undo(known[gone], rows, gone, merged[gone], ended) for gone in merged}
     for gone, ids in carried.items():
         undo[gone]["planned"] = [str(each) for each in ids]
-    await contact_store.absorb_many(conn, tenant, merged, undo, now)
+    for gone, into in merged.items():
+        undo[gone]["into"] = {name: known[into].get(name) for name in (*FILLED, "identities")}
+        undo[gone]["said"] = {name: said.get(each, []) for name, each in (("contact", gone), ("into", into))}
+        undo[gone]["groups"] = {name: in_groups.get(each, []) for name, each in (("contact", gone), ("into", into))}
+    await contact_store.absorb_many(conn, tenant, merged, undo, now, made_by)
     told: list[Event] = [
         ContactMerged(contact_id=into, merged_contact_id=gone, phone_number_id=phone_number_id, at=now)
         for gone, into in merged.items()
@@ -82,4 +105,5 @@ def _undo(
     concerned = [row for row in rows if row.contact_id in (gone, into)]
     statuses: dict[str, ConversationStatus] = {str(row.id): row.status for row in concerned if row.id in ended}
     own = [str(row.id) for row in rows if row.contact_id == gone]
-    return {"contact": contact, "conversations": own, "closed": statuses}
+    others = [str(row.id) for row in rows if row.contact_id == into]
+    return {"contact": contact, "conversations": own, "others": others, "closed": statuses, "mark": str(new_id())}

@@ -20,6 +20,12 @@ from waystate.web.answers import AnswerBody, Text
 LONGEST_TAG = 64
 MOST_TAGGED = 1000
 """Customers that are tagged in one call."""
+NAMES = {
+    "phoneNumber": "phone_number",
+    "profilePictureUrl": "profile_picture_url",
+    **{each: each for each in ("name", "email", "language", "username", "tags", "preferences", "metadata")},
+}
+"""What may be edited: as the API calls it → as it is called here."""
 CUSTOMER_ID = "019c1420-7b10-7e02-a3c4-1d2e3f405162"
 CUSTOMER_EXAMPLE: JsonObject = {
     "id": CUSTOMER_ID,

@@ -1,12 +1,13 @@
 """The index by which customers are found, kept by a sink: a second or two behind what it tells of."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, get_args
 from uuid import UUID
 
 from waystate import documents
 from waystate.clock import Clock
 from waystate.customers import store
+from waystate.customers.duplicates import store as duplicates
 from waystate.db.pool import Connection, Database
 from waystate.events import outbox
 from waystate.events.model import (
@@ -54,6 +55,12 @@ _CHANGES_NOTHING: tuple[type, ...] = (
 TYPES = tuple(event.model_fields["type"].default for event in get_args(Event) if event not in _CHANGES_NOTHING)
 
 
+async def index_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> None:
+    """What these are found by, and by what they are like others."""
+    await store.index_many(conn, tenant, ids)
+    await duplicates.compare_many(conn, tenant, ids)
+
+
 class IndexSink:
     """Looks once more at every contact that an event is of, in the transaction that moves the cursor."""
 
@@ -61,7 +68,7 @@ class IndexSink:
     types = TYPES
 
     async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> list[Event]:
-        await store.index_many(conn, tenant, contacts_of(stamped))
+        await index_many(conn, tenant, contacts_of(stamped))
         return []
 
 
@@ -86,7 +93,7 @@ class IndexWorker(SinkWorker):
     async def _take_wanted(self, tenant: TenantId) -> int:
         async with self._db.tenant(tenant) as conn:
             wanted = await store.take_wanted(conn, tenant, _PAGE)
-            await store.index_many(conn, tenant, wanted)
+            await index_many(conn, tenant, wanted)
             return len(wanted)
 
     async def _due(self) -> set[TenantId]:
@@ -103,7 +110,7 @@ class IndexWorker(SinkWorker):
         while not page or len(page) == _PAGE:
             async with self._db.tenant(tenant) as conn:
                 page = await store.list_ids(conn, tenant, after=page[-1] if page else None, batch=_PAGE)
-                await store.index_many(conn, tenant, page)
+                await index_many(conn, tenant, page)
             if not page:
                 break
         async with self._db.tenant(tenant) as conn:

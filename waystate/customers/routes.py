@@ -17,6 +17,7 @@ from waystate.customers import store
 from waystate.customers.bodies import (
     CUSTOMER_EXAMPLE,
     CUSTOMER_ID,
+    NAMES,
     AddCustomer,
     AddTags,
     CustomerContext,
@@ -62,11 +63,6 @@ from waystate.web.cursors import Cursors
 _SHOWN_IN_CONTEXT = 20
 """Messages."""
 _NO_SUCH = {404: "The tenant has no such customer"}
-_NAMES = {
-    "phoneNumber": "phone_number",
-    "profilePictureUrl": "profile_picture_url",
-    **{each: each for each in ("name", "email", "language", "username", "tags", "preferences", "metadata")},
-}
 _AFTER = Query(max_length=2000, description="The `next` of the page before")
 _IF_MATCH = Header(alias="If-Match", max_length=500, description="The ETag of the customer as you have seen them")
 
@@ -86,7 +82,7 @@ class CustomerRoutes:
         "/v1/customers",
         Scope.CUSTOMERS_READ,
         tag="Customers",
-        summary="CustomerEdits, by what they are called, tagged, or did last",
+        summary="Customers, by what they are called, tagged, or did last",
         problems={400: "The cursor is of another list, or the order does not go with a filter; `code` says which"},
         example_answer={"items": [{**CUSTOMER_EXAMPLE, "matches": {"name": [[0, 3]]}}], "next": None},
     )
@@ -399,7 +395,7 @@ async def _find_group(conn: Connection, tenant: TenantId, profile: Profile) -> G
 
 def _fields_of(body: EditableFields, but: Sequence[str] = ()) -> JsonObject:
     """What was sent, by its names here."""
-    return {_NAMES[each]: getattr(body, each) for each in body.model_fields_set if each in _NAMES and each not in but}
+    return {NAMES[each]: getattr(body, each) for each in body.model_fields_set if each in NAMES and each not in but}
 
 
 def _tags_of(if_match: str) -> list[str]:

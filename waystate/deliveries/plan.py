@@ -26,6 +26,8 @@ from waystate.errors import Rejected
 from waystate.events import outbox
 from waystate.events.model import (
     BaseEvent,
+    ContactMerged,
+    ContactUnmerged,
     Event,
     InboundEnriched,
     MediaStored,
@@ -52,10 +54,10 @@ from waystate.work.loops import Hint
 DELIVERED = frozenset(
     {
         *("inbound.enriched", "outbound.processed", "outbound.refused", "message.status", "message.marked_read"),
-        *("media.stored", "media.held", "media.failed", "conversation.merged"),
+        *("media.stored", "media.held", "media.failed", "conversation.merged", "contact.merged", "contact.unmerged"),
     }
 )
-"""Types of events that may call for a delivery, or move what waits for an answer."""
+"""Types of events that may call for a delivery, or move what waits for an answer or in a customer's order."""
 _WRITTEN = frozenset({"text", "image", "video", "document"})
 """Types whose text is what the customer wrote."""
 WAITING = frozenset({Status.QUEUED, Status.RECEIVED})
@@ -79,6 +81,15 @@ class DeliverySink:
         view = await self._directory.find_tenant_in(conn, tenant)
         if view is None:
             return []  # it is being deleted, and its events with it
+        joined = [each.event for each in stamped if isinstance(each.event, ContactMerged | ContactUnmerged)]
+        stamped = [each for each in stamped if not isinstance(each.event, ContactMerged | ContactUnmerged)]
+        events = await self._deliver(conn, tenant, stamped, view) if stamped else []
+        if joined:
+            contacts = {each.contact_id for each in joined} | {each.merged_contact_id for each in joined}
+            await delivery_store.reorder(conn, tenant, contacts)
+        return events
+
+    async def _deliver(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped], view: TenantView) -> list[Event]:
         is_changed = await outbox.note_judgement(conn, tenant, self.name, view.revision)
         planned = plan(stamped, view, self._lanes, await find_surroundings(conn, tenant, stamped))
         planned.deliveries += await _plan_homeless(conn, tenant, stamped, view, self._lanes)
@@ -88,7 +99,9 @@ class DeliverySink:
             waiting = {key for key, each in messages.items() if each.state.status in WAITING}
             planned = planned.without(planned.doubtful - waiting)
         if outbound := {each.message_id for each in planned.deliveries if each.target is Target.WHATSAPP}:
-            planned = planned.without(await message_store.lock_settled(conn, tenant, outbound))
+            settled, homes = await message_store.lock_settled(conn, tenant, outbound)
+            planned = planned.without(settled)
+            planned.deliveries = [_at_home(each, homes) for each in planned.deliveries]
         attachments = Attachments(tenant, view, self._links)
         files = await lock_files(conn, tenant, stamped)
         planned.deliveries = with_files(planned.deliveries, stamped, files, attachments)
@@ -115,6 +128,12 @@ class DeliverySink:
         changed, late = await follow_up(conn, tenant, stamped, attachments, make)
         await delivery_store.insert_many(conn, tenant, late)
         return changed + len(late)
+
+
+def _at_home(delivery: Delivery, homes: Mapping[UUID, UUID]) -> Delivery:
+    """Of a message whose conversation is another one by now: what was its customer's was another's for a while."""
+    home = homes.get(delivery.message_id, delivery.conversation_id)
+    return delivery if home == delivery.conversation_id else replace(delivery, conversation_id=home)
 
 
 async def _plan_homeless(

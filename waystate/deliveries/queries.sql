@@ -332,3 +332,19 @@ ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET message_id = excluded.mes
 -- name: drop_offers!
 -- They are answered, or nobody's answer to them is to be expected any more.
 DELETE FROM offers o WHERE o.tenant_id = :tenant_id AND o.conversation_id = ANY(:conversation_ids::uuid[]);
+
+-- name: reorder!
+-- Contacts became one, or two again: what has not left stands in the order of whoever its message's conversation is of by now, where
+-- it stood, be it under way or not: it holds that one's queue. In one order, so that two at once cannot deadlock.
+WITH mine AS MATERIALIZED (
+    SELECT d.event_id, d.target, v.contact_id, v.id AS conversation_id
+    FROM deliveries d
+    JOIN messages m ON m.tenant_id = :tenant_id AND m.id = d.message_id
+    JOIN conversations v ON v.tenant_id = :tenant_id AND v.id = m.conversation_id
+    WHERE d.tenant_id = :tenant_id AND d.state IN ('pending', 'sending', 'unknown')
+        AND right(d.order_key, 36) = ANY(:contacts::text[]) AND left(d.order_key, 2) IN ('w:', 'g:')
+        AND (right(d.order_key, 36) <> v.contact_id::text OR d.conversation_id <> v.id)
+    ORDER BY d.position, d.event_id, d.target FOR NO KEY UPDATE OF d
+)
+UPDATE deliveries d SET order_key = left(d.order_key, -36) || n.contact_id, conversation_id = n.conversation_id
+FROM mine n WHERE d.tenant_id = :tenant_id AND d.event_id = n.event_id AND d.target = n.target;

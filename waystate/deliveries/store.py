@@ -271,6 +271,11 @@ async def cancel_many(
     return {row["message_id"] for row in rows}
 
 
+async def reorder(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> None:
+    """Whose conversations are another contact's by now: what waits for them joins that one's order, in its place."""
+    await _queries.reorder(conn, tenant_id=tenant, contacts=[str(each) for each in contact_ids])
+
+
 async def list_behind(conn: Connection, tenant: TenantId, order_keys: Sequence[str]) -> dict[UUID, str]:
     """Message → type of what waits to leave in these orders, in its order; templates apart."""
     rows = await _queries.list_behind(conn, tenant_id=tenant, order_keys=list(order_keys))

@@ -441,7 +441,22 @@ class ContactMerged(ContactEvent):
     """Two contacts turned out to be one: what was `merged_contact_id`'s is `contact_id`'s, and that id still leads there."""
 
     type: Literal["contact.merged"] = "contact.merged"
+    phone_number_id: str = ""
     merged_contact_id: UUID
+
+
+class ContactUnmerged(ContactEvent):
+    """A merge was undone: `merged_contact_id` is a contact of its own again, with these of the conversations of `contact_id`.
+
+    `moved` messages that came from its ids since the merge are in its conversations now.
+    """
+
+    type: Literal["contact.unmerged"] = "contact.unmerged"
+    phone_number_id: str = ""
+    merged_contact_id: UUID
+    conversations: list[UUID]
+    reopened: list[UUID]
+    moved: int
 
 
 class TemplateChanged(BaseModel):
@@ -559,6 +574,7 @@ Event = (
     | ContactNamed
     | GroupChanged
     | ContactMerged
+    | ContactUnmerged
     | TemplateChanged
     | AccountChanged
     | NumberHeld

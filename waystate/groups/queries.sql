@@ -69,3 +69,20 @@ ORDER BY n.group_contact_id, n.contact_id
 ON CONFLICT (tenant_id, group_contact_id, contact_id) DO UPDATE SET joined_at = greatest(p.joined_at, excluded.joined_at),
     left_at = CASE WHEN excluded.told_at >= p.told_at THEN excluded.left_at ELSE p.left_at END,
     told_at = greatest(p.told_at, excluded.told_at);
+
+-- name: list_groups_of
+SELECT p.contact_id, array_agg(p.group_contact_id) AS groups FROM group_participants p
+WHERE p.tenant_id = :tenant_id AND p.contact_id = ANY(:contact_ids::uuid[]) GROUP BY p.contact_id;
+
+-- name: split_participant!
+-- Two people were one for a while: each is in the groups that were theirs, as it is known of both together.
+WITH given AS (
+    INSERT INTO group_participants (tenant_id, group_contact_id, contact_id, role, joined_at, left_at, told_at)
+    SELECT :tenant_id, p.group_contact_id, :to_id, p.role, p.joined_at, p.left_at, p.told_at FROM group_participants p
+    WHERE p.tenant_id = :tenant_id AND p.contact_id = :contact_id AND p.group_contact_id = ANY(:given::uuid[])
+    ORDER BY p.group_contact_id
+    ON CONFLICT DO NOTHING
+)
+DELETE FROM group_participants p
+WHERE p.tenant_id = :tenant_id AND p.contact_id = :contact_id AND p.group_contact_id = ANY(:given::uuid[])
+    AND p.group_contact_id <> ALL(:kept::uuid[]);

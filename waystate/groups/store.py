@@ -96,6 +96,22 @@ async def move_many(conn: Connection, tenant: TenantId, merged: Mapping[UUID, UU
     await _queries.move_many(conn, tenant_id=tenant, merged_ids=list(merged), contact_ids=list(merged.values()))
 
 
+async def list_groups_of(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """Person → the groups that they are in, or were, as contacts; of those who were in any."""
+    rows = await _queries.list_groups_of(conn, tenant_id=tenant, contact_ids=list(contact_ids))
+    return {row["contact_id"]: list(row["groups"]) for row in rows}
+
+
+async def split_participant(
+    conn: Connection, tenant: TenantId, contact_id: UUID, to_id: UUID, *, given: Collection[UUID], kept: Collection[UUID]
+) -> None:
+    """Of a person who is two again: the groups that are the other's (`given`), and which of these they were in themselves."""
+    if given:
+        await _queries.split_participant(
+            conn, tenant_id=tenant, contact_id=contact_id, to_id=to_id, given=list(given), kept=list(kept)
+        )
+
+
 def _group(row: Record) -> Group:
     return Group(**{**dict(row), "state": GroupState(row["state"])})
 

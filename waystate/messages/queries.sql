@@ -115,7 +115,8 @@ FOR NO KEY UPDATE OF c, m;
 -- name: lock_queued
 -- Before deliveries are made: whoever withdraws one of these messages waits, or has done it. In the order that every writer keeps
 -- inside a conversation.
-SELECT m.id, m.status FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) ORDER BY m.id FOR SHARE;
+SELECT m.id, m.status, m.conversation_id FROM messages m
+WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) ORDER BY m.id FOR SHARE;
 
 -- name: move_queued
 -- What waited to be sent goes to the conversation that is open by then. Locked by whoever holds both conversations.

@@ -237,15 +237,18 @@ async def find_last_written(
 
 
 async def lock_many(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> dict[UUID, LockedMessage]:
-    """With their conversations."""
-    rows = await _queries.lock_many(conn, tenant_id=tenant, ids=list(ids))
+    """With their conversations. What went to another conversation while this waited is looked for once more."""
+    rows = await _queries.lock_many(conn, tenant_id=tenant, ids=(wanted := list(set(ids))))
+    if len(rows) < len(wanted):
+        rows += await _queries.lock_many(conn, tenant_id=tenant, ids=list(set(wanted) - {row["id"] for row in rows}))
     return {row["id"]: _locked(row) for row in rows}
 
 
-async def lock_settled(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> set[UUID]:
-    """Of messages about to be passed on, those that are `queued` no more: they were withdrawn, or somebody told of them."""
+async def lock_settled(conn: Connection, tenant: TenantId, ids: Iterable[UUID]) -> tuple[set[UUID], dict[UUID, UUID]]:
+    """Of messages about to be passed on, those that are `queued` no more (withdrawn, told of); and each one's conversation."""
     rows = await _queries.lock_queued(conn, tenant_id=tenant, ids=sorted(ids))
-    return {row["id"] for row in rows if row["status"] != Status.QUEUED}
+    settled = {row["id"] for row in rows if row["status"] != Status.QUEUED}
+    return settled, {row["id"]: row["conversation_id"] for row in rows}
 
 
 async def list_queued_of(

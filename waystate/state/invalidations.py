@@ -6,7 +6,7 @@ from uuid import UUID
 from waystate.cache.feed import Feed
 from waystate.cache.process import ProcessCache
 from waystate.cache.second_level import SecondLevel
-from waystate.events.model import ContactMerged, Event, InboundEnriched, MessageStatus
+from waystate.events.model import ContactMerged, ContactUnmerged, Event, InboundEnriched, MessageStatus
 from waystate.ids import TenantId
 
 TOPIC = "invalidate"
@@ -34,7 +34,7 @@ class Invalidations:
         contacts |= {each for event in events if isinstance(event, InboundEnriched) and (each := event.former_contact_id)}
         # Who writes in a group gives their name there too.
         contacts |= {event.sender.contact_id for event in events if isinstance(event, InboundEnriched) and event.sender}
-        contacts |= {event.merged_contact_id for event in events if isinstance(event, ContactMerged)}
+        contacts |= {event.merged_contact_id for event in events if isinstance(event, ContactMerged | ContactUnmerged)}
         if contacts:
             self.forget(tenant, contacts)
 

@@ -12,7 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from waystate.operations import Operation, Parameter
+from waystate.operations import TEXT, Operation, Parameter
 from waystate.principal import NEVER_OF_A_KEY
 from waystate.web.docs_page import CONTENT_SECURITY_POLICY, PLACES, SERVER, render_docs, render_root
 from waystate.web.facts import own_address, wants_html
@@ -117,6 +117,7 @@ def _add(router: APIRouter, operation: Operation) -> None:
     usual = model_of(operation)
     others = {status: model for status, model in operation.answers.items() if status != operation.status}
     is_text = isinstance(usual, str)
+    is_file = is_text and usual != TEXT
     router.add_api_route(
         operation.path,
         _stub(operation),
@@ -129,9 +130,10 @@ def _add(router: APIRouter, operation: Operation) -> None:
         status_code=operation.status,
         response_model=None if is_text else usual,
         # A class of answers without a media type is one without content.
-        response_class=PlainTextResponse if is_text else Response if usual is None else JSONResponse,
+        response_class=Response if is_file or usual is None else PlainTextResponse if is_text else JSONResponse,
         responses={
             operation.status: {"description": "Go on there", "headers": _LOCATION} if 300 <= operation.status < 400 else {},
+            **({operation.status: _answer(usual)} if is_file else {}),
             **{status: _answer(model) for status, model in others.items()},
             **{status: {"description": text, "content": _PROBLEM_CONTENT} for status, text in operation.problems.items()},
         },

@@ -139,6 +139,10 @@ DELETE FROM contact_identities x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY
 DELETE FROM contact_tags x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM contact_tags n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_contact_likeness!
+DELETE FROM contact_likeness x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM contact_likeness n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_contact_index_wanted!
 DELETE FROM contact_index_wanted x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM contact_index_wanted n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

@@ -45,6 +45,7 @@ BY_BATCH = {
     "phone_replies": _queries.erase_phone_replies,
     "preferences": _queries.erase_preferences,
     "contact_tags": _queries.erase_contact_tags,
+    "contact_likeness": _queries.erase_contact_likeness,
     "contact_index_wanted": _queries.erase_contact_index_wanted,
     "contact_index": _queries.erase_contact_index,
     "group_participants": _queries.erase_group_participants,

@@ -3,7 +3,7 @@
 from waystate.db.migrate import run_down, run_up
 
 revision = "0032"
-down_revision = "0029"
+down_revision = "0031"
 
 
 def upgrade() -> None:
