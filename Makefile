@@ -39,8 +39,9 @@ dist: $(READY) ## A wheel to install elsewhere, and the versions that it is test
 	@cd clients/python && $(abspath $(BIN))/python -m hatchling build --target wheel --directory ../../dist
 	@sed -n 's/^\([a-z0-9][^ ]*==.*[^ ]\) *\\$$/\1/p' requirements.lock >dist/constraints.txt && echo dist/constraints.txt
 
-deps: ## RabbitMQ, Redis, PostgreSQL and wrk from Debian, for the tests and benchmarks that want them
+deps: ## RabbitMQ, Redis, PostgreSQL, wrk and Node.js from Debian, for the tests and benchmarks that want them
 	@.ci/deps
+	@cd clients/typescript && npm ci --silent
 
 lock: $(READY) ## Write requirements.lock again, with the newest versions that fit
 	@$(BIN)/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate \
@@ -50,8 +51,7 @@ lock: $(READY) ## Write requirements.lock again, with the newest versions that f
 clients: $(READY) ## Write the OpenAPI document and both clients again, from the operations' rows
 	@$(BIN)/python -m tests.test_openapi_documentation
 	@$(BIN)/python -m clients.generator
-	@command -v npm >/dev/null || { echo "The TypeScript client needs node and npm: make deps" >&2; exit 1; }
-	@cd clients/typescript && npm ci --silent && npm run --silent generate
+	@cd clients/typescript && npm ci --silent && npm run --silent generate -- --output src/schema.ts >/dev/null
 
 clean: ## Remove caches and build output; .venv and your data stay
 	@rm -rf build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
