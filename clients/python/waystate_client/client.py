@@ -56,7 +56,7 @@ class Client(Nouns):
 
     def request(self, method: str, path: str, **given: Any) -> Any:
         """The JSON of an operation that this version has no method for: `request("GET", "/v1/…", query={…})`, `body={…}`."""
-        return self._caller.call(method, path, "json", is_keyed=method != "GET", **given)
+        return self._caller.call(method, path, "json", **{"is_keyed": method != "GET", **given})
 
     def close(self) -> None:
         self._http.close()
@@ -88,7 +88,7 @@ class AsyncClient(AsyncNouns):
 
     async def request(self, method: str, path: str, **given: Any) -> Any:
         """The JSON of an operation that this version has no method for."""
-        return await self._caller.call(method, path, "json", is_keyed=method != "GET", **given)
+        return await self._caller.call(method, path, "json", **{"is_keyed": method != "GET", **given})
 
     async def close(self) -> None:
         await self._http.aclose()
