@@ -17,12 +17,6 @@ def snake(name: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN else name
 
 
-def camel(name: str) -> str:
-    """What `snake` is undone by, where it can be."""
-    first, *rest = name.split("_")
-    return first + "".join(each.capitalize() for each in rest)
-
-
 def class_name(schema: str, schemas: set[str]) -> str:
     """`ContactCard-Output` is what one reads, so it has the plain name if no other schema has it."""
     plain, _, side = schema.partition("-")

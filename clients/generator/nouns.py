@@ -9,6 +9,7 @@ from clients.generator.types import REFERENCE, Schema, Types
 
 _METHODS = ("get", "put", "post", "patch", "delete")
 _CURSORS = ("after", "before")
+_STREAM = "stream"
 _JSON, _BYTES, _TEXT = "application/json", "application/octet-stream", "text/plain"
 _BODY = "body"
 
@@ -63,7 +64,8 @@ def methods_of(document: dict[str, Any]) -> list[Method]:
 
 def is_keyed(verb: str, path: str, entry: Schema) -> bool:
     """Whether an Idempotency-Key means something to it: as the server decides, of what the document says."""
-    if verb == "get" or "security" not in entry or _BYTES in entry.get("requestBody", {}).get("content", {}):
+    content = entry.get("requestBody", {}).get("content", {})
+    if verb == "get" or "security" not in entry or (content and _JSON not in content):
         return False
     return path.startswith(("/state/", "/v1/")) and not path.startswith("/v1/auth/")
 
@@ -101,9 +103,12 @@ def _parameter(types: Types, said: Schema) -> Argument:
 
 def _body(types: Types, verb: str, entry: Schema) -> list[Argument]:
     content = entry.get("requestBody", {}).get("content", {})
-    if _BYTES in content:
-        return [Argument("content", "", "content", "bytes | Iterable[bytes]", True, text="The file itself.")]
-    if _JSON not in content:
+    if content and _JSON not in content:
+        file = Argument("content", "", "content", "bytes | Iterable[bytes]", True, text="The file itself.")
+        kinds = [each for each in content if each != _BYTES]
+        kind = Argument("content_type", "Content-Type", "header", f"Literal[{', '.join(map(repr, kinds))}]", True)
+        return [file, *([kind] if kinds else [])]
+    if not content:
         return []
     schema = content[_JSON]["schema"]
     fields = types.schemas[schema["$ref"].removeprefix(REFERENCE)] if "$ref" in schema else schema
@@ -140,7 +145,11 @@ def _answer(types: Types, entry: Schema) -> tuple[str, str, str]:
     good = {status: answer.get("content", {}) for status, answer in entry["responses"].items() if status[0] in "23"}
     models = {content[_JSON]["schema"]["$ref"] for content in good.values() if _JSON in content}
     if len(models) > 1:
-        raise ValueError(f"{entry['operationId']} has answers of several shapes: {models}")
+        by_status = {
+            int(status): types.prefix + types.name(content[_JSON]["schema"]["$ref"]) for status, content in good.items()
+        }
+        reads = ", ".join(f"{status}: {name}" for status, name in by_status.items())
+        return " | ".join(sorted(set(by_status.values()))), f"{{{reads}}}", ""
     if models:
         (reference,) = models
         name = types.prefix + types.name(reference)
@@ -149,6 +158,8 @@ def _answer(types: Types, entry: Schema) -> tuple[str, str, str]:
         return name, name, types.read(fields["items"]["items"]) if is_page else ""
     if any(_TEXT in content for content in good.values()):
         return "str", "str", ""
+    if any(good.values()):
+        return "Iterator[bytes]", _STREAM, ""
     return ("str", '"location"', "") if "303" in good else ("None", "None", "")
 
 
@@ -198,21 +209,33 @@ def _is_named(argument: Argument) -> bool:
 
 
 def _render(method: Method, is_async: bool) -> str:
-    wait, start = ("await ", "async def") if is_async else ("", "def")
+    start = "async def" if is_async else "def"
     arguments = [_as_async(each) if is_async else each for each in method.arguments]
-    call = [repr(method.verb), _path(method), method.reads]
+    answer = method.answer.replace("Iterator", "AsyncIterator") if is_async else method.answer
+    return "\n".join(
+        [
+            _signature(method.name, arguments, answer, start),
+            docstring(method.text, 8),
+            *_statements(method, arguments, is_async),
+        ]
+    )
+
+
+def _statements(method: Method, arguments: list[Argument], is_async: bool) -> list[str]:
+    call = [repr(method.verb), _path(method), *([] if method.reads == _STREAM else [method.reads])]
     for place, keyword in (("query", "query"), ("header", "headers"), ("field", "fields")):
         if chosen := [each for each in arguments if each.place == place]:
             call.append(f"{keyword}={{{', '.join(f'{each.sent_as!r}: {each.name}' for each in chosen)}}}")
     call += [f"{each.place}={each.name}" for each in arguments if each.place in (_BODY, "content")]
     call += ["is_keyed=True"] if method.is_keyed else []
-    return "\n".join(
-        [
-            _signature(method.name, arguments, method.answer, start),
-            docstring(method.text, 8),
-            f"        return {wait}self._caller.call({', '.join(call)})\n",
-        ]
-    )
+    said, wait = ", ".join(call), "await " if is_async else ""
+    if method.reads == _STREAM and is_async:
+        return [f"        async for each in self._caller.stream({said}):", "            yield each\n"]
+    if method.reads == _STREAM:
+        return [f"        yield from self._caller.stream({said})\n"]
+    if method.reads.startswith("{"):
+        return [f"        found: {method.answer} = {wait}self._caller.call({said})", "        return found\n"]
+    return [f"        return {wait}self._caller.call({said})\n"]
 
 
 def _as_async(argument: Argument) -> Argument:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
@@ -129,6 +129,8 @@ def read(answer: httpx2.Response, reads: Any) -> Any:
         return answer.headers.get("location", "")
     if not answer.is_success:
         raise _refused(answer)
+    if isinstance(reads, Mapping):
+        reads = reads.get(answer.status_code, next(iter(reads.values())))
     if reads is None:
         return None
     if reads is str:
@@ -180,7 +182,7 @@ class Caller:
     @overload
     def call(self, method: str, path: str, reads: Literal["location"], **given: Any) -> str: ...
     @overload
-    def call(self, method: str, path: str, reads: Literal["json"], **given: Any) -> Any: ...
+    def call(self, method: str, path: str, reads: Literal["json"] | Mapping[int, type], **given: Any) -> Any: ...
     def call(self, method: str, path: str, reads: Any, **given: Any) -> Any:
         """`given` as `new_call` takes it."""
         call = new_call(method, path, **given)
@@ -190,6 +192,20 @@ class Caller:
                 break
             call = further
         return read(answer, reads)
+
+    def stream(self, method: str, path: str, **given: Any) -> Iterator[bytes]:
+        """What comes, as it comes; it is not tried again."""
+        call = new_call(method, path, **given)
+        try:
+            with self._http.stream(
+                call.method, call.path, params=call.query or None, headers=call.headers, content=call.content
+            ) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refused(answer)
+                yield from answer.iter_bytes()
+        except httpx2.TransportError as error:
+            raise no_answer(call, self._http.base_url, 1, error) from error
 
     def _answer(self, call: Call) -> httpx2.Response:
         tries = 0
@@ -224,7 +240,7 @@ class AsyncCaller:
     @overload
     async def call(self, method: str, path: str, reads: Literal["location"], **given: Any) -> str: ...
     @overload
-    async def call(self, method: str, path: str, reads: Literal["json"], **given: Any) -> Any: ...
+    async def call(self, method: str, path: str, reads: Literal["json"] | Mapping[int, type], **given: Any) -> Any: ...
     async def call(self, method: str, path: str, reads: Any, **given: Any) -> Any:
         """`given` as `new_call` takes it."""
         call = new_call(method, path, **given)
@@ -234,6 +250,21 @@ class AsyncCaller:
                 break
             call = further
         return read(answer, reads)
+
+    async def stream(self, method: str, path: str, **given: Any) -> AsyncIterator[bytes]:
+        """What comes, as it comes; it is not tried again."""
+        call = new_call(method, path, **given)
+        try:
+            async with self._http.stream(
+                call.method, call.path, params=call.query or None, headers=call.headers, content=call.content
+            ) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise _refused(answer)
+                async for each in answer.aiter_bytes():
+                    yield each
+        except httpx2.TransportError as error:
+            raise no_answer(call, self._http.base_url, 1, error) from error
 
     async def _answer(self, call: Call) -> httpx2.Response:
         tries = 0
