@@ -12,7 +12,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 WITHOUT := awk '/^[a-z0-9]/ { new = FNR < NR && !($$1 in had); if (FNR == NR) had[$$1] } new && !/^\#/'
 
 .DEFAULT_GOAL := help
-.PHONY: help install develop run test faults lint bench dist deps lock clean
+.PHONY: help install develop run test faults lint bench dist deps lock clients clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,10 +44,12 @@ bench: $(EXTRA) ## Measure against the peers; takes minutes. AGAINST=HEAD~1 meas
 dist: $(READY) ## A wheel to install elsewhere, and the versions that it is tested with, into dist/
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build --target wheel --directory dist
+	@cd clients/python && $(abspath $(BIN))/python -m hatchling build --target wheel --directory ../../dist
 	@sed -n 's/^\([a-z0-9][^ ]*==.*[^ ]\) *\\$$/\1/p' requirements.lock >dist/constraints.txt && echo dist/constraints.txt
 
-deps: ## RabbitMQ, Redis, PostgreSQL and wrk from Debian, for the tests and benchmarks that want them
+deps: ## RabbitMQ, Redis, PostgreSQL, wrk and Node.js from Debian, for the tests and benchmarks that want them
 	@.ci/deps
+	@cd clients/typescript && npm ci --silent
 
 lock: $(EXTRA) ## Write both locks again, with the newest versions that fit
 	@$(LOCK) --upgrade --build-deps-for wheel --build-deps-for editable --output-file $(VENV)/new.lock pyproject.toml
@@ -56,18 +58,23 @@ lock: $(EXTRA) ## Write both locks again, with the newest versions that fit
 	@{ head -n 1 requirements-extra.lock; $(WITHOUT) $(VENV)/new.lock $(VENV)/all.lock; } >$(VENV)/headed.lock
 	@mv $(VENV)/headed.lock requirements-extra.lock
 
+clients: $(EXTRA) ## Write the OpenAPI document and both clients again, from the operations' rows
+	@$(BIN)/python -m tests.test_openapi_documentation
+	@$(BIN)/python -m clients.generator
+	@cd clients/typescript && npm ci --silent && npm run --silent generate -- --output src/schema.ts >/dev/null
+
 clean: ## Remove caches and build output; .venv and your data stay
 	@rm -rf build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Waystate needs Python 3.11 or newer, and '$(PYTHON)' is: $$($(PYTHON) --version 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; \
 		exit 1; }
 	@echo "Installing the locked libraries into $(VENV) (once; a minute or two) ..." >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(PIP) install --root-user-action ignore --require-hashes -r requirements.lock
-	@$(PIP) install --root-user-action ignore --no-deps --no-build-isolation --editable .
+	@$(PIP) install --root-user-action ignore --no-deps --no-build-isolation --editable . --editable clients/python
 	@touch $@
 
 $(EXTRA): requirements-extra.lock $(READY)

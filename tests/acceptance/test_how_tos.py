@@ -413,16 +413,19 @@ TYPED = {
     "dead-letters.md": (0, 1, 2, 3, 4, 5, 6),
     "find-a-message.md": (0, 1, 2, 3, 4, 5),
     "groups.md": (0, 1, 2),
+    "mcp.md": (1,),
     "media.md": (0, 1, 2),
     "operate.md": (0, 1, 2, 3, 4, 6),
     "people.md": (0, 1, 2, 3, 4, 5),
+    "python-client.md": (1,),
     "secure-a-deployment.md": (0, 1),
     "send-messages.md": tuple(range(16)),
     "templates.md": (0, 1, 2, 3),
     "tenants.md": (0, 1, 2, 3, 4, 5, 6),
     "what-whatsapp-says.md": (0, 1, 2, 3),
 }
-"""Blocks of lines that are typed: by the tests above, and those of operate.md that look inside by test_seed_verification.py."""
+"""Blocks of lines that are typed: by the tests above and test_client_how_tos.py, and those of operate.md that look inside by
+test_seed_verification.py."""
 NOT_TYPED = {
     ("README.md", 0): "it is `waystate demo`, which the next block is typed beside, behind an installation",
     ("README.md", 3): "it is this test and its like, for hours",
@@ -433,6 +436,10 @@ NOT_TYPED = {
         0,
     ): "it serves until it is ended; tests/integration/broker/test_how_to.py runs the rest",
     ("connect-genesys.md", 8): "it needs an organisation at Genesys; the third block is typed against a simulated one",
+    ("mcp.md", 0): "it installs from the package index; test_installed.py has the wheel",
+    ("mcp.md", 2): "it serves until it is ended; test_mcp.py asks over HTTP",
+    ("python-client.md", 0): "it installs from the package index; test_installed.py has the wheel",
+    ("typescript-client.md", 0): "it installs from the package index; test_client_how_tos.py builds and runs the rest",
     **{("move-from-the-seed-state-manager.md", index): "test_import_command.py types it" for index in range(3)},
     ("operate.md", 5): "the tunnel needs an account at its provider; test_ports.py has WEBHOOK_PORT",
     ("single-sign-on.md", 0): "it needs an identity provider under a public name; test_single_sign_on.py has one of our own",

@@ -28,6 +28,7 @@ from waystate.db.embedded import EmbeddedPostgres
 __all__ = ["home"]
 
 ROOT = Path(__file__).parents[2]
+CLIENT = ROOT / "clients" / "python"
 BUILT_FROM = ("Makefile", "pyproject.toml", "requirements.lock", "README.md", "LICENSE")
 READS = "-all,+dac_read_search"
 """This clone and its Python may lie where not everybody can read; writing is what is tried."""
@@ -55,7 +56,7 @@ def build(folder: Path, umask: int) -> Path:
     try:
         for path in tracked_files(ROOT):
             name = path.relative_to(ROOT)
-            if str(name) in BUILT_FROM or name.parts[0] == "waystate":
+            if str(name) in BUILT_FROM or name.parts[0] == "waystate" or name.parts[:2] == ("clients", "python"):
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, folder / name)
     finally:
@@ -65,7 +66,8 @@ def build(folder: Path, umask: int) -> Path:
     made = ["make", "-s", "-C", folder, "dist", f"BIN={Path(sys.executable).parent}", "READY=LICENSE"]
     subprocess.run(made, capture_output=True, check=True)
     built = folder / "dist" / f"waystate-{__version__}-py3-none-any.whl"
-    assert sorted((folder / "dist").iterdir()) == [built.with_name("constraints.txt"), built]
+    client = built.with_name("waystate_client-0.1.0-py3-none-any.whl")
+    assert sorted((folder / "dist").iterdir()) == [built.with_name("constraints.txt"), built, client]
     return built
 
 
@@ -110,6 +112,18 @@ def test_the_constraints_are_the_versions_of_the_lock(wheel: Path) -> None:
     said = [Requirement(line) for line in (wheel.parent / "constraints.txt").read_text().splitlines()]
     locked = re.findall(r"^([a-z0-9._-]+)==(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     assert [(each.name, str(each.specifier)) for each in said] == [(name, f"=={version}") for name, version in locked]
+
+
+def test_the_client_is_a_wheel_that_needs_no_server(wheel: Path, place: Path) -> None:
+    (client,) = wheel.parent.glob("waystate_client-*.whl")
+    ours = {str(path.relative_to(CLIENT)) for path in tracked_files(ROOT) if CLIENT / "waystate_client" in path.parents}
+    packed = {name for name in zipfile.ZipFile(client).namelist() if ".dist-info/" not in name}
+    assert packed == ours
+    # A wheel is a zip, which Python imports from; `-P` and the empty folder keep the clone out of sight.
+    said = "import sys; sys.path.insert(0, sys.argv[1]); import waystate_client"
+    said += "; print(waystate_client.__file__, 'waystate' in sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", said, client], cwd=place, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{client}/waystate_client/__init__.py False\n"
 
 
 def test_the_command_works_in_another_folder(program: Path, tmp_path: Path) -> None:

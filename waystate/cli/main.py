@@ -12,6 +12,7 @@ from waystate.cli import audit, database, genesys, imports, keys, secrets, seed,
 from waystate.cli import dead_letters as dlq
 from waystate.cli.errors import Commands, explained
 from waystate.cli.printing import say
+from waystate.errors import ConfigError
 
 app = typer.Typer(
     cls=Commands,
@@ -280,6 +281,27 @@ def trace(
 
     with explained():
         Console().print_json(data=trace_message(tenant, message))
+
+
+@app.command(rich_help_panel=MESSAGES)
+def mcp(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Over HTTP there; each request bears its key")] = None,
+) -> None:
+    """Serve models (MCP) on standard input, by WAYSTATE_URL and WAYSTATE_KEY; docs/how-to/mcp.md.
+
+    Example: waystate mcp --port 3007
+    """
+    with explained():
+        try:
+            from waystate_client.mcp.command import MISSING, serve_by_environment
+        except ImportError:
+            raise ConfigError("This needs the client and its extra: pip install 'waystate[mcp]'") from None
+        try:
+            serve_by_environment(port)
+        except ImportError:
+            raise ConfigError(MISSING) from None
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
 
 
 @ledger_app.command("list")

@@ -1,0 +1,1 @@
+"""What is generated from docs/reference/openapi.json: `make clients` writes it."""
