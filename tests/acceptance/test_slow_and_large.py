@@ -16,6 +16,7 @@ from tests.acceptance.installation import APP, NUMBER, TENANT, customer_message,
 from tests.acceptance.outsiders import OF_A_KEY, key_caller
 from tests.acceptance.served import free_port, served
 from tests.databases import Databases
+from tests.servers.forked import PROGRAM
 from waystate.simulator.webhooks import hex_signature
 from waystate.web.bodies import DRAIN_TIME, DRAINED, QUIET
 
@@ -57,7 +58,7 @@ async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
             key = await key_caller(installation, TENANT, "others", OF_A_KEY)
         webhooks = free_port()
         settings = {"BODY_TIMEOUT": "3", "KEEP_ALIVE": f"{KEEP_ALIVE}", "WEBHOOK_PORT": f"{webhooks}"}
-        with served(database_url, home, free_port(), **settings) as address:
+        with served(database_url, home, free_port(), PROGRAM, **settings) as address:
             yield Place(address, dict(key.headers), webhooks)
 
 
