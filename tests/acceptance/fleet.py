@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,28 +9,26 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
+from tests.servers.forked import Process, start
+
 _GONE = 20
-_PROGRAM = (sys.executable, "-m", "waystate")
 
 
 class Fleet:
-    """Processes by name; each writes to `<name>.log` in `folder`. `program` is what is typed before the command."""
+    """Processes by name; each writes to `<name>.log` in `folder`.
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], program: Sequence[str] = _PROGRAM) -> None:
+    `program` is what is typed before the command, where it is to be started from nothing.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str], program: Sequence[str] | None = None) -> None:
         self._folder = folder
         self._program = program
         self._environment = environment
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, Process] = {}
 
     def start(self, name: str, command: str, **settings: str) -> None:
-        with self.log(name).open("ab") as output:
-            self._processes[name] = subprocess.Popen(
-                [*self._program, *command.split()],
-                env={"PATH": os.environ.get("PATH", ""), "PYTHONUNBUFFERED": "1", **self._environment, **settings},
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        environment = {"PYTHONUNBUFFERED": "1", **self._environment, **settings}
+        self._processes[name] = start(command.split(), environment, self.log(name), self._program)
 
     def log(self, name: str) -> Path:
         return self._folder / f"{name}.log"
@@ -69,7 +65,7 @@ class Fleet:
 
 
 @contextmanager
-def fleet(folder: Path, environment: Mapping[str, str], program: Sequence[str] = _PROGRAM) -> Iterator[Fleet]:
+def fleet(folder: Path, environment: Mapping[str, str], program: Sequence[str] | None = None) -> Iterator[Fleet]:
     made = Fleet(folder, environment, program)
     try:
         yield made

@@ -3,16 +3,15 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
 
 from tests.acceptance.installation import MASTER_KEY
+from tests.servers.forked import Process, start
 from waystate.simulator.app import CONFIG_VARIABLE
 from waystate.simulator.config import SimulatorConfig
 
@@ -27,8 +26,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(database_url: str, home: Path, port: int, **settings: str) -> Iterator[str]:
-    """The address of `waystate serve`, once it is ready. When asked to end, it must end by itself and well."""
+def served(database_url: str, home: Path, port: int, program: Sequence[str] | None = None, **settings: str) -> Iterator[str]:
+    """The address of `waystate serve`, once it is ready. When asked to end, it must end by itself and well.
+
+    `program` is what is typed before `serve`, where it is to be started from nothing.
+    """
     environment = {
         "WAYSTATE_HOME": str(home),
         "WAYSTATE_MASTER_KEY": MASTER_KEY,
@@ -38,7 +40,7 @@ def served(database_url: str, home: Path, port: int, **settings: str) -> Iterato
         "TEMPLATE_INTERVAL": "0",
         **settings,
     }
-    with _running(["serve"], environment, home / "serve.log") as process:
+    with _running(["serve"], environment, home / "serve.log", program) as process:
         _wait_until_ready(process, f"http://127.0.0.1:{port}/health/ready", home / "serve.log")
         yield f"http://localhost:{port}"
         process.send_signal(signal.SIGTERM)
@@ -55,24 +57,20 @@ def simulated(config: SimulatorConfig, home: Path, port: int) -> Iterator[str]:
 
 
 @contextmanager
-def _running(arguments: list[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "waystate", *arguments],
-            env={"PATH": os.environ.get("PATH", ""), **environment},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait(_STOP_TIMEOUT)
+def _running(
+    arguments: list[str], environment: Mapping[str, str], log: Path, program: Sequence[str] | None = None
+) -> Iterator[Process]:
+    log.unlink(missing_ok=True)
+    process = start(arguments, environment, log, program)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(_STOP_TIMEOUT)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait_until_ready(process: Process, url: str, log: Path) -> None:
     deadline = time.monotonic() + _START_TIMEOUT
     with httpx2.Client(trust_env=False) as client:
         while time.monotonic() < deadline and process.poll() is None:

@@ -3,8 +3,6 @@
 import os
 import pwd
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +11,10 @@ import pytest
 
 from tests.acceptance.fleet import fleet
 from tests.acceptance.served import free_port
-from tests.acceptance.terminal import beside
+from tests.acceptance.terminal import beside, run_and_wait
 from tests.acceptance.test_supervision import embedded, home, wait_until_ready
 from tests.databases import Databases, find_memory, temporary_home
+from tests.servers.forked import PROGRAM
 from waystate.db import backup, migrate
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.db.postgres_wheel import find_programs_of
@@ -27,17 +26,10 @@ COUNTS = ("tenants", "contacts", "conversations", "messages", "message_events", 
 
 
 def run(environment: dict[str, str], *arguments: str | Path, code: int = 0) -> tuple[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "waystate", *map(str, arguments)],
-        env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.stdout, done.stderr
+    ended, output, errors = run_and_wait(environment, *map(str, arguments), timeout=120)
+    assert ended == code, output + errors
+    assert "Traceback" not in errors, errors
+    return output, errors
 
 
 def counts(url: str) -> dict[str, int]:
@@ -147,7 +139,8 @@ def test_a_server_in_use_is_stopped_by_force_alone(home: Path, tmp_path: Path) -
     settings = embedded(home, port)
     postgres = EmbeddedPostgres(home)
     assert run(settings, "db", "stop")[0] == "It is not running.\n"
-    with fleet(tmp_path, settings) as processes:
+    # It is named by what was typed.
+    with fleet(tmp_path, settings, PROGRAM) as processes:
         processes.start("serve", "serve")
         wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "serve")
         postmaster = postgres.find_pid()

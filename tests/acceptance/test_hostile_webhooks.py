@@ -1,7 +1,5 @@
 """Signed webhooks that say what nobody can use: kept byte for byte with a reason, and the next good one still works."""
 
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
@@ -16,6 +14,7 @@ from tests.acceptance.installation import (
     installed,
     rendered,
 )
+from tests.acceptance.terminal import run_and_wait
 from tests.databases import Databases
 from waystate.tenants.model import MetaApp
 
@@ -39,11 +38,9 @@ def waystate(place: Installation, *arguments: str) -> str:
     """What the operator reads."""
     config = place.app.config
     environment = {"DATABASE_URL": config.database_url or "", "WAYSTATE_HOME": str(config.home), "COLUMNS": "500"}
-    command = [sys.executable, "-m", "waystate", *arguments]
-    environment |= {"WAYSTATE_MASTER_KEY": MASTER_KEY}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    code, output, errors = run_and_wait(environment | {"WAYSTATE_MASTER_KEY": MASTER_KEY}, *arguments)
+    assert code == 0, errors
+    return output
 
 
 def whatsapp(wamid: str, **fields: Any) -> bytes:

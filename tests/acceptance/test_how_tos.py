@@ -22,6 +22,7 @@ from tests.acceptance.terminal import beside
 from tests.acceptance.test_ports import free_pair
 from tests.acceptance.test_supervision import embedded, home, wait_until_ready
 from tests.databases import Databases, find_memory
+from tests.servers.forked import write_command
 from tests.servers.rabbitmq import HOW_TO_GET_IT, is_installed, rabbitmq
 from waystate.ids import new_id
 
@@ -42,7 +43,10 @@ def blocks(page: Path, language: str = "sh") -> list[str]:
 
 @dataclass
 class Newcomer:
-    """Types in `folder`, with the environment's programs first in the path, as after `. .venv/bin/activate`."""
+    """Types in `folder`, with the environment's programs first in the path, as after `. .venv/bin/activate`.
+
+    Before them stands a `waystate` that does what theirs does, without importing it again for each line.
+    """
 
     folder: Path
     environment: dict[str, str]
@@ -54,7 +58,10 @@ class Newcomer:
             assert changed == 1, f"the lines do not set {name} once"
         # A reader's machine is less busy than one that runs tests.
         lines = lines.replace("sleep 1", "sleep 3")
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        programs = self.folder / "programs"
+        programs.mkdir(exist_ok=True)
+        write_command(programs)
+        path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", lines],
             cwd=self.folder,

@@ -4,8 +4,6 @@ import asyncio
 import json
 import os
 import secrets
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,6 +30,7 @@ from tests.acceptance.installation import (
     until,
 )
 from tests.acceptance.served import free_port, served
+from tests.acceptance.terminal import run_command
 from tests.issued import forms_of, issue, leaks
 from waystate.clock import utc_now
 from waystate.db.pool import Database
@@ -296,9 +295,9 @@ async def test_a_refused_start_names_the_setting_and_never_its_secret(database_u
         **{variable: value.format(secret=secret, key=other.hex()) for variable, value in REFUSED_STARTS[name].items()},
     }
     environment = {"PATH": os.environ["PATH"], "WAYSTATE_HOME": str(tmp_path), "LOG_LEVEL": "DEBUG", "PORT": str(free_port())}
-    start = [sys.executable, "-m", "waystate", "work"]
-    done = await asyncio.to_thread(subprocess.run, start, env=environment | settings, capture_output=True, timeout=60)
-    assert done.returncode != 0
-    told = done.stdout + done.stderr
+    async with asyncio.timeout(60):
+        code, output, errors = await run_command(environment | settings, "work")
+    assert code != 0
+    told = output + errors
     assert told.strip()
-    assert leaks(told, [secret, other.hex(), known.master.hex(), *filter(None, known.all())]) == [], told.decode()
+    assert leaks(told.encode(), [secret, other.hex(), known.master.hex(), *filter(None, known.all())]) == [], told

@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from tests.acceptance.installation import APP, NUMBER, TENANT, customer_message,
 from tests.acceptance.outsiders import OF_A_KEY, key_caller
 from tests.acceptance.served import free_port, served
 from tests.databases import Databases
+from tests.servers.forked import PROGRAM
 from waystate.simulator.webhooks import hex_signature
 from waystate.web.bodies import DRAIN_TIME, DRAINED, QUIET
 
@@ -57,7 +58,7 @@ async def place(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
             key = await key_caller(installation, TENANT, "others", OF_A_KEY)
         webhooks = free_port()
         settings = {"BODY_TIMEOUT": "3", "KEEP_ALIVE": f"{KEEP_ALIVE}", "WEBHOOK_PORT": f"{webhooks}"}
-        with served(database_url, home, free_port(), **settings) as address:
+        with served(database_url, home, free_port(), PROGRAM, **settings) as address:
             yield Place(address, dict(key.headers), webhooks)
 
 
@@ -208,33 +209,48 @@ def read_answer(connection: socket.socket) -> tuple[int, bytes]:
     return int(head.split(b" ")[1]), body
 
 
-@pytest.mark.parametrize("chunked", [False, True], ids=["by length", "in chunks"])
-@pytest.mark.parametrize("door", DOORS)
-async def test_who_sends_all_of_a_refused_body_reads_the_refusal_and_may_go_on(place: Place, door: str, chunked: bool) -> None:
-    def sent(size: int, pause: Callable[[int], float]) -> tuple[int, bytes, int]:
+async def at_all(doors: Iterable[str], ask: Callable[[str, bool], Awaitable[None]], *, at_once: int) -> None:
+    """At each of the doors, with a body by its length and one in chunks: most of it is waiting."""
+    turns = asyncio.Semaphore(at_once)
+
+    async def asked(door: str, chunked: bool) -> None:
+        async with turns:
+            try:
+                await ask(door, chunked)
+            except BaseException as error:
+                error.add_note(f"{door}, {'in chunks' if chunked else 'by length'}")
+                raise
+
+    async with asyncio.TaskGroup() as group:
+        for door in doors:
+            for chunked in (False, True):
+                group.create_task(asked(door, chunked))
+
+
+async def test_who_sends_all_of_a_refused_body_reads_the_refusal_and_may_go_on(place: Place) -> None:
+    def sent(door: str, chunked: bool, size: int, pause: float) -> tuple[int, bytes, int]:
         with open_post(place, door, size, chunked=chunked) as connection:
             for number, piece in enumerate(pieces(size, chunked)):
                 connection.sendall(piece)
-                time.sleep(pause(number))
+                time.sleep(pause if number % 20 == 1 else 0.0)
             status, body = read_answer(connection)
             connection.sendall(b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n")
             return status, body, read_answer(connection)[0]
 
-    # At once, many times too much, and over a slow line.
-    for size, pause in ((LIMIT + 1, 0.0), (6 * LIMIT, 0.0), (LIMIT + MIB, 0.4)):
-        status, body, after = await asyncio.to_thread(
-            sent, size, lambda number, pause=pause: pause if number % 20 == 1 else 0.0
-        )
-        assert (status, after) == (EXPECTED.get(door, 413), 200), (size, body)
-        if status == 413:
-            told = json.loads(body)
-            assert (told["code"], told["title"], told["limit"]) == ("body_too_large", "Content too large", LIMIT)
+    async def ask(door: str, chunked: bool) -> None:
+        # At once, many times too much, and over a slow line.
+        for size, pause in ((LIMIT + 1, 0.0), (6 * LIMIT, 0.0), (LIMIT + MIB, 0.4)):
+            status, body, after = await asyncio.to_thread(sent, door, chunked, size, pause)
+            assert (status, after) == (EXPECTED.get(door, 413), 200), (size, body)
+            if status == 413:
+                told = json.loads(body)
+                assert (told["code"], told["title"], told["limit"]) == ("body_too_large", "Content too large", LIMIT)
+
+    await at_all(DOORS, ask, at_once=4)
 
 
-@pytest.mark.parametrize("chunked", [False, True], ids=["by length", "in chunks"])
-@pytest.mark.parametrize("door", ["a webhook", "the framework"])
-async def test_who_never_stops_is_cut_off(place: Place, door: str, chunked: bool) -> None:
-    def sent(block: bytes, pause: float) -> tuple[int, float]:
+async def test_who_never_stops_is_cut_off(place: Place) -> None:
+    def sent(door: str, chunked: bool, block: bytes, pause: float) -> tuple[int, float]:
         began, size = time.monotonic(), 0
         with open_post(place, door, 1 << 40, chunked=chunked) as connection, suppress(ConnectionError):
             while time.monotonic() - began < 60:
@@ -243,11 +259,14 @@ async def test_who_never_stops_is_cut_off(place: Place, door: str, chunked: bool
                 time.sleep(pause)
         return size, time.monotonic() - began
 
-    size, seconds = await asyncio.to_thread(sent, BLOCK, 0.0)
-    assert size < LIMIT + DRAINED + 16 * MIB, "what was thrown away, and what the kernel holds"
-    assert seconds < DRAIN_TIME + 10
-    _, seconds = await asyncio.to_thread(sent, BLOCK, QUIET / 4)
-    assert seconds < 2 * DRAIN_TIME + 20, "however slowly it comes"
+    async def ask(door: str, chunked: bool) -> None:
+        size, seconds = await asyncio.to_thread(sent, door, chunked, BLOCK, 0.0)
+        assert size < LIMIT + DRAINED + 16 * MIB, "what was thrown away, and what the kernel holds"
+        assert seconds < DRAIN_TIME + 10
+        _, seconds = await asyncio.to_thread(sent, door, chunked, BLOCK, QUIET / 4)
+        assert seconds < 2 * DRAIN_TIME + 20, "however slowly it comes"
+
+    await at_all(("a webhook", "the framework"), ask, at_once=4)
 
 
 async def test_who_is_told_early_hears_it_at_once_and_who_rests_is_not_waited_for(place: Place) -> None:

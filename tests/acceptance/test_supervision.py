@@ -17,6 +17,7 @@ from tests.acceptance.fleet import Fleet, fleet
 from tests.acceptance.installation import MASTER_KEY
 from tests.acceptance.served import free_port
 from tests.databases import Databases, find_memory, temporary_home
+from tests.servers.forked import PROGRAM
 from waystate.child import command_of
 from waystate.db.embedded import EmbeddedPostgres
 from waystate.processes.supervisor import SOON
@@ -80,7 +81,7 @@ def test_a_worker_that_dies_again_and_again_is_started_again(databases: Database
             "DATABASE_URL": url,
             "PORT": str(port),
         }
-        with fleet(tmp_path, environment) as processes:
+        with fleet(tmp_path, environment, PROGRAM) as processes:
             processes.start("serve", "serve")
             wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "serve")
             parent = processes.pid("serve")
@@ -105,7 +106,7 @@ def test_a_worker_that_cannot_start_at_all_ends_it(databases: Databases, tmp_pat
     port, taken = free_port(), free_port()
     with databases.fresh() as url:
         environment = {"WAYSTATE_HOME": str(tmp_path), "WAYSTATE_MASTER_KEY": MASTER_KEY, "DATABASE_URL": url}
-        with fleet(tmp_path, environment) as processes:
+        with fleet(tmp_path, environment, PROGRAM) as processes:
             processes.start("first", "api", PORT=str(port), WEBHOOK_PORT=str(taken))
             wait_until_ready(f"http://127.0.0.1:{taken}/health/live", processes, "first")
             processes.start("second", "api", PORT=str(free_port()), WEBHOOK_PORT=str(taken))
@@ -122,7 +123,7 @@ def test_a_database_that_says_nothing_ends_the_start_however_long_it_took(tmp_pa
             "DB_CONNECT_TIMEOUT": str(SOON + 1),
             "PORT": str(free_port()),
         }
-        with fleet(tmp_path, environment) as processes:
+        with fleet(tmp_path, environment, PROGRAM) as processes:
             processes.start("serve", "serve")
             wait_until_ended(processes, "serve")
             said = processes.log("serve").read_text()
@@ -133,7 +134,7 @@ def test_a_database_that_says_nothing_ends_the_start_however_long_it_took(tmp_pa
 def test_serve_starts_its_postgresql_again_when_that_alone_dies(home: Path, tmp_path: Path) -> None:
     port = free_port()
     ready = f"http://127.0.0.1:{port}/health/ready"
-    with fleet(tmp_path, embedded(home, port)) as processes:
+    with fleet(tmp_path, embedded(home, port), PROGRAM) as processes:
         processes.start("serve", "serve")
         wait_until_ready(ready, processes, "serve")
         before = EmbeddedPostgres(home).find_pid()
@@ -148,7 +149,7 @@ def test_serve_starts_its_postgresql_again_when_that_alone_dies(home: Path, tmp_
 
 def test_a_server_that_ends_leaves_postgresql_to_another_on_its_home(home: Path, tmp_path: Path) -> None:
     ports = {"first": free_port(), "second": free_port()}
-    with fleet(tmp_path, {"WAYSTATE_HOME": str(home)}) as processes:
+    with fleet(tmp_path, {"WAYSTATE_HOME": str(home)}, PROGRAM) as processes:
         for name, port in ports.items():
             processes.start(name, "serve", PORT=str(port))
             wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, name)
@@ -188,7 +189,7 @@ def test_a_home_where_nothing_has_run_yet_is_made_by_the_first_command(home: Pat
 
 def test_roles_share_an_embedded_postgresql_that_outlives_each_of_them(home: Path, tmp_path: Path) -> None:
     port = free_port()
-    with fleet(tmp_path, embedded(home, port)) as processes:
+    with fleet(tmp_path, embedded(home, port), PROGRAM) as processes:
         for name in ("timers", "work", "relay", "api"):
             processes.start(name, name)
         for name in ("timers", "work", "relay"):

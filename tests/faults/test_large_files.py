@@ -28,6 +28,7 @@ from tests.acceptance.installation import (
 from tests.acceptance.outsiders import OF_A_KEY, key_caller
 from tests.acceptance.served import free_port, served
 from tests.databases import Databases
+from tests.servers.forked import PROGRAM
 from waystate.simulator.webhooks import hex_signature
 
 MIB = 1 << 20
@@ -116,7 +117,7 @@ async def test_a_hundred_megabytes_are_carried_in_flat_memory(databases: Databas
                 account = new_account(NUMBER, api_url=f"http://127.0.0.1:{far_port}/v26.0", genesys_integration_id=None)
                 await installation.add_accounts(TENANT, [account], [new_integration(INTEGRATION, sender="external")])
                 key = await key_caller(installation, TENANT, "sender", OF_A_KEY)
-            with served(database_url, tmp_path, port) as address:
+            with served(database_url, tmp_path, port, PROGRAM) as address:
                 async with httpx2.AsyncClient(base_url=address, headers=dict(key.headers), timeout=120) as http:
                     written = rendered(envelope(customer_message("wamid.in", CUSTOMER, at=int(time.time()))))
                     signed = {"x-hub-signature-256": hex_signature(APP.app_secret.encode(), written)}
