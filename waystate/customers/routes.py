@@ -31,10 +31,10 @@ from waystate.customers.bodies import (
     render_found,
 )
 from waystate.customers.edit import CustomerEdits, customer_not_found, etag_of, identity_of, parse_phone
-from waystate.customers.model import LATEST, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort, check_offered, clean_tag
+from waystate.customers.model import LATEST, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort, check_offered
 from waystate.customers.words import query_of
 from waystate.db.pool import Connection, Database
-from waystate.documents import JsonObject, clean_text
+from waystate.documents import JsonObject, clean_tag, clean_text
 from waystate.errors import Moved, Unprocessable
 from waystate.ids import TenantId
 from waystate.messages.model import Direction
@@ -335,7 +335,7 @@ class CustomerRoutes:
             return (await _get(conn, principal.tenant_id, customer_id)).id
 
     async def _conversations(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[ConversationAnswer]:
-        found = await conversation_store.find_many(conn, tenant, [str(each) for each in ids])
+        found = await conversation_store.find_shown(conn, tenant, [str(each) for each in ids])
         there: list[Conversation] = [each for each in found if each is not None]
         keys = [(each.phone_number_id, each.contact_id) for each in there]
         windows = await conversation_store.find_windows(conn, tenant, keys)

@@ -12,6 +12,7 @@ import structlog
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import PHONE, Identity, Writer, group_of, person_of
 from waystate.conversations import store as conversation_store
+from waystate.conversations.control import goes_to_genesys
 from waystate.conversations.merge import merge_many
 from waystate.conversations.model import Activity, OpenedConversation, preview_of, public_conversation_id
 from waystate.conversations.store import Ended, Key, WantedConversation
@@ -176,7 +177,7 @@ def received(
     now: datetime,
     spoken: Mapping[str, Spoken] | None = None,
 ) -> list[InboundEnriched]:
-    """The enriched payloads; of a new conversation's messages only the first says so.
+    """The enriched payloads; of a new conversation's messages only the first says so. Who gets them is decided here.
 
     `spoken`: of the messages that were written in groups, by wamid. These are the group's, and name who wrote apart.
     """
@@ -208,6 +209,9 @@ def received(
                     settings.correlation, conversation.id, conversation.genesys_conversation_id
                 ),
                 is_new_conversation=conversation.is_new and conversation.id not in told,
+                controller=conversation.controller,
+                control_epoch=conversation.control_epoch,
+                to_genesys=goes_to_genesys(conversation.controller, is_queued_here=conversation.is_queued_here),
             )
         )
         told.add(conversation.id)

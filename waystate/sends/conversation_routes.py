@@ -113,7 +113,7 @@ class ConversationRoutes:
 
     async def _read(self, tenant: TenantId, name: str) -> ConversationAnswer:
         async with self._db.tenant(tenant) as conn:
-            (found,) = await conversation_store.find_many(conn, tenant, [name])
+            (found,) = await conversation_store.find_shown(conn, tenant, [name])
             if found is None:
                 text = f"There is no conversation {name}. Take Waystate's id or Genesys' from one of its messages or events."
                 raise NotFound("conversation_not_found", text)

@@ -262,7 +262,7 @@ def _plan_behind(draft: Draft, key: Key, epoch: int, view: TenantView, due_at: d
     """Whoever speaks is known still when its turn comes, and takes the word then, unless somebody took it since (`epoch`)."""
     planned = _plan(draft, key, now, send_at=None, expires_at=now + view.settings.hold_ttl)
     who = draft.speaker
-    speaker = {"kind": who.kind, "id": who.id and str(who.id), "takes": who.takes, "epoch": epoch}
+    speaker = {"kind": who.kind, "id": who.id and str(who.id), "takes": who.takes, "leads": who.leads, "epoch": epoch}
     return replace(planned, due_at=due_at, request=planned.request | {"speaker": speaker})
 
 
@@ -394,8 +394,16 @@ def _activity(allowed: Sequence[_Allowed], now: datetime) -> dict[UUID, Activity
             controller=each.change.controller if each.change else before.controller if before else None,
             control_holder=each.change.holder if each.change else before.control_holder if before else None,
             control_epoch=each.change.epoch if each.change else before.control_epoch if before else None,
+            acted_at=now if _is_act(each) else before.acted_at if before else None,
         )
     return activity
+
+
+def _is_act(allowed: _Allowed) -> bool:
+    """Whether the person who has the conversation says it themselves: their lease counts from then on."""
+    holder = allowed.change.holder if allowed.change else allowed.conversation.control_holder
+    speaker = allowed.draft.speaker
+    return speaker.kind is SpeakerKind.PERSON and speaker.holder == holder
 
 
 def _event(allowed: _Allowed, view: TenantView, now: datetime) -> OutboundProcessed:
