@@ -12,10 +12,13 @@ from waystate.channels.genesys.event_routes import GenesysEventsWebhook
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
+from waystate.conversations.control_routes import ControlRoutes
+from waystate.conversations.deeds import ConversationDeeds
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.routes import CustomerRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
 from waystate.deliveries.queue_routes import GenesysQueueRoutes
+from waystate.deliveries.withdraw import fail_displaced
 from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
@@ -69,6 +72,7 @@ ROUTES = (
     StateRoutes,
     SendRoutes,
     ConversationRoutes,
+    ControlRoutes,
     CustomerRoutes,
     TraceRoutes,
     TemplateRoutes,
@@ -166,11 +170,21 @@ def _of_messages(services: Services) -> list[object]:
     sends = Sends(db, directory, services.templates, services.hints[RELAY], services.invalidations.changed, clock)
     templates = TemplateRoutes(db, directory, services.templates)
     talks = ConversationRoutes(db, sends, clock)
+    deeds = ConversationDeeds(db, directory, fail_displaced, services.hints[RELAY], services.invalidations.changed, clock)
     customers = CustomerEdits(db, services.hints[RELAY], services.invalidations.changed, clock)
     cursors = Cursors(derive_key(services.installation, "page cursors"))
     people = CustomerRoutes(db, customers, sends, cursors, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
-    return [SendRoutes(sends), talks, people, TraceRoutes(db, directory, clock), templates, media, letters]
+    return [
+        SendRoutes(sends),
+        talks,
+        ControlRoutes(deeds),
+        people,
+        TraceRoutes(db, directory, clock),
+        templates,
+        media,
+        letters,
+    ]
 
 
 def _of_access(services: Services) -> list[object]:

@@ -79,9 +79,9 @@ class QueueOfConversation(AnswerBody):
 
 
 class ConversationAnswer(AnswerBody):
-    """`controller` says who speaks: `none`, `flow`, `agent` (a person here) or `external` (Genesys, or a service); `controlEpoch`
-    rises with each change, and `controlHolder` names them. `assignee` is that person; of one that has ended, the last.
-    `waitingSince`: the customer's first message that nobody has answered."""
+    """`controller` says who speaks: `none`, `flow`, `agent` (a person here) or `external` (Genesys, or a service).
+    `controlEpoch` rises with each change, and `controlHolder` names them. `assignee` is that person; of one that has ended, the
+    last. `waitingSince`: the customer's first message that nobody has answered."""
 
     id: UUID
     genesysConversationId: str | None
@@ -140,7 +140,7 @@ def render_conversation(
         tags=list(shown.tags),
         metadata=shown.metadata,
         window=WindowAnswer(open=is_window_open(window_from, now), closesAt=_time(closes_at)),
-        waitingSince=_time(shown.waiting_since),
+        waitingSince=_time(conversation.waiting_since),
         lastActivityAt=iso(conversation.last_activity_at),
         expiresAt=iso(conversation.expires_at),
         closedAt=_time(conversation.closed_at),

@@ -40,7 +40,6 @@ class Shown:
     subject: str | None = None
     tags: tuple[str, ...] = ()
     metadata: JsonObject = field(default_factory=dict)
-    waiting_since: datetime | None = None
     assignee_name: str | None = None
     """None also of somebody who has left."""
     queue_name: str | None = None
@@ -80,6 +79,7 @@ class Conversation:
     """Its queue is one of people here: no queue of Genesys stands for it."""
     closed_at: datetime | None = None
     close_reason: str | None = None
+    waiting_since: datetime | None = None
     closed_by: str | None = None
     """Who of those who may close it did; None: nobody, it ended."""
     shown: "Shown | None" = None

@@ -121,7 +121,7 @@ RETURNING v.wa_id, c.last_customer_message_at;
 -- Events follow one another under this lock, and every writer takes the locks in this order, so none can deadlock another.
 SELECT c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id, c.communication_id, c.status,
     c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, c.window_from, c.controller, c.control_holder,
-    c.control_epoch, c.assigned_user_id, c.queue_id, c.closed_at, c.close_reason, c.closed_by,
+    c.control_epoch, c.assigned_user_id, c.queue_id, c.closed_at, c.close_reason, c.closed_by, c.waiting_since,
     CASE WHEN c.queue_id IS NULL THEN false ELSE EXISTS (SELECT FROM queues q
         WHERE q.tenant_id = c.tenant_id AND q.id = c.queue_id AND q.genesys_queue IS NULL) END AS is_queued_here
 FROM conversations c

@@ -531,6 +531,7 @@ def _conversation(row: Any) -> Conversation:
         is_queued_here=row.get("is_queued_here", False),
         closed_at=row.get("closed_at"),
         close_reason=row.get("close_reason"),
+        waiting_since=row.get("waiting_since"),
         closed_by=row.get("closed_by"),
         shown=_shown(row) if "tags" in row else None,
     )
@@ -541,7 +542,6 @@ def _shown(row: Any) -> Shown:
         subject=row["subject"],
         tags=tuple(row["tags"]),
         metadata=row["metadata"],
-        waiting_since=row["waiting_since"],
         assignee_name=row["assignee_name"],
         queue_name=row["queue_name"],
     )

@@ -45,6 +45,7 @@ from waystate.sends.bodies import MESSAGE_EXAMPLE
 from waystate.sends.sending import Sends
 from waystate.web.caller import Caller
 from waystate.web.cursors import Cursors
+from waystate.web.requests import parse_if_match
 
 _SHOWN_IN_CONTEXT = 20
 """Messages."""
@@ -209,7 +210,7 @@ class CustomerRoutes:
         fields = _fields_of(body)
         if body.phoneNumber is not None:
             fields["phone_number"] = parse_phone(body.phoneNumber)
-        expected = None if if_match is None or if_match.strip() == "*" else _tags_of(if_match)
+        expected = parse_if_match(if_match)
         contact_id = await self._survivor(principal, customer_id)
         profile = await self._customers.edit(principal.tenant_id, contact_id, fields, expected=expected)
         response.headers["ETag"] = etag_of(profile)
@@ -357,11 +358,6 @@ async def _get(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile
 def _fields_of(body: EditableFields, but: Sequence[str] = ()) -> JsonObject:
     """What was sent, by its names here."""
     return {_NAMES[each]: getattr(body, each) for each in body.model_fields_set if each in _NAMES and each not in but}
-
-
-def _tags_of(if_match: str) -> list[str]:
-    """A proxy that compresses answers makes their tags weak: `W/"…"` is the same tag to us."""
-    return [each.strip().removeprefix("W/") for each in if_match.split(",")]
 
 
 def _words_of(question: str | None) -> str | None:

@@ -274,7 +274,7 @@ class HandedOver(BaseEvent):
     """A conversation is in other hands. `by`: whose deed that is: `person:` or `key:` and an id, or `system`.
 
     `controller`, `holder` and `control_epoch` say who speaks from now on, `assignee_id` and `queue_id` whose it is and where it
-    waits; `former_holder` is who had it.
+    waits; `former_holder` is who had it. `genesys_gets_since`: what the customer wrote since then goes to Genesys now.
     """
 
     by: str
@@ -284,6 +284,7 @@ class HandedOver(BaseEvent):
     control_epoch: int
     assignee_id: UUID | None = None
     queue_id: UUID | None = None
+    genesys_gets_since: datetime | None = None
 
 
 class ConversationAssigned(HandedOver):

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from waystate.documents import JsonObject
 
+KEPT_HERE = "kept_here"
+"""In the metadata of what a customer wrote to a person here, or a queue of people here: it did not go to Genesys as it came."""
 TAKEN_BACK = "[message deleted]"
 """What stands in the place of a message that its customer took back."""
 

@@ -435,6 +435,12 @@ async def find_message(conn: Connection, tenant: TenantId, message_id: UUID) -> 
     return None if row is None else dict(row)
 
 
+async def list_kept_here(conn: Connection, tenant: TenantId, since: Mapping[UUID, datetime]) -> list[dict[str, Any]]:
+    """What customers wrote since then, by conversation, that nobody has passed on to Genesys."""
+    rows = await _queries.list_kept_here(conn, tenant_id=tenant, conversation_ids=list(since), since=list(since.values()))
+    return [dict(row) for row in rows]
+
+
 async def list_by_ids(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """Those that there are, in no order."""
     return [dict(row) for row in await _queries.list_by_ids(conn, tenant_id=tenant, ids=list(ids))]
