@@ -6,7 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 from waystate.clock import iso
-from waystate.conversations.model import Conversation, Shown, is_window_open, window_closes_at
+from waystate.conversations.model import Conversation, Described, is_window_open, window_closes_at
 from waystate.documents import JsonObject
 from waystate.groups.bodies import ContactKind, GroupAnswer
 from waystate.preferences.model import Preference
@@ -112,7 +112,7 @@ def render_conversation(
     group: GroupAnswer | None = None,
 ) -> ConversationAnswer:
     """`conversation` as `find_shown` reads it; `windows`: (number, contact) → the customer's newest sign there."""
-    shown = conversation.shown or Shown()
+    shown = conversation.shown or Described()
     window_from = windows.get((conversation.phone_number_id, conversation.contact_id))
     closes_at = window_closes_at(window_from)
     return ConversationAnswer(
@@ -148,7 +148,7 @@ def render_conversation(
     )
 
 
-def _assignee(user_id: UUID | None, shown: Shown) -> AssigneeAnswer | None:
+def _assignee(user_id: UUID | None, shown: Described) -> AssigneeAnswer | None:
     return None if user_id is None else AssigneeAnswer(id=user_id, name=shown.assignee_name)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from waystate.conversations import store
 from waystate.conversations.assign import Deed
 from waystate.conversations.control import is_held_by
-from waystate.conversations.model import Conversation, ConversationStatus, Shown
+from waystate.conversations.model import Conversation, ConversationStatus, Described
 from waystate.conversations.read import etag_of
 from waystate.documents import JsonObject, dump, merge_patch
 from waystate.errors import Conflict, PreconditionFailed, Unprocessable
@@ -27,7 +27,7 @@ async def edit(
             "new ETag.",
             etag=tag,
         )
-    before = seen.shown or Shown()
+    before = seen.shown or Described()
     subject = fields.get("subject", before.subject)
     tags = set(fields.get("tags", before.tags) or ())
     metadata = _merged(before.metadata, fields)

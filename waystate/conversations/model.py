@@ -34,7 +34,7 @@ OWN_REASONS = frozenset({MERGED, GENESYS_ENDED, GENESYS_UNKNOWN, "expired", "his
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Described:
     """What people see of a conversation beside how it stands, with the names that belong to its ids."""
 
     subject: str | None = None
@@ -52,7 +52,7 @@ class Conversation:
     `is_merged`: it was closed because its customer had another one on the number; only look-ups by an id tell.
     `window_from`: the newest sign of the customer, from which WhatsApp's window counts. The controller and its holder say who
     speaks (`control.py`), and `assigned_user_id` is the person who does, or did last, where it is an `agent`. Of these, and of
-    the queue and the close, only who holds the lock is told, and who asks for what is `Shown`.
+    the queue and the close, only who holds the lock is told, and who asks for what is `Described`.
     """
 
     id: UUID
@@ -82,7 +82,7 @@ class Conversation:
     waiting_since: datetime | None = None
     closed_by: str | None = None
     """Who of those who may close it did; None: nobody, it ended."""
-    shown: "Shown | None" = None
+    shown: "Described | None" = None
 
     def is_open(self, now: datetime) -> bool:
         """Overdue counts as expired at once; the job that tidies only writes it down."""

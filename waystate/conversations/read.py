@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from waystate.conversations import store
 from waystate.conversations.bodies import ConversationAnswer, render_conversation
-from waystate.conversations.model import Conversation, Shown
+from waystate.conversations.model import Conversation, Described
 from waystate.db.pool import Connection
 from waystate.documents import dump
 from waystate.errors import NotFound
@@ -33,7 +33,7 @@ async def render_shown(conn: Connection, tenant: TenantId, shown: Conversation, 
 
 def etag_of(conversation: Conversation, now: datetime) -> str:
     """Of what may be edited alone: a message changes it not, unless by it a conversation waits no more."""
-    shown = conversation.shown or Shown()
+    shown = conversation.shown or Described()
     fields = [shown.subject, shown.tags, shown.metadata, conversation.effective_status(now)]
     return f'"{sha256(dump(fields).encode()).hexdigest()[:20]}"'
 

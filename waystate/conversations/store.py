@@ -13,13 +13,13 @@ from waystate.conversations.model import (
     Conversation,
     ConversationEnd,
     ConversationStatus,
+    Described,
     KeptPast,
     OpenedConversation,
     PastConversation,
     Placed,
     PossibleAgent,
     QueuePlace,
-    Shown,
 )
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump, is_whole
@@ -537,8 +537,8 @@ def _conversation(row: Any) -> Conversation:
     )
 
 
-def _shown(row: Any) -> Shown:
-    return Shown(
+def _shown(row: Any) -> Described:
+    return Described(
         subject=row["subject"],
         tags=tuple(row["tags"]),
         metadata=row["metadata"],
