@@ -36,6 +36,8 @@ _CLOSED: JsonObject = {
     "closeReason": "solved",
 }
 
+PersonOrQueue = Annotated[UUID, Field(strict=False)]
+"""JSON has ids as texts."""
 Epoch = Annotated[
     int | None, Field(ge=0, description="The `controlEpoch` that you have seen: 409 if it is in other hands since")
 ]
@@ -44,7 +46,7 @@ Epoch = Annotated[
 class AssignConversation(Body):
     """`user`: who is to have it; null: nobody."""
 
-    user: UUID | None
+    user: PersonOrQueue | None
     controlEpoch: Epoch = None
 
 
@@ -55,8 +57,8 @@ class TakeConversation(Body):
 class TransferTo(Body):
     """Exactly one: a person, a queue, or Genesys (`true`)."""
 
-    user: UUID | None = None
-    queue: UUID | None = None
+    user: PersonOrQueue | None = None
+    queue: PersonOrQueue | None = None
     genesys: StrictBool = False
 
     @model_validator(mode="after")
