@@ -62,6 +62,25 @@ def clean_text(text: str) -> str:
     return _UNSTORABLE.sub(_LOST, text)
 
 
+def clean_tag(written: str) -> str:
+    """Returns a tag as it is kept: without control characters, one space between words."""
+    return " ".join(clean_text(written).split())
+
+
+def merge_patch(document: JsonObject, patch: JsonObject) -> JsonObject:
+    """https://www.rfc-editor.org/rfc/rfc7396#section-2"""
+    merged = dict(document)
+    for key, value in patch.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            inner = merged.get(key)
+            merged[key] = merge_patch(inner if isinstance(inner, dict) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
 def is_whole(text: str) -> bool:
     """Nothing in it is unstorable, or was: U+FFFD stands where `parse` found a NUL or a lone surrogate."""
     return _LOST not in text and _UNSTORABLE.search(text) is None

@@ -12,6 +12,8 @@ from waystate.channels.genesys.event_routes import GenesysEventsWebhook
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
+from waystate.conversations.control_routes import ControlRoutes
+from waystate.conversations.deeds import ConversationDeeds
 from waystate.customers.duplicates.routes import DuplicateRoutes
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.files.export import CustomerExports
@@ -21,6 +23,7 @@ from waystate.customers.merges.routes import MergeRoutes
 from waystate.customers.routes import CustomerRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
 from waystate.deliveries.queue_routes import GenesysQueueRoutes
+from waystate.deliveries.withdraw import fail_displaced
 from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
@@ -77,6 +80,7 @@ ROUTES = (
     ImportRoutes,
     ExportRoutes,
     DuplicateRoutes,
+    ControlRoutes,
     CustomerRoutes,
     MergeRoutes,
     TraceRoutes,
@@ -170,6 +174,7 @@ def _of_messages(services: Services) -> list[object]:
     sends = Sends(db, directory, services.templates, services.hints[RELAY], services.invalidations.changed, clock)
     templates = TemplateRoutes(db, directory, services.templates)
     talks = ConversationRoutes(db, sends, clock)
+    deeds = ConversationDeeds(db, directory, fail_displaced, services.hints[RELAY], services.invalidations.changed, clock)
     customers = CustomerEdits(db, services.hints[RELAY], services.invalidations.changed, clock)
     cursors = Cursors(derive_key(services.installation, "page cursors"))
     people = CustomerRoutes(db, customers, sends, cursors, clock)
@@ -183,6 +188,8 @@ def _of_messages(services: Services) -> list[object]:
         DuplicateRoutes(db, cursors),
         people,
         MergeRoutes(db, merges, cursors),
+        ControlRoutes(deeds),
+        people,
         TraceRoutes(db, directory, clock),
         templates,
         media,

@@ -13,12 +13,14 @@ from waystate.audit.verification import log_heads
 from waystate.channels.attempts import HELD
 from waystate.clock import Clock
 from waystate.conversations import store as conversation_store
+from waystate.conversations.hand_over import end_leases
 from waystate.db import partitions
 from waystate.db.pool import Database
 from waystate.dead_letters import store as dead_letter_store
 from waystate.deliveries.missing import make_missing
 from waystate.deliveries.queue import show_queues
 from waystate.deliveries.settle import advance_and_settle, give_up_unknown
+from waystate.deliveries.withdraw import fail_displaced
 from waystate.door import store as idempotency_store
 from waystate.door.idempotency import KEPT
 from waystate.errors import Reason
@@ -89,6 +91,7 @@ class Timers:
             ("planned", timedelta(seconds=1), self.release_planned),
             ("held", timedelta(seconds=30), self.make_held_due),
             ("expiry", timedelta(minutes=5), self.expire),
+            ("agent_leases", timedelta(minutes=1), self.end_leases),
             ("partitions", timedelta(hours=1), self.make_partitions),
             ("statistics", timedelta(seconds=5), self.analyze_grown),
             ("suspects", timedelta(hours=1), self.drop_suspects),
@@ -131,6 +134,18 @@ class Timers:
         """Overdue conversations count as expired already; this writes it down."""
         for tenant in await self._due("expiry"):
             while await self._expire_batch(tenant) == EXPIRY_BATCH:
+                pass
+
+    async def end_leases(self) -> None:
+        """Who did nothing in a conversation for a while, or is nobody here any more, has it no more."""
+        async with self._db.work() as conn:
+            tenants = await conversation_store.list_tenants_with_agents(conn)
+        for tenant in tenants:
+            view = await self._directory.find_tenant(tenant)
+            if view is None:
+                continue
+            lease = view.settings.agent_lease
+            while await with_retries(partial(self._end_leases_batch, tenant, lease)) == EXPIRY_BATCH:
                 pass
 
     async def tell_windows(self) -> None:
@@ -240,6 +255,15 @@ class Timers:
         self._changed(tenant, events)
         self._relay_hint.give(tenant)
         return len(ended)
+
+    async def _end_leases_batch(self, tenant: TenantId, lease: timedelta) -> int:
+        now = self._clock()
+        async with self._db.tenant(tenant) as conn:
+            events, ended = await end_leases(conn, tenant, lease, fail_displaced, now, EXPIRY_BATCH)
+            await outbox.append_many(conn, tenant, events)
+        self._changed(tenant, events)
+        self._relay_hint.give(tenant)
+        return ended
 
     async def _tell_windows_batch(self, tenant: TenantId) -> int:
         now = self._clock()

@@ -128,7 +128,8 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "conversations.touch_many": {
             "ids": stock.conversations, "activity_at": times, "expires_at": times, "customer_message_at": times,
             "message_at": times, "message_ids": strings, "previews": strings, "controllers": [None] * BATCH,
-            "control_holders": [None] * BATCH, "control_epochs": [None] * BATCH, "now": now,
+            "control_holders": [None] * BATCH, "control_epochs": [None] * BATCH,
+            "acted_at": nones, "now": now,
         },
         "conversations.signal_windows": {"ids": stock.conversations, "at": times, "now": now},
         "conversations.join_windows": {"ids": stock.conversations, "into_ids": stock.conversations[::-1], "now": now},

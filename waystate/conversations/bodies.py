@@ -6,7 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 from waystate.clock import iso
-from waystate.conversations.model import Conversation, is_window_open, window_closes_at
+from waystate.conversations.model import Conversation, Described, is_window_open, window_closes_at
 from waystate.documents import JsonObject
 from waystate.groups.bodies import ContactKind, GroupAnswer
 from waystate.preferences.model import Preference
@@ -29,9 +29,17 @@ CONVERSATION_EXAMPLE: JsonObject = {
     "controller": "external",
     "controlHolder": "key:019c1420-0000-7000-8000-000000000001",
     "controlEpoch": 1,
+    "assignee": None,
+    "queue": None,
+    "subject": None,
+    "tags": [],
+    "metadata": {},
     "window": {"open": False, "closesAt": None},
+    "waitingSince": None,
     "lastActivityAt": "2026-01-31T12:00:00.000Z",
     "expiresAt": "2026-02-03T12:00:00.000Z",
+    "closedAt": None,
+    "closeReason": None,
 }
 
 
@@ -56,9 +64,24 @@ class WindowAnswer(AnswerBody):
     closesAt: Text | None
 
 
+class AssigneeAnswer(AnswerBody):
+    """`name` is null of somebody who has left."""
+
+    id: UUID
+    name: str | None
+
+
+class QueueOfConversation(AnswerBody):
+    """Where it waits, or came from."""
+
+    id: UUID
+    name: str
+
+
 class ConversationAnswer(AnswerBody):
-    """A conversation. `controller` says who speaks: `none`, `flow`, `agent` or `external`, that one in the hands of
-    `controlHolder`; `controlEpoch` rises with each change."""
+    """`controller` says who speaks: `none`, `flow`, `agent` (a person here) or `external` (Genesys, or a service).
+    `controlEpoch` rises with each change, and `controlHolder` names them. `assignee` is that person; of one that has ended, the
+    last. `waitingSince`: the customer's first message that nobody has answered."""
 
     id: UUID
     genesysConversationId: str | None
@@ -68,9 +91,17 @@ class ConversationAnswer(AnswerBody):
     controller: str
     controlHolder: str | None
     controlEpoch: int
+    assignee: AssigneeAnswer | None
+    queue: QueueOfConversation | None
+    subject: str | None
+    tags: list[str]
+    metadata: JsonObject
     window: WindowAnswer
+    waitingSince: Text | None
     lastActivityAt: Text
     expiresAt: Text
+    closedAt: Text | None
+    closeReason: str | None
 
 
 def render_conversation(
@@ -80,7 +111,8 @@ def render_conversation(
     preference: Preference | None = None,
     group: GroupAnswer | None = None,
 ) -> ConversationAnswer:
-    """`windows`: (number, contact) → the customer's newest sign there, as `find_windows` says."""
+    """`conversation` as `find_shown` reads it; `windows`: (number, contact) → the customer's newest sign there."""
+    shown = conversation.shown or Described()
     window_from = windows.get((conversation.phone_number_id, conversation.contact_id))
     closes_at = window_closes_at(window_from)
     return ConversationAnswer(
@@ -100,7 +132,25 @@ def render_conversation(
         controller=conversation.controller,
         controlHolder=conversation.control_holder,
         controlEpoch=conversation.control_epoch,
-        window=WindowAnswer(open=is_window_open(window_from, now), closesAt=None if closes_at is None else iso(closes_at)),
+        assignee=_assignee(conversation.assigned_user_id, shown),
+        queue=None
+        if conversation.queue_id is None
+        else QueueOfConversation(id=conversation.queue_id, name=shown.queue_name or ""),
+        subject=shown.subject,
+        tags=list(shown.tags),
+        metadata=shown.metadata,
+        window=WindowAnswer(open=is_window_open(window_from, now), closesAt=_time(closes_at)),
+        waitingSince=_time(conversation.waiting_since),
         lastActivityAt=iso(conversation.last_activity_at),
         expiresAt=iso(conversation.expires_at),
+        closedAt=_time(conversation.closed_at),
+        closeReason=conversation.close_reason,
     )
+
+
+def _assignee(user_id: UUID | None, shown: Described) -> AssigneeAnswer | None:
+    return None if user_id is None else AssigneeAnswer(id=user_id, name=shown.assignee_name)
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)

@@ -1,6 +1,6 @@
 """Who speaks in a conversation: one at a time, and who comes in is decided by one function. Pure.
 
-`external` is Genesys, or a service that calls with a key, or a person; the holder says which.
+`agent` is a person here, to whom the conversation is assigned; `external` is Genesys, or a service that calls with a key.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -13,7 +13,7 @@ from waystate.conversations.model import Conversation
 from waystate.errors import Reason, Rejected
 from waystate.events.model import ControlChanged
 from waystate.ids import find_uuid
-from waystate.principal import Principal
+from waystate.principal import Principal, Scope
 
 
 class Controller(StrEnum):
@@ -29,12 +29,13 @@ class SpeakerKind(StrEnum):
     GENESYS = "genesys"
     KEY = "key"
     PERSON = "person"
+    FLOW = "flow"
     SYSTEM = "system"
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Who wants to say something. `takes`: a person who takes the conversation over, whoever has it.
+    """Who wants to say something. `takes`: a person who takes the conversation over, from another person only if they `lead`.
 
     `before` and `after`: holders that are the same service, by a key that this one replaces, or that replaces this one.
     """
@@ -44,11 +45,17 @@ class Speaker:
     takes: bool = False
     before: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
+    leads: bool = False
 
     @property
     def holder(self) -> str:
         """What `control_holder` calls it, and `sender` of its messages; an agent's are told by their integration instead."""
         return self.kind.value if self.id is None else f"{self.kind.value}:{self.id}"
+
+    @property
+    def controller(self) -> Controller:
+        """What a conversation's is while this one has the word."""
+        return _CONTROLLERS.get(self.kind, Controller.EXTERNAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class Handover:
 
 GENESYS = Speaker(SpeakerKind.GENESYS)
 SYSTEM = Speaker(SpeakerKind.SYSTEM)
+_CONTROLLERS = {SpeakerKind.PERSON: Controller.AGENT, SpeakerKind.FLOW: Controller.FLOW}
 _WHO = {
     Controller.FLOW: "a flow speaks with the customer",
     Controller.AGENT: "an agent speaks with the customer",
@@ -80,19 +88,56 @@ def speak(conversation: Conversation, speaker: Speaker) -> Handover | Rejected |
     """
     now = Controller(conversation.controller)
     holder = conversation.control_holder
-    if speaker.kind is SpeakerKind.SYSTEM or (now is Controller.EXTERNAL and holder in (speaker.holder, *speaker.after)):
+    epoch = conversation.control_epoch + 1
+    if speaker.kind is SpeakerKind.SYSTEM or is_held_by(conversation, speaker):
         return None
     if now is Controller.EXTERNAL and holder in speaker.before:
         # The same service goes on: what it said by its former key leaves.
-        return Handover(Controller.EXTERNAL, speaker.holder, conversation.control_epoch + 1, None)
+        return Handover(speaker.controller, speaker.holder, epoch, None)
     if now is Controller.NONE or _takes_over(now, speaker):
-        return Handover(Controller.EXTERNAL, speaker.holder, conversation.control_epoch + 1, holder)
-    whose = f" ({holder})" if now is Controller.EXTERNAL and holder else ""
+        return Handover(speaker.controller, speaker.holder, epoch, holder)
     return Rejected(
         Reason.NOT_IN_CONTROL,
-        f"Not sent: {_WHO[now]}{whose}, and one at a time may. A person takes the conversation over with `take`; a template, a "
-        "planned or a bulk message is sent all the same.",
+        f"Not sent: {whose(conversation)}, and one at a time may. A person takes the conversation over with `take`, another "
+        "person's if they may assign conversations; a template, a planned or a bulk message is sent all the same.",
     )
+
+
+def is_held_by(conversation: Conversation, speaker: Speaker) -> bool:
+    """Whether the word is theirs."""
+    return conversation.controller == speaker.controller and conversation.control_holder in (speaker.holder, *speaker.after)
+
+
+def whose(conversation: Conversation) -> str:
+    """Who speaks, as a clause; of a conversation that somebody has."""
+    holder = conversation.control_holder
+    return _WHO[Controller(conversation.controller)] + (f" ({holder})" if holder else "")
+
+
+def may_take(conversation: Conversation, speaker: Speaker, *, is_of_queue: bool) -> bool:
+    """Whether a person may make it theirs: what nobody has, where it waits in no queue or in one of theirs; else as by `take`.
+
+    `is_of_queue`: they are a member of the queue that it is in.
+    """
+    now = Controller(conversation.controller)
+    if now is Controller.NONE:
+        return conversation.queue_id is None or is_of_queue or speaker.leads
+    return is_held_by(conversation, speaker) or _takes_over(now, replace(speaker, takes=True))
+
+
+def may_give(conversation: Conversation, speaker: Speaker) -> bool:
+    """Whether somebody may pass it on or end it: who has it, who leads, anybody where nobody has it; a person, of a flow."""
+    now = Controller(conversation.controller)
+    if now is Controller.NONE or speaker.leads or is_held_by(conversation, speaker):
+        return True
+    if now is Controller.EXTERNAL and conversation.control_holder in speaker.before:
+        return True
+    return now is Controller.FLOW and speaker.kind is SpeakerKind.PERSON
+
+
+def goes_to_genesys(controller: str, *, is_queued_here: bool) -> bool:
+    """Who gets what a customer writes: not Genesys where a person here has the conversation, or a queue of people here."""
+    return controller != Controller.AGENT and not (controller == Controller.NONE and is_queued_here)
 
 
 def key_of(conversation: Conversation) -> UUID | None:
@@ -115,15 +160,16 @@ def _takes_over(now: Controller, speaker: Speaker) -> bool:
         case SpeakerKind.GENESYS:
             return now is not Controller.AGENT
         case SpeakerKind.PERSON:
-            return now is Controller.FLOW or speaker.takes
+            return now is Controller.FLOW or (speaker.takes and (now is Controller.EXTERNAL or speaker.leads))
     return False
 
 
 def speaker_of(principal: Principal, *, takes: bool = False) -> Speaker:
-    """Until people have a room of their own, a person speaks as `external`, held by them."""
+    """Who may assign conversations leads: nobody here is safe from them."""
+    leads = Scope.CONVERSATIONS_ASSIGN in principal.scopes
     if principal.kind == "session":
-        return Speaker(SpeakerKind.PERSON, principal.user_id, takes)
-    return Speaker(SpeakerKind.KEY, principal.id)
+        return Speaker(SpeakerKind.PERSON, principal.user_id, takes, leads=leads)
+    return Speaker(SpeakerKind.KEY, principal.id, leads=leads)
 
 
 def changes_of(changes: Iterable[tuple[Conversation, Handover]], now: datetime) -> list[ControlChanged]:

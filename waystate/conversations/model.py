@@ -1,9 +1,11 @@
 """A conversation: one business number, one contact, and what both platforms call it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
+
+from waystate.documents import JsonObject
 
 CUSTOMER_WINDOW = timedelta(hours=24)
 """WhatsApp lets a business write free text this long after the customer's last message or call; later only templates pass."""
@@ -27,6 +29,20 @@ GENESYS_ENDED = "genesys_ended"
 """The reason of a close: Genesys' conversation ended."""
 GENESYS_UNKNOWN = "genesys_unknown"
 """The reason of a close: Genesys has no such conversation any more."""
+OWN_REASONS = frozenset({MERGED, GENESYS_ENDED, GENESYS_UNKNOWN, "expired", "history"})
+"""Reasons that say who ended a conversation: nobody who closes one may give them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What people see of a conversation beside how it stands, with the names that belong to its ids."""
+
+    subject: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: JsonObject = field(default_factory=dict)
+    assignee_name: str | None = None
+    """None also of somebody who has left."""
+    queue_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +51,8 @@ class Conversation:
 
     `is_merged`: it was closed because its customer had another one on the number; only look-ups by an id tell.
     `window_from`: the newest sign of the customer, from which WhatsApp's window counts. The controller and its holder say who
-    speaks (`control.py`); only who holds the lock is told.
+    speaks (`control.py`), and `assigned_user_id` is the person who does, or did last, where it is an `agent`. Of these, and of
+    the queue and the close, only who holds the lock is told, and who asks for what is `Described`.
     """
 
     id: UUID
@@ -56,6 +73,16 @@ class Conversation:
     controller: str = "none"
     control_holder: str | None = None
     control_epoch: int = 0
+    assigned_user_id: UUID | None = None
+    queue_id: UUID | None = None
+    is_queued_here: bool = False
+    """Its queue is one of people here: no queue of Genesys stands for it."""
+    closed_at: datetime | None = None
+    close_reason: str | None = None
+    waiting_since: datetime | None = None
+    closed_by: str | None = None
+    """Who of those who may close it did; None: nobody, it ended."""
+    shown: "Described | None" = None
 
     def is_open(self, now: datetime) -> bool:
         """Overdue counts as expired at once; the job that tidies only writes it down."""
@@ -68,6 +95,80 @@ class Conversation:
         if self.status in OPEN and self.expires_at <= now:
             return ConversationStatus.EXPIRED
         return self.status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastConversation:
+    """A conversation as a whole row, for one that was not led here."""
+
+    id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    wa_id: str | None
+    genesys_conversation_id: str | None
+    communication_id: str | None
+    last_message_id: str | None
+    status: ConversationStatus
+    controller: str
+    expires_at: datetime
+    last_activity_at: datetime
+    last_customer_message_at: datetime | None
+    last_message_at: datetime | None
+    last_message: str | None
+    closed_at: datetime | None
+    close_reason: str | None
+    version: int
+    metadata: JsonObject
+    created_at: datetime
+    user_id: str | None = None
+    control_holder: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptPast:
+    """What a closed conversation of past messages is to say of the newest of them."""
+
+    id: UUID
+    contact_id: UUID
+    phone_number_id: str
+    wa_id: str | None
+    user_id: str | None
+    message_at: datetime
+    message_id: str
+    preview: str | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """In whose hands a conversation is from now on, by how many changes, and where it waits."""
+
+    id: UUID
+    controller: str
+    holder: str | None
+    epoch: int
+    assignee_id: UUID | None
+    queue_id: UUID | None
+    status: ConversationStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PossibleAgent:
+    """A person of the tenant who accepted and is not suspended."""
+
+    id: UUID
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuePlace:
+    """`is_here`: no queue of Genesys stands for it. `has_member`: the person who was asked about is one of its people."""
+
+    id: UUID
+    name: str
+    is_here: bool
+    has_member: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,19 +200,25 @@ class Activity:
     control_holder: str | None = None
     control_epoch: int | None = None
     """Who speaks from now on, by how many changes; None: as before."""
+    acted_at: datetime | None = None
+    """When the person who has the conversation did something of it; None: they did not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedConversation:
     """The one open conversation after `open_many`; `is_new` for the caller whose row it is.
 
-    `opened_from`: when the customer gave the sign that opened their window just now; None where it was open, or is closed.
+    `opened_from`: when the customer gave the sign that opened their window just now; None where it was open, or is closed. The
+    rest is what `Conversation` calls so.
     """
 
     id: UUID
     genesys_conversation_id: str | None
     is_new: bool
     opened_from: datetime | None = None
+    controller: str = "none"
+    control_epoch: int = 0
+    is_queued_here: bool = False
 
 
 def window_closes_at(window_from: datetime | None) -> datetime | None:

@@ -50,7 +50,9 @@ ON CONFLICT (tenant_id, phone_number_id, contact_id) WHERE status IN ('active', 
                   version = c.version + 1
     WHERE c.expires_at > :now
 RETURNING id, contact_id, phone_number_id, genesys_conversation_id, (xmax = 0) AS is_new,
-    CASE WHEN window_since = :now THEN window_from END AS opened_from;
+    CASE WHEN window_since = :now THEN window_from END AS opened_from, controller, control_epoch,
+    CASE WHEN queue_id IS NULL THEN false ELSE EXISTS (SELECT FROM queues q
+        WHERE q.tenant_id = c.tenant_id AND q.id = c.queue_id AND q.genesys_queue IS NULL) END AS is_queued_here;
 
 -- name: lock_of_contacts
 -- What a transaction that changes conversations beside those of its messages is going to touch, in the order every writer keeps.
@@ -119,11 +121,13 @@ RETURNING v.wa_id, c.last_customer_message_at;
 -- Events follow one another under this lock, and every writer takes the locks in this order, so none can deadlock another.
 SELECT c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id, c.communication_id, c.status,
     c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, c.window_from, c.controller, c.control_holder,
-    c.control_epoch
+    c.control_epoch, c.assigned_user_id, c.queue_id, c.closed_at, c.close_reason, c.closed_by, c.waiting_since,
+    CASE WHEN c.queue_id IS NULL THEN false ELSE EXISTS (SELECT FROM queues q
+        WHERE q.tenant_id = c.tenant_id AND q.id = c.queue_id AND q.genesys_queue IS NULL) END AS is_queued_here
 FROM conversations c
 WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id
-FOR NO KEY UPDATE;
+FOR NO KEY UPDATE OF c;
 
 -- name: note_typing
 -- Of conversations that are locked. Two who ask at once are shown once.
@@ -133,8 +137,8 @@ RETURNING c.id;
 
 -- name: touch_many
 -- A message in either direction is activity; only a customer's moves the customer window, as in open_many, and waits for an
--- answer, which any message to them is. Rows are locked
--- already; those whose window opened are returned.
+-- answer, which any message to them is. Who takes the word has the conversation: it is assigned to them where they are a person
+-- here, to nobody else, and does not wait for an agent any more. Rows are locked already; those whose window opened are returned.
 WITH touched AS (
     UPDATE conversations c SET
         last_activity_at = greatest(c.last_activity_at, v.activity_at),
@@ -146,6 +150,10 @@ WITH touched AS (
         controller = coalesce(v.controller, c.controller),
         control_holder = coalesce(v.control_holder, c.control_holder),
         control_epoch = coalesce(v.control_epoch, c.control_epoch),
+        assigned_user_id = CASE v.controller WHEN 'agent' THEN substr(v.control_holder, 8)::uuid ELSE
+            CASE WHEN v.controller IS NULL THEN c.assigned_user_id END END,
+        acted_at = coalesce(v.acted_at, CASE WHEN v.controller IS NULL THEN c.acted_at END),
+        status = CASE WHEN v.controller IS NOT NULL AND c.status = 'waiting' THEN 'active' ELSE c.status END,
         waiting_since = CASE
             WHEN v.customer_message_at IS NOT NULL THEN coalesce(c.waiting_since, v.customer_message_at)
             WHEN v.message_at IS NULL THEN c.waiting_since END,
@@ -163,9 +171,9 @@ WITH touched AS (
         version = c.version + 1
     FROM unnest(:ids::uuid[], :activity_at::timestamptz[], :expires_at::timestamptz[], :customer_message_at::timestamptz[],
         :message_at::timestamptz[], :message_ids::text[], :previews::text[], :controllers::text[], :control_holders::text[],
-        :control_epochs::int[])
+        :control_epochs::int[], :acted_at::timestamptz[])
         AS v (id, activity_at, expires_at, customer_message_at, message_at, message_id, preview, controller, control_holder,
-            control_epoch)
+            control_epoch, acted_at)
     WHERE c.tenant_id = :tenant_id AND c.id = v.id
     RETURNING c.id, c.contact_id, c.phone_number_id, c.wa_id,
         CASE WHEN c.window_since = :now THEN c.window_from END AS opened_from
@@ -327,19 +335,19 @@ ON CONFLICT (tenant_id, id) DO UPDATE SET
 -- name: add_many!
 -- What was led elsewhere comes in whole; the partial unique index still allows one open conversation.
 INSERT INTO conversations (tenant_id, id, contact_id, phone_number_id, wa_id, user_id, genesys_conversation_id, communication_id,
-    last_message_id, status, controller, expires_at, last_activity_at, last_customer_message_at, last_message_at, last_message,
-    closed_at, close_reason, version, metadata, created_at, window_from, window_since, window_told)
+    last_message_id, status, controller, control_holder, expires_at, last_activity_at, last_customer_message_at, last_message_at,
+    last_message, closed_at, close_reason, version, metadata, created_at, window_from, window_since, window_told)
 SELECT :tenant_id, v.id, v.contact_id, v.phone_number_id, v.wa_id, v.user_id, v.genesys_conversation_id, v.communication_id,
-    v.last_message_id, v.status, v.controller, v.expires_at, v.last_activity_at, v.last_customer_message_at, v.last_message_at,
-    v.last_message, v.closed_at, v.close_reason, v.version, v.metadata::jsonb, v.created_at,
+    v.last_message_id, v.status, v.controller, v.control_holder, v.expires_at, v.last_activity_at, v.last_customer_message_at,
+    v.last_message_at, v.last_message, v.closed_at, v.close_reason, v.version, v.metadata::jsonb, v.created_at,
     v.last_customer_message_at, v.last_customer_message_at,
     CASE WHEN v.last_customer_message_at <= :now::timestamptz - interval '24 hours' THEN 'closed' END
 FROM unnest(:ids::uuid[], :contact_ids::uuid[], :phone_number_ids::text[], :wa_ids::text[], :user_ids::text[],
     :genesys_conversation_ids::text[], :communication_ids::text[], :message_ids::text[], :statuses::text[], :controllers::text[],
-    :expires_at::timestamptz[], :activity_at::timestamptz[], :customer_message_at::timestamptz[], :message_at::timestamptz[], :previews::text[],
+    :control_holders::text[], :expires_at::timestamptz[], :activity_at::timestamptz[], :customer_message_at::timestamptz[], :message_at::timestamptz[], :previews::text[],
     :closed_at::timestamptz[], :close_reasons::text[], :versions::bigint[], :metadata::text[], :created_at::timestamptz[])
     AS v (id, contact_id, phone_number_id, wa_id, user_id, genesys_conversation_id, communication_id, last_message_id, status,
-        controller, expires_at, last_activity_at, last_customer_message_at, last_message_at, last_message, closed_at, close_reason,
+        controller, control_holder, expires_at, last_activity_at, last_customer_message_at, last_message_at, last_message, closed_at, close_reason,
         version, metadata, created_at);
 
 -- name: list_of_contacts
@@ -351,3 +359,92 @@ WHERE c.tenant_id = :tenant_id AND c.contact_id = ANY(:contact_ids::uuid[]) ORDE
 -- Their messages go with them.
 DELETE FROM conversations c
 WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) AND c.metadata @> :mark::jsonb RETURNING c.id;
+
+-- name: find_shown
+-- As find_by_ids, with all that people see of one; a page of them at most.
+SELECT DISTINCT ON (m.key) m.key, c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id,
+    c.communication_id, c.status, c.expires_at, c.last_activity_at, c.last_customer_message_at, c.window_from, c.version,
+    c.controller, c.control_holder, c.control_epoch, c.assigned_user_id, c.queue_id, c.closed_at, c.close_reason, c.closed_by,
+    c.subject, c.metadata, c.waiting_since, p.name AS contact_name, q.name AS queue_name, q.genesys_queue IS NULL AND q.id IS NOT NULL
+        AS is_queued_here,
+    (SELECT l.name FROM list_colleagues(ARRAY[c.assigned_user_id]) l WHERE c.assigned_user_id IS NOT NULL) AS assignee_name,
+    ARRAY(SELECT t.tag FROM conversation_tags t WHERE t.tenant_id = c.tenant_id AND t.conversation_id = c.id ORDER BY t.tag) AS tags
+FROM (
+    SELECT v.key, o.id FROM unnest(:own_keys::int[], :own_ids::uuid[]) AS v (key, id)
+    JOIN conversations o ON o.tenant_id = :tenant_id AND o.id = v.id
+    UNION ALL
+    SELECT v.key, g.id FROM unnest(:genesys_keys::int[], :genesys_ids::text[]) AS v (key, id)
+    JOIN conversations g ON g.tenant_id = :tenant_id AND g.genesys_conversation_id = v.id
+) AS m
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.id = m.id
+JOIN contacts p ON p.tenant_id = c.tenant_id AND p.id = c.contact_id
+LEFT JOIN queues q ON q.tenant_id = c.tenant_id AND q.id = c.queue_id
+ORDER BY m.key, (c.status IN ('active', 'waiting', 'error')) DESC, c.id DESC;
+
+-- name: place_many!
+-- Of conversations that are locked: who has each from now on, and where it waits. An agent's lease begins.
+UPDATE conversations c SET controller = v.controller, control_holder = v.holder, control_epoch = v.epoch,
+    assigned_user_id = v.assignee_id, queue_id = v.queue_id, status = v.status,
+    acted_at = CASE WHEN v.controller = 'agent' THEN :now::timestamptz END, version = c.version + 1
+FROM unnest(:ids::uuid[], :controllers::text[], :holders::text[], :epochs::bigint[], :assignee_ids::uuid[], :queue_ids::uuid[],
+    :statuses::text[]) AS v (id, controller, holder, epoch, assignee_id, queue_id, status)
+WHERE c.tenant_id = :tenant_id AND c.id = v.id;
+
+-- name: note_act!
+-- Of a conversation that is locked.
+UPDATE conversations c SET acted_at = :now WHERE c.tenant_id = :tenant_id AND c.id = :id AND c.controller = 'agent';
+
+-- name: lock_leases
+-- Open conversations of persons who have not acted since `before`, or are nobody here any more, in the order that every writer keeps.
+-- What somebody works on is left for the next run.
+SELECT c.id FROM conversations c
+WHERE c.tenant_id = :tenant_id AND c.controller = 'agent' AND c.status IN ('active', 'waiting', 'error')
+    AND (coalesce(c.acted_at, '-infinity') <= :before OR c.assigned_user_id NOT IN (SELECT l.id FROM list_colleagues(NULL) l))
+ORDER BY c.phone_number_id, c.contact_id LIMIT :batch FOR NO KEY UPDATE OF c SKIP LOCKED;
+
+-- name: list_tenants_with_agents
+-- Across tenants, by the audited function.
+SELECT w.tenant_id FROM tenants_with_agents() w;
+
+-- name: find_colleagues
+-- Of those people, whoever is one of the tenant's.
+SELECT l.id, l.name, l.role FROM list_colleagues(:ids::uuid[]) l;
+
+-- name: find_queue^
+-- With whether the person is a member; FOR KEY SHARE: it is not removed before the conversation is in it.
+SELECT q.id, q.name, q.genesys_queue IS NULL AS is_here, EXISTS (SELECT FROM queue_members m
+    WHERE m.tenant_id = q.tenant_id AND m.queue_id = q.id AND m.user_id = :user_id::uuid) AS has_member
+FROM queues q WHERE q.tenant_id = :tenant_id AND q.id = :id FOR KEY SHARE OF q;
+
+-- name: close_one!
+-- Of a conversation that is locked.
+UPDATE conversations c SET status = 'closed', closed_at = :now, close_reason = :reason, closed_by = :closed_by,
+    version = c.version + 1
+WHERE c.tenant_id = :tenant_id AND c.id = :id;
+
+-- name: find_other_open$
+-- Of the contacts' conversations all are locked.
+SELECT c.id FROM conversations c
+WHERE c.tenant_id = :tenant_id AND c.contact_id = :contact_id AND c.phone_number_id = :phone_number_id
+    AND c.status IN ('active', 'waiting', 'error');
+
+-- name: reopen_one!
+-- Nobody has it, and Genesys' conversation stays ended: what the customer writes next begins another one there.
+UPDATE conversations c SET status = CASE WHEN c.queue_id IS NULL THEN 'active' ELSE 'waiting' END, closed_at = NULL,
+    close_reason = NULL, closed_by = NULL, expires_at = :expires_at, controller = 'none', control_holder = NULL,
+    control_epoch = c.control_epoch + 1, assigned_user_id = NULL, acted_at = NULL, genesys_conversation_id = NULL,
+    communication_id = NULL, version = c.version + 1
+WHERE c.tenant_id = :tenant_id AND c.id = :id;
+
+-- name: edit_one!
+-- Of a conversation that is locked.
+UPDATE conversations c SET subject = :subject, metadata = :metadata, status = :status, version = c.version + 1
+WHERE c.tenant_id = :tenant_id AND c.id = :id;
+
+-- name: tag_one!
+-- Those that it has stay.
+INSERT INTO conversation_tags (tenant_id, tag, conversation_id)
+SELECT :tenant_id, v.tag, :id FROM unnest(:tags::text[]) AS v (tag) ON CONFLICT (tenant_id, tag, conversation_id) DO NOTHING;
+
+-- name: untag_one!
+DELETE FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.conversation_id = :id AND t.tag = ANY(:tags::text[]);

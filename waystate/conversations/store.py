@@ -13,7 +13,13 @@ from waystate.conversations.model import (
     Conversation,
     ConversationEnd,
     ConversationStatus,
+    Described,
+    KeptPast,
     OpenedConversation,
+    PastConversation,
+    Placed,
+    PossibleAgent,
+    QueuePlace,
 )
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump, is_whole
@@ -69,47 +75,6 @@ class WantedConversation:
     phone_number_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastConversation:
-    """A conversation as a whole row, for one that was not led here."""
-
-    id: UUID
-    contact_id: UUID
-    phone_number_id: str
-    wa_id: str | None
-    genesys_conversation_id: str | None
-    communication_id: str | None
-    last_message_id: str | None
-    status: ConversationStatus
-    controller: str
-    expires_at: datetime
-    last_activity_at: datetime
-    last_customer_message_at: datetime | None
-    last_message_at: datetime | None
-    last_message: str | None
-    closed_at: datetime | None
-    close_reason: str | None
-    version: int
-    metadata: JsonObject
-    created_at: datetime
-    user_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptPast:
-    """What a closed conversation of past messages is to say of the newest of them."""
-
-    id: UUID
-    contact_id: UUID
-    phone_number_id: str
-    wa_id: str | None
-    user_id: str | None
-    message_at: datetime
-    message_id: str
-    preview: str | None
-    now: datetime
-
-
 async def keep_past(conn: Connection, tenant: TenantId, rows: Sequence[KeptPast]) -> None:
     """Closed conversations that hold what was said before a number came here, made or brought up to date."""
     await _queries.keep_past(
@@ -136,14 +101,8 @@ async def open_many(
     stale = [row for row in rows if (row.phone_number_id, row.contact_id) not in opened]
     if not stale:
         return opened, []
-    overdue = await _queries.expire_overdue_of(
-        conn,
-        tenant_id=tenant,
-        now=now,
-        phone_number_ids=[row.phone_number_id for row in stale],
-        contact_ids=[row.contact_id for row in stale],
-    )
-    return opened | await _open_many(conn, tenant, stale, ttl, now), [_ended(row) for row in overdue]
+    overdue = await expire_overdue(conn, tenant, [(row.phone_number_id, row.contact_id) for row in stale], now)
+    return opened | await _open_many(conn, tenant, stale, ttl, now), overdue
 
 
 async def _open_many(
@@ -171,6 +130,9 @@ async def _open_many(
             genesys_conversation_id=row["genesys_conversation_id"],
             is_new=row["is_new"],
             opened_from=row["opened_from"],
+            controller=row["controller"],
+            control_epoch=row["control_epoch"],
+            is_queued_here=row["is_queued_here"],
         )
         for row in opened
     }
@@ -191,6 +153,7 @@ async def add_many(conn: Connection, tenant: TenantId, rows: Sequence[PastConver
         message_ids=[row.last_message_id for row in rows],
         statuses=[row.status for row in rows],
         controllers=[row.controller for row in rows],
+        control_holders=[row.control_holder for row in rows],
         expires_at=[row.expires_at for row in rows],
         activity_at=[row.last_activity_at for row in rows],
         customer_message_at=[row.last_customer_message_at for row in rows],
@@ -296,6 +259,7 @@ async def touch_many(
         controllers=[each.controller for each in activity.values()],
         control_holders=[each.control_holder for each in activity.values()],
         control_epochs=[each.control_epoch for each in activity.values()],
+        acted_at=[each.acted_at for each in activity.values()],
         now=now,
     )
     return [_opened_window(row) for row in rows]
@@ -378,6 +342,20 @@ async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> l
     return _by_key(rows, len(ids))
 
 
+async def find_shown(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> list[Conversation | None]:
+    """As `find_many`, with what people see of them."""
+    own = [(key, uuid) for key, each in enumerate(ids) if (uuid := find_uuid(each)) is not None]
+    rows = await _queries.find_shown(
+        conn,
+        tenant_id=tenant,
+        own_keys=[key for key, _ in own],
+        own_ids=[uuid for _, uuid in own],
+        genesys_keys=list(range(len(ids))),
+        genesys_ids=[each if is_whole(each) else "" for each in ids],
+    )
+    return _by_key(rows, len(ids))
+
+
 async def find_latest_many(conn: Connection, tenant: TenantId, keys: Sequence[Key]) -> list[Conversation | None]:
     """The open conversation of each (number, contact), else its latest, in the order asked."""
     rows = await _queries.find_latest_of_contacts(
@@ -425,6 +403,88 @@ async def close_ended(
     return [dict(row) for row in rows]
 
 
+async def place_many(conn: Connection, tenant: TenantId, rows: Sequence[Placed], now: datetime) -> None:
+    """Conversations that are locked are in other hands from now on."""
+    await _queries.place_many(
+        conn,
+        tenant_id=tenant,
+        now=now,
+        ids=[row.id for row in rows],
+        controllers=[row.controller for row in rows],
+        holders=[row.holder for row in rows],
+        epochs=[row.epoch for row in rows],
+        assignee_ids=[row.assignee_id for row in rows],
+        queue_ids=[row.queue_id for row in rows],
+        statuses=[row.status for row in rows],
+    )
+
+
+async def note_act(conn: Connection, tenant: TenantId, conversation_id: UUID, now: datetime) -> None:
+    """The person who has it did something of it; it is locked."""
+    await _queries.note_act(conn, tenant_id=tenant, id=conversation_id, now=now)
+
+
+async def lock_leases(conn: Connection, tenant: TenantId, before: datetime, batch: int) -> list[UUID]:
+    """Open ones whose person has not acted since `before`, or is none of the tenant's any more."""
+    return [row["id"] for row in await _queries.lock_leases(conn, tenant_id=tenant, before=before, batch=batch)]
+
+
+async def list_tenants_with_agents(conn: Connection) -> list[TenantId]:
+    """Across tenants: those in which a person has an open conversation."""
+    return [TenantId(row["tenant_id"]) for row in await _queries.list_tenants_with_agents(conn)]
+
+
+async def find_colleagues(conn: Connection, ids: Collection[UUID]) -> dict[UUID, PossibleAgent]:
+    """Of those people, whoever is one of the tenant's."""
+    return {row["id"]: PossibleAgent(**row) for row in await _queries.find_colleagues(conn, ids=sorted(ids))}
+
+
+async def find_queue(conn: Connection, tenant: TenantId, queue_id: UUID, user_id: UUID | None = None) -> QueuePlace | None:
+    """It stays until the transaction ends. `has_member` is about the person."""
+    row = await _queries.find_queue(conn, tenant_id=tenant, id=queue_id, user_id=user_id)
+    return None if row is None else QueuePlace(**row)
+
+
+async def close_one(
+    conn: Connection, tenant: TenantId, conversation_id: UUID, *, reason: str, closed_by: str, now: datetime
+) -> None:
+    await _queries.close_one(conn, tenant_id=tenant, id=conversation_id, reason=reason, closed_by=closed_by, now=now)
+
+
+async def find_other_open(conn: Connection, tenant: TenantId, key: Key) -> UUID | None:
+    """The one that is open on the number with the contact, overdue or not."""
+    number, contact = key
+    found: UUID | None = await _queries.find_other_open(conn, tenant_id=tenant, phone_number_id=number, contact_id=contact)
+    return found
+
+
+async def expire_overdue(conn: Connection, tenant: TenantId, keys: Sequence[Key], now: datetime) -> list[Ended]:
+    rows = await _queries.expire_overdue_of(
+        conn, tenant_id=tenant, now=now, phone_number_ids=[key[0] for key in keys], contact_ids=[key[1] for key in keys]
+    )
+    return [_ended(row) for row in rows]
+
+
+async def reopen_one(conn: Connection, tenant: TenantId, conversation_id: UUID, expires_at: datetime) -> None:
+    """A unique index refuses it beside another open one."""
+    await _queries.reopen_one(conn, tenant_id=tenant, id=conversation_id, expires_at=expires_at)
+
+
+async def edit_one(
+    conn: Connection, tenant: TenantId, conversation_id: UUID, *, subject: str | None, metadata: JsonObject, status: str
+) -> None:
+    await _queries.edit_one(conn, tenant_id=tenant, id=conversation_id, subject=subject, metadata=metadata, status=status)
+
+
+async def tag_one(
+    conn: Connection, tenant: TenantId, conversation_id: UUID, *, add: Collection[str], remove: Collection[str]
+) -> None:
+    if add:
+        await _queries.tag_one(conn, tenant_id=tenant, id=conversation_id, tags=sorted(add))
+    if remove:
+        await _queries.untag_one(conn, tenant_id=tenant, id=conversation_id, tags=sorted(remove))
+
+
 async def expire_due(conn: Connection, tenant: TenantId, now: datetime, batch: int) -> list[Ended]:
     rows = await _queries.expire_due(conn, tenant_id=tenant, now=now, batch=batch)
     return [_ended(row) for row in rows]
@@ -467,6 +527,24 @@ def conversation_of(row: Any) -> Conversation:
         controller=row.get("controller", "none"),
         control_holder=row.get("control_holder"),
         control_epoch=row.get("control_epoch", 0),
+        assigned_user_id=row.get("assigned_user_id"),
+        queue_id=row.get("queue_id"),
+        is_queued_here=row.get("is_queued_here", False),
+        closed_at=row.get("closed_at"),
+        close_reason=row.get("close_reason"),
+        waiting_since=row.get("waiting_since"),
+        closed_by=row.get("closed_by"),
+        shown=_shown(row) if "tags" in row else None,
+    )
+
+
+def _shown(row: Any) -> Described:
+    return Described(
+        subject=row["subject"],
+        tags=tuple(row["tags"]),
+        metadata=row["metadata"],
+        assignee_name=row["assignee_name"],
+        queue_name=row["queue_name"],
     )
 
 

@@ -10,14 +10,14 @@ from waystate.channels.whatsapp.parts import refusal
 from waystate.clock import iso
 from waystate.contacts.model import BSUID, IdentityKind
 from waystate.conversations.bodies import ConversationAnswer
-from waystate.customers.model import MOST_BYTES, MOST_TAGS, Profile, clean_tag
+from waystate.customers.model import Profile
 from waystate.customers.words import find_matches
-from waystate.documents import JsonObject, clean_text, dump
+from waystate.documents import JsonObject
 from waystate.groups.bodies import ContactKind
 from waystate.sends.bodies import MessageAnswer
 from waystate.web.answers import AnswerBody, Text
+from waystate.web.fields import MOST_TAGS, OwnDocument, ShortText, Tag, Tags, check_text
 
-LONGEST_TAG = 64
 MOST_TAGGED = 1000
 """Customers that are tagged in one call."""
 NAMES = {
@@ -50,33 +50,9 @@ CUSTOMER_EXAMPLE: JsonObject = {
 }
 
 
-def _check_text(text: str) -> str:
-    cleaned = clean_text(text).strip()
-    if not cleaned:
-        raise ValueError("is empty; leave it out, or send null to take it away")
-    return cleaned
-
-
-def _check_tag(text: str) -> str:
-    cleaned = clean_tag(text)
-    if not cleaned:
-        raise ValueError("a tag is empty")
-    return cleaned
-
-
-def _check_size(document: JsonObject) -> JsonObject:
-    if len(dump(document).encode()) > MOST_BYTES:
-        raise ValueError(f"is longer than {MOST_BYTES} bytes of JSON")
-    return document
-
-
-ShortText = Annotated[str, Field(max_length=200), AfterValidator(_check_text)]
-Email = Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(_check_text)]
+Email = Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(check_text)]
 Language = Annotated[str, Field(pattern=r"^[a-zA-Z]{2,3}([_-][a-zA-Z0-9]{2,8}){0,3}$", description="Such as `pt_BR`")]
 Url = Annotated[str, Field(max_length=2000, pattern=r"^https://[^\s]+$")]
-Tag = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG), AfterValidator(_check_tag)]
-Tags = Annotated[list[Tag], Field(max_length=MOST_TAGS)]
-Document = Annotated[dict[str, Any], AfterValidator(_check_size)]
 Phone = Annotated[str, Field(min_length=3, max_length=40)]
 
 
@@ -91,8 +67,8 @@ class EditableFields(BaseModel):
     username: ShortText | None = None
     profilePictureUrl: Url | None = None
     tags: Tags | None = None
-    preferences: Document | None = None
-    metadata: Document | None = None
+    preferences: OwnDocument | None = None
+    metadata: OwnDocument | None = None
 
 
 class EditCustomer(EditableFields):

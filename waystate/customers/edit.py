@@ -13,14 +13,15 @@ from waystate.clock import Clock
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, NewContact
 from waystate.customers import store
-from waystate.customers.model import MOST_BYTES, MOST_TAGS, Profile
+from waystate.customers.model import Profile
 from waystate.db.pool import Connection, Database
-from waystate.documents import JsonObject, dump
+from waystate.documents import dump, merge_patch
 from waystate.errors import NotFound, PreconditionFailed, Unprocessable
 from waystate.events import outbox
 from waystate.events.model import CustomerChanged
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId, new_id
+from waystate.web.fields import MOST_BYTES, MOST_TAGS
 from waystate.work.batch import with_retries
 from waystate.work.loops import Hint
 
@@ -178,20 +179,6 @@ def edited(profile: Profile, fields: Mapping[str, Any]) -> Profile:
         else:
             values[name] = value
     return replace(profile, **values)
-
-
-def merge_patch(document: JsonObject, patch: JsonObject) -> JsonObject:
-    """https://www.rfc-editor.org/rfc/rfc7396#section-2"""
-    merged = dict(document)
-    for key, value in patch.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, dict):
-            inner = merged.get(key)
-            merged[key] = merge_patch(inner if isinstance(inner, dict) else {}, value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def identity_of(wa_id: str | None, user_id: str | None, phone_number: str | None, country: str | None) -> Identity:

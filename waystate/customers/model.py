@@ -9,14 +9,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from waystate.contacts.model import Identity
-from waystate.documents import JsonObject, clean_text
+from waystate.documents import JsonObject
 from waystate.errors import BadRequest
 from waystate.messages.model import Direction
 
-MOST_TAGS = 50
-"""Of a customer."""
-MOST_BYTES = 16_384
-"""Of preferences, and of metadata, as JSON."""
 NEVER = datetime.min.replace(tzinfo=UTC)
 EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -106,11 +102,6 @@ class HistoryFilter(NamedTuple):
 
 EVERYTHING = HistoryFilter()
 LATEST = HistoryPlace(EVER, UUID(int=2**128 - 1))
-
-
-def clean_tag(written: str) -> str:
-    """Returns a tag as it is kept: without control characters, one space between words."""
-    return " ".join(clean_text(written).split())
 
 
 def check_offered(sort: Sort, given: frozenset[str]) -> None:

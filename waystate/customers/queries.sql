@@ -189,7 +189,11 @@ SELECT c.id, c.name, c.email, c.phone_number, c.username, c.language, c.profile_
         ORDER BY x.valid_from, x.kind, x.external_id) AS identities,
     l.id AS conversation_id, l.phone_number_id, l.wa_id, l.user_id, l.genesys_conversation_id, l.communication_id, l.status,
     l.expires_at, l.last_activity_at AS active_at, l.last_customer_message_at, l.version, l.close_reason, l.controller,
-    l.control_holder, l.control_epoch,
+    l.control_holder, l.control_epoch, l.assigned_user_id, l.queue_id, l.closed_at, l.closed_by, l.subject, l.waiting_since,
+    l.metadata AS conversation_metadata, q.name AS queue_name, q.genesys_queue IS NULL AND q.id IS NOT NULL AS is_queued_here,
+    (SELECT n.name FROM list_colleagues(ARRAY[l.assigned_user_id]) n WHERE l.assigned_user_id IS NOT NULL) AS assignee_name,
+    ARRAY(SELECT t.tag FROM conversation_tags t WHERE t.tenant_id = c.tenant_id AND t.conversation_id = l.id ORDER BY t.tag)
+        AS conversation_tags,
     (SELECT max(w.window_from) FROM conversations w WHERE w.tenant_id = c.tenant_id AND w.contact_id = c.id
         AND w.phone_number_id = l.phone_number_id) AS window_from,
     p.marketing, p.at AS marketing_at, p.told_by, p.detail
@@ -201,6 +205,7 @@ LEFT JOIN LATERAL (
     SELECT v.* FROM conversations v WHERE v.tenant_id = c.tenant_id AND v.contact_id = c.id
     ORDER BY (v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now) DESC, v.last_activity_at DESC, v.id DESC LIMIT 1
 ) AS l ON true
+LEFT JOIN queues q ON q.tenant_id = c.tenant_id AND q.id = l.queue_id
 LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.phone_number_id = l.phone_number_id AND p.contact_id = c.id;
 
 -- name: list_heads

@@ -42,11 +42,10 @@ from waystate.customers.model import (
     Profile,
     Sort,
     check_offered,
-    clean_tag,
 )
 from waystate.customers.words import query_of
 from waystate.db.pool import Connection, Database
-from waystate.documents import JsonObject, clean_text
+from waystate.documents import JsonObject, clean_tag, clean_text
 from waystate.errors import BadRequest, Moved, Unprocessable
 from waystate.groups import store as group_store
 from waystate.groups.bodies import GroupAnswer, render_group
@@ -59,6 +58,7 @@ from waystate.sends.bodies import MESSAGE_EXAMPLE
 from waystate.sends.sending import Sends
 from waystate.web.caller import Caller
 from waystate.web.cursors import Cursors
+from waystate.web.requests import parse_if_match
 
 _SHOWN_IN_CONTEXT = 20
 """Messages."""
@@ -221,7 +221,7 @@ class CustomerRoutes:
         fields = _fields_of(body)
         if body.phoneNumber is not None:
             fields["phone_number"] = parse_phone(body.phoneNumber)
-        expected = None if if_match is None or if_match.strip() == "*" else _tags_of(if_match)
+        expected = parse_if_match(if_match)
         contact_id = await self._survivor(principal, customer_id)
         profile = await self._customers.edit(principal.tenant_id, contact_id, fields, expected=expected)
         response.headers["ETag"] = etag_of(profile)
@@ -365,7 +365,7 @@ class CustomerRoutes:
     async def _conversations(
         self, conn: Connection, tenant: TenantId, ids: Sequence[UUID], group: GroupAnswer | None
     ) -> list[ConversationAnswer]:
-        found = await conversation_store.find_many(conn, tenant, [str(each) for each in ids])
+        found = await conversation_store.find_shown(conn, tenant, [str(each) for each in ids])
         there: list[Conversation] = [each for each in found if each is not None]
         keys = [(each.phone_number_id, each.contact_id) for each in there]
         windows = await conversation_store.find_windows(conn, tenant, keys)
@@ -396,11 +396,6 @@ async def _find_group(conn: Connection, tenant: TenantId, profile: Profile) -> G
 def _fields_of(body: EditableFields, but: Sequence[str] = ()) -> JsonObject:
     """What was sent, by its names here."""
     return {NAMES[each]: getattr(body, each) for each in body.model_fields_set if each in NAMES and each not in but}
-
-
-def _tags_of(if_match: str) -> list[str]:
-    """A proxy that compresses answers makes their tags weak: `W/"…"` is the same tag to us."""
-    return [each.strip().removeprefix("W/") for each in if_match.split(",")]
 
 
 def _words_of(question: str | None) -> str | None:

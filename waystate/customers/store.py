@@ -358,7 +358,8 @@ async def find_context(conn: Connection, tenant: TenantId, contact_id: UUID, now
     if row["conversation_id"] is None:
         return FoundContext(profile, None, None)
     said = {"id": row["conversation_id"], "contact_id": profile.id, "contact_name": profile.name}
-    conversation = conversation_of(row | said | {"last_activity_at": row["active_at"]})
+    said |= {"last_activity_at": row["active_at"], "tags": row["conversation_tags"], "metadata": row["conversation_metadata"]}
+    conversation = conversation_of(row | said)
     if row["marketing"] is None:
         return FoundContext(profile, conversation, None)
     told = Marketing(row["marketing"]), row["marketing_at"], row["told_by"], row["detail"]

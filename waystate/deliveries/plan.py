@@ -17,6 +17,7 @@ from waystate.dead_letters.model import DeadLetter
 from waystate.deliveries import store as delivery_store
 from waystate.deliveries.answers import find_offer, take_answers
 from waystate.deliveries.attachments import Attachments, follow_up, lock_files, with_files
+from waystate.deliveries.kept_back import list_kept_back
 from waystate.deliveries.lanes import deal_out
 from waystate.deliveries.model import ACCOUNT_MISSING, SENDER_EXTERNAL, Delivery, Target, letter_of_refused
 from waystate.deliveries.receipts import coalesce, put_into_waiting, receipt_status
@@ -55,6 +56,7 @@ DELIVERED = frozenset(
     {
         *("inbound.enriched", "outbound.processed", "outbound.refused", "message.status", "message.marked_read"),
         *("media.stored", "media.held", "media.failed", "conversation.merged", "contact.merged", "contact.unmerged"),
+        *("conversation.transferred", "conversation.released"),
     }
 )
 """Types of events that may call for a delivery, or move what waits for an answer or in a customer's order."""
@@ -91,6 +93,7 @@ class DeliverySink:
 
     async def _deliver(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped], view: TenantView) -> list[Event]:
         is_changed = await outbox.note_judgement(conn, tenant, self.name, view.revision)
+        stamped = [*stamped, *await list_kept_back(conn, tenant, view.settings, stamped)]
         planned = plan(stamped, view, self._lanes, await find_surroundings(conn, tenant, stamped))
         planned.deliveries += await _plan_homeless(conn, tenant, stamped, view, self._lanes)
         if planned.doubtful:
@@ -195,6 +198,7 @@ class Planned:
 
 async def find_surroundings(conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> dict[UUID, Surroundings]:
     """What stands around customers' messages, with the words that they reply to; without those that stand alone."""
+    stamped = [each for each in stamped if not _stays_here(each)]
     received = {_message_id(each.event): each.event for each in stamped if isinstance(each.event, InboundEnriched)}
     contents = {key: event.content for key, event in received.items()}
     if not contents:
@@ -249,7 +253,7 @@ def plan(
     for each in stamped:
         account = view.accounts.get(each.event.phone_number_id)
         former = _former_ways(each, view)
-        if former is not None and isinstance(each.event, InboundEnriched | OutboundProcessed):
+        if former is not None and isinstance(each.event, InboundEnriched | OutboundProcessed) and not _stays_here(each):
             planned.doubtful.add(_message_id(each.event))
         try:
             delivery = None
@@ -257,11 +261,17 @@ def plan(
                 delivery = delivery_of(each, account, integration_of(view, account), view.settings, lanes, around)
             if delivery is not None:
                 planned.deliveries.append(delivery)
-            elif former is not None:
+            elif former is not None and not _stays_here(each):
                 _give_up(each, former, view, planned, around)
         except Rejected as error:
             planned.impossible.append(_failed(each, error.reason, error.message))
     return planned
+
+
+def _stays_here(stamped: Stamped) -> bool:
+    """A customer's message that a person here has, or a queue of people here: the event says who had it when it came."""
+    event = stamped.event
+    return isinstance(event, InboundEnriched) and not event.to_genesys
 
 
 def _former_ways(stamped: Stamped, view: TenantView) -> Ways | None:
@@ -374,7 +384,7 @@ def delivery_of(
         case MessageMarkedRead():
             request = render_read_mark(event.wamid, typing=event.typing)
             target = Target.WHATSAPP_MARK
-        case InboundEnriched() if integration is not None:
+        case InboundEnriched() if integration is not None and event.to_genesys:
             request = _inbound_request(event, settings, around)
             target = Target.GENESYS
         case MessageStatus() | OutboundRefused() if integration and receipt_status(event, integration.receipts):

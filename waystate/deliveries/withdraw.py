@@ -22,7 +22,7 @@ _LONGEST_WAIT = timedelta(days=31)
 WITHDRAWN: JsonObject = {"code": "withdrawn", "title": "Not sent: it was withdrawn while it waited."}
 CONTROLLER_CHANGED: JsonObject = {
     "code": "controller_changed",
-    "title": "Not sent: somebody else took the conversation over while it waited.",
+    "title": "Not sent: the conversation went into other hands while it waited.",
 }
 
 EARLIER_PART_FAILED: JsonObject = {

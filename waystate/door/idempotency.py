@@ -42,6 +42,8 @@ _PASSING = frozenset(
             "resent_already",
             "sender_external",
             "media_not_ready",
+            "moved_meanwhile",
+            "newer_open",
         ),
     }
 )

@@ -10,7 +10,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import SkipJsonSchema
 
-SCHEMA_VERSION = 1
+from waystate.events.numbers import SCHEMA_VERSION as SCHEMA_VERSION
+from waystate.events.numbers import AccountChanged as AccountChanged
+from waystate.events.numbers import NumberHeld as NumberHeld
+from waystate.events.numbers import NumberReleased as NumberReleased
+from waystate.events.numbers import TemplateChanged as TemplateChanged
 
 
 class ContactEvent(BaseModel):
@@ -47,7 +51,8 @@ class InboundEnriched(BaseEvent):
     """A customer's message was tracked (EnrichedInboundMessage of seed 000).
 
     Of one that was written in a WhatsApp group, `contact_id` and `contact_name` are the group's, `sender` is who wrote, and
-    `wa_id` and `user_id` are null.
+    `wa_id` and `user_id` are null. `controller` and `control_epoch`: who had the conversation when it came; `to_genesys`:
+    whether it goes to Genesys, and not to a person here or a queue of people here.
     """
 
     type: Literal["inbound.enriched"] = "inbound.enriched"
@@ -64,6 +69,9 @@ class InboundEnriched(BaseEvent):
     is_new_conversation: bool
     group_id: str | None = None
     sender: GroupSender | None = None
+    controller: str = "none"
+    control_epoch: int = 0
+    to_genesys: bool = True
     former_contact_id: SkipJsonSchema[UUID | None] = Field(default=None, exclude=True)
     """Whose the phone was until this message: what the process remembers of them is void too. Not published."""
 
@@ -230,7 +238,9 @@ class MessageMarkedRead(BaseEvent):
 
 
 class ControlChanged(BaseEvent):
-    """Somebody else speaks in the conversation: `external` is Genesys, or the key or person that `holder` names."""
+    """Somebody took the conversation over by speaking in it: `agent` is the person here that `holder` names (`person:` and an
+    id), `external` is Genesys or the key that it names. Other changes are said by what made them: `conversation.assigned`,
+    `conversation.transferred`, `conversation.released`, `conversation.reopened`."""
 
     type: Literal["control.changed"] = "control.changed"
     controller: str
@@ -246,16 +256,76 @@ class ConversationExpired(BaseEvent):
 
 
 class ConversationClosed(BaseEvent):
-    """Genesys ended the conversation (`genesys_ended`), or knows it no more (`genesys_unknown`): `ended_at` there.
+    """Genesys ended the conversation (`genesys_ended`), or knows it no more (`genesys_unknown`): `ended_at` there. Or somebody
+    closed it here, which is `by`, and gave the `reason`; then `ended_at` is null.
 
     `disconnect_type` is Genesys' own word for how it ended. What the customer writes next opens a new one.
     """
 
     type: Literal["conversation.closed"] = "conversation.closed"
     reason: str
+    by: str = "genesys"
     genesys_conversation_id: str | None = None
-    ended_at: datetime
+    ended_at: datetime | None = None
     disconnect_type: str | None = None
+
+
+class HandedOver(BaseEvent):
+    """A conversation is in other hands. `by`: whose deed that is: `person:` or `key:` and an id, or `system`.
+
+    `controller`, `holder` and `control_epoch` say who speaks from now on, `assignee_id` and `queue_id` whose it is and where it
+    waits; `former_holder` is who had it. `genesys_gets_since`: what the customer wrote since then goes to Genesys now.
+    """
+
+    by: str
+    controller: str
+    holder: str | None = None
+    former_holder: str | None = None
+    control_epoch: int
+    assignee_id: UUID | None = None
+    queue_id: UUID | None = None
+    genesys_gets_since: datetime | None = None
+
+
+class ConversationAssigned(HandedOver):
+    """A person has the conversation: somebody assigned it to them, or they took it, and then it is `by` them."""
+
+    type: Literal["conversation.assigned"] = "conversation.assigned"
+
+
+class ConversationTransferred(HandedOver):
+    """Whoever had the conversation passed it on, to a person (`user`), to a queue or to Genesys, with a `note` maybe."""
+
+    type: Literal["conversation.transferred"] = "conversation.transferred"
+    to: Literal["user", "queue", "genesys"]
+    note: str | None = None
+
+
+class ConversationReleased(HandedOver):
+    """Nobody has the conversation: it was given back, its agent acted no more (`lease_ended`), or is no agent here (`left`)."""
+
+    type: Literal["conversation.released"] = "conversation.released"
+    reason: Literal["given_back", "lease_ended", "left"]
+
+
+class ConversationReopened(BaseEvent):
+    """A conversation that somebody had closed goes on. Genesys' conversation, `genesys_conversation_id`, stays ended."""
+
+    type: Literal["conversation.reopened"] = "conversation.reopened"
+    by: str
+    control_epoch: int
+    genesys_conversation_id: str | None = None
+
+
+class ConversationChanged(BaseEvent):
+    """Somebody edited a conversation: `fields` of `subject`, `tags`, `metadata` and `status` are otherwise now."""
+
+    type: Literal["conversation.changed"] = "conversation.changed"
+    by: str
+    fields: list[str]
+    tags_added: list[str] = []
+    tags_removed: list[str] = []
+    status: str | None = None
 
 
 class MessageMissed(BaseEvent):
@@ -459,85 +529,6 @@ class ContactUnmerged(ContactEvent):
     moved: int
 
 
-class TemplateChanged(BaseModel):
-    """What is known of a message template changed: by a webhook, or by a listing. It is of no contact and no conversation.
-
-    The `previous_…` are null of one that was not known before. `timestamp` is when it was so at WhatsApp.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: ClassVar[int] = SCHEMA_VERSION
-    # Not published: what every other event is of, so that all are looked at alike.
-    contact_id: ClassVar[UUID | None] = None
-    message_id: ClassVar[UUID | None] = None
-    wa_id: ClassVar[str | None] = None
-    phone_number_id: ClassVar[str] = ""
-
-    type: Literal["template.changed"] = "template.changed"
-    template_id: UUID
-    business_account_id: str
-    external_id: str | None = None
-    name: str
-    language: str
-    status: str | None = None
-    previous_status: str | None = None
-    reason: str | None = None
-    category: str | None = None
-    previous_category: str | None = None
-    quality: str | None = None
-    previous_quality: str | None = None
-    are_components_changed: bool
-    timestamp: datetime
-    at: datetime
-
-
-class NumberEvent(BaseModel):
-    """Of a number of the tenant as such: of no contact and no conversation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: ClassVar[int] = SCHEMA_VERSION
-    # Not published: what every other event is of, so that all are looked at alike.
-    contact_id: ClassVar[UUID | None] = None
-    message_id: ClassVar[UUID | None] = None
-    wa_id: ClassVar[str | None] = None
-
-    phone_number_id: str
-    at: datetime
-
-
-class AccountChanged(NumberEvent):
-    """WhatsApp said something of a business account, or of one number of it, by a webhook's `field`; `sentence` is for people.
-
-    `phone_number_id` is empty where it is of no single number. What was said stands whole in `GET /v1/accounts/events`.
-    """
-
-    type: Literal["account.changed"] = "account.changed"
-    phone_number_id: str = ""
-    account_event_id: UUID
-    business_account_id: str | None = None
-    field: str
-    event: str | None = None
-    severity: Literal["info", "warning", "critical"]
-    sentence: str
-    timestamp: datetime
-
-
-class NumberHeld(NumberEvent):
-    """WhatsApp refuses the number (credentials, account or billing): nothing of it leaves until somebody mends the cause."""
-
-    type: Literal["number.held"] = "number.held"
-    kind: Literal["auth", "account", "billing"]
-    error: dict[str, Any]
-
-
-class NumberReleased(NumberEvent):
-    """WhatsApp takes the number's messages again, which were held since `held_since`."""
-
-    type: Literal["number.released"] = "number.released"
-    kind: Literal["auth", "account", "billing"]
-    held_since: datetime
-
-
 Event = (
     InboundEnriched
     | OutboundProcessed
@@ -555,6 +546,11 @@ Event = (
     | ControlChanged
     | ConversationExpired
     | ConversationClosed
+    | ConversationAssigned
+    | ConversationTransferred
+    | ConversationReleased
+    | ConversationReopened
+    | ConversationChanged
     | MessageMissed
     | ConversationMerged
     | WindowOpened
@@ -591,6 +587,11 @@ LOGGED: frozenset[str] = frozenset(
         ControlChanged,
         ConversationExpired,
         ConversationClosed,
+        ConversationAssigned,
+        ConversationTransferred,
+        ConversationReleased,
+        ConversationReopened,
+        ConversationChanged,
         ConversationMerged,
     )
 )

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from waystate.contacts.model import Identity, IdentityKind, Writer
-from waystate.conversations.model import OPEN, ConversationStatus
-from waystate.conversations.store import PastConversation
+from waystate.conversations.model import OPEN, ConversationStatus, PastConversation
 from waystate.documents import JsonObject, clean
 from waystate.errors import Refused
 from waystate.ids import TenantId, find_uuid, id_at

@@ -18,8 +18,7 @@ from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
 from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
-from waystate.conversations.model import OPEN, Activity, ConversationStatus
-from waystate.conversations.store import PastConversation
+from waystate.conversations.model import OPEN, Activity, ConversationStatus, PastConversation
 from waystate.db import partitions
 from waystate.db.failures import is_transient
 from waystate.db.pool import Connection, Database

@@ -16,9 +16,9 @@ from waystate.documents import shorten
 from waystate.events.model import Event, MessageEchoed
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
-from waystate.messages.model import Direction, EchoedMessage, Status
+from waystate.messages.model import Direction, EchoedMessage, PhoneReply, Status
 from waystate.messages.receive import expired
-from waystate.messages.store import PHONE_APP, MessageRow, PhoneReply
+from waystate.messages.store import PHONE_APP, MessageRow
 from waystate.planned import store as planned_store
 from waystate.tenants.model import TenantSettings
 

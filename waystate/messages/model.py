@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from waystate.documents import JsonObject
 
+KEPT_HERE = "kept_here"
+"""In the metadata of what a customer wrote to a person here, or a queue of people here: it did not go to Genesys as it came."""
 TAKEN_BACK = "[message deleted]"
 """What stands in the place of a message that its customer took back."""
 
@@ -274,3 +276,13 @@ class Correlation:
     whatsapp_message_id: str
     communication_id: str | None = None
     origin: str = ""
+
+
+class PhoneReply(NamedTuple):
+    """What the business wrote last to a customer in WhatsApp's app on a phone, until their next message tells of it."""
+
+    phone_number_id: str
+    contact_id: UUID
+    message_id: UUID
+    text: str
+    sent_at: datetime

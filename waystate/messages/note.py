@@ -105,9 +105,9 @@ async def note_many(
     ids = {message.wamid: new_id() for message in copies}
     claimed = await message_store.claim_many(conn, tenant, "whatsapp", dict(sorted(ids.items())))
     # Events follow one another under the conversation's lock.
-    await conversation_store.lock_many(conn, tenant, sorted(open_ones))
+    locked = await conversation_store.lock_many(conn, tenant, sorted(open_ones))
     sent = [(message, at_home[message.wamid].contact_id) for message in copies if message.wamid in claimed]
-    opened = {(message.phone_number_id, contact): _as_opened(at_home[message.wamid]) for message, contact in sent}
+    opened = {(message.phone_number_id, contact): _as_opened(locked[at_home[message.wamid].id]) for message, contact in sent}
     rows = rows_of(sent, opened, ids, said)
     for row in rows:
         row.status = Status.RECEIVED if row.type in _FOR_AGENTS else Status.PROCESSED
@@ -208,4 +208,11 @@ async def _find_conversations(
 
 
 def _as_opened(conversation: Conversation) -> OpenedConversation:
-    return OpenedConversation(id=conversation.id, genesys_conversation_id=conversation.genesys_conversation_id, is_new=False)
+    return OpenedConversation(
+        id=conversation.id,
+        genesys_conversation_id=conversation.genesys_conversation_id,
+        is_new=False,
+        controller=conversation.controller,
+        control_epoch=conversation.control_epoch,
+        is_queued_here=conversation.is_queued_here,
+    )

@@ -9,8 +9,8 @@ from uuid import UUID
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import person_of
 from waystate.conversations import store as conversation_store
-from waystate.conversations.model import preview_of
-from waystate.conversations.store import KeptPast, Key
+from waystate.conversations.model import KeptPast, preview_of
+from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.events.model import Event
 from waystate.ids import TenantId, id_floor, new_id

@@ -260,6 +260,18 @@ RETURNING s.id;
 -- Of messages about to be passed on: what stands around them, where anything does.
 SELECT m.id, m.metadata FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = ANY(:ids::uuid[]) AND m.metadata <> '{}';
 
+-- name: list_kept_here
+-- What customers wrote since in these conversations that did not go to Genesys when it came: now it does. What was taken back is not
+-- passed on.
+SELECT m.id, m.conversation_id, m.wamid, m.type, m.text, m.content, m.media, m.sent_at, c.contact_id, c.phone_number_id, c.wa_id,
+    c.user_id, c.genesys_conversation_id, p.name AS contact_name
+FROM unnest(:conversation_ids::uuid[], :since::timestamptz[]) AS v (conversation_id, since)
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.id = v.conversation_id
+JOIN contacts p ON p.tenant_id = c.tenant_id AND p.id = c.contact_id
+JOIN messages m ON m.tenant_id = c.tenant_id AND m.conversation_id = c.id AND m.sent_at >= v.since
+WHERE m.direction = 'inbound' AND m.status = 'received' AND m.metadata ? 'kept_here' AND m.revoked_at IS NULL
+ORDER BY m.id;
+
 -- name: list_senders
 -- By which integration agents' messages came.
 SELECT m.id, m.sender FROM messages m

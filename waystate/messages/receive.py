@@ -12,6 +12,7 @@ import structlog
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import PHONE, Identity, Writer, group_of, person_of
 from waystate.conversations import store as conversation_store
+from waystate.conversations.control import goes_to_genesys
 from waystate.conversations.merge import merge_many
 from waystate.conversations.model import Activity, OpenedConversation, preview_of, public_conversation_id
 from waystate.conversations.store import Ended, Key, WantedConversation
@@ -22,7 +23,7 @@ from waystate.groups.model import Spoken
 from waystate.ids import TenantId, new_id
 from waystate.messages import store as message_store
 from waystate.messages.amend import Amending, amend_many, apply_versions
-from waystate.messages.model import TAKEN_BACK, Direction, InboundMessage, Status
+from waystate.messages.model import KEPT_HERE, TAKEN_BACK, Direction, InboundMessage, Status
 from waystate.messages.spoken import about_writer, hear_groups, sender_of
 from waystate.messages.store import MessageRow
 from waystate.messages.windows import make_due, told_of_opened, windows_of
@@ -146,8 +147,14 @@ def rows_of(
     ids: dict[str, UUID],
     spoken: Mapping[str, Spoken] | None = None,
 ) -> list[MessageRow]:
-    """The metadata of what was written in a group name the contact who wrote."""
+    """The metadata of what was written in a group name the contact who wrote; those of what does not go to Genesys say so."""
     groups = spoken or {}
+
+    def metadata_of(message: InboundMessage, conversation: OpenedConversation) -> JsonObject:
+        about = about_writer(groups[message.wamid]) if message.wamid in groups else {}
+        kept = {} if _goes_to_genesys(conversation) else {KEPT_HERE: True}
+        return message.metadata | about | kept
+
     return [
         MessageRow(
             id=ids[message.wamid],
@@ -162,7 +169,7 @@ def rows_of(
             sender=message.wa_id or message.user_id,
             origin=message.origin,
             sent_at=message.sent_at,
-            metadata=message.metadata | (about_writer(groups[message.wamid]) if message.wamid in groups else {}),
+            metadata=metadata_of(message, opened[message.phone_number_id, contact_id]),
         )
         for message, contact_id in sent
     ]
@@ -176,7 +183,7 @@ def received(
     now: datetime,
     spoken: Mapping[str, Spoken] | None = None,
 ) -> list[InboundEnriched]:
-    """The enriched payloads; of a new conversation's messages only the first says so.
+    """The enriched payloads; of a new conversation's messages only the first says so. Who gets them is decided here.
 
     `spoken`: of the messages that were written in groups, by wamid. These are the group's, and name who wrote apart.
     """
@@ -208,10 +215,17 @@ def received(
                     settings.correlation, conversation.id, conversation.genesys_conversation_id
                 ),
                 is_new_conversation=conversation.is_new and conversation.id not in told,
+                controller=conversation.controller,
+                control_epoch=conversation.control_epoch,
+                to_genesys=_goes_to_genesys(conversation),
             )
         )
         told.add(conversation.id)
     return events
+
+
+def _goes_to_genesys(conversation: OpenedConversation) -> bool:
+    return goes_to_genesys(conversation.controller, is_queued_here=conversation.is_queued_here)
 
 
 def without_revoked(events: Sequence[InboundEnriched], amended: Sequence[Event]) -> list[InboundEnriched]:

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id, time_of
-from waystate.messages.model import Direction, PastMessage, Status, StatusReport
+from waystate.messages.model import Direction, PastMessage, PhoneReply, Status, StatusReport
 from waystate.messages.status import Merged, MessageState, Parts
 from waystate.messages.versions import Amended, BusinessReaction, CustomerReaction, Version
 
@@ -85,16 +85,6 @@ class LockedMessage:
     def is_recorded(self) -> bool:
         """Somebody else carries it and told of it, or carried it before: no delivery was ever called for."""
         return self.origin == RECORDED or self.origin.startswith((IMPORTED, PHONE_APP))
-
-
-class PhoneReply(NamedTuple):
-    """What the business wrote last to a customer in WhatsApp's app on a phone, until their next message tells of it."""
-
-    phone_number_id: str
-    contact_id: UUID
-    message_id: UUID
-    text: str
-    sent_at: datetime
 
 
 async def note_phone_replies(conn: Connection, tenant: TenantId, replies: Sequence[PhoneReply]) -> None:
@@ -437,6 +427,12 @@ async def list_last_inbound(
 async def find_message(conn: Connection, tenant: TenantId, message_id: UUID) -> dict[str, Any] | None:
     row = await _queries.get_message(conn, tenant_id=tenant, id=message_id)
     return None if row is None else dict(row)
+
+
+async def list_kept_here(conn: Connection, tenant: TenantId, since: Mapping[UUID, datetime]) -> list[dict[str, Any]]:
+    """What customers wrote since then, by conversation, that nobody has passed on to Genesys."""
+    rows = await _queries.list_kept_here(conn, tenant_id=tenant, conversation_ids=list(since), since=list(since.values()))
+    return [dict(row) for row in rows]
 
 
 async def list_by_ids(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[dict[str, Any]]:

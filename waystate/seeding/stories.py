@@ -9,8 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from waystate.contacts.model import NewContact
-from waystate.conversations.model import ConversationStatus, preview_of
-from waystate.conversations.store import PastConversation
+from waystate.conversations.model import ConversationStatus, PastConversation, preview_of
 from waystate.documents import JsonObject
 from waystate.ids import TenantId, id_at
 from waystate.messages.model import Direction, Status, StatusReport
@@ -197,7 +196,8 @@ class _Teller:
             communication_id=self._uuid() if has_agent else None,
             last_message_id=last.wamid if last.direction is Direction.INBOUND else last.genesys_message_id,
             status=status,
-            controller="agent" if is_led else "none",
+            controller="external" if is_led else "none",
+            control_holder="genesys" if is_led else None,
             expires_at=active_at + self._span.ttl,
             last_activity_at=active_at,
             last_customer_message_at=by_customer[-1] if by_customer else None,

@@ -8,16 +8,13 @@ from pydantic import StrictBool, model_validator
 from waystate.channels.whatsapp.outgoing import MessageContent
 from waystate.channels.whatsapp.parts import refusal
 from waystate.clock import Clock
-from waystate.conversations import store as conversation_store
-from waystate.conversations.bodies import CONVERSATION_EXAMPLE, ConversationAnswer, render_conversation
+from waystate.conversations.bodies import CONVERSATION_EXAMPLE, ConversationAnswer
 from waystate.conversations.control import speaker_of
+from waystate.conversations.read import etag_of, get_shown, render_shown
 from waystate.db.pool import Database
-from waystate.errors import Conflict, NotFound, Refused
-from waystate.groups import store as group_store
-from waystate.groups.bodies import render_group
+from waystate.errors import Conflict, Refused
 from waystate.ids import TenantId
 from waystate.operations import Operation
-from waystate.preferences import store as preference_store
 from waystate.principal import Scope, actor_of
 from waystate.sends.bodies import MESSAGE_ID, Name, draft_of_content
 from waystate.sends.model import Mode, Posted
@@ -95,7 +92,7 @@ class ConversationRoutes:
             raise _advised(error) from error
         assert isinstance(outcome, Posted)
         response.status_code = 201 if outcome.is_new_conversation else 200
-        conversation = await self._read(principal.tenant_id, str(outcome.conversation_id))
+        conversation = await self._read(principal.tenant_id, str(outcome.conversation_id), response)
         return BegunConversation(conversation=conversation, messageId=outcome.message_id, isNew=outcome.is_new_conversation)
 
     @Operation(
@@ -107,21 +104,19 @@ class ConversationRoutes:
         problems={404: "No conversation of the tenant has this id"},
         example_answer=CONVERSATION_EXAMPLE,
     )
-    async def read_conversation(self, conversation_id: str, principal: Caller) -> ConversationAnswer:
-        """By Waystate's id or Genesys': with whom, who speaks, and whether free text may be sent."""
-        return await self._read(principal.tenant_id, conversation_id)
+    async def read_conversation(self, conversation_id: str, principal: Caller, response: Response) -> ConversationAnswer:
+        """By Waystate's id or Genesys': with whom, who speaks, and whether free text may be sent.
 
-    async def _read(self, tenant: TenantId, name: str) -> ConversationAnswer:
+        The `ETag` is of what may be edited."""
+        return await self._read(principal.tenant_id, conversation_id, response)
+
+    async def _read(self, tenant: TenantId, name: str, response: Response) -> ConversationAnswer:
+        now = self._clock()
         async with self._db.tenant(tenant) as conn:
-            (found,) = await conversation_store.find_many(conn, tenant, [name])
-            if found is None:
-                text = f"There is no conversation {name}. Take Waystate's id or Genesys' from one of its messages or events."
-                raise NotFound("conversation_not_found", text)
-            key = (found.phone_number_id, found.contact_id)
-            windows = await conversation_store.find_windows(conn, tenant, [key])
-            said = (await preference_store.find_many(conn, tenant, [key])).get(key)
-            group = await group_store.find_with_participants(conn, tenant, found.contact_id)
-        return render_conversation(found, windows, self._clock(), said, None if group is None else render_group(*group))
+            shown = await get_shown(conn, tenant, name)
+            answer = await render_shown(conn, tenant, shown, now)
+        response.headers["ETag"] = etag_of(shown, now)
+        return answer
 
 
 def _advised(error: Refused) -> Refused:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from waystate.audit import store as audit_store
+from waystate.audit.model import Entry
 from waystate.channels.whatsapp.outgoing import is_free_form
 from waystate.channels.whatsapp.render import render_composed, render_outbound
 from waystate.channels.whatsapp.template import has_code
@@ -13,7 +15,7 @@ from waystate.contacts import store as contact_store
 from waystate.contacts.model import Address, Recipient
 from waystate.conversations import control
 from waystate.conversations import store as conversation_store
-from waystate.conversations.control import Handover, SpeakerKind
+from waystate.conversations.control import Controller, Handover, SpeakerKind
 from waystate.conversations.model import Activity, Conversation, is_window_open, preview_of, public_conversation_id
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection
@@ -262,7 +264,7 @@ def _plan_behind(draft: Draft, key: Key, epoch: int, view: TenantView, due_at: d
     """Whoever speaks is known still when its turn comes, and takes the word then, unless somebody took it since (`epoch`)."""
     planned = _plan(draft, key, now, send_at=None, expires_at=now + view.settings.hold_ttl)
     who = draft.speaker
-    speaker = {"kind": who.kind, "id": who.id and str(who.id), "takes": who.takes, "epoch": epoch}
+    speaker = {"kind": who.kind, "id": who.id and str(who.id), "takes": who.takes, "leads": who.leads, "epoch": epoch}
     return replace(planned, due_at=due_at, request=planned.request | {"speaker": speaker})
 
 
@@ -285,7 +287,23 @@ async def _write(
     changes = [(each.conversation, each.change) for each in allowed if each.change is not None]
     displaced = control.displaced(changes)
     silenced = await fail_displaced(conn, tenant, displaced, now) if displaced else []
+    await audit_store.append_many(conn, tenant, _taken(allowed, now))
     return [*control.changes_of(changes, now), *silenced, *[_event(each, view, now) for each in allowed]]
+
+
+def _taken(allowed: Sequence[_Allowed], now: datetime) -> list[Entry]:
+    """For the audit log: of conversations that a person took from another one."""
+    return [
+        Entry(
+            actor=each.draft.actor,
+            action="conversation.taken",
+            subject=f"conversation:{each.conversation.id}",
+            at=now,
+            details={"former": each.change.former},
+        )
+        for each in allowed
+        if each.change is not None and each.change.controller is Controller.AGENT and each.change.former is not None
+    ]
 
 
 def _still_taking(draft: Draft, epoch: int) -> Draft:
@@ -394,8 +412,16 @@ def _activity(allowed: Sequence[_Allowed], now: datetime) -> dict[UUID, Activity
             controller=each.change.controller if each.change else before.controller if before else None,
             control_holder=each.change.holder if each.change else before.control_holder if before else None,
             control_epoch=each.change.epoch if each.change else before.control_epoch if before else None,
+            acted_at=now if _is_act(each) else before.acted_at if before else None,
         )
     return activity
+
+
+def _is_act(allowed: _Allowed) -> bool:
+    """Whether the person who has the conversation says it themselves: their lease counts from then on."""
+    holder = allowed.change.holder if allowed.change else allowed.conversation.control_holder
+    speaker = allowed.draft.speaker
+    return speaker.kind is SpeakerKind.PERSON and speaker.holder == holder
 
 
 def _event(allowed: _Allowed, view: TenantView, now: datetime) -> OutboundProcessed:

@@ -308,7 +308,9 @@ def _draft(planned: PlannedMessage, **said: Any) -> Draft:
 def _speaker_of(planned: PlannedMessage) -> Speaker:
     """Whoever only stood behind others speaks as at once; what was planned for later is the system's."""
     said = planned.request.get("speaker")
-    return Speaker(SpeakerKind(said["kind"]), find_uuid(str(said["id"])), said["takes"]) if said else SYSTEM
+    if not said:
+        return SYSTEM
+    return Speaker(SpeakerKind(said["kind"]), find_uuid(str(said["id"])), said["takes"], leads=said.get("leads", False))
 
 
 def _note(released: _Release, group: Sequence[PlannedMessage], result: SendOutcome | Refused, *, is_said: bool) -> None:

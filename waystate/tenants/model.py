@@ -205,6 +205,14 @@ class TenantSettings(_Value):
     """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and whether all
     that agents wrote has come. Longer, fewer of the OAuth client's requests go into that."""
 
+    agent_lease: Duration = timedelta(minutes=30)
+    """A person who has a conversation and has done nothing in it for so long has it no more: nobody has it then, and what the
+    customer wrote and nobody answered goes to Genesys. It is longer than it takes to look something up, and no customer waits
+    longer for somebody who left."""
+
+    reopen_ttl: Duration = timedelta(days=7)
+    """How long after a person closed a conversation it may be reopened. Later, what the customer writes begins a new one."""
+
     @model_validator(mode="after")
     def _has_its_template(self) -> "TenantSettings":
         if self.window_policy == "template" and self.window_template is None:

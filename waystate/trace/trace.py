@@ -20,7 +20,7 @@ from waystate.groups.bodies import GroupAnswer, render_group
 from waystate.ids import TenantId, find_uuid, time_of
 from waystate.ledger import store as ledger_store
 from waystate.messages import store as message_store
-from waystate.messages.model import Status
+from waystate.messages.model import KEPT_HERE, Status
 from waystate.messages.note import NOTES
 from waystate.messages.spoken import find_writers
 from waystate.messages.store import PHONE_APP, SAID
@@ -224,6 +224,11 @@ def _why_undelivered(message: dict[str, Any], senders: Senders | None) -> str:
         return f"its number {number} is not this tenant's any more, so nobody passes it on."
     if senders.whatsapp != "waystate":
         return f"somebody else sends for its number {number}."
+    if message["direction"] == "inbound" and KEPT_HERE in message["metadata"]:
+        return (
+            "a person here had the conversation when it came, or a queue of people here, so it was not passed on to Genesys. "
+            "It is once nobody here has the conversation and it is not answered."
+        )
     if message["direction"] == "inbound" and senders.genesys is None:
         return (
             f"its number {number} has no Genesys integration, so it is passed on to nobody. Once it has one, what comes from "

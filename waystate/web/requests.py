@@ -33,6 +33,16 @@ def check_json(content_type: bytes | None, body: bytes) -> None:
         raise NotJson("json_required", "The body must be JSON and say so. Send 'Content-Type: application/json' with it.")
 
 
+def parse_if_match(header: str | None) -> list[str] | None:
+    """The tags that it names; None: whatever there is.
+
+    A proxy that compresses answers makes their tags weak: `W/"…"` is the same tag to us.
+    """
+    if header is None or header.strip() == "*":
+        return None
+    return [each.strip().removeprefix("W/") for each in header.split(",")]
+
+
 def takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """For `openapi_extra`: the framework does not read these bodies, so it cannot describe them either."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")

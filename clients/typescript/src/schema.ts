@@ -423,6 +423,8 @@ export interface paths {
         /**
          * How a conversation stands
          * @description By Waystate's id or Genesys': with whom, who speaks, and whether free text may be sent.
+         *
+         *     The `ETag` is of what may be edited.
          */
         get: operations["readConversation"];
         put?: never;
@@ -430,7 +432,11 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change what is written on a conversation
+         * @description Its subject, tags and metadata, and whether it waits for an agent.
+         */
+        patch: operations["editConversation"];
         trace?: never;
     };
     "/v1/customers/import": {
@@ -513,6 +519,128 @@ export interface paths {
         get: operations["listDuplicateCustomers"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a conversation to a person
+         * @description Whoever has it. `user: null`: nobody has it any more, and it waits in its queue.
+         */
+        post: operations["assignConversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a conversation
+         * @description For yourself: one that nobody has, in no queue or in one of yours, or that Genesys or a service has; from another
+         *     person only if you may assign conversations.
+         */
+        post: operations["takeConversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a conversation back
+         * @description Nobody has it then: it waits in the queue that it came from, and outside one Genesys gets what is not answered.
+         */
+        post: operations["releaseConversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/transfer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pass a conversation on
+         * @description To a person, a queue or Genesys, if you have it or nobody does, or you may assign conversations.
+         */
+        post: operations["transferConversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Close a conversation
+         * @description What the customer writes next begins a new one. Genesys' conversation is not ended by it.
+         */
+        post: operations["closeConversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reopen a conversation that somebody closed
+         * @description Within `settings.reopen_ttl`. Nobody has it then; Genesys' conversation stays ended, and a new one begins there with
+         *     what the customer writes next.
+         */
+        post: operations["reopenConversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1967,6 +2095,32 @@ export interface components {
              */
             status: "ok";
         };
+        /**
+         * AssignConversation
+         * @description `user`: who is to have it; null: nobody.
+         */
+        AssignConversation: {
+            /** User */
+            user: string | null;
+            /**
+             * Controlepoch
+             * @description The `controlEpoch` that you have seen: 409 if it is in other hands since
+             */
+            controlEpoch?: number | null;
+        };
+        /**
+         * AssigneeAnswer
+         * @description `name` is null of somebody who has left.
+         */
+        AssigneeAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string | null;
+        };
         /** Audio */
         Audio: {
             /**
@@ -2587,6 +2741,14 @@ export interface components {
             /** Findings */
             findings: components["schemas"]["FindingAnswer"][];
         };
+        /** CloseConversation */
+        CloseConversation: {
+            /**
+             * Reason
+             * @description Why, in your own words
+             */
+            reason: string;
+        };
         /**
          * CodeFilling
          * @description The code of an authentication template (one-tap, zero-tap, copy code). WhatsApp gets it as that of a `url` button.
@@ -2729,8 +2891,9 @@ export interface components {
         };
         /**
          * ConversationAnswer
-         * @description A conversation. `controller` says who speaks: `none`, `flow`, `agent` or `external`, that one in the hands of
-         *     `controlHolder`; `controlEpoch` rises with each change.
+         * @description `controller` says who speaks: `none`, `flow`, `agent` (a person here) or `external` (Genesys, or a service).
+         *     `controlEpoch` rises with each change, and `controlHolder` names them. `assignee` is that person; of one that has ended, the
+         *     last. `waitingSince`: the customer's first message that nobody has answered.
          */
         ConversationAnswer: {
             /**
@@ -2751,7 +2914,19 @@ export interface components {
             controlHolder: string | null;
             /** Controlepoch */
             controlEpoch: number;
+            assignee: components["schemas"]["AssigneeAnswer"] | null;
+            queue: components["schemas"]["QueueOfConversation"] | null;
+            /** Subject */
+            subject: string | null;
+            /** Tags */
+            tags: string[];
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
             window: components["schemas"]["WindowAnswer"];
+            /** Waitingsince */
+            waitingSince: string | null;
             /**
              * Lastactivityat
              * @description ISO 8601 with Z
@@ -2762,6 +2937,10 @@ export interface components {
              * @description ISO 8601 with Z
              */
             expiresAt: string;
+            /** Closedat */
+            closedAt: string | null;
+            /** Closereason */
+            closeReason: string | null;
         };
         /**
          * Correlate
@@ -3205,6 +3384,22 @@ export interface components {
             originalPayload: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * EditConversation
+         * @description JSON Merge Patch (RFC 7396): what is left out stays. `metadata` is merged into what there is; null takes away.
+         */
+        EditConversation: {
+            /** Subject */
+            subject?: string | null;
+            /** Tags */
+            tags?: string[] | null;
+            /** Metadata */
+            metadata?: {
+                [key: string]: unknown;
+            } | null;
+            /** Status */
+            status?: ("waiting" | "active") | null;
         };
         /**
          * EditCustomer
@@ -4891,7 +5086,9 @@ export interface components {
              *       "genesys_attachments": true,
              *       "genesys_typing": true,
              *       "text_format": "plain",
-             *       "genesys_silence": "PT1H"
+             *       "genesys_silence": "PT1H",
+             *       "agent_lease": "PT30M",
+             *       "reopen_ttl": "P7D"
              *     }
              */
             settings: components["schemas"]["TenantSettings-Input"];
@@ -5414,6 +5611,19 @@ export interface components {
              * @description What a person becomes who comes for the first time. None: only who is a member already may log in.
              */
             default_role?: ("admin" | "supervisor" | "agent" | "viewer") | null;
+        };
+        /**
+         * QueueOfConversation
+         * @description Where it waits, or came from.
+         */
+        QueueOfConversation: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
         };
         /**
          * QuickReply
@@ -6123,6 +6333,14 @@ export interface components {
             /** Missing */
             missing: string[];
         };
+        /** TakeConversation */
+        TakeConversation: {
+            /**
+             * Controlepoch
+             * @description The `controlEpoch` that you have seen: 409 if it is in other hands since
+             */
+            controlEpoch?: number | null;
+        };
         /** TapTarget */
         TapTarget: {
             /**
@@ -6401,6 +6619,22 @@ export interface components {
              * @default PT1H
              */
             genesys_silence: string;
+            /**
+             * Agent Lease
+             * Format: duration
+             * @description A person who has a conversation and has done nothing in it for so long has it no more: nobody has it then, and what the
+             *     customer wrote and nobody answered goes to Genesys. It is longer than it takes to look something up, and no customer waits
+             *     longer for somebody who left.
+             * @default PT30M
+             */
+            agent_lease: string;
+            /**
+             * Reopen Ttl
+             * Format: duration
+             * @description How long after a person closed a conversation it may be reopened. Later, what the customer writes begins a new one.
+             * @default P7D
+             */
+            reopen_ttl: string;
         };
         /** TenantSettings */
         "TenantSettings-Output": {
@@ -6490,6 +6724,20 @@ export interface components {
              * @default PT1H
              */
             genesys_silence: string;
+            /**
+             * Agent Lease
+             * @description A person who has a conversation and has done nothing in it for so long has it no more: nobody has it then, and what the
+             *     customer wrote and nobody answered goes to Genesys. It is longer than it takes to look something up, and no customer waits
+             *     longer for somebody who left.
+             * @default PT30M
+             */
+            agent_lease: string;
+            /**
+             * Reopen Ttl
+             * @description How long after a person closed a conversation it may be reopened. Later, what the customer writes begins a new one.
+             * @default P7D
+             */
+            reopen_ttl: string;
         };
         /** TenantSettingsChanges */
         TenantSettingsChanges: {
@@ -6563,6 +6811,18 @@ export interface components {
              *     that agents wrote has come. Longer, fewer of the OAuth client's requests go into that.
              */
             genesys_silence?: string | null;
+            /**
+             * Agent Lease
+             * @description A person who has a conversation and has done nothing in it for so long has it no more: nobody has it then, and what the
+             *     customer wrote and nobody answered goes to Genesys. It is longer than it takes to look something up, and no customer waits
+             *     longer for somebody who left.
+             */
+            agent_lease?: string | null;
+            /**
+             * Reopen Ttl
+             * @description How long after a person closed a conversation it may be reopened. Later, what the customer writes begins a new one.
+             */
+            reopen_ttl?: string | null;
         };
         /**
          * TenantStatus
@@ -6803,6 +7063,35 @@ export interface components {
             created: boolean;
             /** Status */
             status: string;
+        };
+        /** TransferConversation */
+        TransferConversation: {
+            to: components["schemas"]["TransferTo"];
+            /**
+             * Note
+             * @description For whoever gets it; the customer does not see it
+             */
+            note?: string | null;
+            /**
+             * Controlepoch
+             * @description The `controlEpoch` that you have seen: 409 if it is in other hands since
+             */
+            controlEpoch?: number | null;
+        };
+        /**
+         * TransferTo
+         * @description Exactly one: a person, a queue, or Genesys (`true`).
+         */
+        TransferTo: {
+            /** User */
+            user?: string | null;
+            /** Queue */
+            queue?: string | null;
+            /**
+             * Genesys
+             * @default false
+             */
+            genesys: boolean;
         };
         /**
          * UnmergedAnswer
@@ -7330,6 +7619,8 @@ export type AddressAction = components['schemas']['AddressAction'];
 export type AddressParameters = components['schemas']['AddressParameters'];
 export type AddressRequest = components['schemas']['AddressRequest'];
 export type Alive = components['schemas']['Alive'];
+export type AssignConversation = components['schemas']['AssignConversation'];
+export type AssigneeAnswer = components['schemas']['AssigneeAnswer'];
 export type Audio = components['schemas']['Audio'];
 export type AuditActor = components['schemas']['AuditActor'];
 export type AuditEntry = components['schemas']['AuditEntry'];
@@ -7375,6 +7666,7 @@ export type CatalogProduct = components['schemas']['CatalogProduct'];
 export type CatalogValue = components['schemas']['CatalogValue'];
 export type ChangeStatus = components['schemas']['ChangeStatus'];
 export type CheckAnswer = components['schemas']['CheckAnswer'];
+export type CloseConversation = components['schemas']['CloseConversation'];
 export type CodeFilling = components['schemas']['CodeFilling'];
 export type Confirmation = components['schemas']['Confirmation'];
 export type ContactCardInput = components['schemas']['ContactCard-Input'];
@@ -7411,6 +7703,7 @@ export type DocumentHeader = components['schemas']['DocumentHeader'];
 export type DuplicateGroup = components['schemas']['DuplicateGroup'];
 export type DuplicatePage = components['schemas']['DuplicatePage'];
 export type Edit = components['schemas']['Edit'];
+export type EditConversation = components['schemas']['EditConversation'];
 export type EditCustomer = components['schemas']['EditCustomer'];
 export type Email = components['schemas']['Email'];
 export type Employer = components['schemas']['Employer'];
@@ -7538,6 +7831,7 @@ export type Proof = components['schemas']['Proof'];
 export type ProviderAnswer = components['schemas']['ProviderAnswer'];
 export type ProviderBody = components['schemas']['ProviderBody'];
 export type ProviderSettings = components['schemas']['ProviderSettings'];
+export type QueueOfConversation = components['schemas']['QueueOfConversation'];
 export type QuickReply = components['schemas']['QuickReply'];
 export type QuickReplyFilling = components['schemas']['QuickReplyFilling'];
 export type QuickReplyOption = components['schemas']['QuickReplyOption'];
@@ -7583,6 +7877,7 @@ export type SyncedAccount = components['schemas']['SyncedAccount'];
 export type System = components['schemas']['System'];
 export type TagCustomers = components['schemas']['TagCustomers'];
 export type TagsAnswer = components['schemas']['TagsAnswer'];
+export type TakeConversation = components['schemas']['TakeConversation'];
 export type TapTarget = components['schemas']['TapTarget'];
 export type TapTargetValue = components['schemas']['TapTargetValue'];
 export type TemplateAccount = components['schemas']['TemplateAccount'];
@@ -7611,6 +7906,8 @@ export type TracedConversation = components['schemas']['TracedConversation'];
 export type TracedDelivery = components['schemas']['TracedDelivery'];
 export type TrackMessage = components['schemas']['TrackMessage'];
 export type TrackedMessage = components['schemas']['TrackedMessage'];
+export type TransferConversation = components['schemas']['TransferConversation'];
+export type TransferTo = components['schemas']['TransferTo'];
 export type UnmergedAnswer = components['schemas']['UnmergedAnswer'];
 export type Unmet = components['schemas']['Unmet'];
 export type Unsupported = components['schemas']['Unsupported'];
@@ -9519,12 +9816,20 @@ export interface operations {
                      *         "controller": "external",
                      *         "controlHolder": "key:019c1420-0000-7000-8000-000000000001",
                      *         "controlEpoch": 1,
+                     *         "assignee": null,
+                     *         "queue": null,
+                     *         "subject": null,
+                     *         "tags": [],
+                     *         "metadata": {},
                      *         "window": {
                      *           "open": false,
                      *           "closesAt": null
                      *         },
+                     *         "waitingSince": null,
                      *         "lastActivityAt": "2026-01-31T12:00:00.000Z",
-                     *         "expiresAt": "2026-02-03T12:00:00.000Z"
+                     *         "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *         "closedAt": null,
+                     *         "closeReason": null
                      *       },
                      *       "messageId": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
                      *       "isNew": true
@@ -9606,12 +9911,20 @@ export interface operations {
                      *       "controller": "external",
                      *       "controlHolder": "key:019c1420-0000-7000-8000-000000000001",
                      *       "controlEpoch": 1,
+                     *       "assignee": null,
+                     *       "queue": null,
+                     *       "subject": null,
+                     *       "tags": [],
+                     *       "metadata": {},
                      *       "window": {
                      *         "open": false,
                      *         "closesAt": null
                      *       },
+                     *       "waitingSince": null,
                      *       "lastActivityAt": "2026-01-31T12:00:00.000Z",
-                     *       "expiresAt": "2026-02-03T12:00:00.000Z"
+                     *       "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *       "closedAt": null,
+                     *       "closeReason": null
                      *     }
                      */
                     "application/json": components["schemas"]["ConversationAnswer"];
@@ -9619,6 +9932,131 @@ export interface operations {
             };
             /** @description No conversation of the tenant has this id */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editConversation: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string | null;
+            };
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "subject": "Invoice of May",
+                 *       "tags": [
+                 *         "billing"
+                 *       ],
+                 *       "metadata": {
+                 *         "ticket": "4711"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["EditConversation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *       "genesysConversationId": null,
+                     *       "number": "106540352242922",
+                     *       "customer": {
+                     *         "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *         "kind": "person",
+                     *         "name": "Ana Souza",
+                     *         "waId": "5511987654321",
+                     *         "userId": null,
+                     *         "marketing": null,
+                     *         "group": null
+                     *       },
+                     *       "status": "active",
+                     *       "controller": "agent",
+                     *       "controlHolder": "person:019c1420-0000-7000-8000-0000000000aa",
+                     *       "controlEpoch": 1,
+                     *       "assignee": {
+                     *         "id": "019c1420-0000-7000-8000-0000000000aa",
+                     *         "name": "Bruno Lima"
+                     *       },
+                     *       "queue": null,
+                     *       "subject": "Invoice of May",
+                     *       "tags": [
+                     *         "billing"
+                     *       ],
+                     *       "metadata": {
+                     *         "ticket": "4711"
+                     *       },
+                     *       "window": {
+                     *         "open": false,
+                     *         "closesAt": null
+                     *       },
+                     *       "waitingSince": null,
+                     *       "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *       "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *       "closedAt": null,
+                     *       "closeReason": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConversationAnswer"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has ended, so its status stays */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody changed it since: read again */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9888,6 +10326,611 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["DuplicatePage"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assignConversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "user": "019c1420-0000-7000-8000-0000000000aa"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AssignConversation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *       "genesysConversationId": null,
+                     *       "number": "106540352242922",
+                     *       "customer": {
+                     *         "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *         "kind": "person",
+                     *         "name": "Ana Souza",
+                     *         "waId": "5511987654321",
+                     *         "userId": null,
+                     *         "marketing": null,
+                     *         "group": null
+                     *       },
+                     *       "status": "active",
+                     *       "controller": "agent",
+                     *       "controlHolder": "person:019c1420-0000-7000-8000-0000000000aa",
+                     *       "controlEpoch": 1,
+                     *       "assignee": {
+                     *         "id": "019c1420-0000-7000-8000-0000000000aa",
+                     *         "name": "Bruno Lima"
+                     *       },
+                     *       "queue": null,
+                     *       "subject": null,
+                     *       "tags": [],
+                     *       "metadata": {},
+                     *       "window": {
+                     *         "open": false,
+                     *         "closesAt": null
+                     *       },
+                     *       "waitingSince": null,
+                     *       "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *       "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *       "closedAt": null,
+                     *       "closeReason": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConversationAnswer"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has ended, or went into other hands just now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody here, or who may not write */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeConversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /** @example {} */
+                "application/json": components["schemas"]["TakeConversation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *       "genesysConversationId": null,
+                     *       "number": "106540352242922",
+                     *       "customer": {
+                     *         "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *         "kind": "person",
+                     *         "name": "Ana Souza",
+                     *         "waId": "5511987654321",
+                     *         "userId": null,
+                     *         "marketing": null,
+                     *         "group": null
+                     *       },
+                     *       "status": "active",
+                     *       "controller": "agent",
+                     *       "controlHolder": "person:019c1420-0000-7000-8000-0000000000aa",
+                     *       "controlEpoch": 1,
+                     *       "assignee": {
+                     *         "id": "019c1420-0000-7000-8000-0000000000aa",
+                     *         "name": "Bruno Lima"
+                     *       },
+                     *       "queue": null,
+                     *       "subject": null,
+                     *       "tags": [],
+                     *       "metadata": {},
+                     *       "window": {
+                     *         "open": false,
+                     *         "closesAt": null
+                     *       },
+                     *       "waitingSince": null,
+                     *       "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *       "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *       "closedAt": null,
+                     *       "closeReason": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConversationAnswer"];
+                };
+            };
+            /** @description It waits in a queue that is not yours, or you are no person */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has ended, or somebody else has it: `controller`, `holder` and `assignee` say who */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseConversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *       "genesysConversationId": null,
+                     *       "number": "106540352242922",
+                     *       "customer": {
+                     *         "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *         "kind": "person",
+                     *         "name": "Ana Souza",
+                     *         "waId": "5511987654321",
+                     *         "userId": null,
+                     *         "marketing": null,
+                     *         "group": null
+                     *       },
+                     *       "status": "active",
+                     *       "controller": "none",
+                     *       "controlHolder": null,
+                     *       "controlEpoch": 2,
+                     *       "assignee": null,
+                     *       "queue": null,
+                     *       "subject": null,
+                     *       "tags": [],
+                     *       "metadata": {},
+                     *       "window": {
+                     *         "open": false,
+                     *         "closesAt": null
+                     *       },
+                     *       "waitingSince": null,
+                     *       "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *       "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *       "closedAt": null,
+                     *       "closeReason": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConversationAnswer"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has ended, or somebody else has it: `controller`, `holder` and `assignee` say who */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    transferConversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "to": {
+                 *         "queue": "019c1420-0000-7000-8000-0000000000bb"
+                 *       },
+                 *       "note": "Asks about her invoice of May"
+                 *     }
+                 */
+                "application/json": components["schemas"]["TransferConversation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *       "genesysConversationId": null,
+                     *       "number": "106540352242922",
+                     *       "customer": {
+                     *         "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *         "kind": "person",
+                     *         "name": "Ana Souza",
+                     *         "waId": "5511987654321",
+                     *         "userId": null,
+                     *         "marketing": null,
+                     *         "group": null
+                     *       },
+                     *       "status": "waiting",
+                     *       "controller": "none",
+                     *       "controlHolder": null,
+                     *       "controlEpoch": 2,
+                     *       "assignee": null,
+                     *       "queue": {
+                     *         "id": "019c1420-0000-7000-8000-0000000000bb",
+                     *         "name": "Billing"
+                     *       },
+                     *       "subject": null,
+                     *       "tags": [],
+                     *       "metadata": {},
+                     *       "window": {
+                     *         "open": false,
+                     *         "closesAt": null
+                     *       },
+                     *       "waitingSince": null,
+                     *       "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *       "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *       "closedAt": null,
+                     *       "closeReason": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConversationAnswer"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has ended, or somebody else has it: `controller`, `holder` and `assignee` say who */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such person or queue, or who may not write */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    closeConversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "reason": "solved"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CloseConversation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *       "genesysConversationId": null,
+                     *       "number": "106540352242922",
+                     *       "customer": {
+                     *         "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *         "kind": "person",
+                     *         "name": "Ana Souza",
+                     *         "waId": "5511987654321",
+                     *         "userId": null,
+                     *         "marketing": null,
+                     *         "group": null
+                     *       },
+                     *       "status": "closed",
+                     *       "controller": "external",
+                     *       "controlHolder": "key:019c1420-0000-7000-8000-000000000001",
+                     *       "controlEpoch": 1,
+                     *       "assignee": null,
+                     *       "queue": null,
+                     *       "subject": null,
+                     *       "tags": [],
+                     *       "metadata": {},
+                     *       "window": {
+                     *         "open": false,
+                     *         "closesAt": null
+                     *       },
+                     *       "waitingSince": null,
+                     *       "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *       "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *       "closedAt": "2026-01-31T12:30:00.000Z",
+                     *       "closeReason": "solved"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConversationAnswer"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has ended, or somebody else has it: `controller`, `holder` and `assignee` say who */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reopenConversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *       "genesysConversationId": null,
+                     *       "number": "106540352242922",
+                     *       "customer": {
+                     *         "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *         "kind": "person",
+                     *         "name": "Ana Souza",
+                     *         "waId": "5511987654321",
+                     *         "userId": null,
+                     *         "marketing": null,
+                     *         "group": null
+                     *       },
+                     *       "status": "active",
+                     *       "controller": "none",
+                     *       "controlHolder": null,
+                     *       "controlEpoch": 2,
+                     *       "assignee": null,
+                     *       "queue": null,
+                     *       "subject": null,
+                     *       "tags": [],
+                     *       "metadata": {},
+                     *       "window": {
+                     *         "open": false,
+                     *         "closesAt": null
+                     *       },
+                     *       "waitingSince": null,
+                     *       "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *       "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *       "closedAt": null,
+                     *       "closeReason": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConversationAnswer"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It ended by itself or too long ago, or a newer one is open: `conversationId` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A field is missing or not usable */
@@ -10677,12 +11720,20 @@ export interface operations {
                      *           "controller": "external",
                      *           "controlHolder": "key:019c1420-0000-7000-8000-000000000001",
                      *           "controlEpoch": 1,
+                     *           "assignee": null,
+                     *           "queue": null,
+                     *           "subject": null,
+                     *           "tags": [],
+                     *           "metadata": {},
                      *           "window": {
                      *             "open": false,
                      *             "closesAt": null
                      *           },
+                     *           "waitingSince": null,
                      *           "lastActivityAt": "2026-01-31T12:00:00.000Z",
-                     *           "expiresAt": "2026-02-03T12:00:00.000Z"
+                     *           "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *           "closedAt": null,
+                     *           "closeReason": null
                      *         }
                      *       ],
                      *       "next": null
@@ -10783,12 +11834,20 @@ export interface operations {
                      *         "controller": "external",
                      *         "controlHolder": "key:019c1420-0000-7000-8000-000000000001",
                      *         "controlEpoch": 1,
+                     *         "assignee": null,
+                     *         "queue": null,
+                     *         "subject": null,
+                     *         "tags": [],
+                     *         "metadata": {},
                      *         "window": {
                      *           "open": false,
                      *           "closesAt": null
                      *         },
+                     *         "waitingSince": null,
                      *         "lastActivityAt": "2026-01-31T12:00:00.000Z",
-                     *         "expiresAt": "2026-02-03T12:00:00.000Z"
+                     *         "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *         "closedAt": null,
+                     *         "closeReason": null
                      *       },
                      *       "messages": [
                      *         {
@@ -14273,7 +15332,9 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
-                     *         "genesys_silence": "PT1H"
+                     *         "genesys_silence": "PT1H",
+                     *         "agent_lease": "PT30M",
+                     *         "reopen_ttl": "P7D"
                      *       },
                      *       "quotas": {
                      *         "messages_per_second": 50,
@@ -14342,7 +15403,9 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
-                     *         "genesys_silence": "PT1H"
+                     *         "genesys_silence": "PT1H",
+                     *         "agent_lease": "PT30M",
+                     *         "reopen_ttl": "P7D"
                      *       },
                      *       "quotas": {
                      *         "messages_per_second": 50,
@@ -15214,7 +16277,9 @@ export interface operations {
                      *             "genesys_attachments": true,
                      *             "genesys_typing": true,
                      *             "text_format": "plain",
-                     *             "genesys_silence": "PT1H"
+                     *             "genesys_silence": "PT1H",
+                     *             "agent_lease": "PT30M",
+                     *             "reopen_ttl": "P7D"
                      *           },
                      *           "quotas": {
                      *             "messages_per_second": 50,
@@ -15296,7 +16361,9 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
-                     *         "genesys_silence": "PT1H"
+                     *         "genesys_silence": "PT1H",
+                     *         "agent_lease": "PT30M",
+                     *         "reopen_ttl": "P7D"
                      *       },
                      *       "quotas": {
                      *         "messages_per_second": 50,
@@ -15373,7 +16440,9 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
-                     *         "genesys_silence": "PT1H"
+                     *         "genesys_silence": "PT1H",
+                     *         "agent_lease": "PT30M",
+                     *         "reopen_ttl": "P7D"
                      *       },
                      *       "quotas": {
                      *         "messages_per_second": 50,
@@ -15549,7 +16618,9 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
-                     *         "genesys_silence": "PT1H"
+                     *         "genesys_silence": "PT1H",
+                     *         "agent_lease": "PT30M",
+                     *         "reopen_ttl": "P7D"
                      *       },
                      *       "quotas": {
                      *         "messages_per_second": 50,
@@ -15626,7 +16697,9 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
-                     *         "genesys_silence": "PT1H"
+                     *         "genesys_silence": "PT1H",
+                     *         "agent_lease": "PT30M",
+                     *         "reopen_ttl": "P7D"
                      *       },
                      *       "quotas": {
                      *         "messages_per_second": 50,
@@ -15712,7 +16785,9 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
-                     *         "genesys_silence": "PT1H"
+                     *         "genesys_silence": "PT1H",
+                     *         "agent_lease": "PT30M",
+                     *         "reopen_ttl": "P7D"
                      *       },
                      *       "quotas": {
                      *         "messages_per_second": 50,

@@ -37,7 +37,7 @@ SHOWN = {
 MAY_DELETE = {(WORK, "tenants"), (WORK, "routes")}
 DEFINER_FUNCTIONS = {
     *("due_work(text,timestamp with time zone)", "due_waits(text,timestamp with time zone)"),
-    *("open_dead_letters()", "template_syncs_due()", "numbers_held()"),
+    *("tenants_with_agents()", "open_dead_letters()", "template_syncs_due()", "numbers_held()"),
     *("media_due(text,timestamp with time zone)", "find_contacts_by_words(text,integer)", "contact_index_due()"),
     *("waiting_for_genesys()", "list_colleagues(uuid[])"),
 }
@@ -49,7 +49,17 @@ SWEPT = {
     "events": {"tenant_id", "position", "at"},
     "sink_cursors": {"tenant_id", "sink", "position"},
     "deliveries": {"tenant_id", "state", "next_attempt_at", "hold_until", "created_at", "account", "target"},
-    "conversations": {"tenant_id", "status", "expires_hour", "expires_at", "window_hour", "window_from", "window_told"},
+    "conversations": {
+        "tenant_id",
+        "status",
+        "expires_hour",
+        "expires_at",
+        "window_hour",
+        "window_from",
+        "window_told",
+        "controller",
+        "assigned_user_id",
+    },
     # Words are read by the one function that an index of words serves; it asks for the tenant that is set.
     "contact_index": {"tenant_id", "contact_id", "words"},
     "contact_index_wanted": {"tenant_id"},

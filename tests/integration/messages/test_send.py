@@ -194,7 +194,11 @@ async def test_an_agent_who_answers_has_the_word_and_it_is_told_once(world: Worl
 
 
 async def test_an_agent_does_not_speak_where_a_person_here_does(world: World, correlated: Business) -> None:
-    await world.execute(correlated, "UPDATE conversations SET controller = 'agent', control_holder = 'person:1'")
+    await world.execute(
+        correlated,
+        "UPDATE conversations SET controller = 'agent', control_holder = 'person:1', assigned_user_id = $1",
+        new_id(),
+    )
     event = await refusal(world, correlated, correlated.reply(conversation_id=GENESYS))
     assert event.code == Reason.NOT_IN_CONTROL
     assert "an agent speaks with the customer" in event.reason

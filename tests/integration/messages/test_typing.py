@@ -8,6 +8,7 @@ import pytest
 from tests.world import Business, World, accepted, run_in
 from waystate.deliveries.model import Target
 from waystate.events.model import MessageMarkedRead
+from waystate.ids import new_id
 from waystate.messages.model import AgentTyping
 from waystate.pipeline.beside import run_typing
 
@@ -75,7 +76,9 @@ async def test_after_a_day_or_in_a_closed_conversation_nobody_is_shown(world: Wo
 
 
 async def test_only_who_may_speak_types(world: World, tenant: Business, contact: UUID) -> None:
-    await world.execute(tenant, "UPDATE conversations SET controller = 'agent', control_holder = 'person:1'")
+    await world.execute(
+        tenant, "UPDATE conversations SET controller = 'agent', control_holder = 'person:1', assigned_user_id = $1", new_id()
+    )
     assert await type_(world, tenant) == []
 
 

@@ -127,7 +127,7 @@ async def test_whoever_stood_behind_others_has_the_word_when_their_turn_comes(wo
     await post(world, tenant, "Second", PERSON)
     await leave(world, tenant)
     row = await world.row(tenant, "SELECT controller, control_holder FROM conversations ORDER BY id DESC LIMIT 1")
-    assert (row["controller"], row["control_holder"]) == ("external", PERSON.holder)
+    assert (row["controller"], row["control_holder"]) == ("agent", PERSON.holder)
 
 
 async def test_what_was_planned_for_a_time_overtakes_no_hold_whose_window_is_open(world: World, tenant: Business) -> None:

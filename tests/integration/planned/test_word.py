@@ -9,7 +9,7 @@ from tests.world import Business, World
 from waystate.conversations.control import Speaker, SpeakerKind
 from waystate.sends.model import Waiting
 
-FIRST, SECOND = (Speaker(SpeakerKind.PERSON, UUID(int=number), True) for number in (1, 2))
+FIRST, SECOND = (Speaker(SpeakerKind.PERSON, UUID(int=number), True, leads=True) for number in (1, 2))
 
 
 async def stand_behind(world: World, tenant: Business, *speakers: Speaker) -> None:

@@ -529,8 +529,146 @@ class AsyncConversationsNoun:
         """How a conversation stands
 
         By Waystate's id or Genesys': with whom, who speaks, and whether free text may be sent.
+
+        The `ETag` is of what may be edited.
         """
         return await self._caller.call("GET", f"/v1/conversations/{in_path(conversation_id)}", models.ConversationAnswer)
+
+    async def edit(
+        self,
+        conversation_id: str,
+        *,
+        if_match: str | None = None,
+        subject: str | Unset | None = UNSET,
+        tags: Sequence[str] | Unset | None = UNSET,
+        metadata: Mapping[str, Any] | Unset | None = UNSET,
+        status: Literal["waiting", "active"] | Unset | None = UNSET,
+    ) -> models.ConversationAnswer:
+        """Change what is written on a conversation
+
+        Its subject, tags and metadata, and whether it waits for an agent.
+        """
+        return await self._caller.call(
+            "PATCH",
+            f"/v1/conversations/{in_path(conversation_id)}",
+            models.ConversationAnswer,
+            headers={"If-Match": if_match},
+            fields={"subject": subject, "tags": tags, "metadata": metadata, "status": status},
+            is_keyed=True,
+        )
+
+    async def assign(
+        self,
+        conversation_id: str,
+        *,
+        user: UUID | str | None,
+        control_epoch: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ConversationAnswer:
+        """Give a conversation to a person
+
+        Whoever has it. `user: null`: nobody has it any more, and it waits in its queue.
+
+        control_epoch: The `controlEpoch` that you have seen: 409 if it is in other hands since
+        """
+        return await self._caller.call(
+            "POST",
+            f"/v1/conversations/{in_path(conversation_id)}/assign",
+            models.ConversationAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"user": user, "controlEpoch": control_epoch},
+            is_keyed=True,
+        )
+
+    async def take(
+        self, conversation_id: str, *, control_epoch: int | None = None, idempotency_key: str | None = None
+    ) -> models.ConversationAnswer:
+        """Take a conversation
+
+        For yourself: one that nobody has, in no queue or in one of yours, or that Genesys or a service has; from
+        another person only if you may assign conversations.
+
+        control_epoch: The `controlEpoch` that you have seen: 409 if it is in other hands since
+        """
+        return await self._caller.call(
+            "POST",
+            f"/v1/conversations/{in_path(conversation_id)}/take",
+            models.ConversationAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"controlEpoch": control_epoch},
+            is_keyed=True,
+        )
+
+    async def release(self, conversation_id: str, *, idempotency_key: str | None = None) -> models.ConversationAnswer:
+        """Give a conversation back
+
+        Nobody has it then: it waits in the queue that it came from, and outside one Genesys gets what is not
+        answered.
+        """
+        return await self._caller.call(
+            "POST",
+            f"/v1/conversations/{in_path(conversation_id)}/release",
+            models.ConversationAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            is_keyed=True,
+        )
+
+    async def transfer(
+        self,
+        conversation_id: str,
+        *,
+        to: models.TransferTo | Mapping[str, Any],
+        note: str | None = None,
+        control_epoch: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ConversationAnswer:
+        """Pass a conversation on
+
+        To a person, a queue or Genesys, if you have it or nobody does, or you may assign conversations.
+
+        note: For whoever gets it; the customer does not see it
+        control_epoch: The `controlEpoch` that you have seen: 409 if it is in other hands since
+        """
+        return await self._caller.call(
+            "POST",
+            f"/v1/conversations/{in_path(conversation_id)}/transfer",
+            models.ConversationAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"to": to, "note": note, "controlEpoch": control_epoch},
+            is_keyed=True,
+        )
+
+    async def close(
+        self, conversation_id: str, *, reason: str, idempotency_key: str | None = None
+    ) -> models.ConversationAnswer:
+        """Close a conversation
+
+        What the customer writes next begins a new one. Genesys' conversation is not ended by it.
+
+        reason: Why, in your own words
+        """
+        return await self._caller.call(
+            "POST",
+            f"/v1/conversations/{in_path(conversation_id)}/close",
+            models.ConversationAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"reason": reason},
+            is_keyed=True,
+        )
+
+    async def reopen(self, conversation_id: str, *, idempotency_key: str | None = None) -> models.ConversationAnswer:
+        """Reopen a conversation that somebody closed
+
+        Within `settings.reopen_ttl`. Nobody has it then; Genesys' conversation stays ended, and a new one begins
+        there with what the customer writes next.
+        """
+        return await self._caller.call(
+            "POST",
+            f"/v1/conversations/{in_path(conversation_id)}/reopen",
+            models.ConversationAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            is_keyed=True,
+        )
 
 
 class AsyncCustomersNoun:

@@ -247,6 +247,21 @@ class Alive(Record):
     status: Literal["ok"] | None = None
 
 
+class AssignConversation(CamelRecord):
+    """`user`: who is to have it; null: nobody."""
+
+    user: UUID | None
+    control_epoch: int | None = None
+    """The `controlEpoch` that you have seen: 409 if it is in other hands since"""
+
+
+class AssigneeAnswer(Record):
+    """`name` is null of somebody who has left."""
+
+    id: UUID
+    name: str | None
+
+
 class Audio(CamelRecord):
     type: Literal["audio"] | None = None
     further: dict[str, Any] | None = None
@@ -1205,6 +1220,13 @@ class CustomerAnswer(CamelRecord):
     group: GroupAnswer | None
 
 
+class QueueOfConversation(Record):
+    """Where it waits, or came from."""
+
+    id: UUID
+    name: str
+
+
 class WindowAnswer(CamelRecord):
     """Whether free text may be sent: for 24 hours after the customer wrote or called. `closesAt` is null if they
     never did.
@@ -1215,8 +1237,10 @@ class WindowAnswer(CamelRecord):
 
 
 class ConversationAnswer(CamelRecord):
-    """A conversation. `controller` says who speaks: `none`, `flow`, `agent` or `external`, that one in the hands of
-    `controlHolder`; `controlEpoch` rises with each change.
+    """`controller` says who speaks: `none`, `flow`, `agent` (a person here) or `external` (Genesys, or a service).
+    `controlEpoch` rises with each change, and `controlHolder` names them. `assignee` is that person; of one that has
+    ended, the
+    last. `waitingSince`: the customer's first message that nobody has answered.
     """
 
     id: UUID
@@ -1227,9 +1251,17 @@ class ConversationAnswer(CamelRecord):
     controller: str
     control_holder: str | None
     control_epoch: int
+    assignee: AssigneeAnswer | None
+    queue: QueueOfConversation | None
+    subject: str | None
+    tags: list[str]
+    metadata: dict[str, Any]
     window: WindowAnswer
+    waiting_since: datetime | None
     last_activity_at: datetime
     expires_at: datetime
+    closed_at: datetime | None
+    close_reason: str | None
 
 
 class BegunConversation(CamelRecord):
@@ -1304,6 +1336,11 @@ class CheckAnswer(Record):
     id: str
     ok: bool
     findings: list[FindingAnswer]
+
+
+class CloseConversation(Record):
+    reason: str
+    """Why, in your own words"""
 
 
 class Confirmation(Record):
@@ -1943,6 +1980,17 @@ class DuplicatePage(Record):
 class Edit(CamelRecord):
     original_payload: dict[str, Any]
     """The whole payload as it should have come"""
+
+
+class EditConversation(Record):
+    """JSON Merge Patch (RFC 7396): what is left out stays. `metadata` is merged into what there is; null takes
+    away.
+    """
+
+    subject: str | None = None
+    tags: list[str] | None = None
+    metadata: dict[str, Any] | None = None
+    status: Literal["waiting", "active"] | str | None = None
 
 
 class EditCustomer(CamelRecord):
@@ -2632,6 +2680,15 @@ class TenantSettingsInput(CamelRecord):
     """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and
     whether all that agents wrote has come. Longer, fewer of the OAuth client's requests go into that.
     """
+    agent_lease: str | None = Field(default=None, validation_alias="agent_lease", serialization_alias="agent_lease")
+    """A person who has a conversation and has done nothing in it for so long has it no more: nobody has it then, and
+    what the customer wrote and nobody answered goes to Genesys. It is longer than it takes to look something up, and
+    no customer waits longer for somebody who left.
+    """
+    reopen_ttl: str | None = Field(default=None, validation_alias="reopen_ttl", serialization_alias="reopen_ttl")
+    """How long after a person closed a conversation it may be reopened. Later, what the customer writes begins a new
+    one.
+    """
 
 
 class NewTenant(Record):
@@ -2745,6 +2802,15 @@ class TenantSettingsChanges(CamelRecord):
     genesys_silence: str | None = Field(default=None, validation_alias="genesys_silence", serialization_alias="genesys_silence")
     """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and
     whether all that agents wrote has come. Longer, fewer of the OAuth client's requests go into that.
+    """
+    agent_lease: str | None = Field(default=None, validation_alias="agent_lease", serialization_alias="agent_lease")
+    """A person who has a conversation and has done nothing in it for so long has it no more: nobody has it then, and
+    what the customer wrote and nobody answered goes to Genesys. It is longer than it takes to look something up, and
+    no customer waits longer for somebody who left.
+    """
+    reopen_ttl: str | None = Field(default=None, validation_alias="reopen_ttl", serialization_alias="reopen_ttl")
+    """How long after a person closed a conversation it may be reopened. Later, what the customer writes begins a new
+    one.
     """
 
 
@@ -3006,6 +3072,11 @@ class TagsAnswer(Record):
     missing: list[UUID]
 
 
+class TakeConversation(CamelRecord):
+    control_epoch: int | None = None
+    """The `controlEpoch` that you have seen: 409 if it is in other hands since"""
+
+
 class TemplateAccount(CamelRecord):
     """How far a business account's templates are known.
 
@@ -3123,6 +3194,15 @@ class TenantSettings(CamelRecord):
     """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and
     whether all that agents wrote has come. Longer, fewer of the OAuth client's requests go into that.
     """
+    agent_lease: str | None = Field(default=None, validation_alias="agent_lease", serialization_alias="agent_lease")
+    """A person who has a conversation and has done nothing in it for so long has it no more: nobody has it then, and
+    what the customer wrote and nobody answered goes to Genesys. It is longer than it takes to look something up, and
+    no customer waits longer for somebody who left.
+    """
+    reopen_ttl: str | None = Field(default=None, validation_alias="reopen_ttl", serialization_alias="reopen_ttl")
+    """How long after a person closed a conversation it may be reopened. Later, what the customer writes begins a new
+    one.
+    """
 
 
 class TenantAnswer(Record):
@@ -3176,6 +3256,22 @@ class TrackedMessage(CamelRecord):
     message_id: UUID
     created: bool
     status: str
+
+
+class TransferTo(Record):
+    """Exactly one: a person, a queue, or Genesys (`true`)."""
+
+    user: UUID | None = None
+    queue: UUID | None = None
+    genesys: bool | None = None
+
+
+class TransferConversation(CamelRecord):
+    to: TransferTo
+    note: str | None = None
+    """For whoever gets it; the customer does not see it"""
+    control_epoch: int | None = None
+    """The `controlEpoch` that you have seen: 409 if it is in other hands since"""
 
 
 class UnmergedAnswer(CamelRecord):
