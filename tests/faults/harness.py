@@ -22,7 +22,7 @@ import httpx2
 from tests.databases import find_memory
 from tests.faults.harness_backlog import Authors, Body, Door, fill
 from tests.faults.harness_findings import Findings, look
-from tests.faults.harness_processes import Kill, Pids, Program, Serve, What, clean_environment, free_port, until
+from tests.faults.harness_processes import Kill, Pids, Serve, Side, What, clean_environment, free_port, until
 from tests.faults.harness_record import Record
 from tests.faults.harness_tenant import APP, NUMBER, SETTINGS, set_up, simulator_config
 from waystate.clock import utc_now
@@ -247,7 +247,7 @@ def _serve(home: Path, url: str | None, package: Path, settings: dict[str, str])
 async def far_sides(home: Path, config: SimulatorConfig) -> AsyncIterator[httpx2.AsyncClient]:
     port = free_port()
     environment = clean_environment([("WAYSTATE_SIMULATOR", config.model_dump_json()), ("WAYSTATE_CHILD", "1")])
-    program = Program(["simulate", "--port", str(port)], environment, home / "simulator.log", ROOT)
+    program = Side(["simulate", "--port", str(port)], environment, home / "simulator.log", ROOT)
     program.start()
     try:
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:

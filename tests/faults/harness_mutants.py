@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from tests.faults.harness import ROOT
@@ -21,8 +22,10 @@ class Mutant:
 
     def plant(self, folder: Path) -> Path:
         """A copy of the package in `folder`, with the bug in it; proven to be what a process started there runs."""
-        shutil.copytree(ROOT / "waystate", folder / "waystate", ignore=shutil.ignore_patterns("__pycache__"))
+        # With what is compiled already: compiling it all is most of a start.
+        shutil.copytree(ROOT / "waystate", folder / "waystate")
         module = folder / "waystate" / self.module
+        Path(cache_from_source(module)).unlink(missing_ok=True)
         source = module.read_text()
         assert source.count(self.right) == 1, (
             f"'{self.name}' cannot be planted: {self.module} has changed; change the mutant too"

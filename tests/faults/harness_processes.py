@@ -16,6 +16,8 @@ from typing import Literal
 import httpx2
 import psutil  # type: ignore[import-untyped]
 
+from tests.servers.forked import Process, start
+
 What = Literal["parent", "worker", "both"]
 
 DEATH = 5.0
@@ -69,7 +71,7 @@ class Program:
         self.environment = environment
         self.log = log
         self._cwd = cwd
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     def start(self) -> None:
         with self.log.open("ab") as output:
@@ -95,6 +97,13 @@ class Program:
                 left.kill()
             process.wait(DEATH)
         return process.returncode
+
+
+class Side(Program):
+    """One that nobody kills and whose code nobody changes: it need not be started from nothing."""
+
+    def start(self) -> None:
+        self.process = start(self.arguments, self.environment, self.log)
 
 
 class Kept(Program):

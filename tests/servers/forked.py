@@ -70,6 +70,9 @@ class Forked:
         self.connection.close()
         return self.returncode
 
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
