@@ -361,7 +361,7 @@ def test_the_lines_for_customers_groups_and_what_whatsapp_says_work_beside_the_d
 
 
 def _assert_customers_are_known(said: list[dict[str, Any]]) -> None:
-    added, changed, tagged, untagged, many, by_name, by_phone, by_tag, busy, _, read, messages, talks, context = said
+    added, changed, tagged, untagged, many, by_name, by_phone, by_tag, busy, _, read, messages, texts, talks, context = said
     assert (added["name"], added["tags"], added["phoneNumber"]) == ("Ana Souza", ["vip"], "+5511987654321")
     assert (changed["email"], changed["metadata"]) == ("ana@example.com", {"plan": "silver"})
     assert (tagged["tags"], untagged["tags"], many["changed"]) == (["brazil", "vip"], ["brazil"], 1)
@@ -369,6 +369,7 @@ def _assert_customers_are_known(said: list[dict[str, Any]]) -> None:
         assert [each["id"] for each in found["items"]] == [added["id"]]
     assert (read["id"], read["tags"], busy.keys()) == (added["id"], ["brazil", "spring-sale"], {"items", "next"})
     assert messages["items"][-1]["text"] == "Where is my order?"
+    assert [each["text"] for each in texts["items"]] == ["Where is my order?"]
     assert [each["id"] for each in talks["items"]] == [context["conversation"]["id"]]
     assert (context["conversation"]["controller"], context["conversation"]["controlHolder"]) == ("external", "genesys")
     assert [each["id"] for each in context["messages"]] == [each["id"] for each in messages["items"]]
