@@ -24,6 +24,7 @@ from tests.test_deployment_files import instructions
 from tests.test_house_rules import tracked_files
 from waystate import __version__
 from waystate.db.embedded import EmbeddedPostgres
+from waystate_client.client import VERSION as CLIENT_VERSION
 
 __all__ = ["home"]
 
@@ -66,7 +67,7 @@ def build(folder: Path, umask: int) -> Path:
     made = ["make", "-s", "-C", folder, "dist", f"BIN={Path(sys.executable).parent}", "READY=LICENSE"]
     subprocess.run(made, capture_output=True, check=True)
     built = folder / "dist" / f"waystate-{__version__}-py3-none-any.whl"
-    client = built.with_name("waystate_client-0.1.0-py3-none-any.whl")
+    client = built.with_name(f"waystate_client-{CLIENT_VERSION}-py3-none-any.whl")
     assert sorted((folder / "dist").iterdir()) == [built.with_name("constraints.txt"), built, client]
     return built
 

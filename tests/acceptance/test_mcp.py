@@ -163,6 +163,8 @@ async def test_over_http_each_request_bears_its_key(place: Installation) -> None
     ):
         found = await http.post("/mcp", json=message, headers={"authorization": f"Bearer {key}"})
         assert found.json()["result"]["structuredContent"]["found"][0]["name"] == "Ana Souza"
+        listed = await http.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+        assert {each["name"] for each in listed.json()["result"]["tools"]} == READING
         nobody = (await http.post("/mcp", json=message)).json()["result"]
         assert (nobody["isError"], "Authorization: Bearer" in json.dumps(nobody)) == (True, True)
 

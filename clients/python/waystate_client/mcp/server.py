@@ -1,6 +1,6 @@
 """The tools. Nothing is remembered between two calls: each asks Waystate, by the key of its caller."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, cast
 
@@ -11,9 +11,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ListToolsResult, ToolAnnotations
 from pydantic import Field
 
-from waystate_client import AsyncClient, Refused, WaystateError
+from waystate_client import AsyncClient, WaystateError
 from waystate_client.client import VERSION
-from waystate_client.errors import Forbidden
+from waystate_client.errors import InvalidRequest
 from waystate_client.mcp.answers import (
     Answer,
     is_id,
@@ -178,30 +178,26 @@ class _Hiding:
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         result = await call_next(ctx)
         if ctx.method == "tools/list" and result is not None:
-            client = self._connect(bearer_of(getattr(ctx.request, "headers", None)))
-            hidden = {tool for tool, may in _PROBES.items() if not await may(client)}
+            headers = getattr(ctx.request, "headers", None)
+            hidden = {tool for tool, path in _WRITING.items() if not await _may_post(self._connect, headers, path)}
             tools: list[Any] = result["tools"] if isinstance(result, dict) else cast(ListToolsResult, result).tools
             tools[:] = [each for each in tools if (each["name"] if isinstance(each, dict) else each.name) not in hidden]
         return result
 
 
-async def _may_post(client: AsyncClient, path: str) -> bool:
+async def _may_post(connect: Connect, headers: Any, path: str) -> bool:
     """Whether the key has the scope. The door looks at it before anything else, and an empty body is refused behind it."""
     try:
-        await client.request("POST", path, body={}, is_keyed=False)
-    except Forbidden:
-        return False
-    except Refused as error:
-        return error.status in (400, 422)
+        await connect(bearer_of(headers)).request("POST", path, body={}, is_keyed=False)
+    except InvalidRequest:
+        return True
     except (WaystateError, ValueError):
         return False
     return True
 
 
-_PROBES: dict[str, Callable[[AsyncClient], Awaitable[bool]]] = {
-    "send_message": lambda client: _may_post(client, "/v1/messages"),
-    "replay_dead_letter": lambda client: _may_post(client, "/v1/dead-letters/replay"),
-}
+_WRITING = {"send_message": "/v1/messages", "replay_dead_letter": "/v1/dead-letters/replay"}
+"""Which operation each writing tool calls, or one with its scope."""
 
 
 async def _customer_id(waystate: AsyncClient, customer: str) -> str:
