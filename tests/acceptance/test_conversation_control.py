@@ -1,6 +1,6 @@
 """People lead conversations over HTTP: take, answer, pass on, close, reopen, where Genesys and services want the word."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,8 +28,10 @@ class Caller:
         said: dict[str, Any] = {"etag": answer.headers.get("etag"), **answer.json()}
         return said
 
-    async def does(self, deed: str, talk: str, body: Any = None, *, expect: int = 200, **headers: str) -> dict[str, Any]:
-        return await self.call("POST", f"conversations/{talk}/{deed}", expect=expect, body=body, **headers)
+    async def does(
+        self, deed: str, talk: str, body: Any = None, *, expect: int = 200, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        return await self.call("POST", f"conversations/{talk}/{deed}", expect=expect, body=body, **headers or {})
 
     async def says(self, talk: str, text: str, *, expect: int = 202, take: bool = False) -> dict[str, Any]:
         body = {"conversationId": talk, "type": "text", "text": {"body": text}, "take": take}
@@ -120,6 +122,7 @@ async def test_a_person_who_answers_has_the_conversation_and_others_are_told(sta
             *("not_in_control", "agent"),
             f"person:{staff.ana.id}",
         )
+        assert refused["assignee"] == {"id": str(staff.ana.id), "name": "Ana"}
     assert await staff.agent_writes(talk, "Genesys too?") == ("failed", "not_in_control")
     assert (await staff.eve.says(talk, "I go on", take=True))["status"] == "queued"
     assert (await staff.ana.says(talk, "Me", expect=409))["holder"] == f"person:{staff.eve.id}"
@@ -139,9 +142,9 @@ async def test_a_service_is_taken_over_by_a_person_who_passes_the_customer_on_to
     assert await staff.at_whatsapp(phone) == ["I am a bot", "I pass you on"]
     assert await staff.at_genesys(phone) == ["Hello"], "what was written to Ana is no task there"
     sent = {"idempotency-key": str(uuid4())}
-    passed = await staff.ana.does("transfer", talk, {"to": {"genesys": True}, "note": "May"}, **sent)
+    passed = await staff.ana.does("transfer", talk, {"to": {"genesys": True}, "note": "May"}, headers=sent)
     assert (passed["controller"], passed["controlHolder"], passed["assignee"]) == ("external", "genesys", None)
-    again = await staff.ana.does("transfer", talk, {"to": {"genesys": True}, "note": "May"}, **sent)
+    again = await staff.ana.does("transfer", talk, {"to": {"genesys": True}, "note": "May"}, headers=sent)
     assert again["controlEpoch"] == passed["controlEpoch"]
     assert await staff.at_genesys(phone) == ["Hello", "Hello"]
     assert (await staff.agent_writes(talk, "I have you"))[1] is None

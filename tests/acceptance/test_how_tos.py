@@ -338,18 +338,20 @@ def test_people_are_looked_after_as_the_how_to_says(acme: tuple[Newcomer, str]) 
     assert '"items":[' in newcomer.types(start + sessions.replace("grace", "boss"))
 
 
-def test_the_lines_for_customers_groups_and_what_whatsapp_says_work_beside_the_demo(home: Path, tmp_path: Path) -> None:
+def test_the_lines_for_customers_conversations_and_what_whatsapp_says_work_beside_the_demo(home: Path, tmp_path: Path) -> None:
     port = free_pair()
-    pages = ["\n".join(blocks(HOW_TO / f"{page}.md")) for page in ("customers", "what-whatsapp-says", "groups")]
+    names = ("customers", "what-whatsapp-says", "groups", "conversations")
+    pages = ["\n".join(blocks(HOW_TO / f"{page}.md")) for page in names]
     for there, its in {"127.0.0.1:3005": f"127.0.0.1:{port}", "127.0.0.1:3006": f"127.0.0.1:{port + 1}"}.items():
         pages = [page.replace(there, its) for page in pages]
     with fleet(tmp_path, embedded(home, port)) as processes:
         processes.start("demo", "demo --customers 1 --rate 0.2")
         wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "demo")
         newcomer = Newcomer(tmp_path, {"WAYSTATE_HOME": str(home)})
-        customers, what_whatsapp_says, groups = (newcomer.types(page).splitlines() for page in pages)
+        customers, what_whatsapp_says, groups, conversations = (newcomer.types(page).splitlines() for page in pages)
         assert processes.end("demo")[0] == 0
     _assert_customers_are_known([json.loads(line) for line in customers])
+    _assert_conversations_are_led([json.loads(line) for line in conversations])
     _, warned, _, refused, _, sent, shown = map(json.loads, what_whatsapp_says)
     assert [each["severity"] for each in warned["items"]] == ["critical"]
     assert (refused["code"], sent["status"], shown["customer"]["marketing"]) == ("marketing_opted_out", "queued", "opted_in")
@@ -373,6 +375,15 @@ def _assert_customers_are_known(said: list[dict[str, Any]]) -> None:
     assert [each["id"] for each in talks["items"]] == [context["conversation"]["id"]]
     assert (context["conversation"]["controller"], context["conversation"]["controlHolder"]) == ("external", "genesys")
     assert [each["id"] for each in context["messages"]] == [each["id"] for each in messages["items"]]
+
+
+def _assert_conversations_are_led(said: list[dict[str, Any]]) -> None:
+    taken, answered, edited, by_eve, refused, passed_on, closed, reopened = said
+    assert (taken["controller"], taken["assignee"]["name"], answered["status"]) == ("agent", "Ana", "queued")
+    assert (edited["subject"], edited["tags"], edited["metadata"]) == ("Invoice", ["billing"], {"ticket": "4711"})
+    assert (by_eve["assignee"]["name"], refused["code"], refused["assignee"]["name"]) == ("Eve", "not_in_control", "Eve")
+    assert passed_on["controlHolder"] == "genesys"
+    assert (closed["status"], closed["closeReason"], reopened["controller"]) == ("closed", "invoice corrected", "none")
 
 
 def test_a_deployment_is_secured_as_the_how_to_says(databases: Databases, tmp_path: Path) -> None:
@@ -417,6 +428,7 @@ TYPED = {
     "connect-a-number.md": (1, 2, 3),
     "connect-genesys.md": tuple(range(8)),
     "connect-your-services.md": (1,),
+    "conversations.md": (0, 1, 2, 3, 4),
     "customers.md": (0, 1, 2, 3, 4),
     "dead-letters.md": (0, 1, 2, 3, 4, 5, 6),
     "find-a-message.md": (0, 1, 2, 3, 4, 5),

@@ -174,7 +174,7 @@ async def test_three_replicas_fire_each_tick_once(world: World, tenant: Business
             fired.update(names)
         world.clock.forward(seconds=1)
     often = {"early_statuses": 100, "unknown_sends": 20, "statistics": 20, "missing_deliveries": 4}
-    often |= {"windows": 4, "planned": 100, "held": 4}
+    often |= {"windows": 4, "planned": 100, "held": 4, "agent_leases": 2}
     seldom = ("expiry", "partitions", "suspects", "audit_heads", "idempotency", "awaited", "account_events")
     assert fired == often | dict.fromkeys(seldom, 1)
 

@@ -147,6 +147,19 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
             "ids": stock.conversations, "genesys_conversation_ids": strings, "communication_ids": nones,
         },
         "conversations.expire_due": {"now": now, "batch": 1000},
+        "conversations.find_shown": {
+            "own_keys": keys, "own_ids": stock.conversations, "genesys_keys": keys,
+            "genesys_ids": [f"genesys-{number}-active" for number in keys],
+        },
+        "conversations.place_many": {
+            "ids": stock.conversations, "controllers": ["none"] * BATCH, "holders": nones, "epochs": keys,
+            "assignee_ids": nones, "queue_ids": nones, "statuses": ["active"] * BATCH, "now": now,
+        },
+        "conversations.lock_leases": {"before": now, "batch": 1000},
+        "conversations.find_other_open": {
+            "contact_id": stock.contacts[0] if stock.contacts else None, "phone_number_id": "1001",
+        },
+        "messages.list_kept_here": {"conversation_ids": stock.conversations, "since": times},
         "planned.find_many": {"ids": ids},
         "planned.withdraw": {"id": ids[0], "now": now},
         "planned.list_newest": {"after": ids[0], "phone_number_id": None, "page": BATCH},

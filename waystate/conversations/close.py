@@ -6,6 +6,7 @@ from enum import Enum
 from uuid import UUID
 
 from waystate.conversations import store
+from waystate.conversations.control import goes_to_genesys
 from waystate.conversations.model import Conversation, ConversationEnd
 from waystate.db.pool import Connection
 from waystate.events.model import ConversationClosed
@@ -19,6 +20,7 @@ class NotClosed(Enum):
     DONE = "the conversation has ended already"
     NEWER = "something was said in the conversation since, so it goes on"
     ON_ITS_WAY = "a customer's message is still on its way to Genesys, so the conversation goes on"
+    HELD_HERE = "a person here has the conversation, or a queue of people here, so it goes on"
 
 
 async def close_ended(
@@ -32,7 +34,7 @@ async def close_ended(
     locked = await store.lock_many(conn, tenant, sorted({each.id for each in found if each is not None}))
     latest: dict[UUID, ConversationEnd] = {}
     for end, each in zip(ends, found, strict=True):
-        if each is None or each.id in busy or not _is_open(locked, each, now):
+        if each is None or each.id in busy or not _is_open(locked, each, now) or _is_held_here(locked, each):
             continue
         if each.id not in latest or end.ended_at > latest[each.id].ended_at:
             latest[each.id] = end
@@ -47,6 +49,8 @@ async def close_ended(
             results.append(_event(closed[each.id], latest[each.id], now))
         elif each.id in closed or not _is_open(locked, each, now):
             results.append(NotClosed.DONE)
+        elif _is_held_here(locked, each):
+            results.append(NotClosed.HELD_HERE)
         else:
             results.append(NotClosed.ON_ITS_WAY if each.id in busy else NotClosed.NEWER)
     return results
@@ -56,6 +60,12 @@ def _is_open(locked: dict[UUID, Conversation], conversation: Conversation, now: 
     """By what the lock found: it may have ended since it was looked for."""
     held = locked.get(conversation.id)
     return held is not None and held.is_open(now)
+
+
+def _is_held_here(locked: dict[UUID, Conversation], conversation: Conversation) -> bool:
+    """Genesys' conversation is over, as the one that somebody here took from it is not."""
+    held = locked[conversation.id]
+    return not goes_to_genesys(held.controller, is_queued_here=held.is_queued_here)
 
 
 def _event(row: dict[str, object], end: ConversationEnd, now: datetime) -> ConversationClosed:

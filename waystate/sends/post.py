@@ -218,9 +218,21 @@ async def _queue(
             conversations[addressee.key] = judged.change.made_in(conversation)
         allowed.append(judged)
         results[place] = _posted(judged, opened)
+    await _name_agents(conn, results)
     await planned_store.insert_many(conn, tenant, behind)
     written = await _write(conn, tenant, view, allowed, now) if allowed else []
     return [*opened.events, *told_of_planned(behind, now), *written]
+
+
+async def _name_agents(conn: Connection, results: Iterable[SendOutcome | Refused | None]) -> None:
+    """Whoever is refused because a person here has the conversation is told that person's name."""
+    refused = [each for each in results if isinstance(each, Refused) and each.extra.get("controller") == Controller.AGENT]
+    held = [(each, find_uuid(str(each.extra["holder"]).partition(":")[2])) for each in refused]
+    people = {user for _, user in held if user is not None}
+    found = await conversation_store.find_colleagues(conn, people) if people else {}
+    for each, user in held:
+        person = found.get(user) if user is not None else None
+        each.extra["assignee"] = None if person is None else {"id": str(person.id), "name": person.name}
 
 
 def _find_gone(group: Group | None) -> Refused | None:

@@ -9,14 +9,16 @@ import pytest
 from tests.integration.planned.test_order import post
 from tests.integration.sends.test_release import ignore
 from tests.integration.test_timers import Told, timers_of
-from tests.world import Business, World, wait_for_lock
+from tests.world import Business, World, accepted, run_in, wait_for_lock
 from waystate.conversations.assign import Destination, Doer
 from waystate.conversations.control import Speaker, SpeakerKind
 from waystate.conversations.deeds import ConversationDeeds
+from waystate.conversations.model import ConversationEnd
 from waystate.deliveries.withdraw import fail_displaced
 from waystate.errors import Conflict, Forbidden, Refused, Unprocessable
 from waystate.events.model import OutboundProcessed, OutboundRefused
 from waystate.ids import new_id
+from waystate.pipeline.ends import run_ends
 from waystate.principal import Actor, Role
 from waystate.sends.model import Posted
 from waystate.timers import Timers
@@ -423,3 +425,22 @@ async def test_a_conversation_that_ended_is_nobodys_to_take(desk: Desk) -> None:
     with pytest.raises(Conflict) as refused:
         await desk.take(ana)
     assert refused.value.code == "conversation_ended"
+
+
+async def test_an_end_at_genesys_ends_nothing_that_a_person_here_has(desk: Desk) -> None:
+    world, ana = desk.world, await desk.person("Ana")
+    for claimed in await world.deliver(desk.tenant):
+        await world.settle(desk.tenant, (claimed, accepted(conversation_id="genesys-conversation")))
+    await desk.take(ana)
+
+    async def end() -> str:
+        world.clock.forward(minutes=1)
+        ended = ConversationEnd(conversation_id="genesys-conversation", ended_at=world.clock.now)
+        judged = await run_in(world.db, world.directory, world.clock, desk.tenant.tenant, run_ends, [ended])
+        return str(judged.verdicts[0])
+
+    assert "a person here has the conversation" in await end()
+    assert await desk.row() == held_by(ana)
+    await desk.release(ana)
+    await end()
+    assert (await desk.row())[-1] == "closed"
