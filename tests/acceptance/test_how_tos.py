@@ -342,7 +342,9 @@ def test_the_lines_for_customers_groups_and_what_whatsapp_says_work_beside_the_d
         newcomer = Newcomer(tmp_path, {"WAYSTATE_HOME": str(home)})
         customers, what_whatsapp_says, groups = (newcomer.types(page).splitlines() for page in pages)
         assert processes.end("demo")[0] == 0
-    _assert_customers_are_known([json.loads(line) for line in customers])
+    said = [json.loads(line) for line in customers if line.startswith("{")]
+    _assert_customers_are_known(said[:14])
+    _assert_customers_are_merged_and_taken_in(said[0]["id"], said[14:])
     _, warned, _, refused, _, sent, shown = map(json.loads, what_whatsapp_says)
     assert [each["severity"] for each in warned["items"]] == ["critical"]
     assert (refused["code"], sent["status"], shown["customer"]["marketing"]) == ("marketing_opted_out", "queued", "opted_in")
@@ -365,6 +367,18 @@ def _assert_customers_are_known(said: list[dict[str, Any]]) -> None:
     assert [each["id"] for each in talks["items"]] == [context["conversation"]["id"]]
     assert (context["conversation"]["controller"], context["conversation"]["controlHolder"]) == ("external", "genesys")
     assert [each["id"] for each in context["messages"]] == [each["id"] for each in messages["items"]]
+
+
+def _assert_customers_are_merged_and_taken_in(ana: str, said: list[dict[str, Any]]) -> None:
+    other, alike, merged, merges, undone, tried, taken, again = said
+    (group,) = alike["items"]
+    assert {each["id"] for each in group["customers"]} == {ana, other["id"]}
+    assert (merged["customer"]["id"], merged["customer"]["waIds"]) == (ana, ["5511987654321", "5521988887777"])
+    assert [each["id"] for each in merges["items"]] == [merged["merge"]["id"]]
+    assert (undone["restored"]["id"], undone["restored"]["name"], undone["customer"]["id"]) == (other["id"], "Souza, Ana", ana)
+    assert tried == taken
+    assert (taken["added"], [each["line"] for each in taken["errors"]]) == (2, [4])
+    assert (again["rows"], again["unchanged"]) == (again["rows"], again["rows"])
 
 
 def test_a_deployment_is_secured_as_the_how_to_says(databases: Databases, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ RETURNING v.wa_id, c.last_customer_message_at;
 -- Events follow one another under this lock, and every writer takes the locks in this order, so none can deadlock another.
 SELECT c.id, c.contact_id, c.phone_number_id, c.wa_id, c.user_id, c.genesys_conversation_id, c.communication_id, c.status,
     c.expires_at, c.last_activity_at, c.last_customer_message_at, c.version, c.window_from, c.controller, c.control_holder,
-    c.control_epoch
+    c.control_epoch, c.close_reason
 FROM conversations c
 WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[])
 ORDER BY c.phone_number_id, c.contact_id

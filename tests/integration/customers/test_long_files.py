@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from tests.world import Business, World
 from waystate.customers.files.export import CustomerExports
-from waystate.customers.files.intake import CustomerImports, Wanted
+from waystate.customers.files.intake import CustomerImports, ImportWish
 from waystate.customers.files.rows import FileFormat
 from waystate.principal import OPERATOR
 from waystate.work.loops import Hint
@@ -26,7 +26,7 @@ async def test_memory_does_not_grow_with_the_file(world: World, tenant: Business
     async def peak_of(begin: int, count: int) -> int:
         tracemalloc.start()
         try:
-            outcome = await imports.take(tenant.tenant, file(begin, count), Wanted(), OPERATOR)
+            outcome = await imports.take(tenant.tenant, file(begin, count), ImportWish(), OPERATOR)
             assert (outcome.rows, outcome.added) == (count, count)
             size = 0
             async for text in exports.write(tenant.tenant, FileFormat.NDJSON):
