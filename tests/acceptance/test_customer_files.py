@@ -1,7 +1,6 @@
 """Customers come in and go out as files, over HTTP: each good row once, each bad one told of, and nothing is held whole."""
 
 import json
-import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -12,12 +11,7 @@ from tests.acceptance.installation import TENANT, Installation, installed_with_f
 from tests.acceptance.test_customers import SCOPES
 from tests.databases import Databases
 from waystate.clock import utc_now
-from waystate.customers.files.export import CustomerExports
-from waystate.customers.files.intake import CustomerImports, Wanted
-from waystate.customers.files.rows import FileFormat
 from waystate.keys import store as key_store
-from waystate.principal import OPERATOR
-from waystate.work.loops import Hint
 
 AWKWARD = {"name": "=HYPERLINK(1)", "tags": ["a;b", "[c]", "d"], "metadata": {"a": {"b": [1, None]}, "ü": '"x",'}}
 
@@ -125,26 +119,3 @@ async def test_what_cannot_be_meant_is_refused(place: Installation, query: dict[
     await take(place, body, expect=422, **query)
     form = await place.http.post("/v1/customers/import", files={"file": b"id\n"})
     assert form.json()["code"] == "file_in_a_form"
-
-
-async def test_a_long_file_is_taken_and_given_in_little_memory(place: Installation) -> None:
-    """A file of 13 MB. The client of these tests holds answers whole, so this is what stands behind the routes."""
-    padding, count, app = "x" * 15_000, 900, place.app
-    imports = CustomerImports(app.db, Hint(), lambda *_: None, app.clock)
-
-    async def body() -> AsyncIterator[bytes]:
-        for number in range(count):
-            yield lines({"waIds": [f"55219{number:08}"], "name": f"Customer {number}", "metadata": {"padding": padding}})
-
-    tracemalloc.start()
-    try:
-        outcome = await imports.take(TENANT, body(), Wanted(), OPERATOR)
-        size = 0
-        async for text in CustomerExports(app.db, app.clock).write(TENANT, FileFormat.NDJSON):
-            size += len(text)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert (outcome.rows, outcome.added) == (count, count)
-    assert size > count * len(padding)
-    assert peak < size / 2, f"{peak} of {size} bytes"

@@ -350,7 +350,9 @@ def test_the_lines_for_customers_conversations_and_what_whatsapp_says_work_besid
         newcomer = Newcomer(tmp_path, {"WAYSTATE_HOME": str(home)})
         customers, what_whatsapp_says, groups, conversations = (newcomer.types(page).splitlines() for page in pages)
         assert processes.end("demo")[0] == 0
-    _assert_customers_are_known([json.loads(line) for line in customers])
+    said = [json.loads(line) for line in customers if line.startswith("{")]
+    _assert_customers_are_known(said[:15])
+    _assert_customers_are_merged_and_taken_in(said[0]["id"], said[15:])
     _assert_conversations_are_led([json.loads(line) for line in conversations])
     _, warned, _, refused, _, sent, shown = map(json.loads, what_whatsapp_says)
     assert [each["severity"] for each in warned["items"]] == ["critical"]
@@ -384,6 +386,18 @@ def _assert_conversations_are_led(said: list[dict[str, Any]]) -> None:
     assert (by_eve["assignee"]["name"], refused["code"], refused["assignee"]["name"]) == ("Eve", "not_in_control", "Eve")
     assert passed_on["controlHolder"] == "genesys"
     assert (closed["status"], closed["closeReason"], reopened["controller"]) == ("closed", "invoice corrected", "none")
+
+
+def _assert_customers_are_merged_and_taken_in(ana: str, said: list[dict[str, Any]]) -> None:
+    other, alike, merged, merges, undone, tried, taken, again = said
+    (group,) = alike["items"]
+    assert {each["id"] for each in group["customers"]} == {ana, other["id"]}
+    assert (merged["customer"]["id"], merged["customer"]["waIds"]) == (ana, ["5511987654321", "5521988887777"])
+    assert [each["id"] for each in merges["items"]] == [merged["merge"]["id"]]
+    assert (undone["restored"]["id"], undone["restored"]["name"], undone["customer"]["id"]) == (other["id"], "Souza, Ana", ana)
+    assert tried == taken
+    assert (taken["added"], [each["line"] for each in taken["errors"]]) == (2, [4])
+    assert (again["rows"], again["unchanged"]) == (again["rows"], again["rows"])
 
 
 def test_a_deployment_is_secured_as_the_how_to_says(databases: Databases, tmp_path: Path) -> None:

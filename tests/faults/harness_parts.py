@@ -6,7 +6,7 @@ from pathlib import Path
 
 PARTS = {
     "bugs": ("test_mutants", "test_queue_mutants", "test_proxy"),
-    "kills": ("test_control_kills", "test_fleet_kills", "test_kills", "test_mixed_numbers", "test_ticks"),
+    "kills": ("test_control_kills", "test_fleet_kills", "test_kills", "test_merges_killed", "test_mixed_numbers", "test_ticks"),
     "servers": ("test_servers_killed", "test_database_away", "test_genesys_gap"),
     "random": ("test_everything_at_random",),
     "traffic": (

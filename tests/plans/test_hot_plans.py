@@ -203,6 +203,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "duplicates.list_shared": {"kind": "phone", "after": "", "batch": 50, "members": 11},
         "merges.list_later": {"ids": stock.conversations, "since": stock.messages[0]},
         "merges.retell": {"ids": stock.conversations, "taken_at": times, "left": strings, "now": now},
+        "deliveries.rehome": {"message_ids": stock.messages, "conversation_ids": stock.conversations},
         "deliveries.reorder": {"contacts": [str(each) for each in stock.contacts]},
         "groups.find_many": {"contact_ids": stock.contacts},
         "groups.lock_many": {"contact_ids": stock.contacts},

@@ -342,6 +342,18 @@ def contested(people: Sequence[Writer], owners: Mapping[Identity, UUID]) -> set[
     }
 
 
+def were_separated(people: Sequence[Writer], known: Mapping[Identity, UUID], owners: Mapping[Identity, UUID]) -> bool:
+    """Returns whether somebody's ids led to one contact (`known`), and now that their phones are locked (`owners`) to two.
+
+    Then a merge was undone, and what is known of the user ids, which else never change hands, is of before.
+    """
+    return any(
+        len({known[each] for each in person.identities}) == 1 < len({owners[each] for each in person.identities})
+        for person in people
+        if all(each in known and each in owners for each in person.identities)
+    )
+
+
 def first_phones(owners: Mapping[Identity, UUID]) -> dict[UUID, str]:
     """Returns the phone of each contact that stands first."""
     phones: dict[UUID, str] = {}

@@ -21,6 +21,7 @@ from waystate.contacts.lifecycle import (
     shown_phones,
     survive,
     walk,
+    were_separated,
 )
 from waystate.contacts.model import (
     SAME_PHONE,
@@ -416,6 +417,8 @@ async def _settle(
         conn, tenant, {each: done.periods.get(each, [Period(now, owner)])[0] for each, owner in wanted.items()}
     )
     owners = {**known, **{identity: each.contact for identity, each in claimed.items()}}
+    if were_separated(people, known, owners):
+        raise asyncpg.SerializationError("a merge was undone while its contact was waited for; run it again")
     owners = {identity: contact for identity, contact in owners.items() if identity not in new}
     periods = await _find_periods(conn, tenant, people, owners, claimed)
     rivals, phones_at_stake = doubtful(people, owners, periods) | {*ended.values()}, contested(people, owners)
@@ -525,11 +528,7 @@ async def _find_leading(
 
 async def _drop_many(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> None:
     if identities:
-        await _queries.drop_identities(
-            conn,
-            tenant_id=tenant,
-            **_columns(identities),
-        )
+        await _queries.drop_identities(conn, tenant_id=tenant, **_columns(identities))
 
 
 async def _correct_many(conn: Connection, tenant: TenantId, owners: Mapping[Identity, Period]) -> None:

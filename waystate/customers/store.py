@@ -30,12 +30,6 @@ from waystate.preferences.model import Marketing, Preference
 
 _queries = load_queries(__file__)
 
-FEW = 5000
-"""Customers that fit a word, a tag, a number: so many are read at once and sorted here; of more, an order's index is walked."""
-_AT_FIRST = 2000
-"""Customers that are looked at before anybody asks whether it is few that fit: where it is many, a page is full by then."""
-_MOST = 30_000
-"""Customers that a page looks at; where each is looked up in other tables, a third of them, or less."""
 _TOGETHER = 20
 """Conversations that are read in one statement."""
 _FIRST_ID, _LAST_ID = UUID(int=0), UUID(int=2**128 - 1)
@@ -51,6 +45,20 @@ _BEFORE_ALL: Mapping[Sort, ListPlace] = {
     Sort.NAME: ListPlace("", _FIRST_ID),
     Sort.MESSAGE_COUNT: ListPlace(2**63 - 1, _LAST_ID),
 }
+
+
+class Reach(NamedTuple):
+    """How many customers one page looks at."""
+
+    few: int = 5000
+    """That fit a word, a tag, a number: so many are read at once and sorted here; of more, an order's index is walked."""
+    at_first: int = 2000
+    """Looked at before anybody asks whether it is few that fit: where it is many, a page is full by then."""
+    most: int = 30_000
+    """Where each is looked up in other tables, a third of them, or less."""
+
+
+_REACH = Reach()
 
 
 class ConversationTotals(NamedTuple):
@@ -87,6 +95,7 @@ async def list_places(
     after: ListPlace | None,
     now: datetime,
     batch: int,
+    reach: Reach = _REACH,
 ) -> tuple[list[ListPlace], ListPlace | None]:
     """The next customers in this order, and where their page was left off if it could not be filled.
 
@@ -96,13 +105,13 @@ async def list_places(
     place, conditions = _start(wanted, sort, after), _conditions(wanted, sort, now)
     if wanted == everybody:
         return await _walk(conn, tenant, sort, place, conditions, most=batch, batch=batch), None
-    found = await _walk(conn, tenant, sort, place, conditions, most=_AT_FIRST, batch=batch)
+    found = await _walk(conn, tenant, sort, place, conditions, most=reach.at_first, batch=batch)
     if len(found) == batch:
         return found, None
-    among = await _find_few(conn, tenant, wanted)
+    among = await _find_few(conn, tenant, wanted, reach.few)
     if among is not None:
         return (await _sort_few(conn, tenant, among, wanted, sort, after=after, now=now))[:batch], None
-    most = _MOST // (1 + 2 * (len(wanted.tags) + (wanted.phone_number_id is not None)))
+    most = reach.most // (1 + 2 * (len(wanted.tags) + (wanted.phone_number_id is not None)))
     found = await _walk(conn, tenant, sort, place, conditions, most=most, batch=batch)
     if len(found) == batch:
         return found, None
@@ -147,10 +156,10 @@ async def _walk(
     return [ListPlace(row["value"], row["contact_id"]) for row in rows]
 
 
-async def _find_few(conn: Connection, tenant: TenantId, wanted: CustomerFilter) -> list[UUID] | None:
+async def _find_few(conn: Connection, tenant: TenantId, wanted: CustomerFilter, few: int) -> list[UUID] | None:
     """Those that fit one of the filters, if that is few; None: nobody knows of so few."""
     asked: list[Callable[[], Awaitable[Sequence[Any]]]] = []
-    most: dict[str, Any] = {"tenant_id": tenant, "most": FEW + 1}
+    most: dict[str, Any] = {"tenant_id": tenant, "most": few + 1}
     if wanted.words is not None:
         asked.append(lambda: _queries.find_by_words(conn, words=wanted.words, **most))
     if wanted.has_open_conversation:
@@ -160,7 +169,7 @@ async def _find_few(conn: Connection, tenant: TenantId, wanted: CustomerFilter) 
     asked += [partial(_queries.find_by_tag, conn, tag=tag, **most) for tag in wanted.tags]
     for ask in asked:
         rows = await ask()
-        if len(rows) <= FEW:
+        if len(rows) <= few:
             return list({row["contact_id"] for row in rows})
     return None
 

@@ -333,6 +333,19 @@ ON CONFLICT (tenant_id, conversation_id) DO UPDATE SET message_id = excluded.mes
 -- They are answered, or nobody's answer to them is to be expected any more.
 DELETE FROM offers o WHERE o.tenant_id = :tenant_id AND o.conversation_id = ANY(:conversation_ids::uuid[]);
 
+-- name: rehome!
+-- Whose message went to another conversation: by that one's contact the last look before it leaves knows whose its address is. In one
+-- order, so that two at once cannot deadlock.
+WITH mine AS MATERIALIZED (
+    SELECT d.event_id, d.target, v.conversation_id
+    FROM unnest(:message_ids::uuid[], :conversation_ids::uuid[]) AS v (message_id, conversation_id)
+    JOIN deliveries d ON d.tenant_id = :tenant_id AND d.message_id = v.message_id
+    WHERE d.state IN ('pending', 'sending', 'unknown')
+    ORDER BY d.position, d.event_id, d.target FOR NO KEY UPDATE OF d
+)
+UPDATE deliveries d SET conversation_id = n.conversation_id
+FROM mine n WHERE d.tenant_id = :tenant_id AND d.event_id = n.event_id AND d.target = n.target;
+
 -- name: reorder!
 -- Contacts became one, or two again: what has not left stands in the order of whoever its message's conversation is of by now, where
 -- it stood, be it under way or not: it holds that one's queue. In one order, so that two at once cannot deadlock.

@@ -271,8 +271,17 @@ async def cancel_many(
     return {row["message_id"] for row in rows}
 
 
+async def rehome(conn: Connection, tenant: TenantId, homes: Mapping[UUID, UUID]) -> None:
+    """`homes`: message → the conversation that it went to."""
+    await _queries.rehome(conn, tenant_id=tenant, message_ids=list(homes), conversation_ids=list(homes.values()))
+
+
 async def reorder(conn: Connection, tenant: TenantId, contact_ids: Collection[UUID]) -> None:
-    """Whose conversations are another contact's by now: what waits for them joins that one's order, in its place."""
+    """Whose conversations are another contact's by now: what waits for them joins that one's order, in its place.
+
+    The relay's alone, where it meets the event: done before, what it has still to plan of earlier events would stand in another
+    order, and be overtaken.
+    """
     await _queries.reorder(conn, tenant_id=tenant, contacts=[str(each) for each in contact_ids])
 
 

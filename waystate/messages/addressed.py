@@ -7,11 +7,13 @@ from datetime import datetime
 from unicodedata import normalize
 from uuid import UUID
 
+import asyncpg
+
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Address, Identity, IdentityKind, Recipient
 from waystate.contacts.spellings import other_identities
 from waystate.conversations import store as conversation_store
-from waystate.conversations.model import Activity, Conversation
+from waystate.conversations.model import OPEN, Activity, Conversation
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.events.model import ConversationOpened, Event
@@ -163,3 +165,13 @@ async def follow_merges(
         replace(message, conversation_id=str(each.id)) if index in ended and each is not None else message
         for index, (message, each) in enumerate(zip(messages, stays, strict=True))
     ], stays
+
+
+async def check_not_merged(conn: Connection, tenant: TenantId, locked: Sequence[Conversation]) -> None:
+    """Raises asyncpg.SerializationError, for the transaction to be run again, where one ended with its contact while it was
+    waited for, and another one goes on."""
+    ended = [each for each in locked if each.is_merged]
+    keys = [(each.phone_number_id, each.contact_id) for each in ended]
+    latest = await conversation_store.find_latest_many(conn, tenant, keys) if ended else []
+    if any(each is not None and each.status in OPEN for each in latest):
+        raise asyncpg.SerializationError("a conversation ended with its contact meanwhile; run it again")

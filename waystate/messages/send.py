@@ -20,7 +20,7 @@ from waystate.groups.model import Group
 from waystate.ids import TenantId, new_id
 from waystate.messages import closed_window
 from waystate.messages import store as message_store
-from waystate.messages.addressed import find_conversations, follow_merges, open_for_agentless
+from waystate.messages.addressed import check_not_merged, find_conversations, follow_merges, open_for_agentless
 from waystate.messages.correlate import correlate
 from waystate.messages.model import AttachedFile, Direction, OutboundMessage, Status
 from waystate.messages.split import split_text
@@ -169,6 +169,7 @@ async def _queue(
 ) -> Processed:
     """Write the messages. Their conversations are locked first, so what was checked still holds."""
     conversations = await lock_with_windows(conn, tenant, sorted({each.conversation_id for each in new}), now)
+    await check_not_merged(conn, tenant, list(conversations.values()))
     recipients = await contact_store.find_recipients(conn, tenant, [each.contact_id for each in conversations.values()])
     groups = await group_store.find_many(conn, tenant, [key for key, each in recipients.items() if each.group_id is not None])
     checked = [each for copy in new for each in _check(copy, conversations, recipients, groups, settings, now)]

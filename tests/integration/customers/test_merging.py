@@ -174,6 +174,9 @@ async def test_an_answer_follows_the_phone_that_it_was_for(world: World, tenant:
     await world.answer(tenant, tenant.reply("to-ana", conversation_id=str(bob.mapping_id)))
     await world.relay(tenant)
     await merges.undo(tenant.tenant, record.id, OPERATOR)
+    goes = "SELECT d.conversation_id = m.conversation_id FROM messages m JOIN deliveries d ON d.message_id = m.id"
+    assert await world.value(tenant, goes + " WHERE m.genesys_message_id = 'to-ana'"), "it may leave at once"
+    await world.relay(tenant)
     sql = (
         "SELECT c.contact_id, d.conversation_id = c.id AS goes_with, right(d.order_key, 36)::uuid AS stands FROM messages m"
         " JOIN conversations c ON c.id = m.conversation_id JOIN deliveries d ON d.message_id = m.id"

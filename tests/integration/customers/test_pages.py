@@ -51,14 +51,16 @@ async def tenant(world: World) -> Business:
     return tenant
 
 
-async def listed(world: World, tenant: Business, wanted: CustomerFilter, sort: Sort, limit: int) -> list[ListPlace]:
+async def listed(
+    world: World, tenant: Business, wanted: CustomerFilter, sort: Sort, limit: int, reach: store.Reach = store.Reach()
+) -> list[ListPlace]:
     """Page by page, as the operation does it."""
     found: list[ListPlace] = []
     after: ListPlace | None = None
     async with world.db.tenant(tenant.tenant) as conn:
         for _ in range(200):
             page, left_off = await store.list_places(
-                conn, tenant.tenant, wanted, sort, after=after, now=world.clock.now, batch=limit + 1
+                conn, tenant.tenant, wanted, sort, after=after, now=world.clock.now, batch=limit + 1, reach=reach
             )
             found += page[:limit]
             after = page[limit - 1] if len(page) > limit else left_off
@@ -68,18 +70,13 @@ async def listed(world: World, tenant: Business, wanted: CustomerFilter, sort: S
 
 
 @pytest.mark.parametrize("sort", Sort)
-async def test_all_who_fit_are_told_of_once_whatever_a_page_looks_at(
-    world: World, tenant: Business, sort: Sort, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_all_who_fit_are_told_of_once_whatever_a_page_looks_at(world: World, tenant: Business, sort: Sort) -> None:
     for wanted in FILTERS:
         if sort is not Sort.LAST_ACTIVITY and (wanted.has_open_conversation is not None or wanted.phone_number_id):
             continue
         whole = await listed(world, tenant, wanted, sort, CUSTOMERS)
         for few, at_first, most, limit in ((1, 1, 9, 2), (4, 5, 40, 6)):
-            monkeypatch.setattr(store, "FEW", few)
-            monkeypatch.setattr(store, "_AT_FIRST", at_first)
-            monkeypatch.setattr(store, "_MOST", most)
-            assert await listed(world, tenant, wanted, sort, limit) == whole, (wanted, few, at_first, most, limit)
-        monkeypatch.undo()
+            reach = store.Reach(few, at_first, most)
+            assert await listed(world, tenant, wanted, sort, limit, reach) == whole, (wanted, reach, limit)
     assert await listed(world, tenant, CustomerFilter(tags=("a", "b", "c")), sort, CUSTOMERS)
     assert len(await listed(world, tenant, CustomerFilter(), sort, CUSTOMERS)) == CUSTOMERS

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from waystate.customers.bodies import CUSTOMER_EXAMPLE, CustomerProfile, render_customer
-from waystate.customers.duplicates.model import LikeGroup, Likeness
+from waystate.customers.duplicates.model import AlikeGroup, Likeness
 from waystate.customers.model import Profile
 from waystate.documents import JsonObject
 from waystate.web.answers import AnswerBody
@@ -47,7 +47,7 @@ class DuplicatePage(AnswerBody):
     next: str | None
 
 
-def render_group(group: LikeGroup, profiles: Mapping[UUID, Profile]) -> DuplicateGroup:
+def render_group(group: AlikeGroup, profiles: Mapping[UUID, Profile]) -> DuplicateGroup:
     known = [profiles[each] for each in group.contacts if each in profiles]
     known.sort(key=lambda each: (each.last_activity_at, each.message_count, each.id), reverse=True)
     return DuplicateGroup(

@@ -37,7 +37,7 @@ class Key(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class LikeGroup:
+class AlikeGroup:
     """Customers that may be one. `reasons`: what all of them have in common, the surest first. `more`: others have it too."""
 
     reasons: tuple[Key, ...]
@@ -66,7 +66,7 @@ def keys_of(profile: Profile) -> set[Key]:
     return keys
 
 
-def group_of(found: Key, members: Sequence[UUID], keys: Mapping[UUID, Set[Key]]) -> LikeGroup | None:
+def group_of(found: Key, members: Sequence[UUID], keys: Mapping[UUID, Set[Key]]) -> AlikeGroup | None:
     """Returns what the customers who have this in common come to; None: nothing of its own.
 
     `members`: up to one more than are shown. `keys`: all of each. Who have something surer in common are shown by that.
@@ -79,7 +79,7 @@ def group_of(found: Key, members: Sequence[UUID], keys: Mapping[UUID, Set[Key]])
     reasons = sorted(common, key=lambda each: (rank(each.kind), each.value))
     if reasons[0] != found:
         return None
-    return LikeGroup(tuple(reasons), tuple(there[:SHOWN]), len(there) > SHOWN)
+    return AlikeGroup(tuple(reasons), tuple(there[:SHOWN]), len(there) > SHOWN)
 
 
 def after(kind: Likeness) -> list[Likeness]:

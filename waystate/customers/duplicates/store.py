@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from waystate.customers import store as customer_store
-from waystate.customers.duplicates.model import SHOWN, Key, LikeGroup, Likeness, after, changed, group_of, keys_of
+from waystate.customers.duplicates.model import SHOWN, AlikeGroup, Key, Likeness, after, changed, group_of, keys_of
 from waystate.db.pool import Connection, load_queries
 from waystate.ids import TenantId
 
@@ -34,9 +34,9 @@ async def compare_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]
 
 async def list_groups(
     conn: Connection, tenant: TenantId, kinds: Collection[Likeness], *, behind: Key, batch: int
-) -> tuple[list[LikeGroup], Key | None]:
+) -> tuple[list[AlikeGroup], Key | None]:
     """The next groups of customers that may be one, and behind what to go on; None: there are no more."""
-    groups: list[LikeGroup] = []
+    groups: list[AlikeGroup] = []
     for kind in after(behind.kind):
         place = behind.value if kind is behind.kind else ""
         rounds = _ROUNDS if kind in kinds else 0

@@ -47,7 +47,7 @@ _WA_ID = TypeAdapter(list[str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WantedRow:
+class ImportWish:
     """`updates`: customers that there are already are changed as a PATCH would; `country`: of national phones (ISO 3166).
 
     `is_dry`: nothing is written, and each row is judged by what is there now.
@@ -94,7 +94,7 @@ class CustomerImports:
         self._changed = changed
         self._clock = clock
 
-    async def take(self, tenant: TenantId, chunks: AsyncIterator[bytes], wanted: WantedRow, by: Actor) -> ImportOutcome:
+    async def take(self, tenant: TenantId, chunks: AsyncIterator[bytes], wanted: ImportWish, by: Actor) -> ImportOutcome:
         """What was taken in stays, whatever becomes of the rest: the same file again goes on. It is never held whole."""
         reader, outcome, rows = RowReader(wanted.declared), ImportOutcome(), list[FileRow]()
         try:
@@ -112,7 +112,7 @@ class CustomerImports:
                 await audit_store.append_many(conn, tenant, [entry])
         return outcome
 
-    async def _add(self, tenant: TenantId, read: Any, rows: list[FileRow], outcome: ImportOutcome, wanted: WantedRow) -> None:
+    async def _add(self, tenant: TenantId, read: Any, rows: list[FileRow], outcome: ImportOutcome, wanted: ImportWish) -> None:
         size = sum(each.size for each in rows)
         for each in read:
             if isinstance(each, BadRow):
@@ -125,7 +125,7 @@ class CustomerImports:
                 await self._flush(tenant, rows, outcome, wanted)
                 size = 0
 
-    async def _flush(self, tenant: TenantId, rows: list[FileRow], outcome: ImportOutcome, wanted: WantedRow) -> None:
+    async def _flush(self, tenant: TenantId, rows: list[FileRow], outcome: ImportOutcome, wanted: ImportWish) -> None:
         if not rows:
             return
         batch, events = await with_retries(lambda: self._take(tenant, rows, wanted))
@@ -145,7 +145,9 @@ class CustomerImports:
         if outcome.rows // _TOLD_EACH > before // _TOLD_EACH:
             log.info("customers are being imported", rows=outcome.rows, refused=outcome.refused)
 
-    async def _take(self, tenant: TenantId, rows: Sequence[FileRow], wanted: WantedRow) -> tuple[_Batch, list[CustomerChanged]]:
+    async def _take(
+        self, tenant: TenantId, rows: Sequence[FileRow], wanted: ImportWish
+    ) -> tuple[_Batch, list[CustomerChanged]]:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
             people = [_people_of(each, wanted.country) for each in rows]
@@ -199,7 +201,7 @@ async def _find_known(conn: Connection, tenant: TenantId, rows: Sequence[FileRow
     )
 
 
-def _judge(batch: _Batch, row: FileRow, identities: list[Identity] | BadRow, wanted: WantedRow, now: datetime) -> None:
+def _judge(batch: _Batch, row: FileRow, identities: list[Identity] | BadRow, wanted: ImportWish, now: datetime) -> None:
     if isinstance(identities, BadRow):
         batch.bad.append(identities)
         return
@@ -209,7 +211,7 @@ def _judge(batch: _Batch, row: FileRow, identities: list[Identity] | BadRow, wan
         batch.bad.append(BadRow(row.line, error.code, error.detail))
 
 
-def _apply(batch: _Batch, row: FileRow, identities: Sequence[Identity], wanted: WantedRow, now: datetime) -> None:
+def _apply(batch: _Batch, row: FileRow, identities: Sequence[Identity], wanted: ImportWish, now: datetime) -> None:
     """The customer as the row has them. Raises Refused, which says what is wrong with it."""
     contact = _find_contact(batch, row, identities)
     if contact is None:

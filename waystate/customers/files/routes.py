@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from waystate.customers.bodies import CUSTOMER_EXAMPLE
 from waystate.customers.files.bodies import IMPORT_EXAMPLE, ImportAnswer, render_outcome
 from waystate.customers.files.export import CustomerExports
-from waystate.customers.files.intake import CustomerImports, WantedRow
+from waystate.customers.files.intake import CustomerImports, ImportWish
 from waystate.customers.files.rows import FileFormat, header_line, render_csv
 from waystate.documents import dump
 from waystate.door.guard import Guard
@@ -27,7 +27,7 @@ NDJSON = "application/x-ndjson"
 _COUNTRY = re.compile("[A-Z]{2}")
 _TYPES = {
     **dict.fromkeys(("text/csv", "text/tab-separated-values"), FileFormat.CSV),
-    **dict.fromkeys(("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json"), FileFormat.NDJSON),
+    **dict.fromkeys(("application/x-ndjson", "application/ndjson", "application/jsonl"), FileFormat.NDJSON),
 }
 
 
@@ -139,7 +139,7 @@ class ExportRoutes:
         )
 
 
-def _wanted_of(request: Request, declared: FileFormat | None) -> WantedRow:
+def _wanted_of(request: Request, declared: FileFormat | None) -> ImportWish:
     existing = request.query("onExisting") or "update"
     if existing not in ("update", "return"):
         raise Unprocessable("invalid_request", "`onExisting` is `update` or `return`.")
@@ -149,4 +149,4 @@ def _wanted_of(request: Request, declared: FileFormat | None) -> WantedRow:
     dry = request.query("dryRun") or "false"
     if dry not in ("true", "false"):
         raise Unprocessable("invalid_request", "`dryRun` is `true` or `false`.")
-    return WantedRow(updates=existing == "update", country=country, is_dry=dry == "true", declared=declared)
+    return ImportWish(updates=existing == "update", country=country, is_dry=dry == "true", declared=declared)

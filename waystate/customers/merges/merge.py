@@ -94,7 +94,6 @@ class CustomerMerges:
             return await planned_store.move_many(conn, tenant, both)
 
         events = await merge_many(conn, tenant, {gone: kept}, "", now, carry, made_by=_word_of(by))
-        await delivery_store.reorder(conn, tenant, [gone, kept])
         await customer_store.index_many(conn, tenant, [kept])
         details = {"merged": str(gone), "name": profiles[gone].name is not None, "closed": len(events) - 1}
         await _note(conn, tenant, "customer.merged", kept, now, by, details)
@@ -152,7 +151,6 @@ async def _undo(
     aliases = aliases_of(restored, await store.list_chain(conn, tenant, holder))
     await store.drop_one(conn, tenant, merge_id)
     await store.restore_aliases(conn, tenant, restored, aliases)
-    await delivery_store.reorder(conn, tenant, [restored, holder])
     await customer_store.index_many(conn, tenant, [restored, holder])
     profile, other = await customer_store.find_many(conn, tenant, [restored, holder])
     unmerged = Unmerged(profile, other, done.given, list(done.reopened), len(done.moved))
@@ -232,6 +230,7 @@ async def _separate(
     opened, _ = await conversation_store.open_many(conn, tenant, activity, ttl=ttl, now=now)
     homes = {each.id: opened[key].id for key, messages in done.moving.items() for each in messages}
     await store.move_messages(conn, tenant, homes)
+    await delivery_store.rehome(conn, tenant, homes)
     taken: dict[UUID, datetime] = {}
     for each in done.moved:
         taken[each.conversation_id] = max(each.sent_at, taken.get(each.conversation_id, each.sent_at))

@@ -1,0 +1,41 @@
+"""A file of customers is never held whole, neither on its way in nor on its way out."""
+
+import json
+import tracemalloc
+from collections.abc import AsyncIterator
+
+from tests.world import Business, World
+from waystate.customers.files.export import CustomerExports
+from waystate.customers.files.intake import CustomerImports, ImportWish
+from waystate.customers.files.rows import FileFormat
+from waystate.principal import OPERATOR
+from waystate.work.loops import Hint
+
+PADDING = "x" * 15_000
+
+
+async def test_memory_does_not_grow_with_the_file(world: World, tenant: Business) -> None:
+    imports = CustomerImports(world.db, Hint(), lambda *_: None, world.clock)
+    exports = CustomerExports(world.db, world.clock)
+
+    async def file(begin: int, count: int) -> AsyncIterator[bytes]:
+        for number in range(begin, begin + count):
+            row = {"waIds": [f"55219{number:08}"], "metadata": {"padding": PADDING}}
+            yield json.dumps(row).encode() + b"\n"
+
+    async def peak_of(begin: int, count: int) -> int:
+        tracemalloc.start()
+        try:
+            outcome = await imports.take(tenant.tenant, file(begin, count), ImportWish(), OPERATOR)
+            assert (outcome.rows, outcome.added) == (count, count)
+            size = 0
+            async for text in exports.write(tenant.tenant, FileFormat.NDJSON):
+                size += len(text)
+            assert size > (begin + count) * len(PADDING)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    small = await peak_of(0, 450)
+    large = await peak_of(450, 900)
+    assert large < 1.3 * small, f"{small} bytes of 7 MB, {large} of 20 MB"
