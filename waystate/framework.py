@@ -32,6 +32,10 @@ from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
 from waystate.people.routes import PeopleRoutes
 from waystate.pipeline.replay import Replays
+from waystate.queues.edit import QueueEdits
+from waystate.queues.routes import QueueRoutes
+from waystate.schedules.edit import ScheduleEdits
+from waystate.schedules.routes import ScheduleRoutes
 from waystate.sends.conversation_routes import ConversationRoutes
 from waystate.sends.routes import SendRoutes
 from waystate.sends.sending import Sends
@@ -69,6 +73,8 @@ ROUTES = (
     StateRoutes,
     SendRoutes,
     ConversationRoutes,
+    QueueRoutes,
+    ScheduleRoutes,
     CustomerRoutes,
     TraceRoutes,
     TemplateRoutes,
@@ -126,7 +132,7 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
     app = _described()
     # The door's checks come before everything of a route: its other dependencies, its parameters, its body.
     door = [Depends(services.guard)]
-    rooms = [*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)]
+    rooms = [*_of_messages(services), *_of_desk(services), *_of_access(services), *_of_people(services), *_of_tenants(services)]
     app.include_router(router_of(*rooms), dependencies=door)
     app.include_router(
         router_of(
@@ -171,6 +177,15 @@ def _of_messages(services: Services) -> list[object]:
     people = CustomerRoutes(db, customers, sends, cursors, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
     return [SendRoutes(sends), talks, people, TraceRoutes(db, directory, clock), templates, media, letters]
+
+
+def _of_desk(services: Services) -> list[object]:
+    db, clock, hint = services.db, services.clock, services.hints[RELAY]
+    cursors = Cursors(derive_key(services.installation, "page cursors"))
+    return [
+        QueueRoutes(db, QueueEdits(db, hint, services.invalidations.changed, clock), cursors, clock),
+        ScheduleRoutes(db, ScheduleEdits(db, hint, clock), cursors, clock),
+    ]
 
 
 def _of_access(services: Services) -> list[object]:

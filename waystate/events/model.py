@@ -10,7 +10,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import SkipJsonSchema
 
-SCHEMA_VERSION = 1
+from waystate.events.tenant_wide import SCHEMA_VERSION as SCHEMA_VERSION
+from waystate.events.tenant_wide import AccountChanged as AccountChanged
+from waystate.events.tenant_wide import NumberHeld as NumberHeld
+from waystate.events.tenant_wide import NumberReleased as NumberReleased
+from waystate.events.tenant_wide import QueueChanged, ReplyChanged, ScheduleChanged
+from waystate.events.tenant_wide import TemplateChanged as TemplateChanged
 
 
 class ContactEvent(BaseModel):
@@ -444,83 +449,36 @@ class ContactMerged(ContactEvent):
     merged_contact_id: UUID
 
 
-class TemplateChanged(BaseModel):
-    """What is known of a message template changed: by a webhook, or by a listing. It is of no contact and no conversation.
+class ConversationRequeued(BaseEvent):
+    """The queue in which the conversation waited was deleted; it waits in `queue_id` now, or in none."""
 
-    The `previous_…` are null of one that was not known before. `timestamp` is when it was so at WhatsApp.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: ClassVar[int] = SCHEMA_VERSION
-    # Not published: what every other event is of, so that all are looked at alike.
-    contact_id: ClassVar[UUID | None] = None
-    message_id: ClassVar[UUID | None] = None
-    wa_id: ClassVar[str | None] = None
-    phone_number_id: ClassVar[str] = ""
-
-    type: Literal["template.changed"] = "template.changed"
-    template_id: UUID
-    business_account_id: str
-    external_id: str | None = None
-    name: str
-    language: str
-    status: str | None = None
-    previous_status: str | None = None
-    reason: str | None = None
-    category: str | None = None
-    previous_category: str | None = None
-    quality: str | None = None
-    previous_quality: str | None = None
-    are_components_changed: bool
-    timestamp: datetime
-    at: datetime
+    type: Literal["conversation.queue_changed"] = "conversation.queue_changed"
+    queue_id: UUID | None = None
+    former_queue_id: UUID
 
 
-class NumberEvent(BaseModel):
-    """Of a number of the tenant as such: of no contact and no conversation."""
+class ConversationNoted(BaseEvent):
+    """Somebody wrote a note that the customer never sees. What it says is read where it stands, and goes when that goes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: ClassVar[int] = SCHEMA_VERSION
-    # Not published: what every other event is of, so that all are looked at alike.
-    contact_id: ClassVar[UUID | None] = None
-    message_id: ClassVar[UUID | None] = None
-    wa_id: ClassVar[str | None] = None
-
-    phone_number_id: str
-    at: datetime
+    type: Literal["conversation.noted"] = "conversation.noted"
+    note_id: UUID
+    author_kind: str
+    author_id: UUID | None = None
 
 
-class AccountChanged(NumberEvent):
-    """WhatsApp said something of a business account, or of one number of it, by a webhook's `field`; `sentence` is for people.
+class ParticipantsChanged(BaseEvent):
+    """People take part in a conversation beside its own customer and agent, as contacts or users; these came, changed, left."""
 
-    `phone_number_id` is empty where it is of no single number. What was said stands whole in `GET /v1/accounts/events`.
-    """
-
-    type: Literal["account.changed"] = "account.changed"
-    phone_number_id: str = ""
-    account_event_id: UUID
-    business_account_id: str | None = None
-    field: str
-    event: str | None = None
-    severity: Literal["info", "warning", "critical"]
-    sentence: str
-    timestamp: datetime
+    type: Literal["conversation.participants_changed"] = "conversation.participants_changed"
+    put: list[UUID] = []
+    removed: list[UUID] = []
 
 
-class NumberHeld(NumberEvent):
-    """WhatsApp refuses the number (credentials, account or billing): nothing of it leaves until somebody mends the cause."""
+class ConversationRead(BaseEvent):
+    """A person of the tenant has read up to the message. What the customer is shown is `message.marked_read`."""
 
-    type: Literal["number.held"] = "number.held"
-    kind: Literal["auth", "account", "billing"]
-    error: dict[str, Any]
-
-
-class NumberReleased(NumberEvent):
-    """WhatsApp takes the number's messages again, which were held since `held_since`."""
-
-    type: Literal["number.released"] = "number.released"
-    kind: Literal["auth", "account", "billing"]
-    held_since: datetime
+    type: Literal["conversation.read"] = "conversation.read"
+    user_id: UUID
 
 
 Event = (
@@ -563,6 +521,13 @@ Event = (
     | AccountChanged
     | NumberHeld
     | NumberReleased
+    | QueueChanged
+    | ScheduleChanged
+    | ReplyChanged
+    | ConversationRequeued
+    | ConversationNoted
+    | ParticipantsChanged
+    | ConversationRead
 )
 
 AnyEvent: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
@@ -576,6 +541,9 @@ LOGGED: frozenset[str] = frozenset(
         ConversationExpired,
         ConversationClosed,
         ConversationMerged,
+        ConversationRequeued,
+        ConversationNoted,
+        ParticipantsChanged,
     )
 )
 """Types of the events that are kept as long as their conversation, as what happened to it (`conversation_log`)."""
