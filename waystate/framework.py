@@ -34,6 +34,8 @@ from waystate.people.routes import PeopleRoutes
 from waystate.pipeline.replay import Replays
 from waystate.queues.edit import QueueEdits
 from waystate.queues.routes import QueueRoutes
+from waystate.replies.edit import ReplyEdits
+from waystate.replies.routes import ReplyRoutes
 from waystate.schedules.edit import ScheduleEdits
 from waystate.schedules.routes import ScheduleRoutes
 from waystate.sends.conversation_routes import ConversationRoutes
@@ -75,6 +77,7 @@ ROUTES = (
     ConversationRoutes,
     QueueRoutes,
     ScheduleRoutes,
+    ReplyRoutes,
     CustomerRoutes,
     TraceRoutes,
     TemplateRoutes,
@@ -185,6 +188,7 @@ def _of_desk(services: Services) -> list[object]:
     return [
         QueueRoutes(db, QueueEdits(db, hint, services.invalidations.changed, clock), cursors, clock),
         ScheduleRoutes(db, ScheduleEdits(db, hint, clock), cursors, clock),
+        ReplyRoutes(db, ReplyEdits(db, hint, clock), cursors),
     ]
 
 

@@ -1,7 +1,9 @@
 """Queues and schedules over HTTP: who is in them, when they are open, and what becomes of what waits in one."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -23,14 +25,20 @@ class Desk(NamedTuple):
     agent_token: str
 
 
+@asynccontextmanager
+async def at_the_desk(url: str, home: Path) -> AsyncIterator[Desk]:
+    async with installed(url, home) as place:
+        await place.add_tenant()
+        _, supervisor = await session_of(place, TENANT, Role.SUPERVISOR, name="Sue Lee")
+        agent, token = await session_of(place, TENANT, Role.AGENT, name="Ana")
+        yield Desk(place, supervisor, agent, token)
+
+
 @pytest.fixture(scope="module")
 async def desk(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     with databases.fresh() as url:
-        async with installed(url, tmp_path_factory.mktemp("home")) as place:
-            await place.add_tenant()
-            _, supervisor = await session_of(place, TENANT, Role.SUPERVISOR, name="Sue")
-            agent, token = await session_of(place, TENANT, Role.AGENT, name="Ana")
-            yield Desk(place, supervisor, agent, token)
+        async with at_the_desk(url, tmp_path_factory.mktemp("home")) as desk:
+            yield desk
 
 
 async def ask(desk: Desk, method: str, path: str, *, expect: int = 200, token: str = "", **given: Any) -> dict[str, Any]:

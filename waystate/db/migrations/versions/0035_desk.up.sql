@@ -4,7 +4,7 @@ CREATE TABLE replies (
     tenant_id text NOT NULL REFERENCES tenants ON DELETE CASCADE,
     id uuid NOT NULL,
     queue_id uuid,
-    shortcut text NOT NULL CHECK (length(shortcut) BETWEEN 1 AND 50),
+    shortcut text COLLATE "C" NOT NULL CHECK (length(shortcut) BETWEEN 1 AND 50),
     title text CHECK (length(title) BETWEEN 1 AND 200),
     text text NOT NULL CHECK (length(text) BETWEEN 1 AND 4096),
     created_at timestamptz NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE replies (
 );
 CREATE UNIQUE INDEX replies_of_tenant ON replies (tenant_id, shortcut) WHERE queue_id IS NULL;
 CREATE UNIQUE INDEX replies_of_queue ON replies (tenant_id, queue_id, shortcut) WHERE queue_id IS NOT NULL;
-CREATE INDEX replies_order ON replies (tenant_id, shortcut text_pattern_ops, id);
+CREATE INDEX replies_order ON replies (tenant_id, shortcut);
 
 -- Who wrote a note may leave; what they wrote stays. `author_kind` and `author_id` as the audit log names an actor.
 CREATE TABLE conversation_notes (
