@@ -12,6 +12,8 @@ from waystate.channels.genesys.event_routes import GenesysEventsWebhook
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
+from waystate.conversations.desk.acts import DeskActs
+from waystate.conversations.desk.routes import DeskRoutes
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.routes import CustomerRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
@@ -75,6 +77,7 @@ ROUTES = (
     StateRoutes,
     SendRoutes,
     ConversationRoutes,
+    DeskRoutes,
     QueueRoutes,
     ScheduleRoutes,
     ReplyRoutes,
@@ -185,8 +188,10 @@ def _of_messages(services: Services) -> list[object]:
 def _of_desk(services: Services) -> list[object]:
     db, clock, hint = services.db, services.clock, services.hints[RELAY]
     cursors = Cursors(derive_key(services.installation, "page cursors"))
+    changed = services.invalidations.changed
     return [
-        QueueRoutes(db, QueueEdits(db, hint, services.invalidations.changed, clock), cursors, clock),
+        DeskRoutes(db, DeskActs(db, hint, changed, clock), cursors),
+        QueueRoutes(db, QueueEdits(db, hint, changed, clock), cursors, clock),
         ScheduleRoutes(db, ScheduleEdits(db, hint, clock), cursors, clock),
         ReplyRoutes(db, ReplyEdits(db, hint, clock), cursors),
     ]

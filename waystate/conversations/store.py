@@ -17,6 +17,7 @@ from waystate.conversations.model import (
 )
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump, is_whole
+from waystate.errors import NotFound
 from waystate.ids import TenantId, find_uuid, new_id
 
 _queries = load_queries(__file__)
@@ -376,6 +377,15 @@ async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> l
         genesys_ids=[each if is_whole(each) else "" for each in ids],
     )
     return _by_key(rows, len(ids))
+
+
+async def get_one(conn: Connection, tenant: TenantId, name: str) -> Conversation:
+    """By our id or Genesys' id. Raises NotFound."""
+    (found,) = await find_many(conn, tenant, [name])
+    if found is None:
+        text = f"There is no conversation {name}. Take Waystate's id or Genesys' from one of its messages or events."
+        raise NotFound("conversation_not_found", text)
+    return found
 
 
 async def find_latest_many(conn: Connection, tenant: TenantId, keys: Sequence[Key]) -> list[Conversation | None]:

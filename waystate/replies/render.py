@@ -9,13 +9,12 @@ from waystate.customers.edit import customer_not_found
 from waystate.customers.model import Profile
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject
-from waystate.errors import NotFound, Unprocessable
+from waystate.errors import Unprocessable
 from waystate.ids import TenantId
 from waystate.people import store as people_store
 from waystate.queues import store as queue_store
 from waystate.replies import store
 from waystate.replies.filling import Filled, fill
-from waystate.replies.store import Talk
 from waystate.tenants import store as tenant_store
 
 
@@ -30,7 +29,9 @@ async def render(
 ) -> Filled:
     """For a conversation (ours or Genesys'), or for a customer. `agent_id` is who answers, if that is known."""
     reply = await store.get_one(conn, tenant, reply_id)
-    talk = None if conversation_id is None else await _find_talk(conn, tenant, conversation_id)
+    talk = None
+    if conversation_id is not None:
+        talk = await store.get_talk(conn, tenant, (await conversation_store.get_one(conn, tenant, conversation_id)).id)
     wanted = talk.contact_id if talk is not None else customer_id
     assert wanted is not None
     profile = await _find_profile(conn, tenant, wanted)
@@ -47,15 +48,6 @@ async def render(
         "business": {"name": (await tenant_store.get(conn, tenant)).name},
     }
     return fill(reply.text, values)
-
-
-async def _find_talk(conn: Connection, tenant: TenantId, name: str) -> Talk:
-    (found,) = await conversation_store.find_many(conn, tenant, [name])
-    talk = None if found is None else await store.find_talk(conn, tenant, found.id)
-    if talk is None:
-        text = f"There is no conversation {name}. Take Waystate's id or Genesys' from one of its messages or events."
-        raise NotFound("conversation_not_found", text)
-    return talk
 
 
 async def _find_profile(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile:

@@ -114,9 +114,9 @@ async def remove_one(conn: Connection, tenant: TenantId, reply_id: UUID) -> None
     await _queries.remove_one(conn, tenant_id=tenant, id=reply_id)
 
 
-async def find_talk(conn: Connection, tenant: TenantId, conversation_id: UUID) -> Talk | None:
-    row = await _queries.find_talk(conn, tenant_id=tenant, id=conversation_id)
-    return None if row is None else Talk(**row)
+async def get_talk(conn: Connection, tenant: TenantId, conversation_id: UUID) -> Talk:
+    """Of a conversation that is there."""
+    return Talk(**await _queries.find_talk(conn, tenant_id=tenant, id=conversation_id))
 
 
 def _unknown(reply_id: UUID) -> NotFound:
