@@ -52,3 +52,9 @@ WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]);
 
 -- name: remove_one!
 DELETE FROM queues q WHERE q.tenant_id = :tenant_id AND q.id = :id;
+
+-- name: remove_empty
+-- Those that no conversation has been in, or is.
+DELETE FROM queues q WHERE q.tenant_id = :tenant_id AND q.id = ANY(:ids::uuid[])
+    AND NOT EXISTS (SELECT FROM conversations c WHERE c.tenant_id = :tenant_id AND c.queue_id = q.id)
+RETURNING q.id;

@@ -120,6 +120,11 @@ async def remove_one(conn: Connection, tenant: TenantId, queue_id: UUID) -> None
     await _queries.remove_one(conn, tenant_id=tenant, id=queue_id)
 
 
+async def remove_empty(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> int:
+    """Those of them that have no conversation, open or ended; how many."""
+    return len(await _queries.remove_empty(conn, tenant_id=tenant, ids=list(ids)))
+
+
 def unknown_queue(queue_id: UUID) -> NotFound:
     return NotFound("queue_not_found", f"There is no queue {queue_id}. Take the id from GET /v1/queues.")
 

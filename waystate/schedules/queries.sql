@@ -38,3 +38,8 @@ SELECT q.name FROM queues q WHERE q.tenant_id = :tenant_id AND q.schedule_id = :
 
 -- name: remove_one
 DELETE FROM schedules s WHERE s.tenant_id = :tenant_id AND s.id = :id RETURNING s.id;
+
+-- name: remove_unused
+DELETE FROM schedules s WHERE s.tenant_id = :tenant_id AND s.id = ANY(:ids::uuid[])
+    AND NOT EXISTS (SELECT FROM queues q WHERE q.tenant_id = :tenant_id AND q.schedule_id = s.id)
+RETURNING s.id;

@@ -84,6 +84,11 @@ async def remove_one(conn: Connection, tenant: TenantId, schedule_id: UUID) -> N
         raise Conflict("schedule_in_use", text, queues=users) from error
 
 
+async def remove_unused(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> int:
+    """Those of them by which no queue is open; how many."""
+    return len(await _queries.remove_unused(conn, tenant_id=tenant, ids=list(ids)))
+
+
 async def _put_versions(conn: Connection, tenant: TenantId, schedule_id: UUID, versions: Iterable[ScheduleVersion]) -> None:
     rows = list(versions)
     await _queries.put_versions(
