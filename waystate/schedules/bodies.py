@@ -194,11 +194,15 @@ class ScheduleVersionAnswer(AnswerBody):
     holidays: list[HolidayAnswer]
 
 
-class ScheduleAnswer(ScheduleVersionAnswer):
+class ScheduleAnswer(AnswerBody):
     """A schedule as it is today, with all its `versions`, the earliest first; some may be yet to come."""
 
     id: UUID
     name: str
+    validFrom: str
+    timeZone: str
+    slots: list[SlotAnswer]
+    holidays: list[HolidayAnswer]
     versions: list[ScheduleVersionAnswer]
     createdAt: Text
     editedAt: Text
