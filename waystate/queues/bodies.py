@@ -17,7 +17,7 @@ from waystate.web.answers import AnswerBody, Text
 
 QUEUE_ID = "019c1420-7d02-7b20-8d3f-4a5b6c7d8e9f"
 _MEMBER_ID = "019c1420-0000-7000-8000-000000000002"
-QUEUE_BODY: JsonObject = {"name": "Support", "members": [_MEMBER_ID], "schedule": SCHEDULE_ID}
+QUEUE_BODY: JsonObject = {"name": "Support", "members": [], "genesysQueue": "0a1b2c3d-0000-4000-8000-000000000001"}
 QUEUE_EXAMPLE: JsonObject = {
     "id": QUEUE_ID,
     "name": "Support",

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Query, Response
 
 from waystate.db.pool import Database
+from waystate.documents import clean_text
 from waystate.errors import Unprocessable
 from waystate.ids import find_uuid
 from waystate.operations import Operation
@@ -64,7 +65,7 @@ class ReplyRoutes:
         tenant, queue_id = principal.tenant_id, None if queue is None else find_uuid(queue)
         if queue not in (None, "none") and queue_id is None:
             raise Unprocessable("unknown_queue", "`queue` is no queue's id. Take one from GET /v1/queues, or say `none`.")
-        wanted = ReplyFilter(fold_shortcut(q or ""), queue is not None, queue_id)
+        wanted = ReplyFilter(fold_shortcut(clean_text(q or "")), queue is not None, queue_id)
         of = (tenant, "replies", wanted.prefix, queue)
         place = None
         if after is not None:
