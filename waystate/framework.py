@@ -14,6 +14,8 @@ from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
 from waystate.conversations.control_routes import ControlRoutes
 from waystate.conversations.deeds import ConversationDeeds
+from waystate.conversations.desk.acts import DeskActs
+from waystate.conversations.desk.routes import DeskRoutes
 from waystate.customers.duplicates.routes import DuplicateRoutes
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.files.export import CustomerExports
@@ -40,6 +42,12 @@ from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
 from waystate.people.routes import PeopleRoutes
 from waystate.pipeline.replay import Replays
+from waystate.queues.edit import QueueEdits
+from waystate.queues.routes import QueueRoutes
+from waystate.replies.edit import ReplyEdits
+from waystate.replies.routes import ReplyRoutes
+from waystate.schedules.edit import ScheduleEdits
+from waystate.schedules.routes import ScheduleRoutes
 from waystate.sends.conversation_routes import ConversationRoutes
 from waystate.sends.routes import SendRoutes
 from waystate.sends.sending import Sends
@@ -81,6 +89,10 @@ ROUTES = (
     ExportRoutes,
     DuplicateRoutes,
     ControlRoutes,
+    DeskRoutes,
+    QueueRoutes,
+    ScheduleRoutes,
+    ReplyRoutes,
     CustomerRoutes,
     MergeRoutes,
     TraceRoutes,
@@ -139,7 +151,7 @@ def framework_of(services: Services, checks: Mapping[str, HealthCheck]) -> FastA
     app = _described()
     # The door's checks come before everything of a route: its other dependencies, its parameters, its body.
     door = [Depends(services.guard)]
-    rooms = [*_of_messages(services), *_of_access(services), *_of_people(services), *_of_tenants(services)]
+    rooms = [*_of_messages(services), *_of_desk(services), *_of_access(services), *_of_people(services), *_of_tenants(services)]
     add_operations(app.router, *rooms, dependencies=door)
     docs = DocsRoutes(app.openapi, services.config.listed_proxies)
     add_operations(app.router, HealthRoutes(checks, services.clock), MetricsRoutes(services.metrics), docs)
@@ -189,11 +201,22 @@ def _of_messages(services: Services) -> list[object]:
         people,
         MergeRoutes(db, merges, cursors),
         ControlRoutes(deeds),
-        people,
         TraceRoutes(db, directory, clock),
         templates,
         media,
         letters,
+    ]
+
+
+def _of_desk(services: Services) -> list[object]:
+    db, clock, hint = services.db, services.clock, services.hints[RELAY]
+    cursors = Cursors(derive_key(services.installation, "page cursors"))
+    changed = services.invalidations.changed
+    return [
+        DeskRoutes(db, DeskActs(db, hint, changed, clock), cursors),
+        QueueRoutes(db, QueueEdits(db, hint, changed, clock), cursors, clock),
+        ScheduleRoutes(db, ScheduleEdits(db, hint, clock), cursors, clock),
+        ReplyRoutes(db, ReplyEdits(db, hint, clock), cursors),
     ]
 
 

@@ -165,7 +165,7 @@ def _answer(types: Types, entry: Schema) -> tuple[str, str, str]:
 
 _IMPORTS = """
 from collections.abc import {iterator}, {iterable}, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 

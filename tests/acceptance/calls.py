@@ -26,6 +26,10 @@ PLACES = {
     "key_id": "SELECT id::text FROM api_keys WHERE tenant_id = $1",
     "phone_number_id": "SELECT phone_number_id FROM whatsapp_accounts WHERE tenant_id = $1",
     "integration_id": "SELECT integration_id FROM genesys_integrations WHERE tenant_id = $1",
+    "queue_id": "SELECT id::text FROM queues WHERE tenant_id = $1",
+    "schedule_id": "SELECT id::text FROM schedules WHERE tenant_id = $1",
+    "reply_id": "SELECT id::text FROM replies WHERE tenant_id = $1",
+    "participant_id": "SELECT party_id::text FROM conversation_participants WHERE tenant_id = $1",
     "tenant_id": "SELECT id FROM tenants WHERE id = $1",
 }
 """Where a tenant's own id for a parameter comes from."""
@@ -35,6 +39,7 @@ NOBODYS = {
     "app_id": "app-1",
     "integrationId": "integration-none",
     "tag": "nobodys-tag",
+    "valid_from": "2026-01-01",
     "tenant": "tenant-none",
 }
 """Parameters that name nothing of a tenant's: whose customer it is follows from the credential, an app is the platform's."""
@@ -44,6 +49,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/state/correlation"): {"conversation_id": "genesys-x", "whatsapp_message_id": "{wamid}"},
     ("POST", "/v1/dead-letters/replay"): {"ids": ["{letter_id}"]},
     ("POST", "/v1/dead-letters/discard"): {"ids": ["{letter_id}"]},
+    ("POST", "/v1/replies/{reply_id}/render"): {"customerId": "{customer_id}"},
+    ("POST", "/v1/conversations/{conversation_id}/read"): {"upTo": "{message_id}", "tellCustomer": True},
     ("PUT", "/v1/tenant/whatsapp-accounts/{phone_number_id}"): {
         "display_phone_number": "15550783881",
         "business_account_id": "waba-x",

@@ -44,6 +44,18 @@ TOLERANT = {("POST", "/state/message"), ("PATCH", "/state/message/{messageId}"),
 """The seeds' own: whoever talks to their State Manager today may send more than it reads."""
 
 
+AT_THE_DESK = (
+    "INSERT INTO schedules (tenant_id, id, name, created_at, edited_at) VALUES ($1, $2, $1, now(), now())",
+    "INSERT INTO schedule_versions (tenant_id, schedule_id, valid_from, time_zone, slots)"
+    " SELECT tenant_id, id, '2026-01-01', 'UTC', '[]' FROM schedules WHERE tenant_id = $1 AND $2::uuid IS NOT NULL",
+    "INSERT INTO queues (tenant_id, id, name, created_at, edited_at) VALUES ($1, $2, $1, now(), now())",
+    "INSERT INTO replies (tenant_id, id, shortcut, text, created_at, edited_at) VALUES ($1, $2, $1, $1, now(), now())",
+    "INSERT INTO conversation_participants (tenant_id, conversation_id, contact_id, role, added_at)"
+    " SELECT tenant_id, id, contact_id, 'observer', now() FROM conversations WHERE tenant_id = $1 AND $2::uuid IS NOT NULL",
+)
+"""What an operation can name beside messages."""
+
+
 @dataclass
 class Scene:
     """Outside trusted mode: outsiders of tenant A, and B with one of everything that an operation can name."""
@@ -77,6 +89,9 @@ async def scene(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
                 )
             await place.settled()
             await until(partial(is_indexed, place))
+            for tenant in (A, B, C):
+                for statement in AT_THE_DESK:
+                    await place.database.execute(statement, tenant, new_id())
             await key_caller(place, B, "B's own key", OF_A_KEY)
             await session_caller(place, B, Role.OWNER)
             framework = place.app.framework()

@@ -236,6 +236,29 @@ def test_dead_letters_are_mended_replayed_and_discarded_as_the_how_to_says(acme:
     assert re.search(r'\{"replayed":\d+,"ids":\[[^]]*\]\}$', said)
 
 
+def test_queues_and_ready_answers_are_kept_as_the_how_tos_say(acme: tuple[Newcomer, str]) -> None:
+    newcomer, url = acme
+    _, apply, check, _ = blocks(HOW_TO / "connect-a-number.md")
+    key = newcomer.types(apply).splitlines()[-1]
+    trace = newcomer.types(check, URL=url, KEY=key, WAMID="wamid.at-the-desk").split("\n", 2)[2]
+    conversation = json.loads(trace)["conversation"]["internalId"]
+    pages = ["\n".join(blocks(HOW_TO / f"{name}.md")) for name in ("queues-and-hours", "ready-replies")]
+    desk, ready = (lines.replace("http://127.0.0.1:3005", url) for lines in pages)
+    said = newcomer.types(desk, CONVERSATION=conversation)
+    now, eve, changed, back, *answers = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    assert (now["holiday"], eve["open"], eve["holiday"]) == (None, False, "Christmas Eve")
+    assert [len(each["versions"]) for each in (changed, back)] == [2, 1]
+    listed, edited, note, notes, put, people = answers
+    assert [each["name"] for each in listed["items"][0]["members"]] == ["Ana Núñez"]
+    assert edited["genesysQueue"] == "0a1b2c3d-0000-4000-8000-000000000001"
+    assert notes["items"] == [note]
+    assert put == people
+    assert [each["source"] for each in people["items"]] == ["conversation", "added"]
+    found, gold, _, plain, wrong = map(json.loads, newcomer.types(ready).splitlines())
+    assert (found["items"][0]["shortcut"], gold["missing"], wrong["line"]) == ("thanks", [], 2)
+    assert (gold["text"], plain["missing"]) == ("Thank you, Ana! Your gold plan, Acme", ["customer.metadata.plan"])
+
+
 def test_the_lines_of_the_readme_work_beside_the_demo(home: Path, tmp_path: Path) -> None:
     port = free_pair()
     settings = embedded(home, port)
@@ -452,6 +475,8 @@ TYPED = {
     "operate.md": (0, 1, 2, 3, 4, 6),
     "people.md": (0, 1, 2, 3, 4, 5),
     "python-client.md": (1,),
+    "queues-and-hours.md": (0, 1, 2, 3, 4, 5),
+    "ready-replies.md": (0, 1, 2),
     "secure-a-deployment.md": (0, 1),
     "send-messages.md": tuple(range(16)),
     "templates.md": (0, 1, 2, 3),

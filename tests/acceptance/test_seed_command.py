@@ -65,6 +65,10 @@ async def test_what_it_makes_answers_look_ups_and_traces_and_none_of_it_is_sent(
         assert trace["why"]
         assert [hop["at"] for hop in trace["hops"]] == sorted(hop["at"] for hop in trace["hops"])
         assert trace["hops"][-1]["at"] < trace["conversation"]["expiresAt"]
+    for table in ("queues", "queue_members", "schedules", "replies", "conversation_tags", "conversation_notes"):
+        assert await desk.place.value(f"SELECT count(*) FROM {table}") > 2 - (table == "schedules"), table
+    for column in ("queue_id", "assigned_user_id", "subject", "waiting_since"):
+        assert await desk.place.value(f"SELECT count(*) FROM conversations WHERE {column} IS NOT NULL") > 2, column
     # The sweep comes round every second.
     await asyncio.sleep(2.5)
     for table in ("events", "deliveries", "delivery_attempts", "early_statuses", "dead_letters", "webhook_ledger"):

@@ -56,6 +56,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
     strings, nones = ["x"] * BATCH, [None] * BATCH
     keys = list(range(BATCH))
     since = (now - timedelta(days=9)).date()
+    one = stock.conversations[0] if stock.conversations else None
     return {
         "messages.claim_many": {"source": "whatsapp", "external_ids": stock.wamids, "message_ids": ids},
         "messages.remove_recorded": {"ids": stock.messages, "origin": "http"},
@@ -205,6 +206,15 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "merges.retell": {"ids": stock.conversations, "taken_at": times, "left": strings, "now": now},
         "deliveries.rehome": {"message_ids": stock.messages, "conversation_ids": stock.conversations},
         "deliveries.reorder": {"contacts": [str(each) for each in stock.contacts]},
+        "conversations/desk.find_message": {"id": stock.messages[0], "conversation_id": one},
+        "conversations/desk.find_reach": {"conversation_id": one, "sent_at": now, "id": ids[0]},
+        "conversations/desk.find_last_inbound": {"conversation_id": one, "sent_at": now, "id": ids[0]},
+        "conversations/desk.count_unread": {"ids": stock.conversations, "user_id": ids[0], "most": 100},
+        "conversations/desk.list_participants": {"conversation_id": one},
+        "conversations/desk.name_contacts": {"ids": stock.contacts},
+        "conversations/desk.move_participants": {"merged_ids": stock.contacts, "contact_ids": stock.contacts},
+        "queues.count_open": {"ids": ids},
+        "queues.lock_open": {"queue_id": ids[0]},
         "groups.find_many": {"contact_ids": stock.contacts},
         "groups.lock_many": {"contact_ids": stock.contacts},
         "groups.list_participants": {"contact_ids": stock.contacts},

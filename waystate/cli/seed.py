@@ -114,6 +114,8 @@ def report_lines(tenant: str, plan: "Plan", seeded: "Seeded", seconds: float, po
 
 def _counts(seeded: "Seeded") -> str:
     people = [counted(seeded.people, "person", "people")] if seeded.people else []
+    if seeded.queues:
+        people.append(counted(seeded.queues, "queue"))
     others = {"contact": seeded.contacts, "conversation": seeded.conversations, "message": seeded.messages}
     return ", ".join([*people, *(counted(count, one) for one, count in others.items())])
 

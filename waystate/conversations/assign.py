@@ -9,12 +9,14 @@ from waystate.audit.model import Entry
 from waystate.conversations import hand_over, store
 from waystate.conversations.control import Speaker, SpeakerKind, is_held_by, may_give, may_take, whose
 from waystate.conversations.hand_over import HandedOn
-from waystate.conversations.model import Conversation, Placed, PossibleAgent
+from waystate.conversations.model import Conversation, Placed
 from waystate.db.pool import Connection
 from waystate.errors import Conflict, Forbidden, Reason, Unprocessable
 from waystate.events.model import ConversationAssigned, ConversationReleased, ConversationTransferred
 from waystate.ids import TenantId
-from waystate.principal import ROLE_SCOPES, Actor, Role, Scope
+from waystate.people import store as people_store
+from waystate.people.store import Colleague
+from waystate.principal import ROLE_SCOPES, Actor, Scope
 from waystate.tenants.routing import TenantView
 
 
@@ -84,7 +86,7 @@ class Deed:
     async def conflict(self, code: str, text: str) -> Conflict:
         """With who has it now."""
         at = self.conversation
-        people = await store.find_colleagues(self.conn, [at.assigned_user_id]) if at.assigned_user_id is not None else {}
+        people = await people_store.find_colleagues(self.conn, [at.assigned_user_id]) if at.assigned_user_id is not None else {}
         person = people.get(at.assigned_user_id) if at.assigned_user_id is not None else None
         has_it = "nobody has it now" if at.control_holder is None else f"{person.name if person else at.control_holder} has it"
         return Conflict(
@@ -189,14 +191,14 @@ async def _destined(deed: Deed, to: Destination) -> tuple[Placed, bool]:
     return hand_over.at_genesys(deed.conversation), False
 
 
-async def _get_agent(deed: Deed, user_id: UUID) -> PossibleAgent:
+async def _get_agent(deed: Deed, user_id: UUID) -> Colleague:
     """A person of the tenant who may answer customers."""
-    person = (await store.find_colleagues(deed.conn, [user_id])).get(user_id)
+    person = (await people_store.find_colleagues(deed.conn, [user_id])).get(user_id)
     if person is None:
         raise Unprocessable(
             "assignee_unknown",
             f"Nobody here is {user_id}: they have not accepted their invitation, are suspended, or are somebody else's.",
         )
-    if Scope.MESSAGES_SEND not in ROLE_SCOPES[Role(person.role)]:
+    if Scope.MESSAGES_SEND not in ROLE_SCOPES[person.role]:
         raise Unprocessable("assignee_cannot_answer", f"{person.name} is a {person.role} and may not write to customers.")
     return person

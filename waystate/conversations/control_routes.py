@@ -15,7 +15,7 @@ from waystate.operations import Operation
 from waystate.principal import Principal, Scope, actor_of
 from waystate.web.caller import Caller
 from waystate.web.fields import OwnDocument, ShortText, Tags
-from waystate.web.requests import Body, parse_if_match
+from waystate.web.requests import Body, expected_tags
 
 _PERSON = "019c1420-0000-7000-8000-0000000000aa"
 _QUEUE = "019c1420-0000-7000-8000-0000000000bb"
@@ -240,7 +240,7 @@ class ControlRoutes:
         return _told(
             response,
             await self._deeds.edit(
-                principal.tenant_id, conversation_id, _doer(principal), fields, expected=parse_if_match(if_match)
+                principal.tenant_id, conversation_id, _doer(principal), fields, expected=expected_tags(if_match)
             ),
         )
 

@@ -18,8 +18,8 @@ from waystate.conversations.bodies import ConversationAnswer
 from waystate.conversations.control import key_of, with_keys
 from waystate.conversations.edit import edit
 from waystate.conversations.hand_over import Silence, hand_over
-from waystate.conversations.model import Conversation
-from waystate.conversations.read import conversation_not_found, etag_of, get_shown, render_shown
+from waystate.conversations.model import Conversation, conversation_not_found
+from waystate.conversations.read import etag_of, get_shown, render_shown
 from waystate.conversations.reopen import close, reopen
 from waystate.db.pool import Connection, Database
 from waystate.errors import Conflict

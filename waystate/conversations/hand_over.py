@@ -12,6 +12,7 @@ from waystate.conversations.model import Conversation, ConversationStatus, Place
 from waystate.db.pool import Connection
 from waystate.events.model import ConversationAssigned, ConversationReleased, ConversationTransferred, Event
 from waystate.ids import TenantId
+from waystate.people import store as people_store
 
 Silence = Callable[[Connection, TenantId, Collection[tuple[UUID, str]], datetime], Awaitable[list[Event]]]
 """Fails what is not under way of what was said in conversations by those who lost the word there; the events."""
@@ -110,7 +111,7 @@ async def end_leases(
     ids = await store.lock_leases(conn, tenant, now - lease, batch)
     locked = await store.lock_many(conn, tenant, ids) if ids else {}
     people = {each.assigned_user_id for each in locked.values() if each.assigned_user_id is not None}
-    here = await store.find_colleagues(conn, people) if people else {}
+    here = await people_store.find_colleagues(conn, people)
     handed = []
     for each in locked.values():
         placed = with_nobody(each)

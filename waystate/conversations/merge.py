@@ -9,6 +9,7 @@ import asyncpg
 
 from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
+from waystate.conversations.desk import store as desk_store
 from waystate.conversations.model import OPEN, ConversationStatus
 from waystate.conversations.store import MergeRow
 from waystate.db.pool import Connection
@@ -60,6 +61,7 @@ async def merge_many(
     if ended:
         await conversation_store.close_merged(conn, tenant, ended, now)
     await conversation_store.move_many(conn, tenant, merged)
+    await desk_store.move_participants(conn, tenant, merged)
     undo = {gone: _undo(known[gone], rows, gone, merged[gone], ended) for gone in merged}
     for gone, ids in carried.items():
         undo[gone]["planned"] = [str(each) for each in ids]

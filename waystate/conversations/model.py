@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from waystate.documents import JsonObject
+from waystate.errors import NotFound
 
 CUSTOMER_WINDOW = timedelta(hours=24)
 """WhatsApp lets a business write free text this long after the customer's last message or call; later only templates pass."""
@@ -152,15 +153,6 @@ class Placed:
     status: ConversationStatus
 
 
-@dataclass(frozen=True, slots=True)
-class PossibleAgent:
-    """A person of the tenant who accepted and is not suspended."""
-
-    id: UUID
-    name: str
-    role: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePlace:
     """`is_here`: no queue of Genesys stands for it. `has_member`: the person who was asked about is one of its people."""
@@ -240,3 +232,10 @@ def preview_of(text: str | None) -> str | None:
 def public_conversation_id(correlation: str, conversation_id: UUID, genesys_conversation_id: str | None) -> str | None:
     """What answers and payloads call `conversationId`: ours for good (`local`, seed 001) or Genesys' (`genesys`, seed 000)."""
     return str(conversation_id) if correlation == "local" else genesys_conversation_id
+
+
+def conversation_not_found(name: str) -> NotFound:
+    return NotFound(
+        "conversation_not_found",
+        f"There is no conversation {name}. Take Waystate's id or Genesys' from one of its messages or events.",
+    )

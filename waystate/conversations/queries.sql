@@ -406,10 +406,6 @@ ORDER BY c.phone_number_id, c.contact_id LIMIT :batch FOR NO KEY UPDATE OF c SKI
 -- Across tenants, by the audited function.
 SELECT w.tenant_id FROM tenants_with_agents() w;
 
--- name: find_colleagues
--- Of those people, whoever is one of the tenant's.
-SELECT l.id, l.name, l.role FROM list_colleagues(:ids::uuid[]) l;
-
 -- name: find_queue^
 -- With whether the person is a member; FOR KEY SHARE: it is not removed before the conversation is in it.
 SELECT q.id, q.name, q.genesys_queue IS NULL AS is_here, EXISTS (SELECT FROM queue_members m

@@ -5,10 +5,9 @@ from hashlib import sha256
 
 from waystate.conversations import store
 from waystate.conversations.bodies import ConversationAnswer, render_conversation
-from waystate.conversations.model import Conversation, Described
+from waystate.conversations.model import Conversation, Described, conversation_not_found
 from waystate.db.pool import Connection
 from waystate.documents import dump
-from waystate.errors import NotFound
 from waystate.groups import store as group_store
 from waystate.groups.bodies import render_group
 from waystate.ids import TenantId
@@ -36,10 +35,3 @@ def etag_of(conversation: Conversation, now: datetime) -> str:
     shown = conversation.shown or Described()
     fields = [shown.subject, shown.tags, shown.metadata, conversation.effective_status(now)]
     return f'"{sha256(dump(fields).encode()).hexdigest()[:20]}"'
-
-
-def conversation_not_found(name: str) -> NotFound:
-    return NotFound(
-        "conversation_not_found",
-        f"There is no conversation {name}. Take Waystate's id or Genesys' from one of its messages or events.",
-    )

@@ -18,8 +18,8 @@ from waystate.conversations.model import (
     OpenedConversation,
     PastConversation,
     Placed,
-    PossibleAgent,
     QueuePlace,
+    conversation_not_found,
 )
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump, is_whole
@@ -356,6 +356,14 @@ async def find_shown(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> 
     return _by_key(rows, len(ids))
 
 
+async def get_one(conn: Connection, tenant: TenantId, name: str) -> Conversation:
+    """By our id or Genesys' id. Raises NotFound."""
+    (found,) = await find_many(conn, tenant, [name])
+    if found is None:
+        raise conversation_not_found(name)
+    return found
+
+
 async def find_latest_many(conn: Connection, tenant: TenantId, keys: Sequence[Key]) -> list[Conversation | None]:
     """The open conversation of each (number, contact), else its latest, in the order asked."""
     rows = await _queries.find_latest_of_contacts(
@@ -432,11 +440,6 @@ async def lock_leases(conn: Connection, tenant: TenantId, before: datetime, batc
 async def list_tenants_with_agents(conn: Connection) -> list[TenantId]:
     """Across tenants: those in which a person has an open conversation."""
     return [TenantId(row["tenant_id"]) for row in await _queries.list_tenants_with_agents(conn)]
-
-
-async def find_colleagues(conn: Connection, ids: Collection[UUID]) -> dict[UUID, PossibleAgent]:
-    """Of those people, whoever is one of the tenant's."""
-    return {row["id"]: PossibleAgent(**row) for row in await _queries.find_colleagues(conn, ids=sorted(ids))}
 
 
 async def find_queue(conn: Connection, tenant: TenantId, queue_id: UUID, user_id: UUID | None = None) -> QueuePlace | None:

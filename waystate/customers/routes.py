@@ -58,7 +58,7 @@ from waystate.sends.bodies import MESSAGE_EXAMPLE
 from waystate.sends.sending import Sends
 from waystate.web.caller import Caller
 from waystate.web.cursors import Cursors
-from waystate.web.requests import parse_if_match
+from waystate.web.requests import expected_tags
 
 _SHOWN_IN_CONTEXT = 20
 """Messages."""
@@ -221,7 +221,7 @@ class CustomerRoutes:
         fields = _fields_of(body)
         if body.phoneNumber is not None:
             fields["phone_number"] = parse_phone(body.phoneNumber)
-        expected = parse_if_match(if_match)
+        expected = expected_tags(if_match)
         contact_id = await self._survivor(principal, customer_id)
         profile = await self._customers.edit(principal.tenant_id, contact_id, fields, expected=expected)
         response.headers["ETag"] = etag_of(profile)

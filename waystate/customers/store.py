@@ -47,7 +47,7 @@ _BEFORE_ALL: Mapping[Sort, ListPlace] = {
 }
 
 
-class Reach(NamedTuple):
+class PageReach(NamedTuple):
     """How many customers one page looks at."""
 
     few: int = 5000
@@ -58,7 +58,7 @@ class Reach(NamedTuple):
     """Where each is looked up in other tables, a third of them, or less."""
 
 
-_REACH = Reach()
+_REACH = PageReach()
 
 
 class ConversationTotals(NamedTuple):
@@ -95,7 +95,7 @@ async def list_places(
     after: ListPlace | None,
     now: datetime,
     batch: int,
-    reach: Reach = _REACH,
+    reach: PageReach = _REACH,
 ) -> tuple[list[ListPlace], ListPlace | None]:
     """The next customers in this order, and where their page was left off if it could not be filled.
 

@@ -4,36 +4,39 @@
 """
 
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import SkipJsonSchema
 
-from waystate.events.numbers import SCHEMA_VERSION as SCHEMA_VERSION
-from waystate.events.numbers import AccountChanged as AccountChanged
-from waystate.events.numbers import NumberHeld as NumberHeld
-from waystate.events.numbers import NumberReleased as NumberReleased
-from waystate.events.numbers import TemplateChanged as TemplateChanged
-
-
-class ContactEvent(BaseModel):
-    """Of a contact; `phone_number_id` is the number by which it was learned."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: ClassVar[int] = SCHEMA_VERSION
-
-    contact_id: UUID
-    phone_number_id: str
-    at: datetime
-    wa_id: str | None = None
-    message_id: UUID | None = None
-
-
-class BaseEvent(ContactEvent):
-    """Of a conversation of a contact."""
-
-    mapping_id: UUID
+from waystate.events.of_conversations import BaseEvent as BaseEvent
+from waystate.events.of_conversations import ContactEvent as ContactEvent
+from waystate.events.of_conversations import ControlChanged as ControlChanged
+from waystate.events.of_conversations import ConversationAssigned as ConversationAssigned
+from waystate.events.of_conversations import ConversationChanged as ConversationChanged
+from waystate.events.of_conversations import ConversationClosed as ConversationClosed
+from waystate.events.of_conversations import ConversationCorrelated as ConversationCorrelated
+from waystate.events.of_conversations import ConversationExpired as ConversationExpired
+from waystate.events.of_conversations import ConversationMerged as ConversationMerged
+from waystate.events.of_conversations import ConversationNoted as ConversationNoted
+from waystate.events.of_conversations import ConversationOpened as ConversationOpened
+from waystate.events.of_conversations import ConversationRead as ConversationRead
+from waystate.events.of_conversations import ConversationReleased as ConversationReleased
+from waystate.events.of_conversations import ConversationReopened as ConversationReopened
+from waystate.events.of_conversations import ConversationRequeued as ConversationRequeued
+from waystate.events.of_conversations import ConversationTransferred as ConversationTransferred
+from waystate.events.of_conversations import HandedOver as HandedOver
+from waystate.events.of_conversations import ParticipantsChanged as ParticipantsChanged
+from waystate.events.of_conversations import WindowClosed as WindowClosed
+from waystate.events.of_conversations import WindowExpiring as WindowExpiring
+from waystate.events.of_conversations import WindowOpened as WindowOpened
+from waystate.events.tenant_wide import SCHEMA_VERSION as SCHEMA_VERSION
+from waystate.events.tenant_wide import AccountChanged as AccountChanged
+from waystate.events.tenant_wide import NumberHeld as NumberHeld
+from waystate.events.tenant_wide import NumberReleased as NumberReleased
+from waystate.events.tenant_wide import QueueChanged, ReplyChanged, ScheduleChanged
+from waystate.events.tenant_wide import TemplateChanged as TemplateChanged
 
 
 class GroupSender(BaseModel):
@@ -215,117 +218,12 @@ class MessageRevoked(BaseEvent):
     changed_by: str
 
 
-class ConversationOpened(BaseEvent):
-    """A look-up (`GET /state/mapping`) opened a conversation before any message."""
-
-    type: Literal["conversation.opened"] = "conversation.opened"
-
-
-class ConversationCorrelated(BaseEvent):
-    """Genesys' ids were attached."""
-
-    type: Literal["conversation.correlated"] = "conversation.correlated"
-    genesys_conversation_id: str
-    communication_id: str | None = None
-
-
 class MessageMarkedRead(BaseEvent):
     """A customer is to see that their message was read; `typing`: and that an answer is being written."""
 
     type: Literal["message.marked_read"] = "message.marked_read"
     wamid: str
     typing: bool = False
-
-
-class ControlChanged(BaseEvent):
-    """Somebody took the conversation over by speaking in it: `agent` is the person here that `holder` names (`person:` and an
-    id), `external` is Genesys or the key that it names. Other changes are said by what made them: `conversation.assigned`,
-    `conversation.transferred`, `conversation.released`, `conversation.reopened`."""
-
-    type: Literal["control.changed"] = "control.changed"
-    controller: str
-    holder: str | None = None
-    former_holder: str | None = None
-    control_epoch: int
-
-
-class ConversationExpired(BaseEvent):
-    """No activity for `settings.mapping_ttl`."""
-
-    type: Literal["conversation.expired"] = "conversation.expired"
-
-
-class ConversationClosed(BaseEvent):
-    """Genesys ended the conversation (`genesys_ended`), or knows it no more (`genesys_unknown`): `ended_at` there. Or somebody
-    closed it here, which is `by`, and gave the `reason`; then `ended_at` is null.
-
-    `disconnect_type` is Genesys' own word for how it ended. What the customer writes next opens a new one.
-    """
-
-    type: Literal["conversation.closed"] = "conversation.closed"
-    reason: str
-    by: str = "genesys"
-    genesys_conversation_id: str | None = None
-    ended_at: datetime | None = None
-    disconnect_type: str | None = None
-
-
-class HandedOver(BaseEvent):
-    """A conversation is in other hands. `by`: whose deed that is: `person:` or `key:` and an id, or `system`.
-
-    `controller`, `holder` and `control_epoch` say who speaks from now on, `assignee_id` and `queue_id` whose it is and where it
-    waits; `former_holder` is who had it. `genesys_gets_since`: what the customer wrote since then goes to Genesys now.
-    """
-
-    by: str
-    controller: str
-    holder: str | None = None
-    former_holder: str | None = None
-    control_epoch: int
-    assignee_id: UUID | None = None
-    queue_id: UUID | None = None
-    genesys_gets_since: datetime | None = None
-
-
-class ConversationAssigned(HandedOver):
-    """A person has the conversation: somebody assigned it to them, or they took it, and then it is `by` them."""
-
-    type: Literal["conversation.assigned"] = "conversation.assigned"
-
-
-class ConversationTransferred(HandedOver):
-    """Whoever had the conversation passed it on, to a person (`user`), to a queue or to Genesys, with a `note` maybe."""
-
-    type: Literal["conversation.transferred"] = "conversation.transferred"
-    to: Literal["user", "queue", "genesys"]
-    note: str | None = None
-
-
-class ConversationReleased(HandedOver):
-    """Nobody has the conversation: it was given back, its agent acted no more (`lease_ended`), or is no agent here (`left`)."""
-
-    type: Literal["conversation.released"] = "conversation.released"
-    reason: Literal["given_back", "lease_ended", "left"]
-
-
-class ConversationReopened(BaseEvent):
-    """A conversation that somebody had closed goes on. Genesys' conversation, `genesys_conversation_id`, stays ended."""
-
-    type: Literal["conversation.reopened"] = "conversation.reopened"
-    by: str
-    control_epoch: int
-    genesys_conversation_id: str | None = None
-
-
-class ConversationChanged(BaseEvent):
-    """Somebody edited a conversation: `fields` of `subject`, `tags`, `metadata` and `status` are otherwise now."""
-
-    type: Literal["conversation.changed"] = "conversation.changed"
-    by: str
-    fields: list[str]
-    tags_added: list[str] = []
-    tags_removed: list[str] = []
-    status: str | None = None
 
 
 class MessageMissed(BaseEvent):
@@ -339,37 +237,6 @@ class MessageMissed(BaseEvent):
     genesys_conversation_id: str
     timestamp: datetime
     message_text: str | None = None
-
-
-class ConversationMerged(BaseEvent):
-    """Two contacts turned out to be one, and had a conversation each on the number: this one is closed, the other goes on."""
-
-    type: Literal["conversation.merged"] = "conversation.merged"
-    into_mapping_id: UUID
-
-
-class WindowOpened(BaseEvent):
-    """The customer wrote, or called: until `closes_at` free text may be sent to them.
-
-    Also told of a conversation that follows another one while the customer's window on the number is open.
-    """
-
-    type: Literal["window.opened"] = "window.opened"
-    closes_at: datetime
-
-
-class WindowExpiring(BaseEvent):
-    """The customer window closes within the hour, unless the customer writes."""
-
-    type: Literal["window.expiring"] = "window.expiring"
-    closes_at: datetime
-
-
-class WindowClosed(BaseEvent):
-    """24 hours after the customer's last message or call: only a template may be sent until they write again."""
-
-    type: Literal["window.closed"] = "window.closed"
-    closes_at: datetime
 
 
 class PlannedEvent(ContactEvent):
@@ -575,6 +442,13 @@ Event = (
     | AccountChanged
     | NumberHeld
     | NumberReleased
+    | QueueChanged
+    | ScheduleChanged
+    | ReplyChanged
+    | ConversationRequeued
+    | ConversationNoted
+    | ParticipantsChanged
+    | ConversationRead
 )
 
 AnyEvent: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
@@ -593,6 +467,9 @@ LOGGED: frozenset[str] = frozenset(
         ConversationReopened,
         ConversationChanged,
         ConversationMerged,
+        ConversationRequeued,
+        ConversationNoted,
+        ParticipantsChanged,
     )
 )
 """Types of the events that are kept as long as their conversation, as what happened to it (`conversation_log`)."""

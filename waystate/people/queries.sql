@@ -151,3 +151,7 @@ UPDATE sessions s SET revoked_at = :now
 WHERE s.tenant_id = :tenant_id AND s.user_id = :user_id AND s.revoked_at IS NULL
     AND (:id::uuid IS NULL OR s.id = :id) AND (:keep::uuid IS NULL OR s.id <> :keep)
 RETURNING s.id;
+
+-- name: list_colleagues
+-- Through the one function by which a tenant's role learns of people.
+SELECT c.id, c.name, c.role FROM list_colleagues(:ids::uuid[]) AS c;

@@ -1,13 +1,13 @@
 """People, their memberships and their sessions in PostgreSQL.
 
 They are of no single tenant: everything here runs in a transaction of role `waystate_work`, what reads sessions with
-`app.tenant_id` set.
+`app.tenant_id` set. Colleagues alone are read in a tenant's own transaction.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from asyncpg import Record
@@ -24,6 +24,22 @@ _queries = load_queries(__file__)
 _LONGEST_AGENT = 300
 TOUCH_EVERY = timedelta(minutes=1)
 """`last_seen_at` says "still in use", for which a minute is close enough and a write a request is too much."""
+
+
+class Colleague(NamedTuple):
+    """A person who works in the tenant: accepted, and not disabled."""
+
+    id: UUID
+    name: str
+    role: Role
+
+
+async def find_colleagues(conn: Connection, ids: Collection[UUID] | None = None) -> dict[UUID, Colleague]:
+    """Those of the ids who work in the tenant that the transaction is of; None: all who do."""
+    if ids is not None and not ids:
+        return {}
+    rows = await _queries.list_colleagues(conn, ids=None if ids is None else list(ids))
+    return {row["id"]: Colleague(row["id"], row["name"], Role(row["role"])) for row in rows}
 
 
 async def lock_tenants(conn: Connection, tenant_ids: Sequence[TenantId]) -> None:

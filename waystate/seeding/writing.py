@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from secrets import token_bytes
+from typing import NamedTuple
 from uuid import UUID
 
 from waystate.audit import store as audit_store
@@ -14,6 +15,7 @@ from waystate.cache.connection import open_redis
 from waystate.cache.second_level import SecondLevel
 from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
+from waystate.conversations.desk import store as desk_store
 from waystate.db import partitions
 from waystate.db.pool import Connection, Database
 from waystate.errors import BadRequest, Conflict
@@ -24,7 +26,12 @@ from waystate.messages.status import Merged, MessageState, merge
 from waystate.messages.store import MessageRow
 from waystate.people import store as people_store
 from waystate.people.model import INVITATION_TTL
-from waystate.principal import OPERATOR
+from waystate.principal import OPERATOR, Role
+from waystate.queues import store as queue_store
+from waystate.replies import store as reply_store
+from waystate.replies.store import ReplyFilter
+from waystate.schedules import store as schedule_store
+from waystate.seeding.desk import arrangement_of, worked_on
 from waystate.seeding.schedule import Span
 from waystate.seeding.staff import StaffMember, staff_of
 from waystate.seeding.stories import ORIGIN, Line, Plan, Story, mark_of, origin_of, story_of
@@ -39,8 +46,18 @@ _BATCH = 2_000
 _PAGE = 200
 """Contacts a transaction when they are taken away."""
 
+_MANY = 10_000
+"""Queues, schedules or ready answers: all of a tenant's."""
+
 Told = Callable[[int, int], None]
 """Customers done, of how many."""
+
+
+class Desk(NamedTuple):
+    """Where conversations wait, and who answers."""
+
+    queues: tuple[UUID, ...]
+    agents: tuple[UUID, ...]
 
 
 @dataclass(slots=True)
@@ -49,6 +66,8 @@ class Seeded:
     contacts: int = 0
     conversations: int = 0
     messages: int = 0
+    queues: int = 0
+    replies: int = 0
     kept: int = 0
     """Contacts that stay, because they have had traffic of their own since."""
     partitions: int = 0
@@ -74,13 +93,14 @@ async def seed(
         # Without them the rows would lie in the default partition, whose first row raises an alarm.
         seeded.partitions = len(await partitions.make_since(conn, ("messages", "message_events"), span.start, now))
     seeded.people = await _write_people(db, tenant, staff_of(tenant, plan.seed), now)
+    desk = await _arrange(db, tenant, plan.seed, now, seeded)
     size = max(1, _BATCH // plan.messages)
     for start in range(0, plan.contacts, size):
         numbers = range(start, min(start + size, plan.contacts))
         stories = [story_of(tenant, plan, number, lines or (MADE_UP,), span) for number in numbers]
         async with db.tenant(tenant) as conn:
             before = seeded.contacts
-            await _write(conn, tenant, stories, seeded, now)
+            await _write(conn, tenant, stories, desk, seeded, now)
             if before == 0 and seeded.contacts:
                 await _note(conn, tenant, "sample_data.added", plan.seed, now)
         told(numbers.stop, plan.contacts)
@@ -98,6 +118,7 @@ async def remove(db: Database, tenant: TenantId, seed: int, now: datetime) -> Se
         async with db.tenant(tenant) as conn:
             contacts = await contact_store.list_marked(conn, tenant, mark_of(seed), after=after, page=_PAGE)
             if not contacts:
+                await _clear(conn, tenant, seed, now, removed)
                 return removed
             await _take_away(conn, tenant, contacts, seed, removed)
             if after is None:
@@ -132,7 +153,9 @@ async def _check(db: Database, tenant: TenantId, *, force: bool) -> timedelta:
     return found.settings.mapping_ttl
 
 
-async def _write(conn: Connection, tenant: TenantId, stories: Sequence[Story], seeded: Seeded, now: datetime) -> None:
+async def _write(
+    conn: Connection, tenant: TenantId, stories: Sequence[Story], desk: Desk, seeded: Seeded, now: datetime
+) -> None:
     added = await contact_store.add_many(conn, tenant, [story.contact for story in stories])
     new = [story for story in stories if story.contact.id in added]
     conversations = [each for story in new for each in story.conversations]
@@ -148,6 +171,9 @@ async def _write(conn: Connection, tenant: TenantId, stories: Sequence[Story], s
     await message_store.insert_many(conn, tenant, messages)
     reports = {message: each for story in new for message, each in story.reports.items()}
     await message_store.advance_many(conn, tenant, merged_of(messages, reports), id_of=_id_of)
+    worked = [worked_on(story, desk.queues, desk.agents) for story in new]
+    await desk_store.arrange_many(conn, tenant, [each for one in worked for each in one.conversations])
+    await desk_store.add_notes(conn, tenant, [each for one in worked for each in one.notes])
     await contact_store.want_index(conn, tenant, [story.contact.id for story in new])
     seeded.contacts += len(new)
     seeded.conversations += len(conversations)
@@ -203,6 +229,45 @@ async def _write_people(db: Database, tenant: TenantId, staff: Sequence[StaffMem
                 await people_store.set_status(conn, user, "active" if each.status == "active" else "disabled")
             made += 1
     return made
+
+
+async def _arrange(db: Database, tenant: TenantId, seed: int, now: datetime, seeded: Seeded) -> Desk:
+    """What is there already, or has a name that is taken, is left as it is."""
+    async with db.work(tenant_id=tenant) as conn:
+        staff = [each.email for each in staff_of(tenant, seed) if each.role is Role.AGENT and each.status == "active"]
+        members = [await people_store.find_member(conn, tenant, email=email) for email in staff]
+    agents = [each.id for each in members if each is not None and each.status == "active"]
+    wanted = arrangement_of(tenant, seed, agents, now)
+    async with db.tenant(tenant) as conn:
+        schedules = await schedule_store.list_page(conn, tenant, after="", batch=_MANY)
+        for schedule in wanted.schedules:
+            if schedule.name not in {each.name for each in schedules}:
+                await schedule_store.add_one(conn, tenant, schedule)
+        known = {each.name: each.id for each in await queue_store.list_page(conn, tenant, after="", batch=_MANY)}
+        new = [each for each in wanted.queues if each.name not in known]
+        for queue in new:
+            await queue_store.add_one(conn, tenant, queue)
+        queues = [each.id for each in wanted.queues if known.get(each.name, each.id) == each.id]
+        listed = await reply_store.list_page(conn, tenant, ReplyFilter(), after=None, batch=_MANY)
+        taken = {(each.queue_id, each.shortcut) for each in listed}
+        ready = [
+            each
+            for each in wanted.replies
+            if (each.queue_id, each.shortcut) not in taken and (each.queue_id is None or each.queue_id in queues)
+        ]
+        for reply in ready:
+            await reply_store.add_one(conn, tenant, reply)
+    seeded.queues, seeded.replies = len(new), len(ready)
+    return Desk(tuple(queues), tuple(agents))
+
+
+async def _clear(conn: Connection, tenant: TenantId, seed: int, now: datetime, removed: Seeded) -> None:
+    """What somebody uses by now stays: a queue with conversations, a schedule of a queue."""
+    made = arrangement_of(tenant, seed, (), now)
+    for reply in made.replies:
+        await reply_store.remove_one(conn, tenant, reply.id)
+    removed.queues = await queue_store.remove_empty(conn, tenant, [each.id for each in made.queues])
+    await schedule_store.remove_unused(conn, tenant, [each.id for each in made.schedules])
 
 
 async def _remove_people(db: Database, tenant: TenantId, staff: Sequence[StaffMember]) -> int:

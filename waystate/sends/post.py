@@ -30,6 +30,7 @@ from waystate.keys import store as key_store
 from waystate.messages import store as message_store
 from waystate.messages.model import Direction, Status
 from waystate.messages.store import SAID, MessageRow
+from waystate.people import store as people_store
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedMessage, told_of_planned
 from waystate.sends.addressees import Addressee, find_addressees, find_named_address, window_closed
@@ -229,7 +230,7 @@ async def _name_agents(conn: Connection, results: Iterable[SendOutcome | Refused
     refused = [each for each in results if isinstance(each, Refused) and each.extra.get("controller") == Controller.AGENT]
     held = [(each, find_uuid(str(each.extra["holder"]).partition(":")[2])) for each in refused]
     people = {user for _, user in held if user is not None}
-    found = await conversation_store.find_colleagues(conn, people) if people else {}
+    found = await people_store.find_colleagues(conn, people) if people else {}
     for each, user in held:
         person = found.get(user) if user is not None else None
         each.extra["assignee"] = None if person is None else {"id": str(person.id), "name": person.name}

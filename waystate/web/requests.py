@@ -1,7 +1,9 @@
-"""Bodies of requests: read through the one boundary for JSON, checked against a model, and described in the document."""
+"""Bodies of requests: read through the one boundary for JSON, checked against a model, and described in the document; and the
+tags that a change expects."""
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from fastapi import Header
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 
@@ -10,6 +12,8 @@ from waystate.web.facts import is_json
 from waystate.web.problems import parse_body
 
 B = TypeVar("B", bound=BaseModel)
+
+IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=500, description="The ETag of what you have seen")]
 
 
 class Body(BaseModel):
@@ -27,20 +31,17 @@ async def read_body(request: Request, model: type[B], *, default: bytes | None =
     return parse_body(model, raw)
 
 
+def expected_tags(if_match: str | None) -> list[str] | None:
+    """None: whatever it is now. A proxy that compresses answers makes tags weak: `W/"…"` is the same tag to us."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    return [each.strip().removeprefix("W/") for each in if_match.split(",")]
+
+
 def check_json(content_type: bytes | None, body: bytes) -> None:
     """Raises NotJson (415). Nothing sent needs no type; what a web page can send without being allowed to is no JSON."""
     if body and not is_json(content_type):
         raise NotJson("json_required", "The body must be JSON and say so. Send 'Content-Type: application/json' with it.")
-
-
-def parse_if_match(header: str | None) -> list[str] | None:
-    """The tags that it names; None: whatever there is.
-
-    A proxy that compresses answers makes their tags weak: `W/"…"` is the same tag to us.
-    """
-    if header is None or header.strip() == "*":
-        return None
-    return [each.strip().removeprefix("W/") for each in header.split(",")]
 
 
 def takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

@@ -647,6 +647,312 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/conversations/{conversation_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Notes of a conversation, newest first
+         * @description With who wrote each.
+         */
+        get: operations["listNotes"];
+        put?: never;
+        /**
+         * Write a note that the customer never sees
+         * @description Its event says that there is one, and not what it says. It goes when the conversation goes.
+         */
+        post: operations["addNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/participants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who takes part in a conversation
+         * @description Its customer, or the people of a group; who has it; and who was added, of whom the `ETag` is.
+         */
+        get: operations["listParticipants"];
+        /**
+         * Say who is added to a conversation
+         * @description The whole list of those who are added then. The customer and who has the conversation take part by themselves.
+         */
+        put: operations["putParticipants"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/participants/{participant_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take somebody out who was added
+         * @description By the id of the customer or of the person.
+         */
+        delete: operations["removeParticipant"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say how far you have read
+         * @description Forward only, for the person who asks. With `tellCustomer` WhatsApp shows it, once for the customer's newest message
+         *     there: that covers all before it.
+         */
+        post: operations["readConversationUpTo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/queues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Queues, by name
+         * @description With their members, whether they are open now, and how many open conversations are in each.
+         */
+        get: operations["listQueues"];
+        put?: never;
+        /**
+         * Add a queue
+         * @description Its members are people of the tenant who accepted their invitation.
+         */
+        post: operations["addQueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/queues/{queue_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A queue
+         * @description The `ETag` is of what may be edited: what waits in it changes it not.
+         */
+        get: operations["getQueue"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a queue
+         * @description Its ready answers go with it. Whose conversation it is, and who speaks in it, stays.
+         */
+        delete: operations["deleteQueue"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a queue
+         * @description JSON Merge Patch (RFC 7396). `members` is the whole list of those who are in it then.
+         */
+        patch: operations["editQueue"];
+        trace?: never;
+    };
+    "/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Schedules, by name
+         * @description Each as it is today, with what was and what is to come.
+         */
+        get: operations["listSchedules"];
+        put?: never;
+        /**
+         * Add a schedule
+         * @description A week of slots in a time zone. What closes before it opens closes on the next day.
+         */
+        post: operations["addSchedule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{schedule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A schedule, with its versions
+         * @description As it is today; `versions` has what was and what is to come.
+         */
+        get: operations["getSchedule"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a schedule
+         * @description With all its versions.
+         */
+        delete: operations["deleteSchedule"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a schedule from a day on
+         * @description JSON Merge Patch. Hours count from `validFrom` on, or from today; how it was before that day stays known. A name has
+         *     no versions.
+         */
+        patch: operations["editSchedule"];
+        trace?: never;
+    };
+    "/v1/schedules/{schedule_id}/versions/{valid_from}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw a change of a schedule
+         * @description The version that counts from that day on; the one before it counts on instead.
+         */
+        delete: operations["withdrawScheduleVersion"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/schedules/{schedule_id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether it is open, and until when
+         * @description By the version that counted at that time; when clocks change, by what a clock on the wall there says.
+         */
+        get: operations["getScheduleState"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/replies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ready answers, by shortcut
+         * @description As somebody types: case, width and a `/` before it do not matter.
+         */
+        get: operations["listReplies"];
+        put?: never;
+        /**
+         * Add a ready answer
+         * @description A text with places to fill, in Liquid. A shortcut is there once in a queue, and once for all.
+         */
+        post: operations["addReply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/replies/{reply_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A ready answer
+         * @description As it is written; what it says to a customer is rendered.
+         */
+        get: operations["getReply"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a ready answer
+         * @description What was said with it stays as it was sent.
+         */
+        delete: operations["deleteReply"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a ready answer
+         * @description JSON Merge Patch (RFC 7396).
+         */
+        patch: operations["editReply"];
+        trace?: never;
+    };
+    "/v1/replies/{reply_id}/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fill in a ready answer for a customer
+         * @description Nothing is sent. `agent` is the person who asks, or `agentId`.
+         */
+        post: operations["renderReply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/customers": {
         parameters: {
             query?: never;
@@ -2035,6 +2341,76 @@ export interface components {
              */
             onExisting: "return" | "update";
         };
+        /** AddNote */
+        AddNote: {
+            /** Text */
+            text: string;
+        };
+        /** AddQueue */
+        AddQueue: {
+            /**
+             * Genesysqueue
+             * @description The id of the queue at Genesys that stands for it
+             */
+            genesysQueue?: string | null;
+            /**
+             * Schedule
+             * @description By which it is open; null: always
+             */
+            schedule?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Members
+             * @default []
+             */
+            members: string[];
+        };
+        /** AddReply */
+        AddReply: {
+            /** Title */
+            title?: string | null;
+            /**
+             * Queue
+             * @description Of which queue it is; null: of all
+             */
+            queue?: string | null;
+            /**
+             * Shortcut
+             * @description One word, in any case, with or without `/` before it
+             */
+            shortcut: string;
+            /**
+             * Text
+             * @description Liquid, with the variables of ready answers
+             */
+            text: string;
+        };
+        /**
+         * AddSchedule
+         * @description When a place is open. Slots may overlap; a schedule without any is always closed.
+         */
+        AddSchedule: {
+            /**
+             * Validfrom
+             * @description The day from which this counts; null is today, there
+             */
+            validFrom?: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Timezone
+             * @description IANA's name, such as Europe/Berlin
+             */
+            timeZone: string;
+            /** Slots */
+            slots: components["schemas"]["SlotBody"][];
+            /**
+             * Holidays
+             * @default []
+             */
+            holidays: components["schemas"]["HolidayBody"][];
+        };
         /** AddTags */
         AddTags: {
             /** Tags */
@@ -2238,6 +2614,21 @@ export interface components {
             /** Noted */
             noted: string;
             fault: components["schemas"]["AuditFault"] | null;
+        };
+        /**
+         * AuthorAnswer
+         * @description `name` is null of who is not here any more, and of a key.
+         */
+        AuthorAnswer: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "user" | "key" | "trusted" | "operator" | "system";
+            /** Id */
+            id: string | null;
+            /** Name */
+            name: string | null;
         };
         /** BacklogAnswer */
         BacklogAnswer: {
@@ -3429,6 +3820,62 @@ export interface components {
             /** Phonenumber */
             phoneNumber?: string | null;
         };
+        /**
+         * EditQueue
+         * @description JSON Merge Patch (RFC 7396): what is left out stays; `members` is replaced as a whole.
+         */
+        EditQueue: {
+            /**
+             * Genesysqueue
+             * @description The id of the queue at Genesys that stands for it
+             */
+            genesysQueue?: string | null;
+            /**
+             * Schedule
+             * @description By which it is open; null: always
+             */
+            schedule?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Members */
+            members?: string[] | null;
+        };
+        /**
+         * EditReply
+         * @description JSON Merge Patch (RFC 7396): what is left out stays.
+         */
+        EditReply: {
+            /** Title */
+            title?: string | null;
+            /**
+             * Queue
+             * @description Of which queue it is; null: of all
+             */
+            queue?: string | null;
+            /** Shortcut */
+            shortcut?: string | null;
+            /** Text */
+            text?: string | null;
+        };
+        /**
+         * EditSchedule
+         * @description JSON Merge Patch (RFC 7396). Hours count from `validFrom` on; what was before stays, for reports of that time.
+         */
+        EditSchedule: {
+            /**
+             * Validfrom
+             * @description The day from which this counts; null is today, there
+             */
+            validFrom?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Timezone */
+            timeZone?: string | null;
+            /** Slots */
+            slots?: components["schemas"]["SlotBody"][] | null;
+            /** Holidays */
+            holidays?: components["schemas"]["HolidayBody"][] | null;
+        };
         /** Email */
         Email: {
             /** Email */
@@ -3550,6 +3997,16 @@ export interface components {
             type: "order_status";
             /** Parameters */
             parameters: components["schemas"]["OrderValue"][];
+        };
+        /**
+         * FilledReply
+         * @description `missing`: variables of the text without a value; nothing stands in their place, so look before you send.
+         */
+        FilledReply: {
+            /** Text */
+            text: string;
+            /** Missing */
+            missing: string[];
         };
         /**
          * FilledTapTarget
@@ -4000,6 +4457,33 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** HolidayAnswer */
+        HolidayAnswer: {
+            /** Date */
+            date: string;
+            /** Name */
+            name: string;
+            /** Slots */
+            slots: components["schemas"]["HoursAnswer"][];
+        };
+        /**
+         * HolidayBody
+         * @description A day with hours of its own; without any it is closed. Nothing of the day before reaches into it.
+         */
+        HolidayBody: {
+            /**
+             * Date
+             * Format: date
+             */
+            date: string;
+            /** Name */
+            name: string;
+            /**
+             * Slots
+             * @default []
+             */
+            slots: components["schemas"]["HoursBody"][];
+        };
         /**
          * Hop
          * @description `written`, `tracked`, `received`, `queued`, `attempt`, `answer` or `status`; `what` says more.
@@ -4014,6 +4498,29 @@ export interface components {
             hop: string;
             /** What */
             what: string;
+        };
+        /** HoursAnswer */
+        HoursAnswer: {
+            /** Opens */
+            opens: string;
+            /** Closes */
+            closes: string;
+        };
+        /**
+         * HoursBody
+         * @description What closes before it opens closes on the next day.
+         */
+        HoursBody: {
+            /**
+             * Opens
+             * @description Such as 09:00
+             */
+            opens: string;
+            /**
+             * Closes
+             * @description Such as 17:30; up to 24:00
+             */
+            closes: string;
         };
         /** Image */
         Image: {
@@ -4113,6 +4620,29 @@ export interface components {
             token: string;
             /** Expiresat */
             expiresAt: string;
+        };
+        /**
+         * InvolvedAnswer
+         * @description `source`: why they take part: it is their `conversation`, they are in the `group`, it is assigned to them
+         *     (`assignment`), or they were `added`. `name` is null where nobody knows it.
+         */
+        InvolvedAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "customer" | "user";
+            role: components["schemas"]["TakesPart"];
+            source: components["schemas"]["PartSource"];
+            /** Name */
+            name: string | null;
+            /** Since */
+            since: string | null;
         };
         /**
          * KeyAnswer
@@ -4637,6 +5167,19 @@ export interface components {
             link?: string | null;
         };
         /**
+         * MemberAnswer
+         * @description `name` is null of who does not work here at the moment: they were disabled.
+         */
+        MemberAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string | null;
+        };
+        /**
          * MergeAnswer
          * @description A record that went into another. `mergedName` and `mergedIds` are what it was known by.
          *
@@ -5095,6 +5638,32 @@ export interface components {
             /** @default {} */
             quotas: components["schemas"]["Quotas"];
         };
+        /** NoteAnswer */
+        NoteAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            author: components["schemas"]["AuthorAnswer"];
+            /** Text */
+            text: string;
+            /**
+             * At
+             * @description ISO 8601 with Z
+             */
+            at: string;
+        };
+        /**
+         * NotePage
+         * @description Newest first. `next` is null on the last page.
+         */
+        NotePage: {
+            /** Items */
+            items: components["schemas"]["NoteAnswer"][];
+            /** Next */
+            next: string | null;
+        };
         /** OfferEnd */
         OfferEnd: {
             /**
@@ -5256,6 +5825,12 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * PartSource
+         * @description Why somebody takes part.
+         * @enum {string}
+         */
+        PartSource: "conversation" | "group" | "assignment" | "added";
+        /**
          * ParticipantAnswer
          * @description Somebody of a group, a contact of their own. `leftAt` is null while they are in it; both times where none was told.
          */
@@ -5280,6 +5855,11 @@ export interface components {
             joinedAt: string | null;
             /** Leftat */
             leftAt: string | null;
+        };
+        /** ParticipantsAnswer */
+        ParticipantsAnswer: {
+            /** Items */
+            items: components["schemas"]["InvolvedAnswer"][];
         };
         /** PasswordChange */
         PasswordChange: {
@@ -5613,6 +6193,57 @@ export interface components {
             default_role?: ("admin" | "supervisor" | "agent" | "viewer") | null;
         };
         /**
+         * PutParticipant
+         * @description A customer, as `customer` or `observer`, or a person of the tenant, as `agent` or `observer`.
+         */
+        PutParticipant: {
+            /** Customerid */
+            customerId?: string | null;
+            /** Userid */
+            userId?: string | null;
+            role: components["schemas"]["TakesPart"];
+        };
+        /**
+         * PutParticipants
+         * @description All that are to be added beside who takes part by themselves; who is not named is added no more.
+         */
+        PutParticipants: {
+            /** Participants */
+            participants: components["schemas"]["PutParticipant"][];
+        };
+        /**
+         * QueueAnswer
+         * @description `state`: whether it is open now; without a schedule it always is. `openConversations`: how many are in it.
+         */
+        QueueAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Members */
+            members: components["schemas"]["MemberAnswer"][];
+            /** Genesysqueue */
+            genesysQueue: string | null;
+            /** Schedule */
+            schedule: string | null;
+            state: components["schemas"]["StateAnswer"];
+            /** Openconversations */
+            openConversations: number;
+            /**
+             * Createdat
+             * @description ISO 8601 with Z
+             */
+            createdAt: string;
+            /**
+             * Editedat
+             * @description ISO 8601 with Z
+             */
+            editedAt: string;
+        };
+        /**
          * QueueOfConversation
          * @description Where it waits, or came from.
          */
@@ -5624,6 +6255,16 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+        };
+        /**
+         * QueuePage
+         * @description By name. `next` is null on the last page.
+         */
+        QueuePage: {
+            /** Items */
+            items: components["schemas"]["QueueAnswer"][];
+            /** Next */
+            next: string | null;
         };
         /**
          * QuickReply
@@ -5806,6 +6447,44 @@ export interface components {
             unchanged: string[];
         };
         /**
+         * ReadSoFarAnswer
+         * @description `unread`: how many of the customer's messages are left for you, counted up to 100; null of a key.
+         *     `customerTold`: they are being shown it by this call.
+         */
+        ReadSoFarAnswer: {
+            /**
+             * Conversationid
+             * Format: uuid
+             */
+            conversationId: string;
+            /**
+             * Upto
+             * Format: uuid
+             */
+            upTo: string;
+            /** Unread */
+            unread: number | null;
+            /** Customertold */
+            customerTold: boolean;
+        };
+        /**
+         * ReadUpTo
+         * @description `tellCustomer`: they are shown that it was read, as in WhatsApp; it takes the scope messages:send as well.
+         */
+        ReadUpTo: {
+            /**
+             * Upto
+             * Format: uuid
+             * @description A message of the conversation: it and all before it were read
+             */
+            upTo: string;
+            /**
+             * Tellcustomer
+             * @default false
+             */
+            tellCustomer: boolean;
+        };
+        /**
          * Reason
          * @description Why an item is a dead letter (seed 000, and those that Waystate adds).
          * @enum {string}
@@ -5879,6 +6558,18 @@ export interface components {
             detail: string;
         };
         /**
+         * RenderReply
+         * @description For whom: a conversation, by Waystate's id or Genesys', or a customer. `agentId`: who answers, where a key asks.
+         */
+        RenderReply: {
+            /** Conversationid */
+            conversationId?: string | null;
+            /** Customerid */
+            customerId?: string | null;
+            /** Agentid */
+            agentId?: string | null;
+        };
+        /**
          * Replay
          * @description Rejected bodies by `ids`, or `all` of them.
          */
@@ -5901,6 +6592,35 @@ export interface components {
             events: number;
         };
         /**
+         * ReplyAnswer
+         * @description `queue`: of which it is; null: of the whole tenant.
+         */
+        ReplyAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Shortcut */
+            shortcut: string;
+            /** Title */
+            title: string | null;
+            /** Text */
+            text: string;
+            /** Queue */
+            queue: string | null;
+            /**
+             * Createdat
+             * @description ISO 8601 with Z
+             */
+            createdAt: string;
+            /**
+             * Editedat
+             * @description ISO 8601 with Z
+             */
+            editedAt: string;
+        };
+        /**
          * ReplyButton
          * @description What the customer taps; `id` comes back with the answer.
          */
@@ -5909,6 +6629,16 @@ export interface components {
             id: string;
             /** Title */
             title: string;
+        };
+        /**
+         * ReplyPage
+         * @description By shortcut. `next` is null on the last page.
+         */
+        ReplyPage: {
+            /** Items */
+            items: components["schemas"]["ReplyAnswer"][];
+            /** Next */
+            next: string | null;
         };
         /**
          * ReportedStatus
@@ -6018,6 +6748,63 @@ export interface components {
             value: {
                 [key: string]: string;
             };
+        };
+        /**
+         * ScheduleAnswer
+         * @description A schedule as it is today, with all its `versions`, the earliest first; some may be yet to come.
+         */
+        ScheduleAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Validfrom */
+            validFrom: string;
+            /** Timezone */
+            timeZone: string;
+            /** Slots */
+            slots: components["schemas"]["SlotAnswer"][];
+            /** Holidays */
+            holidays: components["schemas"]["HolidayAnswer"][];
+            /** Versions */
+            versions: components["schemas"]["ScheduleVersionAnswer"][];
+            /**
+             * Createdat
+             * @description ISO 8601 with Z
+             */
+            createdAt: string;
+            /**
+             * Editedat
+             * @description ISO 8601 with Z
+             */
+            editedAt: string;
+        };
+        /**
+         * SchedulePage
+         * @description By name. `next` is null on the last page.
+         */
+        SchedulePage: {
+            /** Items */
+            items: components["schemas"]["ScheduleAnswer"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * ScheduleVersionAnswer
+         * @description `validFrom`: the day in its time zone from which this counts.
+         */
+        ScheduleVersionAnswer: {
+            /** Validfrom */
+            validFrom: string;
+            /** Timezone */
+            timeZone: string;
+            /** Slots */
+            slots: components["schemas"]["SlotAnswer"][];
+            /** Holidays */
+            holidays: components["schemas"]["HolidayAnswer"][];
         };
         /**
          * Scope
@@ -6170,12 +6957,58 @@ export interface components {
             /** Message */
             message: string;
         };
+        /** SlotAnswer */
+        SlotAnswer: {
+            /** Opens */
+            opens: string;
+            /** Closes */
+            closes: string;
+            /** Days */
+            days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+        };
+        /**
+         * SlotBody
+         * @description The same hours on each of these days.
+         */
+        SlotBody: {
+            /**
+             * Opens
+             * @description Such as 09:00
+             */
+            opens: string;
+            /**
+             * Closes
+             * @description Such as 17:30; up to 24:00
+             */
+            closes: string;
+            /** Days */
+            days: ("mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun")[];
+        };
         /**
          * Sort
          * @description The order of a list: the newest or most first, names from A to Z.
          * @enum {string}
          */
         Sort: "lastActivity" | "name" | "created" | "messageCount";
+        /**
+         * StateAnswer
+         * @description Whether it is open, and when that changes; null where it does not within 400 days. `holiday`: whose hours these are.
+         */
+        StateAnswer: {
+            /**
+             * At
+             * @description ISO 8601 with Z
+             */
+            at: string;
+            /** Open */
+            open: boolean;
+            /** Opensat */
+            opensAt: string | null;
+            /** Closesat */
+            closesAt: string | null;
+            /** Holiday */
+            holiday: string | null;
+        };
         /** StatusChanged */
         StatusChanged: {
             /** Message */
@@ -6341,6 +7174,12 @@ export interface components {
              */
             controlEpoch?: number | null;
         };
+        /**
+         * TakesPart
+         * @description As what: seed 003's roles.
+         * @enum {string}
+         */
+        TakesPart: "customer" | "agent" | "observer";
         /** TapTarget */
         TapTarget: {
             /**
@@ -7614,6 +8453,10 @@ export type Acceptance = components['schemas']['Acceptance'];
 export type AccountEventAnswer = components['schemas']['AccountEventAnswer'];
 export type AccountEventPage = components['schemas']['AccountEventPage'];
 export type AddCustomer = components['schemas']['AddCustomer'];
+export type AddNote = components['schemas']['AddNote'];
+export type AddQueue = components['schemas']['AddQueue'];
+export type AddReply = components['schemas']['AddReply'];
+export type AddSchedule = components['schemas']['AddSchedule'];
 export type AddTags = components['schemas']['AddTags'];
 export type AddressAction = components['schemas']['AddressAction'];
 export type AddressParameters = components['schemas']['AddressParameters'];
@@ -7628,6 +8471,7 @@ export type AuditFault = components['schemas']['AuditFault'];
 export type AuditHead = components['schemas']['AuditHead'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type AuditVerdict = components['schemas']['AuditVerdict'];
+export type AuthorAnswer = components['schemas']['AuthorAnswer'];
 export type BacklogAnswer = components['schemas']['BacklogAnswer'];
 export type BeginConversation = components['schemas']['BeginConversation'];
 export type BegunConversation = components['schemas']['BegunConversation'];
@@ -7705,6 +8549,9 @@ export type DuplicatePage = components['schemas']['DuplicatePage'];
 export type Edit = components['schemas']['Edit'];
 export type EditConversation = components['schemas']['EditConversation'];
 export type EditCustomer = components['schemas']['EditCustomer'];
+export type EditQueue = components['schemas']['EditQueue'];
+export type EditReply = components['schemas']['EditReply'];
+export type EditSchedule = components['schemas']['EditSchedule'];
 export type Email = components['schemas']['Email'];
 export type Employer = components['schemas']['Employer'];
 export type FactsAnswer = components['schemas']['FactsAnswer'];
@@ -7715,6 +8562,7 @@ export type FilledCarousel = components['schemas']['FilledCarousel'];
 export type FilledHeader = components['schemas']['FilledHeader'];
 export type FilledOffer = components['schemas']['FilledOffer'];
 export type FilledOrder = components['schemas']['FilledOrder'];
+export type FilledReply = components['schemas']['FilledReply'];
 export type FilledTapTarget = components['schemas']['FilledTapTarget'];
 export type FindingAnswer = components['schemas']['FindingAnswer'];
 export type FooterText = components['schemas']['FooterText'];
@@ -7737,13 +8585,18 @@ export type Greeting = components['schemas']['Greeting'];
 export type GroupAnswer = components['schemas']['GroupAnswer'];
 export type HealthReport = components['schemas']['HealthReport'];
 export type HoldAnswer = components['schemas']['HoldAnswer'];
+export type HolidayAnswer = components['schemas']['HolidayAnswer'];
+export type HolidayBody = components['schemas']['HolidayBody'];
 export type Hop = components['schemas']['Hop'];
+export type HoursAnswer = components['schemas']['HoursAnswer'];
+export type HoursBody = components['schemas']['HoursBody'];
 export type Image = components['schemas']['Image'];
 export type ImageFilling = components['schemas']['ImageFilling'];
 export type ImageHeader = components['schemas']['ImageHeader'];
 export type ImportAnswer = components['schemas']['ImportAnswer'];
 export type Invitation = components['schemas']['Invitation'];
 export type InvitedAnswer = components['schemas']['InvitedAnswer'];
+export type InvolvedAnswer = components['schemas']['InvolvedAnswer'];
 export type KeyAnswer = components['schemas']['KeyAnswer'];
 export type KeyPage = components['schemas']['KeyPage'];
 export type Likeness = components['schemas']['Likeness'];
@@ -7771,6 +8624,7 @@ export type MarkRead = components['schemas']['MarkRead'];
 export type MediaAnswer = components['schemas']['MediaAnswer'];
 export type MediaContent = components['schemas']['MediaContent'];
 export type MediaFile = components['schemas']['MediaFile'];
+export type MemberAnswer = components['schemas']['MemberAnswer'];
 export type MergeAnswer = components['schemas']['MergeAnswer'];
 export type MergeCustomer = components['schemas']['MergeCustomer'];
 export type MergePage = components['schemas']['MergePage'];
@@ -7790,6 +8644,8 @@ export type MyselfAnswer = components['schemas']['MyselfAnswer'];
 export type NamedFile = components['schemas']['NamedFile'];
 export type NewKey = components['schemas']['NewKey'];
 export type NewTenant = components['schemas']['NewTenant'];
+export type NoteAnswer = components['schemas']['NoteAnswer'];
+export type NotePage = components['schemas']['NotePage'];
 export type OfferEnd = components['schemas']['OfferEnd'];
 export type OfferValue = components['schemas']['OfferValue'];
 export type Opened = components['schemas']['Opened'];
@@ -7803,7 +8659,9 @@ export type OrderedProduct = components['schemas']['OrderedProduct'];
 export type OutcomeAnswer = components['schemas']['OutcomeAnswer'];
 export type Overlap = components['schemas']['Overlap'];
 export type PartHealth = components['schemas']['PartHealth'];
+export type PartSource = components['schemas']['PartSource'];
 export type ParticipantAnswer = components['schemas']['ParticipantAnswer'];
+export type ParticipantsAnswer = components['schemas']['ParticipantsAnswer'];
 export type PasswordChange = components['schemas']['PasswordChange'];
 export type PayloadValue = components['schemas']['PayloadValue'];
 export type PaymentAction = components['schemas']['PaymentAction'];
@@ -7831,7 +8689,11 @@ export type Proof = components['schemas']['Proof'];
 export type ProviderAnswer = components['schemas']['ProviderAnswer'];
 export type ProviderBody = components['schemas']['ProviderBody'];
 export type ProviderSettings = components['schemas']['ProviderSettings'];
+export type PutParticipant = components['schemas']['PutParticipant'];
+export type PutParticipants = components['schemas']['PutParticipants'];
+export type QueueAnswer = components['schemas']['QueueAnswer'];
 export type QueueOfConversation = components['schemas']['QueueOfConversation'];
+export type QueuePage = components['schemas']['QueuePage'];
 export type QuickReply = components['schemas']['QuickReply'];
 export type QuickReplyFilling = components['schemas']['QuickReplyFilling'];
 export type QuickReplyOption = components['schemas']['QuickReplyOption'];
@@ -7841,14 +8703,19 @@ export type Reaction = components['schemas']['Reaction'];
 export type ReactionAnswer = components['schemas']['ReactionAnswer'];
 export type ReactionContent = components['schemas']['ReactionContent'];
 export type ReadAnswer = components['schemas']['ReadAnswer'];
+export type ReadSoFarAnswer = components['schemas']['ReadSoFarAnswer'];
+export type ReadUpTo = components['schemas']['ReadUpTo'];
 export type Reason = components['schemas']['Reason'];
 export type Redemption = components['schemas']['Redemption'];
 export type Referral = components['schemas']['Referral'];
 export type RefusedRow = components['schemas']['RefusedRow'];
 export type RefusedSend = components['schemas']['RefusedSend'];
+export type RenderReply = components['schemas']['RenderReply'];
 export type Replay = components['schemas']['Replay'];
 export type Replayed = components['schemas']['Replayed'];
+export type ReplyAnswer = components['schemas']['ReplyAnswer'];
 export type ReplyButton = components['schemas']['ReplyButton'];
+export type ReplyPage = components['schemas']['ReplyPage'];
 export type ReportedStatus = components['schemas']['ReportedStatus'];
 export type RequestWelcome = components['schemas']['RequestWelcome'];
 export type ResetAnswer = components['schemas']['ResetAnswer'];
@@ -7857,6 +8724,9 @@ export type Revoked = components['schemas']['Revoked'];
 export type Role = components['schemas']['Role'];
 export type SameReason = components['schemas']['SameReason'];
 export type SavedAddress = components['schemas']['SavedAddress'];
+export type ScheduleAnswer = components['schemas']['ScheduleAnswer'];
+export type SchedulePage = components['schemas']['SchedulePage'];
+export type ScheduleVersionAnswer = components['schemas']['ScheduleVersionAnswer'];
 export type Scope = components['schemas']['Scope'];
 export type Selection = components['schemas']['Selection'];
 export type SendMany = components['schemas']['SendMany'];
@@ -7867,7 +8737,10 @@ export type SessionList = components['schemas']['SessionList'];
 export type Severity = components['schemas']['Severity'];
 export type ShowRead = components['schemas']['ShowRead'];
 export type Shown = components['schemas']['Shown'];
+export type SlotAnswer = components['schemas']['SlotAnswer'];
+export type SlotBody = components['schemas']['SlotBody'];
 export type Sort = components['schemas']['Sort'];
+export type StateAnswer = components['schemas']['StateAnswer'];
 export type StatusChanged = components['schemas']['StatusChanged'];
 export type Sticker = components['schemas']['Sticker'];
 export type SyncAnswer = components['schemas']['SyncAnswer'];
@@ -7878,6 +8751,7 @@ export type System = components['schemas']['System'];
 export type TagCustomers = components['schemas']['TagCustomers'];
 export type TagsAnswer = components['schemas']['TagsAnswer'];
 export type TakeConversation = components['schemas']['TakeConversation'];
+export type TakesPart = components['schemas']['TakesPart'];
 export type TapTarget = components['schemas']['TapTarget'];
 export type TapTargetValue = components['schemas']['TapTargetValue'];
 export type TemplateAccount = components['schemas']['TemplateAccount'];
@@ -10934,6 +11808,2084 @@ export interface operations {
                 };
             };
             /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotes: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "019c1420-7e01-7d40-8f5a-6b7c8d9eafb0",
+                     *           "author": {
+                     *             "kind": "user",
+                     *             "id": "019c1420-0000-7000-8000-000000000002",
+                     *             "name": "Ana Núñez"
+                     *           },
+                     *           "text": "Was promised a call back on Monday.",
+                     *           "at": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotePage"];
+                };
+            };
+            /** @description The cursor is of another list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "text": "Was promised a call back on Monday."
+                 *     }
+                 */
+                "application/json": components["schemas"]["AddNote"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7e01-7d40-8f5a-6b7c8d9eafb0",
+                     *       "author": {
+                     *         "kind": "user",
+                     *         "id": "019c1420-0000-7000-8000-000000000002",
+                     *         "name": "Ana Núñez"
+                     *       },
+                     *       "text": "Was promised a call back on Monday.",
+                     *       "at": "2026-01-31T12:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NoteAnswer"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listParticipants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *           "kind": "customer",
+                     *           "role": "customer",
+                     *           "source": "conversation",
+                     *           "name": "Ana Souza",
+                     *           "since": null
+                     *         },
+                     *         {
+                     *           "id": "019c1420-0000-7000-8000-000000000002",
+                     *           "kind": "user",
+                     *           "role": "observer",
+                     *           "source": "added",
+                     *           "name": "Ana Núñez",
+                     *           "since": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ParticipantsAnswer"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putParticipants: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "participants": [
+                 *         {
+                 *           "userId": "019c1420-0000-7000-8000-000000000002",
+                 *           "role": "observer"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["PutParticipants"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *           "kind": "customer",
+                     *           "role": "customer",
+                     *           "source": "conversation",
+                     *           "name": "Ana Souza",
+                     *           "since": null
+                     *         },
+                     *         {
+                     *           "id": "019c1420-0000-7000-8000-000000000002",
+                     *           "kind": "user",
+                     *           "role": "observer",
+                     *           "source": "added",
+                     *           "name": "Ana Núñez",
+                     *           "since": "2026-01-31T12:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ParticipantsAnswer"];
+                };
+            };
+            /** @description No conversation of the tenant has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody changed them since: read again */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody is not here; `code` says who */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeParticipant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+                participant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such conversation, or nobody with this id was added */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readConversationUpTo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "upTo": "019c1420-7c00-7d00-8000-000000000001",
+                 *       "tellCustomer": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["ReadUpTo"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *       "upTo": "019c1420-7c00-7d00-8000-000000000001",
+                     *       "unread": 0,
+                     *       "customerTold": true
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReadSoFarAnswer"];
+                };
+            };
+            /** @description `tellCustomer` takes the scope messages:send */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such conversation, or it has no such message */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A key reads nothing for itself */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listQueues: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "019c1420-7d02-7b20-8d3f-4a5b6c7d8e9f",
+                     *           "name": "Support",
+                     *           "members": [
+                     *             {
+                     *               "id": "019c1420-0000-7000-8000-000000000002",
+                     *               "name": "Ana Núñez"
+                     *             }
+                     *           ],
+                     *           "genesysQueue": null,
+                     *           "schedule": "019c1420-7d01-7a10-9c2e-3f4a5b6c7d8e",
+                     *           "state": {
+                     *             "at": "2026-01-31T12:00:00.000Z",
+                     *             "open": false,
+                     *             "opensAt": "2026-02-02T08:00:00.000Z",
+                     *             "closesAt": null,
+                     *             "holiday": null
+                     *           },
+                     *           "openConversations": 4,
+                     *           "createdAt": "2026-01-02T08:30:00.000Z",
+                     *           "editedAt": "2026-01-02T08:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueuePage"];
+                };
+            };
+            /** @description The cursor is of another list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Support",
+                 *       "members": [],
+                 *       "genesysQueue": "0a1b2c3d-0000-4000-8000-000000000001"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AddQueue"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d02-7b20-8d3f-4a5b6c7d8e9f",
+                     *       "name": "Support",
+                     *       "members": [
+                     *         {
+                     *           "id": "019c1420-0000-7000-8000-000000000002",
+                     *           "name": "Ana Núñez"
+                     *         }
+                     *       ],
+                     *       "genesysQueue": null,
+                     *       "schedule": "019c1420-7d01-7a10-9c2e-3f4a5b6c7d8e",
+                     *       "state": {
+                     *         "at": "2026-01-31T12:00:00.000Z",
+                     *         "open": false,
+                     *         "opensAt": "2026-02-02T08:00:00.000Z",
+                     *         "closesAt": null,
+                     *         "holiday": null
+                     *       },
+                     *       "openConversations": 4,
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueueAnswer"];
+                };
+            };
+            /** @description Another queue has the name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A member does not work here, or the schedule is none; `code` says which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d02-7b20-8d3f-4a5b6c7d8e9f",
+                     *       "name": "Support",
+                     *       "members": [
+                     *         {
+                     *           "id": "019c1420-0000-7000-8000-000000000002",
+                     *           "name": "Ana Núñez"
+                     *         }
+                     *       ],
+                     *       "genesysQueue": null,
+                     *       "schedule": "019c1420-7d01-7a10-9c2e-3f4a5b6c7d8e",
+                     *       "state": {
+                     *         "at": "2026-01-31T12:00:00.000Z",
+                     *         "open": false,
+                     *         "opensAt": "2026-02-02T08:00:00.000Z",
+                     *         "closesAt": null,
+                     *         "holiday": null
+                     *       },
+                     *       "openConversations": 4,
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueueAnswer"];
+                };
+            };
+            /** @description The tenant has no such queue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteQueue: {
+        parameters: {
+            query?: {
+                /** @description Where its open conversations wait then: another queue's id, or `none` */
+                moveTo?: string | null;
+            };
+            header?: never;
+            path: {
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The tenant has no such queue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Open conversations wait in it: say where they go */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `moveTo` is no other queue */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editQueue: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                queue_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "genesysQueue": "0a1b2c3d-0000-4000-8000-000000000001",
+                 *       "schedule": null
+                 *     }
+                 */
+                "application/json": components["schemas"]["EditQueue"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d02-7b20-8d3f-4a5b6c7d8e9f",
+                     *       "name": "Support",
+                     *       "members": [
+                     *         {
+                     *           "id": "019c1420-0000-7000-8000-000000000002",
+                     *           "name": "Ana Núñez"
+                     *         }
+                     *       ],
+                     *       "genesysQueue": null,
+                     *       "schedule": null,
+                     *       "state": {
+                     *         "at": "2026-01-31T12:00:00.000Z",
+                     *         "open": false,
+                     *         "opensAt": "2026-02-02T08:00:00.000Z",
+                     *         "closesAt": null,
+                     *         "holiday": null
+                     *       },
+                     *       "openConversations": 4,
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["QueueAnswer"];
+                };
+            };
+            /** @description The tenant has no such queue */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another queue has the name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody changed it since: read again */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A member does not work here, or the schedule is none; `code` says which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSchedules: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "019c1420-7d01-7a10-9c2e-3f4a5b6c7d8e",
+                     *           "name": "Office hours",
+                     *           "validFrom": "2026-01-01",
+                     *           "timeZone": "Europe/Berlin",
+                     *           "slots": [
+                     *             {
+                     *               "days": [
+                     *                 "mon",
+                     *                 "tue",
+                     *                 "wed",
+                     *                 "thu",
+                     *                 "fri"
+                     *               ],
+                     *               "opens": "09:00",
+                     *               "closes": "17:30"
+                     *             }
+                     *           ],
+                     *           "holidays": [
+                     *             {
+                     *               "date": "2026-12-24",
+                     *               "name": "Christmas Eve",
+                     *               "slots": [
+                     *                 {
+                     *                   "opens": "09:00",
+                     *                   "closes": "12:00"
+                     *                 }
+                     *               ]
+                     *             },
+                     *             {
+                     *               "date": "2026-12-25",
+                     *               "name": "Christmas Day",
+                     *               "slots": []
+                     *             }
+                     *           ],
+                     *           "versions": [
+                     *             {
+                     *               "validFrom": "2026-01-01",
+                     *               "timeZone": "Europe/Berlin",
+                     *               "slots": [
+                     *                 {
+                     *                   "days": [
+                     *                     "mon",
+                     *                     "tue",
+                     *                     "wed",
+                     *                     "thu",
+                     *                     "fri"
+                     *                   ],
+                     *                   "opens": "09:00",
+                     *                   "closes": "17:30"
+                     *                 }
+                     *               ],
+                     *               "holidays": [
+                     *                 {
+                     *                   "date": "2026-12-24",
+                     *                   "name": "Christmas Eve",
+                     *                   "slots": [
+                     *                     {
+                     *                       "opens": "09:00",
+                     *                       "closes": "12:00"
+                     *                     }
+                     *                   ]
+                     *                 },
+                     *                 {
+                     *                   "date": "2026-12-25",
+                     *                   "name": "Christmas Day",
+                     *                   "slots": []
+                     *                 }
+                     *               ]
+                     *             }
+                     *           ],
+                     *           "createdAt": "2026-01-02T08:30:00.000Z",
+                     *           "editedAt": "2026-01-02T08:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SchedulePage"];
+                };
+            };
+            /** @description The cursor is of another list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "Office hours",
+                 *       "validFrom": "2026-01-01",
+                 *       "timeZone": "Europe/Berlin",
+                 *       "slots": [
+                 *         {
+                 *           "days": [
+                 *             "mon",
+                 *             "tue",
+                 *             "wed",
+                 *             "thu",
+                 *             "fri"
+                 *           ],
+                 *           "opens": "09:00",
+                 *           "closes": "17:30"
+                 *         }
+                 *       ],
+                 *       "holidays": [
+                 *         {
+                 *           "date": "2026-12-24",
+                 *           "name": "Christmas Eve",
+                 *           "slots": [
+                 *             {
+                 *               "opens": "09:00",
+                 *               "closes": "12:00"
+                 *             }
+                 *           ]
+                 *         },
+                 *         {
+                 *           "date": "2026-12-25",
+                 *           "name": "Christmas Day",
+                 *           "slots": []
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["AddSchedule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d01-7a10-9c2e-3f4a5b6c7d8e",
+                     *       "name": "Office hours",
+                     *       "validFrom": "2026-01-01",
+                     *       "timeZone": "Europe/Berlin",
+                     *       "slots": [
+                     *         {
+                     *           "days": [
+                     *             "mon",
+                     *             "tue",
+                     *             "wed",
+                     *             "thu",
+                     *             "fri"
+                     *           ],
+                     *           "opens": "09:00",
+                     *           "closes": "17:30"
+                     *         }
+                     *       ],
+                     *       "holidays": [
+                     *         {
+                     *           "date": "2026-12-24",
+                     *           "name": "Christmas Eve",
+                     *           "slots": [
+                     *             {
+                     *               "opens": "09:00",
+                     *               "closes": "12:00"
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "date": "2026-12-25",
+                     *           "name": "Christmas Day",
+                     *           "slots": []
+                     *         }
+                     *       ],
+                     *       "versions": [
+                     *         {
+                     *           "validFrom": "2026-01-01",
+                     *           "timeZone": "Europe/Berlin",
+                     *           "slots": [
+                     *             {
+                     *               "days": [
+                     *                 "mon",
+                     *                 "tue",
+                     *                 "wed",
+                     *                 "thu",
+                     *                 "fri"
+                     *               ],
+                     *               "opens": "09:00",
+                     *               "closes": "17:30"
+                     *             }
+                     *           ],
+                     *           "holidays": [
+                     *             {
+                     *               "date": "2026-12-24",
+                     *               "name": "Christmas Eve",
+                     *               "slots": [
+                     *                 {
+                     *                   "opens": "09:00",
+                     *                   "closes": "12:00"
+                     *                 }
+                     *               ]
+                     *             },
+                     *             {
+                     *               "date": "2026-12-25",
+                     *               "name": "Christmas Day",
+                     *               "slots": []
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ScheduleAnswer"];
+                };
+            };
+            /** @description Another schedule has the name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A time zone, an hour or a day is none; `errors` says which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d01-7a10-9c2e-3f4a5b6c7d8e",
+                     *       "name": "Office hours",
+                     *       "validFrom": "2026-01-01",
+                     *       "timeZone": "Europe/Berlin",
+                     *       "slots": [
+                     *         {
+                     *           "days": [
+                     *             "mon",
+                     *             "tue",
+                     *             "wed",
+                     *             "thu",
+                     *             "fri"
+                     *           ],
+                     *           "opens": "09:00",
+                     *           "closes": "17:30"
+                     *         }
+                     *       ],
+                     *       "holidays": [
+                     *         {
+                     *           "date": "2026-12-24",
+                     *           "name": "Christmas Eve",
+                     *           "slots": [
+                     *             {
+                     *               "opens": "09:00",
+                     *               "closes": "12:00"
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "date": "2026-12-25",
+                     *           "name": "Christmas Day",
+                     *           "slots": []
+                     *         }
+                     *       ],
+                     *       "versions": [
+                     *         {
+                     *           "validFrom": "2026-01-01",
+                     *           "timeZone": "Europe/Berlin",
+                     *           "slots": [
+                     *             {
+                     *               "days": [
+                     *                 "mon",
+                     *                 "tue",
+                     *                 "wed",
+                     *                 "thu",
+                     *                 "fri"
+                     *               ],
+                     *               "opens": "09:00",
+                     *               "closes": "17:30"
+                     *             }
+                     *           ],
+                     *           "holidays": [
+                     *             {
+                     *               "date": "2026-12-24",
+                     *               "name": "Christmas Eve",
+                     *               "slots": [
+                     *                 {
+                     *                   "opens": "09:00",
+                     *                   "closes": "12:00"
+                     *                 }
+                     *               ]
+                     *             },
+                     *             {
+                     *               "date": "2026-12-25",
+                     *               "name": "Christmas Day",
+                     *               "slots": []
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ScheduleAnswer"];
+                };
+            };
+            /** @description The tenant has no such schedule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteSchedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The tenant has no such schedule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Queues are open by it; `queues` names them */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editSchedule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "slots": [
+                 *         {
+                 *           "days": [
+                 *             "sat"
+                 *           ],
+                 *           "opens": "10:00",
+                 *           "closes": "14:00"
+                 *         }
+                 *       ],
+                 *       "validFrom": "2026-03-01"
+                 *     }
+                 */
+                "application/json": components["schemas"]["EditSchedule"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d01-7a10-9c2e-3f4a5b6c7d8e",
+                     *       "name": "Office hours",
+                     *       "validFrom": "2026-01-01",
+                     *       "timeZone": "Europe/Berlin",
+                     *       "slots": [
+                     *         {
+                     *           "days": [
+                     *             "mon",
+                     *             "tue",
+                     *             "wed",
+                     *             "thu",
+                     *             "fri"
+                     *           ],
+                     *           "opens": "09:00",
+                     *           "closes": "17:30"
+                     *         }
+                     *       ],
+                     *       "holidays": [
+                     *         {
+                     *           "date": "2026-12-24",
+                     *           "name": "Christmas Eve",
+                     *           "slots": [
+                     *             {
+                     *               "opens": "09:00",
+                     *               "closes": "12:00"
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "date": "2026-12-25",
+                     *           "name": "Christmas Day",
+                     *           "slots": []
+                     *         }
+                     *       ],
+                     *       "versions": [
+                     *         {
+                     *           "validFrom": "2026-01-01",
+                     *           "timeZone": "Europe/Berlin",
+                     *           "slots": [
+                     *             {
+                     *               "days": [
+                     *                 "mon",
+                     *                 "tue",
+                     *                 "wed",
+                     *                 "thu",
+                     *                 "fri"
+                     *               ],
+                     *               "opens": "09:00",
+                     *               "closes": "17:30"
+                     *             }
+                     *           ],
+                     *           "holidays": [
+                     *             {
+                     *               "date": "2026-12-24",
+                     *               "name": "Christmas Eve",
+                     *               "slots": [
+                     *                 {
+                     *                   "opens": "09:00",
+                     *                   "closes": "12:00"
+                     *                 }
+                     *               ]
+                     *             },
+                     *             {
+                     *               "date": "2026-12-25",
+                     *               "name": "Christmas Day",
+                     *               "slots": []
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ScheduleAnswer"];
+                };
+            };
+            /** @description The tenant has no such schedule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another schedule has the name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody changed it since: read again */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdrawScheduleVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                schedule_id: string;
+                valid_from: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d01-7a10-9c2e-3f4a5b6c7d8e",
+                     *       "name": "Office hours",
+                     *       "validFrom": "2026-01-01",
+                     *       "timeZone": "Europe/Berlin",
+                     *       "slots": [
+                     *         {
+                     *           "days": [
+                     *             "mon",
+                     *             "tue",
+                     *             "wed",
+                     *             "thu",
+                     *             "fri"
+                     *           ],
+                     *           "opens": "09:00",
+                     *           "closes": "17:30"
+                     *         }
+                     *       ],
+                     *       "holidays": [
+                     *         {
+                     *           "date": "2026-12-24",
+                     *           "name": "Christmas Eve",
+                     *           "slots": [
+                     *             {
+                     *               "opens": "09:00",
+                     *               "closes": "12:00"
+                     *             }
+                     *           ]
+                     *         },
+                     *         {
+                     *           "date": "2026-12-25",
+                     *           "name": "Christmas Day",
+                     *           "slots": []
+                     *         }
+                     *       ],
+                     *       "versions": [
+                     *         {
+                     *           "validFrom": "2026-01-01",
+                     *           "timeZone": "Europe/Berlin",
+                     *           "slots": [
+                     *             {
+                     *               "days": [
+                     *                 "mon",
+                     *                 "tue",
+                     *                 "wed",
+                     *                 "thu",
+                     *                 "fri"
+                     *               ],
+                     *               "opens": "09:00",
+                     *               "closes": "17:30"
+                     *             }
+                     *           ],
+                     *           "holidays": [
+                     *             {
+                     *               "date": "2026-12-24",
+                     *               "name": "Christmas Eve",
+                     *               "slots": [
+                     *                 {
+                     *                   "opens": "09:00",
+                     *                   "closes": "12:00"
+                     *                 }
+                     *               ]
+                     *             },
+                     *             {
+                     *               "date": "2026-12-25",
+                     *               "name": "Christmas Day",
+                     *               "slots": []
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ScheduleAnswer"];
+                };
+            };
+            /** @description No such schedule, or it has no version of that day */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is the only version */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getScheduleState: {
+        parameters: {
+            query?: {
+                /** @description Now, if none is named */
+                at?: string | null;
+            };
+            header?: never;
+            path: {
+                schedule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "at": "2026-01-31T12:00:00.000Z",
+                     *       "open": false,
+                     *       "opensAt": "2026-02-02T08:00:00.000Z",
+                     *       "closesAt": null,
+                     *       "holiday": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StateAnswer"];
+                };
+            };
+            /** @description The tenant has no such schedule */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReplies: {
+        parameters: {
+            query?: {
+                /** @description How their shortcuts begin */
+                q?: string | null;
+                /** @description Those of this queue and those of all; `none`: those of all alone */
+                queue?: string | null;
+                /** @description The `next` of the page before */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "019c1420-7d03-7c30-9e4f-5a6b7c8d9eaf",
+                     *           "shortcut": "thanks",
+                     *           "title": "Thanks",
+                     *           "text": "Thank you, {{ customer.first_name | default: 'and welcome' }}! {{ agent.first_name }} from {{ business.name }}",
+                     *           "queue": null,
+                     *           "createdAt": "2026-01-02T08:30:00.000Z",
+                     *           "editedAt": "2026-01-02T08:30:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReplyPage"];
+                };
+            };
+            /** @description The cursor is of another list */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `queue` is no queue's id */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addReply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "shortcut": "thanks",
+                 *       "title": "Thanks",
+                 *       "text": "Thank you, {{ customer.first_name | default: 'and welcome' }}! {{ agent.first_name }} from {{ business.name }}"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AddReply"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d03-7c30-9e4f-5a6b7c8d9eaf",
+                     *       "shortcut": "thanks",
+                     *       "title": "Thanks",
+                     *       "text": "Thank you, {{ customer.first_name | default: 'and welcome' }}! {{ agent.first_name }} from {{ business.name }}",
+                     *       "queue": null,
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReplyAnswer"];
+                };
+            };
+            /** @description The shortcut is taken there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its Liquid or a variable is wrong (`line`), or the queue is none; `code` says which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d03-7c30-9e4f-5a6b7c8d9eaf",
+                     *       "shortcut": "thanks",
+                     *       "title": "Thanks",
+                     *       "text": "Thank you, {{ customer.first_name | default: 'and welcome' }}! {{ agent.first_name }} from {{ business.name }}",
+                     *       "queue": null,
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReplyAnswer"];
+                };
+            };
+            /** @description The tenant has no such ready answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteReply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The tenant has no such ready answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    editReply: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have seen */
+                "If-Match"?: string | null;
+            };
+            path: {
+                reply_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "text": "Thank you, {{ customer.first_name }}!",
+                 *       "title": null
+                 *     }
+                 */
+                "application/json": components["schemas"]["EditReply"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-7d03-7c30-9e4f-5a6b7c8d9eaf",
+                     *       "shortcut": "thanks",
+                     *       "title": null,
+                     *       "text": "Thank you, {{ customer.first_name }}!",
+                     *       "queue": null,
+                     *       "createdAt": "2026-01-02T08:30:00.000Z",
+                     *       "editedAt": "2026-01-02T08:30:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReplyAnswer"];
+                };
+            };
+            /** @description The tenant has no such ready answer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The shortcut is taken there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody changed it since: read again */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its Liquid or a variable is wrong (`line`), or the queue is none; `code` says which */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renderReply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                reply_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RenderReply"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "text": "Thank you, Ana! Sue from Acme",
+                     *       "missing": []
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FilledReply"];
+                };
+            };
+            /** @description No such ready answer, conversation or customer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too long, or cannot be filled in */
             422: {
                 headers: {
                     [name: string]: unknown;

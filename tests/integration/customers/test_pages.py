@@ -51,8 +51,11 @@ async def tenant(world: World) -> Business:
     return tenant
 
 
+REACH = store.PageReach()
+
+
 async def listed(
-    world: World, tenant: Business, wanted: CustomerFilter, sort: Sort, limit: int, reach: store.Reach = store.Reach()
+    world: World, tenant: Business, wanted: CustomerFilter, sort: Sort, limit: int, reach: store.PageReach = REACH
 ) -> list[ListPlace]:
     """Page by page, as the operation does it."""
     found: list[ListPlace] = []
@@ -76,7 +79,7 @@ async def test_all_who_fit_are_told_of_once_whatever_a_page_looks_at(world: Worl
             continue
         whole = await listed(world, tenant, wanted, sort, CUSTOMERS)
         for few, at_first, most, limit in ((1, 1, 9, 2), (4, 5, 40, 6)):
-            reach = store.Reach(few, at_first, most)
+            reach = store.PageReach(few, at_first, most)
             assert await listed(world, tenant, wanted, sort, limit, reach) == whole, (wanted, reach, limit)
     assert await listed(world, tenant, CustomerFilter(tags=("a", "b", "c")), sort, CUSTOMERS)
     assert len(await listed(world, tenant, CustomerFilter(), sort, CUSTOMERS)) == CUSTOMERS

@@ -122,6 +122,22 @@ DELETE FROM schedule_versions x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(
 DELETE FROM schedules x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM schedules n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_conversation_reads!
+DELETE FROM conversation_reads x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM conversation_reads n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_conversation_participants!
+DELETE FROM conversation_participants x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM conversation_participants n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_conversation_notes!
+DELETE FROM conversation_notes x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM conversation_notes n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_replies!
+DELETE FROM replies x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM replies n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_conversations!
 -- Their messages went before them, or this would take them along unbounded.
 DELETE FROM conversations x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(

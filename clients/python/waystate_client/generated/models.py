@@ -1,6 +1,6 @@
 """What the API takes and answers. Generated from docs/reference/openapi.json: `make clients` writes it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -18,6 +18,8 @@ Likeness = Literal["phone", "email", "username", "name"]
 """What customers have in common, the surest first."""
 Mode = Literal["allOrNothing", "each"]
 """Of many at once: all are taken or none (seed 004), or each for itself."""
+PartSource = Literal["conversation", "group", "assignment", "added"]
+"""Why somebody takes part."""
 Pipeline = Literal[
     "inbound",
     "outbound",
@@ -87,6 +89,8 @@ Severity = Literal["info", "warning", "critical"]
 """How bad it is: to be known, to be looked at, or nothing works until somebody acts."""
 Sort = Literal["lastActivity", "name", "created", "messageCount"]
 """The order of a list: the newest or most first, names from A to Z."""
+TakesPart = Literal["customer", "agent", "observer"]
+"""As what: seed 003's roles."""
 TenantStatus = Literal["active", "suspended", "deleting"]
 """`suspended`: it receives and keeps, but sends nothing and lets nobody in. `deleting`: it is gone, its rows not
 yet.
@@ -141,6 +145,68 @@ class AddCustomer(CamelRecord):
     wa_id: str | None = None
     user_id: str | None = None
     on_existing: Literal["return", "update"] | str | None = None
+
+
+class AddNote(Record):
+    text: str
+
+
+class AddQueue(CamelRecord):
+    genesys_queue: str | None = None
+    """The id of the queue at Genesys that stands for it"""
+    schedule: UUID | None = None
+    """By which it is open; null: always"""
+    name: str
+    members: list[UUID] | None = None
+
+
+class AddReply(Record):
+    title: str | None = None
+    queue: UUID | None = None
+    """Of which queue it is; null: of all"""
+    shortcut: str
+    """One word, in any case, with or without `/` before it"""
+    text: str
+    """Liquid, with the variables of ready answers"""
+
+
+class HoursBody(Record):
+    """What closes before it opens closes on the next day."""
+
+    opens: str
+    """Such as 09:00"""
+    closes: str
+    """Such as 17:30; up to 24:00"""
+
+
+class HolidayBody(Record):
+    """A day with hours of its own; without any it is closed. Nothing of the day before reaches into it."""
+
+    date_: date = Field(validation_alias="date", serialization_alias="date")
+    name: str
+    slots: list[HoursBody] | None = None
+
+
+class SlotBody(Record):
+    """The same hours on each of these days."""
+
+    opens: str
+    """Such as 09:00"""
+    closes: str
+    """Such as 17:30; up to 24:00"""
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] | str]
+
+
+class AddSchedule(CamelRecord):
+    """When a place is open. Slots may overlap; a schedule without any is always closed."""
+
+    valid_from: date | None = None
+    """The day from which this counts; null is today, there"""
+    name: str
+    time_zone: str
+    """IANA's name, such as Europe/Berlin"""
+    slots: list[SlotBody]
+    holidays: list[HolidayBody] | None = None
 
 
 class AddTags(Record):
@@ -328,6 +394,14 @@ class AuditVerdict(Record):
     head: AuditHead
     noted: str
     fault: AuditFault | None
+
+
+class AuthorAnswer(Record):
+    """`name` is null of who is not here any more, and of a key."""
+
+    kind: Literal["user", "key", "trusted", "operator", "system"] | str
+    id: UUID | None
+    name: str | None
 
 
 class BacklogAnswer(CamelRecord):
@@ -2009,6 +2083,40 @@ class EditCustomer(CamelRecord):
     phone_number: str | None = None
 
 
+class EditQueue(CamelRecord):
+    """JSON Merge Patch (RFC 7396): what is left out stays; `members` is replaced as a whole."""
+
+    genesys_queue: str | None = None
+    """The id of the queue at Genesys that stands for it"""
+    schedule: UUID | None = None
+    """By which it is open; null: always"""
+    name: str | None = None
+    members: list[UUID] | None = None
+
+
+class EditReply(Record):
+    """JSON Merge Patch (RFC 7396): what is left out stays."""
+
+    title: str | None = None
+    queue: UUID | None = None
+    """Of which queue it is; null: of all"""
+    shortcut: str | None = None
+    text: str | None = None
+
+
+class EditSchedule(CamelRecord):
+    """JSON Merge Patch (RFC 7396). Hours count from `validFrom` on; what was before stays, for reports of that
+    time.
+    """
+
+    valid_from: date | None = None
+    """The day from which this counts; null is today, there"""
+    name: str | None = None
+    time_zone: str | None = None
+    slots: list[SlotBody] | None = None
+    holidays: list[HolidayBody] | None = None
+
+
 class FactsAnswer(CamelRecord):
     """What WhatsApp's webhooks said last: `quality` is FLAGGED or UNFLAGGED, `messaging_limit` a tier such as
     TIER_10K, or how
@@ -2031,6 +2139,13 @@ class FileError(Record):
 
     code: str
     message: str
+
+
+class FilledReply(Record):
+    """`missing`: variables of the text without a value; nothing stands in their place, so look before you send."""
+
+    text: str
+    missing: list[str]
 
 
 class GenesysLimits(CamelRecord):
@@ -2145,6 +2260,17 @@ class HoldAnswer(Record):
     error: dict[str, Any]
 
 
+class HoursAnswer(Record):
+    opens: str
+    closes: str
+
+
+class HolidayAnswer(Record):
+    date_: str = Field(validation_alias="date", serialization_alias="date")
+    name: str
+    slots: list[HoursAnswer]
+
+
 class Hop(Record):
     """`written`, `tracked`, `received`, `queued`, `attempt`, `answer` or `status`; `what` says more."""
 
@@ -2195,6 +2321,19 @@ class InvitedAnswer(CamelRecord):
     token: str
     """Shown this once. Hand it to the person; it opens the account for 7 days"""
     expires_at: str
+
+
+class InvolvedAnswer(Record):
+    """`source`: why they take part: it is their `conversation`, they are in the `group`, it is assigned to them
+    (`assignment`), or they were `added`. `name` is null where nobody knows it.
+    """
+
+    id: UUID
+    kind: Literal["customer", "user"] | str
+    role: TakesPart | str
+    source: PartSource | str
+    name: str | None
+    since: datetime | None
 
 
 class Maker(Record):
@@ -2366,6 +2505,13 @@ class MediaAnswer(CamelRecord):
     next_try_at: datetime | None
     created_at: datetime
     stored_at: datetime | None
+
+
+class MemberAnswer(Record):
+    """`name` is null of who does not work here at the moment: they were disabled."""
+
+    id: UUID
+    name: str | None
 
 
 class MergeAnswer(CamelRecord):
@@ -2699,6 +2845,20 @@ class NewTenant(Record):
     quotas: Quotas | None = None
 
 
+class NoteAnswer(Record):
+    id: UUID
+    author: AuthorAnswer
+    text: str
+    at: datetime
+
+
+class NotePage(Record):
+    """Newest first. `next` is null on the last page."""
+
+    items: list[NoteAnswer]
+    next: str | None
+
+
 class Opened(Record):
     """What to log in with."""
 
@@ -2709,6 +2869,10 @@ class Opened(Record):
 class Overlap(CamelRecord):
     overlap_seconds: int | None = None
     """How long the old key goes on; 0 ends it at once"""
+
+
+class ParticipantsAnswer(Record):
+    items: list[InvolvedAnswer]
 
 
 class PasswordChange(CamelRecord):
@@ -2871,9 +3035,75 @@ class ProviderBody(CamelRecord):
     settings: ProviderSettings | None = None
 
 
+class PutParticipant(CamelRecord):
+    """A customer, as `customer` or `observer`, or a person of the tenant, as `agent` or `observer`."""
+
+    customer_id: UUID | None = None
+    user_id: UUID | None = None
+    role: TakesPart | str
+
+
+class PutParticipants(Record):
+    """All that are to be added beside who takes part by themselves; who is not named is added no more."""
+
+    participants: list[PutParticipant]
+
+
+class StateAnswer(CamelRecord):
+    """Whether it is open, and when that changes; null where it does not within 400 days. `holiday`: whose hours these
+    are.
+    """
+
+    at: datetime
+    open: bool
+    opens_at: datetime | None
+    closes_at: datetime | None
+    holiday: str | None
+
+
+class QueueAnswer(CamelRecord):
+    """`state`: whether it is open now; without a schedule it always is. `openConversations`: how many are in it."""
+
+    id: UUID
+    name: str
+    members: list[MemberAnswer]
+    genesys_queue: str | None
+    schedule: UUID | None
+    state: StateAnswer
+    open_conversations: int
+    created_at: datetime
+    edited_at: datetime
+
+
+class QueuePage(Record):
+    """By name. `next` is null on the last page."""
+
+    items: list[QueueAnswer]
+    next: str | None
+
+
 class ReadAnswer(Record):
     changed: list[UUID]
     unchanged: list[UUID]
+
+
+class ReadSoFarAnswer(CamelRecord):
+    """`unread`: how many of the customer's messages are left for you, counted up to 100; null of a key.
+    `customerTold`: they are being shown it by this call.
+    """
+
+    conversation_id: UUID
+    up_to: UUID
+    unread: int | None
+    customer_told: bool
+
+
+class ReadUpTo(CamelRecord):
+    """`tellCustomer`: they are shown that it was read, as in WhatsApp; it takes the scope messages:send as well."""
+
+    up_to: UUID
+    """A message of the conversation: it and all before it were read"""
+    tell_customer: bool | None = None
 
 
 class Redemption(Record):
@@ -2888,6 +3118,16 @@ class RefusedSend(Record):
     place: int
     code: str
     detail: str
+
+
+class RenderReply(CamelRecord):
+    """For whom: a conversation, by Waystate's id or Genesys', or a customer. `agentId`: who answers, where a key
+    asks.
+    """
+
+    conversation_id: str | None = None
+    customer_id: UUID | None = None
+    agent_id: UUID | None = None
 
 
 class Replay(Record):
@@ -2907,6 +3147,25 @@ class Replayed(Record):
     events: int
 
 
+class ReplyAnswer(CamelRecord):
+    """`queue`: of which it is; null: of the whole tenant."""
+
+    id: UUID
+    shortcut: str
+    title: str | None
+    text: str
+    queue: UUID | None
+    created_at: datetime
+    edited_at: datetime
+
+
+class ReplyPage(Record):
+    """By shortcut. `next` is null on the last page."""
+
+    items: list[ReplyAnswer]
+    next: str | None
+
+
 class ResetAnswer(CamelRecord):
     token: str
     """Shown this once. Hand it to the person; it sets a new password within an hour"""
@@ -2920,6 +3179,42 @@ class ResetWish(CamelRecord):
 
 class Revoked(CamelRecord):
     revoked_sessions: int
+
+
+class SlotAnswer(Record):
+    opens: str
+    closes: str
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] | str]
+
+
+class ScheduleVersionAnswer(CamelRecord):
+    """`validFrom`: the day in its time zone from which this counts."""
+
+    valid_from: str
+    time_zone: str
+    slots: list[SlotAnswer]
+    holidays: list[HolidayAnswer]
+
+
+class ScheduleAnswer(CamelRecord):
+    """A schedule as it is today, with all its `versions`, the earliest first; some may be yet to come."""
+
+    id: UUID
+    name: str
+    valid_from: str
+    time_zone: str
+    slots: list[SlotAnswer]
+    holidays: list[HolidayAnswer]
+    versions: list[ScheduleVersionAnswer]
+    created_at: datetime
+    edited_at: datetime
+
+
+class SchedulePage(Record):
+    """By name. `next` is null on the last page."""
+
+    items: list[ScheduleAnswer]
+    next: str | None
 
 
 class Selection(Record):

@@ -1,7 +1,7 @@
 """A class a noun, a method an operation. Generated from docs/reference/openapi.json: `make clients` writes it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -661,6 +661,104 @@ class ConversationsNoun:
             is_keyed=True,
         )
 
+    def add_note(self, conversation_id: str, *, text: str, idempotency_key: str | None = None) -> models.NoteAnswer:
+        """Write a note that the customer never sees
+
+        Its event says that there is one, and not what it says. It goes when the conversation goes.
+        """
+        return self._caller.call(
+            "POST",
+            f"/v1/conversations/{in_path(conversation_id)}/notes",
+            models.NoteAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"text": text},
+            is_keyed=True,
+        )
+
+    def list_notes(self, conversation_id: str, *, after: str | None = None, limit: int | None = None) -> models.NotePage:
+        """Notes of a conversation, newest first
+
+        With who wrote each.
+
+        after: The `next` of the page before
+        """
+        return self._caller.call(
+            "GET",
+            f"/v1/conversations/{in_path(conversation_id)}/notes",
+            models.NotePage,
+            query={"after": after, "limit": limit},
+        )
+
+    def iterate_notes(self, conversation_id: str, *, page_size: int | None = None) -> Iterator[models.NoteAnswer]:
+        """All that `list_notes` finds, from page to page. `page_size` is how many come with one call."""
+        after: Any = None
+        while True:
+            page = self.list_notes(conversation_id, limit=page_size, after=after)
+            yield from page.items
+            if not page.next:
+                return
+            after = page.next
+
+    def list_participants(self, conversation_id: str) -> models.ParticipantsAnswer:
+        """Who takes part in a conversation
+
+        Its customer, or the people of a group; who has it; and who was added, of whom the `ETag` is.
+        """
+        return self._caller.call("GET", f"/v1/conversations/{in_path(conversation_id)}/participants", models.ParticipantsAnswer)
+
+    def put_participants(
+        self,
+        conversation_id: str,
+        *,
+        participants: Sequence[models.PutParticipant | Mapping[str, Any]],
+        if_match: str | None = None,
+    ) -> models.ParticipantsAnswer:
+        """Say who is added to a conversation
+
+        The whole list of those who are added then. The customer and who has the conversation take part by themselves.
+
+        if_match: The ETag of what you have seen
+        """
+        return self._caller.call(
+            "PUT",
+            f"/v1/conversations/{in_path(conversation_id)}/participants",
+            models.ParticipantsAnswer,
+            headers={"If-Match": if_match},
+            fields={"participants": participants},
+            is_keyed=True,
+        )
+
+    def remove_participant(self, conversation_id: str, participant_id: UUID | str) -> None:
+        """Take somebody out who was added
+
+        By the id of the customer or of the person.
+        """
+        return self._caller.call(
+            "DELETE",
+            f"/v1/conversations/{in_path(conversation_id)}/participants/{in_path(participant_id)}",
+            None,
+            is_keyed=True,
+        )
+
+    def read_up_to(
+        self, conversation_id: str, *, up_to: UUID | str, tell_customer: bool | None = None, idempotency_key: str | None = None
+    ) -> models.ReadSoFarAnswer:
+        """Say how far you have read
+
+        Forward only, for the person who asks. With `tellCustomer` WhatsApp shows it, once for the customer's newest
+        message there: that covers all before it.
+
+        up_to: A message of the conversation: it and all before it were read
+        """
+        return self._caller.call(
+            "POST",
+            f"/v1/conversations/{in_path(conversation_id)}/read",
+            models.ReadSoFarAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"upTo": up_to, "tellCustomer": tell_customer},
+            is_keyed=True,
+        )
+
 
 class CustomersNoun:
     def __init__(self, caller: Caller) -> None:
@@ -1085,6 +1183,331 @@ class CustomersNoun:
             f"/v1/customers/merges/{in_path(merge_id)}/undo",
             models.UnmergedAnswer,
             headers={"Idempotency-Key": idempotency_key},
+            is_keyed=True,
+        )
+
+
+class QueuesNoun:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(self, *, after: str | None = None, limit: int | None = None) -> models.QueuePage:
+        """Queues, by name
+
+        With their members, whether they are open now, and how many open conversations are in each.
+
+        after: The `next` of the page before
+        """
+        return self._caller.call("GET", "/v1/queues", models.QueuePage, query={"after": after, "limit": limit})
+
+    def iterate(self, *, page_size: int | None = None) -> Iterator[models.QueueAnswer]:
+        """All that `list` finds, from page to page. `page_size` is how many come with one call."""
+        after: Any = None
+        while True:
+            page = self.list(limit=page_size, after=after)
+            yield from page.items
+            if not page.next:
+                return
+            after = page.next
+
+    def add(
+        self,
+        *,
+        name: str,
+        genesys_queue: str | None = None,
+        schedule: UUID | str | None = None,
+        members: Sequence[UUID | str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.QueueAnswer:
+        """Add a queue
+
+        Its members are people of the tenant who accepted their invitation.
+
+        genesys_queue: The id of the queue at Genesys that stands for it
+        schedule: By which it is open; null: always
+        """
+        return self._caller.call(
+            "POST",
+            "/v1/queues",
+            models.QueueAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"genesysQueue": genesys_queue, "schedule": schedule, "name": name, "members": members},
+            is_keyed=True,
+        )
+
+    def get(self, queue_id: UUID | str) -> models.QueueAnswer:
+        """A queue
+
+        The `ETag` is of what may be edited: what waits in it changes it not.
+        """
+        return self._caller.call("GET", f"/v1/queues/{in_path(queue_id)}", models.QueueAnswer)
+
+    def edit(
+        self,
+        queue_id: UUID | str,
+        *,
+        if_match: str | None = None,
+        genesys_queue: str | Unset | None = UNSET,
+        schedule: UUID | str | Unset | None = UNSET,
+        name: str | Unset | None = UNSET,
+        members: Sequence[UUID | str] | Unset | None = UNSET,
+    ) -> models.QueueAnswer:
+        """Change a queue
+
+        JSON Merge Patch (RFC 7396). `members` is the whole list of those who are in it then.
+
+        if_match: The ETag of what you have seen
+        genesys_queue: The id of the queue at Genesys that stands for it
+        schedule: By which it is open; null: always
+        """
+        return self._caller.call(
+            "PATCH",
+            f"/v1/queues/{in_path(queue_id)}",
+            models.QueueAnswer,
+            headers={"If-Match": if_match},
+            fields={"genesysQueue": genesys_queue, "schedule": schedule, "name": name, "members": members},
+            is_keyed=True,
+        )
+
+    def delete(self, queue_id: UUID | str, *, move_to: str | None = None) -> None:
+        """Delete a queue
+
+        Its ready answers go with it. Whose conversation it is, and who speaks in it, stays.
+
+        move_to: Where its open conversations wait then: another queue's id, or `none`
+        """
+        return self._caller.call("DELETE", f"/v1/queues/{in_path(queue_id)}", None, query={"moveTo": move_to}, is_keyed=True)
+
+
+class SchedulesNoun:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(self, *, after: str | None = None, limit: int | None = None) -> models.SchedulePage:
+        """Schedules, by name
+
+        Each as it is today, with what was and what is to come.
+
+        after: The `next` of the page before
+        """
+        return self._caller.call("GET", "/v1/schedules", models.SchedulePage, query={"after": after, "limit": limit})
+
+    def iterate(self, *, page_size: int | None = None) -> Iterator[models.ScheduleAnswer]:
+        """All that `list` finds, from page to page. `page_size` is how many come with one call."""
+        after: Any = None
+        while True:
+            page = self.list(limit=page_size, after=after)
+            yield from page.items
+            if not page.next:
+                return
+            after = page.next
+
+    def add(
+        self,
+        *,
+        name: str,
+        time_zone: str,
+        slots: Sequence[models.SlotBody | Mapping[str, Any]],
+        valid_from: date | None = None,
+        holidays: Sequence[models.HolidayBody | Mapping[str, Any]] | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ScheduleAnswer:
+        """Add a schedule
+
+        A week of slots in a time zone. What closes before it opens closes on the next day.
+
+        valid_from: The day from which this counts; null is today, there
+        time_zone: IANA's name, such as Europe/Berlin
+        """
+        return self._caller.call(
+            "POST",
+            "/v1/schedules",
+            models.ScheduleAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"validFrom": valid_from, "name": name, "timeZone": time_zone, "slots": slots, "holidays": holidays},
+            is_keyed=True,
+        )
+
+    def get(self, schedule_id: UUID | str) -> models.ScheduleAnswer:
+        """A schedule, with its versions
+
+        As it is today; `versions` has what was and what is to come.
+        """
+        return self._caller.call("GET", f"/v1/schedules/{in_path(schedule_id)}", models.ScheduleAnswer)
+
+    def edit(
+        self,
+        schedule_id: UUID | str,
+        *,
+        if_match: str | None = None,
+        valid_from: date | Unset | None = UNSET,
+        name: str | Unset | None = UNSET,
+        time_zone: str | Unset | None = UNSET,
+        slots: Sequence[models.SlotBody | Mapping[str, Any]] | Unset | None = UNSET,
+        holidays: Sequence[models.HolidayBody | Mapping[str, Any]] | Unset | None = UNSET,
+    ) -> models.ScheduleAnswer:
+        """Change a schedule from a day on
+
+        JSON Merge Patch. Hours count from `validFrom` on, or from today; how it was before that day stays known. A
+        name has no versions.
+
+        if_match: The ETag of what you have seen
+        valid_from: The day from which this counts; null is today, there
+        """
+        return self._caller.call(
+            "PATCH",
+            f"/v1/schedules/{in_path(schedule_id)}",
+            models.ScheduleAnswer,
+            headers={"If-Match": if_match},
+            fields={"validFrom": valid_from, "name": name, "timeZone": time_zone, "slots": slots, "holidays": holidays},
+            is_keyed=True,
+        )
+
+    def delete(self, schedule_id: UUID | str) -> None:
+        """Delete a schedule
+
+        With all its versions.
+        """
+        return self._caller.call("DELETE", f"/v1/schedules/{in_path(schedule_id)}", None, is_keyed=True)
+
+    def withdraw_version(self, schedule_id: UUID | str, valid_from: date) -> models.ScheduleAnswer:
+        """Withdraw a change of a schedule
+
+        The version that counts from that day on; the one before it counts on instead.
+        """
+        return self._caller.call(
+            "DELETE",
+            f"/v1/schedules/{in_path(schedule_id)}/versions/{in_path(valid_from)}",
+            models.ScheduleAnswer,
+            is_keyed=True,
+        )
+
+    def get_state(self, schedule_id: UUID | str, *, at: datetime | None = None) -> models.StateAnswer:
+        """Whether it is open, and until when
+
+        By the version that counted at that time; when clocks change, by what a clock on the wall there says.
+
+        at: Now, if none is named
+        """
+        return self._caller.call("GET", f"/v1/schedules/{in_path(schedule_id)}/state", models.StateAnswer, query={"at": at})
+
+
+class RepliesNoun:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(
+        self, *, q: str | None = None, queue: str | None = None, after: str | None = None, limit: int | None = None
+    ) -> models.ReplyPage:
+        """Ready answers, by shortcut
+
+        As somebody types: case, width and a `/` before it do not matter.
+
+        q: How their shortcuts begin
+        queue: Those of this queue and those of all; `none`: those of all alone
+        after: The `next` of the page before
+        """
+        return self._caller.call(
+            "GET", "/v1/replies", models.ReplyPage, query={"q": q, "queue": queue, "after": after, "limit": limit}
+        )
+
+    def iterate(
+        self, *, q: str | None = None, queue: str | None = None, page_size: int | None = None
+    ) -> Iterator[models.ReplyAnswer]:
+        """All that `list` finds, from page to page. `page_size` is how many come with one call."""
+        after: Any = None
+        while True:
+            page = self.list(q=q, queue=queue, limit=page_size, after=after)
+            yield from page.items
+            if not page.next:
+                return
+            after = page.next
+
+    def add_reply(
+        self,
+        *,
+        shortcut: str,
+        text: str,
+        title: str | None = None,
+        queue: UUID | str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.ReplyAnswer:
+        """Add a ready answer
+
+        A text with places to fill, in Liquid. A shortcut is there once in a queue, and once for all.
+
+        queue: Of which queue it is; null: of all
+        shortcut: One word, in any case, with or without `/` before it
+        text: Liquid, with the variables of ready answers
+        """
+        return self._caller.call(
+            "POST",
+            "/v1/replies",
+            models.ReplyAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"title": title, "queue": queue, "shortcut": shortcut, "text": text},
+            is_keyed=True,
+        )
+
+    def get_reply(self, reply_id: UUID | str) -> models.ReplyAnswer:
+        """A ready answer
+
+        As it is written; what it says to a customer is rendered.
+        """
+        return self._caller.call("GET", f"/v1/replies/{in_path(reply_id)}", models.ReplyAnswer)
+
+    def edit_reply(
+        self,
+        reply_id: UUID | str,
+        *,
+        if_match: str | None = None,
+        title: str | Unset | None = UNSET,
+        queue: UUID | str | Unset | None = UNSET,
+        shortcut: str | Unset | None = UNSET,
+        text: str | Unset | None = UNSET,
+    ) -> models.ReplyAnswer:
+        """Change a ready answer
+
+        JSON Merge Patch (RFC 7396).
+
+        if_match: The ETag of what you have seen
+        queue: Of which queue it is; null: of all
+        """
+        return self._caller.call(
+            "PATCH",
+            f"/v1/replies/{in_path(reply_id)}",
+            models.ReplyAnswer,
+            headers={"If-Match": if_match},
+            fields={"title": title, "queue": queue, "shortcut": shortcut, "text": text},
+            is_keyed=True,
+        )
+
+    def delete_reply(self, reply_id: UUID | str) -> None:
+        """Delete a ready answer
+
+        What was said with it stays as it was sent.
+        """
+        return self._caller.call("DELETE", f"/v1/replies/{in_path(reply_id)}", None, is_keyed=True)
+
+    def render_reply(
+        self,
+        reply_id: UUID | str,
+        *,
+        conversation_id: str | None = None,
+        customer_id: UUID | str | None = None,
+        agent_id: UUID | str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.FilledReply:
+        """Fill in a ready answer for a customer
+
+        Nothing is sent. `agent` is the person who asks, or `agentId`.
+        """
+        return self._caller.call(
+            "POST",
+            f"/v1/replies/{in_path(reply_id)}/render",
+            models.FilledReply,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={"conversationId": conversation_id, "customerId": customer_id, "agentId": agent_id},
             is_keyed=True,
         )
 
@@ -2249,6 +2672,9 @@ class Nouns:
         self.messages = MessagesNoun(caller)
         self.conversations = ConversationsNoun(caller)
         self.customers = CustomersNoun(caller)
+        self.queues = QueuesNoun(caller)
+        self.schedules = SchedulesNoun(caller)
+        self.replies = RepliesNoun(caller)
         self.templates = TemplatesNoun(caller)
         self.media = MediaNoun(caller)
         self.dead_letters = DeadLettersNoun(caller)

@@ -1,6 +1,6 @@
 SET LOCAL ROLE waystate_owner;
 -- When a place is open. What is valid from a day on stands beside what was valid before: reports use the one of their day.
--- `slots` and `holidays` as waystate/queues/model.py writes them.
+-- `slots` and `holidays` as waystate/schedules/model.py writes them.
 CREATE TABLE schedules (
     tenant_id text NOT NULL REFERENCES tenants ON DELETE CASCADE,
     id uuid NOT NULL,

@@ -1,4 +1,4 @@
-"""Events of what a tenant has at WhatsApp, its templates and numbers: of no contact and no conversation."""
+"""Events of a tenant as such, and of no contact or conversation: its templates, its numbers, how its people work."""
 
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION = 1
-"""Of every event, those of contacts too."""
 
 
 class TemplateChanged(BaseModel):
@@ -87,3 +86,44 @@ class NumberReleased(NumberEvent):
     type: Literal["number.released"] = "number.released"
     kind: Literal["auth", "account", "billing"]
     held_since: datetime
+
+
+class ArrangementEvent(BaseModel):
+    """Of the tenant as such: of no contact, no conversation and no number. `fields` are those that are otherwise now."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    schema_version: ClassVar[int] = SCHEMA_VERSION
+    # Not published: what every other event is of, so that all are looked at alike.
+    contact_id: ClassVar[UUID | None] = None
+    message_id: ClassVar[UUID | None] = None
+    wa_id: ClassVar[str | None] = None
+    phone_number_id: ClassVar[str] = ""
+
+    change: Literal["added", "edited", "deleted"]
+    fields: list[str] = []
+    at: datetime
+
+
+class QueueChanged(ArrangementEvent):
+    """A queue was added, edited or deleted. What waited in one that is deleted is told by `conversation.queue_changed`."""
+
+    type: Literal["queue.changed"] = "queue.changed"
+    queue_id: UUID
+    name: str
+
+
+class ScheduleChanged(ArrangementEvent):
+    """A schedule was added, edited or deleted."""
+
+    type: Literal["schedule.changed"] = "schedule.changed"
+    schedule_id: UUID
+    name: str
+
+
+class ReplyChanged(ArrangementEvent):
+    """A ready answer was added, edited or deleted; of `queue_id`, or of the whole tenant."""
+
+    type: Literal["reply.changed"] = "reply.changed"
+    reply_id: UUID
+    queue_id: UUID | None = None
+    shortcut: str
