@@ -50,7 +50,7 @@ def test_every_operation_has_a_method_of_its_own_in_both_clients(methods: list[M
     for each in methods:
         method, other = (getattr(getattr(client, each.noun), each.name) for client in (plain, awaited))
         assert inspect.signature(method).parameters.keys() == inspect.signature(other).parameters.keys()
-        assert inspect.iscoroutinefunction(other)
+        assert inspect.iscoroutinefunction(other) or (each.reads == "stream" and inspect.isasyncgenfunction(other))
         assert not inspect.iscoroutinefunction(method)
 
 
@@ -105,6 +105,8 @@ def test_every_method_sends_and_reads_what_the_document_shows(methods: list[Meth
         status, example = _example_of(entry)
         server = Server([httpx2.Response(status, json=example) if isinstance(example, dict) else httpx2.Response(status)])
         found = getattr(getattr(server.client(), method.noun), method.name)(*_placed(method, body), **_named(method, body))
+        if method.reads == "stream":
+            assert b"".join(found) == b"", "it is asked for as it is read"
         (request,) = server.requests
         assert (request.method, request.url.path) == (method.verb, re.sub(r"\{\w+\}", "x", method.path))
         assert ("idempotency-key" in request.headers) == method.is_keyed
