@@ -73,7 +73,7 @@ SELECT v.contact_id FROM conversations v WHERE v.tenant_id = :tenant_id AND v.ph
 
 -- name: list_by_activity
 -- Of the next `most` customers in this order those that fit: they are looked at one by one until a page is full. Without `most`
--- a filter that nearly nobody fits would look at everybody.
+-- a filter that nearly nobody fits would look at everybody. `OFFSET 0`: one probe each, or all who have any tag are read first.
 SELECT i.contact_id, i.last_activity_at AS value FROM (
     SELECT x.contact_id, x.last_activity_at, x.words FROM contact_index x
     WHERE x.tenant_id = :tenant_id AND (x.last_activity_at, x.contact_id) < (:value::timestamptz, :contact_id::uuid)
@@ -82,7 +82,7 @@ SELECT i.contact_id, i.last_activity_at AS value FROM (
 ) AS i
 WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
-        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id OFFSET 0))
     AND (:is_open::boolean IS NULL OR :is_open = EXISTS (SELECT FROM conversations v WHERE v.tenant_id = :tenant_id
         AND v.contact_id = i.contact_id AND v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now::timestamptz))
     AND (:phone_number_id::text IS NULL OR EXISTS (SELECT FROM conversations v WHERE v.tenant_id = :tenant_id
@@ -98,7 +98,7 @@ SELECT i.contact_id, i.created_at AS value FROM (
 ) AS i
 WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
-        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id OFFSET 0))
 ORDER BY i.created_at DESC, i.contact_id DESC OFFSET :skip::int LIMIT :batch;
 
 -- name: list_by_name
@@ -109,7 +109,7 @@ SELECT i.contact_id, i.name AS value FROM (
 ) AS i
 WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
-        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id OFFSET 0))
 ORDER BY i.name COLLATE "C", i.contact_id OFFSET :skip::int LIMIT :batch;
 
 -- name: list_by_messages
@@ -120,7 +120,7 @@ SELECT i.contact_id, i.message_count AS value FROM (
 ) AS i
 WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
-        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id OFFSET 0))
 ORDER BY i.message_count DESC, i.contact_id DESC OFFSET :skip::int LIMIT :batch;
 
 -- name: list_among
@@ -130,7 +130,7 @@ FROM unnest(:ids::uuid[]) AS a (contact_id)
 JOIN contact_index i ON i.tenant_id = :tenant_id AND i.contact_id = a.contact_id
 WHERE (:words::text IS NULL OR i.words @@ :words::tsquery)
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
-        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id))
+        SELECT FROM contact_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag AND t.contact_id = i.contact_id OFFSET 0))
     AND i.last_activity_at >= :active_since::timestamptz AND i.last_activity_at < :active_until::timestamptz
     AND i.created_at >= :created_since::timestamptz AND i.created_at < :created_until::timestamptz
     AND (:is_open::boolean IS NULL OR :is_open = EXISTS (SELECT FROM conversations v WHERE v.tenant_id = :tenant_id
