@@ -15,6 +15,7 @@ PLACES = {
     "conversationId": "SELECT id::text FROM conversations WHERE tenant_id = $1",
     "conversation_id": "SELECT id::text FROM conversations WHERE tenant_id = $1",
     "customer_id": "SELECT id::text FROM contacts WHERE tenant_id = $1",
+    "merge_id": "SELECT id::text FROM contact_merges WHERE tenant_id = $1",
     "messageId": "SELECT id::text FROM messages WHERE tenant_id = $1",
     "message_id": "SELECT id::text FROM messages WHERE tenant_id = $1",
     "wamid": "SELECT wamid FROM messages WHERE tenant_id = $1 AND wamid IS NOT NULL",

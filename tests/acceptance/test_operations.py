@@ -160,7 +160,9 @@ METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 @pytest.mark.parametrize("path", sorted({path for _, path in OPERATIONS}))
 async def test_wrong_method_is_told_every_method_of_the_path(place: Installation, path: str) -> None:
     url = filled(path, "x")
-    rows = [method for method, each in OPERATIONS if re.fullmatch(filled(each, "[^/]+"), url)]
+    # The lane's own path hides those of the framework that take any id in its place.
+    is_own = any(row.is_fast and each == path and "{" not in path for (_, each), row in OPERATIONS.items())
+    rows = [method for method, each in OPERATIONS if (each == path if is_own else re.fullmatch(filled(each, "[^/]+"), url))]
     taken = sorted({*rows, *(["HEAD"] if "GET" in rows else [])})
     for method in (*METHODS, "OPTIONS", "TRACE", "BREW"):
         if method in taken:
