@@ -12,6 +12,8 @@ from waystate.channels.genesys.event_routes import GenesysEventsWebhook
 from waystate.channels.genesys.routes import GenesysWebhook
 from waystate.channels.whatsapp.routes import WhatsAppWebhook
 from waystate.clock import Clock
+from waystate.conversations.routes import ConversationRoutes
+from waystate.conversations.sight import Sights
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.routes import CustomerRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
@@ -19,6 +21,7 @@ from waystate.deliveries.queue_routes import GenesysQueueRoutes
 from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
+from waystate.inbox.routes import InboxRoutes
 from waystate.keys.routes import KeyRoutes
 from waystate.media.routes import MediaRoutes
 from waystate.media.upload_routes import UploadRoutes
@@ -32,7 +35,7 @@ from waystate.people.myself import Myself
 from waystate.people.passwords import Passwords
 from waystate.people.routes import PeopleRoutes
 from waystate.pipeline.replay import Replays
-from waystate.sends.conversation_routes import ConversationRoutes
+from waystate.sends.conversation_routes import BeginRoutes
 from waystate.sends.routes import SendRoutes
 from waystate.sends.sending import Sends
 from waystate.services import Services
@@ -68,6 +71,8 @@ ROUTES = (
     DocsRoutes,
     StateRoutes,
     SendRoutes,
+    InboxRoutes,
+    BeginRoutes,
     ConversationRoutes,
     CustomerRoutes,
     TraceRoutes,
@@ -165,12 +170,15 @@ def _of_messages(services: Services) -> list[object]:
     letters = DeadLetterRoutes(db, replays, services.hints[RELAY], services.invalidations.changed, clock)
     sends = Sends(db, directory, services.templates, services.hints[RELAY], services.invalidations.changed, clock)
     templates = TemplateRoutes(db, directory, services.templates)
-    talks = ConversationRoutes(db, sends, clock)
+    sights = Sights(directory)
     customers = CustomerEdits(db, services.hints[RELAY], services.invalidations.changed, clock)
     cursors = Cursors(derive_key(services.installation, "page cursors"))
-    people = CustomerRoutes(db, customers, sends, cursors, clock)
+    talks = [
+        InboxRoutes(db, sends, sights, cursors, clock), BeginRoutes(db, sends, clock), ConversationRoutes(db, sights, clock)
+    ]  # fmt: skip
+    people = CustomerRoutes(db, customers, sends, sights, cursors, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
-    return [SendRoutes(sends), talks, people, TraceRoutes(db, directory, clock), templates, media, letters]
+    return [SendRoutes(sends), *talks, people, TraceRoutes(db, directory, clock), templates, media, letters]
 
 
 def _of_access(services: Services) -> list[object]:

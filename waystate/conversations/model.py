@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
+
+from waystate.principal import Principal, Role
 
 CUSTOMER_WINDOW = timedelta(hours=24)
 """WhatsApp lets a business write free text this long after the customer's last message or call; later only templates pass."""
@@ -18,6 +21,9 @@ class ConversationStatus(StrEnum):
     EXPIRED = "expired"
     ERROR = "error"
 
+
+AgentScope = Literal["all", "assigned"]
+_LIMITED = frozenset({Role.AGENT, Role.VIEWER})
 
 OPEN = frozenset({ConversationStatus.ACTIVE, ConversationStatus.WAITING, ConversationStatus.ERROR})
 
@@ -133,3 +139,30 @@ def preview_of(text: str | None) -> str | None:
 def public_conversation_id(correlation: str, conversation_id: UUID, genesys_conversation_id: str | None) -> str | None:
     """What answers and payloads call `conversationId`: ours for good (`local`, seed 001) or Genesys' (`genesys`, seed 000)."""
     return str(conversation_id) if correlation == "local" else genesys_conversation_id
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a caller sees: everything where there is no `viewer`; else what `is_in_sight` of the database says of these two."""
+
+    viewer: UUID | None = None
+    queues: tuple[UUID, ...] = ()
+
+    def shows(self, assigned: UUID | None, queue: UUID | None, holder: str | None) -> bool:
+        """Whether a conversation is seen: theirs, or nobody's, which they speak in or whose queue they are in."""
+        if self.viewer is None or assigned is not None:
+            return self.viewer is None or assigned == self.viewer
+        return holder == f"person:{self.viewer}" or queue in self.queues
+
+
+EVERYTHING = Sight()
+"""Everybody sees all but those whom `settings.agent_scope` limits."""
+
+
+def is_limited(principal: Principal | None, scope: AgentScope) -> bool:
+    """Returns whether this caller sees only what is theirs under the tenant's `agent_scope`: of people, viewers and agents."""
+    return principal is not None and scope == "assigned" and is_agent(principal)
+
+
+def is_agent(principal: Principal) -> bool:
+    return principal.kind == "session" and principal.role in _LIMITED

@@ -351,3 +351,16 @@ WHERE c.tenant_id = :tenant_id AND c.contact_id = ANY(:contact_ids::uuid[]) ORDE
 -- Their messages go with them.
 DELETE FROM conversations c
 WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) AND c.metadata @> :mark::jsonb RETURNING c.id;
+
+-- name: list_queues_of
+-- The queues that a person is in.
+SELECT q.queue_id FROM queue_members q WHERE q.tenant_id = :tenant_id AND q.user_id = :user_id ORDER BY q.queue_id;
+
+-- name: list_holders
+-- What decides who sees them.
+SELECT c.id, c.assigned_user_id, c.queue_id, c.control_holder FROM conversations c
+WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]);
+
+-- name: count_messages^
+-- As the index has them, a second or two behind.
+SELECT i.inbound, i.outbound FROM conversation_index i WHERE i.tenant_id = :tenant_id AND i.conversation_id = :id;

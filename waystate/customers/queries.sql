@@ -151,17 +151,21 @@ RETURNING c.id, c.tags;
 -- name: list_conversations
 -- A contact's, the newest first; their ids are made of the time.
 SELECT v.id FROM conversations v
-WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.id < :before ORDER BY v.id DESC LIMIT :batch;
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.id < :before
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
+ORDER BY v.id DESC LIMIT :batch;
 
 -- name: find_latest
 -- The open conversation, else the one that was last.
 SELECT v.id FROM conversations v WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
 ORDER BY (v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now) DESC, v.last_activity_at DESC, v.id DESC LIMIT 1;
 
 -- name: list_heads
 -- Conversations in the order of their last messages: behind one of them nothing is newer than its last.
 SELECT v.id, v.last_message_at FROM conversations v
 WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_message_at IS NOT NULL
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
 ORDER BY v.last_message_at DESC, v.id DESC OFFSET :skip LIMIT :batch;
 
 -- name: list_messages

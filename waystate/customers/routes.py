@@ -12,6 +12,7 @@ from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
 from waystate.conversations.bodies import CONVERSATION_EXAMPLE, ConversationAnswer, render_conversation
 from waystate.conversations.model import Conversation
+from waystate.conversations.sight import Sights
 from waystate.customers import store
 from waystate.customers.bodies import (
     CUSTOMER_EXAMPLE,
@@ -61,8 +62,11 @@ _IF_MATCH = Header(alias="If-Match", max_length=500, description="The ETag of th
 class CustomerRoutes:
     """A merged customer's id leads to whom they turned out to be: 308 where it is read, and straight there where it is not."""
 
-    def __init__(self, db: Database, customers: CustomerEdits, sends: Sends, cursors: Cursors, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, customers: CustomerEdits, sends: Sends, sights: Sights, cursors: Cursors, clock: Clock
+    ) -> None:
         self._db = db
+        self._sights = sights
         self._customers = customers
         self._sends = sends
         self._cursors = cursors
@@ -266,7 +270,10 @@ class CustomerRoutes:
         before = LATEST if after is None else _history_place(self._cursors.open(of, after))
         async with self._db.tenant(tenant) as conn:
             profile = await _get(conn, tenant, customer_id)
-            found = await store.list_messages(conn, tenant, profile.id, before=before, direction=direction, batch=limit + 1)
+            sight = await self._sights.find(conn, principal)
+            found = await store.list_messages(
+                conn, tenant, profile.id, before=before, direction=direction, batch=limit + 1, sight=sight
+            )
             items = await self._sends.read_in(conn, tenant, [each.message_id for each in found[:limit]])
         last = found[limit - 1] if len(found) > limit else None
         following = None if last is None else self._cursors.seal(of, [iso_exact(last.sent_at), str(last.message_id)])
@@ -294,7 +301,8 @@ class CustomerRoutes:
         before = None if after is None else UUID(self._cursors.open(of, after)[0])
         async with self._db.tenant(tenant) as conn:
             profile = await _get(conn, tenant, customer_id)
-            ids = await store.list_conversations(conn, tenant, profile.id, before=before, batch=limit + 1)
+            sight = await self._sights.find(conn, principal)
+            ids = await store.list_conversations(conn, tenant, profile.id, before=before, batch=limit + 1, sight=sight)
             items = await self._conversations(conn, tenant, ids[:limit])
         following = self._cursors.seal(of, [str(ids[limit - 1])]) if len(ids) > limit else None
         return CustomerConversations(items=items, next=following)
@@ -314,9 +322,10 @@ class CustomerRoutes:
         tenant = principal.tenant_id
         async with self._db.tenant(tenant) as conn:
             profile = await _get(conn, tenant, customer_id)
-            latest = await store.find_latest(conn, tenant, profile.id, self._clock())
+            sight = await self._sights.find(conn, principal)
+            latest = await store.find_latest(conn, tenant, profile.id, self._clock(), sight)
             conversations = await self._conversations(conn, tenant, [] if latest is None else [latest])
-            found = await store.list_messages(conn, tenant, profile.id, batch=_SHOWN_IN_CONTEXT)
+            found = await store.list_messages(conn, tenant, profile.id, batch=_SHOWN_IN_CONTEXT, sight=sight)
             messages = await self._sends.read_in(conn, tenant, [each.message_id for each in found])
         return CustomerContext(
             customer=render_customer(profile), conversation=conversations[0] if conversations else None, messages=messages

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from waystate.contacts.model import Identity, IdentityKind
+from waystate.conversations.model import EVERYTHING, Sight
 from waystate.customers.model import EVER, LATEST, NEVER, CustomerFilter, HistoryPlace, ListPlace, Profile, Sort
 from waystate.customers.words import NAMELESS, fold, words_of
 from waystate.db.pool import Connection, load_queries
@@ -230,12 +231,15 @@ async def list_messages(
     before: HistoryPlace = LATEST,
     direction: Direction | None = None,
     batch: int,
+    sight: Sight = EVERYTHING,
 ) -> list[HistoryPlace]:
     """The newest first. Of a customer with many conversations only those are read that the page may come from."""
     found: list[HistoryPlace] = []
     skip = 0
     while True:
-        heads = await _queries.list_heads(conn, tenant_id=tenant, contact_id=contact_id, skip=skip, batch=_TOGETHER)
+        heads = await _queries.list_heads(
+            conn, tenant_id=tenant, contact_id=contact_id, skip=skip, batch=_TOGETHER, **_seen_by(sight)
+        )
         is_full = len(found) >= batch
         if not heads or (is_full and heads[0]["last_message_at"] < found[batch - 1].sent_at):
             return found[:batch]
@@ -253,19 +257,25 @@ async def list_messages(
 
 
 async def list_conversations(
-    conn: Connection, tenant: TenantId, contact_id: UUID, *, before: UUID | None, batch: int
+    conn: Connection, tenant: TenantId, contact_id: UUID, *, before: UUID | None, batch: int, sight: Sight = EVERYTHING
 ) -> Sequence[UUID]:
     """The newest first, from before an id."""
     rows = await _queries.list_conversations(
-        conn, tenant_id=tenant, contact_id=contact_id, before=before or _LAST_ID, batch=batch
+        conn, tenant_id=tenant, contact_id=contact_id, before=before or _LAST_ID, batch=batch, **_seen_by(sight)
     )
     return [row["id"] for row in rows]
 
 
-async def find_latest(conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime) -> UUID | None:
+async def find_latest(
+    conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime, sight: Sight = EVERYTHING
+) -> UUID | None:
     """The open conversation, or else the one that was last; None: there was none."""
-    rows = await _queries.find_latest(conn, tenant_id=tenant, contact_id=contact_id, now=now)
+    rows = await _queries.find_latest(conn, tenant_id=tenant, contact_id=contact_id, now=now, **_seen_by(sight))
     return rows[0]["id"] if rows else None
+
+
+def _seen_by(sight: Sight) -> dict[str, Any]:
+    return {"viewer": sight.viewer, "queues": list(sight.queues)}
 
 
 def _profile(row: dict[str, Any]) -> Profile:
