@@ -16,6 +16,7 @@ from waystate.conversations.routes import ConversationRoutes
 from waystate.conversations.sight import Sights
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.routes import CustomerRoutes
+from waystate.customers.timeline_routes import TimelineRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
 from waystate.deliveries.queue_routes import GenesysQueueRoutes
 from waystate.door.idempotency import KeyedOperations
@@ -75,6 +76,7 @@ ROUTES = (
     BeginRoutes,
     ConversationRoutes,
     CustomerRoutes,
+    TimelineRoutes,
     TraceRoutes,
     TemplateRoutes,
     UploadRoutes,
@@ -178,7 +180,8 @@ def _of_messages(services: Services) -> list[object]:
     ]  # fmt: skip
     people = CustomerRoutes(db, customers, sends, sights, cursors, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
-    return [SendRoutes(sends), *talks, people, TraceRoutes(db, directory, clock), templates, media, letters]
+    told = [TimelineRoutes(db, sends, sights, cursors), TraceRoutes(db, directory, clock)]
+    return [SendRoutes(sends), *talks, people, *told, templates, media, letters]
 
 
 def _of_access(services: Services) -> list[object]:

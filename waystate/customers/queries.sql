@@ -179,3 +179,44 @@ CROSS JOIN LATERAL (
     ORDER BY m.sent_at DESC, m.id DESC LIMIT :batch
 ) AS m
 ORDER BY m.sent_at DESC, m.id DESC LIMIT :batch;
+
+-- name: list_log
+-- What happened to the contact's conversations, before a place; of some types, or all.
+SELECT l.id, l.at, l.conversation_id, l.type, l.data FROM conversations v
+CROSS JOIN LATERAL (
+    SELECT g.id, g.at, g.conversation_id, g.type, g.data FROM conversation_log g
+    WHERE g.tenant_id = :tenant_id AND g.conversation_id = v.id AND g.at <= :before::timestamptz
+        AND (g.at, g.id) < (:before::timestamptz, :before_id::uuid)
+        AND (:types::text[] IS NULL OR g.type = ANY(:types::text[]))
+    ORDER BY g.at DESC, g.id DESC LIMIT :batch::int
+) AS l
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
+ORDER BY l.at DESC, l.id DESC LIMIT :batch::int;
+
+-- name: list_statuses
+-- What was reported in a stretch of time of messages that were sent in it, or some time before.
+SELECT e.id, e.at, m.conversation_id, e.message_id, e.status, e.source, e.error FROM conversations v
+CROSS JOIN LATERAL (
+    SELECT n.id, n.conversation_id FROM messages n WHERE n.tenant_id = :tenant_id AND n.conversation_id = v.id
+        AND n.sent_at >= :sent_since::timestamptz AND n.sent_at <= :before::timestamptz
+) AS m
+JOIN message_events e ON e.tenant_id = :tenant_id AND e.message_id = m.id
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_activity_at >= :sent_since::timestamptz
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
+    AND e.applied AND e.at >= :since::timestamptz AND (e.at, e.id) < (:before::timestamptz, :before_id::uuid)
+ORDER BY e.at DESC, e.id DESC LIMIT :batch::int;
+
+-- name: list_failures
+-- What did not arrive, on either side.
+SELECT d.id, d.at, d.conversation_id, d.message_id, d.target, d.attempts, d.error FROM conversations v
+CROSS JOIN LATERAL (
+    SELECT f.event_id AS id, f.finished_at AS at, f.conversation_id, f.message_id, f.target, f.attempts, f.error
+    FROM deliveries f
+    WHERE f.tenant_id = :tenant_id AND f.conversation_id = v.id AND f.state = 'failed' AND f.finished_at <= :before::timestamptz
+        AND (f.finished_at, f.event_id) < (:before::timestamptz, :before_id::uuid)
+    ORDER BY f.finished_at DESC, f.event_id DESC LIMIT :batch::int
+) AS d
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
+ORDER BY d.at DESC, d.id DESC LIMIT :batch::int;

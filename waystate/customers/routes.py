@@ -183,7 +183,7 @@ class CustomerRoutes:
         """The `ETag` is of what may be edited: a message changes it not."""
         tenant = principal.tenant_id
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
+            profile = await get_profile(conn, tenant, customer_id)
         if profile.id != customer_id:
             raise Moved(
                 "customer_merged", f"This customer turned out to be {profile.id}.", location=f"/v1/customers/{profile.id}"
@@ -267,9 +267,9 @@ class CustomerRoutes:
         """Across conversations and numbers, by the time at which the platform says it was sent."""
         tenant = principal.tenant_id
         of = (tenant, "customer messages", str(customer_id), None if direction is None else direction.value)
-        before = LATEST if after is None else _history_place(self._cursors.open(of, after))
+        before = LATEST if after is None else parse_history_place(self._cursors.open(of, after))
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
+            profile = await get_profile(conn, tenant, customer_id)
             sight = await self._sights.find(conn, principal)
             found = await store.list_messages(
                 conn, tenant, profile.id, before=before, direction=direction, batch=limit + 1, sight=sight
@@ -300,7 +300,7 @@ class CustomerRoutes:
         of = (tenant, "customer conversations", str(customer_id))
         before = None if after is None else UUID(self._cursors.open(of, after)[0])
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
+            profile = await get_profile(conn, tenant, customer_id)
             sight = await self._sights.find(conn, principal)
             ids = await store.list_conversations(conn, tenant, profile.id, before=before, batch=limit + 1, sight=sight)
             items = await self._conversations(conn, tenant, ids[:limit])
@@ -321,7 +321,7 @@ class CustomerRoutes:
         messages."""
         tenant = principal.tenant_id
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
+            profile = await get_profile(conn, tenant, customer_id)
             sight = await self._sights.find(conn, principal)
             latest = await store.find_latest(conn, tenant, profile.id, self._clock(), sight)
             conversations = await self._conversations(conn, tenant, [] if latest is None else [latest])
@@ -337,11 +337,11 @@ class CustomerRoutes:
         tenant, contact_id = principal.tenant_id, await self._survivor(principal, customer_id)
         await self._customers.tag(tenant, [contact_id], add=add, remove=remove)
         async with self._db.tenant(tenant) as conn:
-            return render_customer(await _get(conn, tenant, contact_id))
+            return render_customer(await get_profile(conn, tenant, contact_id))
 
     async def _survivor(self, principal: Principal, customer_id: UUID) -> UUID:
         async with self._db.tenant(principal.tenant_id) as conn:
-            return (await _get(conn, principal.tenant_id, customer_id)).id
+            return (await get_profile(conn, principal.tenant_id, customer_id)).id
 
     async def _conversations(self, conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -> list[ConversationAnswer]:
         found = await conversation_store.find_many(conn, tenant, [str(each) for each in ids])
@@ -352,7 +352,7 @@ class CustomerRoutes:
         return [render_conversation(each, windows, self._clock(), said.get(key)) for each, key in zip(there, keys, strict=True)]
 
 
-async def _get(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile:
+async def get_profile(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile:
     """The customer, or whom they turned out to be."""
     found = await store.find_many(conn, tenant, [customer_id])
     if not found:
@@ -398,6 +398,6 @@ def _place_of(sort: Sort, told: list[Any]) -> ListPlace:
     return ListPlace(datetime.fromisoformat(value) if is_time else value, UUID(contact_id))
 
 
-def _history_place(told: list[Any]) -> HistoryPlace:
+def parse_history_place(told: list[Any]) -> HistoryPlace:
     sent_at, message_id = told
     return HistoryPlace(datetime.fromisoformat(sent_at), UUID(message_id))

@@ -274,6 +274,72 @@ async def find_latest(
     return rows[0]["id"] if rows else None
 
 
+async def list_log(
+    conn: Connection,
+    tenant: TenantId,
+    contact_id: UUID,
+    *,
+    before: HistoryPlace,
+    batch: int,
+    sight: Sight,
+    types: Collection[str] | None = None,
+) -> list[dict[str, Any]]:
+    """What happened to the contact's conversations, the newest first; of these types, or of all."""
+    rows = await _queries.list_log(
+        conn,
+        tenant_id=tenant,
+        contact_id=contact_id,
+        before=before.sent_at,
+        before_id=before.message_id,
+        batch=batch,
+        types=None if types is None else sorted(types),
+        **_seen_by(sight),
+    )
+    return [dict(row) for row in rows]
+
+
+async def list_statuses(
+    conn: Connection,
+    tenant: TenantId,
+    contact_id: UUID,
+    *,
+    before: HistoryPlace,
+    since: datetime,
+    sent_since: datetime,
+    batch: int,
+    sight: Sight,
+) -> list[dict[str, Any]]:
+    """What was reported of the contact's messages since then, of those sent since `sent_since`; the newest first."""
+    rows = await _queries.list_statuses(
+        conn,
+        tenant_id=tenant,
+        contact_id=contact_id,
+        before=before.sent_at,
+        before_id=before.message_id,
+        since=since,
+        sent_since=sent_since,
+        batch=batch,
+        **_seen_by(sight),
+    )
+    return [dict(row) for row in rows]
+
+
+async def list_failures(
+    conn: Connection, tenant: TenantId, contact_id: UUID, *, before: HistoryPlace, batch: int, sight: Sight
+) -> list[dict[str, Any]]:
+    """What of the contact's messages did not arrive, the newest first."""
+    rows = await _queries.list_failures(
+        conn,
+        tenant_id=tenant,
+        contact_id=contact_id,
+        before=before.sent_at,
+        before_id=before.message_id,
+        batch=batch,
+        **_seen_by(sight),
+    )
+    return [dict(row) for row in rows]
+
+
 def _seen_by(sight: Sight) -> dict[str, Any]:
     return {"viewer": sight.viewer, "queues": list(sight.queues)}
 

@@ -66,6 +66,9 @@ CREATE TABLE conversation_index_wanted (
     FOREIGN KEY (tenant_id, contact_id) REFERENCES contacts (tenant_id, id) ON DELETE CASCADE
 );
 
+-- What did not arrive of a conversation: few rows, for the history of its integrations.
+CREATE INDEX deliveries_failed ON deliveries (tenant_id, conversation_id, finished_at, event_id) WHERE state = 'failed';
+
 DO $$
 DECLARE name text;
 BEGIN
