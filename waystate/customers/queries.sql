@@ -195,13 +195,17 @@ WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id
 ORDER BY l.at DESC, l.id DESC LIMIT :batch::int;
 
 -- name: list_statuses
--- What was reported in a stretch of time of messages that were sent in it, or some time before.
+-- What was reported in a stretch of time of messages that were sent in it, or some time before. Without `OFFSET 0` a planner that
+-- has no statistics yet enters the indexes by their times alone.
 SELECT e.id, e.at, m.conversation_id, e.message_id, e.status, e.source, e.error FROM conversations v
 CROSS JOIN LATERAL (
     SELECT n.id, n.conversation_id FROM messages n WHERE n.tenant_id = :tenant_id AND n.conversation_id = v.id
         AND n.sent_at >= :sent_since::timestamptz AND n.sent_at <= :before::timestamptz
+    OFFSET 0
 ) AS m
-JOIN message_events e ON e.tenant_id = :tenant_id AND e.message_id = m.id
+CROSS JOIN LATERAL (
+    SELECT o.* FROM message_events o WHERE o.tenant_id = :tenant_id AND o.message_id = m.id OFFSET 0
+) AS e
 WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_activity_at >= :sent_since::timestamptz
     AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
     AND e.applied AND e.at >= :since::timestamptz AND (e.at, e.id) < (:before::timestamptz, :before_id::uuid)

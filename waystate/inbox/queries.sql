@@ -1,5 +1,6 @@
 -- The walks below ask every filter in the same words; each enters the index of what it is named after. Of each status the next
--- rows are read from one stretch of the index, then these few are put in order: so is also a list of all of them.
+-- rows are read from one stretch of the index, then these few are put in order: so is also a list of all of them. Words are asked
+-- of each row by `LIMIT 1`: of an EXISTS the planner may rather read the words of everybody, once.
 
 -- name: list_by_activity
 -- Where nothing narrower is asked; nobody in particular has them.
@@ -18,10 +19,11 @@ CROSS JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
             SELECT FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag
                 AND t.conversation_id = i.conversation_id))
-        AND (:words::text IS NULL OR EXISTS (SELECT FROM conversation_words w WHERE w.tenant_id = :tenant_id
-                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery)
-            OR EXISTS (SELECT FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
-                AND n.words @@ :words::tsquery))
+        AND (:words::text IS NULL
+            OR (SELECT true FROM conversation_words w WHERE w.tenant_id = :tenant_id
+                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery LIMIT 1)
+            OR (SELECT true FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
+                AND n.words @@ :words::tsquery LIMIT 1))
     ORDER BY i.last_activity_at DESC, i.conversation_id DESC LIMIT :batch::int
 ) AS f
 ORDER BY f.value DESC, f.conversation_id DESC LIMIT :batch::int;
@@ -43,10 +45,11 @@ CROSS JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
             SELECT FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag
                 AND t.conversation_id = i.conversation_id))
-        AND (:words::text IS NULL OR EXISTS (SELECT FROM conversation_words w WHERE w.tenant_id = :tenant_id
-                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery)
-            OR EXISTS (SELECT FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
-                AND n.words @@ :words::tsquery))
+        AND (:words::text IS NULL
+            OR (SELECT true FROM conversation_words w WHERE w.tenant_id = :tenant_id
+                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery LIMIT 1)
+            OR (SELECT true FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
+                AND n.words @@ :words::tsquery LIMIT 1))
     ORDER BY i.last_activity_at DESC, i.conversation_id DESC LIMIT :batch::int
 ) AS f
 ORDER BY f.value DESC, f.conversation_id DESC LIMIT :batch::int;
@@ -69,10 +72,11 @@ CROSS JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
             SELECT FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag
                 AND t.conversation_id = i.conversation_id))
-        AND (:words::text IS NULL OR EXISTS (SELECT FROM conversation_words w WHERE w.tenant_id = :tenant_id
-                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery)
-            OR EXISTS (SELECT FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
-                AND n.words @@ :words::tsquery))
+        AND (:words::text IS NULL
+            OR (SELECT true FROM conversation_words w WHERE w.tenant_id = :tenant_id
+                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery LIMIT 1)
+            OR (SELECT true FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
+                AND n.words @@ :words::tsquery LIMIT 1))
     ORDER BY i.last_activity_at DESC, i.conversation_id DESC LIMIT :batch::int
 ) AS f
 ORDER BY f.value DESC, f.conversation_id DESC LIMIT :batch::int;
@@ -95,10 +99,11 @@ CROSS JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
             SELECT FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag
                 AND t.conversation_id = i.conversation_id))
-        AND (:words::text IS NULL OR EXISTS (SELECT FROM conversation_words w WHERE w.tenant_id = :tenant_id
-                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery)
-            OR EXISTS (SELECT FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
-                AND n.words @@ :words::tsquery))
+        AND (:words::text IS NULL
+            OR (SELECT true FROM conversation_words w WHERE w.tenant_id = :tenant_id
+                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery LIMIT 1)
+            OR (SELECT true FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
+                AND n.words @@ :words::tsquery LIMIT 1))
     ORDER BY i.last_activity_at DESC, i.conversation_id DESC LIMIT :batch::int
 ) AS f
 ORDER BY f.value DESC, f.conversation_id DESC LIMIT :batch::int;
@@ -115,20 +120,22 @@ CROSS JOIN LATERAL (
         AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
             SELECT FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag
                 AND t.conversation_id = i.conversation_id))
-        AND (:words::text IS NULL OR EXISTS (SELECT FROM conversation_words w WHERE w.tenant_id = :tenant_id
-                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery)
-            OR EXISTS (SELECT FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
-                AND n.words @@ :words::tsquery))
+        AND (:words::text IS NULL
+            OR (SELECT true FROM conversation_words w WHERE w.tenant_id = :tenant_id
+                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery LIMIT 1)
+            OR (SELECT true FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
+                AND n.words @@ :words::tsquery LIMIT 1))
     ORDER BY i.created_at DESC, i.conversation_id DESC LIMIT :batch::int
 ) AS f
 ORDER BY f.value DESC, f.conversation_id DESC LIMIT :batch::int;
 
 -- name: list_by_waiting
--- Who waits longest comes first. No more wait than are open, so that every filter is asked of each.
+-- Who waits longest comes first. No more wait than are open, so that every filter is asked of each, of the status too: there is
+-- no index to be entered by it.
 SELECT i.conversation_id, i.waiting_since AS value FROM conversation_index i
 WHERE i.tenant_id = :tenant_id AND i.waiting_since IS NOT NULL
     AND (i.waiting_since, i.conversation_id) > (:value::timestamptz, :conversation_id::uuid)
-    AND i.status = ANY(:statuses::text[])
+    AND array_position(:statuses::text[], i.status) IS NOT NULL
     AND (:controller::text IS NULL OR i.controller = :controller)
     AND (:assignee::uuid IS NULL OR i.assigned_user_id = :assignee)
     AND (NOT :is_unassigned::boolean OR i.assigned_user_id IS NULL)
@@ -141,18 +148,21 @@ WHERE i.tenant_id = :tenant_id AND i.waiting_since IS NOT NULL
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
         SELECT FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag
             AND t.conversation_id = i.conversation_id))
-    AND (:words::text IS NULL OR EXISTS (SELECT FROM conversation_words w WHERE w.tenant_id = :tenant_id
-            AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery)
-        OR EXISTS (SELECT FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
-            AND n.words @@ :words::tsquery))
+    AND (:words::text IS NULL
+        OR (SELECT true FROM conversation_words w WHERE w.tenant_id = :tenant_id
+            AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery LIMIT 1)
+        OR (SELECT true FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
+            AND n.words @@ :words::tsquery LIMIT 1))
 ORDER BY i.waiting_since, i.conversation_id LIMIT :batch::int;
 
 -- name: list_among
--- Of few enough conversations that they are sorted by who asks.
+-- Of few enough conversations that they are sorted by who asks: one probe each, whatever the planner knows of the others.
 SELECT i.conversation_id, i.last_activity_at, i.created_at, i.waiting_since
 FROM unnest(:ids::uuid[]) AS a (conversation_id)
-JOIN conversation_index i ON i.tenant_id = :tenant_id AND i.conversation_id = a.conversation_id
-WHERE i.status = ANY(:statuses::text[]) AND i.last_activity_at >= :since::timestamptz
+CROSS JOIN LATERAL (
+    SELECT j.* FROM conversation_index j WHERE j.tenant_id = :tenant_id AND j.conversation_id = a.conversation_id OFFSET 0
+) AS i
+WHERE array_position(:statuses::text[], i.status) IS NOT NULL AND i.last_activity_at >= :since::timestamptz
     AND (:controller::text IS NULL OR i.controller = :controller)
     AND (:assignee::uuid IS NULL OR i.assigned_user_id = :assignee)
     AND (NOT :is_unassigned::boolean OR i.assigned_user_id IS NULL)
@@ -165,10 +175,11 @@ WHERE i.status = ANY(:statuses::text[]) AND i.last_activity_at >= :since::timest
     AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
         SELECT FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag
             AND t.conversation_id = i.conversation_id))
-    AND (:words::text IS NULL OR EXISTS (SELECT FROM conversation_words w WHERE w.tenant_id = :tenant_id
-            AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery)
-        OR EXISTS (SELECT FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
-            AND n.words @@ :words::tsquery));
+    AND (:words::text IS NULL
+        OR (SELECT true FROM conversation_words w WHERE w.tenant_id = :tenant_id
+            AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery LIMIT 1)
+        OR (SELECT true FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
+            AND n.words @@ :words::tsquery LIMIT 1));
 
 -- name: find_by_words
 SELECT f.conversation_id FROM find_conversations_by_words(:words, :most::int) AS f;
