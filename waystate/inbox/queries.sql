@@ -28,6 +28,58 @@ CROSS JOIN LATERAL (
 ) AS f
 ORDER BY f.value DESC, f.conversation_id DESC LIMIT :batch::int;
 
+-- name: list_unassigned
+-- Open ones that nobody has.
+SELECT f.conversation_id, f.value FROM unnest(:statuses::text[]) AS s (status)
+CROSS JOIN LATERAL (
+    SELECT i.conversation_id, i.last_activity_at AS value FROM conversation_index i
+    WHERE i.tenant_id = :tenant_id AND i.assigned_user_id IS NULL AND i.status = s.status AND i.status IN ('active', 'waiting', 'error')
+        AND (i.last_activity_at, i.conversation_id) < (:value::timestamptz, :conversation_id::uuid)
+        AND i.last_activity_at >= :since::timestamptz
+        AND (:controller::text IS NULL OR i.controller = :controller)
+        AND (:phone_number_id::text IS NULL OR i.phone_number_id = :phone_number_id)
+        AND (:is_window_open::boolean IS NULL
+            OR :is_window_open = (coalesce(i.window_from, '-infinity') >= :window_floor::timestamptz))
+        AND (NOT :is_live::boolean OR i.status IN ('closed', 'expired') OR i.expires_at > :now::timestamptz)
+        AND is_in_sight(i.assigned_user_id, i.queue_id, i.control_holder, :viewer::uuid, :queues::uuid[])
+        AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
+            SELECT FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag
+                AND t.conversation_id = i.conversation_id))
+        AND (:words::text IS NULL
+            OR (SELECT true FROM conversation_words w WHERE w.tenant_id = :tenant_id
+                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery LIMIT 1)
+            OR (SELECT true FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
+                AND n.words @@ :words::tsquery LIMIT 1))
+    ORDER BY i.last_activity_at DESC, i.conversation_id DESC LIMIT :batch::int
+) AS f
+ORDER BY f.value DESC, f.conversation_id DESC LIMIT :batch::int;
+
+-- name: list_by_controller
+-- Open ones, by who speaks.
+SELECT f.conversation_id, f.value FROM unnest(:statuses::text[]) AS s (status)
+CROSS JOIN LATERAL (
+    SELECT i.conversation_id, i.last_activity_at AS value FROM conversation_index i
+    WHERE i.tenant_id = :tenant_id AND i.controller = :controller AND i.status = s.status AND i.status IN ('active', 'waiting', 'error')
+        AND (i.last_activity_at, i.conversation_id) < (:value::timestamptz, :conversation_id::uuid)
+        AND i.last_activity_at >= :since::timestamptz
+        AND (NOT :is_unassigned::boolean OR i.assigned_user_id IS NULL)
+        AND (:phone_number_id::text IS NULL OR i.phone_number_id = :phone_number_id)
+        AND (:is_window_open::boolean IS NULL
+            OR :is_window_open = (coalesce(i.window_from, '-infinity') >= :window_floor::timestamptz))
+        AND (NOT :is_live::boolean OR i.status IN ('closed', 'expired') OR i.expires_at > :now::timestamptz)
+        AND is_in_sight(i.assigned_user_id, i.queue_id, i.control_holder, :viewer::uuid, :queues::uuid[])
+        AND NOT EXISTS (SELECT FROM unnest(:tags::text[]) AS g (tag) WHERE NOT EXISTS (
+            SELECT FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.tag = g.tag
+                AND t.conversation_id = i.conversation_id))
+        AND (:words::text IS NULL
+            OR (SELECT true FROM conversation_words w WHERE w.tenant_id = :tenant_id
+                AND w.conversation_id = i.conversation_id AND w.words @@ :words::tsquery LIMIT 1)
+            OR (SELECT true FROM contact_index n WHERE n.tenant_id = :tenant_id AND n.contact_id = i.contact_id
+                AND n.words @@ :words::tsquery LIMIT 1))
+    ORDER BY i.last_activity_at DESC, i.conversation_id DESC LIMIT :batch::int
+) AS f
+ORDER BY f.value DESC, f.conversation_id DESC LIMIT :batch::int;
+
 -- name: list_by_number
 -- Of one number of the business.
 SELECT f.conversation_id, f.value FROM unnest(:statuses::text[]) AS s (status)

@@ -62,8 +62,11 @@ async def list_places(
     """The next conversations in this order. `few`: how many that fit a word or a tag are sorted here."""
     place = after or before_all(sort)
     conditions = _conditions(wanted, now)
-    among = await _find_few(conn, tenant, wanted, few)
+    said = await _find_few_by_words(conn, tenant, wanted.words, few)
+    among = await _find_few(conn, tenant, wanted, few) if said is None else said
     if among is not None:
+        # Whoever was found by words is not asked for them again.
+        conditions |= {"words": None} if said is not None else {}
         rows = await _queries.list_among(conn, tenant_id=tenant, ids=list(among), **conditions)
         column = _COLUMNS[sort]
         found = [InboxPlace(row[column], row["conversation_id"]) for row in rows if row[column] is not None]
@@ -86,6 +89,10 @@ def _walk_of(wanted: InboxFilter, sort: InboxSort) -> Any:
             return _queries.list_by_assignee
         case InboxSort.LAST_ACTIVITY if wanted.queue is not None:
             return _queries.list_by_queue
+        case InboxSort.LAST_ACTIVITY if wanted.is_unassigned:
+            return _queries.list_unassigned
+        case InboxSort.LAST_ACTIVITY if wanted.controller is not None:
+            return _queries.list_by_controller
         case InboxSort.LAST_ACTIVITY if wanted.phone_number_id is not None:
             return _queries.list_by_number
     return _queries.list_by_activity
@@ -112,14 +119,19 @@ def _conditions(wanted: InboxFilter, now: datetime) -> dict[str, Any]:
     }
 
 
+async def _find_few_by_words(conn: Connection, tenant: TenantId, words: str | None, few: int) -> set[UUID] | None:
+    """Those in which a message fits, or whose customer does; None: they are many, or no words are asked for."""
+    if words is None:
+        return None
+    asked = {"tenant_id": tenant, "words": words, "most": few + 1}
+    said = await _queries.find_by_words(conn, **asked)
+    named = await _queries.find_by_customers(conn, **asked) if len(said) <= few else []
+    is_few = len(said) <= few and len(named) <= few
+    return {row["conversation_id"] for row in (*said, *named)} if is_few else None
+
+
 async def _find_few(conn: Connection, tenant: TenantId, wanted: InboxFilter, few: int) -> set[UUID] | None:
-    """Those that fit the words, or a tag, or are in sight, if they are few; None: nobody knows of so few."""
-    if wanted.words is not None:
-        asked = {"tenant_id": tenant, "words": wanted.words, "most": few + 1}
-        said = await _queries.find_by_words(conn, **asked)
-        named = await _queries.find_by_customers(conn, **asked) if len(said) <= few else []
-        if len(said) <= few and len(named) <= few:
-            return {row["conversation_id"] for row in (*said, *named)}
+    """Those that have a tag, or are in sight, if they are few; None: nobody knows of so few."""
     for tag in wanted.tags:
         rows = await _queries.find_by_tag(conn, tenant_id=tenant, tag=tag, most=few + 1)
         if len(rows) <= few:

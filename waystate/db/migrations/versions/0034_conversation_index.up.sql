@@ -40,6 +40,10 @@ CREATE INDEX conversation_index_assignee
     WHERE assigned_user_id IS NOT NULL;
 CREATE INDEX conversation_index_queue ON conversation_index (tenant_id, queue_id, status, last_activity_at, conversation_id)
     WHERE queue_id IS NOT NULL;
+CREATE INDEX conversation_index_free ON conversation_index (tenant_id, status, last_activity_at, conversation_id)
+    WHERE assigned_user_id IS NULL AND status IN ('active', 'waiting', 'error');
+CREATE INDEX conversation_index_controller ON conversation_index (tenant_id, controller, status, last_activity_at, conversation_id)
+    WHERE status IN ('active', 'waiting', 'error');
 CREATE INDEX conversation_index_holder ON conversation_index (tenant_id, control_holder)
     WHERE assigned_user_id IS NULL AND control_holder IS NOT NULL;
 CREATE INDEX conversation_index_created ON conversation_index (tenant_id, status, created_at, conversation_id);
