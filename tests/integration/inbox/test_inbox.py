@@ -1,6 +1,7 @@
 """The index by which conversations are found follows what happens, and its first fill goes on where it died."""
 
 from datetime import timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -182,3 +183,14 @@ async def test_what_no_event_tells_of_is_wanted_and_found(world: World, tenant: 
     assert await counts(world, tenant, message.mapping_id) == (1, 0)
     async with world.db.work() as conn:
         assert tenant.tenant not in await store.list_due(conn)
+
+
+async def test_who_sees_what_is_decided_alike_in_lists_and_for_single_ones(world: World, tenant: Business) -> None:
+    me, other, mine, foreign = (new_id() for _ in range(4))
+    for viewer in (None, me):
+        sight = Sight(viewer, (mine,) if viewer else ())
+        for assigned, queue, holder in product((None, me, other), (None, mine, foreign), (None, f"person:{me}", "genesys")):
+            said = await world.value(
+                tenant, "SELECT is_in_sight($1, $2, $3, $4, $5)", assigned, queue, holder, sight.viewer, list(sight.queues)
+            )
+            assert said is sight.shows(assigned, queue, holder), (viewer, assigned, queue, holder)
