@@ -136,11 +136,17 @@ async def test_what_is_written_in_a_conversation_stands_in_its_timeline(place: I
     assert {each["kind"] for each in whole} == {"message", "status", "log"}
     assert "control.changed" in {each["type"] for each in whole if each["kind"] == "log"}
     assert {each["status"] for each in whole if each.get("messageId") == answer.json()["id"]} >= {"sent"}
-    pages, after = [], None
-    while after is not None or not pages:
-        page = await ask(place, path, limit=3, **({"after": after} if after else {}))
-        pages, after = [*pages, *page["items"]], page["next"]
-    assert [each["id"] for each in pages[-len(whole) :]] == [each["id"] for each in whole]
+
+    async def is_whole_in_pages() -> bool:
+        """Statuses go on coming, and stand where their time is: until they all have."""
+        pages, after = [], None
+        while after is not None or not pages:
+            page = await ask(place, path, limit=3, **({"after": after} if after else {}))
+            pages, after = [*pages, *page["items"]], page["next"]
+        whole = (await ask(place, path, limit=200))["items"]
+        return [each["id"] for each in pages] == [each["id"] for each in whole]
+
+    await until(is_whole_in_pages)
 
 
 async def test_integrations_tell_of_correlations_transfers_and_failures(place: Installation) -> None:

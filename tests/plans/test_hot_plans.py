@@ -222,7 +222,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "conversations.list_holders": {"ids": stock.conversations},
         "conversations.count_messages": {"id": home},
         "customers.list_log": {**happened, "types": None},
-        "customers.list_statuses": {**happened, "since": now, "sent_since": now},
+        "customers.list_statuses": {**happened, "since": now, "sent_since": now, "sent_until": now},
         "customers.list_failures": happened,
         "ledger.take_many": {"lanes": list(range(64)), "since": since, "batch": 500, "in_company": 2},
         "ledger.count_pending": {"since": since},

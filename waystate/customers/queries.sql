@@ -195,12 +195,13 @@ WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id
 ORDER BY l.at DESC, l.id DESC LIMIT :batch::int;
 
 -- name: list_statuses
--- What was reported in a stretch of time of messages that were sent in it, or some time before. Without `OFFSET 0` a planner that
+-- What was reported in a stretch of time of messages that were sent in it, or some time before, or a
+-- moment after it by another clock. Without `OFFSET 0` a planner that
 -- has no statistics yet enters the indexes by their times alone.
 SELECT e.id, e.at, m.conversation_id, e.message_id, e.status, e.source, e.error FROM conversations v
 CROSS JOIN LATERAL (
     SELECT n.id, n.conversation_id FROM messages n WHERE n.tenant_id = :tenant_id AND n.conversation_id = v.id
-        AND n.sent_at >= :sent_since::timestamptz AND n.sent_at <= :before::timestamptz
+        AND n.sent_at >= :sent_since::timestamptz AND n.sent_at <= :sent_until::timestamptz
     OFFSET 0
 ) AS m
 CROSS JOIN LATERAL (

@@ -306,10 +306,11 @@ async def list_statuses(
     before: HistoryPlace,
     since: datetime,
     sent_since: datetime,
+    sent_until: datetime,
     batch: int,
     sight: Sight,
 ) -> list[dict[str, Any]]:
-    """What was reported of the contact's messages since then, of those sent since `sent_since`; the newest first."""
+    """What was reported of the contact's messages since then, of those sent from `sent_since` to `sent_until`; newest first."""
     rows = await _queries.list_statuses(
         conn,
         tenant_id=tenant,
@@ -318,6 +319,7 @@ async def list_statuses(
         before_id=before.message_id,
         since=since,
         sent_since=sent_since,
+        sent_until=sent_until,
         batch=batch,
         **_seen_by(sight),
     )

@@ -7,13 +7,15 @@ from uuid import UUID
 
 from waystate.conversations.model import Sight
 from waystate.customers import store
-from waystate.customers.model import NEVER, HistoryPlace
+from waystate.customers.model import EVER, NEVER, HistoryPlace
 from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.ids import TenantId
 
 LATE_STATUS = timedelta(days=30)
 """A status that comes later than this after its message is shown by the trace alone: WhatsApp gives up delivering by then."""
+EARLY_STATUS = timedelta(minutes=5)
+"""WhatsApp tells whole seconds of its own clock: a status can stand before its message."""
 LOGGED_OF_INTEGRATIONS = frozenset(
     {"conversation.correlated", "control.changed", "conversation.closed", "conversation.transferred"}
 )
@@ -50,6 +52,7 @@ async def list_timeline(
         before=before,
         since=since,
         sent_since=_before(since, LATE_STATUS),
+        sent_until=min(before.sent_at, EVER - EARLY_STATUS) + EARLY_STATUS,
         batch=batch,
         sight=sight,
     )
