@@ -214,10 +214,11 @@ async def things_of(place: Installation, phone: str) -> Things:
 
 def readable() -> Iterator[Operation]:
     for each in OPERATIONS.values():
-        if each.method == "GET" and each.scope is not None and each.scope in ROLE_SCOPES[Role.AGENT]:
+        if each.method == "GET" and each.scope is not None and each.scope in AGENTS:
             yield each
 
 
+AGENTS = ROLE_SCOPES[Role.AGENT]
 SINGLE = re.compile(r"\{(conversation_?[iI]d|message_?[iI]d|media_id)\}")
 OF_PEOPLE = {"/v1/customers", "/v1/customers/{customer_id}"}
 """Customers are everybody's: these tell of no conversation."""
@@ -292,6 +293,10 @@ async def writes(place: Installation, caller: Caller, things: Things) -> None:
     ):
         status, said = await call(place, caller, method, path, json=body)
         assert status == 404, (method, path, said)
+    for each in OPERATIONS.values():
+        if each.method != "GET" and SINGLE.search(each.path) and each.path.startswith("/v1") and each.scope in AGENTS:
+            status, said = await call(place, caller, each.method, things.fill(each.path), json=each.example_body)
+            assert status == 404, (each.method, each.path, said)
     status, said = await call(place, caller, "POST", "/v1/messages/read", json={"ids": [things.message]})
     assert (status, '"changed":[]' in said) == (200, True)
     every = {(each.method, each.path) for each in OPERATIONS.values() if each.scope is Scope.MESSAGES_SEND}
