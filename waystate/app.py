@@ -35,6 +35,7 @@ from waystate.deliveries.dispatch import DeliveryWorker
 from waystate.deliveries.plan import RelayWorker
 from waystate.door.keyed import Keyed
 from waystate.framework import framework_of, health_app, keyed_lane
+from waystate.inbox.indexing import InboxWorker
 from waystate.media.attached import AttachmentWorker
 from waystate.media.sweep import MediaSweep
 from waystate.media.upload import Deposits
@@ -187,7 +188,8 @@ class Waystate:
         self.hints[MEDIA].also(self.attachments.hint)
         self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media, self.attachments]
         index = IndexWorker(db, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
-        self._loops[ProcessRole.RELAY] += [self.relay, index]
+        inbox = InboxWorker(db, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
+        self._loops[ProcessRole.RELAY] += [self.relay, index, inbox]
 
     def _build_timers(self) -> None:
         config, db, clock, metrics = self.config, self.db, self.clock, self.metrics

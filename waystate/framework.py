@@ -16,6 +16,8 @@ from waystate.conversations.control_routes import ControlRoutes
 from waystate.conversations.deeds import ConversationDeeds
 from waystate.conversations.desk.acts import DeskActs
 from waystate.conversations.desk.routes import DeskRoutes
+from waystate.conversations.routes import ConversationRoutes
+from waystate.conversations.sight import Sights
 from waystate.customers.duplicates.routes import DuplicateRoutes
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.files.export import CustomerExports
@@ -23,12 +25,14 @@ from waystate.customers.files.routes import ExportRoutes, ImportRoutes
 from waystate.customers.merges.merge import CustomerMerges
 from waystate.customers.merges.routes import MergeRoutes
 from waystate.customers.routes import CustomerRoutes
+from waystate.customers.timeline_routes import TimelineRoutes
 from waystate.dead_letters.routes import DeadLetterRoutes
 from waystate.deliveries.queue_routes import GenesysQueueRoutes
 from waystate.deliveries.withdraw import fail_displaced
 from waystate.door.idempotency import KeyedOperations
 from waystate.door.keyed import Keyed, Records
 from waystate.ids import TenantId
+from waystate.inbox.routes import InboxRoutes
 from waystate.keys.routes import KeyRoutes
 from waystate.media.routes import MediaRoutes
 from waystate.media.upload_routes import UploadRoutes
@@ -48,7 +52,7 @@ from waystate.replies.edit import ReplyEdits
 from waystate.replies.routes import ReplyRoutes
 from waystate.schedules.edit import ScheduleEdits
 from waystate.schedules.routes import ScheduleRoutes
-from waystate.sends.conversation_routes import ConversationRoutes
+from waystate.sends.conversation_routes import BeginRoutes
 from waystate.sends.routes import SendRoutes
 from waystate.sends.sending import Sends
 from waystate.services import Services
@@ -84,6 +88,8 @@ ROUTES = (
     DocsRoutes,
     StateRoutes,
     SendRoutes,
+    InboxRoutes,
+    BeginRoutes,
     ConversationRoutes,
     ImportRoutes,
     ExportRoutes,
@@ -95,6 +101,7 @@ ROUTES = (
     ReplyRoutes,
     CustomerRoutes,
     MergeRoutes,
+    TimelineRoutes,
     TraceRoutes,
     TemplateRoutes,
     UploadRoutes,
@@ -185,22 +192,28 @@ def _of_messages(services: Services) -> list[object]:
     letters = DeadLetterRoutes(db, replays, services.hints[RELAY], services.invalidations.changed, clock)
     sends = Sends(db, directory, services.templates, services.hints[RELAY], services.invalidations.changed, clock)
     templates = TemplateRoutes(db, directory, services.templates)
-    talks = ConversationRoutes(db, sends, clock)
+    cursors = Cursors(derive_key(services.installation, "page cursors"))
+    sights = Sights(directory)
+    talks = [
+        InboxRoutes(db, sends, sights, cursors, clock),
+        BeginRoutes(db, sends, clock),
+        ConversationRoutes(db, sights, clock),
+    ]
     deeds = ConversationDeeds(db, directory, fail_displaced, services.hints[RELAY], services.invalidations.changed, clock)
     customers = CustomerEdits(db, services.hints[RELAY], services.invalidations.changed, clock)
-    cursors = Cursors(derive_key(services.installation, "page cursors"))
-    people = CustomerRoutes(db, customers, sends, cursors, clock)
+    people = CustomerRoutes(db, customers, sends, sights, cursors, clock)
     merges = CustomerMerges(db, directory, services.hints[RELAY], services.invalidations.changed, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
     return [
         SendRoutes(sends),
-        talks,
+        *talks,
         # Before what takes any id in that place.
         ExportRoutes(CustomerExports(db, clock)),
         DuplicateRoutes(db, cursors),
         people,
         MergeRoutes(db, merges, cursors),
         ControlRoutes(deeds),
+        TimelineRoutes(db, sends, sights, cursors),
         TraceRoutes(db, directory, clock),
         templates,
         media,
@@ -212,11 +225,12 @@ def _of_desk(services: Services) -> list[object]:
     db, clock, hint = services.db, services.clock, services.hints[RELAY]
     cursors = Cursors(derive_key(services.installation, "page cursors"))
     changed = services.invalidations.changed
+    sights = Sights(services.directory)
     return [
-        DeskRoutes(db, DeskActs(db, hint, changed, clock), cursors),
+        DeskRoutes(db, DeskActs(db, sights, hint, changed, clock), sights, cursors),
         QueueRoutes(db, QueueEdits(db, hint, changed, clock), cursors, clock),
         ScheduleRoutes(db, ScheduleEdits(db, hint, clock), cursors, clock),
-        ReplyRoutes(db, ReplyEdits(db, hint, clock), cursors),
+        ReplyRoutes(db, ReplyEdits(db, hint, clock), sights, cursors),
     ]
 
 

@@ -38,7 +38,7 @@ from waystate.principal import Principal, Role, Scope
 A, B, C = TenantId("tenant-a"), TenantId("tenant-b"), TenantId("tenant-c")
 SUSPEND = ("POST", "/v1/platform/tenants/{tenant_id}/suspend")
 
-SEVERAL = {("GET", "/v1/customers"): {"tag"}}
+SEVERAL = {("GET", "/v1/customers"): {"tag"}, ("GET", "/v1/conversations"): {"tag"}}
 """Parameters that may come several times."""
 TOLERANT = {("POST", "/state/message"), ("PATCH", "/state/message/{messageId}"), ("POST", "/state/correlation")}
 """The seeds' own: whoever talks to their State Manager today may send more than it reads."""

@@ -361,21 +361,24 @@ def test_people_are_looked_after_as_the_how_to_says(acme: tuple[Newcomer, str]) 
     assert '"items":[' in newcomer.types(start + sessions.replace("grace", "boss"))
 
 
+TALKS = ("customers", "what-whatsapp-says", "groups", "find-conversations", "conversations")
+
+
 def test_the_lines_for_customers_conversations_and_what_whatsapp_says_work_beside_the_demo(home: Path, tmp_path: Path) -> None:
     port = free_pair()
-    names = ("customers", "what-whatsapp-says", "groups", "conversations")
-    pages = ["\n".join(blocks(HOW_TO / f"{page}.md")) for page in names]
+    pages = ["\n".join(blocks(HOW_TO / f"{page}.md")) for page in TALKS]
     for there, its in {"127.0.0.1:3005": f"127.0.0.1:{port}", "127.0.0.1:3006": f"127.0.0.1:{port + 1}"}.items():
         pages = [page.replace(there, its) for page in pages]
     with fleet(tmp_path, embedded(home, port)) as processes:
         processes.start("demo", "demo --customers 1 --rate 0.2")
         wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "demo")
         newcomer = Newcomer(tmp_path, {"WAYSTATE_HOME": str(home)})
-        customers, what_whatsapp_says, groups, conversations = (newcomer.types(page).splitlines() for page in pages)
+        customers, what_whatsapp_says, groups, inbox, conversations = (newcomer.types(page).splitlines() for page in pages)
         assert processes.end("demo")[0] == 0
     said = [json.loads(line) for line in customers if line.startswith("{")]
     _assert_customers_are_known(said[:15])
     _assert_customers_are_merged_and_taken_in(said[0]["id"], said[15:])
+    _assert_conversations_are_found([json.loads(line) for line in inbox])
     _assert_conversations_are_led([json.loads(line) for line in conversations])
     _, warned, _, refused, _, sent, shown = map(json.loads, what_whatsapp_says)
     assert [each["severity"] for each in warned["items"]] == ["critical"]
@@ -385,6 +388,20 @@ def test_the_lines_for_customers_conversations_and_what_whatsapp_says_work_besid
     assert (group["name"], group["genesysReceived"][0]["text"][-12:]) == ("Trip to Oslo", ": Who comes?")
     assert json.loads(queued)["text"] == group["whatsappGot"][0]["text"] == "We meet at nine."
     assert answer == '"text":"I bring the tickets."'
+
+
+def _assert_conversations_are_found(said: list[dict[str, Any]]) -> None:
+    _, found, active, unassigned, one, around, written, timeline, integrations = said
+    (item,) = found["items"]
+    match = item["matches"]["message"]
+    assert [match["text"][start:end] for start, end in match["spans"]] == ["está", "gelad"]
+    assert item["id"] == one["id"]
+    assert one["id"] in {each["id"] for each in active["items"] + unassigned["items"]}
+    assert one["counts"]["inbound"] == 1
+    assert match["id"] in {each["id"] for each in around["items"]}
+    assert written.get("code") == "not_in_control"
+    assert {each["kind"] for each in timeline["items"]} >= {"message", "status"}
+    assert "conversation.correlated" in {each.get("type") for each in integrations["items"]}
 
 
 def _assert_customers_are_known(said: list[dict[str, Any]]) -> None:
@@ -469,6 +486,7 @@ TYPED = {
     "customers.md": (0, 1, 2, 3, 4),
     "dead-letters.md": (0, 1, 2, 3, 4, 5, 6),
     "find-a-message.md": (0, 1, 2, 3, 4, 5),
+    "find-conversations.md": (0, 1, 2, 3, 4),
     "groups.md": (0, 1, 2),
     "mcp.md": (1,),
     "media.md": (0, 1, 2),

@@ -13,6 +13,7 @@ def customer_statements(stock: Stock) -> dict[str, dict[str, Any]]:
     now, times, wamids = stock.now, [stock.now] * BATCH, stock.wamids
     one = stock.contacts[0] if stock.contacts else FIRST
     page: dict[str, Any] = {"direction": None, "type": None, "batch": BATCH}
+    seen: dict[str, Any] = {"viewer": FIRST, "queues": [FIRST]}
     indexed = {
         "contact_ids": stock.contacts, "names": ["x"] * BATCH, "words": ["x"] * BATCH, "created_at": times,
         "last_activity_at": times, "last_message_at": times, "message_counts": [1] * BATCH,
@@ -44,12 +45,12 @@ def customer_statements(stock: Stock) -> dict[str, dict[str, Any]]:
         "customers.edit_profile": profile,
         "customers.tag_many": {"ids": stock.contacts, "tags": ["vip"], "now": now},
         "customers.untag_many": {"ids": stock.contacts, "tags": ["vip"], "now": now},
-        "customers.list_conversations": {"contact_id": one, "before": LAST, "batch": BATCH},
-        "customers.find_context": {"id": one, "now": now},
-        "customers.list_heads": {"contact_id": one, "skip": 0, "batch": BATCH},
+        "customers.list_conversations": {"contact_id": one, "before": LAST, "batch": BATCH} | seen,
+        "customers.find_context": {"id": one, "now": now} | seen,
+        "customers.list_heads": {"contact_id": one, "skip": 0, "batch": BATCH} | seen,
         "customers.list_messages": page | {"ids": stock.conversations, "before": now, "before_id": LAST},
-        "customers.list_newer_messages": page | {"contact_id": one, "after": now, "after_id": FIRST},
-        "messages.list_latest": {"contact_id": one, "batch": BATCH},
+        "customers.list_newer_messages": page | {"contact_id": one, "after": now, "after_id": FIRST} | seen,
+        "messages.list_latest": {"contact_id": one, "batch": BATCH} | seen,
         "messages.list_by_ids": {"ids": stock.messages},
         "messages.list_amends": {"wamids": wamids, "owners": stock.contacts},
     }

@@ -91,6 +91,7 @@ async def _fill_tenant(conn: Any, tenant: str, now: datetime) -> Stock:
     await _copy(conn, "message_keys", keys, "tenant_id", "source", "external_id", "message_id")
     await _fill_index(conn, tenant, contacts, now)
     await _fill_work(conn, tenant, messages, now)
+    await _fill_indexes(conn, tenant)
     await _fill_early(conn, tenant, now)
     await _fill_planned(conn, tenant, contacts, now)
     return Stock(
@@ -141,6 +142,21 @@ async def _fill_work(conn: Any, tenant: str, messages: list[tuple[Any, ...]], no
         for status in ("sent", "delivered", "read")
     ]
     await _copy(conn, "message_events", history, "tenant_id", "message_id", "status", "at", "source", "id", "origin", "applied")
+
+
+async def _fill_indexes(conn: Any, tenant: str) -> None:
+    """What conversations are found by, and two things that happened to each."""
+    for sql in (
+        "INSERT INTO conversation_index (tenant_id, conversation_id, contact_id, phone_number_id, status, controller,"
+        " expires_at, created_at, last_activity_at, waiting_since) SELECT tenant_id, id, contact_id, phone_number_id, status,"
+        " controller, expires_at, created_at, last_activity_at, CASE WHEN closed_at IS NULL THEN last_activity_at END"
+        " FROM conversations WHERE tenant_id = $1",
+        "INSERT INTO conversation_words SELECT tenant_id, conversation_id, id, to_tsvector('simple', wamid) FROM messages"
+        " WHERE tenant_id = $1",
+        "INSERT INTO conversation_log SELECT tenant_id, id, gen_random_uuid(), created_at, 'control.changed', '{}'"
+        " FROM conversations, generate_series(1, 2) WHERE tenant_id = $1",
+    ):
+        await conn.execute(sql, tenant)
 
 
 async def _fill_early(conn: Any, tenant: str, now: datetime) -> None:

@@ -25,7 +25,7 @@ from waystate.work.store import WAITS
 BIG = (
     "webhook_ledger", "contacts", "contact_identities", "conversations", "messages", "message_keys", "message_events", "events",
     "deliveries", "delivery_attempts", "early_statuses", "planned_messages", "contact_index", "contact_tags",
-    "contact_likeness",
+    "contact_likeness", "conversation_index", "conversation_words", "conversation_log",
 )  # fmt: skip
 BROAD = {"tenant_id", "source", "channel", "kind", "target"}
 """Columns of few values: an index that is entered by these alone is read for all of the tenant's rows."""
@@ -57,6 +57,16 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
     keys = list(range(BATCH))
     since = (now - timedelta(days=9)).date()
     one = stock.conversations[0] if stock.conversations else None
+    inbox = {
+        "statuses": ["active", "closed"], "is_live": False, "controller": None, "assignee": ids[0],
+        "is_unassigned": False, "queue": ids[0], "phone_number_id": NUMBER, "is_window_open": None, "window_floor": now,
+        "since": now, "now": now, "viewer": None, "queues": [], "tags": ["vip"], "words": "'orange':*",
+    }  # fmt: skip
+    walk = inbox | {"value": now, "conversation_id": ids[0], "batch": BATCH}
+    place = {"sent_at": now, "message_id": ids[0], "batch": BATCH}
+    contact = stock.contacts[0] if stock.contacts else None
+    happened = {"contact_id": contact, "before": now, "before_id": ids[0], "batch": BATCH, "viewer": None, "queues": []}
+    home = stock.conversations[0] if stock.conversations else None
     return {
         "messages.claim_many": {"source": "whatsapp", "external_ids": stock.wamids, "message_ids": ids},
         "messages.remove_recorded": {"ids": stock.messages, "origin": "http"},
@@ -224,6 +234,29 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "events.move_sink": {"sink": "deliveries", "epoch": 1, "position": 12_000},
         "events.list_messages": {"after": 11_900, "until": 12_000},
         "events.list_after": {"position": 11_900, "batch": 100, "types": None},
+        **{f"inbox.list_by_{order}": walk for order in ("activity", "number", "queue", "assignee", "controller")},
+        "inbox.list_by_created": walk, "inbox.list_by_waiting": walk, "inbox.list_unassigned": walk,
+        "inbox.list_among": inbox | {"ids": stock.conversations},
+        "inbox.find_by_tag": {"tag": "vip", "most": 5001},
+        "inbox.find_in_sight": {"viewer": ids[0], "holder": f"person:{ids[0]}", "queues": ids, "most": 5001},
+        "inbox.find_matching": {"ids": stock.conversations, "words": "'orange':*"},
+        "inbox.find_last_messages": {"ids": stock.conversations},
+        "inbox.find_place": {"id": stock.messages[0], "conversation_id": home},
+        "inbox.list_older": {"conversation_id": home, **place},
+        "inbox.list_newer": {"conversation_id": home, **place},
+        "inbox.index_many": {"ids": stock.conversations, "told_ids": ids, "positions": keys, "are_inbound": [True] * BATCH},
+        "inbox.count_anew": {"ids": stock.conversations},
+        "inbox.list_texts": {"ids": stock.messages},
+        "inbox.list_texts_in": {"ids": stock.conversations},
+        "inbox.write_words": {"conversation_ids": stock.conversations, "message_ids": ids, "words": strings},
+        "inbox.drop_words": {"conversation_ids": stock.conversations, "message_ids": ids},
+        "inbox.list_ids": {"after": ids[0], "batch": 200},
+        "inbox.list_of_customers": {"contact_ids": stock.contacts},
+        "conversations.list_holders": {"ids": stock.conversations},
+        "conversations.count_messages": {"id": home},
+        "customers.list_log": {**happened, "types": None},
+        "customers.list_statuses": {**happened, "since": now, "sent_since": now, "sent_until": now},
+        "customers.list_failures": happened,
         "ledger.take_many": {"lanes": list(range(64)), "since": since, "batch": 500, "in_company": 2},
         "ledger.count_pending": {"since": since},
         **customer_statements(stock),

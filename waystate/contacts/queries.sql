@@ -299,7 +299,12 @@ WHERE p.tenant_id = :tenant_id AND p.id = h.id
 RETURNING p.id;
 
 -- name: want_index!
--- In one order, so that two at once cannot deadlock.
-INSERT INTO contact_index_wanted (tenant_id, contact_id)
+-- In one order, so that two at once cannot deadlock. Their conversations have an index of their own.
+WITH people AS (
+    INSERT INTO contact_index_wanted (tenant_id, contact_id)
+    SELECT :tenant_id, v.contact_id FROM unnest(:contact_ids::uuid[]) AS v (contact_id) ORDER BY v.contact_id
+    ON CONFLICT DO NOTHING
+)
+INSERT INTO conversation_index_wanted (tenant_id, contact_id)
 SELECT :tenant_id, v.contact_id FROM unnest(:contact_ids::uuid[]) AS v (contact_id) ORDER BY v.contact_id
 ON CONFLICT DO NOTHING;

@@ -16,7 +16,7 @@ from waystate.events.model import ConversationAssigned, ConversationReleased, Co
 from waystate.ids import TenantId
 from waystate.people import store as people_store
 from waystate.people.store import Colleague
-from waystate.principal import ROLE_SCOPES, Actor, Scope
+from waystate.principal import ROLE_SCOPES, Actor, Principal, Scope
 from waystate.tenants.routing import TenantView
 
 
@@ -26,6 +26,8 @@ class Doer:
 
     speaker: Speaker
     actor: Actor
+    viewer: Principal | None = None
+    """Whose sight counts; None: everything is in sight."""
 
     @property
     def name(self) -> str:

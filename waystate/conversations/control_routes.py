@@ -246,7 +246,7 @@ class ControlRoutes:
 
 
 def _doer(principal: Principal) -> Doer:
-    return Doer(speaker_of(principal), actor_of(principal))
+    return Doer(speaker_of(principal), actor_of(principal), principal)
 
 
 def _told(response: Response, answered: Answered) -> ConversationAnswer:

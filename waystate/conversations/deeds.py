@@ -21,6 +21,7 @@ from waystate.conversations.hand_over import Silence, hand_over
 from waystate.conversations.model import Conversation, conversation_not_found
 from waystate.conversations.read import etag_of, get_shown, render_shown
 from waystate.conversations.reopen import close, reopen
+from waystate.conversations.sight import Sights
 from waystate.db.pool import Connection, Database
 from waystate.errors import Conflict
 from waystate.events import outbox
@@ -53,6 +54,7 @@ class ConversationDeeds:
     ) -> None:
         self._db = db
         self._directory = directory
+        self._sights = Sights(directory)
         self._silence = silence
         self._relay_hint = relay_hint
         self._changed = changed
@@ -149,9 +151,7 @@ class ConversationDeeds:
         view = await self._directory.find_tenant_in(conn, tenant)
         if view is None:
             raise unknown_tenant(tenant)
-        (found,) = await store.find_many(conn, tenant, [name])
-        if found is None:
-            raise conversation_not_found(name)
+        found = await get_shown(conn, tenant, name, await self._sights.find(conn, doer.viewer))
         if with_others:
             await store.lock_of_merged(conn, tenant, [found.contact_id])
         locked = (await store.lock_many(conn, tenant, [found.id])).get(found.id)

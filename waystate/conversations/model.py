@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from waystate.documents import JsonObject
 from waystate.errors import NotFound
+from waystate.principal import Principal, Role
 
 CUSTOMER_WINDOW = timedelta(hours=24)
 """WhatsApp lets a business write free text this long after the customer's last message or call; later only templates pass."""
@@ -21,6 +23,9 @@ class ConversationStatus(StrEnum):
     EXPIRED = "expired"
     ERROR = "error"
 
+
+AgentScope = Literal["all", "assigned"]
+_LIMITED = frozenset({Role.AGENT, Role.VIEWER})
 
 OPEN = frozenset({ConversationStatus.ACTIVE, ConversationStatus.WAITING, ConversationStatus.ERROR})
 
@@ -234,8 +239,37 @@ def public_conversation_id(correlation: str, conversation_id: UUID, genesys_conv
     return str(conversation_id) if correlation == "local" else genesys_conversation_id
 
 
-def conversation_not_found(name: str) -> NotFound:
-    return NotFound(
-        "conversation_not_found",
-        f"There is no conversation {name}. Take Waystate's id or Genesys' from one of its messages or events.",
-    )
+def conversation_not_found(name: object) -> NotFound:
+    """Of what is missing, another tenant's and out of sight alike."""
+    text = f"There is no conversation {name}. Take Waystate's id or Genesys' from one of its messages or events."
+    return NotFound("conversation_not_found", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a caller sees: everything where there is no `viewer`; else what `is_in_sight` of the database says of these two."""
+
+    viewer: UUID | None = None
+    queues: tuple[UUID, ...] = ()
+
+    def shows(self, assigned: UUID | None, queue: UUID | None, holder: str | None) -> bool:
+        """Whether a conversation is seen: theirs, or nobody's, which they speak in or whose queue they are in."""
+        if self.viewer is None or assigned is not None:
+            return self.viewer is None or assigned == self.viewer
+        return holder == f"person:{self.viewer}" or queue in self.queues
+
+    def shows_one(self, conversation: Conversation) -> bool:
+        return self.shows(conversation.assigned_user_id, conversation.queue_id, conversation.control_holder)
+
+
+EVERYTHING = Sight()
+"""Everybody sees all but those whom `settings.agent_scope` limits."""
+
+
+def is_limited(principal: Principal | None, scope: AgentScope) -> bool:
+    """Returns whether this caller sees only what is theirs under the tenant's `agent_scope`: of people, viewers and agents."""
+    return principal is not None and scope == "assigned" and is_agent(principal)
+
+
+def is_agent(principal: Principal) -> bool:
+    return principal.kind == "session" and principal.role in _LIMITED

@@ -444,3 +444,16 @@ SELECT :tenant_id, v.tag, :id FROM unnest(:tags::text[]) AS v (tag) ON CONFLICT 
 
 -- name: untag_one!
 DELETE FROM conversation_tags t WHERE t.tenant_id = :tenant_id AND t.conversation_id = :id AND t.tag = ANY(:tags::text[]);
+
+-- name: list_queues_of
+-- The queues that a person is in.
+SELECT q.queue_id FROM queue_members q WHERE q.tenant_id = :tenant_id AND q.user_id = :user_id ORDER BY q.queue_id;
+
+-- name: list_holders
+-- What decides who sees them.
+SELECT c.id, c.assigned_user_id, c.queue_id, c.control_holder FROM conversations c
+WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]);
+
+-- name: count_messages^
+-- As the index has them, a second or two behind.
+SELECT i.inbound, i.outbound FROM conversation_index i WHERE i.tenant_id = :tenant_id AND i.conversation_id = :id;

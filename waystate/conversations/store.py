@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from waystate.contacts.model import Identity
@@ -19,7 +19,6 @@ from waystate.conversations.model import (
     PastConversation,
     Placed,
     QueuePlace,
-    conversation_not_found,
 )
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump, is_whole
@@ -36,6 +35,14 @@ class Ended:
     id: UUID
     contact_id: UUID
     phone_number_id: str
+
+
+class Holding(NamedTuple):
+    """Whose a conversation is: a person's, a queue's; and who speaks in it."""
+
+    assigned_user_id: UUID | None
+    queue_id: UUID | None
+    control_holder: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,14 +363,6 @@ async def find_shown(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> 
     return _by_key(rows, len(ids))
 
 
-async def get_one(conn: Connection, tenant: TenantId, name: str) -> Conversation:
-    """By our id or Genesys' id. Raises NotFound."""
-    (found,) = await find_many(conn, tenant, [name])
-    if found is None:
-        raise conversation_not_found(name)
-    return found
-
-
 async def find_latest_many(conn: Connection, tenant: TenantId, keys: Sequence[Key]) -> list[Conversation | None]:
     """The open conversation of each (number, contact), else its latest, in the order asked."""
     rows = await _queries.find_latest_of_contacts(
@@ -557,3 +556,20 @@ def _opened_window(row: Any) -> Window:
 
 def _ended(row: Any) -> Ended:
     return Ended(row["id"], row["contact_id"], row["phone_number_id"])
+
+
+async def list_queues_of(conn: Connection, tenant: TenantId, user_id: UUID) -> tuple[UUID, ...]:
+    """The queues that a person is in."""
+    return tuple(row["queue_id"] for row in await _queries.list_queues_of(conn, tenant_id=tenant, user_id=user_id))
+
+
+async def list_holders(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> dict[UUID, Holding]:
+    """By conversation."""
+    rows = await _queries.list_holders(conn, tenant_id=tenant, ids=sorted(ids))
+    return {row["id"]: Holding(row["assigned_user_id"], row["queue_id"], row["control_holder"]) for row in rows}
+
+
+async def count_messages(conn: Connection, tenant: TenantId, conversation_id: UUID) -> tuple[int, int]:
+    """How many came and how many went, a second or two behind."""
+    row = await _queries.count_messages(conn, tenant_id=tenant, id=conversation_id)
+    return (0, 0) if row is None else (row["inbound"], row["outbound"])

@@ -100,7 +100,7 @@ class HistoryFilter(NamedTuple):
     type: str | None = None
 
 
-EVERYTHING = HistoryFilter()
+WHOLE_HISTORY = HistoryFilter()
 LATEST = HistoryPlace(EVER, UUID(int=2**128 - 1))
 
 

@@ -175,7 +175,9 @@ RETURNING c.id, c.tags;
 -- name: list_conversations
 -- A contact's, the newest first; their ids are made of the time.
 SELECT v.id FROM conversations v
-WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.id < :before ORDER BY v.id DESC LIMIT :batch;
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.id < :before
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
+ORDER BY v.id DESC LIMIT :batch;
 
 -- name: find_context^
 -- In one statement: who a customer is, or whom they turned out to be, and their open conversation, else the one that was last, with
@@ -203,6 +205,7 @@ JOIN contacts c ON c.tenant_id = :tenant_id AND c.id = CASE WHEN m.contact_id IS
 LEFT JOIN contact_index i ON i.tenant_id = c.tenant_id AND i.contact_id = c.id
 LEFT JOIN LATERAL (
     SELECT v.* FROM conversations v WHERE v.tenant_id = c.tenant_id AND v.contact_id = c.id
+        AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
     ORDER BY (v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now) DESC, v.last_activity_at DESC, v.id DESC LIMIT 1
 ) AS l ON true
 LEFT JOIN queues q ON q.tenant_id = c.tenant_id AND q.id = l.queue_id
@@ -212,6 +215,7 @@ LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.phone_number_id = l.p
 -- Conversations in the order of their last messages: behind one of them nothing is newer than its last.
 SELECT v.id, v.last_message_at FROM conversations v
 WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_message_at IS NOT NULL
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
 ORDER BY v.last_message_at DESC, v.id DESC OFFSET :skip LIMIT :batch;
 
 -- name: list_messages
@@ -237,4 +241,51 @@ CROSS JOIN LATERAL (
     ORDER BY m.sent_at, m.id LIMIT :batch
 ) AS m
 WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_message_at >= :after::timestamptz
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
 ORDER BY m.sent_at, m.id LIMIT :batch;
+
+-- name: list_log
+-- What happened to the contact's conversations, before a place; of some types, or all.
+SELECT l.id, l.at, l.conversation_id, l.type, l.data FROM conversations v
+CROSS JOIN LATERAL (
+    SELECT g.id, g.at, g.conversation_id, g.type, g.data FROM conversation_log g
+    WHERE g.tenant_id = :tenant_id AND g.conversation_id = v.id AND g.at <= :before::timestamptz
+        AND (g.at, g.id) < (:before::timestamptz, :before_id::uuid)
+        AND (:types::text[] IS NULL OR g.type = ANY(:types::text[]))
+    ORDER BY g.at DESC, g.id DESC LIMIT :batch::int
+) AS l
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
+ORDER BY l.at DESC, l.id DESC LIMIT :batch::int;
+
+-- name: list_statuses
+-- What was reported in a stretch of time of messages that were sent in it, or some time before, or a
+-- moment after it by another clock. Without `OFFSET 0` a planner that
+-- has no statistics yet enters the indexes by their times alone.
+SELECT e.id, e.at, m.conversation_id, e.message_id, e.status, e.source, e.error FROM conversations v
+CROSS JOIN LATERAL (
+    SELECT n.id, n.conversation_id FROM messages n WHERE n.tenant_id = :tenant_id AND n.conversation_id = v.id
+        AND n.sent_at >= :sent_since::timestamptz AND n.sent_at <= :sent_until::timestamptz
+    OFFSET 0
+) AS m
+CROSS JOIN LATERAL (
+    SELECT o.* FROM message_events o WHERE o.tenant_id = :tenant_id AND o.message_id = m.id OFFSET 0
+) AS e
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_activity_at >= :sent_since::timestamptz
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
+    AND e.applied AND e.at >= :since::timestamptz AND (e.at, e.id) < (:before::timestamptz, :before_id::uuid)
+ORDER BY e.at DESC, e.id DESC LIMIT :batch::int;
+
+-- name: list_failures
+-- What did not arrive, on either side.
+SELECT d.id, d.at, d.conversation_id, d.message_id, d.target, d.attempts, d.error FROM conversations v
+CROSS JOIN LATERAL (
+    SELECT f.event_id AS id, f.finished_at AS at, f.conversation_id, f.message_id, f.target, f.attempts, f.error
+    FROM deliveries f
+    WHERE f.tenant_id = :tenant_id AND f.conversation_id = v.id AND f.state = 'failed' AND f.finished_at <= :before::timestamptz
+        AND (f.finished_at, f.event_id) < (:before::timestamptz, :before_id::uuid)
+    ORDER BY f.finished_at DESC, f.event_id DESC LIMIT :batch::int
+) AS d
+WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id
+    AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
+ORDER BY d.at DESC, d.id DESC LIMIT :batch::int;

@@ -13,6 +13,7 @@ from waystate.contacts.model import IdentityKind
 from waystate.conversations import store as conversation_store
 from waystate.conversations.bodies import CONVERSATION_EXAMPLE, ConversationAnswer, render_conversation
 from waystate.conversations.model import Conversation
+from waystate.conversations.sight import Sights
 from waystate.customers import store
 from waystate.customers.bodies import (
     CUSTOMER_EXAMPLE,
@@ -70,8 +71,11 @@ _IF_MATCH = Header(alias="If-Match", max_length=500, description="The ETag of th
 class CustomerRoutes:
     """A merged customer's id leads to whom they turned out to be: 308 where it is read, and straight there where it is not."""
 
-    def __init__(self, db: Database, customers: CustomerEdits, sends: Sends, cursors: Cursors, clock: Clock) -> None:
+    def __init__(
+        self, db: Database, customers: CustomerEdits, sends: Sends, sights: Sights, cursors: Cursors, clock: Clock
+    ) -> None:
         self._db = db
+        self._sights = sights
         self._customers = customers
         self._sends = sends
         self._cursors = cursors
@@ -191,7 +195,7 @@ class CustomerRoutes:
         """The `ETag` is of what may be edited: a message changes it not."""
         tenant = principal.tenant_id
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
+            profile = await get_profile(conn, tenant, customer_id)
         if profile.id != customer_id:
             raise Moved(
                 "customer_merged", f"This customer turned out to be {profile.id}.", location=f"/v1/customers/{profile.id}"
@@ -279,14 +283,19 @@ class CustomerRoutes:
             raise BadRequest("two_cursors", "`before` leads to what is newer and `after` to what is older: send one of them.")
         tenant, only = principal.tenant_id, HistoryFilter(direction, None if type is None else clean_text(type))
         of = (tenant, "customer messages", str(customer_id), *(None if each is None else str(each) for each in only))
-        place = None if after is None and before is None else _history_place(self._cursors.open(of, after or before or ""))
+        place = None if after is None and before is None else parse_history_place(self._cursors.open(of, after or before or ""))
         async with self._db.tenant(tenant) as conn:
-            contact_id = (await _get(conn, tenant, customer_id)).id
+            contact_id = (await get_profile(conn, tenant, customer_id)).id
+            sight = await self._sights.find(conn, principal)
             if before is not None and place is not None:
-                newer = await store.list_newer_messages(conn, tenant, contact_id, after=place, only=only, batch=limit)
+                newer = await store.list_newer_messages(
+                    conn, tenant, contact_id, after=place, only=only, batch=limit, sight=sight
+                )
                 found, last = newer[::-1], newer[0] if newer else None
             else:
-                older = await store.list_messages(conn, tenant, contact_id, before=place or LATEST, only=only, batch=limit + 1)
+                older = await store.list_messages(
+                    conn, tenant, contact_id, before=place or LATEST, only=only, batch=limit + 1, sight=sight
+                )
                 found, last = older[:limit], older[limit - 1] if len(older) > limit else None
             items = await self._sends.read_in(conn, tenant, [each.message_id for each in found])
         first = found[0] if found else place
@@ -316,10 +325,10 @@ class CustomerRoutes:
         of = (tenant, "customer conversations", str(customer_id))
         before = None if after is None else UUID(self._cursors.open(of, after)[0])
         async with self._db.tenant(tenant) as conn:
-            profile = await _get(conn, tenant, customer_id)
-            ids = await store.list_conversations(conn, tenant, profile.id, before=before, batch=limit + 1)
-            group = await _find_group(conn, tenant, profile)
-            items = await self._conversations(conn, tenant, ids[:limit], group)
+            profile = await get_profile(conn, tenant, customer_id)
+            sight = await self._sights.find(conn, principal)
+            ids = await store.list_conversations(conn, tenant, profile.id, before=before, batch=limit + 1, sight=sight)
+            items = await self._conversations(conn, tenant, ids[:limit], await _find_group(conn, tenant, profile))
         following = self._cursors.seal(of, [str(ids[limit - 1])]) if len(ids) > limit else None
         return CustomerConversations(items=items, next=following)
 
@@ -337,11 +346,12 @@ class CustomerRoutes:
         messages."""
         tenant, now = principal.tenant_id, self._clock()
         async with self._db.tenant(tenant) as conn:
-            found = await store.find_context(conn, tenant, customer_id, now)
+            sight = await self._sights.find(conn, principal)
+            found = await store.find_context(conn, tenant, customer_id, now, sight)
             if found is None:
                 raise customer_not_found(customer_id)
             profile, conversation, preference = found
-            messages = await self._sends.read_latest_in(conn, tenant, profile.id, _SHOWN_IN_CONTEXT)
+            messages = await self._sends.read_latest_in(conn, tenant, profile.id, _SHOWN_IN_CONTEXT, sight)
             group = await _find_group(conn, tenant, profile)
         answer = None
         if conversation is not None:
@@ -356,11 +366,11 @@ class CustomerRoutes:
         tenant, contact_id = principal.tenant_id, await self._survivor(principal, customer_id)
         await self._customers.tag(tenant, [contact_id], add=add, remove=remove)
         async with self._db.tenant(tenant) as conn:
-            return render_customer(await _get(conn, tenant, contact_id))
+            return render_customer(await get_profile(conn, tenant, contact_id))
 
     async def _survivor(self, principal: Principal, customer_id: UUID) -> UUID:
         async with self._db.tenant(principal.tenant_id) as conn:
-            return (await _get(conn, principal.tenant_id, customer_id)).id
+            return (await get_profile(conn, principal.tenant_id, customer_id)).id
 
     async def _conversations(
         self, conn: Connection, tenant: TenantId, ids: Sequence[UUID], group: GroupAnswer | None
@@ -374,7 +384,7 @@ class CustomerRoutes:
         return [render_conversation(each, windows, now, said.get(key), group) for each, key in zip(there, keys, strict=True)]
 
 
-async def _get(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile:
+async def get_profile(conn: Connection, tenant: TenantId, customer_id: UUID) -> Profile:
     """The customer, or whom they turned out to be."""
     found = await store.find_many(conn, tenant, [customer_id])
     if not found:
@@ -427,6 +437,6 @@ def _place_of(sort: Sort, told: list[Any]) -> ListPlace:
     return ListPlace(datetime.fromisoformat(value) if is_time else value, UUID(contact_id))
 
 
-def _history_place(told: list[Any]) -> HistoryPlace:
+def parse_history_place(told: list[Any]) -> HistoryPlace:
     sent_at, message_id = told
     return HistoryPlace(datetime.fromisoformat(sent_at), UUID(message_id))

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from waystate.contacts.model import Identity, IdentityKind
-from waystate.conversations.model import Conversation
+from waystate.conversations.model import EVERYTHING, Conversation, Sight
 from waystate.conversations.store import conversation_of
 from waystate.customers.model import (
     EVER,
-    EVERYTHING,
     LATEST,
     NEVER,
+    WHOLE_HISTORY,
     CustomerFilter,
     HistoryFilter,
     HistoryPlace,
@@ -312,14 +312,17 @@ async def list_messages(
     contact_id: UUID,
     *,
     before: HistoryPlace = LATEST,
-    only: HistoryFilter = EVERYTHING,
+    only: HistoryFilter = WHOLE_HISTORY,
     batch: int,
+    sight: Sight = EVERYTHING,
 ) -> list[HistoryPlace]:
     """Of what is older than a place, the newest first. Of many conversations only those are read that it may come from."""
     found: list[HistoryPlace] = []
     skip = 0
     while True:
-        heads = await _queries.list_heads(conn, tenant_id=tenant, contact_id=contact_id, skip=skip, batch=_TOGETHER)
+        heads = await _queries.list_heads(
+            conn, tenant_id=tenant, contact_id=contact_id, skip=skip, batch=_TOGETHER, **_seen_by(sight)
+        )
         is_full = len(found) >= batch
         if not heads or (is_full and heads[0]["last_message_at"] < found[batch - 1].sent_at):
             return found[:batch]
@@ -337,29 +340,45 @@ async def list_messages(
 
 
 async def list_newer_messages(
-    conn: Connection, tenant: TenantId, contact_id: UUID, *, after: HistoryPlace, only: HistoryFilter = EVERYTHING, batch: int
+    conn: Connection,
+    tenant: TenantId,
+    contact_id: UUID,
+    *,
+    after: HistoryPlace,
+    only: HistoryFilter = WHOLE_HISTORY,
+    batch: int,
+    sight: Sight = EVERYTHING,
 ) -> list[HistoryPlace]:
     """The next ones behind a place, the oldest first."""
     at, message_id = after
     rows = await _queries.list_newer_messages(
-        conn, tenant_id=tenant, contact_id=contact_id, after=at, after_id=message_id, **only._asdict(), batch=batch
+        conn,
+        tenant_id=tenant,
+        contact_id=contact_id,
+        after=at,
+        after_id=message_id,
+        **only._asdict(),
+        batch=batch,
+        **_seen_by(sight),
     )
     return [HistoryPlace(row["sent_at"], row["id"]) for row in rows]
 
 
 async def list_conversations(
-    conn: Connection, tenant: TenantId, contact_id: UUID, *, before: UUID | None, batch: int
+    conn: Connection, tenant: TenantId, contact_id: UUID, *, before: UUID | None, batch: int, sight: Sight = EVERYTHING
 ) -> Sequence[UUID]:
     """The newest first, from before an id."""
     rows = await _queries.list_conversations(
-        conn, tenant_id=tenant, contact_id=contact_id, before=before or _LAST_ID, batch=batch
+        conn, tenant_id=tenant, contact_id=contact_id, before=before or _LAST_ID, batch=batch, **_seen_by(sight)
     )
     return [row["id"] for row in rows]
 
 
-async def find_context(conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime) -> FoundContext | None:
+async def find_context(
+    conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime, sight: Sight = EVERYTHING
+) -> FoundContext | None:
     """Of a customer, or whom they turned out to be; None: there is no such customer."""
-    found = await _queries.find_context(conn, tenant_id=tenant, id=contact_id, now=now)
+    found = await _queries.find_context(conn, tenant_id=tenant, id=contact_id, now=now, **_seen_by(sight))
     if found is None:
         return None
     row = dict(found)
@@ -373,6 +392,78 @@ async def find_context(conn: Connection, tenant: TenantId, contact_id: UUID, now
         return FoundContext(profile, conversation, None)
     told = Marketing(row["marketing"]), row["marketing_at"], row["told_by"], row["detail"]
     return FoundContext(profile, conversation, Preference(conversation.phone_number_id, profile.id, *told))
+
+
+async def list_log(
+    conn: Connection,
+    tenant: TenantId,
+    contact_id: UUID,
+    *,
+    before: HistoryPlace,
+    batch: int,
+    sight: Sight,
+    types: Collection[str] | None = None,
+) -> list[dict[str, Any]]:
+    """What happened to the contact's conversations, the newest first; of these types, or of all."""
+    rows = await _queries.list_log(
+        conn,
+        tenant_id=tenant,
+        contact_id=contact_id,
+        before=before.sent_at,
+        before_id=before.message_id,
+        batch=batch,
+        types=None if types is None else sorted(types),
+        **_seen_by(sight),
+    )
+    return [dict(row) for row in rows]
+
+
+async def list_statuses(
+    conn: Connection,
+    tenant: TenantId,
+    contact_id: UUID,
+    *,
+    before: HistoryPlace,
+    since: datetime,
+    sent_since: datetime,
+    sent_until: datetime,
+    batch: int,
+    sight: Sight,
+) -> list[dict[str, Any]]:
+    """What was reported of the contact's messages since then, of those sent from `sent_since` to `sent_until`; newest first."""
+    rows = await _queries.list_statuses(
+        conn,
+        tenant_id=tenant,
+        contact_id=contact_id,
+        before=before.sent_at,
+        before_id=before.message_id,
+        since=since,
+        sent_since=sent_since,
+        sent_until=sent_until,
+        batch=batch,
+        **_seen_by(sight),
+    )
+    return [dict(row) for row in rows]
+
+
+async def list_failures(
+    conn: Connection, tenant: TenantId, contact_id: UUID, *, before: HistoryPlace, batch: int, sight: Sight
+) -> list[dict[str, Any]]:
+    """What of the contact's messages did not arrive, the newest first."""
+    rows = await _queries.list_failures(
+        conn,
+        tenant_id=tenant,
+        contact_id=contact_id,
+        before=before.sent_at,
+        before_id=before.message_id,
+        batch=batch,
+        **_seen_by(sight),
+    )
+    return [dict(row) for row in rows]
+
+
+def _seen_by(sight: Sight) -> dict[str, Any]:
+    return {"viewer": sight.viewer, "queues": list(sight.queues)}
 
 
 def _profile(row: dict[str, Any]) -> Profile:

@@ -43,6 +43,11 @@ def words_of(texts: Iterable[str | None], identities: Iterable[Identity], phone_
     return list(dict.fromkeys(words))[:_MOST]
 
 
+def split_words(text: str, most: int) -> list[str]:
+    """Returns the words of a text, each once and `most` of them, as they are found by."""
+    return list(dict.fromkeys(_split(text)))[:most]
+
+
 def query_of(question: str) -> str | None:
     """Returns a question as PostgreSQL's tsquery: every word, or its beginning, has to be there. None: it has no word.
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from waystate.clock import Clock
+from waystate.conversations.sight import Sights
 from waystate.db.pool import Connection, Database
 from waystate.errors import NotFound, Unavailable
 from waystate.ids import TenantId, parse_tenant_id
@@ -19,6 +20,7 @@ from waystate.media.links import Links, Variant
 from waystate.media.model import FileState, MediaRecord
 from waystate.media.objects import ObjectStore, ObjectStoreError
 from waystate.messages import store as message_store
+from waystate.messages.sight import find_hidden_messages
 from waystate.operations import Operation
 from waystate.principal import Scope
 from waystate.tenants.model import TenantStatus
@@ -39,6 +41,7 @@ class MediaRoutes:
     def __init__(self, db: Database, directory: Directory, objects: ObjectStore, links: Links, clock: Clock) -> None:
         self._db = db
         self._directory = directory
+        self._sights = Sights(directory)
         self._objects = objects
         self._links = links
         self._clock = clock
@@ -56,6 +59,9 @@ class MediaRoutes:
         """A message names its file (`media.file_id`), which is fetched beside it: ask again while it is `waiting`."""
         async with self._db.tenant(principal.tenant_id) as conn:
             file = await store.get_file(conn, principal.tenant_id, media_id)
+            brought_by = [] if file.message_id is None else [file.message_id]
+            if await find_hidden_messages(conn, principal.tenant_id, await self._sights.find(conn, principal), brought_by):
+                raise store.unknown_media(media_id)
             if await _is_taken_back(conn, principal.tenant_id, file):
                 raise NotFound("media_revoked", "The customer took the message back, and its file with it.")
         return render_media(file, principal.tenant_id, self._links, self._clock())

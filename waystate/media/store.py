@@ -59,9 +59,13 @@ async def get_file(conn: Connection, tenant: TenantId, file_id: UUID) -> MediaRe
     """`NotFound` where the tenant has none of this id."""
     found = await find_many(conn, tenant, [file_id])
     if file_id not in found:
-        text = f"This tenant has no file {file_id}. A message's `media.file_id` is the id of its file."
-        raise NotFound("unknown_media", text)
+        raise unknown_media(file_id)
     return found[file_id]
+
+
+def unknown_media(file_id: UUID) -> NotFound:
+    text = f"This tenant has no file {file_id}. A message's `media.file_id` is the id of its file."
+    return NotFound("unknown_media", text)
 
 
 async def lock_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> dict[UUID, MediaRecord]:

@@ -327,6 +327,7 @@ SELECT m.id, c.id AS conversation_id, m.direction, m.status, m.wamid, m.genesys_
 FROM (
     SELECT v.id, v.contact_id, v.phone_number_id FROM conversations v
     WHERE v.tenant_id = :tenant_id AND v.contact_id = :contact_id AND v.last_message_at IS NOT NULL
+        AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
     ORDER BY v.last_message_at DESC, v.id DESC LIMIT :batch
 ) AS c
 CROSS JOIN LATERAL (

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from waystate.conversations.model import Sight
 from waystate.db.pool import Connection, load_queries
 from waystate.documents import JsonObject, dump
 from waystate.ids import TenantId, new_id, time_of
@@ -440,9 +441,10 @@ async def list_by_ids(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -
     return [dict(row) for row in await _queries.list_by_ids(conn, tenant_id=tenant, ids=list(ids))]
 
 
-async def list_latest(conn: Connection, tenant: TenantId, contact_id: UUID, batch: int) -> list[dict[str, Any]]:
+async def list_latest(conn: Connection, tenant: TenantId, contact_id: UUID, batch: int, sight: Sight) -> list[dict[str, Any]]:
     """A contact's, as `list_by_ids` has them, the newest first."""
-    return [dict(row) for row in await _queries.list_latest(conn, tenant_id=tenant, contact_id=contact_id, batch=batch)]
+    seen = {"viewer": sight.viewer, "queues": list(sight.queues)}
+    return [dict(row) for row in await _queries.list_latest(conn, tenant_id=tenant, contact_id=contact_id, batch=batch, **seen)]
 
 
 async def move_queued(conn: Connection, tenant: TenantId, conversations: Mapping[UUID, UUID]) -> dict[UUID, dict[str, Any]]:

@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from waystate.contacts import store as contact_store
-from waystate.conversations import store as conversation_store
+from waystate.conversations.model import Sight
+from waystate.conversations.read import get_shown
 from waystate.customers import store as customer_store
 from waystate.customers.edit import customer_not_found
 from waystate.customers.model import Profile
@@ -26,12 +27,13 @@ async def render(
     conversation_id: str | None,
     customer_id: UUID | None,
     agent_id: UUID | None,
+    sight: Sight,
 ) -> Filled:
     """For a conversation (ours or Genesys'), or for a customer. `agent_id` is who answers, if that is known."""
     reply = await store.get_one(conn, tenant, reply_id)
     talk = None
     if conversation_id is not None:
-        talk = await store.get_talk(conn, tenant, (await conversation_store.get_one(conn, tenant, conversation_id)).id)
+        talk = await store.get_talk(conn, tenant, (await get_shown(conn, tenant, conversation_id, sight)).id)
     wanted = talk.contact_id if talk is not None else customer_id
     assert wanted is not None
     profile = await _find_profile(conn, tenant, wanted)

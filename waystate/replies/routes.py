@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
+from waystate.conversations.sight import Sights
 from waystate.db.pool import Database
 from waystate.documents import clean_text
 from waystate.errors import Unprocessable
@@ -37,9 +38,10 @@ _WRONG = "Its Liquid or a variable is wrong (`line`), or the queue is none; `cod
 
 
 class ReplyRoutes:
-    def __init__(self, db: Database, edits: ReplyEdits, cursors: Cursors) -> None:
+    def __init__(self, db: Database, edits: ReplyEdits, sights: Sights, cursors: Cursors) -> None:
         self._db = db
         self._edits = edits
+        self._sights = sights
         self._cursors = cursors
 
     @Operation(
@@ -164,5 +166,6 @@ class ReplyRoutes:
                 conversation_id=body.conversationId,
                 customer_id=body.customerId,
                 agent_id=body.agentId or principal.user_id,
+                sight=await self._sights.find(conn, principal),
             )
         return FilledReply(text=filled.text, missing=filled.missing)

@@ -11,7 +11,8 @@ from waystate.channels.whatsapp.outgoing import is_free_form
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import BSUID, Address, Identity, IdentityKind, Recipient, Writer
 from waystate.conversations import store as conversation_store
-from waystate.conversations.model import Conversation
+from waystate.conversations.model import Conversation, Sight
+from waystate.conversations.sight import find_hidden
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.errors import Conflict, NotFound, Refused, Unprocessable
@@ -52,6 +53,31 @@ async def find_addressees(
     return found
 
 
+async def refuse_hidden(
+    conn: Connection,
+    tenant: TenantId,
+    drafts: Sequence[Draft],
+    addressees: Sequence[Addressee | Refused],
+    sight: Sight,
+    now: datetime,
+) -> list[Addressee | Refused]:
+    """Nobody writes into a conversation that they do not see. Where the hidden one is over, another may be begun by `to`."""
+    latest = {place: each.conversation for place, each in enumerate(addressees) if isinstance(each, Addressee)}
+    homes = {place: each for place, each in latest.items() if each is not None}
+    hidden = await find_hidden(conn, tenant, sight, {each.id for each in homes.values()})
+    refused = {
+        place: _no_conversation(drafts[place].conversation_id or f"with {drafts[place].to or drafts[place].contact_id}")
+        for place, each in homes.items()
+        if each.id in hidden and (each.is_open(now) or drafts[place].conversation_id is not None)
+    }
+    return [refused.get(place, each) for place, each in enumerate(addressees)]
+
+
+def _no_conversation(name: str) -> NotFound:
+    """Alike of one that is not there and one that is out of sight."""
+    return NotFound("conversation_not_found", f"There is no conversation {name}. {_OTHERWISE}")
+
+
 async def _find_named(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> list[Conversation | None]:
     return await conversation_store.find_many(conn, tenant, ids) if any(ids) else [None] * len(ids)
 
@@ -70,7 +96,7 @@ async def _find_contacts(
     def contact_of(draft: Draft, conversation: Conversation | None) -> UUID | Refused:
         if draft.conversation_id is not None:
             if conversation is None:
-                return NotFound("conversation_not_found", f"There is no conversation {draft.conversation_id}. {_OTHERWISE}")
+                return _no_conversation(draft.conversation_id)
             return survivors.get(conversation.contact_id, conversation.contact_id)
         if draft.contact_id is not None:
             contact = survivors.get(draft.contact_id, draft.contact_id)

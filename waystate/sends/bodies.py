@@ -113,15 +113,29 @@ def _check_moment(value: Any) -> Any:
     return value
 
 
-class SendMessage(MessageContent):
+class SayMessage(MessageContent):
+    """What is said to a customer who is known: the content of the `type`, and when it goes."""
+
+    ALSO_CALLED: ClassVar[Mapping[str, str]] = {**MessageContent.ALSO_CALLED, "context": "replyTo"}
+
+    reply_to: MessageId | None = None
+    """What it quotes: our id of a message, or its wamid."""
+    hold_until_window: StrictBool = False
+    """Where the customer has not written for 24 hours: it waits until they write, for `settings.hold_ttl` at most."""
+    send_at: Annotated[UtcMoment, BeforeValidator(_check_moment)] | None = None
+    """Not before then; 30 days ahead at most."""
+    take: StrictBool = False
+    """A person takes the conversation over from whoever speaks in it; of a key it has no effect."""
+
+
+class SendMessage(SayMessage):
     """To whom, from which number, and what: one of `to`, `customerId` and `conversationId`, and the content of the `type`."""
 
     ALSO_CALLED: ClassVar[Mapping[str, str]] = {
-        **MessageContent.ALSO_CALLED,
+        **SayMessage.ALSO_CALLED,
         **dict.fromkeys(("phone", "recipient", "wa_id", "waId"), "to"),
         **dict.fromkeys(("from", "phone_number_id", "phoneNumberId"), "number"),
         "contactId": "customerId",
-        "context": "replyTo",
     }
 
     to: Name | None = None
@@ -131,14 +145,6 @@ class SendMessage(MessageContent):
     """Ours or Genesys'."""
     number: Name | None = None
     """WhatsApp's phone_number_id; else that of the conversation, of the customer's latest open one, or the default."""
-    reply_to: MessageId | None = None
-    """What it quotes: our id of a message, or its wamid."""
-    hold_until_window: StrictBool = False
-    """Where the customer has not written for 24 hours: it waits until they write, for `settings.hold_ttl` at most."""
-    send_at: Annotated[UtcMoment, BeforeValidator(_check_moment)] | None = None
-    """Not before then; 30 days ahead at most."""
-    take: StrictBool = False
-    """A person takes the conversation over from whoever speaks in it; of a key it has no effect."""
 
     @model_validator(mode="after")
     def _names_one_addressee(self) -> Self:
@@ -302,7 +308,7 @@ def amends_of(wamid: str | None, found: FoundAmends, writer: UUID | None = None)
 
 
 def draft_of(body: SendMessage, speaker: Speaker, actor: Actor) -> Draft:
-    return draft_of_content(
+    return draft_in(
         body,
         speaker,
         actor,
@@ -310,9 +316,19 @@ def draft_of(body: SendMessage, speaker: Speaker, actor: Actor) -> Draft:
         contact_id=body.customer_id,
         conversation_id=body.conversation_id,
         phone_number_id=body.number,
+    )
+
+
+def draft_in(body: SayMessage, speaker: Speaker, actor: Actor, **addressed: Any) -> Draft:
+    """`addressed`: to whom."""
+    return draft_of_content(
+        body,
+        speaker,
+        actor,
         reply_to=body.reply_to,
         send_at=body.send_at,
         holds=body.hold_until_window,
+        **addressed,
     )
 
 

@@ -1,4 +1,4 @@
-"""`/v1/conversations`: a business begins one, and reads how one stands."""
+"""`/v1/conversations`: a business begins one, and writes in one."""
 
 from uuid import UUID
 
@@ -10,13 +10,22 @@ from waystate.channels.whatsapp.parts import refusal
 from waystate.clock import Clock
 from waystate.conversations.bodies import CONVERSATION_EXAMPLE, ConversationAnswer
 from waystate.conversations.control import speaker_of
-from waystate.conversations.read import etag_of, get_shown, render_shown
+from waystate.conversations.read import get_shown, render_shown
 from waystate.db.pool import Database
+from waystate.documents import clean_text
 from waystate.errors import Conflict, Refused
-from waystate.ids import TenantId
 from waystate.operations import Operation
 from waystate.principal import Scope, actor_of
-from waystate.sends.bodies import MESSAGE_ID, Name, draft_of_content
+from waystate.sends.bodies import (
+    MESSAGE_EXAMPLE,
+    MESSAGE_ID,
+    MessageAnswer,
+    Name,
+    SayMessage,
+    draft_in,
+    draft_of_content,
+    id_of,
+)
 from waystate.sends.model import Mode, Posted
 from waystate.sends.sending import Sends
 from waystate.web.answers import AnswerBody
@@ -49,7 +58,9 @@ class BegunConversation(AnswerBody):
     isNew: bool
 
 
-class ConversationRoutes:
+class BeginRoutes:
+    """A business speaks first, or goes on."""
+
     def __init__(self, db: Database, sends: Sends, clock: Clock) -> None:
         self._db = db
         self._sends = sends
@@ -87,36 +98,40 @@ class ConversationRoutes:
             may_wait=False,
         )
         try:
-            (outcome,) = await self._sends.post(principal.tenant_id, [draft], Mode.ALL_OR_NOTHING)
+            (outcome,) = await self._sends.post(principal.tenant_id, [draft], Mode.ALL_OR_NOTHING, principal)
         except Refused as error:
             raise _advised(error) from error
         assert isinstance(outcome, Posted)
         response.status_code = 201 if outcome.is_new_conversation else 200
-        conversation = await self._read(principal.tenant_id, str(outcome.conversation_id), response)
+        tenant, now = principal.tenant_id, self._clock()
+        async with self._db.tenant(tenant) as conn:
+            shown = await get_shown(conn, tenant, str(outcome.conversation_id))
+            conversation = await render_shown(conn, tenant, shown, now)
         return BegunConversation(conversation=conversation, messageId=outcome.message_id, isNew=outcome.is_new_conversation)
 
     @Operation(
-        "GET",
-        "/v1/conversations/{conversation_id}",
-        Scope.CONVERSATIONS_READ,
+        "POST",
+        "/v1/conversations/{conversation_id}/messages",
+        Scope.MESSAGES_SEND,
         tag="Conversations",
-        summary="How a conversation stands",
-        problems={404: "No conversation of the tenant has this id"},
-        example_answer=CONVERSATION_EXAMPLE,
+        summary="Write in a conversation",
+        status=202,
+        problems={
+            404: "No conversation that the caller sees has this id",
+            409: "The window is closed, somebody else speaks, the number is off, or they want no marketing; `code` says which",
+            422: "A field is missing or wrong, or WhatsApp would refuse it; `errors` names the fields",
+        },
+        example_body={"type": "text", "text": {"body": "Your order is on its way."}},
+        example_answer=MESSAGE_EXAMPLE,
     )
-    async def read_conversation(self, conversation_id: str, principal: Caller, response: Response) -> ConversationAnswer:
-        """By Waystate's id or Genesys': with whom, who speaks, and whether free text may be sent.
-
-        The `ETag` is of what may be edited."""
-        return await self._read(principal.tenant_id, conversation_id, response)
-
-    async def _read(self, tenant: TenantId, name: str, response: Response) -> ConversationAnswer:
-        now = self._clock()
-        async with self._db.tenant(tenant) as conn:
-            shown = await get_shown(conn, tenant, name)
-            answer = await render_shown(conn, tenant, shown, now)
-        response.headers["ETag"] = etag_of(shown, now)
-        return answer
+    async def write_in_conversation(self, conversation_id: str, principal: Caller, body: SayMessage) -> MessageAnswer:
+        """As `POST /v1/messages` to its customer, from its number. Of one that is over it goes into the open one."""
+        draft = draft_in(
+            body, speaker_of(principal, takes=body.take), actor_of(principal), conversation_id=clean_text(conversation_id)
+        )
+        (outcome,) = await self._sends.post(principal.tenant_id, [draft], Mode.ALL_OR_NOTHING, principal)
+        assert not isinstance(outcome, Refused)
+        return (await self._sends.read(principal.tenant_id, [str(id_of(outcome))]))[0]
 
 
 def _advised(error: Refused) -> Refused:

@@ -16,7 +16,15 @@ from waystate.contacts.model import Address, Recipient
 from waystate.conversations import control
 from waystate.conversations import store as conversation_store
 from waystate.conversations.control import Controller, Handover, SpeakerKind
-from waystate.conversations.model import Activity, Conversation, is_window_open, preview_of, public_conversation_id
+from waystate.conversations.model import (
+    EVERYTHING,
+    Activity,
+    Conversation,
+    Sight,
+    is_window_open,
+    preview_of,
+    public_conversation_id,
+)
 from waystate.conversations.store import Key
 from waystate.db.pool import Connection
 from waystate.deliveries.withdraw import fail_displaced
@@ -33,7 +41,7 @@ from waystate.messages.store import SAID, MessageRow
 from waystate.people import store as people_store
 from waystate.planned import store as planned_store
 from waystate.planned.model import PlannedMessage, told_of_planned
-from waystate.sends.addressees import Addressee, find_addressees, find_named_address, window_closed
+from waystate.sends.addressees import Addressee, find_addressees, find_named_address, refuse_hidden, window_closed
 from waystate.sends.approved import Missed, judge_templates, refuse_unwanted
 from waystate.sends.files import judge_files
 from waystate.sends.model import Draft, Posted, SendOutcome, Waiting
@@ -68,9 +76,17 @@ class _Allowed:
     reply_to: str | None
 
 
-async def post_many(conn: Connection, tenant: TenantId, view: TenantView, drafts: Sequence[Draft], now: datetime) -> PostedMany:
+async def post_many(
+    conn: Connection,
+    tenant: TenantId,
+    view: TenantView,
+    drafts: Sequence[Draft],
+    now: datetime,
+    sight: Sight = EVERYTHING,
+) -> PostedMany:
     """In the caller's transaction, which appends the events. What is refused has no effect; the rest goes out in its order."""
     addressees = await find_addressees(conn, tenant, view, drafts, now)
+    addressees = await refuse_hidden(conn, tenant, drafts, addressees, sight, now)
     results: list[SendOutcome | Refused | None] = [each if isinstance(each, Refused) else None for each in addressees]
     wamids = await _find_wamids(conn, tenant, drafts)
     windows = await _find_windows(conn, tenant, addressees)

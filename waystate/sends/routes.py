@@ -65,7 +65,7 @@ class SendRoutes:
         """It is `queued`, and leaves in the order of its customer; its status says how far it came. With `sendAt`, or with
         `holdUntilWindow` while the window is closed, it is `planned` instead."""
         draft = draft_of(body, speaker_of(principal, takes=body.take), actor_of(principal))
-        (outcome,) = await self._sends.post(principal.tenant_id, [draft], Mode.ALL_OR_NOTHING)
+        (outcome,) = await self._sends.post(principal.tenant_id, [draft], Mode.ALL_OR_NOTHING, principal)
         assert not isinstance(outcome, Refused)
         return (await self._sends.read(principal.tenant_id, [str(id_of(outcome))]))[0]
 
@@ -84,7 +84,7 @@ class SendRoutes:
         """All or nothing, unless `mode` is `each`. They go out whoever speaks in a conversation, and take nothing over."""
         actor = actor_of(principal)
         drafts = [draft_of(each, SYSTEM, actor) for each in body.messages]
-        results = await self._sends.post(principal.tenant_id, drafts, body.mode)
+        results = await self._sends.post(principal.tenant_id, drafts, body.mode, principal)
         ids = [str(id_of(each)) for each in results if not isinstance(each, Refused)]
         messages = {each.id: each for each in await self._sends.read(principal.tenant_id, ids)}
         return render_bulk(results, messages)
@@ -106,7 +106,7 @@ class SendRoutes:
         named = list(dict.fromkeys(each.strip() for each in ids.split(",") if each.strip()))
         if len(named) > MOST_READ:
             raise Unprocessable("ids_unusable", f"`ids` names {len(named)} messages; name {MOST_READ} at the most.")
-        return MessageList(items=await self._sends.read(principal.tenant_id, named))
+        return MessageList(items=await self._sends.read(principal.tenant_id, named, principal))
 
     @Operation(
         "GET",
@@ -129,7 +129,9 @@ class SendRoutes:
         wanted = PlannedFilter(
             state=state, contact_id=customerId, phone_number_id=None if number is None else clean_text(number)
         )
-        items, following = await self._sends.list_planned(principal.tenant_id, wanted, after=after, limit=limit)
+        items, following = await self._sends.list_planned(
+            principal.tenant_id, wanted, after=after, limit=limit, viewer=principal
+        )
         return PlannedPage(items=items, next=following)
 
     @Operation(
@@ -143,7 +145,7 @@ class SendRoutes:
     )
     async def get_message(self, message_id: str, principal: Caller) -> MessageAnswer:
         """By any of its ids; also one that is planned. Why it stands where it stands is told by its trace."""
-        found = await self._sends.read(principal.tenant_id, [message_id])
+        found = await self._sends.read(principal.tenant_id, [message_id], principal)
         if not found:
             raise NotFound("message_not_found", f"There is no message {message_id}.")
         return found[0]
@@ -159,7 +161,7 @@ class SendRoutes:
     )
     async def list_message_versions(self, message_id: str, principal: Caller) -> VersionList:
         """What a message said that was taken back is kept and not shown: of it there are only the times."""
-        return await self._sends.list_versions(principal.tenant_id, message_id)
+        return await self._sends.list_versions(principal.tenant_id, message_id, principal)
 
     @Operation(
         "DELETE",
@@ -172,7 +174,7 @@ class SendRoutes:
     )
     async def withdraw_message(self, message_id: str, principal: Caller) -> MessageAnswer:
         """What is planned, or queued and not under way. A queued one is `failed` then, with the code `withdrawn`."""
-        return await self._sends.withdraw(principal.tenant_id, message_id)
+        return await self._sends.withdraw(principal.tenant_id, message_id, principal)
 
     @Operation(
         "POST",
@@ -186,7 +188,8 @@ class SendRoutes:
     )
     async def resend_message(self, message_id: str, principal: Caller) -> MessageAnswer:
         """As a new message that says the same. Of one whose outcome is unknown the customer may have two then."""
-        return await self._sends.resend(principal.tenant_id, message_id, speaker_of(principal), actor_of(principal))
+        speaker, actor = speaker_of(principal), actor_of(principal)
+        return await self._sends.resend(principal.tenant_id, message_id, speaker, actor, principal)
 
     @Operation(
         "POST",
@@ -200,7 +203,7 @@ class SendRoutes:
     )
     async def mark_messages_read(self, principal: Caller, body: MarkRead) -> ReadAnswer:
         """For customers who have read elsewhere what was sent here. Whatever is not `delivered` is `unchanged`."""
-        changed = await self._sends.mark_read(principal.tenant_id, body.ids)
+        changed = await self._sends.mark_read(principal.tenant_id, body.ids, principal)
         return ReadAnswer(changed=changed, unchanged=[each for each in dict.fromkeys(body.ids) if each not in changed])
 
     @Operation(
@@ -218,5 +221,5 @@ class SendRoutes:
     )
     async def show_message_read(self, message_id: str, principal: Caller, body: ShowRead) -> Shown:
         """With all that they wrote before it; with `typing`, that an answer is being written, too."""
-        await self._sends.show_read(principal.tenant_id, message_id, typing=body.typing)
+        await self._sends.show_read(principal.tenant_id, message_id, typing=body.typing, viewer=principal)
         return Shown(message="It will be shown as read.")

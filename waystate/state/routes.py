@@ -11,18 +11,19 @@ from waystate import documents
 from waystate.cache.process import ProcessCache
 from waystate.channels.fields import EARLIEST
 from waystate.clock import Clock
+from waystate.conversations.model import is_agent, is_limited
 from waystate.db.failures import is_unstorable
 from waystate.db.pool import Database
 from waystate.dead_letters.model import Verdict
 from waystate.door.guard import Guard
-from waystate.errors import BadRequest, Conflict, NotFound, Refused, Rejected, Retry, Unavailable, Unprocessable
+from waystate.errors import BadRequest, Conflict, Forbidden, NotFound, Refused, Rejected, Retry, Unavailable, Unprocessable
 from waystate.ids import TenantId
 from waystate.messages.model import Correlation, Direction
 from waystate.messages.status import parse_status, unknown_status
 from waystate.operations import Operation, Parameter
 from waystate.pipeline.batch import Work
 from waystate.pipeline.run import Runner, run_correlations
-from waystate.principal import Scope
+from waystate.principal import Principal, Scope
 from waystate.state.bodies import (
     MAPPING_EXAMPLE,
     ChangeStatus,
@@ -302,7 +303,18 @@ class StateRoutes:
         if principal is None:
             principal = await _answer(self._guard.admit_anew(facts, operation))
         request.check_query()
+        if is_agent(principal):
+            await self._check_scope(principal)
         return principal.tenant_id
+
+    async def _check_scope(self, principal: Principal) -> None:
+        """The data plane is of services: it tells no conversations apart by whose they are."""
+        view = await self._directory.get_tenant(principal.tenant_id)
+        if is_limited(principal, view.settings.agent_scope):
+            raise Forbidden(
+                "out_of_sight",
+                "Agents of this tenant see what is assigned to them, and the data plane shows all. Ask /v1/conversations.",
+            )
 
     async def _run(self, work: Work, tenant: TenantId, items: Sequence[Any]) -> Sequence[Verdict]:
         view = await self._directory.get_tenant(tenant)

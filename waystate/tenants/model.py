@@ -201,6 +201,10 @@ class TenantSettings(_Value):
     text_format: Literal["plain", "markdown"] = "plain"
     """How agents and bots write. `plain`: a text goes as it is, and WhatsApp shows its own marks in it. `markdown`: `**bold**`,
     `*italic*`, `~~struck~~` and `[name](address)` go as WhatsApp shows them, and a customer's marks come as Markdown."""
+    agent_scope: Literal["all", "assigned"] = "all"
+    """What agents and viewers see of conversations and messages, in lists, searches and histories alike. `assigned`: those that
+    are assigned to them, and of those that nobody has the ones in their queues, and the ones in which they speak."""
+
     genesys_silence: Duration = timedelta(hours=1)
     """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and whether all
     that agents wrote has come. Longer, fewer of the OAuth client's requests go into that."""

@@ -1,6 +1,8 @@
 """The `/v1` operations on messages: the trace."""
 
 from waystate.clock import Clock
+from waystate.conversations.model import EVERYTHING, is_agent
+from waystate.conversations.sight import Sights
 from waystate.db.pool import Database
 from waystate.operations import Operation
 from waystate.principal import Scope
@@ -14,6 +16,7 @@ class TraceRoutes:
     def __init__(self, db: Database, directory: Directory, clock: Clock) -> None:
         self._db = db
         self._directory = directory
+        self._sights = Sights(directory)
         self._clock = clock
 
     @Operation(
@@ -29,5 +32,9 @@ class TraceRoutes:
         """By wamid, Genesys message id or Waystate's own: who, which conversation on both platforms, every hop with its time,
         every attempt, every reported status, and why it stands where it stands."""
         view = await self._directory.get_tenant(principal.tenant_id)
-        told = await trace(principal.tenant_id, view.settings, message_id, self._db, self._clock)
+        sight = EVERYTHING
+        if is_agent(principal):
+            async with self._db.tenant(principal.tenant_id) as conn:
+                sight = await self._sights.find(conn, principal)
+        told = await trace(principal.tenant_id, view.settings, message_id, self._db, self._clock, sight)
         return MessageTrace.model_validate(told)

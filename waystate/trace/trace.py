@@ -10,7 +10,8 @@ from waystate.channels.whatsapp.content import MEDIA_TYPES
 from waystate.channels.whatsapp.uploaded import list_files
 from waystate.clock import Clock, iso
 from waystate.conversations import store as conversation_store
-from waystate.conversations.model import is_window_open, public_conversation_id, window_closes_at
+from waystate.conversations.model import EVERYTHING, Sight, is_window_open, public_conversation_id, window_closes_at
+from waystate.conversations.sight import find_hidden
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
 from waystate.documents import JsonObject, clean_text
@@ -34,7 +35,9 @@ CARRIERS = ("whatsapp", "genesys")
 ANSWERS = {"sent": "accepted", "retry": "put off", "failed": "refused", "unknown": "not answered"}
 
 
-async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Database, clock: Clock) -> JsonObject:
+async def trace(
+    tenant: TenantId, settings: TenantSettings, name: str, db: Database, clock: Clock, sight: Sight = EVERYTHING
+) -> JsonObject:
     """`name` is a wamid, a Genesys message id (an agent's, or what Genesys calls a customer's) or our own."""
     name = clean_text(name)
     async with db.tenant(tenant) as conn:
@@ -46,7 +49,7 @@ async def trace(tenant: TenantId, settings: TenantSettings, name: str, db: Datab
             message = await message_store.find_message(conn, tenant, known) if known is not None else None
         if message is None and own is not None:
             message = await _find_planned(conn, tenant, own)
-        if message is None:
+        if message is None or await find_hidden(conn, tenant, sight, [message["conversation_id"]]):
             raise NotFound(
                 "message_not_found",
                 "No message of this tenant has that id. A webhook that could not be used is listed by GET /v1/dead-letters, "

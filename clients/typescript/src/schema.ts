@@ -400,13 +400,42 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * Conversations, by what was said, whose they are, or who waits longest
+         * @description A second or two after what happened. `waiting`: those whose customer waits for an answer, the longest first. Case and
+         *     diacritics do not matter to words; what fits is told by `matches`.
+         */
+        get: operations["listConversations"];
         put?: never;
         /**
          * Begin a conversation with a customer
          * @description Where the customer has an open one on the number it is used (200). Genesys hears of it with the customer's answer.
          */
         post: operations["beginConversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was said in a conversation, newest first
+         * @description Both ways from where one stands. The `after` of the newest page leads to what is said from then on.
+         */
+        get: operations["listConversationMessages"];
+        put?: never;
+        /**
+         * Write in a conversation
+         * @description As `POST /v1/messages` to its customer, from its number. Of one that is over it goes into the open one.
+         */
+        post: operations["writeInConversation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -422,7 +451,7 @@ export interface paths {
         };
         /**
          * How a conversation stands
-         * @description By Waystate's id or Genesys': with whom, who speaks, and whether free text may be sent.
+         * @description By Waystate's id or Genesys': with whom, who speaks, whether free text may be sent, and how much was said.
          *
          *     The `ETag` is of what may be edited.
          */
@@ -1180,6 +1209,46 @@ export interface paths {
          *     merge, and what was sent there, goes with them; what somebody edited since stays where it was edited.
          */
         post: operations["undoMerge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/customers/{customer_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened with a customer, newest first
+         * @description Messages, what was reported of them, and what became of conversations, in one order. `kind` says which.
+         */
+        get: operations["getCustomerTimeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/customers/{customer_id}/integrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened between WhatsApp, Waystate and Genesys for a customer, newest first
+         * @description Which of Genesys' conversations it was, who took over from whom, how they ended, and what did not arrive, and why.
+         */
+        get: operations["listCustomerIntegrations"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3281,6 +3350,11 @@ export interface components {
             referredProduct?: components["schemas"]["Product"] | null;
         };
         /**
+         * Controller
+         * @enum {string}
+         */
+        Controller: "none" | "flow" | "agent" | "external";
+        /**
          * ConversationAnswer
          * @description `controller` says who speaks: `none`, `flow`, `agent` (a person here) or `external` (Genesys, or a service).
          *     `controlEpoch` rises with each change, and `controlHolder` names them. `assignee` is that person; of one that has ended, the
@@ -3334,6 +3408,34 @@ export interface components {
             closeReason: string | null;
         };
         /**
+         * ConversationMessages
+         * @description Newest first. `before` leads to the next older page and is null where nothing is older; `after` to the next newer one,
+         *     which may be empty still and is asked for again.
+         */
+        ConversationMessages: {
+            /** Items */
+            items: components["schemas"]["MessageAnswer"][];
+            /** Before */
+            before: string | null;
+            /** After */
+            after: string | null;
+        };
+        /**
+         * ConversationPage
+         * @description `next` is null on the last page.
+         */
+        ConversationPage: {
+            /** Items */
+            items: components["schemas"]["ListedConversation"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * ConversationStatus
+         * @enum {string}
+         */
+        ConversationStatus: "active" | "waiting" | "closed" | "expired" | "error";
+        /**
          * Correlate
          * @description ConversationCorrelation of seed 000; camelCase is accepted too.
          */
@@ -3351,6 +3453,70 @@ export interface components {
             message: string;
             /** Changed */
             changed: boolean;
+        };
+        /**
+         * CountedConversation
+         * @description A conversation, and how much was said in it.
+         */
+        CountedConversation: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Genesysconversationid */
+            genesysConversationId: string | null;
+            /** Number */
+            number: string;
+            customer: components["schemas"]["CustomerAnswer"];
+            /** Status */
+            status: string;
+            /** Controller */
+            controller: string;
+            /** Controlholder */
+            controlHolder: string | null;
+            /** Controlepoch */
+            controlEpoch: number;
+            assignee: components["schemas"]["AssigneeAnswer"] | null;
+            queue: components["schemas"]["QueueOfConversation"] | null;
+            /** Subject */
+            subject: string | null;
+            /** Tags */
+            tags: string[];
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
+            window: components["schemas"]["WindowAnswer"];
+            /** Waitingsince */
+            waitingSince: string | null;
+            /**
+             * Lastactivityat
+             * @description ISO 8601 with Z
+             */
+            lastActivityAt: string;
+            /**
+             * Expiresat
+             * @description ISO 8601 with Z
+             */
+            expiresAt: string;
+            /** Closedat */
+            closedAt: string | null;
+            /** Closereason */
+            closeReason: string | null;
+            counts: components["schemas"]["CountsAnswer"];
+        };
+        /**
+         * CountsAnswer
+         * @description How many messages were said, and by which side: a second or two behind.
+         */
+        CountsAnswer: {
+            /** Messages */
+            messages: number;
+            /** Inbound */
+            inbound: number;
+            /** Outbound */
+            outbound: number;
         };
         /**
          * CouponFilling
@@ -3430,6 +3596,16 @@ export interface components {
         CustomerConversations: {
             /** Items */
             items: components["schemas"]["ConversationAnswer"][];
+            /** Next */
+            next: string | null;
+        };
+        /**
+         * CustomerIntegrations
+         * @description Newest first. `next` is null on the last page.
+         */
+        CustomerIntegrations: {
+            /** Items */
+            items: (components["schemas"]["TimelineLog"] | components["schemas"]["IntegrationFailure"])[];
             /** Next */
             next: string | null;
         };
@@ -3522,6 +3698,16 @@ export interface components {
              * @description ISO 8601 with Z
              */
             editedAt: string;
+        };
+        /**
+         * CustomerTimeline
+         * @description Newest first. `next` is null on the last page.
+         */
+        CustomerTimeline: {
+            /** Items */
+            items: (components["schemas"]["TimelineMessage"] | components["schemas"]["TimelineStatus"] | components["schemas"]["TimelineLog"])[];
+            /** Next */
+            next: string | null;
         };
         /**
          * CustomerWindow
@@ -4599,6 +4785,51 @@ export interface components {
             /** Errors */
             errors: components["schemas"]["RefusedRow"][];
         };
+        /**
+         * InboxSort
+         * @description The order of a list: the latest first, or those who wait longest.
+         * @enum {string}
+         */
+        InboxSort: "lastActivity" | "created" | "waiting";
+        /**
+         * IntegrationFailure
+         * @description Something did not arrive: at WhatsApp, or at Genesys, as `target` says. `error` is why.
+         */
+        IntegrationFailure: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "failure";
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * At
+             * @description ISO 8601 with Z
+             */
+            at: string;
+            /**
+             * Conversationid
+             * Format: uuid
+             */
+            conversationId: string;
+            /**
+             * Messageid
+             * Format: uuid
+             */
+            messageId: string;
+            /** Target */
+            target: string;
+            /** Attempts */
+            attempts: number;
+            /** Error */
+            error: {
+                [key: string]: unknown;
+            } | null;
+        };
         /** Invitation */
         Invitation: {
             /**
@@ -4687,6 +4918,23 @@ export interface components {
             items: components["schemas"]["KeyAnswer"][];
             /** Next */
             next: string | null;
+        };
+        /**
+         * LastMessage
+         * @description What was said last. `preview` is one line of it, also where it has no text.
+         */
+        LastMessage: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Preview */
+            preview: string | null;
+            /** At */
+            at: string | null;
+            /** Direction */
+            direction: string;
         };
         /**
          * Likeness
@@ -4829,6 +5077,59 @@ export interface components {
             title?: string | null;
             /** Rows */
             rows: components["schemas"]["ListRow"][];
+        };
+        /**
+         * ListedConversation
+         * @description A conversation with what was said last in it. `matches` is null where no words were asked for.
+         */
+        ListedConversation: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Genesysconversationid */
+            genesysConversationId: string | null;
+            /** Number */
+            number: string;
+            customer: components["schemas"]["CustomerAnswer"];
+            /** Status */
+            status: string;
+            /** Controller */
+            controller: string;
+            /** Controlholder */
+            controlHolder: string | null;
+            /** Controlepoch */
+            controlEpoch: number;
+            assignee: components["schemas"]["AssigneeAnswer"] | null;
+            queue: components["schemas"]["QueueOfConversation"] | null;
+            /** Subject */
+            subject: string | null;
+            /** Tags */
+            tags: string[];
+            /** Metadata */
+            metadata: {
+                [key: string]: unknown;
+            };
+            window: components["schemas"]["WindowAnswer"];
+            /** Waitingsince */
+            waitingSince: string | null;
+            /**
+             * Lastactivityat
+             * @description ISO 8601 with Z
+             */
+            lastActivityAt: string;
+            /**
+             * Expiresat
+             * @description ISO 8601 with Z
+             */
+            expiresAt: string;
+            /** Closedat */
+            closedAt: string | null;
+            /** Closereason */
+            closeReason: string | null;
+            lastMessage: components["schemas"]["LastMessage"] | null;
+            matches: components["schemas"]["Matches"] | null;
         };
         /** Location */
         Location: {
@@ -5054,6 +5355,36 @@ export interface components {
         MarkRead: {
             /** Ids */
             ids: string[];
+        };
+        /**
+         * MatchedMessage
+         * @description The newest message that holds every word that was asked for. `spans`: from and behind which character of `text`.
+         */
+        MatchedMessage: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Text */
+            text: string;
+            /** Spans */
+            spans: [
+                number,
+                number
+            ][];
+        };
+        /**
+         * Matches
+         * @description What fits: a message, the customer's name (`customer`, its spans), or an id or phone of theirs (neither).
+         */
+        Matches: {
+            message: components["schemas"]["MatchedMessage"] | null;
+            /** Customer */
+            customer: [
+                number,
+                number
+            ][];
         };
         /**
          * MediaAnswer
@@ -5629,6 +5960,7 @@ export interface components {
              *       "genesys_attachments": true,
              *       "genesys_typing": true,
              *       "text_format": "plain",
+             *       "agent_scope": "all",
              *       "genesys_silence": "PT1H",
              *       "agent_lease": "PT30M",
              *       "reopen_ttl": "P7D"
@@ -6750,6 +7082,44 @@ export interface components {
             };
         };
         /**
+         * SayMessage
+         * @description What is said to a customer who is known: the content of the `type`, and when it goes.
+         */
+        SayMessage: {
+            type: components["schemas"]["ContentType"];
+            text?: components["schemas"]["TextContent"] | null;
+            media?: components["schemas"]["MediaContent"] | null;
+            location?: components["schemas"]["LocationContent"] | null;
+            /** Contacts */
+            contacts?: components["schemas"]["ContactCard-Input"][] | null;
+            /** Interactive */
+            interactive?: components["schemas"]["ButtonMessage"] | components["schemas"]["ListMessage"] | components["schemas"]["LinkMessage"] | components["schemas"]["FormMessage"] | components["schemas"]["LocationRequest"] | components["schemas"]["ContactRequest"] | components["schemas"]["CallRequest"] | components["schemas"]["CallMessage"] | components["schemas"]["ProductMessage"] | components["schemas"]["ProductListMessage"] | components["schemas"]["CatalogMessage"] | components["schemas"]["CarouselMessage"] | components["schemas"]["AddressRequest"] | components["schemas"]["PaymentRequest"] | components["schemas"]["OrderUpdate"] | null;
+            template?: components["schemas"]["TemplateContent"] | null;
+            reaction?: components["schemas"]["ReactionContent"] | null;
+            /**
+             * Replyto
+             * @description What it quotes: our id of a message, or its wamid.
+             */
+            replyTo?: string | null;
+            /**
+             * Holduntilwindow
+             * @description Where the customer has not written for 24 hours: it waits until they write, for `settings.hold_ttl` at most.
+             * @default false
+             */
+            holdUntilWindow: boolean;
+            /**
+             * Sendat
+             * @description Not before then; 30 days ahead at most.
+             */
+            sendAt?: string | null;
+            /**
+             * Take
+             * @description A person takes the conversation over from whoever speaks in it; of a key it has no effect.
+             * @default false
+             */
+            take: boolean;
+        };
+        /**
          * ScheduleAnswer
          * @description A schedule as it is today, with all its `versions`, the earliest first; some may be yet to come.
          */
@@ -6857,23 +7227,6 @@ export interface components {
             template?: components["schemas"]["TemplateContent"] | null;
             reaction?: components["schemas"]["ReactionContent"] | null;
             /**
-             * To
-             * @description A phone with its country's code, as people write it, or a business-scoped user id.
-             */
-            to?: string | null;
-            /** Customerid */
-            customerId?: string | null;
-            /**
-             * Conversationid
-             * @description Ours or Genesys'.
-             */
-            conversationId?: string | null;
-            /**
-             * Number
-             * @description WhatsApp's phone_number_id; else that of the conversation, of the customer's latest open one, or the default.
-             */
-            number?: string | null;
-            /**
              * Replyto
              * @description What it quotes: our id of a message, or its wamid.
              */
@@ -6895,6 +7248,23 @@ export interface components {
              * @default false
              */
             take: boolean;
+            /**
+             * To
+             * @description A phone with its country's code, as people write it, or a business-scoped user id.
+             */
+            to?: string | null;
+            /** Customerid */
+            customerId?: string | null;
+            /**
+             * Conversationid
+             * @description Ours or Genesys'.
+             */
+            conversationId?: string | null;
+            /**
+             * Number
+             * @description WhatsApp's phone_number_id; else that of the conversation, of the customer's latest open one, or the default.
+             */
+            number?: string | null;
         };
         /**
          * SentMany
@@ -7451,6 +7821,14 @@ export interface components {
              */
             text_format: "plain" | "markdown";
             /**
+             * Agent Scope
+             * @description What agents and viewers see of conversations and messages, in lists, searches and histories alike. `assigned`: those that
+             *     are assigned to them, and of those that nobody has the ones in their queues, and the ones in which they speak.
+             * @default all
+             * @enum {string}
+             */
+            agent_scope: "all" | "assigned";
+            /**
              * Genesys Silence
              * Format: duration
              * @description Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and whether all
@@ -7557,6 +7935,14 @@ export interface components {
              */
             text_format: "plain" | "markdown";
             /**
+             * Agent Scope
+             * @description What agents and viewers see of conversations and messages, in lists, searches and histories alike. `assigned`: those that
+             *     are assigned to them, and of those that nobody has the ones in their queues, and the ones in which they speak.
+             * @default all
+             * @enum {string}
+             */
+            agent_scope: "all" | "assigned";
+            /**
              * Genesys Silence
              * @description Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and whether all
              *     that agents wrote has come. Longer, fewer of the OAuth client's requests go into that.
@@ -7644,6 +8030,12 @@ export interface components {
              *     `*italic*`, `~~struck~~` and `[name](address)` go as WhatsApp shows them, and a customer's marks come as Markdown.
              */
             text_format?: ("plain" | "markdown") | null;
+            /**
+             * Agent Scope
+             * @description What agents and viewers see of conversations and messages, in lists, searches and histories alike. `assigned`: those that
+             *     are assigned to them, and of those that nobody has the ones in their queues, and the ones in which they speak.
+             */
+            agent_scope?: ("all" | "assigned") | null;
             /**
              * Genesys Silence
              * @description Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and whether all
@@ -7740,6 +8132,101 @@ export interface components {
             /** Parametername */
             parameterName?: string | null;
             dateTime: components["schemas"]["DayAndTime"];
+        };
+        /**
+         * TimelineLog
+         * @description Something happened to a conversation: `type` and `data` are those of its event.
+         */
+        TimelineLog: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "log";
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * At
+             * @description ISO 8601 with Z
+             */
+            at: string;
+            /**
+             * Conversationid
+             * Format: uuid
+             */
+            conversationId: string;
+            /** Type */
+            type: string;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * TimelineMessage
+         * @description A message was said.
+         */
+        TimelineMessage: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "message";
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * At
+             * @description ISO 8601 with Z
+             */
+            at: string;
+            /** Conversationid */
+            conversationId: string | null;
+            message: components["schemas"]["MessageAnswer"];
+        };
+        /**
+         * TimelineStatus
+         * @description A message came to a status. `source` said so.
+         */
+        TimelineStatus: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "status";
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * At
+             * @description ISO 8601 with Z
+             */
+            at: string;
+            /**
+             * Conversationid
+             * Format: uuid
+             */
+            conversationId: string;
+            /**
+             * Messageid
+             * Format: uuid
+             */
+            messageId: string;
+            /** Status */
+            status: string;
+            /** Source */
+            source: string;
+            /** Error */
+            error: {
+                [key: string]: unknown;
+            } | null;
         };
         /** TotpAnswer */
         TotpAnswer: {
@@ -8520,17 +9007,25 @@ export type ContactRequestAction = components['schemas']['ContactRequestAction']
 export type Contacts = components['schemas']['Contacts'];
 export type ContentType = components['schemas']['ContentType'];
 export type Context = components['schemas']['Context'];
+export type Controller = components['schemas']['Controller'];
 export type ConversationAnswer = components['schemas']['ConversationAnswer'];
+export type ConversationMessages = components['schemas']['ConversationMessages'];
+export type ConversationPage = components['schemas']['ConversationPage'];
+export type ConversationStatus = components['schemas']['ConversationStatus'];
 export type Correlate = components['schemas']['Correlate'];
 export type Correlated = components['schemas']['Correlated'];
+export type CountedConversation = components['schemas']['CountedConversation'];
+export type CountsAnswer = components['schemas']['CountsAnswer'];
 export type CouponFilling = components['schemas']['CouponFilling'];
 export type CouponValue = components['schemas']['CouponValue'];
 export type CustomerAnswer = components['schemas']['CustomerAnswer'];
 export type CustomerContext = components['schemas']['CustomerContext'];
 export type CustomerConversations = components['schemas']['CustomerConversations'];
+export type CustomerIntegrations = components['schemas']['CustomerIntegrations'];
 export type CustomerMessages = components['schemas']['CustomerMessages'];
 export type CustomerPage = components['schemas']['CustomerPage'];
 export type CustomerProfile = components['schemas']['CustomerProfile'];
+export type CustomerTimeline = components['schemas']['CustomerTimeline'];
 export type CustomerWindow = components['schemas']['CustomerWindow'];
 export type DayAndTime = components['schemas']['DayAndTime'];
 export type DeadLetterAnswer = components['schemas']['DeadLetterAnswer'];
@@ -8594,11 +9089,14 @@ export type Image = components['schemas']['Image'];
 export type ImageFilling = components['schemas']['ImageFilling'];
 export type ImageHeader = components['schemas']['ImageHeader'];
 export type ImportAnswer = components['schemas']['ImportAnswer'];
+export type InboxSort = components['schemas']['InboxSort'];
+export type IntegrationFailure = components['schemas']['IntegrationFailure'];
 export type Invitation = components['schemas']['Invitation'];
 export type InvitedAnswer = components['schemas']['InvitedAnswer'];
 export type InvolvedAnswer = components['schemas']['InvolvedAnswer'];
 export type KeyAnswer = components['schemas']['KeyAnswer'];
 export type KeyPage = components['schemas']['KeyPage'];
+export type LastMessage = components['schemas']['LastMessage'];
 export type Likeness = components['schemas']['Likeness'];
 export type LinkAction = components['schemas']['LinkAction'];
 export type LinkButton = components['schemas']['LinkButton'];
@@ -8609,6 +9107,7 @@ export type ListMessage = components['schemas']['ListMessage'];
 export type ListReply = components['schemas']['ListReply'];
 export type ListRow = components['schemas']['ListRow'];
 export type ListSection = components['schemas']['ListSection'];
+export type ListedConversation = components['schemas']['ListedConversation'];
 export type Location = components['schemas']['Location'];
 export type LocationContent = components['schemas']['LocationContent'];
 export type LocationFilling = components['schemas']['LocationFilling'];
@@ -8621,6 +9120,8 @@ export type MadeKey = components['schemas']['MadeKey'];
 export type Maker = components['schemas']['Maker'];
 export type Mapping = components['schemas']['Mapping'];
 export type MarkRead = components['schemas']['MarkRead'];
+export type MatchedMessage = components['schemas']['MatchedMessage'];
+export type Matches = components['schemas']['Matches'];
 export type MediaAnswer = components['schemas']['MediaAnswer'];
 export type MediaContent = components['schemas']['MediaContent'];
 export type MediaFile = components['schemas']['MediaFile'];
@@ -8724,6 +9225,7 @@ export type Revoked = components['schemas']['Revoked'];
 export type Role = components['schemas']['Role'];
 export type SameReason = components['schemas']['SameReason'];
 export type SavedAddress = components['schemas']['SavedAddress'];
+export type SayMessage = components['schemas']['SayMessage'];
 export type ScheduleAnswer = components['schemas']['ScheduleAnswer'];
 export type SchedulePage = components['schemas']['SchedulePage'];
 export type ScheduleVersionAnswer = components['schemas']['ScheduleVersionAnswer'];
@@ -8773,6 +9275,9 @@ export type TextContent = components['schemas']['TextContent'];
 export type TextFilling = components['schemas']['TextFilling'];
 export type TextHeader = components['schemas']['TextHeader'];
 export type TimeFilling = components['schemas']['TimeFilling'];
+export type TimelineLog = components['schemas']['TimelineLog'];
+export type TimelineMessage = components['schemas']['TimelineMessage'];
+export type TimelineStatus = components['schemas']['TimelineStatus'];
 export type TotpAnswer = components['schemas']['TotpAnswer'];
 export type TracedAttempt = components['schemas']['TracedAttempt'];
 export type TracedContact = components['schemas']['TracedContact'];
@@ -10631,6 +11136,132 @@ export interface operations {
             };
         };
     };
+    listConversations: {
+        parameters: {
+            query?: {
+                /** @description Words, or their beginnings, that stand together in a message or are the customer's; or a phone */
+                q?: string | null;
+                status?: components["schemas"]["ConversationStatus"] | null;
+                /** @description Of open ones alone where it is `none` */
+                assignee?: string | ("me" | "none") | null;
+                queue?: string | null;
+                /** @description Who speaks in it; of open ones alone */
+                controller?: components["schemas"]["Controller"] | null;
+                /** @description This phone number id */
+                number?: string | null;
+                /** @description Each of them */
+                tag?: string[] | null;
+                /** @description With a message, or a look, at this time or later */
+                updatedSince?: string | null;
+                /** @description Whether free text may be sent; of open ones alone */
+                windowOpen?: boolean | null;
+                sort?: components["schemas"]["InboxSort"];
+                /** @description The `next` of the page before */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *           "genesysConversationId": null,
+                     *           "number": "106540352242922",
+                     *           "customer": {
+                     *             "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *             "kind": "person",
+                     *             "name": "Ana Souza",
+                     *             "waId": "5511987654321",
+                     *             "userId": null,
+                     *             "marketing": null,
+                     *             "group": null
+                     *           },
+                     *           "status": "active",
+                     *           "controller": "external",
+                     *           "controlHolder": "key:019c1420-0000-7000-8000-000000000001",
+                     *           "controlEpoch": 1,
+                     *           "assignee": null,
+                     *           "queue": null,
+                     *           "subject": null,
+                     *           "tags": [],
+                     *           "metadata": {},
+                     *           "window": {
+                     *             "open": false,
+                     *             "closesAt": null
+                     *           },
+                     *           "waitingSince": null,
+                     *           "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *           "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *           "closedAt": null,
+                     *           "closeReason": null,
+                     *           "lastMessage": {
+                     *             "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
+                     *             "preview": "Your order is on its way.",
+                     *             "at": "2026-01-31T12:00:00.000Z",
+                     *             "direction": "outbound"
+                     *           },
+                     *           "matches": {
+                     *             "message": {
+                     *               "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
+                     *               "text": "Your order is on its way.",
+                     *               "spans": [
+                     *                 [
+                     *                   5,
+                     *                   10
+                     *                 ]
+                     *               ]
+                     *             },
+                     *             "customer": []
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConversationPage"];
+                };
+            };
+            /** @description The cursor is of another list, or the order does not go with a filter; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     beginConversation: {
         parameters: {
             query?: never;
@@ -10750,6 +11381,224 @@ export interface operations {
             };
         };
     };
+    listConversationMessages: {
+        parameters: {
+            query?: {
+                /** @description The `before` of a page: what is older */
+                before?: string | null;
+                /** @description The `after` of a page: what is newer */
+                after?: string | null;
+                /** @description This message, and as much before as after it */
+                around?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
+                     *           "status": "queued",
+                     *           "direction": "outbound",
+                     *           "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *           "customerId": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *           "number": "106540352242922",
+                     *           "type": "text",
+                     *           "text": "Your order is on its way.",
+                     *           "preview": "Your order is on its way.",
+                     *           "content": {
+                     *             "body": "Your order is on its way."
+                     *           },
+                     *           "media": null,
+                     *           "context": null,
+                     *           "referral": null,
+                     *           "wamid": null,
+                     *           "genesysMessageId": null,
+                     *           "replyTo": null,
+                     *           "sender": "key:019c1420-0000-7000-8000-000000000001",
+                     *           "senderUserId": null,
+                     *           "sentAt": "2026-01-31T12:00:00.000Z",
+                     *           "deliveredAt": null,
+                     *           "readAt": null,
+                     *           "failedAt": null,
+                     *           "error": null,
+                     *           "sendAt": null,
+                     *           "expiresAt": null,
+                     *           "messageId": null,
+                     *           "resendOf": null,
+                     *           "resentAs": null,
+                     *           "reactions": [],
+                     *           "editedAt": null,
+                     *           "revokedAt": null,
+                     *           "versions": 1
+                     *         }
+                     *       ],
+                     *       "before": null,
+                     *       "after": "c2VhbGVk"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConversationMessages"];
+                };
+            };
+            /** @description The cursor is of another list, or several places are named; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No conversation that the caller sees has this id, or it has no message `around` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    writeInConversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "type": "text",
+                 *       "text": {
+                 *         "body": "Your order is on its way."
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["SayMessage"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
+                     *       "status": "queued",
+                     *       "direction": "outbound",
+                     *       "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *       "customerId": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *       "number": "106540352242922",
+                     *       "type": "text",
+                     *       "text": "Your order is on its way.",
+                     *       "preview": "Your order is on its way.",
+                     *       "content": {
+                     *         "body": "Your order is on its way."
+                     *       },
+                     *       "media": null,
+                     *       "context": null,
+                     *       "referral": null,
+                     *       "wamid": null,
+                     *       "genesysMessageId": null,
+                     *       "replyTo": null,
+                     *       "sender": "key:019c1420-0000-7000-8000-000000000001",
+                     *       "senderUserId": null,
+                     *       "sentAt": "2026-01-31T12:00:00.000Z",
+                     *       "deliveredAt": null,
+                     *       "readAt": null,
+                     *       "failedAt": null,
+                     *       "error": null,
+                     *       "sendAt": null,
+                     *       "expiresAt": null,
+                     *       "messageId": null,
+                     *       "resendOf": null,
+                     *       "resentAs": null,
+                     *       "reactions": [],
+                     *       "editedAt": null,
+                     *       "revokedAt": null,
+                     *       "versions": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MessageAnswer"];
+                };
+            };
+            /** @description No conversation that the caller sees has this id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The window is closed, somebody else speaks, the number is off, or they want no marketing; `code` says which */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or wrong, or WhatsApp would refuse it; `errors` names the fields */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     readConversation: {
         parameters: {
             query?: never;
@@ -10798,13 +11647,18 @@ export interface operations {
                      *       "lastActivityAt": "2026-01-31T12:00:00.000Z",
                      *       "expiresAt": "2026-02-03T12:00:00.000Z",
                      *       "closedAt": null,
-                     *       "closeReason": null
+                     *       "closeReason": null,
+                     *       "counts": {
+                     *         "messages": 12,
+                     *         "inbound": 7,
+                     *         "outbound": 5
+                     *       }
                      *     }
                      */
-                    "application/json": components["schemas"]["ConversationAnswer"];
+                    "application/json": components["schemas"]["CountedConversation"];
                 };
             };
-            /** @description No conversation of the tenant has this id */
+            /** @description No conversation that the caller sees has this id */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -15171,6 +16025,213 @@ export interface operations {
             };
         };
     };
+    getCustomerTimeline: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                customer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "kind": "status",
+                     *           "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e90",
+                     *           "at": "2026-01-31T12:00:02.000Z",
+                     *           "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *           "messageId": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
+                     *           "status": "delivered",
+                     *           "source": "whatsapp",
+                     *           "error": null
+                     *         },
+                     *         {
+                     *           "kind": "log",
+                     *           "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e90",
+                     *           "at": "2026-01-31T12:00:01.000Z",
+                     *           "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *           "type": "conversation.correlated",
+                     *           "data": {
+                     *             "genesys_conversation_id": "7b2c41c9-3a58-4c41-8a7e-6f1f43a9f0d2",
+                     *             "phone_number_id": "106540352242922"
+                     *           }
+                     *         },
+                     *         {
+                     *           "kind": "message",
+                     *           "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
+                     *           "at": "2026-01-31T12:00:00.000Z",
+                     *           "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *           "message": {
+                     *             "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
+                     *             "status": "queued",
+                     *             "direction": "outbound",
+                     *             "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *             "customerId": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *             "number": "106540352242922",
+                     *             "type": "text",
+                     *             "text": "Your order is on its way.",
+                     *             "preview": "Your order is on its way.",
+                     *             "content": {
+                     *               "body": "Your order is on its way."
+                     *             },
+                     *             "media": null,
+                     *             "context": null,
+                     *             "referral": null,
+                     *             "wamid": null,
+                     *             "genesysMessageId": null,
+                     *             "replyTo": null,
+                     *             "sender": "key:019c1420-0000-7000-8000-000000000001",
+                     *             "senderUserId": null,
+                     *             "sentAt": "2026-01-31T12:00:00.000Z",
+                     *             "deliveredAt": null,
+                     *             "readAt": null,
+                     *             "failedAt": null,
+                     *             "error": null,
+                     *             "sendAt": null,
+                     *             "expiresAt": null,
+                     *             "messageId": null,
+                     *             "resendOf": null,
+                     *             "resentAs": null,
+                     *             "reactions": [],
+                     *             "editedAt": null,
+                     *             "revokedAt": null,
+                     *             "versions": 1
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CustomerTimeline"];
+                };
+            };
+            /** @description The tenant has no such customer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCustomerIntegrations: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before */
+                after?: string | null;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                customer_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "kind": "failure",
+                     *           "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e90",
+                     *           "at": "2026-01-31T12:00:02.000Z",
+                     *           "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *           "messageId": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
+                     *           "target": "whatsapp",
+                     *           "attempts": 1,
+                     *           "error": {
+                     *             "code": 131026,
+                     *             "title": "Message undeliverable"
+                     *           }
+                     *         },
+                     *         {
+                     *           "kind": "log",
+                     *           "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e90",
+                     *           "at": "2026-01-31T12:00:01.000Z",
+                     *           "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *           "type": "conversation.correlated",
+                     *           "data": {
+                     *             "genesys_conversation_id": "7b2c41c9-3a58-4c41-8a7e-6f1f43a9f0d2",
+                     *             "phone_number_id": "106540352242922"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CustomerIntegrations"];
+                };
+            };
+            /** @description The tenant has no such customer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is missing or not usable */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getMessageTrace: {
         parameters: {
             query?: never;
@@ -18284,6 +19345,7 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
+                     *         "agent_scope": "all",
                      *         "genesys_silence": "PT1H",
                      *         "agent_lease": "PT30M",
                      *         "reopen_ttl": "P7D"
@@ -18355,6 +19417,7 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
+                     *         "agent_scope": "all",
                      *         "genesys_silence": "PT1H",
                      *         "agent_lease": "PT30M",
                      *         "reopen_ttl": "P7D"
@@ -19229,6 +20292,7 @@ export interface operations {
                      *             "genesys_attachments": true,
                      *             "genesys_typing": true,
                      *             "text_format": "plain",
+                     *             "agent_scope": "all",
                      *             "genesys_silence": "PT1H",
                      *             "agent_lease": "PT30M",
                      *             "reopen_ttl": "P7D"
@@ -19313,6 +20377,7 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
+                     *         "agent_scope": "all",
                      *         "genesys_silence": "PT1H",
                      *         "agent_lease": "PT30M",
                      *         "reopen_ttl": "P7D"
@@ -19392,6 +20457,7 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
+                     *         "agent_scope": "all",
                      *         "genesys_silence": "PT1H",
                      *         "agent_lease": "PT30M",
                      *         "reopen_ttl": "P7D"
@@ -19570,6 +20636,7 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
+                     *         "agent_scope": "all",
                      *         "genesys_silence": "PT1H",
                      *         "agent_lease": "PT30M",
                      *         "reopen_ttl": "P7D"
@@ -19649,6 +20716,7 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
+                     *         "agent_scope": "all",
                      *         "genesys_silence": "PT1H",
                      *         "agent_lease": "PT30M",
                      *         "reopen_ttl": "P7D"
@@ -19737,6 +20805,7 @@ export interface operations {
                      *         "genesys_attachments": true,
                      *         "genesys_typing": true,
                      *         "text_format": "plain",
+                     *         "agent_scope": "all",
                      *         "genesys_silence": "PT1H",
                      *         "agent_lease": "PT30M",
                      *         "reopen_ttl": "P7D"

@@ -40,6 +40,7 @@ DEFINER_FUNCTIONS = {
     *("tenants_with_agents()", "open_dead_letters()", "template_syncs_due()", "numbers_held()"),
     *("media_due(text,timestamp with time zone)", "find_contacts_by_words(text,integer)", "contact_index_due()"),
     *("waiting_for_genesys()", "list_colleagues(uuid[])"),
+    *("find_conversations_by_words(text,integer)", "conversation_index_due()"),
 }
 LEADING = {"tenant_id", "(ARRAY[tenant_id])"}
 """What an index begins with; one of words is entered by both at once, in the array that GIN takes."""
@@ -63,6 +64,8 @@ SWEPT = {
     # Words are read by the one function that an index of words serves; it asks for the tenant that is set.
     "contact_index": {"tenant_id", "contact_id", "words"},
     "contact_index_wanted": {"tenant_id"},
+    "conversation_words": {"tenant_id", "conversation_id", "words"},
+    "conversation_index_wanted": {"tenant_id"},
     "planned_messages": {"tenant_id", "state", "due_at", "expires_at"},
     "early_statuses": {"tenant_id", "received_at", "watch"},
     "dead_letters": {"tenant_id", "reason", "status"},

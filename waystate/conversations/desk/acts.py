@@ -11,6 +11,8 @@ from waystate.conversations import store as conversation_store
 from waystate.conversations.desk import store
 from waystate.conversations.desk.model import AddedParty, Note, etag_of
 from waystate.conversations.model import Conversation
+from waystate.conversations.read import get_shown
+from waystate.conversations.sight import Sights
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject
 from waystate.errors import NotFound, PreconditionFailed, Unprocessable
@@ -19,7 +21,7 @@ from waystate.events.model import ConversationNoted, ConversationRead, Event, Me
 from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId, new_id
 from waystate.people import store as people_store
-from waystate.principal import Actor
+from waystate.principal import Principal, actor_of
 from waystate.work.batch import with_retries
 from waystate.work.loops import Hint
 
@@ -36,14 +38,16 @@ _Deed = Callable[[Connection, Conversation, datetime], Awaitable[list[Event]]]
 
 
 class DeskActs:
-    def __init__(self, db: Database, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
+    def __init__(self, db: Database, sights: Sights, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
         self._db = db
+        self._sights = sights
         self._relay_hint = relay_hint
         self._changed = changed
         self._clock = clock
 
-    async def note(self, tenant: TenantId, actor: Actor, conversation: str, text: str) -> Note:
+    async def note(self, caller: Principal, conversation: str, text: str) -> Note:
         """Its event does not say what it says."""
+        tenant, actor = caller.tenant_id, actor_of(caller)
         made: list[Note] = []
 
         async def note(conn: Connection, held: Conversation, now: datetime) -> list[Event]:
@@ -53,13 +57,14 @@ class DeskActs:
             said = _said(held, now)
             return [ConversationNoted(**said, note_id=row.id, author_kind=actor.kind, author_id=actor.id)]
 
-        await self._do(tenant, conversation, note)
+        await self._do(caller, conversation, note)
         return made[0]
 
     async def put_participants(
-        self, tenant: TenantId, conversation: str, parties: Sequence[AddedParty], expected: Collection[str] | None = None
+        self, caller: Principal, conversation: str, parties: Sequence[AddedParty], expected: Collection[str] | None = None
     ) -> None:
         """They and nobody else are added to the conversation's own; `expected`: the tags of what the caller has seen."""
+        tenant = caller.tenant_id
 
         async def put(conn: Connection, held: Conversation, now: datetime) -> list[Event]:
             before = await store.list_participants(conn, tenant, held.id)
@@ -75,10 +80,11 @@ class DeskActs:
                 await store.put_participants(conn, tenant, held.id, new, now)
             return _told(held, now, [each.id for each in new], gone)
 
-        await self._do(tenant, conversation, put)
+        await self._do(caller, conversation, put)
 
-    async def remove_participant(self, tenant: TenantId, conversation: str, party_id: UUID) -> None:
+    async def remove_participant(self, caller: Principal, conversation: str, party_id: UUID) -> None:
         """Raises NotFound for who was not added: who takes part by themselves is not taken out."""
+        tenant = caller.tenant_id
 
         async def remove(conn: Connection, held: Conversation, now: datetime) -> list[Event]:
             survivors = await contact_store.find_survivors(conn, tenant, [party_id])
@@ -89,10 +95,11 @@ class DeskActs:
             await store.remove_participants(conn, tenant, held.id, [gone])
             return _told(held, now, (), [gone])
 
-        await self._do(tenant, conversation, remove)
+        await self._do(caller, conversation, remove)
 
-    async def read(self, tenant: TenantId, conversation: str, up_to: UUID, *, user_id: UUID | None, shows: bool) -> ReadSoFar:
+    async def read(self, caller: Principal, conversation: str, up_to: UUID, *, shows: bool) -> ReadSoFar:
         """The person has read up to the message; `shows`: the customer is to see that, once, of their newest message there."""
+        tenant, user_id = caller.tenant_id, caller.user_id
         done: list[ReadSoFar] = []
 
         async def read(conn: Connection, held: Conversation, now: datetime) -> list[Event]:
@@ -109,16 +116,19 @@ class DeskActs:
             done[:] = [ReadSoFar(held.id, left, bool(shown))]
             return [*events, *shown]
 
-        await self._do(tenant, conversation, read)
+        await self._do(caller, conversation, read)
         return done[0]
 
-    async def _do(self, tenant: TenantId, name: str, deed: _Deed) -> None:
+    async def _do(self, caller: Principal, name: str, deed: _Deed) -> None:
+        tenant = caller.tenant_id
+
         async def do() -> list[Event]:
             async with self._db.tenant(tenant) as conn:
-                found = await conversation_store.get_one(conn, tenant, name)
+                sight = await self._sights.find(conn, caller)
+                found = await get_shown(conn, tenant, name, sight)
                 held = (await conversation_store.lock_many(conn, tenant, [found.id])).get(found.id)
                 if held is None:
-                    held = await conversation_store.get_one(conn, tenant, name)
+                    held = await get_shown(conn, tenant, name, sight)
                 events = await deed(conn, held, self._clock())
                 await outbox.append_many(conn, tenant, events)
                 return events

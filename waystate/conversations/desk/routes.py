@@ -6,7 +6,6 @@ from uuid import UUID
 
 from fastapi import Query, Response
 
-from waystate.conversations import store as conversation_store
 from waystate.conversations.desk import store
 from waystate.conversations.desk.acts import DeskActs
 from waystate.conversations.desk.bodies import (
@@ -25,12 +24,13 @@ from waystate.conversations.desk.bodies import (
 )
 from waystate.conversations.desk.involved import list_involved
 from waystate.conversations.desk.model import Note, etag_of
+from waystate.conversations.read import get_shown
+from waystate.conversations.sight import Sights
 from waystate.db.pool import Connection, Database
 from waystate.errors import Forbidden, Unprocessable
-from waystate.ids import TenantId
 from waystate.operations import Operation
 from waystate.people import store as people_store
-from waystate.principal import Scope, actor_of
+from waystate.principal import Principal, Scope
 from waystate.web.caller import Caller
 from waystate.web.cursors import Cursors
 from waystate.web.requests import IfMatch, expected_tags
@@ -41,9 +41,10 @@ _NO_SUCH = {404: "No conversation of the tenant has this id"}
 class DeskRoutes:
     """A conversation is named by Waystate's id or Genesys'."""
 
-    def __init__(self, db: Database, acts: DeskActs, cursors: Cursors) -> None:
+    def __init__(self, db: Database, acts: DeskActs, sights: Sights, cursors: Cursors) -> None:
         self._db = db
         self._acts = acts
+        self._sights = sights
         self._cursors = cursors
 
     @Operation(
@@ -59,7 +60,7 @@ class DeskRoutes:
     )
     async def add_note(self, conversation_id: str, principal: Caller, body: AddNote) -> NoteAnswer:
         """Its event says that there is one, and not what it says. It goes when the conversation goes."""
-        note = await self._acts.note(principal.tenant_id, actor_of(principal), conversation_id, body.text)
+        note = await self._acts.note(principal, conversation_id, body.text)
         async with self._db.tenant(principal.tenant_id) as conn:
             return (await _rendered(conn, [note]))[0]
 
@@ -82,7 +83,7 @@ class DeskRoutes:
         """With who wrote each."""
         tenant = principal.tenant_id
         async with self._db.tenant(tenant) as conn:
-            held = await conversation_store.get_one(conn, tenant, conversation_id)
+            held = await get_shown(conn, tenant, conversation_id, await self._sights.find(conn, principal))
             of = (tenant, "notes", str(held.id))
             before = None if after is None else UUID(self._cursors.open(of, after)[0])
             found = await store.list_notes(conn, tenant, held.id, before=before, batch=limit + 1)
@@ -101,7 +102,7 @@ class DeskRoutes:
     )
     async def list_participants(self, conversation_id: str, principal: Caller, response: Response) -> ParticipantsAnswer:
         """Its customer, or the people of a group; who has it; and who was added, of whom the `ETag` is."""
-        return await self._involved(principal.tenant_id, conversation_id, response)
+        return await self._involved(principal, conversation_id, response)
 
     @Operation(
         "PUT",
@@ -122,8 +123,8 @@ class DeskRoutes:
         if_match: IfMatch = None,
     ) -> ParticipantsAnswer:
         """The whole list of those who are added then. The customer and who has the conversation take part by themselves."""
-        await self._acts.put_participants(principal.tenant_id, conversation_id, body.parties(), expected_tags(if_match))
-        return await self._involved(principal.tenant_id, conversation_id, response)
+        await self._acts.put_participants(principal, conversation_id, body.parties(), expected_tags(if_match))
+        return await self._involved(principal, conversation_id, response)
 
     @Operation(
         "DELETE",
@@ -136,7 +137,7 @@ class DeskRoutes:
     )
     async def remove_participant(self, conversation_id: str, participant_id: UUID, principal: Caller) -> None:
         """By the id of the customer or of the person."""
-        await self._acts.remove_participant(principal.tenant_id, conversation_id, participant_id)
+        await self._acts.remove_participant(principal, conversation_id, participant_id)
 
     @Operation(
         "POST",
@@ -167,16 +168,15 @@ class DeskRoutes:
         if principal.user_id is None and not body.tellCustomer:
             text = "A key reads nothing for itself. Say `tellCustomer: true`, or let the person who reads ask."
             raise Unprocessable("nobody_reads", text)
-        done = await self._acts.read(
-            principal.tenant_id, conversation_id, body.upTo, user_id=principal.user_id, shows=body.tellCustomer
-        )
+        done = await self._acts.read(principal, conversation_id, body.upTo, shows=body.tellCustomer)
         return ReadSoFarAnswer(
             conversationId=done.conversation_id, upTo=body.upTo, unread=done.unread, customerTold=done.is_shown
         )
 
-    async def _involved(self, tenant: TenantId, name: str, response: Response) -> ParticipantsAnswer:
+    async def _involved(self, caller: Principal, name: str, response: Response) -> ParticipantsAnswer:
+        tenant = caller.tenant_id
         async with self._db.tenant(tenant) as conn:
-            held = await conversation_store.get_one(conn, tenant, name)
+            held = await get_shown(conn, tenant, name, await self._sights.find(conn, caller))
             involved, added = await list_involved(conn, tenant, held)
         response.headers["ETag"] = etag_of(added)
         return ParticipantsAnswer(items=[render_involved(each) for each in involved])

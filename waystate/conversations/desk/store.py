@@ -14,7 +14,7 @@ _queries = load_queries(__file__)
 _BEYOND = UUID(int=2**128 - 1)
 
 
-class Holding(NamedTuple):
+class DeskState(NamedTuple):
     """Whose the conversation is, and up to which message the customer was shown that it was read."""
 
     assigned_user_id: UUID | None
@@ -106,10 +106,10 @@ async def move_participants(conn: Connection, tenant: TenantId, merged: Mapping[
     await _queries.move_participants(conn, tenant_id=tenant, merged_ids=list(merged), contact_ids=list(merged.values()))
 
 
-async def get_held(conn: Connection, tenant: TenantId, conversation_id: UUID) -> Holding:
+async def get_held(conn: Connection, tenant: TenantId, conversation_id: UUID) -> DeskState:
     """Of a conversation that is there."""
     row = await _queries.find_assignee(conn, tenant_id=tenant, id=conversation_id)
-    return Holding(row["assigned_user_id"], row["shown_read"])
+    return DeskState(row["assigned_user_id"], row["shown_read"])
 
 
 async def name_contacts(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> dict[UUID, str | None]:

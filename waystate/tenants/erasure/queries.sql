@@ -98,6 +98,18 @@ DELETE FROM offers x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
 DELETE FROM genesys_checks x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM genesys_checks n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
 
+-- name: erase_conversation_words!
+DELETE FROM conversation_words x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM conversation_words n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_conversation_index!
+DELETE FROM conversation_index x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM conversation_index n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
+-- name: erase_conversation_index_wanted!
+DELETE FROM conversation_index_wanted x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
+    SELECT n.ctid FROM conversation_index_wanted n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));
+
 -- name: erase_conversation_log!
 DELETE FROM conversation_log x WHERE x.tenant_id = :tenant_id AND x.ctid = ANY(ARRAY(
     SELECT n.ctid FROM conversation_log n WHERE n.tenant_id = :tenant_id LIMIT :batch::int));

@@ -12,8 +12,14 @@ ContentType = Literal[
     "text", "image", "video", "audio", "document", "sticker", "location", "contacts", "interactive", "template", "reaction"
 ]
 """What can be sent. Read marks and typing are no contents."""
+Controller = Literal["none", "flow", "agent", "external"]
+
+ConversationStatus = Literal["active", "waiting", "closed", "expired", "error"]
+
 Direction = Literal["inbound", "outbound"]
 
+InboxSort = Literal["lastActivity", "created", "waiting"]
+"""The order of a list: the latest first, or those who wait longest."""
 Likeness = Literal["phone", "email", "username", "name"]
 """What customers have in common, the surest first."""
 Mode = Literal["allOrNothing", "each"]
@@ -1497,51 +1503,6 @@ class Context(CamelRecord):
     referred_product: Product | None = None
 
 
-class Correlate(CamelRecord):
-    """ConversationCorrelation of seed 000; camelCase is accepted too."""
-
-    conversation_id: str = Field(validation_alias="conversation_id", serialization_alias="conversation_id")
-    communication_id: str | None = Field(
-        default=None, validation_alias="communication_id", serialization_alias="communication_id"
-    )
-    whatsapp_message_id: str = Field(validation_alias="whatsapp_message_id", serialization_alias="whatsapp_message_id")
-
-
-class Correlated(Record):
-    message: str
-    changed: bool
-
-
-class CustomerProfile(CamelRecord):
-    """A customer. `waIds` and `userIds` lead to them now, the newest last. `phoneNumber` is E.164, or as somebody
-    edited it.
-
-    `kind` is `group` of a WhatsApp group, which has neither of them, but a `groupId`. `messageCount` and the last
-    times are a
-    second or two behind.
-    """
-
-    id: UUID
-    kind: Literal["person", "group"] | str
-    group_id: str | None
-    name: str | None
-    email: str | None
-    phone_number: str | None
-    username: str | None
-    language: str | None
-    profile_picture_url: str | None
-    tags: list[str]
-    preferences: dict[str, Any]
-    metadata: dict[str, Any]
-    wa_ids: list[str]
-    user_ids: list[str]
-    message_count: int
-    last_message_at: datetime | None
-    last_activity_at: datetime
-    created_at: datetime
-    edited_at: datetime
-
-
 class Document(CamelRecord):
     type: Literal["document"] | None = None
     further: dict[str, Any] | None = None
@@ -1869,6 +1830,154 @@ class MessageAnswer(CamelRecord):
     versions: int | None = None
 
 
+class ConversationMessages(Record):
+    """Newest first. `before` leads to the next older page and is null where nothing is older; `after` to the next
+    newer one,
+    which may be empty still and is asked for again.
+    """
+
+    items: list[MessageAnswer]
+    before: str | None
+    after: str | None
+
+
+class LastMessage(Record):
+    """What was said last. `preview` is one line of it, also where it has no text."""
+
+    id: UUID
+    preview: str | None
+    at: datetime | None
+    direction: str
+
+
+class MatchedMessage(Record):
+    """The newest message that holds every word that was asked for. `spans`: from and behind which character of
+    `text`.
+    """
+
+    id: UUID
+    text: str
+    spans: list[tuple[int, int]]
+
+
+class Matches(Record):
+    """What fits: a message, the customer's name (`customer`, its spans), or an id or phone of theirs (neither)."""
+
+    message: MatchedMessage | None
+    customer: list[tuple[int, int]]
+
+
+class ListedConversation(CamelRecord):
+    """A conversation with what was said last in it. `matches` is null where no words were asked for."""
+
+    id: UUID
+    genesys_conversation_id: str | None
+    number: str
+    customer: CustomerAnswer
+    status: str
+    controller: str
+    control_holder: str | None
+    control_epoch: int
+    assignee: AssigneeAnswer | None
+    queue: QueueOfConversation | None
+    subject: str | None
+    tags: list[str]
+    metadata: dict[str, Any]
+    window: WindowAnswer
+    waiting_since: datetime | None
+    last_activity_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+    close_reason: str | None
+    last_message: LastMessage | None
+    matches: Matches | None
+
+
+class ConversationPage(Record):
+    """`next` is null on the last page."""
+
+    items: list[ListedConversation]
+    next: str | None
+
+
+class Correlate(CamelRecord):
+    """ConversationCorrelation of seed 000; camelCase is accepted too."""
+
+    conversation_id: str = Field(validation_alias="conversation_id", serialization_alias="conversation_id")
+    communication_id: str | None = Field(
+        default=None, validation_alias="communication_id", serialization_alias="communication_id"
+    )
+    whatsapp_message_id: str = Field(validation_alias="whatsapp_message_id", serialization_alias="whatsapp_message_id")
+
+
+class Correlated(Record):
+    message: str
+    changed: bool
+
+
+class CountsAnswer(Record):
+    """How many messages were said, and by which side: a second or two behind."""
+
+    messages: int
+    inbound: int
+    outbound: int
+
+
+class CountedConversation(CamelRecord):
+    """A conversation, and how much was said in it."""
+
+    id: UUID
+    genesys_conversation_id: str | None
+    number: str
+    customer: CustomerAnswer
+    status: str
+    controller: str
+    control_holder: str | None
+    control_epoch: int
+    assignee: AssigneeAnswer | None
+    queue: QueueOfConversation | None
+    subject: str | None
+    tags: list[str]
+    metadata: dict[str, Any]
+    window: WindowAnswer
+    waiting_since: datetime | None
+    last_activity_at: datetime
+    expires_at: datetime
+    closed_at: datetime | None
+    close_reason: str | None
+    counts: CountsAnswer
+
+
+class CustomerProfile(CamelRecord):
+    """A customer. `waIds` and `userIds` lead to them now, the newest last. `phoneNumber` is E.164, or as somebody
+    edited it.
+
+    `kind` is `group` of a WhatsApp group, which has neither of them, but a `groupId`. `messageCount` and the last
+    times are a
+    second or two behind.
+    """
+
+    id: UUID
+    kind: Literal["person", "group"] | str
+    group_id: str | None
+    name: str | None
+    email: str | None
+    phone_number: str | None
+    username: str | None
+    language: str | None
+    profile_picture_url: str | None
+    tags: list[str]
+    preferences: dict[str, Any]
+    metadata: dict[str, Any]
+    wa_ids: list[str]
+    user_ids: list[str]
+    message_count: int
+    last_message_at: datetime | None
+    last_activity_at: datetime
+    created_at: datetime
+    edited_at: datetime
+
+
 class CustomerContext(Record):
     """What a service or an agent needs to know of a customer at once.
 
@@ -1884,6 +1993,37 @@ class CustomerConversations(Record):
     """Newest first. `next` is null on the last page."""
 
     items: list[ConversationAnswer]
+    next: str | None
+
+
+class IntegrationFailure(CamelRecord):
+    """Something did not arrive: at WhatsApp, or at Genesys, as `target` says. `error` is why."""
+
+    kind: Literal["failure"] | None = None
+    id: UUID
+    at: datetime
+    conversation_id: UUID
+    message_id: UUID
+    target: str
+    attempts: int
+    error: dict[str, Any] | None
+
+
+class TimelineLog(CamelRecord):
+    """Something happened to a conversation: `type` and `data` are those of its event."""
+
+    kind: Literal["log"] | None = None
+    id: UUID
+    at: datetime
+    conversation_id: UUID
+    type: str
+    data: dict[str, Any]
+
+
+class CustomerIntegrations(Record):
+    """Newest first. `next` is null on the last page."""
+
+    items: list[TimelineLog | IntegrationFailure | dict[str, Any]]
     next: str | None
 
 
@@ -1930,6 +2070,36 @@ class CustomerPage(Record):
     """
 
     items: list[FoundCustomer]
+    next: str | None
+
+
+class TimelineMessage(CamelRecord):
+    """A message was said."""
+
+    kind: Literal["message"] | None = None
+    id: UUID
+    at: datetime
+    conversation_id: UUID | None
+    message: MessageAnswer
+
+
+class TimelineStatus(CamelRecord):
+    """A message came to a status. `source` said so."""
+
+    kind: Literal["status"] | None = None
+    id: UUID
+    at: datetime
+    conversation_id: UUID
+    message_id: UUID
+    status: str
+    source: str
+    error: dict[str, Any] | None
+
+
+class CustomerTimeline(Record):
+    """Newest first. `next` is null on the last page."""
+
+    items: list[TimelineMessage | TimelineStatus | TimelineLog | dict[str, Any]]
     next: str | None
 
 
@@ -2822,6 +2992,13 @@ class TenantSettingsInput(CamelRecord):
     `**bold**`, `*italic*`, `~~struck~~` and `[name](address)` go as WhatsApp shows them, and a customer's marks come
     as Markdown.
     """
+    agent_scope: Literal["all", "assigned"] | str | None = Field(
+        default=None, validation_alias="agent_scope", serialization_alias="agent_scope"
+    )
+    """What agents and viewers see of conversations and messages, in lists, searches and histories alike. `assigned`:
+    those that are assigned to them, and of those that nobody has the ones in their queues, and the ones in which they
+    speak.
+    """
     genesys_silence: str | None = Field(default=None, validation_alias="genesys_silence", serialization_alias="genesys_silence")
     """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and
     whether all that agents wrote has come. Longer, fewer of the OAuth client's requests go into that.
@@ -2962,6 +3139,13 @@ class TenantSettingsChanges(CamelRecord):
     """How agents and bots write. `plain`: a text goes as it is, and WhatsApp shows its own marks in it. `markdown`:
     `**bold**`, `*italic*`, `~~struck~~` and `[name](address)` go as WhatsApp shows them, and a customer's marks come
     as Markdown.
+    """
+    agent_scope: Literal["all", "assigned"] | str | None = Field(
+        default=None, validation_alias="agent_scope", serialization_alias="agent_scope"
+    )
+    """What agents and viewers see of conversations and messages, in lists, searches and histories alike. `assigned`:
+    those that are assigned to them, and of those that nobody has the ones in their queues, and the ones in which they
+    speak.
     """
     genesys_silence: str | None = Field(default=None, validation_alias="genesys_silence", serialization_alias="genesys_silence")
     """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and
@@ -3181,6 +3365,45 @@ class Revoked(CamelRecord):
     revoked_sessions: int
 
 
+class SayMessage(CamelRecord):
+    """What is said to a customer who is known: the content of the `type`, and when it goes."""
+
+    type: ContentType | str
+    text: TextContent | None = None
+    media: MediaContent | None = None
+    location: LocationContent | None = None
+    contacts: list[ContactCardInput] | None = None
+    interactive: (
+        ButtonMessage
+        | ListMessage
+        | LinkMessage
+        | FormMessage
+        | LocationRequest
+        | ContactRequest
+        | CallRequest
+        | CallMessage
+        | ProductMessage
+        | ProductListMessage
+        | CatalogMessage
+        | CarouselMessage
+        | AddressRequest
+        | PaymentRequest
+        | OrderUpdate
+        | dict[str, Any]
+        | None
+    ) = None
+    template: TemplateContent | None = None
+    reaction: ReactionContent | None = None
+    reply_to: str | None = None
+    """What it quotes: our id of a message, or its wamid."""
+    hold_until_window: bool | None = None
+    """Where the customer has not written for 24 hours: it waits until they write, for `settings.hold_ttl` at most."""
+    send_at: datetime | None = None
+    """Not before then; 30 days ahead at most."""
+    take: bool | None = None
+    """A person takes the conversation over from whoever speaks in it; of a key it has no effect."""
+
+
 class SlotAnswer(Record):
     opens: str
     closes: str
@@ -3258,6 +3481,14 @@ class SendMessage(CamelRecord):
     ) = None
     template: TemplateContent | None = None
     reaction: ReactionContent | None = None
+    reply_to: str | None = None
+    """What it quotes: our id of a message, or its wamid."""
+    hold_until_window: bool | None = None
+    """Where the customer has not written for 24 hours: it waits until they write, for `settings.hold_ttl` at most."""
+    send_at: datetime | None = None
+    """Not before then; 30 days ahead at most."""
+    take: bool | None = None
+    """A person takes the conversation over from whoever speaks in it; of a key it has no effect."""
     to: str | None = None
     """A phone with its country's code, as people write it, or a business-scoped user id."""
     customer_id: UUID | None = None
@@ -3267,14 +3498,6 @@ class SendMessage(CamelRecord):
     """WhatsApp's phone_number_id; else that of the conversation, of the customer's latest open one, or the
     default.
     """
-    reply_to: str | None = None
-    """What it quotes: our id of a message, or its wamid."""
-    hold_until_window: bool | None = None
-    """Where the customer has not written for 24 hours: it waits until they write, for `settings.hold_ttl` at most."""
-    send_at: datetime | None = None
-    """Not before then; 30 days ahead at most."""
-    take: bool | None = None
-    """A person takes the conversation over from whoever speaks in it; of a key it has no effect."""
 
 
 class SendMany(Record):
@@ -3484,6 +3707,13 @@ class TenantSettings(CamelRecord):
     """How agents and bots write. `plain`: a text goes as it is, and WhatsApp shows its own marks in it. `markdown`:
     `**bold**`, `*italic*`, `~~struck~~` and `[name](address)` go as WhatsApp shows them, and a customer's marks come
     as Markdown.
+    """
+    agent_scope: Literal["all", "assigned"] | str | None = Field(
+        default=None, validation_alias="agent_scope", serialization_alias="agent_scope"
+    )
+    """What agents and viewers see of conversations and messages, in lists, searches and histories alike. `assigned`:
+    those that are assigned to them, and of those that nobody has the ones in their queues, and the ones in which they
+    speak.
     """
     genesys_silence: str | None = Field(default=None, validation_alias="genesys_silence", serialization_alias="genesys_silence")
     """Nothing was said in an open conversation for so long, and Genesys is asked whether it has ended there, and

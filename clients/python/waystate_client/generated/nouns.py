@@ -258,14 +258,14 @@ class MessagesNoun:
         | None = None,
         template: models.TemplateContent | Mapping[str, Any] | None = None,
         reaction: models.ReactionContent | Mapping[str, Any] | None = None,
-        to: str | None = None,
-        customer_id: UUID | str | None = None,
-        conversation_id: str | None = None,
-        number: str | None = None,
         reply_to: str | None = None,
         hold_until_window: bool | None = None,
         send_at: datetime | None = None,
         take: bool | None = None,
+        to: str | None = None,
+        customer_id: UUID | str | None = None,
+        conversation_id: str | None = None,
+        number: str | None = None,
         idempotency_key: str | None = None,
     ) -> models.MessageAnswer:
         """Write to a customer
@@ -273,15 +273,15 @@ class MessagesNoun:
         It is `queued`, and leaves in the order of its customer; its status says how far it came. With `sendAt`, or
         with `holdUntilWindow` while the window is closed, it is `planned` instead.
 
-        to: A phone with its country's code, as people write it, or a business-scoped user id.
-        conversation_id: Ours or Genesys'.
-        number: WhatsApp's phone_number_id; else that of the conversation, of the customer's latest open one, or the
-        default.
         reply_to: What it quotes: our id of a message, or its wamid.
         hold_until_window: Where the customer has not written for 24 hours: it waits until they write, for
         `settings.hold_ttl` at most.
         send_at: Not before then; 30 days ahead at most.
         take: A person takes the conversation over from whoever speaks in it; of a key it has no effect.
+        to: A phone with its country's code, as people write it, or a business-scoped user id.
+        conversation_id: Ours or Genesys'.
+        number: WhatsApp's phone_number_id; else that of the conversation, of the customer's latest open one, or the
+        default.
         """
         return self._caller.call(
             "POST",
@@ -297,14 +297,14 @@ class MessagesNoun:
                 "interactive": interactive,
                 "template": template,
                 "reaction": reaction,
-                "to": to,
-                "customerId": customer_id,
-                "conversationId": conversation_id,
-                "number": number,
                 "replyTo": reply_to,
                 "holdUntilWindow": hold_until_window,
                 "sendAt": send_at,
                 "take": take,
+                "to": to,
+                "customerId": customer_id,
+                "conversationId": conversation_id,
+                "number": number,
             },
             is_keyed=True,
         )
@@ -454,6 +454,93 @@ class ConversationsNoun:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
+    def list(
+        self,
+        *,
+        q: str | None = None,
+        status: models.ConversationStatus | None = None,
+        assignee: UUID | str | Literal["me", "none"] | None = None,
+        queue: UUID | str | None = None,
+        controller: models.Controller | None = None,
+        number: str | None = None,
+        tag: Sequence[str] | None = None,
+        updated_since: datetime | None = None,
+        window_open: bool | None = None,
+        sort: models.InboxSort | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> models.ConversationPage:
+        """Conversations, by what was said, whose they are, or who waits longest
+
+        A second or two after what happened. `waiting`: those whose customer waits for an answer, the longest first.
+        Case and diacritics do not matter to words; what fits is told by `matches`.
+
+        q: Words, or their beginnings, that stand together in a message or are the customer's; or a phone
+        assignee: Of open ones alone where it is `none`
+        controller: Who speaks in it; of open ones alone
+        number: This phone number id
+        tag: Each of them
+        updated_since: With a message, or a look, at this time or later
+        window_open: Whether free text may be sent; of open ones alone
+        after: The `next` of the page before
+        """
+        return self._caller.call(
+            "GET",
+            "/v1/conversations",
+            models.ConversationPage,
+            query={
+                "q": q,
+                "status": status,
+                "assignee": assignee,
+                "queue": queue,
+                "controller": controller,
+                "number": number,
+                "tag": tag,
+                "updatedSince": updated_since,
+                "windowOpen": window_open,
+                "sort": sort,
+                "after": after,
+                "limit": limit,
+            },
+        )
+
+    def iterate(
+        self,
+        *,
+        q: str | None = None,
+        status: models.ConversationStatus | None = None,
+        assignee: UUID | str | Literal["me", "none"] | None = None,
+        queue: UUID | str | None = None,
+        controller: models.Controller | None = None,
+        number: str | None = None,
+        tag: Sequence[str] | None = None,
+        updated_since: datetime | None = None,
+        window_open: bool | None = None,
+        sort: models.InboxSort | None = None,
+        page_size: int | None = None,
+    ) -> Iterator[models.ListedConversation]:
+        """All that `list` finds, from page to page. `page_size` is how many come with one call."""
+        after: Any = None
+        while True:
+            page = self.list(
+                q=q,
+                status=status,
+                assignee=assignee,
+                queue=queue,
+                controller=controller,
+                number=number,
+                tag=tag,
+                updated_since=updated_since,
+                window_open=window_open,
+                sort=sort,
+                limit=page_size,
+                after=after,
+            )
+            yield from page.items
+            if not page.next:
+                return
+            after = page.next
+
     def begin(
         self,
         *,
@@ -518,14 +605,104 @@ class ConversationsNoun:
             is_keyed=True,
         )
 
-    def read(self, conversation_id: str) -> models.ConversationAnswer:
+    def list_messages(
+        self,
+        conversation_id: str,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+        around: UUID | str | None = None,
+        limit: int | None = None,
+    ) -> models.ConversationMessages:
+        """What was said in a conversation, newest first
+
+        Both ways from where one stands. The `after` of the newest page leads to what is said from then on.
+
+        before: The `before` of a page: what is older
+        after: The `after` of a page: what is newer
+        around: This message, and as much before as after it
+        """
+        return self._caller.call(
+            "GET",
+            f"/v1/conversations/{in_path(conversation_id)}/messages",
+            models.ConversationMessages,
+            query={"before": before, "after": after, "around": around, "limit": limit},
+        )
+
+    def write_in(
+        self,
+        conversation_id: str,
+        *,
+        type: models.ContentType,
+        text: models.TextContent | Mapping[str, Any] | None = None,
+        media: models.MediaContent | Mapping[str, Any] | None = None,
+        location: models.LocationContent | Mapping[str, Any] | None = None,
+        contacts: Sequence[models.ContactCardInput | Mapping[str, Any]] | None = None,
+        interactive: models.ButtonMessage
+        | Mapping[str, Any]
+        | models.ListMessage
+        | models.LinkMessage
+        | models.FormMessage
+        | models.LocationRequest
+        | models.ContactRequest
+        | models.CallRequest
+        | models.CallMessage
+        | models.ProductMessage
+        | models.ProductListMessage
+        | models.CatalogMessage
+        | models.CarouselMessage
+        | models.AddressRequest
+        | models.PaymentRequest
+        | models.OrderUpdate
+        | None = None,
+        template: models.TemplateContent | Mapping[str, Any] | None = None,
+        reaction: models.ReactionContent | Mapping[str, Any] | None = None,
+        reply_to: str | None = None,
+        hold_until_window: bool | None = None,
+        send_at: datetime | None = None,
+        take: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.MessageAnswer:
+        """Write in a conversation
+
+        As `POST /v1/messages` to its customer, from its number. Of one that is over it goes into the open one.
+
+        reply_to: What it quotes: our id of a message, or its wamid.
+        hold_until_window: Where the customer has not written for 24 hours: it waits until they write, for
+        `settings.hold_ttl` at most.
+        send_at: Not before then; 30 days ahead at most.
+        take: A person takes the conversation over from whoever speaks in it; of a key it has no effect.
+        """
+        return self._caller.call(
+            "POST",
+            f"/v1/conversations/{in_path(conversation_id)}/messages",
+            models.MessageAnswer,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={
+                "type": type,
+                "text": text,
+                "media": media,
+                "location": location,
+                "contacts": contacts,
+                "interactive": interactive,
+                "template": template,
+                "reaction": reaction,
+                "replyTo": reply_to,
+                "holdUntilWindow": hold_until_window,
+                "sendAt": send_at,
+                "take": take,
+            },
+            is_keyed=True,
+        )
+
+    def read(self, conversation_id: str) -> models.CountedConversation:
         """How a conversation stands
 
-        By Waystate's id or Genesys': with whom, who speaks, and whether free text may be sent.
+        By Waystate's id or Genesys': with whom, who speaks, whether free text may be sent, and how much was said.
 
         The `ETag` is of what may be edited.
         """
-        return self._caller.call("GET", f"/v1/conversations/{in_path(conversation_id)}", models.ConversationAnswer)
+        return self._caller.call("GET", f"/v1/conversations/{in_path(conversation_id)}", models.CountedConversation)
 
     def edit(
         self,
@@ -1185,6 +1362,63 @@ class CustomersNoun:
             headers={"Idempotency-Key": idempotency_key},
             is_keyed=True,
         )
+
+    def get_timeline(
+        self, customer_id: UUID | str, *, after: str | None = None, limit: int | None = None
+    ) -> models.CustomerTimeline:
+        """What happened with a customer, newest first
+
+        Messages, what was reported of them, and what became of conversations, in one order. `kind` says which.
+
+        after: The `next` of the page before
+        """
+        return self._caller.call(
+            "GET",
+            f"/v1/customers/{in_path(customer_id)}/timeline",
+            models.CustomerTimeline,
+            query={"after": after, "limit": limit},
+        )
+
+    def iterate_get_timeline(
+        self, customer_id: UUID | str, *, page_size: int | None = None
+    ) -> Iterator[models.TimelineMessage | models.TimelineStatus | models.TimelineLog | dict[str, Any]]:
+        """All that `get_timeline` finds, from page to page. `page_size` is how many come with one call."""
+        after: Any = None
+        while True:
+            page = self.get_timeline(customer_id, limit=page_size, after=after)
+            yield from page.items
+            if not page.next:
+                return
+            after = page.next
+
+    def list_integrations(
+        self, customer_id: UUID | str, *, after: str | None = None, limit: int | None = None
+    ) -> models.CustomerIntegrations:
+        """What happened between WhatsApp, Waystate and Genesys for a customer, newest first
+
+        Which of Genesys' conversations it was, who took over from whom, how they ended, and what did not arrive, and
+        why.
+
+        after: The `next` of the page before
+        """
+        return self._caller.call(
+            "GET",
+            f"/v1/customers/{in_path(customer_id)}/integrations",
+            models.CustomerIntegrations,
+            query={"after": after, "limit": limit},
+        )
+
+    def iterate_integrations(
+        self, customer_id: UUID | str, *, page_size: int | None = None
+    ) -> Iterator[models.TimelineLog | models.IntegrationFailure | dict[str, Any]]:
+        """All that `list_integrations` finds, from page to page. `page_size` is how many come with one call."""
+        after: Any = None
+        while True:
+            page = self.list_integrations(customer_id, limit=page_size, after=after)
+            yield from page.items
+            if not page.next:
+                return
+            after = page.next
 
 
 class QueuesNoun:

@@ -3,7 +3,7 @@
 from waystate.db.migrate import run_down, run_up
 
 revision = "0035"
-down_revision = "0033"
+down_revision = "0034"
 
 
 def upgrade() -> None:

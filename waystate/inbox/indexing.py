@@ -1,0 +1,164 @@
+"""The index by which conversations are found, kept by a sink: a second or two behind what it tells of."""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+from uuid import UUID
+
+from waystate import documents
+from waystate.clock import Clock
+from waystate.db.pool import Connection, Database
+from waystate.events import outbox
+from waystate.events.model import (
+    AccountChanged,
+    ContactMerged,
+    ContactNamed,
+    ContactUpdated,
+    ConversationMerged,
+    CustomerChanged,
+    Event,
+    GroupChanged,
+    InboundEnriched,
+    MediaFailed,
+    MediaHeld,
+    MediaStored,
+    MessageEchoed,
+    MessageEdited,
+    MessageMarkedRead,
+    MessagePayment,
+    MessagePlanned,
+    MessageReacted,
+    MessageReleased,
+    MessageRevoked,
+    MessageStatus,
+    MessageTracked,
+    MessageWithdrawn,
+    NumberHeld,
+    NumberReleased,
+    OutboundProcessed,
+    OutboundRefused,
+    PlanFailed,
+    PreferencesChanged,
+    TemplateChanged,
+    WindowClosed,
+    WindowExpiring,
+)
+from waystate.events.outbox import Stamped
+from waystate.events.sinks import SinkWorker, relay
+from waystate.ids import TenantId, find_uuid
+from waystate.inbox import store
+from waystate.inbox.store import ToldMessage
+from waystate.work.batch import with_retries
+from waystate.work.leases import RELAY, LeaseKeeper
+
+SINK = "conversations"
+_FILL = "conversations.fill"
+"""Where the first fill began: what happened since is looked at once more when it is done."""
+_PAGE = 200
+"""Conversations that one transaction takes in where a tenant has an index for the first time."""
+_PAGE_OF_WANTED = 50
+"""Customers, each with all their conversations."""
+
+_CHANGES_NOTHING: tuple[type, ...] = (
+    *(MessageStatus, MessagePayment, MessageReacted, MessageMarkedRead, WindowExpiring, WindowClosed),
+    *(MessagePlanned, MessageReleased, MessageWithdrawn, PlanFailed, MediaStored, MediaHeld, MediaFailed),
+    *(ContactUpdated, ContactNamed, CustomerChanged, GroupChanged, PreferencesChanged),
+    *(TemplateChanged, AccountChanged, NumberHeld, NumberReleased),
+)
+"""Events of what no conversation is found or sorted by; customers are found by an index of their own."""
+_MESSAGES: dict[str, bool | None] = {
+    **{each.model_fields["type"].default: True for each in (InboundEnriched,)},
+    **{each.model_fields["type"].default: False for each in (OutboundProcessed, OutboundRefused, MessageEchoed)},
+    MessageTracked.model_fields["type"].default: None,
+}
+"""Each tells of one message that is there from then on; whether it came (None: the event says)."""
+_SAYS = frozenset({*_MESSAGES, *(each.model_fields["type"].default for each in (MessageEdited, MessageRevoked))})
+TYPES = tuple(event.model_fields["type"].default for event in get_args(Event) if event not in _CHANGES_NOTHING)
+
+
+class InboxSink:
+    """Looks once more at every conversation that an event is of, in the transaction that moves the cursor."""
+
+    name = SINK
+    types = TYPES
+
+    async def __call__(self, conn: Connection, tenant: TenantId, stamped: Sequence[Stamped]) -> list[Event]:
+        ids: set[UUID] = set()
+        told: list[ToldMessage] = []
+        said: set[UUID] = set()
+        whole: set[UUID] = set()
+        moved: set[UUID] = set()
+        for each in stamped:
+            event: Any = documents.parse(each.data.encode())
+            conversation = _uuid(event, "mapping_id")
+            if each.type == ContactMerged.model_fields["type"].default:
+                moved |= {found for key in ("contact_id", "merged_contact_id") if (found := _uuid(event, key))}
+            if conversation is None:
+                continue
+            ids.add(conversation)
+            if each.type == ConversationMerged.model_fields["type"].default and (into := _uuid(event, "into_mapping_id")):
+                whole |= {conversation, into}
+            message = _uuid(event, "message_id")
+            if message is not None and each.type in _SAYS:
+                said.add(message)
+                if each.type in _MESSAGES:
+                    is_inbound = _MESSAGES[each.type]
+                    came = event["direction"] == "inbound" if is_inbound is None else is_inbound
+                    told.append(ToldMessage(conversation, each.position, came))
+        ids |= set(await store.list_of_customers(conn, tenant, moved)) if moved else set()
+        await store.index_many(conn, tenant, ids, told, said)
+        await store.index_whole(conn, tenant, whole)
+        return []
+
+
+class InboxWorker(SinkWorker):
+    """Of the tenants whose relay lanes this process holds, once a second: many events of one conversation are one look."""
+
+    name = "conversation index"
+
+    def __init__(self, db: Database, leases: LeaseKeeper, clock: Clock, *, lanes: int, batch: int, page: int = _PAGE) -> None:
+        """`page`: conversations that one transaction of the first fill takes in."""
+        super().__init__(db, leases, clock, kind=RELAY, due=SINK, lanes=lanes, batch=batch)
+        self._sink = InboxSink()
+        self._page = page
+        self._begun: set[TenantId] = set()
+
+    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
+        if tenant not in self._begun:
+            await self._begin(tenant)
+            self._begun.add(tenant)
+        window = await with_retries(lambda: relay(self._db, tenant, self._sink, epoch=epoch, batch=self._batch))
+        wanted = await with_retries(lambda: self._take_wanted(tenant))
+        return window.is_full or wanted == _PAGE_OF_WANTED
+
+    async def _take_wanted(self, tenant: TenantId) -> int:
+        async with self._db.tenant(tenant) as conn:
+            wanted = await store.take_wanted(conn, tenant, _PAGE_OF_WANTED)
+            await store.index_whole(conn, tenant, await store.list_of_customers(conn, tenant, wanted) if wanted else [])
+            return len(wanted)
+
+    async def _due(self) -> set[TenantId]:
+        async with self._db.work() as conn:
+            return await store.list_due(conn)
+
+    async def _begin(self, tenant: TenantId) -> None:
+        """All that the tenant has, page by page; a death in between goes on where it was, and hears of all that happened since
+        it began."""
+        async with self._db.tenant(tenant) as conn:
+            if self._sink.name in await outbox.find_positions(conn, tenant, [self._sink.name]):
+                return
+            await outbox.begin(conn, tenant, _FILL)
+            begun_at = (await outbox.find_positions(conn, tenant, [_FILL]))[_FILL]
+            last = await store.find_last_indexed(conn, tenant)
+        is_full = True
+        while is_full:
+            async with self._db.tenant(tenant) as conn:
+                page = await store.list_ids(conn, tenant, after=last, batch=self._page)
+                await store.index_whole(conn, tenant, page)
+            last, is_full = page[-1] if page else None, len(page) == self._page
+        async with self._db.tenant(tenant) as conn:
+            await outbox.begin(conn, tenant, self._sink.name, position=begun_at)
+
+
+def _uuid(event: Any, key: str) -> UUID | None:
+    named = event.get(key)
+    return find_uuid(named) if isinstance(named, str) else None
