@@ -13,6 +13,7 @@ from tests.integration.groups.test_groups import ANN, group_contact, run, spoken
 from tests.integration.messages.test_amend import edit, original, react
 from tests.integration.planned.test_order import sends_of
 from tests.world import CUSTOMER, Business, World
+from waystate.conversations.sight import Sights
 from waystate.customers.routes import CustomerRoutes
 from waystate.db.pool import Connection
 from waystate.ids import TenantId
@@ -42,7 +43,9 @@ async def tenant(world: World) -> Business:
 async def read(world: World, tenant: Business, customer: UUID) -> tuple[dict[str, Any], int]:
     """The context, and how many statements it took; checked against the calls that answer each part."""
     counted = CountedDatabase(world)
-    routes = CustomerRoutes(cast(Any, counted), cast(Any, None), sends_of(world), Cursors(b"key"), world.clock)
+    routes = CustomerRoutes(
+        cast(Any, counted), cast(Any, None), sends_of(world), Sights(world.directory), Cursors(b"key"), world.clock
+    )
     caller = Principal(tenant.tenant, "key")
     context = await routes.get_customer_context(customer, caller)
     statements = len(counted.asked)
