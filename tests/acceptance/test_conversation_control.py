@@ -129,6 +129,42 @@ async def test_a_person_who_answers_has_the_conversation_and_others_are_told(sta
     assert await staff.at_whatsapp("5511987640001") == ["Good morning", "I go on"]
 
 
+async def test_what_is_passed_to_a_queue_waits_there_with_its_note(staff: Staff) -> None:
+    talk = await staff.begin("5511987640011")
+    await staff.ana.says(talk, "One moment")
+    assert (await staff.eve.call("GET", f"conversations/{talk}"))["waitingSince"] is None
+    queue = await staff.eve.call("POST", "queues", expect=201, body={"name": "Returns", "members": [str(staff.bob.id)]})
+    passed = await staff.ana.does("transfer", talk, {"to": {"queue": queue["id"]}, "note": "Wants to send it back"})
+    assert (passed["status"], passed["queue"]["name"]) == ("waiting", "Returns")
+    assert passed["waitingSince"] is not None
+    (note,) = (await staff.bob.call("GET", f"conversations/{talk}/notes"))["items"]
+    assert (note["text"], note["author"]["name"]) == ("Wants to send it back", "Ana")
+    await staff.bob.does("take", talk)
+
+    async def is_listed() -> bool:
+        found = await staff.bob.call("GET", "conversations?assignee=me&status=open&sort=waiting")
+        return [each["id"] for each in found["items"]] == [talk]
+
+    await until(is_listed)
+    await staff.bob.does("close", talk, {"reason": "done"})
+    await until(lambda: _is_empty(staff.bob, "conversations?assignee=me&status=open"))
+
+
+async def _is_empty(caller: Caller, path: str) -> bool:
+    return (await caller.call("GET", path))["items"] == []
+
+
+async def test_who_works_here_is_told_to_whoever_may_pass_conversations_on(staff: Staff) -> None:
+    here = (await staff.ana.call("GET", "colleagues"))["items"]
+    assert [(each["name"], each["role"]) for each in here] == [("Ana", "agent"), ("Bob", "agent"), ("Eve", "supervisor")]
+    talk = await staff.begin("5511987640012")
+    await staff.ana.says(talk, "Hello")
+    passed = await staff.ana.does("transfer", talk, {"to": {"user": here[1]["id"]}})
+    assert passed["assignee"]["name"] == "Bob"
+    refused = await staff.ana.says(talk, "Me", expect=409)
+    assert "(Bob)" in refused["detail"]
+
+
 async def test_a_service_is_taken_over_by_a_person_who_passes_the_customer_on_to_genesys(staff: Staff) -> None:
     phone = "5511987640002"
     talk = await staff.begin(phone)

@@ -8,12 +8,14 @@ from uuid import UUID
 from waystate.audit.model import Entry
 from waystate.conversations import hand_over, store
 from waystate.conversations.control import Speaker, SpeakerKind, is_held_by, may_give, may_take, whose
+from waystate.conversations.desk import store as desk_store
+from waystate.conversations.desk.model import Note
 from waystate.conversations.hand_over import HandedOn
 from waystate.conversations.model import Conversation, Placed
 from waystate.db.pool import Connection
 from waystate.errors import Conflict, Forbidden, Reason, Unprocessable
 from waystate.events.model import ConversationAssigned, ConversationReleased, ConversationTransferred
-from waystate.ids import TenantId
+from waystate.ids import TenantId, new_id
 from waystate.people import store as people_store
 from waystate.people.store import Colleague
 from waystate.principal import ROLE_SCOPES, Actor, Principal, Scope
@@ -170,7 +172,18 @@ async def transfer(deed: Deed, to: Destination, note: str | None) -> Done:
     said = deed.handed_on(placed, is_queued_here=is_queued_here, is_for_genesys=to.kind == "genesys")
     details = {"to": to.kind, "id": None if to.id is None else str(to.id)}
     entries = deed.note("conversation.transferred", **details) if deed.is_anothers else []
+    if note is not None:
+        await _keep_note(deed, note)
     return HandedOn(deed.conversation, placed, ConversationTransferred(**said, to=to.kind, note=note)), entries
+
+
+async def _keep_note(deed: Deed, text: str) -> None:
+    """Whoever gets the conversation finds it among the notes."""
+    actor = deed.doer.actor
+    row = Note(
+        id=new_id(), conversation_id=deed.conversation.id, author_kind=actor.kind, author_id=actor.id, text=text, at=deed.now
+    )
+    await desk_store.add_notes(deed.conn, deed.tenant, [row])
 
 
 async def _destined(deed: Deed, to: Destination) -> tuple[Placed, bool]:
@@ -181,7 +194,7 @@ async def _destined(deed: Deed, to: Destination) -> tuple[Placed, bool]:
         case "queue", UUID() as queue_id:
             queue = await store.find_queue(deed.conn, deed.tenant, queue_id)
             if queue is None:
-                raise Unprocessable("queue_unknown", f"There is no queue {queue_id}.")
+                raise Unprocessable("queue_unknown", f"There is no queue {queue_id}. GET /v1/queues lists them.")
             return hand_over.in_queue(deed.conversation, queue.id), queue.is_here
     account = deed.view.accounts.get(deed.conversation.phone_number_id)
     if account is None or account.genesys_integration_id is None:
@@ -199,7 +212,8 @@ async def _get_agent(deed: Deed, user_id: UUID) -> Colleague:
     if person is None:
         raise Unprocessable(
             "assignee_unknown",
-            f"Nobody here is {user_id}: they have not accepted their invitation, are suspended, or are somebody else's.",
+            f"Nobody here is {user_id}: they have not accepted their invitation, are suspended, or are somebody else's. "
+            "GET /v1/colleagues lists who is here.",
         )
     if Scope.MESSAGES_SEND not in ROLE_SCOPES[person.role]:
         raise Unprocessable("assignee_cannot_answer", f"{person.name} is a {person.role} and may not write to customers.")

@@ -382,9 +382,11 @@ LEFT JOIN queues q ON q.tenant_id = c.tenant_id AND q.id = c.queue_id
 ORDER BY m.key, (c.status IN ('active', 'waiting', 'error')) DESC, c.id DESC;
 
 -- name: place_many!
--- Of conversations that are locked: who has each from now on, and where it waits. An agent's lease begins.
+-- Of conversations that are locked: who has each from now on, and where it waits, from now on if nobody waited before. An
+-- agent's lease begins.
 UPDATE conversations c SET controller = v.controller, control_holder = v.holder, control_epoch = v.epoch,
     assigned_user_id = v.assignee_id, queue_id = v.queue_id, status = v.status,
+    waiting_since = CASE WHEN v.status = 'waiting' THEN coalesce(c.waiting_since, :now) ELSE c.waiting_since END,
     acted_at = CASE WHEN v.controller = 'agent' THEN :now::timestamptz END, version = c.version + 1
 FROM unnest(:ids::uuid[], :controllers::text[], :holders::text[], :epochs::bigint[], :assignee_ids::uuid[], :queue_ids::uuid[],
     :statuses::text[]) AS v (id, controller, holder, epoch, assignee_id, queue_id, status)

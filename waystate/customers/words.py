@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 import phonenumbers
 
@@ -13,6 +14,8 @@ NAMELESS = "\U0010ffff"
 """Sorts behind every name."""
 _LONGEST, _MOST = 64, 200
 """Characters of a word, and words of a customer or of a question; what is beyond is not searched for."""
+_LETTERS = {"æ": "ae", "œ": "oe", "ı": "i", "ð": "d", "þ": "th", "ŋ": "n", "ĸ": "k"}
+_STRUCK = re.compile("LATIN SMALL LETTER ([A-Z]) WITH .+")
 _WORD = re.compile(r"\w+")
 _WRITTEN = re.compile(r"[\w\u0300-\u036f]+")
 """A word as people write it: marks may stand by themselves behind their letters."""
@@ -24,10 +27,24 @@ _WIDE = re.compile(
 
 
 def fold(text: str) -> str:
-    """Returns the text as `José` and `JOSE` have in common: compatibility forms, no diacritics, no case."""
+    """Returns the text as `José` and `JOSE` have in common: compatibility forms, no diacritics, no case.
+
+    `ł`, `ø` and other letters that Unicode does not take apart are the letter that their name names, `æ` and its kind two.
+    """
     apart = unicodedata.normalize("NFKD", text)
-    bare = "".join(each for each in apart if not unicodedata.combining(each))
-    return unicodedata.normalize("NFC", bare.casefold())
+    bare = "".join(each for each in apart if not unicodedata.combining(each)).casefold()
+    if not bare.isascii():
+        bare = "".join(each if each.isascii() else _plain(each) for each in bare)
+    return unicodedata.normalize("NFC", bare)
+
+
+@lru_cache(maxsize=4096)
+def _plain(letter: str) -> str:
+    """Of a small letter of the Latin script."""
+    if (known := _LETTERS.get(letter)) is not None:
+        return known
+    named = _STRUCK.fullmatch(unicodedata.name(letter, ""))
+    return named[1].lower() if named else letter
 
 
 def words_of(texts: Iterable[str | None], identities: Iterable[Identity], phone_number: str | None = None) -> list[str]:

@@ -32,6 +32,8 @@ class InboxFilter:
     """
 
     status: ConversationStatus | None = None
+    is_open: bool = False
+    """In any status of open ones."""
     assignee: UUID | None = None
     is_unassigned: bool = False
     queue: UUID | None = None
@@ -47,7 +49,7 @@ class InboxFilter:
     def statuses(self) -> list[ConversationStatus]:
         """Those that the rows may have; each of them is one stretch of an index."""
         among = [self.status] if self.status is not None else list(ConversationStatus)
-        is_of_open = self.is_unassigned or self.controller is not None or self.is_window_open is not None
+        is_of_open = self.is_open or self.is_unassigned or self.controller is not None or self.is_window_open is not None
         return [each for each in among if each in OPEN or not is_of_open]
 
 

@@ -72,7 +72,9 @@ class InboxRoutes:
                 description="Words, or their beginnings, that stand together in a message or are the customer's; or a phone",
             ),
         ] = None,
-        status: Annotated[ConversationStatus | None, Query()] = None,
+        status: Annotated[
+            ConversationStatus | Literal["open"] | None, Query(description="`open`: active, waiting or error")
+        ] = None,
         assignee: Annotated[
             UUID | Literal["me", "none"] | None, Query(description="Of open ones alone where it is `none`")
         ] = None,
@@ -100,7 +102,8 @@ class InboxRoutes:
         async with self._db.tenant(tenant) as conn:
             wanted = InboxFilter(
                 words=_words_of(q),
-                status=status,
+                status=None if status == "open" else status,
+                is_open=status == "open",
                 assignee=_assignee_of(assignee, principal),
                 is_unassigned=assignee == "none",
                 queue=queue,

@@ -83,6 +83,20 @@ class ResetWish(Body):
     removeTotp: bool = Field(False, description="Also switch one-time codes off, for who lost the device")
 
 
+class ColleagueAnswer(BaseModel):
+    """A person who works in the tenant."""
+
+    id: UUID
+    name: str
+    role: Role
+
+
+class ColleagueList(BaseModel):
+    """By name. All of them: a tenant's people are few beside its customers."""
+
+    items: list[ColleagueAnswer]
+
+
 class UserAnswer(BaseModel):
     id: UUID
     email: str

@@ -54,6 +54,12 @@ class Members:
         async with self._db.work(tenant_id=tenant) as conn:
             return await store.list_members(conn, tenant, after=after, page=limit)
 
+    async def colleagues(self, tenant: TenantId) -> list[store.Colleague]:
+        """Whoever works there, by name."""
+        async with self._db.tenant(tenant) as conn:
+            found = await store.find_colleagues(conn)
+        return sorted(found.values(), key=lambda each: (each.name.casefold(), each.id))
+
     async def get(self, tenant: TenantId, user_id: UUID | None = None, *, email: str | None = None) -> Member:
         async with self._db.work(tenant_id=tenant) as conn:
             return await store.get_member(conn, tenant, user_id, email=None if email is None else parse_email(email))

@@ -10,6 +10,8 @@ from waystate.operations import Operation
 from waystate.people.bodies import (
     SESSION_EXAMPLE,
     USER_EXAMPLE,
+    ColleagueAnswer,
+    ColleagueList,
     Invitation,
     InvitedAnswer,
     ResetAnswer,
@@ -59,6 +61,19 @@ class PeopleRoutes:
         return UserPage(
             items=[render_user(each) for each in rows[:limit]], next=rows[limit - 1].id if len(rows) > limit else None
         )
+
+    @Operation(
+        "GET",
+        "/v1/colleagues",
+        Scope.CONVERSATIONS_READ,
+        tag="People",
+        summary="Who works here",
+        example_answer={"items": [{"id": USER_EXAMPLE["id"], "name": "Grace Hopper", "role": "agent"}]},
+    )
+    async def list_colleagues(self, principal: Caller) -> ColleagueList:
+        """Those who accepted and are not disabled, by name: to whom conversations can be passed, and who is who in them."""
+        people = await self._members.colleagues(principal.tenant_id)
+        return ColleagueList(items=[ColleagueAnswer(id=each.id, name=each.name, role=each.role) for each in people])
 
     @Operation(
         "POST",

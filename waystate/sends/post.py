@@ -250,6 +250,8 @@ async def _name_agents(conn: Connection, results: Iterable[SendOutcome | Refused
     for each, user in held:
         person = found.get(user) if user is not None else None
         each.extra["assignee"] = None if person is None else {"id": str(person.id), "name": person.name}
+        if person is not None:
+            each.detail = each.detail.replace(f" ({each.extra['holder']})", f" ({person.name})")
 
 
 def _find_gone(group: Group | None) -> Refused | None:

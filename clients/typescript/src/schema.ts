@@ -1774,6 +1774,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/colleagues": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who works here
+         * @description Those who accepted and are not disabled, by name: to whom conversations can be passed, and who is who in them.
+         */
+        get: operations["listColleagues"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/{user_id}": {
         parameters: {
             query?: never;
@@ -3233,6 +3253,28 @@ export interface components {
             index: number;
             /** Parameters */
             parameters: components["schemas"]["ButtonText"][];
+        };
+        /**
+         * ColleagueAnswer
+         * @description A person who works in the tenant.
+         */
+        ColleagueAnswer: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * ColleagueList
+         * @description By name. All of them: a tenant's people are few beside its customers.
+         */
+        ColleagueList: {
+            /** Items */
+            items: components["schemas"]["ColleagueAnswer"][];
         };
         /** Confirmation */
         Confirmation: {
@@ -8999,6 +9041,8 @@ export type ChangeStatus = components['schemas']['ChangeStatus'];
 export type CheckAnswer = components['schemas']['CheckAnswer'];
 export type CloseConversation = components['schemas']['CloseConversation'];
 export type CodeFilling = components['schemas']['CodeFilling'];
+export type ColleagueAnswer = components['schemas']['ColleagueAnswer'];
+export type ColleagueList = components['schemas']['ColleagueList'];
 export type Confirmation = components['schemas']['Confirmation'];
 export type ContactCardInput = components['schemas']['ContactCard-Input'];
 export type ContactCardOutput = components['schemas']['ContactCard-Output'];
@@ -11141,7 +11185,8 @@ export interface operations {
             query?: {
                 /** @description Words, or their beginnings, that stand together in a message or are the customer's; or a phone */
                 q?: string | null;
-                status?: components["schemas"]["ConversationStatus"] | null;
+                /** @description `open`: active, waiting or error */
+                status?: components["schemas"]["ConversationStatus"] | "open" | null;
                 /** @description Of open ones alone where it is `none` */
                 assignee?: string | ("me" | "none") | null;
                 queue?: string | null;
@@ -18366,6 +18411,46 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listColleagues: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "019c1420-1111-7d20-9c4b-3f5a6b7c8d9e",
+                     *           "name": "Grace Hopper",
+                     *           "role": "agent"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ColleagueList"];
                 };
             };
             /** @description Refused */

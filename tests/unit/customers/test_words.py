@@ -29,6 +29,18 @@ def test_words_fit_whatever_their_case_and_marks(question: str) -> None:
     assert fits(question, ANA)
 
 
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        *(("Łukasz Żółć", "lukasz zolc"), ("Søren", "SOREN"), ("Đorđe", "dorde"), ("Işıl", "isil"), ("Æsa", "aesa")),
+        *(("Œuvre", "oeuvre"), ("Þóra", "thora"), ("Ħal", "hal"), ("Straße", "strasse"), ("lukasz", "Łukasz")),
+    ],
+)
+def test_letters_that_unicode_does_not_take_apart_fit_their_plain_ones(name: str, question: str) -> None:
+    assert fits(question, words_of([name], []))
+    assert find_matches(question, name)[0] == (0, len(name.split()[0]))
+
+
 @pytest.mark.parametrize("question", ["anna", "lucia silva", "ouza", "bob"])
 def test_what_is_not_there_does_not_fit(question: str) -> None:
     assert not fits(question, ANA)

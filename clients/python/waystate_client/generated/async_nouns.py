@@ -465,7 +465,7 @@ class AsyncConversationsNoun:
         self,
         *,
         q: str | None = None,
-        status: models.ConversationStatus | None = None,
+        status: models.ConversationStatus | Literal["open"] | None = None,
         assignee: UUID | str | Literal["me", "none"] | None = None,
         queue: UUID | str | None = None,
         controller: models.Controller | None = None,
@@ -483,6 +483,7 @@ class AsyncConversationsNoun:
         Case and diacritics do not matter to words; what fits is told by `matches`.
 
         q: Words, or their beginnings, that stand together in a message or are the customer's; or a phone
+        status: `open`: active, waiting or error
         assignee: Of open ones alone where it is `none`
         controller: Who speaks in it; of open ones alone
         number: This phone number id
@@ -515,7 +516,7 @@ class AsyncConversationsNoun:
         self,
         *,
         q: str | None = None,
-        status: models.ConversationStatus | None = None,
+        status: models.ConversationStatus | Literal["open"] | None = None,
         assignee: UUID | str | Literal["me", "none"] | None = None,
         queue: UUID | str | None = None,
         controller: models.Controller | None = None,
@@ -2330,6 +2331,18 @@ class AsyncUsersNoun:
         return await self._caller.call("DELETE", f"/v1/users/{in_path(user_id)}/sessions", models.Revoked, is_keyed=True)
 
 
+class AsyncColleaguesNoun:
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def list(self) -> models.ColleagueList:
+        """Who works here
+
+        Those who accepted and are not disabled, by name: to whom conversations can be passed, and who is who in them.
+        """
+        return await self._caller.call("GET", "/v1/colleagues", models.ColleagueList)
+
+
 class AsyncKeysNoun:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
@@ -2966,6 +2979,7 @@ class AsyncNouns:
         self.auth = AsyncAuthNoun(caller)
         self.me = AsyncMeNoun(caller)
         self.users = AsyncUsersNoun(caller)
+        self.colleagues = AsyncColleaguesNoun(caller)
         self.keys = AsyncKeysNoun(caller)
         self.audit = AsyncAuditNoun(caller)
         self.tenant = AsyncTenantNoun(caller)

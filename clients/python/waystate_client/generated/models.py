@@ -1423,6 +1423,20 @@ class CloseConversation(Record):
     """Why, in your own words"""
 
 
+class ColleagueAnswer(Record):
+    """A person who works in the tenant."""
+
+    id: UUID
+    name: str
+    role: Role | str
+
+
+class ColleagueList(Record):
+    """By name. All of them: a tenant's people are few beside its customers."""
+
+    items: list[ColleagueAnswer]
+
+
 class Confirmation(Record):
     code: str
     """Six digits of the authenticator"""

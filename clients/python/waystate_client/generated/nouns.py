@@ -458,7 +458,7 @@ class ConversationsNoun:
         self,
         *,
         q: str | None = None,
-        status: models.ConversationStatus | None = None,
+        status: models.ConversationStatus | Literal["open"] | None = None,
         assignee: UUID | str | Literal["me", "none"] | None = None,
         queue: UUID | str | None = None,
         controller: models.Controller | None = None,
@@ -476,6 +476,7 @@ class ConversationsNoun:
         Case and diacritics do not matter to words; what fits is told by `matches`.
 
         q: Words, or their beginnings, that stand together in a message or are the customer's; or a phone
+        status: `open`: active, waiting or error
         assignee: Of open ones alone where it is `none`
         controller: Who speaks in it; of open ones alone
         number: This phone number id
@@ -508,7 +509,7 @@ class ConversationsNoun:
         self,
         *,
         q: str | None = None,
-        status: models.ConversationStatus | None = None,
+        status: models.ConversationStatus | Literal["open"] | None = None,
         assignee: UUID | str | Literal["me", "none"] | None = None,
         queue: UUID | str | None = None,
         controller: models.Controller | None = None,
@@ -2288,6 +2289,18 @@ class UsersNoun:
         return self._caller.call("DELETE", f"/v1/users/{in_path(user_id)}/sessions", models.Revoked, is_keyed=True)
 
 
+class ColleaguesNoun:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def list(self) -> models.ColleagueList:
+        """Who works here
+
+        Those who accepted and are not disabled, by name: to whom conversations can be passed, and who is who in them.
+        """
+        return self._caller.call("GET", "/v1/colleagues", models.ColleagueList)
+
+
 class KeysNoun:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -2915,6 +2928,7 @@ class Nouns:
         self.auth = AuthNoun(caller)
         self.me = MeNoun(caller)
         self.users = UsersNoun(caller)
+        self.colleagues = ColleaguesNoun(caller)
         self.keys = KeysNoun(caller)
         self.audit = AuditNoun(caller)
         self.tenant = TenantNoun(caller)

@@ -77,8 +77,8 @@ def who_has(conversation: models.ConversationAnswer | None) -> str:
             return "An agent or bot at Genesys."
         case "external" if holder.startswith("key:"):
             return f"A service, by its API key {holder.removeprefix('key:')}."
-        case "external" if holder.startswith("person:"):
-            return f"A person at Waystate's console, {holder.removeprefix('person:')}."
+        case "agent" if conversation.assignee is not None and conversation.assignee.name:
+            return f"{conversation.assignee.name}, a person at Waystate."
         case "agent" | "flow" as who:
             return f"{'A person' if who == 'agent' else 'An automatic flow'}{f' ({holder})' if holder else ''}."
     return f"{conversation.controller}{f' ({holder})' if holder else ''}."
