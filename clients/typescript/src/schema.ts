@@ -5581,7 +5581,7 @@ export interface components {
             name?: string | null;
             /**
              * Number
-             * @description A phone number id: the open conversation on it is found or opened
+             * @description A phone number id; what is open on it is found, or opened
              */
             number?: string | null;
         };

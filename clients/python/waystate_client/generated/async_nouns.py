@@ -1350,7 +1350,7 @@ class AsyncCustomersNoun:
         `number` the open conversation on it is found or opened too, as `GET /state/mapping/{waId}` does, and is the
         `conversation` of the answer.
 
-        number: A phone number id: the open conversation on it is found or opened
+        number: A phone number id; what is open on it is found, or opened
         """
         return await self._caller.call(
             "POST",

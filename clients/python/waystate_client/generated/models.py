@@ -2701,7 +2701,7 @@ class MeetCustomer(CamelRecord):
     user_id: str | None = None
     name: str | None = None
     number: str | None = None
-    """A phone number id: the open conversation on it is found or opened"""
+    """A phone number id; what is open on it is found, or opened"""
 
 
 class MemberAnswer(Record):

@@ -1329,7 +1329,7 @@ class CustomersNoun:
         `number` the open conversation on it is found or opened too, as `GET /state/mapping/{waId}` does, and is the
         `conversation` of the answer.
 
-        number: A phone number id: the open conversation on it is found or opened
+        number: A phone number id; what is open on it is found, or opened
         """
         return self._caller.call(
             "POST",
