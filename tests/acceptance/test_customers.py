@@ -1,5 +1,6 @@
 """Customers over HTTP: found, added, edited, tagged, and what was said with them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -94,6 +95,14 @@ async def test_who_writes_is_met_in_one_call(place: Installation) -> None:
     heard = await ask(place, "POST", "/context", json={"waId": "5511987610009", "name": "Other"})
     assert heard["customer"]["name"] not in ("Gil", "Other"), "a name that was heard is learned again"
     assert [each["text"] for each in heard["messages"]] == ["Hello"]
+
+
+async def test_who_writes_is_met_once_by_many_at_once(place: Installation) -> None:
+    body = {"waId": "5511987610010", "name": "Hal", "number": NUMBER}
+    answers = await asyncio.gather(*(place.http.post("/v1/customers/context", json=body) for _ in range(8)))
+    assert sorted(each.status_code for each in answers) == [200] * 7 + [201], [each.text for each in answers]
+    met = {(each.json()["customer"]["id"], each.json()["conversation"]["id"]) for each in answers}
+    assert len(met) == 1
 
 
 async def test_a_number_of_nobody_adds_nobody(place: Installation) -> None:
