@@ -42,7 +42,8 @@ def documented_permissions(operations: Iterable[Operation] = tuple(OPERATIONS.va
         "|---|---|---|",
     ]
     for each in operations:
-        who = "anybody" if each.scope is None else ", ".join(roles_of(each.scope))
+        everybody = "whoever has a credential" if each.is_of_any_credential else "anybody"
+        who = everybody if each.scope is None else ", ".join(roles_of(each.scope))
         lines.append(_row(f"`{each}`", "" if each.scope is None else f"`{each.scope}`", who))
     lines += [
         "",

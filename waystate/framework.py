@@ -18,10 +18,13 @@ from waystate.conversations.desk.acts import DeskActs
 from waystate.conversations.desk.routes import DeskRoutes
 from waystate.conversations.routes import ConversationRoutes
 from waystate.conversations.sight import Sights
+from waystate.customers.context import Contexts
 from waystate.customers.duplicates.routes import DuplicateRoutes
 from waystate.customers.edit import CustomerEdits
 from waystate.customers.files.export import CustomerExports
 from waystate.customers.files.routes import ExportRoutes, ImportRoutes
+from waystate.customers.meet import Meetings
+from waystate.customers.meeting_routes import MeetingRoutes
 from waystate.customers.merges.merge import CustomerMerges
 from waystate.customers.merges.routes import MergeRoutes
 from waystate.customers.routes import CustomerRoutes
@@ -100,6 +103,7 @@ ROUTES = (
     ScheduleRoutes,
     ReplyRoutes,
     CustomerRoutes,
+    MeetingRoutes,
     MergeRoutes,
     TimelineRoutes,
     TraceRoutes,
@@ -202,6 +206,7 @@ def _of_messages(services: Services) -> list[object]:
     deeds = ConversationDeeds(db, directory, fail_displaced, services.hints[RELAY], services.invalidations.changed, clock)
     customers = CustomerEdits(db, services.hints[RELAY], services.invalidations.changed, clock)
     people = CustomerRoutes(db, customers, sends, sights, cursors, clock)
+    meetings = Meetings(db, directory, customers, services.hints[RELAY], services.invalidations.forget, clock)
     merges = CustomerMerges(db, directory, services.hints[RELAY], services.invalidations.changed, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
     return [
@@ -211,6 +216,7 @@ def _of_messages(services: Services) -> list[object]:
         ExportRoutes(CustomerExports(db, clock)),
         DuplicateRoutes(db, cursors),
         people,
+        MeetingRoutes(meetings, Contexts(db, sends, sights, clock), directory),
         MergeRoutes(db, merges, cursors),
         ControlRoutes(deeds),
         TimelineRoutes(db, sends, sights, cursors),

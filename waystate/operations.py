@@ -32,10 +32,10 @@ class Parameter:
 class Operation:
     """The facts of one operation; as a decorator it stands on its handler, a method of its room's routes.
 
-    `scope` is what a caller must hold; None: anybody may come, with or without a credential. What the handler says is not said
-    again: `name` (the operationId: `list_keys` is `listKeys`), `description` (its docstring), parameters, `body` (its parameter
-    of that name) and the usual answer's model. What `is_fast` is served by the lane without the framework: its handler takes an
-    `asgi.Request`, so the row says these itself.
+    `scope` is what a caller must hold; None: anybody may come, with or without a credential, unless it
+    `is_of_any_credential`. What the handler says is not said again: `name` (the operationId: `list_keys` is `listKeys`),
+    `description` (its docstring), parameters, `body` (its parameter of that name) and the usual answer's model. What `is_fast`
+    is served by the lane without the framework: its handler takes an `asgi.Request`, so the row says these itself.
     """
 
     method: str
@@ -68,6 +68,8 @@ class Operation:
     is_streamed: str = field(default="", kw_only=True)
     """Why its body is no JSON and taken as it comes; it has no Idempotency-Key, for which it would be read first."""
     is_fast: bool = field(default=False, kw_only=True)
+    is_of_any_credential: bool = field(default=False, kw_only=True)
+    """Without a scope, and yet not for everybody: whoever has a credential may."""
     is_hidden: bool = field(default=False, kw_only=True)
     """Not shown in the document."""
     handler: Callable[..., Awaitable[Any]] | None = field(default=None, kw_only=True, repr=False)

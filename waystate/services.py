@@ -101,8 +101,7 @@ def build_services(
 ) -> Services:
     """`http` replaces the way to the platforms, for far sides that are in the same process."""
     metrics, directory = Metrics(), Directory(db, vault)
-    shared_by = derive_key(installation, "installation").hex()[:16]
-    sharing = Sharing(db, metrics, clock, redis_url=config.redis_url, installation=shared_by, monotonic=monotonic)
+    sharing = build_sharing(config, db, metrics, clock, installation=installation, monotonic=monotonic)
     sharing.tell_changes(directory)
     cache: ProcessCache[bytes] = ProcessCache(size=config.cache_size, ttl=config.cache_ttl, monotonic=time.monotonic)
     # Who answers no look-ups remembers none.
@@ -144,6 +143,20 @@ def build_services(
         guard=Guard(authenticator, origins=config.own_origins, limit=sharing.request_limits(_rates_of(config), directory)),
         hints={RELAY: relay_hint, MEDIA: media_hint, **{kind: sharing.hint(kind) for kind in (LEDGER, DELIVERIES)}},
     )
+
+
+def build_sharing(
+    config: Config,
+    db: Database,
+    metrics: Metrics,
+    clock: Clock,
+    *,
+    installation: bytes,
+    monotonic: Monotonic = time.monotonic,
+) -> Sharing:
+    """Also of a command, so that the processes hear of what it changed."""
+    shared_by = derive_key(installation, "installation").hex()[:16]
+    return Sharing(db, metrics, clock, redis_url=config.redis_url, installation=shared_by, monotonic=monotonic)
 
 
 def _fetcher(config: Config, http: httpx2.AsyncClient | None) -> Fetcher:

@@ -133,7 +133,7 @@ def unlisted(document: Document, served: Collection[tuple[str, str]]) -> list[st
     return found + [
         f"{method} {path} asks for no scope"
         for (method, path), operation in OPERATIONS.items()
-        if operation.scope is None and path != "/" and not path.startswith(OPEN_TO_ALL)
+        if operation.scope is None and not operation.is_of_any_credential and path != "/" and not path.startswith(OPEN_TO_ALL)
     ]
 
 

@@ -32,23 +32,32 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
         processes.start("demo", "demo --customers 1 --rate 0.2")
         wait_until_ready(f"http://127.0.0.1:{port}/health/ready", processes, "demo")
         someone = Newcomer(folder, {"WAYSTATE_HOME": str(place)})
-        lines = blocks(HOW_TO / "python-client.md")[1]
-        lines = lines.replace("127.0.0.1:3005", f"127.0.0.1:{port}").replace("127.0.0.1:3006", f"127.0.0.1:{port + 1}")
-        said = someone.types(lines.replace("sleep 4", ":") + 'echo "$WAYSTATE_URL $WAYSTATE_KEY"')
+        lines = _here(blocks(HOW_TO / "python-client.md")[1], f"http://127.0.0.1:{port}")
+        said = someone.types(lines + 'echo "$WAYSTATE_URL $WAYSTATE_KEY"')
         url, key = said.splitlines()[-1].split()
         someone.environment |= {"WAYSTATE_URL": url, "WAYSTATE_KEY": key}
-        _wait_for_zelia(url, key)
+        _wait_for(someone, "zelia")
         yield someone
         assert processes.end("demo")[0] == 0
         EmbeddedPostgres(place).stop("immediate")
 
 
-def _wait_for_zelia(url: str, key: str) -> None:
-    """In the place of the page's seconds, which are too many for a test and too few for a busy machine."""
+def _here(lines: str, url: str) -> str:
+    """Beside this demo, and without the page's seconds: they are too many for a test and too few for a busy machine."""
+    simulator = f"127.0.0.1:{int(url.rpartition(':')[2]) + 1}"
+    lines = lines.replace("http://127.0.0.1:3005", url).replace("127.0.0.1:3006", simulator)
+    return lines.replace("sleep 4", ":")
+
+
+def _wait_for(newcomer: Newcomer, who: str) -> None:
+    """Until what they wrote is found."""
     deadline = time.monotonic() + 60
-    with Client(url, key) as waystate:
-        while not any(each.message_count for each in waystate.customers.list(q="zelia").items):
-            assert time.monotonic() < deadline, "Zélia's message did not arrive"
+    with Client(newcomer.environment["WAYSTATE_URL"], newcomer.environment["WAYSTATE_KEY"]) as waystate:
+        while not any(each.message_count for each in waystate.customers.list(q=who).items):
+            assert time.monotonic() < deadline, f"the message of {who} did not arrive"
+            time.sleep(0.1)
+        while not waystate.conversations.list(q=who).items:
+            assert time.monotonic() < deadline, f"the conversation of {who} is not found"
             time.sleep(0.1)
 
 
@@ -75,6 +84,38 @@ def test_the_program_of_the_page_on_models_runs_as_it_stands(newcomer: Newcomer)
     assert re.fullmatch(r"Zélia Ramos \| .+\. \| .+\. \| Where is my order\?", told)
     (hosted,) = blocks(HOW_TO / "mcp.md", "json")
     assert json.loads(hosted)["mcpServers"]["waystate"]["args"] == ["mcp"]
+
+
+def test_an_inbound_transformer_meets_a_customer_as_the_page_says(newcomer: Newcomer) -> None:
+    lines, each = blocks(HOW_TO / "inbound-transformer.md")
+    (program,) = blocks(HOW_TO / "inbound-transformer.md", "python")
+    (newcomer.folder / "inbound.py").write_text(program)
+    typed = _here(lines + each, newcomer.environment["WAYSTATE_URL"]) + "python inbound.py\n"
+    context, known, held = newcomer.types(typed).splitlines()
+    met = json.loads(context)
+    assert (met["customer"]["name"], met["conversation"]["status"], met["messages"]) == ("Quim Prado", "active", [])
+    assert known == "Quim Prado, +5511987650201, tags: none"
+    assert held == f"conversation {met['conversation']['id']}: active, with nobody"
+
+
+def test_an_outbound_transformer_tracks_what_it_sends_as_the_page_says(newcomer: Newcomer) -> None:
+    lines = _here("".join(blocks(HOW_TO / "outbound-transformer.md")), newcomer.environment["WAYSTATE_URL"])
+    mapping, sent, again, delivered = map(json.loads, newcomer.types(lines).splitlines())
+    assert (mapping["waId"], mapping["status"]) == ("5511987650202", "active")
+    assert (sent["created"], again["created"], sent["messageId"]) == (True, False, again["messageId"])
+    assert (delivered["messageId"], delivered["status"]) == (sent["messageId"], "delivered")
+
+
+def test_an_agent_portal_finds_reads_takes_and_answers_as_the_page_says(newcomer: Newcomer) -> None:
+    (lines,) = blocks(HOW_TO / "agent-portal.md")
+    (program,) = blocks(HOW_TO / "agent-portal.md", "python")
+    (newcomer.folder / "portal.py").write_text(program)
+    newcomer.types(_here(lines, newcomer.environment["WAYSTATE_URL"]))
+    _wait_for(newcomer, "iara")
+    found, *said, taken, sent = newcomer.types('python portal.py "blue lamp"').splitlines()
+    assert re.fullmatch(r"Iara Quintela: active, with (nobody|genesys), may be written to", found)
+    assert said[0].endswith(" inbound  The blue lamp flickers")
+    assert (taken, sent) == ("taken by Rui", "queued")
 
 
 def test_the_program_of_the_typescript_page_has_types_and_runs(newcomer: Newcomer, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tests.acceptance.installation import TENANT, Installation, installed_with_far_sides
+from tests.acceptance.terminal import beside, run_command
 from tests.acceptance.test_customers import SCOPES
 from tests.databases import Databases
 from waystate.clock import utc_now
@@ -99,6 +101,32 @@ async def test_an_export_founds_another_tenants_customers(place: Installation) -
         " WHERE i.external_id IN ('5511987613001', '5511987613002')"
     )
     assert dict(rows[0]) == dict(rows[1])
+
+
+async def test_a_command_takes_files_in_and_prints_them(place: Installation, tmp_path: Path) -> None:
+    config = place.app.services.config
+    environment = beside(str(config.database_url), config.home)
+    file = tmp_path / "customers.csv"
+    file.write_text("phoneNumber,name\n11 98761-5001,Lia\n123,Nobody\n")
+    taken = ("customers", "import", TENANT, str(file), "--country", "BR")
+    code, said, _ = await run_command(environment, *taken, "--dry-run")
+    assert (code, said.splitlines()[0]) == (
+        1,
+        "Nothing was written; it would be: 2 rows: 1 added, 0 changed, 0 unchanged, 1 refused.",
+    )
+    assert said.splitlines()[1].startswith("line 3: phone_unusable: ")
+    assert await place.value("SELECT count(*) FROM contacts WHERE name = 'Lia'") == 0
+    code, said, _ = await run_command(environment, *taken, "--json")
+    assert (code, counts(json.loads(said))) == (1, [2, 1, 0, 0, 1])
+    for form in ("csv", "ndjson"):
+        code, exported, errors = await run_command(environment, "customers", "export", TENANT, "--format", form)
+        assert (code, exported.encode()) == (0, await export(place, form)), errors
+        code, said, errors = await run_command(environment, "customers", "import", TENANT, "-", stdin=exported)
+        assert (code, " 0 added, 0 changed, " in said) == (0, True), errors
+    told = await place.value("SELECT count(*) FROM audit_log WHERE action LIKE 'customers.%' AND actor->>'kind' = 'operator'")
+    assert told == 5, "an import that only looks is none"
+    code, _, errors = await run_command(environment, "customers", "import", "nobody", str(file))
+    assert (code, "nobody" in errors) == (2, True)
 
 
 async def test_who_is_there_is_left_or_changed(place: Installation) -> None:

@@ -1,5 +1,6 @@
 """Customers over HTTP: found, added, edited, tagged, and what was said with them."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.acceptance.installation import TENANT, Installation, installed_with_far_sides, until
+from tests.acceptance.installation import NUMBER, TENANT, Installation, installed_with_far_sides, until
 from tests.databases import Databases
 from waystate.clock import utc_now
 from waystate.keys import store as key_store
@@ -74,6 +75,42 @@ async def test_a_customer_is_added_once(place: Installation) -> None:
     assert (other["id"], other["name"]) == (made["id"], "Changed"), "the same phone in its other spelling"
     assert (await ask(place, "GET", f"/{made['id']}"))["name"] == "Changed"
     await ask(place, "PATCH", f"/{made['id']}", json={"name": "Ana Lúcia"})
+
+
+async def test_who_writes_is_met_in_one_call(place: Installation) -> None:
+    body = {"phoneNumber": "11 98761-0009", "country": "BR", "name": "Gil"}
+    new = await ask(place, "POST", "/context", expect=201, json=body)
+    assert (new["customer"]["name"], new["customer"]["phoneNumber"]) == ("Gil", "+5511987610009")
+    assert (new["conversation"], new["messages"]) == (None, [])
+    opened = await ask(place, "POST", "/context", json={"waId": "551187610009", "name": "Other", "number": NUMBER})
+    assert (opened["customer"]["id"], opened["customer"]["name"]) == (new["customer"]["id"], "Gil"), "in its other spelling"
+    assert (opened["conversation"]["number"], opened["conversation"]["status"]) == (NUMBER, "active")
+    again = await ask(place, "POST", "/context", json={"waId": "5511987610009", "number": NUMBER})
+    assert again["conversation"] == opened["conversation"]
+    assert again["conversation"] == (await ask(place, "GET", f"/{new['customer']['id']}/context"))["conversation"]
+    events = "SELECT count(*) FROM events WHERE type = $1 AND data->>'contact_id' = $2"
+    counts = [await place.value(events, each, new["customer"]["id"]) for each in ("customer.changed", "conversation.opened")]
+    assert counts == [1, 1]
+    await write(place, "5511987610009")
+    heard = await ask(place, "POST", "/context", json={"waId": "5511987610009", "name": "Other"})
+    assert heard["customer"]["name"] not in ("Gil", "Other"), "a name that was heard is learned again"
+    assert [each["text"] for each in heard["messages"]] == ["Hello"]
+
+
+async def test_who_writes_is_met_once_by_many_at_once(place: Installation) -> None:
+    body = {"waId": "5511987610010", "name": "Hal", "number": NUMBER}
+    answers = await asyncio.gather(*(place.http.post("/v1/customers/context", json=body) for _ in range(8)))
+    assert sorted(each.status_code for each in answers) == [200] * 7 + [201], [each.text for each in answers]
+    met = {(each.json()["customer"]["id"], each.json()["conversation"]["id"]) for each in answers}
+    assert len(met) == 1
+
+
+async def test_a_number_of_nobody_adds_nobody(place: Installation) -> None:
+    body = {"waId": "5511987610008", "number": "777"}
+    assert (await ask(place, "POST", "/context", expect=404, json=body))["code"] == "unknown_number"
+    assert await names(place, q="5511987610008") == []
+    nobody = await ask(place, "POST", "/context", expect=422, json={"name": "Gil"})
+    assert nobody["code"] == "invalid_request"
 
 
 @pytest.mark.parametrize(

@@ -406,8 +406,8 @@ def _assert_conversations_are_found(said: list[dict[str, Any]]) -> None:
 
 def _assert_customers_are_known(said: list[dict[str, Any]]) -> None:
     added, changed, tagged, untagged, many, by_name, by_phone, by_tag, busy, _, read, messages, texts, talks, context = said
-    assert (added["name"], added["tags"], added["phoneNumber"]) == ("Ana Souza", ["vip"], "+5511987654321")
-    assert (changed["email"], changed["metadata"]) == ("ana@example.com", {"plan": "silver"})
+    assert (added["name"], added["tags"], added["phoneNumber"]) == ("Zélia Ramos", ["vip"], "+5511987654321")
+    assert (changed["email"], changed["metadata"]) == ("zelia@example.com", {"plan": "silver"})
     assert (tagged["tags"], untagged["tags"], many["changed"]) == (["brazil", "vip"], ["brazil"], 1)
     for found in (by_name, by_phone, by_tag):
         assert [each["id"] for each in found["items"]] == [added["id"]]
@@ -428,13 +428,14 @@ def _assert_conversations_are_led(said: list[dict[str, Any]]) -> None:
     assert (closed["status"], closed["closeReason"], reopened["controller"]) == ("closed", "invoice corrected", "none")
 
 
-def _assert_customers_are_merged_and_taken_in(ana: str, said: list[dict[str, Any]]) -> None:
+def _assert_customers_are_merged_and_taken_in(zelia: str, said: list[dict[str, Any]]) -> None:
     other, alike, merged, merges, undone, tried, taken, again = said
     (group,) = alike["items"]
-    assert {each["id"] for each in group["customers"]} == {ana, other["id"]}
-    assert (merged["customer"]["id"], merged["customer"]["waIds"]) == (ana, ["5511987654321", "5521988887777"])
+    assert {each["id"] for each in group["customers"]} == {zelia, other["id"]}
+    assert (merged["customer"]["id"], merged["customer"]["waIds"]) == (zelia, ["5511987654321", "5521988887777"])
     assert [each["id"] for each in merges["items"]] == [merged["merge"]["id"]]
-    assert (undone["restored"]["id"], undone["restored"]["name"], undone["customer"]["id"]) == (other["id"], "Souza, Ana", ana)
+    restored = undone["restored"]
+    assert (restored["id"], restored["name"], undone["customer"]["id"]) == (other["id"], "Ramos, Zélia", zelia)
     assert tried == taken
     assert (taken["added"], [each["line"] for each in taken["errors"]]) == (2, [4])
     assert (again["rows"], again["unchanged"]) == (again["rows"], again["rows"])
@@ -478,19 +479,22 @@ def test_queues_are_declared_as_the_how_to_says(tmp_path: Path) -> None:
 
 TYPED = {
     "README.md": (1, 2),
+    "agent-portal.md": (0,),
     "audit.md": (0, 1),
     "connect-a-number.md": (1, 2, 3),
     "connect-genesys.md": tuple(range(8)),
     "connect-your-services.md": (1,),
     "conversations.md": (0, 1, 2, 3, 4),
-    "customers.md": (0, 1, 2, 3, 4),
+    "customers.md": tuple(range(10)),
     "dead-letters.md": (0, 1, 2, 3, 4, 5, 6),
     "find-a-message.md": (0, 1, 2, 3, 4, 5),
     "find-conversations.md": (0, 1, 2, 3, 4),
     "groups.md": (0, 1, 2),
+    "inbound-transformer.md": (0, 1),
     "mcp.md": (1,),
     "media.md": (0, 1, 2),
     "operate.md": (0, 1, 2, 3, 4, 6),
+    "outbound-transformer.md": (0, 1, 2, 3),
     "people.md": (0, 1, 2, 3, 4, 5),
     "python-client.md": (1,),
     "queues-and-hours.md": (0, 1, 2, 3, 4, 5),

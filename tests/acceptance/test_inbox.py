@@ -1,5 +1,6 @@
 """Conversations over HTTP: listed, searched, read both ways, written in; and who sees which."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -7,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.acceptance.installation import TENANT, Installation, installed_with_far_sides, until
+from tests.acceptance.installation import NUMBER, TENANT, Installation, installed_with_far_sides, until
 from tests.acceptance.outsiders import Caller, key_caller, session_caller
 from tests.databases import Databases
 from waystate.framework import OPERATIONS
@@ -299,6 +300,11 @@ async def writes(place: Installation, caller: Caller, things: Things) -> None:
             assert status == 404, (each.method, each.path, said)
     status, said = await call(place, caller, "POST", "/v1/messages/read", json={"ids": [things.message]})
     assert (status, '"changed":[]' in said) == (200, True)
+    met = {"waId": things.phone, "number": NUMBER}
+    status, said = await call(place, caller, "POST", "/v1/customers/context", json=met)
+    assert (status, '"out_of_sight"' in said) == (403, True), said
+    status, said = await call(place, caller, "POST", "/v1/customers/context", json={"waId": things.phone})
+    assert (status, json.loads(said)["conversation"], json.loads(said)["messages"]) == (200, None, []), said
     every = {(each.method, each.path) for each in OPERATIONS.values() if each.scope is Scope.MESSAGES_SEND}
     judged = {("POST", f"/v1/{path}") for path in ("messages", "messages/bulk", "messages/read", "conversations")}
     judged |= {("POST", f"/v1/messages/{{message_id}}/{deed}") for deed in ("resend", "seen")}

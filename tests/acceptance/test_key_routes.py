@@ -61,6 +61,19 @@ async def test_a_key_is_shown_once_and_then_only_what_is_known_of_it(place: Inst
         assert key["key"].rpartition(".")[2] not in place_of_key
 
 
+async def test_a_credential_tells_what_it_is_and_may(place: Installation, admin: str) -> None:
+    key = await made(place, admin, scopes=["state:read"])
+    told = (await call(place, key["key"], "GET", "/v1/credential")).json()
+    told_of_key = {each: key[each] for each in ("id", "name", "scopes", "expiresAt")}
+    assert told == {"kind": "key", "tenant": TENANT, **told_of_key}
+    told = (await call(place, admin, "GET", "/v1/credential")).json()
+    assert (told["kind"], told["name"], told["scopes"]) == ("session", None, sorted(ROLE_SCOPES[Role.ADMIN]))
+    await call(place, admin, "DELETE", f"/v1/keys/{key['id']}")
+    for token in (key["key"], key["key"] + "x"):
+        assert (await call(place, token, "GET", "/v1/credential")).status_code == 401
+    assert (await place.http.get("/v1/credential")).status_code == 401
+
+
 async def test_a_list_comes_in_pages(place: Installation, admin: str) -> None:
     newest = [(await made(place, admin, name=f"page {number}"))["id"] for number in range(3)][::-1]
     first = (await call(place, admin, "GET", "/v1/keys?limit=2")).json()

@@ -46,7 +46,7 @@ def customer_statements(stock: Stock) -> dict[str, dict[str, Any]]:
         "customers.tag_many": {"ids": stock.contacts, "tags": ["vip"], "now": now},
         "customers.untag_many": {"ids": stock.contacts, "tags": ["vip"], "now": now},
         "customers.list_conversations": {"contact_id": one, "before": LAST, "batch": BATCH} | seen,
-        "customers.find_context": {"id": one, "now": now} | seen,
+        "customers.find_context": {"id": one, "now": now, "number": None} | seen,
         "customers.list_heads": {"contact_id": one, "skip": 0, "batch": BATCH} | seen,
         "customers.list_messages": page | {"ids": stock.conversations, "before": now, "before_id": LAST},
         "customers.list_newer_messages": page | {"contact_id": one, "after": now, "after_id": FIRST} | seen,

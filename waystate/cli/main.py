@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from waystate import __version__
-from waystate.cli import audit, database, genesys, imports, keys, secrets, seed, templates, tenants, users
+from waystate.cli import audit, customers, database, genesys, imports, keys, secrets, seed, templates, tenants, users
 from waystate.cli import dead_letters as dlq
 from waystate.cli.errors import Commands, explained
 from waystate.cli.printing import say
@@ -39,6 +39,7 @@ app.add_typer(genesys.app, name="genesys", rich_help_panel=ACCESS)
 app.add_typer(users.app, name="user", rich_help_panel=ACCESS)
 app.add_typer(keys.app, name="keys", rich_help_panel=ACCESS)
 app.add_typer(audit.app, name="audit", rich_help_panel=ACCESS)
+app.add_typer(customers.app, name="customers", rich_help_panel=ACCESS)
 app.add_typer(imports.app, name="import", rich_help_panel=ACCESS)
 app.add_typer(secrets.app, name="secrets", rich_help_panel=INSTALLATION)
 app.add_typer(migrate_app, name="migrate", rich_help_panel=INSTALLATION)

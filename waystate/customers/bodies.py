@@ -1,7 +1,7 @@
 """What `/v1/customers` takes and answers."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -83,25 +83,40 @@ class EditCustomer(EditableFields):
         return self
 
 
-class AddCustomer(EditableFields):
-    """A customer by exactly one of `phoneNumber`, `waId` and `userId`, with what is known of them."""
+class Named(BaseModel):
+    """Who a customer is, by exactly one of `phoneNumber`, `waId` and `userId`."""
+
+    model_config = ConfigDict(extra="forbid")
 
     phoneNumber: Phone | None = None
     """With the country's code, or national beside `country`."""
     country: Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166, such as BR")] | None = None
     waId: Annotated[str, Field(pattern=r"^\+?[0-9]{5,20}$")] | None = None
     userId: Annotated[str, Field(pattern=f"^{BSUID.pattern}$")] | None = None
-    onExisting: Literal["return", "update"] = "return"
-    """Of a customer that there is already: answered as they are, or changed as a PATCH would."""
 
     @model_validator(mode="after")
-    def _names_one(self) -> "AddCustomer":
+    def _names_one(self) -> Self:
         given = [each for each in (self.phoneNumber, self.waId, self.userId) if each is not None]
         if len(given) != 1:
             raise refusal("needs exactly one of `phoneNumber`, `waId` and `userId`: it says who the customer is")
         if self.country is not None and self.phoneNumber is None:
             raise refusal("has a `country` without a `phoneNumber` that it is for")
         return self
+
+
+class AddCustomer(Named, EditableFields):
+    """A customer by exactly one of `phoneNumber`, `waId` and `userId`, with what is known of them."""
+
+    onExisting: Literal["return", "update"] = "return"
+    """Of a customer that there is already: answered as they are, or changed as a PATCH would."""
+
+
+class MeetCustomer(Named):
+    """Who writes, by exactly one of `phoneNumber`, `waId` and `userId`, and what else is known of it."""
+
+    name: ShortText | None = None
+    """What they call themselves: taken where no name is known, and learned again when they write."""
+    number: Annotated[ShortText | None, Field(description="A phone number id; what is open on it is found, or opened")] = None
 
 
 class AddTags(BaseModel):

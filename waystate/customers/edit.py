@@ -73,6 +73,25 @@ class CustomerEdits:
         self._tell(tenant, events)
         return saved
 
+    async def meet(self, tenant: TenantId, identity: Identity, name: str | None) -> Saved:
+        """The customer of this identity, made if nobody is known by it. `name` is what they call themselves: it is taken where
+        none is known, and a message of theirs may change it. Who is known already is only read."""
+
+        async def meet() -> tuple[Saved, list[CustomerChanged]]:
+            now = self._clock()
+            async with self._db.tenant(tenant) as conn:
+                contact_id, is_new = await _find_or_add(conn, tenant, identity, now)
+                found = await store.find_many(conn, tenant, [contact_id])
+                if found and not is_new and (name is None or found[0].name is not None):
+                    return Saved(found[0]), []
+                before = await _lock(conn, tenant, contact_id)
+                after = replace(before, name=name) if before.name is None else before
+                return Saved(after, is_new), await _save(conn, tenant, before, after, now, is_new=is_new)
+
+        saved, events = await with_retries(meet)
+        self._tell(tenant, events)
+        return saved
+
     async def edit(
         self, tenant: TenantId, contact_id: UUID, fields: Mapping[str, Any], *, expected: Collection[str] | None = None
     ) -> Profile:

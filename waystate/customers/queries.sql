@@ -181,7 +181,7 @@ ORDER BY v.id DESC LIMIT :batch;
 
 -- name: find_context^
 -- In one statement: who a customer is, or whom they turned out to be, and their open conversation, else the one that was last, with
--- the window and what they said of marketing on its number. `coalesce` and subselects count as leaky: under row-level security no
+-- the window and what they said of marketing on its number; on one number before the others, if one is named. `coalesce` and subselects count as leaky: under row-level security no
 -- index serves a condition with one, so whom they turned out to be is a join and a CASE.
 SELECT c.id, c.name, c.email, c.phone_number, c.username, c.language, c.profile_picture_url, c.tags, c.preferences, c.metadata,
     c.is_named_by_hand, c.created_at, c.edited_at, i.message_count, i.last_message_at,
@@ -206,7 +206,8 @@ LEFT JOIN contact_index i ON i.tenant_id = c.tenant_id AND i.contact_id = c.id
 LEFT JOIN LATERAL (
     SELECT v.* FROM conversations v WHERE v.tenant_id = c.tenant_id AND v.contact_id = c.id
         AND is_in_sight(v.assigned_user_id, v.queue_id, v.control_holder, :viewer::uuid, :queues::uuid[])
-    ORDER BY (v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now) DESC, v.last_activity_at DESC, v.id DESC LIMIT 1
+    ORDER BY (v.phone_number_id = :number::text) DESC, (v.status IN ('active', 'waiting', 'error') AND v.expires_at > :now) DESC,
+        v.last_activity_at DESC, v.id DESC LIMIT 1
 ) AS l ON true
 LEFT JOIN queues q ON q.tenant_id = c.tenant_id AND q.id = l.queue_id
 LEFT JOIN preferences p ON p.tenant_id = c.tenant_id AND p.phone_number_id = l.phone_number_id AND p.contact_id = c.id;

@@ -9,7 +9,6 @@ from fastapi import Header, Query, Response
 
 from waystate.clock import Clock, UtcMoment
 from waystate.contacts import store as contact_store
-from waystate.contacts.model import IdentityKind
 from waystate.conversations import store as conversation_store
 from waystate.conversations.bodies import CONVERSATION_EXAMPLE, ConversationAnswer, render_conversation
 from waystate.conversations.model import Conversation
@@ -33,6 +32,7 @@ from waystate.customers.bodies import (
     render_customer,
     render_found,
 )
+from waystate.customers.context import Contexts, find_group
 from waystate.customers.edit import CustomerEdits, customer_not_found, etag_of, identity_of, parse_phone
 from waystate.customers.model import (
     LATEST,
@@ -48,8 +48,7 @@ from waystate.customers.words import query_of
 from waystate.db.pool import Connection, Database
 from waystate.documents import JsonObject, clean_tag, clean_text
 from waystate.errors import BadRequest, Moved, Unprocessable
-from waystate.groups import store as group_store
-from waystate.groups.bodies import GroupAnswer, render_group
+from waystate.groups.bodies import GroupAnswer
 from waystate.ids import TenantId
 from waystate.messages.model import Direction
 from waystate.operations import Operation
@@ -61,8 +60,6 @@ from waystate.web.caller import Caller
 from waystate.web.cursors import Cursors
 from waystate.web.requests import expected_tags
 
-_SHOWN_IN_CONTEXT = 20
-"""Messages."""
 _NO_SUCH = {404: "The tenant has no such customer"}
 _AFTER = Query(max_length=2000, description="The `next` of the page before")
 _IF_MATCH = Header(alias="If-Match", max_length=500, description="The ETag of the customer as you have seen them")
@@ -78,6 +75,7 @@ class CustomerRoutes:
         self._sights = sights
         self._customers = customers
         self._sends = sends
+        self._contexts = Contexts(db, sends, sights, clock)
         self._cursors = cursors
         self._clock = clock
 
@@ -328,7 +326,7 @@ class CustomerRoutes:
             profile = await get_profile(conn, tenant, customer_id)
             sight = await self._sights.find(conn, principal)
             ids = await store.list_conversations(conn, tenant, profile.id, before=before, batch=limit + 1, sight=sight)
-            items = await self._conversations(conn, tenant, ids[:limit], await _find_group(conn, tenant, profile))
+            items = await self._conversations(conn, tenant, ids[:limit], await find_group(conn, tenant, profile))
         following = self._cursors.seal(of, [str(ids[limit - 1])]) if len(ids) > limit else None
         return CustomerConversations(items=items, next=following)
 
@@ -344,21 +342,7 @@ class CustomerRoutes:
     async def get_customer_context(self, customer_id: UUID, principal: Caller) -> CustomerContext:
         """In one call what a service needs before it answers: the profile, the conversation with its window, the last 20
         messages."""
-        tenant, now = principal.tenant_id, self._clock()
-        async with self._db.tenant(tenant) as conn:
-            sight = await self._sights.find(conn, principal)
-            found = await store.find_context(conn, tenant, customer_id, now, sight)
-            if found is None:
-                raise customer_not_found(customer_id)
-            profile, conversation, preference = found
-            messages = await self._sends.read_latest_in(conn, tenant, profile.id, _SHOWN_IN_CONTEXT, sight)
-            group = await _find_group(conn, tenant, profile)
-        answer = None
-        if conversation is not None:
-            signs = {(conversation.phone_number_id, profile.id): conversation.window_from}
-            windows = {key: at for key, at in signs.items() if at is not None}
-            answer = render_conversation(conversation, windows, now, preference, group)
-        return CustomerContext(customer=render_customer(profile), conversation=answer, messages=messages)
+        return await self._contexts.read(principal, customer_id)
 
     async def _tag(
         self, principal: Principal, customer_id: UUID, *, add: Sequence[str] = (), remove: Sequence[str] = ()
@@ -393,14 +377,6 @@ async def get_profile(conn: Connection, tenant: TenantId, customer_id: UUID) -> 
     if not found:
         raise customer_not_found(customer_id)
     return found[0]
-
-
-async def _find_group(conn: Connection, tenant: TenantId, profile: Profile) -> GroupAnswer | None:
-    """Without a statement for a person."""
-    if all(each.kind is not IdentityKind.GROUP for each in profile.identities):
-        return None
-    found = await group_store.find_with_participants(conn, tenant, profile.id)
-    return None if found is None else render_group(*found)
 
 
 def _fields_of(body: EditableFields, but: Sequence[str] = ()) -> JsonObject:

@@ -375,10 +375,17 @@ async def list_conversations(
 
 
 async def find_context(
-    conn: Connection, tenant: TenantId, contact_id: UUID, now: datetime, sight: Sight = EVERYTHING
+    conn: Connection,
+    tenant: TenantId,
+    contact_id: UUID,
+    now: datetime,
+    sight: Sight = EVERYTHING,
+    *,
+    number: str | None = None,
 ) -> FoundContext | None:
-    """Of a customer, or whom they turned out to be; None: there is no such customer."""
-    found = await _queries.find_context(conn, tenant_id=tenant, id=contact_id, now=now, **_seen_by(sight))
+    """Of a customer, or whom they turned out to be; None: there is no such customer. `number`: with the conversation on this
+    phone number id before those on others."""
+    found = await _queries.find_context(conn, tenant_id=tenant, id=contact_id, now=now, number=number, **_seen_by(sight))
     if found is None:
         return None
     row = dict(found)

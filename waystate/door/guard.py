@@ -37,7 +37,7 @@ class Guard:
     async def __call__(self, request: Request) -> Principal | None:
         """Lets the caller in, whom the route takes as `Caller`. None where anybody may come, with or without a credential."""
         operation = operation_of(request)
-        if operation.scope is None:
+        if operation.scope is None and not operation.is_of_any_credential:
             return None
         principal = await self.admit(facts_of(request.scope), operation)
         let_in(request, principal)
@@ -69,7 +69,7 @@ class Guard:
         return self._authenticator.trusted and decide(facts, trusted=True) == TrustedClaim(None)
 
     def _checked(self, principal: Principal, facts: Facts, operation: Operation) -> Principal:
-        if operation.scope not in principal.scopes:
+        if operation.scope not in principal.scopes and not operation.is_of_any_credential:
             raise _missing(operation, principal)
         if facts.cookie is not None:
             check_browser(facts, origins=self._origins)

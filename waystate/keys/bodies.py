@@ -76,6 +76,18 @@ class MadeKey(KeyAnswer):
     key: str
 
 
+class CredentialAnswer(BaseModel):
+    """The credential of this call: an API key (`id`, `name`, `expiresAt` are its own), a person's session, or, in trusted
+    mode, a neighbour on the machine that named a tenant."""
+
+    kind: Literal["key", "session", "trusted"]
+    id: UUID | None
+    name: str | None
+    tenant: str
+    scopes: Annotated[list[str], Field(description="What it may do now")]
+    expiresAt: Text | None
+
+
 def render_key(listed: ListedKey, now: datetime) -> KeyAnswer:
     key = listed.key
     return KeyAnswer(

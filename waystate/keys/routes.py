@@ -10,7 +10,7 @@ from fastapi import Query, Response
 from waystate.clock import Clock
 from waystate.db.pool import Database
 from waystate.keys import issue, store
-from waystate.keys.bodies import KEY_EXAMPLE, KeyAnswer, KeyPage, MadeKey, NewKey, Overlap, render_key
+from waystate.keys.bodies import KEY_EXAMPLE, CredentialAnswer, KeyAnswer, KeyPage, MadeKey, NewKey, Overlap, render_key
 from waystate.keys.issue import Giver
 from waystate.keys.model import ApiKey
 from waystate.operations import Operation
@@ -51,6 +51,32 @@ class KeyRoutes:
             found = await store.list_key_page(conn, tenant, before=before, batch=limit + 1)
         items = [render_key(each, self._clock()) for each in found[:limit]]
         return KeyPage(items=items, next=items[-1].id if len(found) > limit else None)
+
+    @Operation(
+        "GET",
+        "/v1/credential",
+        None,
+        is_of_any_credential=True,
+        tag="API keys",
+        summary="Whose credential this is, and what it may do",
+        example_answer={
+            "kind": "key",
+            **{each: KEY_EXAMPLE[each] for each in ("id", "name")},
+            "tenant": "acme",
+            **{each: KEY_EXAMPLE[each] for each in ("scopes", "expiresAt")},
+        },
+    )
+    async def get_credential(self, principal: Caller) -> CredentialAnswer:
+        """For a program that is given a key: its tenant, its scopes, its end. It takes no scope. People ask GET /v1/me."""
+        read = await self._read(principal, principal.id) if principal.kind == "key" and principal.id is not None else None
+        return CredentialAnswer(
+            kind=principal.kind,
+            id=principal.id,
+            name=None if read is None else read.name,
+            tenant=principal.tenant_id,
+            scopes=sorted(principal.scopes),
+            expiresAt=None if read is None else read.expiresAt,
+        )
 
     @Operation(
         "POST",

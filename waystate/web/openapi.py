@@ -148,7 +148,7 @@ def _answer(model: Any) -> dict[str, Any]:
 
 
 def _security(operation: Operation) -> dict[str, Any]:
-    if operation.scope is None:
+    if operation.scope is None and not operation.is_of_any_credential:
         return {}
     schemes = ["bearer"] if operation.scope in NEVER_OF_A_KEY else list(SECURITY_SCHEMES)
     return {"security": [{name: []} for name in schemes]}

@@ -545,7 +545,7 @@ export interface paths {
          *     name, or a full name that few others have. Who have several in common are shown once. Merge those who are one by
          *     `POST /v1/customers/{id}/merge`; a page may be shorter than `limit` and still have a `next`.
          */
-        get: operations["listDuplicateCustomers"];
+        get: operations["listDuplicates"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1146,6 +1146,28 @@ export interface paths {
         get: operations["getCustomerContext"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/customers/context": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Who writes, known or new: their context in one call
+         * @description The customer is found, or added with 201, and answered as `GET /v1/customers/{customer_id}/context` does. With
+         *     `number` the open conversation on it is found or opened too, as `GET /state/mapping/{waId}` does, and is the
+         *     `conversation` of the answer.
+         */
+        post: operations["meetCustomer"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1878,6 +1900,26 @@ export interface paths {
          * @description `key` in the answer is the key in clear: keep it now, it is kept nowhere else.
          */
         post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/credential": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whose credential this is, and what it may do
+         * @description For a program that is given a key: its tenant, its scopes, its end. It takes no scope. People ask GET /v1/me.
+         */
+        get: operations["getCredential"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3591,6 +3633,31 @@ export interface components {
             type: "coupon_code";
             /** Couponcode */
             couponCode: string;
+        };
+        /**
+         * CredentialAnswer
+         * @description The credential of this call: an API key (`id`, `name`, `expiresAt` are its own), a person's session, or, in trusted
+         *     mode, a neighbour on the machine that named a tenant.
+         */
+        CredentialAnswer: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "key" | "session" | "trusted";
+            /** Id */
+            id: string | null;
+            /** Name */
+            name: string | null;
+            /** Tenant */
+            tenant: string;
+            /**
+             * Scopes
+             * @description What it may do now
+             */
+            scopes: string[];
+            /** Expiresat */
+            expiresAt: string | null;
         };
         /**
          * CustomerAnswer
@@ -5538,6 +5605,27 @@ export interface components {
              * @description An https address that anybody can load.
              */
             link?: string | null;
+        };
+        /**
+         * MeetCustomer
+         * @description Who writes, by exactly one of `phoneNumber`, `waId` and `userId`, and what else is known of it.
+         */
+        MeetCustomer: {
+            /** Phonenumber */
+            phoneNumber?: string | null;
+            /** Country */
+            country?: string | null;
+            /** Waid */
+            waId?: string | null;
+            /** Userid */
+            userId?: string | null;
+            /** Name */
+            name?: string | null;
+            /**
+             * Number
+             * @description A phone number id; what is open on it is found, or opened
+             */
+            number?: string | null;
         };
         /**
          * MemberAnswer
@@ -9062,6 +9150,7 @@ export type CountedConversation = components['schemas']['CountedConversation'];
 export type CountsAnswer = components['schemas']['CountsAnswer'];
 export type CouponFilling = components['schemas']['CouponFilling'];
 export type CouponValue = components['schemas']['CouponValue'];
+export type CredentialAnswer = components['schemas']['CredentialAnswer'];
 export type CustomerAnswer = components['schemas']['CustomerAnswer'];
 export type CustomerContext = components['schemas']['CustomerContext'];
 export type CustomerConversations = components['schemas']['CustomerConversations'];
@@ -9169,6 +9258,7 @@ export type Matches = components['schemas']['Matches'];
 export type MediaAnswer = components['schemas']['MediaAnswer'];
 export type MediaContent = components['schemas']['MediaContent'];
 export type MediaFile = components['schemas']['MediaFile'];
+export type MeetCustomer = components['schemas']['MeetCustomer'];
 export type MemberAnswer = components['schemas']['MemberAnswer'];
 export type MergeAnswer = components['schemas']['MergeAnswer'];
 export type MergeCustomer = components['schemas']['MergeCustomer'];
@@ -12003,7 +12093,7 @@ export interface operations {
             };
         };
     };
-    listDuplicateCustomers: {
+    listDuplicates: {
         parameters: {
             query?: {
                 /** @description What they have in common; else any of these */
@@ -15772,6 +15862,182 @@ export interface operations {
             };
         };
     };
+    meetCustomer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "waId": "5511987654321",
+                 *       "name": "Ana Souza"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MeetCustomer"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerContext"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "customer": {
+                     *         "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *         "kind": "person",
+                     *         "groupId": null,
+                     *         "name": "Ana Souza",
+                     *         "email": "ana@example.com",
+                     *         "phoneNumber": "+5511987654321",
+                     *         "username": null,
+                     *         "language": "pt_BR",
+                     *         "profilePictureUrl": null,
+                     *         "tags": [
+                     *           "vip"
+                     *         ],
+                     *         "preferences": {},
+                     *         "metadata": {
+                     *           "plan": "gold"
+                     *         },
+                     *         "waIds": [
+                     *           "5511987654321"
+                     *         ],
+                     *         "userIds": [],
+                     *         "messageCount": 12,
+                     *         "lastMessageAt": "2026-01-31T12:00:00.000Z",
+                     *         "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *         "createdAt": "2026-01-02T08:30:00.000Z",
+                     *         "editedAt": "2026-01-02T08:30:00.000Z"
+                     *       },
+                     *       "conversation": {
+                     *         "id": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *         "genesysConversationId": null,
+                     *         "number": "106540352242922",
+                     *         "customer": {
+                     *           "id": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *           "kind": "person",
+                     *           "name": "Ana Souza",
+                     *           "waId": "5511987654321",
+                     *           "userId": null,
+                     *           "marketing": null,
+                     *           "group": null
+                     *         },
+                     *         "status": "active",
+                     *         "controller": "external",
+                     *         "controlHolder": "key:019c1420-0000-7000-8000-000000000001",
+                     *         "controlEpoch": 1,
+                     *         "assignee": null,
+                     *         "queue": null,
+                     *         "subject": null,
+                     *         "tags": [],
+                     *         "metadata": {},
+                     *         "window": {
+                     *           "open": false,
+                     *           "closesAt": null
+                     *         },
+                     *         "waitingSince": null,
+                     *         "lastActivityAt": "2026-01-31T12:00:00.000Z",
+                     *         "expiresAt": "2026-02-03T12:00:00.000Z",
+                     *         "closedAt": null,
+                     *         "closeReason": null
+                     *       },
+                     *       "messages": [
+                     *         {
+                     *           "id": "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e83",
+                     *           "status": "queued",
+                     *           "direction": "outbound",
+                     *           "conversationId": "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21",
+                     *           "customerId": "019c1420-7b10-7e02-a3c4-1d2e3f405162",
+                     *           "number": "106540352242922",
+                     *           "type": "text",
+                     *           "text": "Your order is on its way.",
+                     *           "preview": "Your order is on its way.",
+                     *           "content": {
+                     *             "body": "Your order is on its way."
+                     *           },
+                     *           "media": null,
+                     *           "context": null,
+                     *           "referral": null,
+                     *           "wamid": null,
+                     *           "genesysMessageId": null,
+                     *           "replyTo": null,
+                     *           "sender": "key:019c1420-0000-7000-8000-000000000001",
+                     *           "senderUserId": null,
+                     *           "sentAt": "2026-01-31T12:00:00.000Z",
+                     *           "deliveredAt": null,
+                     *           "readAt": null,
+                     *           "failedAt": null,
+                     *           "error": null,
+                     *           "sendAt": null,
+                     *           "expiresAt": null,
+                     *           "messageId": null,
+                     *           "resendOf": null,
+                     *           "resentAs": null,
+                     *           "reactions": [],
+                     *           "editedAt": null,
+                     *           "revokedAt": null,
+                     *           "versions": 1
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CustomerContext"];
+                };
+            };
+            /** @description The scope is missing; or the caller sees only what is assigned to them, and names a `number` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The `number` is not the tenant's */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong, or the phone cannot be called; the problem says why */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     mergeCustomer: {
         parameters: {
             query?: never;
@@ -19016,6 +19282,48 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "key",
+                     *       "id": "019c1420-99f2-7a1b-b5c6-7d8e9f0a1b2c",
+                     *       "name": "routing service",
+                     *       "tenant": "acme",
+                     *       "scopes": [
+                     *         "state:read",
+                     *         "state:write"
+                     *       ],
+                     *       "expiresAt": "2126-01-31T12:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CredentialAnswer"];
                 };
             };
             /** @description Refused */

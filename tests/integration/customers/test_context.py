@@ -14,6 +14,7 @@ from tests.integration.messages.test_amend import edit, original, react
 from tests.integration.planned.test_order import sends_of
 from tests.world import CUSTOMER, Business, World
 from waystate.conversations.sight import Sights
+from waystate.customers.context import Contexts
 from waystate.customers.routes import CustomerRoutes
 from waystate.db.pool import Connection
 from waystate.ids import TenantId
@@ -82,6 +83,17 @@ async def test_context_of_many_conversations_holds_the_open_one_and_the_last_of_
     assert statements == 3
     assert [each["text"] for each in told["messages"]][:3] == ["22", "21", "20"]
     assert "late" in [each["text"] for each in told["messages"]]
+
+
+async def test_context_on_a_number_holds_the_conversation_there(world: World, tenant: Business) -> None:
+    for number in ("1001", "1002"):
+        await world.receive(tenant, tenant.message(phone_number_id=number))
+        world.clock.forward(minutes=1)
+    customer = await contact_of(world, tenant, CUSTOMER)
+    contexts = Contexts(world.db, sends_of(world), Sights(world.directory), world.clock)
+    caller = Principal(tenant.tenant, "key")
+    on = {number: (await contexts.read(caller, customer, number=number)).conversation for number in (None, "1001", "1002")}
+    assert {number: each and each.number for number, each in on.items()} == {None: "1002", "1001": "1001", "1002": "1002"}
 
 
 async def test_context_tells_what_was_edited_and_said_of_it(world: World, tenant: Business) -> None:

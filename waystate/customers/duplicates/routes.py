@@ -28,7 +28,7 @@ class DuplicateRoutes:
         summary="Customers that may be one",
         example_answer=DUPLICATES_EXAMPLE,
     )
-    async def list_duplicate_customers(
+    async def list_duplicates(
         self,
         principal: Caller,
         by: Annotated[Likeness | None, Query(description="What they have in common; else any of these")] = None,

@@ -1000,7 +1000,7 @@ class AsyncCustomersNoun:
         async for each in self._caller.stream("GET", "/v1/customers/export.ndjson"):
             yield each
 
-    async def list_duplicate(
+    async def list_duplicates(
         self, *, by: models.Likeness | None = None, after: str | None = None, limit: int | None = None
     ) -> models.DuplicatePage:
         """Customers that may be one
@@ -1016,13 +1016,13 @@ class AsyncCustomersNoun:
             "GET", "/v1/customers/duplicates", models.DuplicatePage, query={"by": by, "after": after, "limit": limit}
         )
 
-    async def iterate_duplicate(
+    async def iterate_duplicates(
         self, *, by: models.Likeness | None = None, page_size: int | None = None
     ) -> AsyncIterator[models.DuplicateGroup]:
-        """All that `list_duplicate` finds, from page to page. `page_size` is how many come with one call."""
+        """All that `list_duplicates` finds, from page to page. `page_size` is how many come with one call."""
         after: Any = None
         while True:
-            page = await self.list_duplicate(by=by, limit=page_size, after=after)
+            page = await self.list_duplicates(by=by, limit=page_size, after=after)
             for each in page.items:
                 yield each
             if not page.next:
@@ -1333,6 +1333,41 @@ class AsyncCustomersNoun:
         messages.
         """
         return await self._caller.call("GET", f"/v1/customers/{in_path(customer_id)}/context", models.CustomerContext)
+
+    async def meet(
+        self,
+        *,
+        phone_number: str | None = None,
+        country: str | None = None,
+        wa_id: str | None = None,
+        user_id: str | None = None,
+        name: str | None = None,
+        number: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.CustomerContext:
+        """Who writes, known or new: their context in one call
+
+        The customer is found, or added with 201, and answered as `GET /v1/customers/{customer_id}/context` does. With
+        `number` the open conversation on it is found or opened too, as `GET /state/mapping/{waId}` does, and is the
+        `conversation` of the answer.
+
+        number: A phone number id; what is open on it is found, or opened
+        """
+        return await self._caller.call(
+            "POST",
+            "/v1/customers/context",
+            models.CustomerContext,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={
+                "phoneNumber": phone_number,
+                "country": country,
+                "waId": wa_id,
+                "userId": user_id,
+                "name": name,
+                "number": number,
+            },
+            is_keyed=True,
+        )
 
     async def merge(
         self, customer_id: UUID | str, *, from_: UUID | str, idempotency_key: str | None = None
@@ -2445,6 +2480,18 @@ class AsyncKeysNoun:
         )
 
 
+class AsyncCredentialNoun:
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def get(self) -> models.CredentialAnswer:
+        """Whose credential this is, and what it may do
+
+        For a program that is given a key: its tenant, its scopes, its end. It takes no scope. People ask GET /v1/me.
+        """
+        return await self._caller.call("GET", "/v1/credential", models.CredentialAnswer)
+
+
 class AsyncAuditNoun:
     def __init__(self, caller: AsyncCaller) -> None:
         self._caller = caller
@@ -2981,6 +3028,7 @@ class AsyncNouns:
         self.users = AsyncUsersNoun(caller)
         self.colleagues = AsyncColleaguesNoun(caller)
         self.keys = AsyncKeysNoun(caller)
+        self.credential = AsyncCredentialNoun(caller)
         self.audit = AsyncAuditNoun(caller)
         self.tenant = AsyncTenantNoun(caller)
         self.accounts = AsyncAccountsNoun(caller)

@@ -1962,6 +1962,21 @@ class CountedConversation(CamelRecord):
     counts: CountsAnswer
 
 
+class CredentialAnswer(CamelRecord):
+    """The credential of this call: an API key (`id`, `name`, `expiresAt` are its own), a person's session, or, in
+    trusted
+    mode, a neighbour on the machine that named a tenant.
+    """
+
+    kind: Literal["key", "session", "trusted"] | str
+    id: UUID | None
+    name: str | None
+    tenant: str
+    scopes: list[str]
+    """What it may do now"""
+    expires_at: datetime | None
+
+
 class CustomerProfile(CamelRecord):
     """A customer. `waIds` and `userIds` lead to them now, the newest last. `phoneNumber` is E.164, or as somebody
     edited it.
@@ -2689,6 +2704,18 @@ class MediaAnswer(CamelRecord):
     next_try_at: datetime | None
     created_at: datetime
     stored_at: datetime | None
+
+
+class MeetCustomer(CamelRecord):
+    """Who writes, by exactly one of `phoneNumber`, `waId` and `userId`, and what else is known of it."""
+
+    phone_number: str | None = None
+    country: str | None = None
+    wa_id: str | None = None
+    user_id: str | None = None
+    name: str | None = None
+    number: str | None = None
+    """A phone number id; what is open on it is found, or opened"""
 
 
 class MemberAnswer(Record):

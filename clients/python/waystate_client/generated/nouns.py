@@ -985,7 +985,7 @@ class CustomersNoun:
         """
         yield from self._caller.stream("GET", "/v1/customers/export.ndjson")
 
-    def list_duplicate(
+    def list_duplicates(
         self, *, by: models.Likeness | None = None, after: str | None = None, limit: int | None = None
     ) -> models.DuplicatePage:
         """Customers that may be one
@@ -1001,13 +1001,13 @@ class CustomersNoun:
             "GET", "/v1/customers/duplicates", models.DuplicatePage, query={"by": by, "after": after, "limit": limit}
         )
 
-    def iterate_duplicate(
+    def iterate_duplicates(
         self, *, by: models.Likeness | None = None, page_size: int | None = None
     ) -> Iterator[models.DuplicateGroup]:
-        """All that `list_duplicate` finds, from page to page. `page_size` is how many come with one call."""
+        """All that `list_duplicates` finds, from page to page. `page_size` is how many come with one call."""
         after: Any = None
         while True:
-            page = self.list_duplicate(by=by, limit=page_size, after=after)
+            page = self.list_duplicates(by=by, limit=page_size, after=after)
             yield from page.items
             if not page.next:
                 return
@@ -1312,6 +1312,41 @@ class CustomersNoun:
         messages.
         """
         return self._caller.call("GET", f"/v1/customers/{in_path(customer_id)}/context", models.CustomerContext)
+
+    def meet(
+        self,
+        *,
+        phone_number: str | None = None,
+        country: str | None = None,
+        wa_id: str | None = None,
+        user_id: str | None = None,
+        name: str | None = None,
+        number: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.CustomerContext:
+        """Who writes, known or new: their context in one call
+
+        The customer is found, or added with 201, and answered as `GET /v1/customers/{customer_id}/context` does. With
+        `number` the open conversation on it is found or opened too, as `GET /state/mapping/{waId}` does, and is the
+        `conversation` of the answer.
+
+        number: A phone number id; what is open on it is found, or opened
+        """
+        return self._caller.call(
+            "POST",
+            "/v1/customers/context",
+            models.CustomerContext,
+            headers={"Idempotency-Key": idempotency_key},
+            fields={
+                "phoneNumber": phone_number,
+                "country": country,
+                "waId": wa_id,
+                "userId": user_id,
+                "name": name,
+                "number": number,
+            },
+            is_keyed=True,
+        )
 
     def merge(self, customer_id: UUID | str, *, from_: UUID | str, idempotency_key: str | None = None) -> models.MergedAnswer:
         """Merge another record of this customer into them
@@ -2402,6 +2437,18 @@ class KeysNoun:
         )
 
 
+class CredentialNoun:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def get(self) -> models.CredentialAnswer:
+        """Whose credential this is, and what it may do
+
+        For a program that is given a key: its tenant, its scopes, its end. It takes no scope. People ask GET /v1/me.
+        """
+        return self._caller.call("GET", "/v1/credential", models.CredentialAnswer)
+
+
 class AuditNoun:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
@@ -2930,6 +2977,7 @@ class Nouns:
         self.users = UsersNoun(caller)
         self.colleagues = ColleaguesNoun(caller)
         self.keys = KeysNoun(caller)
+        self.credential = CredentialNoun(caller)
         self.audit = AuditNoun(caller)
         self.tenant = TenantNoun(caller)
         self.accounts = AccountsNoun(caller)

@@ -13,7 +13,6 @@ from pydantic import Field
 
 from waystate_client import AsyncClient, WaystateError
 from waystate_client.client import VERSION
-from waystate_client.errors import InvalidRequest
 from waystate_client.mcp.answers import (
     Answer,
     is_id,
@@ -178,26 +177,23 @@ class _Hiding:
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         result = await call_next(ctx)
         if ctx.method == "tools/list" and result is not None:
-            headers = getattr(ctx.request, "headers", None)
-            hidden = {tool for tool, path in _WRITING.items() if not await _may_post(self._connect, headers, path)}
+            held = await _scopes_of(self._connect, getattr(ctx.request, "headers", None))
+            hidden = {tool for tool, scope in _WRITING.items() if scope not in held}
             tools: list[Any] = result["tools"] if isinstance(result, dict) else cast(ListToolsResult, result).tools
             tools[:] = [each for each in tools if (each["name"] if isinstance(each, dict) else each.name) not in hidden]
         return result
 
 
-async def _may_post(connect: Connect, headers: Any, path: str) -> bool:
-    """Whether the key has the scope. The door looks at it before anything else, and an empty body is refused behind it."""
+async def _scopes_of(connect: Connect, headers: Any) -> frozenset[str]:
+    """What the key may do; nothing, where nobody says: each tool says why when it is used."""
     try:
-        await connect(bearer_of(headers)).request("POST", path, body={}, is_keyed=False)
-    except InvalidRequest:
-        return True
+        return frozenset((await connect(bearer_of(headers)).credential.get()).scopes)
     except (WaystateError, ValueError):
-        return False
-    return True
+        return frozenset()
 
 
-_WRITING = {"send_message": "/v1/messages", "replay_dead_letter": "/v1/dead-letters/replay"}
-"""Which operation each writing tool calls, or one with its scope."""
+_WRITING = {"send_message": "messages:send", "replay_dead_letter": "dead_letters:write"}
+"""The scope of each writing tool."""
 
 
 async def _customer_id(waystate: AsyncClient, customer: str) -> str:
