@@ -229,6 +229,10 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "groups.lock_many": {"contact_ids": stock.contacts},
         "groups.list_participants": {"contact_ids": stock.contacts},
         "groups.move_many": {"merged_ids": stock.contacts, "contact_ids": stock.contacts},
+        "events.log_many": {
+            "ids": ids, "conversation_ids": stock.conversations,
+            "events": ['{"type": "test", "at": "2026-01-31T12:00:00Z"}'] * BATCH,
+        },
         "events.append_many": {"ids": [new_id()], "events": '[{"type": "test", "at": "2026-01-31T12:00:00Z"}]'},
         "events.lock_sink": {"sink": "deliveries", "epoch": 1},
         "events.move_sink": {"sink": "deliveries", "epoch": 1, "position": 12_000},
@@ -249,6 +253,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "inbox.list_texts": {"ids": stock.messages},
         "inbox.list_texts_in": {"ids": stock.conversations},
         "inbox.write_words": {"conversation_ids": stock.conversations, "message_ids": ids, "words": strings},
+        "inbox.drop_moved": {"ids": stock.conversations},
         "inbox.drop_words": {"conversation_ids": stock.conversations, "message_ids": ids},
         "inbox.list_ids": {"after": ids[0], "batch": 200},
         "inbox.list_of_customers": {"contact_ids": stock.contacts},

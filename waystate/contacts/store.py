@@ -130,11 +130,7 @@ async def find_many(
     conn: Connection, tenant: TenantId, identities: Collection[Identity]
 ) -> tuple[dict[Identity, UUID], dict[UUID, str | None]]:
     """Whose each identity is, of those that are somebody's, and what these contacts are called."""
-    rows = await _queries.find_identities(
-        conn,
-        tenant_id=tenant,
-        **_columns(identities),
-    )
+    rows = await _queries.find_identities(conn, tenant_id=tenant, **_columns(identities))
     owners = {_identity_of(row): row["contact_id"] for row in rows}
     return owners, {row["contact_id"]: row["name"] for row in rows}
 
@@ -154,6 +150,12 @@ async def spell_as_known(conn: Connection, tenant: TenantId, identities: Collect
             each: person.identities[0] for each, person in zip(unknown, people, strict=True) if person.identities[0] != each
         }
     return known
+
+
+async def lock_spellings(conn: Connection, tenant: TenantId, identities: Iterable[Identity]) -> None:
+    """Nobody else meets these phones, in either spelling, before the transaction ends. Before anything is claimed."""
+    phones = [max(each.external_id, other.external_id, key=len) for each, other in other_identities(identities).items()]
+    await _queries.lock_spellings(conn, tenant_id=tenant, phones=phones)
 
 
 async def find_past(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> Past:
@@ -315,9 +317,7 @@ async def _spell(
     spellings = other_identities(unknown)
     if not spellings:
         return people
-    await _queries.lock_spellings(
-        conn, tenant_id=tenant, phones=[max(each.external_id, other.external_id, key=len) for each, other in spellings.items()]
-    )
+    await lock_spellings(conn, tenant, spellings)
     found, called = await find_many(conn, tenant, {*spellings, *spellings.values()})
     owners.update(found)
     names.update(called)

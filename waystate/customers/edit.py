@@ -142,15 +142,24 @@ class CustomerEdits:
 
 async def _find_or_add(conn: Connection, tenant: TenantId, identity: Identity, now: datetime) -> tuple[UUID, bool]:
     """Under either spelling of a phone; whether it is new. Of two at once one adds, and the other finds it."""
-    spelled = (await contact_store.spell_as_known(conn, tenant, [identity])).get(identity, identity)
-    owners, _ = await contact_store.find_many(conn, tenant, [spelled])
-    if spelled in owners:
-        return owners[spelled], False
+    found = await _find_as_spelled(conn, tenant, identity)
+    if found is None:
+        # Who is added under the other spelling at the same moment is them too.
+        await contact_store.lock_spellings(conn, tenant, [identity])
+        found = await _find_as_spelled(conn, tenant, identity)
+    if found is not None:
+        return found, False
     new = NewContact(id=new_id(), identities=(identity,), created_at=now)
     if new.id in await contact_store.add_many(conn, tenant, [new]):
         return new.id, True
     owners, _ = await contact_store.find_many(conn, tenant, [identity])
     return owners[identity], False
+
+
+async def _find_as_spelled(conn: Connection, tenant: TenantId, identity: Identity) -> UUID | None:
+    spelled = (await contact_store.spell_as_known(conn, tenant, [identity])).get(identity, identity)
+    owners, _ = await contact_store.find_many(conn, tenant, [spelled])
+    return owners.get(spelled)
 
 
 async def _lock(conn: Connection, tenant: TenantId, contact_id: UUID) -> Profile:

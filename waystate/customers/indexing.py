@@ -1,6 +1,7 @@
 """The index by which customers are found, kept by a sink: a second or two behind what it tells of."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any, get_args
 from uuid import UUID
 
@@ -108,13 +109,19 @@ class IndexWorker(SinkWorker):
             head = await outbox.get_head(conn, tenant)
         page: list[UUID] = []
         while not page or len(page) == _PAGE:
-            async with self._db.tenant(tenant) as conn:
-                page = await store.list_ids(conn, tenant, after=page[-1] if page else None, batch=_PAGE)
-                await index_many(conn, tenant, page)
+            last = page[-1] if page else None
+            page = await with_retries(partial(self._fill, tenant, last))
             if not page:
                 break
         async with self._db.tenant(tenant) as conn:
             await outbox.begin(conn, tenant, self._sink.name, position=head)
+
+    async def _fill(self, tenant: TenantId, last: UUID | None) -> list[UUID]:
+        """The next page of them; who is merged at the same moment is locked in another order."""
+        async with self._db.tenant(tenant) as conn:
+            page = await store.list_ids(conn, tenant, after=last, batch=_PAGE)
+            await index_many(conn, tenant, page)
+            return page
 
 
 def contacts_of(stamped: Sequence[Stamped]) -> set[UUID]:

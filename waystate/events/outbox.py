@@ -70,7 +70,8 @@ async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event
     logged = {each: event for each, event in zip(ids, events, strict=True) if event.type in LOGGED}
     if logged:
         texts = [to_json(each, inf_nan_mode="null").decode() for each in logged.values()]
-        await _queries.log_many(conn, tenant_id=tenant, ids=list(logged), events=texts)
+        homes = [each.mapping_id for each in logged.values()]
+        await _queries.log_many(conn, tenant_id=tenant, ids=list(logged), conversation_ids=homes, events=texts)
     await _queries.append_many(conn, tenant_id=tenant, ids=ids, events=document)
 
 

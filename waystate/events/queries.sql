@@ -1,10 +1,14 @@
 -- name: log_many!
 -- What happens to a conversation outlives its event; one that is gone needs no log. Before `append_many`: nothing comes after
--- the lock that it takes.
+-- the lock that it takes. Whoever waited for the conversation has looked at the clock before those who held it: they come first.
+-- Ids come as such: an expression on the event is not leakproof, and all of the tenant's conversations would be read for it.
 INSERT INTO conversation_log (tenant_id, conversation_id, id, at, type, data)
-SELECT :tenant_id, c.id, v.id, (v.data->>'at')::timestamptz, v.data->>'type', v.data
-FROM (SELECT w.id, w.data::jsonb FROM unnest(:ids::uuid[], :events::text[]) AS w (id, data)) AS v
-JOIN conversations c ON c.tenant_id = :tenant_id AND c.id = (v.data->>'mapping_id')::uuid;
+SELECT :tenant_id, c.id, v.id, greatest(max((v.data->>'at')::timestamptz) OVER (PARTITION BY c.id ORDER BY v.id),
+        (SELECT max(g.at) FROM conversation_log g WHERE g.tenant_id = :tenant_id AND g.conversation_id = c.id)
+            + interval '1 microsecond'), v.data->>'type', v.data
+FROM (SELECT w.id, w.conversation_id, w.data::jsonb
+    FROM unnest(:ids::uuid[], :conversation_ids::uuid[], :events::text[]) AS w (id, conversation_id, data)) AS v
+JOIN conversations c ON c.tenant_id = :tenant_id AND c.id = v.conversation_id;
 
 -- name: append_many!
 -- Positions are given out here, under the lock of the tenant's `head` row, which is held until the commit: position order is

@@ -1,6 +1,7 @@
 """The index by which conversations are found, kept by a sink: a second or two behind what it tells of."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, get_args
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from waystate.events.model import (
     AccountChanged,
     ContactMerged,
     ContactNamed,
+    ContactUnmerged,
     ContactUpdated,
     ConversationMerged,
     CustomerChanged,
@@ -72,6 +74,7 @@ _MESSAGES: dict[str, bool | None] = {
 }
 """Each tells of one message that is there from then on; whether it came (None: the event says)."""
 _SAYS = frozenset({*_MESSAGES, *(each.model_fields["type"].default for each in (MessageEdited, MessageRevoked))})
+_JOINED = frozenset(each.model_fields["type"].default for each in (ContactMerged, ContactUnmerged))
 TYPES = tuple(event.model_fields["type"].default for event in get_args(Event) if event not in _CHANGES_NOTHING)
 
 
@@ -87,11 +90,15 @@ class InboxSink:
         said: set[UUID] = set()
         whole: set[UUID] = set()
         moved: set[UUID] = set()
+        parted: set[UUID] = set()
         for each in stamped:
             event: Any = documents.parse(each.data.encode())
             conversation = _uuid(event, "mapping_id")
-            if each.type == ContactMerged.model_fields["type"].default:
-                moved |= {found for key in ("contact_id", "merged_contact_id") if (found := _uuid(event, key))}
+            if each.type in _JOINED:
+                both = {found for key in ("contact_id", "merged_contact_id") if (found := _uuid(event, key))}
+                moved |= both
+                # With a merge that is undone messages go home, and conversations begin of which nothing else tells.
+                parted |= both if each.type == ContactUnmerged.model_fields["type"].default else set()
             if conversation is None:
                 continue
             ids.add(conversation)
@@ -105,6 +112,7 @@ class InboxSink:
                     came = event["direction"] == "inbound" if is_inbound is None else is_inbound
                     told.append(ToldMessage(conversation, each.position, came))
         ids |= set(await store.list_of_customers(conn, tenant, moved)) if moved else set()
+        whole |= set(await store.list_of_customers(conn, tenant, parted)) if parted else set()
         await store.index_many(conn, tenant, ids, told, said)
         await store.index_whole(conn, tenant, whole)
         return []
@@ -151,12 +159,16 @@ class InboxWorker(SinkWorker):
             last = await store.find_last_indexed(conn, tenant)
         is_full = True
         while is_full:
-            async with self._db.tenant(tenant) as conn:
-                page = await store.list_ids(conn, tenant, after=last, batch=self._page)
-                await store.index_whole(conn, tenant, page)
+            page = await with_retries(partial(self._fill, tenant, last))
             last, is_full = page[-1] if page else None, len(page) == self._page
         async with self._db.tenant(tenant) as conn:
             await outbox.begin(conn, tenant, self._sink.name, position=begun_at)
+
+    async def _fill(self, tenant: TenantId, last: UUID | None) -> list[UUID]:
+        async with self._db.tenant(tenant) as conn:
+            page = await store.list_ids(conn, tenant, after=last, batch=self._page)
+            await store.index_whole(conn, tenant, page)
+            return page
 
 
 def _uuid(event: Any, key: str) -> UUID | None:

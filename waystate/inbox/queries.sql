@@ -357,6 +357,12 @@ ON CONFLICT (tenant_id, conversation_id, message_id) DO UPDATE SET words = exclu
 DELETE FROM conversation_words w USING unnest(:conversation_ids::uuid[], :message_ids::uuid[]) AS v (conversation_id, message_id)
 WHERE w.tenant_id = :tenant_id AND w.conversation_id = v.conversation_id AND w.message_id = v.message_id;
 
+-- name: drop_moved!
+-- Of messages that are another conversation's by now, as when a merge was undone: nobody is to find them here, who may not see them.
+DELETE FROM conversation_words w
+WHERE w.tenant_id = :tenant_id AND w.conversation_id = ANY(:ids::uuid[]) AND NOT EXISTS (
+    SELECT FROM messages m WHERE m.tenant_id = :tenant_id AND m.id = w.message_id AND m.conversation_id = w.conversation_id);
+
 -- name: list_ids
 -- From behind the one that was last.
 SELECT c.id FROM conversations c WHERE c.tenant_id = :tenant_id AND c.id > :after ORDER BY c.id LIMIT :batch::int;

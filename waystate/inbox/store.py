@@ -225,6 +225,7 @@ async def index_whole(conn: Connection, tenant: TenantId, ids: Collection[UUID])
         return
     await index_many(conn, tenant, ids)
     await _queries.count_anew(conn, tenant_id=tenant, ids=sorted(ids))
+    await _queries.drop_moved(conn, tenant_id=tenant, ids=sorted(ids))
     rows = await _queries.list_texts_in(conn, tenant_id=tenant, ids=sorted(ids))
     await _write_words(conn, tenant, [SaidText(row["conversation_id"], row["id"], row["text"]) for row in rows])
 

@@ -8,9 +8,11 @@ from tests.integration.contacts.test_contact_store import meet, owners
 from tests.world import Business, World
 from waystate.contacts import store
 from waystate.contacts.model import Identity, IdentityKind, person_of
+from waystate.customers.edit import CustomerEdits
 from waystate.ids import new_id
 from waystate.messages import receive
 from waystate.state.conversations import find_open_many, get_or_open_many
+from waystate.work.loops import Hint
 
 PAIRS = [("5511987654321", "551187654321"), ("5215512345678", "525512345678"), ("5491155500101", "541155500101")]
 
@@ -54,6 +56,13 @@ async def test_an_unknown_user_id_on_the_other_spelling_of_somebodys_phone_is_a_
 async def test_both_spellings_met_at_once_are_one_contact(world: World, tenant: Business) -> None:
     found = await asyncio.gather(*(meet(world, tenant, person_of(PAIRS[0][n % 2], None)) for n in range(20)))
     assert len({contact for (contact,) in found}) == 1
+
+
+async def test_both_spellings_added_at_once_are_one_customer(world: World, tenant: Business) -> None:
+    edits = CustomerEdits(world.db, Hint(), lambda *_: None, world.clock)
+    added = [edits.add(tenant.tenant, phone(PAIRS[0][n % 2]), {}, updates=False) for n in range(12)]
+    saved = await asyncio.gather(*added)
+    assert (len({each.profile.id for each in saved}), sum(each.is_new for each in saved)) == (1, 1)
 
 
 async def test_a_landline_is_not_the_mobile_number_with_a_ninth_digit(world: World, tenant: Business) -> None:

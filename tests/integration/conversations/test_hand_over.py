@@ -148,6 +148,15 @@ async def test_a_person_takes_what_nobody_has_and_gives_it_back(desk: Desk) -> N
     assert [row["type"] for row in kept][-2:] == ["conversation.assigned", "conversation.released"]
 
 
+async def test_who_waited_for_a_conversation_comes_behind_whom_they_waited_for(desk: Desk) -> None:
+    ana = await desk.person("Ana")
+    await desk.take(ana)
+    desk.world.clock.forward(seconds=-3)
+    await desk.release(ana)
+    kept = await desk.world.rows(desk.tenant, "SELECT type, at FROM conversation_log ORDER BY at, id")
+    assert [row["type"] for row in kept][-2:] == ["conversation.assigned", "conversation.released"]
+
+
 async def test_who_speaks_has_it_and_who_waits_for_an_agent_waits_no_more(desk: Desk) -> None:
     ana, queue = await desk.person("Ana"), await desk.queue("Billing")
     await desk.transfer(ana, Destination("queue", queue))

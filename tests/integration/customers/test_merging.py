@@ -252,6 +252,24 @@ async def test_of_merges_one_after_the_other_any_can_be_undone(world: World, ten
     assert await owners(world, tenant) == {phone(P1): one, phone(P2): two, phone("491700000003"): three}
 
 
+async def test_who_was_restored_is_not_taken_along_when_a_later_merge_is_undone(
+    world: World, tenant: Business, merges: CustomerMerges
+) -> None:
+    ana, bob, eve = [(await hear(world, tenant, each)).contact_id for each in (P1, P2, "491700000003")]
+    await edit(world, tenant, ana, email="ana@example.com", tags=["vip"])
+    own = {each: contact for each, (contact, _) in (await conversations(world, tenant)).items()}
+    first = await merge(merges, tenant, bob, ana)
+    second = await merge(merges, tenant, eve, bob)
+    await merges.undo(tenant.tenant, first.id, OPERATOR)
+    await merge(merges, tenant, ana, eve)
+    await merges.undo(tenant.tenant, second.id, OPERATOR)
+    assert await owners(world, tenant) == {phone(P1): ana, phone(P2): bob, phone("491700000003"): ana}
+    now = {each: contact for each, (contact, _) in (await conversations(world, tenant)).items()}
+    assert now == {each: ana if contact == eve else contact for each, contact in own.items()}
+    restored = await profile(world, tenant, bob)
+    assert (restored.email, restored.tags) == (None, ()), "it was Ana's"
+
+
 async def test_an_id_learned_since_goes_with_the_phone_that_showed_it(
     world: World, tenant: Business, merges: CustomerMerges
 ) -> None:

@@ -14,6 +14,7 @@ from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import ConversationStatus, Sight
 from waystate.customers.indexing import IndexSink
+from waystate.customers.merges.merge import CustomerMerges
 from waystate.customers.words import query_of
 from waystate.events.sinks import relay
 from waystate.ids import new_id
@@ -21,7 +22,9 @@ from waystate.inbox import store
 from waystate.inbox.indexing import InboxSink, InboxWorker
 from waystate.inbox.model import InboxFilter, InboxSort
 from waystate.pipeline.run import run_inbound
+from waystate.principal import OPERATOR
 from waystate.work.leases import RELAY, LeaseKeeper
+from waystate.work.loops import Hint
 
 
 @pytest.fixture
@@ -150,6 +153,24 @@ async def test_of_merged_customers_one_is_found_with_what_both_said(world: World
     assert await find(world, tenant, status=ConversationStatus.ACTIVE) == [kept.mapping_id]
     assert await find(world, tenant, "pear") == [kept.mapping_id]
     assert sorted([await counts(world, tenant, each) for each in both]) == [(1, 0), (2, 0)]
+
+
+async def test_of_a_merge_that_is_undone_each_is_found_where_it_went(world: World, tenant: Business) -> None:
+    merges = CustomerMerges(world.db, world.directory, Hint(), lambda *_: None, world.clock)
+    one = await hear(world, tenant, P1, text="orange")
+    two = await hear(world, tenant, P2, text="apple")
+    record, _ = await merges.merge(tenant.tenant, one.contact_id, two.contact_id, OPERATOR)
+    await follow(world, tenant)
+    world.clock.forward(minutes=20)
+    await hear(world, tenant, P1, text="pear")
+    await follow(world, tenant)
+    assert await find(world, tenant, "pear") == [two.mapping_id]
+    await merges.undo(tenant.tenant, record.id, OPERATOR)
+    await follow(world, tenant)
+    assert set(await find(world, tenant, status=ConversationStatus.ACTIVE)) == {one.mapping_id, two.mapping_id}
+    for word, home in (("orange", one), ("apple", two), ("pear", one)):
+        assert await find(world, tenant, word) == [home.mapping_id]
+    assert [await counts(world, tenant, each.mapping_id) for each in (one, two)] == [(2, 0), (1, 0)]
 
 
 async def test_the_first_fill_goes_on_where_it_died_and_counts_each_message_once(world: World, tenant: Business) -> None:

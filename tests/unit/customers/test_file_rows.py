@@ -1,6 +1,7 @@
 """A file of customers reads as it was written, in whatever pieces it comes."""
 
 from itertools import pairwise
+from time import process_time
 from typing import Any
 
 import pytest
@@ -65,6 +66,7 @@ def test_no_cell_begins_as_a_formula(cell: str) -> None:
             (4, "fields_unknown")]),
         ('{"id": "x", "kind": "person", "messageCount": 3}', [{"id": "x"}]),
         ("id\n" + "x" * (LONGEST_ROW + 5) + "\ny\n", [(2, "row_too_long"), {"id": "y"}]),
+        ('"waId";"name"\n"1";"a,b"\n', [{"waIds": ["1"], "name": "a,b"}]),
         ("", []),
     ],
 )  # fmt: skip
@@ -77,8 +79,16 @@ def test_what_is_not_utf8_is_told_by_its_line() -> None:
     assert said(read(b"id,name\nx,\xff\ny,b\n")) == [(2, "not_utf8"), {"id": "y", "name": "b"}]
 
 
-@pytest.mark.parametrize("header", ["name\nAna\n", "id,what\n", "id,id\n", "\xff\n", "id,\n", '"id\nx\n'])
+@pytest.mark.parametrize("header", ["name\nAna\n", "id,what\n", "id,id\n", "\xff\n", "id,\n", '"id\nx\n',
+    '"id"x,name\n', "id\rx\r", "id,name" + ",name" * LONGEST_ROW])  # fmt: skip
 def test_a_header_without_a_meaning_is_refused(header: str) -> None:
     with pytest.raises(Unprocessable) as refused:
         read(header.encode("latin-1"))
     assert refused.value.code == "header_unusable"
+
+
+def test_many_lines_behind_a_quote_are_each_looked_at_once() -> None:
+    body = b'id,name\nx,"a\n' + b"\n" * (LONGEST_ROW - 10) + b"y,b\n"
+    begun = process_time()
+    assert said(read(body, list(range(0, len(body), 1000)))) == [(2, "quote_not_closed"), {"id": "y", "name": "b"}]
+    assert process_time() - begun < 5, "a look at all of them with each one takes minutes"

@@ -43,6 +43,8 @@ _TOLD_EACH = 50_000
 """Rows, in the log."""
 MOST_ERRORS = 1000
 """Bad rows that are told of one by one; the others are counted."""
+MOST_IDS = 100
+"""Ids of one customer, in one row."""
 _WA_ID = TypeAdapter(list[str])
 
 
@@ -104,13 +106,24 @@ class CustomerImports:
             await self._flush(tenant, rows, outcome, wanted)
         except Refused as error:
             error.extra.setdefault("rowsDone", outcome.rows)
+            # What was taken in stays, and somebody did it.
+            if outcome.added or outcome.changed:
+                await self._note(tenant, outcome, wanted, by, is_whole=False)
             raise
-        if not wanted.is_dry:
-            details = {"rows": outcome.rows, "added": outcome.added, "changed": outcome.changed, "refused": outcome.refused}
-            async with self._db.tenant(tenant) as conn:
-                entry = Entry(actor=by, action="customers.imported", subject="customers", at=self._clock(), details=details)
-                await audit_store.append_many(conn, tenant, [entry])
+        await self._note(tenant, outcome, wanted, by)
         return outcome
+
+    async def _note(
+        self, tenant: TenantId, outcome: ImportOutcome, wanted: ImportWish, by: Actor, *, is_whole: bool = True
+    ) -> None:
+        """In the audit log; `is_whole`: the file came to its end."""
+        if wanted.is_dry:
+            return
+        details: dict[str, Any] = {name: getattr(outcome, name) for name in ("rows", "added", "changed", "refused")}
+        details |= {} if is_whole else {"broken_off": True}
+        async with self._db.tenant(tenant) as conn:
+            entry = Entry(actor=by, action="customers.imported", subject="customers", at=self._clock(), details=details)
+            await audit_store.append_many(conn, tenant, [entry])
 
     async def _add(self, tenant: TenantId, read: Any, rows: list[FileRow], outcome: ImportOutcome, wanted: ImportWish) -> None:
         size = sum(each.size for each in rows)
@@ -163,6 +176,8 @@ def _people_of(row: FileRow, country: str | None) -> list[Identity] | BadRow:
     """By which ids the row says who it is of; without others by its phone."""
     try:
         said = {name: _WA_ID.validate_python(row.said.get(name) or []) for name in ("waIds", "userIds")}
+        if sum(map(len, said.values())) > MOST_IDS:
+            return BadRow(row.line, "too_many_ids", f"A row has at most {MOST_IDS} of `waIds` and `userIds`.")
         found = [identity_of(_checked(each, "waId"), None, None, None) for each in said["waIds"]]
         found += [identity_of(None, _checked(each, "userId"), None, None) for each in said["userIds"]]
         phone = row.said.get("phoneNumber")

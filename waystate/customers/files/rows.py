@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,6 +66,8 @@ class RowReader:
         self._line = 0
         self._is_skipping = False
         self._record: list[tuple[int, bytes]] = []
+        self._record_size = 0
+        self._is_quoted = False
         self._header: _Header | None = None
 
     def feed(self, chunk: bytes) -> Iterator[FileRow | BadRow]:
@@ -77,11 +80,12 @@ class RowReader:
         self._searched = len(self._rest)
         if len(self._rest) > LONGEST_ROW:
             # Its end is not waited for: nothing of it is held.
+            line = bytes(self._rest)
             self._rest.clear()
             self._searched = 0
             if not self._is_skipping:
                 self._is_skipping = True
-                yield _too_long(self._line + 1)
+                yield self._too_long(self._line + 1, line)
 
     def end(self) -> Iterator[FileRow | BadRow]:
         if self._rest or self._is_skipping:
@@ -95,36 +99,52 @@ class RowReader:
             self._is_skipping = False
             return
         if len(line) > LONGEST_ROW:
-            yield _too_long(self._line)
+            yield self._too_long(self._line, line)
             return
-        if self._line == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if self._format is None:
-            self._format = FileFormat.NDJSON if line.lstrip()[:1] == b"{" else FileFormat.CSV
+        line = self._begin(self._line, line)
         if self._format is FileFormat.NDJSON:
             if line.strip():
                 yield _of_json(self._line, line)
         else:
             yield from self._take_csv(self._line, line)
 
+    def _begin(self, number: int, line: bytes) -> bytes:
+        """The line without what marks the beginning of a file; from the first one on it is known what the file is."""
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if self._format is None:
+            self._format = FileFormat.NDJSON if line.lstrip()[:1] == b"{" else FileFormat.CSV
+        return line
+
+    def _too_long(self, number: int, line: bytes) -> BadRow:
+        self._begin(number, line)
+        if self._format is FileFormat.CSV and self._header is None:
+            raise _no_header(f"its first line is longer than {LONGEST_ROW} bytes; lines end with a line feed")
+        return BadRow(number, "row_too_long", f"The row is longer than {LONGEST_ROW} bytes.")
+
     def _take_csv(self, number: int, line: bytes) -> Iterator[FileRow | BadRow]:
         """A record goes on while a quote is open."""
         if not self._record and not line.strip():
             return
         self._record.append((number, line))
-        record = b"".join(each for _, each in self._record)
-        if record.count(b'"') % 2:
-            if len(record) > LONGEST_ROW:
+        # Counted as it grows: many short lines behind an open quote would else be looked at again with each one.
+        self._record_size += len(line)
+        self._is_quoted ^= line.count(b'"') % 2 == 1
+        if self._is_quoted:
+            if self._record_size > LONGEST_ROW:
                 yield from self._give_up()
             return
-        first = self._record[0][0]
-        self._record.clear()
-        yield from self._read(first, record)
+        whole = self._end_record()
+        yield from self._read(whole[0][0], b"".join(each for _, each in whole))
+
+    def _end_record(self) -> list[tuple[int, bytes]]:
+        """The lines that it was made of."""
+        whole, self._record, self._record_size, self._is_quoted = self._record, [], 0, False
+        return whole
 
     def _give_up(self) -> Iterator[FileRow | BadRow]:
         """A quote that is never closed makes one line unreadable, not all that follow."""
-        (first, _), *others = self._record
-        self._record.clear()
+        (first, _), *others = self._end_record()
         if self._header is None:
             raise _no_header("its first line has a quote that is never closed")
         yield BadRow(first, "quote_not_closed", "A cell begins with a quote that is never closed. Close it, or double it.")
@@ -149,14 +169,13 @@ class _Header:
     """The columns of a CSV file, and what stands between them: a spreadsheet writes `;` where a comma is the decimal sign."""
 
     def __init__(self, line: str) -> None:
-        read = [(each, _cells(line, each)) for each in _DELIMITERS]
-        self._delimiter, cells = max(read, key=lambda each: sum(_column(cell) is not None for cell in each[1]))
+        self._delimiter, cells = _split_header(line)
         names = [_column(cell) for cell in cells]
         unknown = [cell.strip() for cell, name in zip(cells, names, strict=True) if name is None]
         if unknown or not cells:
             raise _no_header(f"these are no columns: {', '.join(unknown[:10])}", columns=list(COLUMNS))
         self._names = [name for name in names if name is not None]
-        if twice := sorted({each for each in self._names if self._names.count(each) > 1}):
+        if twice := sorted(name for name, count in Counter(self._names).items() if count > 1):
             raise _no_header(f"it has more than one column `{twice[0]}`")
         if _WHO.isdisjoint(self._names):
             raise _no_header("no column says who the customers are: `phoneNumber`, `waIds`, `userIds` or `id`")
@@ -200,6 +219,22 @@ def _line_of(cells: Sequence[str]) -> str:
 
 def _cells(text: str, delimiter: str) -> list[str]:
     return next(csv.reader([text], delimiter=delimiter, strict=True), [])
+
+
+def _split_header(line: str) -> tuple[str, list[str]]:
+    """What stands between its cells, and these: whatever makes the most columns of it. Quoted cells are none to a wrong one."""
+    read: list[tuple[str, list[str]]] = []
+    why = ""
+    for delimiter in _DELIMITERS:
+        try:
+            read.append((delimiter, _cells(line, delimiter)))
+        except csv.Error as error:
+            why = str(error)
+    if not read:
+        if "\r" in line:
+            why = "its lines end with a carriage return alone; save it as CSV UTF-8"
+        raise _no_header(why)
+    return max(read, key=lambda each: sum(_column(cell) is not None for cell in each[1]))
 
 
 def _column(written: str) -> str | None:
@@ -247,10 +282,6 @@ def _of_json(line: int, raw: bytes) -> FileRow | BadRow:
         if isinstance(renamed.get(name), str):
             renamed[name] = [renamed[name]]
     return FileRow(line, {key: value for key, value in renamed.items() if key not in READ_ONLY}, len(raw))
-
-
-def _too_long(line: int) -> BadRow:
-    return BadRow(line, "row_too_long", f"The row is longer than {LONGEST_ROW} bytes.")
 
 
 def _no_header(why: str, **extra: Any) -> Unprocessable:

@@ -19,7 +19,16 @@ from waystate.conversations.model import Activity
 from waystate.customers import store as customer_store
 from waystate.customers.edit import customer_not_found
 from waystate.customers.merges import store
-from waystate.customers.merges.model import LaterMessage, MergeRecord, Separation, aliases_of, separate, without_given
+from waystate.customers.merges.model import (
+    LaterMessage,
+    MergeRecord,
+    Separation,
+    aliases_of,
+    path_to,
+    separate,
+    without_given,
+    without_restored,
+)
 from waystate.customers.model import Profile
 from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
@@ -148,7 +157,9 @@ async def _undo(
     owned = await store.restore_identities(conn, tenant, record, rows)
     await _restore_what_is_theirs(conn, tenant, record, now)
     done = await _separate(conn, tenant, record, owned, held - owned, ttl, now)
-    aliases = aliases_of(restored, await store.list_chain(conn, tenant, holder))
+    chain = await store.list_chain(conn, tenant, holder)
+    aliases = aliases_of(restored, chain)
+    await _forget_above(conn, tenant, record, path_to(holder, record.into_id, chain), owned, done.given)
     await store.drop_one(conn, tenant, merge_id)
     await store.restore_aliases(conn, tenant, restored, aliases)
     await customer_store.index_many(conn, tenant, [restored, holder])
@@ -168,6 +179,16 @@ async def _undo(
     ]
     await outbox.append_many(conn, tenant, told)
     return unmerged, told
+
+
+async def _forget_above(
+    conn: Connection, tenant: TenantId, record: MergeRecord, path: Sequence[UUID], owned: set[str], given: Sequence[UUID]
+) -> None:
+    """Whoever took the restored contact over with another one gives it back no more when that merge is undone."""
+    found = [await store.find_of_merged(conn, tenant, each) for each in path]
+    undo = {each.id: without_restored(each, record, owned, given) for each in found if each is not None}
+    if undo:
+        await store.rewrite_undo(conn, tenant, undo)
 
 
 async def _restore_what_is_theirs(conn: Connection, tenant: TenantId, record: MergeRecord, now: datetime) -> None:

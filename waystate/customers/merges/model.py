@@ -15,6 +15,7 @@ _UNDER_WAY = timedelta(minutes=10)
 """A message has its id when it is taken, and may wait then: longer than any of ours waits for a merge."""
 _DOCUMENTS = ("preferences", "metadata")
 _TEXTS = ("email", "phone_number", "username", "language", "profile_picture_url")
+_GIVEN = ("name", "is_named_by_hand", *_TEXTS, "tags", *_DOCUMENTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,13 +170,50 @@ def without_given(now: Mapping[str, Any], before: Mapping[str, Any], given: Mapp
     if fields["name"] == given.get("name") and before.get("name") != given.get("name"):
         fields |= {"name": before.get("name"), "is_named_by_hand": bool(before.get("is_named_by_hand"))}
     gained = set(given.get("tags") or ()) - set(before.get("tags") or ())
-    fields["tags"] = tuple(each for each in fields["tags"] if each not in gained)
+    fields["tags"] = tuple(each for each in fields["tags"] or () if each not in gained)
     for name in _DOCUMENTS:
         was, theirs = before.get(name) or {}, given.get(name) or {}
         fields[name] = {
-            key: value for key, value in fields[name].items() if key in was or key not in theirs or theirs[key] != value
+            key: value for key, value in (fields[name] or {}).items() if key in was or key not in theirs or theirs[key] != value
         }
     return fields
+
+
+def without_restored(above: MergeRecord, record: MergeRecord, owned: Collection[str], given: Collection[UUID]) -> JsonObject:
+    """Returns what `above` keeps for its own undoing, when `record` is undone, by which its contact had become what it was.
+
+    What the restored contact has again (ids `owned`, conversations `given`) is not to be taken from them a second time.
+    """
+    undo, gone = above.undo, set(map(str, given))
+    contact = dict(above.contact)
+    contact["identities"] = [each for each in contact.get("identities", ()) if each["external_id"] not in owned]
+    before = record.undo.get("into")
+    if before is not None and above.merged_id == record.into_id:
+        contact |= without_given({name: contact.get(name) for name in _GIVEN}, before, record.contact)
+    kept = {**undo, "contact": contact}
+    kept["conversations"] = [each for each in undo.get("conversations", ()) if each not in gone]
+    if "others" in undo:
+        kept["others"] = [*undo["others"], *gone]
+    kept["planned"] = _less(undo.get("planned", ()), record.undo.get("planned", ()))
+    theirs = record.undo.get("groups", {})
+    only_theirs = _less(theirs.get("contact", ()), theirs.get("into", ()))
+    groups = undo.get("groups", {})
+    kept["groups"] = {**groups, "contact": _less(groups.get("contact", ()), only_theirs)}
+    return kept
+
+
+def path_to(holder: UUID, begin: UUID, chain: Iterable[tuple[UUID, UUID]]) -> list[UUID]:
+    """Returns the contacts from `begin` on that turned out to be others, one after the other, before the `holder` of all."""
+    into, path = dict(chain), list[UUID]()
+    while begin != holder and begin in into:
+        path.append(begin)
+        begin = into[begin]
+    return path
+
+
+def _less(values: Iterable[Any], taken: Iterable[Any]) -> list[Any]:
+    less = set(taken)
+    return [each for each in values if each not in less]
 
 
 def aliases_of(restored: UUID, chain: Iterable[tuple[UUID, UUID]]) -> set[UUID]:

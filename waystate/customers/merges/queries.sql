@@ -68,6 +68,11 @@ WHERE i.tenant_id = :tenant_id AND i.contact_id = :holder_id AND i.channel = 'wh
 -- name: restore_aliases!
 UPDATE contact_merges r SET contact_id = :contact_id WHERE r.tenant_id = :tenant_id AND r.merged_id = ANY(:merged_ids::uuid[]);
 
+-- name: rewrite_undo!
+-- Of merges by which others took what a contact, restored now, has again. Their contact is locked.
+UPDATE contact_merges r SET undo = v.undo::jsonb FROM unnest(:ids::uuid[], :undo::text[]) AS v (id, undo)
+WHERE r.tenant_id = :tenant_id AND r.id = v.id;
+
 -- name: drop_record!
 DELETE FROM contact_merges r WHERE r.tenant_id = :tenant_id AND r.id = :id;
 

@@ -99,6 +99,11 @@ async def restore_aliases(conn: Connection, tenant: TenantId, contact_id: UUID, 
     await _queries.restore_aliases(conn, tenant_id=tenant, contact_id=contact_id, merged_ids=list(merged_ids))
 
 
+async def rewrite_undo(conn: Connection, tenant: TenantId, undo: Mapping[UUID, JsonObject]) -> None:
+    """Merge → what it takes to be undone, from now on."""
+    await _queries.rewrite_undo(conn, tenant_id=tenant, ids=list(undo), undo=[dump(each) for each in undo.values()])
+
+
 async def drop_one(conn: Connection, tenant: TenantId, merge_id: UUID) -> None:
     """The merged id is an alias no more."""
     await _queries.drop_record(conn, tenant_id=tenant, id=merge_id)
