@@ -10,6 +10,7 @@ from pydantic_core import to_json
 
 from waystate.db.pool import Connection, load_queries
 from waystate.events.model import LOGGED, AnyEvent, Event
+from waystate.events.of_conversations import BaseEvent
 from waystate.ids import TenantId, new_id
 
 _queries = load_queries(__file__)
@@ -70,7 +71,7 @@ async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event
     logged = {each: event for each, event in zip(ids, events, strict=True) if event.type in LOGGED}
     if logged:
         texts = [to_json(each, inf_nan_mode="null").decode() for each in logged.values()]
-        homes = [each.mapping_id for each in logged.values()]
+        homes = [each.mapping_id for each in logged.values() if isinstance(each, BaseEvent)]
         await _queries.log_many(conn, tenant_id=tenant, ids=list(logged), conversation_ids=homes, events=texts)
     await _queries.append_many(conn, tenant_id=tenant, ids=ids, events=document)
 
