@@ -19,7 +19,7 @@ from tests.databases import find_memory, temporary_home
 from waystate.db.embedded import EmbeddedPostgres
 from waystate_client import Client
 
-ZELIA = "5511987654321"
+ZELIA = "5511987650321"
 TYPESCRIPT = ROOT / "clients" / "typescript"
 
 
@@ -69,7 +69,7 @@ def test_the_programs_of_the_python_page_run_as_they_stand(newcomer: Newcomer) -
     assert re.fullmatch(rf"Zélia Ramos, \+{ZELIA}, \d+ messages, tags: ", known)
     assert message.endswith("Where is my order?")
     assert re.fullmatch(r"  with (none|genesys), may be written to", held)
-    assert newcomer.types('python who.py "(11) 98765-4321"').startswith("Zélia Ramos")
+    assert newcomer.types('python who.py "(11) 98765-0321"').startswith("Zélia Ramos")
     assert newcomer.types("python change.py").split()[0] in ("queued", "not_in_control")
     assert re.fullmatch(r"\d+ messages of \d+ customers\n", newcomer.types("python many.py"))
     assert newcomer.types("python webhook.py").startswith("answer 400: The webhook is too old")

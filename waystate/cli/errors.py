@@ -39,8 +39,15 @@ def explained() -> Iterator[None]:
     try:
         yield
     except WaystateError as error:
-        print(f"waystate: {_lines(str(error))}", file=sys.stderr)
+        print(f"waystate: {_lines(str(error))}{_elsewhere(error)}", file=sys.stderr)
         raise typer.Exit(2) from None
+
+
+def _elsewhere(error: WaystateError) -> str:
+    """A tenant that is not there may be in another installation, which the environment does not name here."""
+    if getattr(error, "code", "") != "unknown_tenant" or os.environ.get("DATABASE_URL") or os.environ.get("WAYSTATE_HOME"):
+        return ""
+    return " This is the installation in its usual place: WAYSTATE_HOME names another one, such as a demo's."
 
 
 def _check_arguments(arguments: Sequence[str]) -> None:

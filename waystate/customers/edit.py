@@ -225,10 +225,10 @@ def parse_phone(written: str, country: str | None = None) -> str:
     except phonenumbers.NumberParseException as error:
         lacks_country = error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE
         why = "its country is not said" if lacks_country and not written.startswith("+") else "it is no phone number"
-        raise _phone_unusable(why) from error
+        raise _phone_unusable(why, country) from error
     result = phonenumbers.is_possible_number_with_reason(number)
     if result != phonenumbers.ValidationResult.IS_POSSIBLE:
-        raise _phone_unusable(_IMPOSSIBLE.get(result, "no country has such numbers"))
+        raise _phone_unusable(_IMPOSSIBLE.get(result, "no country has such numbers"), country)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
@@ -254,11 +254,11 @@ def _changed_meanwhile(profile: Profile) -> PreconditionFailed:
     )
 
 
-def _phone_unusable(why: str) -> Unprocessable:
+def _phone_unusable(why: str, country: str | None) -> Unprocessable:
+    advice = f", or as it is dialled within {country}" if country is not None else ", or say the `country`"
     return Unprocessable(
         "phone_unusable",
-        f"`phoneNumber` cannot be called: {why}. Write it with its country's code, such as +55 11 98765-4321, or say the "
-        "`country`.",
+        f"`phoneNumber` cannot be called: {why}. Write it with its country's code, such as +55 11 98765-4321{advice}.",
     )
 
 

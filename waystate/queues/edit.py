@@ -160,7 +160,7 @@ def _moved(waiting: WaitingConversation, queue_id: UUID, target: UUID | None, no
 
 def _in_use(count: int) -> Conflict:
     where = "Say where they go: `moveTo` another queue's id, or `moveTo=none` to leave them in no queue."
-    text = f"{count} open conversations wait in this queue. {where}"
+    text = f"{count} open conversation{' waits' if count == 1 else 's wait'} in this queue. {where}"
     return Conflict("queue_in_use", text, conversations=count)
 
 
