@@ -79,9 +79,10 @@ def test_the_program_of_the_page_on_models_runs_as_it_stands(newcomer: Newcomer)
     lines = blocks(HOW_TO / "mcp.md")[1].replace("http://127.0.0.1:3005", newcomer.environment["WAYSTATE_URL"])
     (program,) = blocks(HOW_TO / "mcp.md", "python")
     (newcomer.folder / "ask.py").write_text(program)
-    tools, told = newcomer.types(f"{lines}python ask.py zelia").splitlines()
+    tools, told, *said = newcomer.types(f"{lines}python ask.py zelia").splitlines()
     assert tools == "find_customer customer_context may_i_write where_is_message open_dead_letters"
-    assert re.fullmatch(r"Zélia Ramos \| .+\. \| .+\. \| Where is my order\?", told)
+    assert re.fullmatch(r"Zélia Ramos \| .+\. \| .+\.", told)
+    assert "Where is my order?" in said
     (hosted,) = blocks(HOW_TO / "mcp.md", "json")
     assert json.loads(hosted)["mcpServers"]["waystate"]["args"] == ["mcp"]
 
