@@ -144,7 +144,7 @@ class TimelineRoutes:
         problems=_NO_SUCH,
         example_answer={"items": [_STATUS_EXAMPLE, _LOG_EXAMPLE, _MESSAGE_ENTRY], "next": None},
     )
-    async def get_customer_timeline(
+    async def list_customer_timeline(
         self,
         customer_id: UUID,
         principal: Caller,

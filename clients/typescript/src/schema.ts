@@ -1248,7 +1248,7 @@ export interface paths {
          * What happened with a customer, newest first
          * @description Messages, what was reported of them, and what became of conversations, in one order. `kind` says which.
          */
-        get: operations["getCustomerTimeline"];
+        get: operations["listCustomerTimeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -16336,7 +16336,7 @@ export interface operations {
             };
         };
     };
-    getCustomerTimeline: {
+    listCustomerTimeline: {
         parameters: {
             query?: {
                 /** @description The `next` of the page before */

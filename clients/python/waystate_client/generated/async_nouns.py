@@ -1427,7 +1427,7 @@ class AsyncCustomersNoun:
             is_keyed=True,
         )
 
-    async def get_timeline(
+    async def list_timeline(
         self, customer_id: UUID | str, *, after: str | None = None, limit: int | None = None
     ) -> models.CustomerTimeline:
         """What happened with a customer, newest first
@@ -1443,13 +1443,13 @@ class AsyncCustomersNoun:
             query={"after": after, "limit": limit},
         )
 
-    async def iterate_get_timeline(
+    async def iterate_timeline(
         self, customer_id: UUID | str, *, page_size: int | None = None
     ) -> AsyncIterator[models.TimelineMessage | models.TimelineStatus | models.TimelineLog | dict[str, Any]]:
-        """All that `get_timeline` finds, from page to page. `page_size` is how many come with one call."""
+        """All that `list_timeline` finds, from page to page. `page_size` is how many come with one call."""
         after: Any = None
         while True:
-            page = await self.get_timeline(customer_id, limit=page_size, after=after)
+            page = await self.list_timeline(customer_id, limit=page_size, after=after)
             for each in page.items:
                 yield each
             if not page.next:

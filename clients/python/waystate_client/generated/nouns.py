@@ -1399,7 +1399,7 @@ class CustomersNoun:
             is_keyed=True,
         )
 
-    def get_timeline(
+    def list_timeline(
         self, customer_id: UUID | str, *, after: str | None = None, limit: int | None = None
     ) -> models.CustomerTimeline:
         """What happened with a customer, newest first
@@ -1415,13 +1415,13 @@ class CustomersNoun:
             query={"after": after, "limit": limit},
         )
 
-    def iterate_get_timeline(
+    def iterate_timeline(
         self, customer_id: UUID | str, *, page_size: int | None = None
     ) -> Iterator[models.TimelineMessage | models.TimelineStatus | models.TimelineLog | dict[str, Any]]:
-        """All that `get_timeline` finds, from page to page. `page_size` is how many come with one call."""
+        """All that `list_timeline` finds, from page to page. `page_size` is how many come with one call."""
         after: Any = None
         while True:
-            page = self.get_timeline(customer_id, limit=page_size, after=after)
+            page = self.list_timeline(customer_id, limit=page_size, after=after)
             yield from page.items
             if not page.next:
                 return
