@@ -34,6 +34,16 @@ PLACES = {
     "tenant_id": "SELECT id FROM tenants WHERE id = $1",
 }
 """Where a tenant's own id for a parameter comes from."""
+AT_THE_DESK = (
+    "INSERT INTO schedules (tenant_id, id, name, created_at, edited_at) VALUES ($1, $2, $1, now(), now())",
+    "INSERT INTO schedule_versions (tenant_id, schedule_id, valid_from, time_zone, slots)"
+    " SELECT tenant_id, id, '2026-01-01', 'UTC', '[]' FROM schedules WHERE tenant_id = $1 AND $2::uuid IS NOT NULL",
+    "INSERT INTO queues (tenant_id, id, name, created_at, edited_at) VALUES ($1, $2, $1, now(), now())",
+    "INSERT INTO replies (tenant_id, id, shortcut, text, created_at, edited_at) VALUES ($1, $2, $1, $1, now(), now())",
+    "INSERT INTO conversation_participants (tenant_id, conversation_id, contact_id, role, added_at)"
+    " SELECT tenant_id, id, contact_id, 'observer', now() FROM conversations WHERE tenant_id = $1 AND $2::uuid IS NOT NULL",
+)
+"""What an operation can name beside messages."""
 NOBODYS = {
     "waId": "15550100001",
     "appId": "app-1",

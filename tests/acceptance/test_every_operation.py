@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
-from tests.acceptance.calls import Document, call_of, missing_ids, operations_of
+from tests.acceptance.calls import AT_THE_DESK, Document, call_of, missing_ids, operations_of
 from tests.acceptance.installation import Installation, approved_template, customer_message, envelope, installed, until
 from tests.acceptance.outsiders import (
     OF_A_KEY,
@@ -42,18 +42,6 @@ SEVERAL = {("GET", "/v1/customers"): {"tag"}, ("GET", "/v1/conversations"): {"ta
 """Parameters that may come several times."""
 TOLERANT = {("POST", "/state/message"), ("PATCH", "/state/message/{messageId}"), ("POST", "/state/correlation")}
 """The seeds' own: whoever talks to their State Manager today may send more than it reads."""
-
-
-AT_THE_DESK = (
-    "INSERT INTO schedules (tenant_id, id, name, created_at, edited_at) VALUES ($1, $2, $1, now(), now())",
-    "INSERT INTO schedule_versions (tenant_id, schedule_id, valid_from, time_zone, slots)"
-    " SELECT tenant_id, id, '2026-01-01', 'UTC', '[]' FROM schedules WHERE tenant_id = $1 AND $2::uuid IS NOT NULL",
-    "INSERT INTO queues (tenant_id, id, name, created_at, edited_at) VALUES ($1, $2, $1, now(), now())",
-    "INSERT INTO replies (tenant_id, id, shortcut, text, created_at, edited_at) VALUES ($1, $2, $1, $1, now(), now())",
-    "INSERT INTO conversation_participants (tenant_id, conversation_id, contact_id, role, added_at)"
-    " SELECT tenant_id, id, contact_id, 'observer', now() FROM conversations WHERE tenant_id = $1 AND $2::uuid IS NOT NULL",
-)
-"""What an operation can name beside messages."""
 
 
 @dataclass

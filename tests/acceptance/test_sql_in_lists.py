@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.acceptance.calls import NOBODYS, PLACES, operations_of
+from tests.acceptance.calls import AT_THE_DESK, NOBODYS, PLACES, operations_of
 from tests.acceptance.installation import TENANT, Installation, customer_message, envelope, installed
 from tests.acceptance.outsiders import OF_A_KEY, Caller, key_caller, session_caller
 from tests.databases import Databases
 from waystate.framework import OPERATIONS
-from waystate.ids import PLATFORM
+from waystate.ids import PLATFORM, new_id
 from waystate.principal import Role, Scope
 
 PIECES = (
@@ -113,6 +113,8 @@ async def reads(databases: Databases, tmp_path_factory: pytest.TempPathFactory) 
             await place.add_tenant(sender="external", genesys_sender="external", settings={"correlation": "local"})
             await place.post_meta(envelope(customer_message("wamid.known", "15550100002")))
             await place.settled()
+            for statement in AT_THE_DESK:
+                await place.database.execute(statement, TENANT, new_id())
             callers = {
                 "key": await key_caller(place, TENANT, "everything", OF_A_KEY),
                 "owner": await session_caller(place, TENANT, Role.OWNER),
