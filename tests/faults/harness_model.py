@@ -71,6 +71,7 @@ class Model:
 
     def new_customer(self, id_: str, phone: str, fields: Row) -> Row:
         row: Row = {"id": id_, "phones": [canonical(phone)], "name": None, "by_hand": False, "tags": set()}
+        row["is_listed"] = False
         row |= dict.fromkeys(TEXTS) | {each: {} for each in DOCUMENTS}
         row["phone_number"] = "+" + canonical(phone)
         self.customers[id_] = row
@@ -78,6 +79,12 @@ class Model:
         return row
 
     def edit(self, row: Row, fields: Row) -> None:
+        """Who was edited is in lists at once, who only wrote a second later."""
+        before = copy.deepcopy(row)
+        self._edit(row, fields)
+        row["is_listed"] = row["is_listed"] or row != before
+
+    def _edit(self, row: Row, fields: Row) -> None:
         for name, value in fields.items():
             if name == "name":
                 row |= {"name": value, "by_hand": value is not None}
@@ -248,6 +255,7 @@ class Model:
             into[name] = row[name] | into[name]
         into["tags"] |= row["tags"]
         into["phones"] = [*row["phones"], *into["phones"]]
+        into["is_listed"] = True
         self.into[gone] = kept
         self.merges.append(record)
         return record
@@ -288,6 +296,7 @@ class Model:
         for name in DOCUMENTS:
             only = {key: value for key, value in given[name].items() if key not in before[name]}
             into[name] = {key: value for key, value in into[name].items() if only.get(key, ...) != value}
+        into["is_listed"] = self.customers[gone]["is_listed"] = True
         into["phones"] = [each for each in into["phones"] if each not in given["phones"]]
         moving = [
             each for each in self.messages.values() if each["talk"] in homes and self.side(record, each) != homes[each["talk"]]
