@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.faults.harness_model import OPEN, TEXTS, Model, Row
 from tests.faults.harness_modelled import Place
@@ -162,6 +162,13 @@ class Customers(RuleBasedStateMachine):
         wanted = [tuple(each[name] for name in ("id", "direction", "status", "code", "text", "talk")) for each in rows]
         self.equal(what, told, wanted)
 
+    @initialize(open_=st.booleans())
+    def begin(self, open_: bool) -> None:
+        """Two have written, and one of them has been answered: where most of what can go wrong begins."""
+        for which in (0, 1):
+            self.write(which, is_old=False)
+        self.say(0, "customer", take=False, who="ana" if open_ else "key")
+
     # Customers
 
     @rule(which=WHICH, spelling=SPELLINGS, fields=CHANGES, updates=st.booleans(), who=WHO)
@@ -175,12 +182,14 @@ class Customers(RuleBasedStateMachine):
             lambda api: api.customers.add(**way, **given, on_existing="update" if updates else None),
         )
         if known is None:
-            self.model.new_customer(str(found.id), phone, given)["is_listed"] = True
+            spelled = str(way.get("wa_id", phone))
+            self.model.new_customer(str(found.id), spelled, given)["is_listed"] = True
         elif updates:
             number = {"phone_number": f"+{phone}"} if "phone_number" in way else {}
             self.model.edit(known, given | number)
         self.is_customer(found, known or self.model.customers[str(found.id)])
 
+    @precondition(lambda machine: len(machine.story) % 6 == 0)
     @rule(spelling=st.sampled_from(["123", "+55 11 1", "+999 123456789", "hello"]), who=WHO)
     def add_nobody(self, spelling: str, who: str) -> None:
         self.ask(who, f"adds {spelling!r}", {"phone_unusable"}, lambda api: api.customers.add(phone_number=spelling))
@@ -281,6 +290,7 @@ class Customers(RuleBasedStateMachine):
         late = {key for key in expected if not rows[key]["is_listed"]} - set(ids)
         self.equal(what, set(ids), expected - late)
 
+    @precondition(lambda machine: len(machine.story) % 6 == 1)
     @rule(who=WHO, what=st.sampled_from(["get", "edit", "list_messages", "get_context", "merge"]))
     def ask_for_nobody(self, who: str, what: str) -> None:
         id_, more = uuid4(), {"edit": {"name": "x"}, "merge": {"from_": uuid4()}}.get(what, {})
@@ -333,8 +343,8 @@ class Customers(RuleBasedStateMachine):
         self.equal("whether its customer is new", customer in self.model.customers, known is not None)
         self.equal("where it is", talk, before["id"] if before else talk)
         self.equal("whether its conversation is new", talk in self.model.talks, before is not None)
-        message = {"id": id_, "talk": talk, "at": at, "text": text, "phone": phone}
-        self.is_talk(self.place.callers["key"].conversations.read(talk), self.model.write(phone, message, customer))
+        message = {"id": id_, "talk": talk, "at": at, "text": text}
+        self.is_talk(self.place.callers["key"].conversations.read(talk), self.model.write(sent, message, customer))
 
     @precondition(_has("customers"))
     @rule(which=WHICH, way=st.sampled_from(["talk", "customer", "to"]), take=st.booleans(), who=WHO)
@@ -586,7 +596,7 @@ class Customers(RuleBasedStateMachine):
             lambda api: api.conversations.read_up_to(talk["id"], up_to=message["id"]),
         )
         if found is not None:
-            talk["reads"][who] = max(talk["reads"].get(who, -1), message["order"])
+            self.model.read(talk, who, message)
             self.equal("what is unread", found.unread, self.model.unread(talk, who))
 
     # Two records of one person
@@ -647,6 +657,7 @@ class Customers(RuleBasedStateMachine):
                 self.is_talk(each, self.model.talks[str(each.id)])
             rows = self.model.said_in(self.model.talks_of(id_))
             self.are_messages(f"the history of {id_}", list(api.customers.iterate_messages(id_, page_size=50)), rows)
+        self.model.story = self.story
         self.worlds.append(self.model)
 
 

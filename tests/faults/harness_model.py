@@ -71,7 +71,7 @@ class Model:
 
     def new_customer(self, id_: str, phone: str, fields: Row) -> Row:
         row: Row = {"id": id_, "phones": [canonical(phone)], "name": None, "by_hand": False, "tags": set()}
-        row["is_listed"] = False
+        row |= {"is_listed": False, "spelled": {phone}}
         row |= dict.fromkeys(TEXTS) | {each: {} for each in DOCUMENTS}
         row["phone_number"] = "+" + canonical(phone)
         self.customers[id_] = row
@@ -100,10 +100,15 @@ class Model:
     def write(self, phone: str, message: Row, customer: str) -> Row:
         """A customer's message; whose it is, the server says where nobody had this phone."""
         row = self.owner(phone) or self.new_customer(customer, phone, {})
+        if phone not in row["spelled"]:
+            # A spelling that was not known is learned, and shown where no phone is.
+            row["spelled"].add(phone)
+            row["phone_number"] = row["phone_number"] or "+" + canonical(phone)
         if not row["by_hand"]:
             row["name"] = self.called
         talk = self.open_of(row["id"]) or self.new_talk(message["talk"], row["id"])
-        self.keep({**message, "talk": talk["id"], "direction": "inbound", "status": "received", "code": None, "sender": None})
+        message = {**message, "talk": talk["id"], "phone": canonical(phone)}
+        self.keep({**message, "direction": "inbound", "status": "received", "code": None, "sender": None})
         talk["phone"] = canonical(phone)
         talk["written"] = message["at"]
         return talk
@@ -221,6 +226,12 @@ class Model:
             else:
                 talk[name] = value
 
+    def read(self, talk: Row, who: str, message: Row) -> None:
+        """It and all that stands before it in the history."""
+        place = (message["at"], message["id"])
+        before = [each["order"] for each in self.said_in([talk]) if (each["at"], each["id"]) <= place]
+        talk["reads"][who] = max(talk["reads"].get(who, -1), *before)
+
     def unread(self, talk: Row, who: str) -> int:
         read = talk["reads"].get(who, -1)
         return sum(
@@ -255,6 +266,7 @@ class Model:
             into[name] = row[name] | into[name]
         into["tags"] |= row["tags"]
         into["phones"] = [*row["phones"], *into["phones"]]
+        into["spelled"] |= row["spelled"]
         into["is_listed"] = True
         self.into[gone] = kept
         self.merges.append(record)
@@ -297,6 +309,8 @@ class Model:
             only = {key: value for key, value in given[name].items() if key not in before[name]}
             into[name] = {key: value for key, value in into[name].items() if only.get(key, ...) != value}
         into["is_listed"] = self.customers[gone]["is_listed"] = True
+        self.customers[gone]["spelled"] = {each for each in into["spelled"] if canonical(each) in given["phones"]}
+        into["spelled"] -= self.customers[gone]["spelled"]
         into["phones"] = [each for each in into["phones"] if each not in given["phones"]]
         moving = [
             each for each in self.messages.values() if each["talk"] in homes and self.side(record, each) != homes[each["talk"]]
