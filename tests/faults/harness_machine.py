@@ -2,20 +2,17 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from tests.faults.harness_model import OPEN, TEXTS, Model, Row
-from tests.faults.harness_modelled import Place
-from waystate_client import errors
+from tests.faults.harness_compared import ELSEWHERE, Compared
+from tests.faults.harness_model import OPEN, TEXTS, Row
 
 T = TypeVar("T")
 
-PHONES = 4
-"""Of an example: few, so that they meet."""
 WHO = st.sampled_from(["ana", "bob", "eve", "key"])
 WHICH = st.integers(0, 11)
 SPELLINGS = st.integers(0, 3)
@@ -28,7 +25,7 @@ CHANGES = st.fixed_dictionaries(
         "name": st.one_of(st.none(), WORDS),
         "email": st.sampled_from([None, "a@example.org", "b@example.org"]),
         "language": st.sampled_from([None, "pt_BR", "en"]),
-        "phone_number": st.sampled_from([None, "+5521988887777"]),
+        "phone_number": st.sampled_from([None, ELSEWHERE]),
         "tags": st.one_of(st.none(), TAGS),
         "preferences": DOCUMENT,
         "metadata": st.one_of(st.none(), DOCUMENT),
@@ -45,122 +42,12 @@ TALK_CHANGES = st.fixed_dictionaries(
 )
 
 
-class Diverged(AssertionError):
-    """What happened, step by step, and where the server and the model part."""
-
-
 def _has(*names: str) -> Callable[[Any], bool]:
     return lambda machine: all(getattr(machine.model, each) for each in names)
 
 
-class Customers(RuleBasedStateMachine):
-    """`worlds`: the models of all examples, for what is compared at the end alone."""
-
-    place: ClassVar[Place]
-    worlds: ClassVar[list[Model]]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.number = next(self.place.numbers)
-        self.model = Model(self.place.people, self.place.key, self.place.queues, f"Called{self.number}x")
-        self.story: list[str] = []
-        self.seen: dict[str, tuple[str, Row]] = {}
-        self.has_diverged = False
-
-    # How a step is made and compared
-
-    def diverges(self, why: str) -> Diverged:
-        self.has_diverged = True
-        return Diverged("\n".join(["", *self.story, f">>> {why}"]))
-
-    def equal(self, what: str, found: Any, expected: Any) -> None:
-        if found != expected:
-            raise self.diverges(f"{what}\n    server: {found}\n    model:  {expected}")
-
-    def ask(self, who: str, what: str, codes: set[str], call: Callable[[Any], T]) -> T | None:
-        """The answer; None where it was refused, as `codes` (any of them) predict."""
-        said = f"{len(self.story) + 1}. {who} {what}"
-        self.story.append(said)
-        try:
-            found = call(self.place.callers[who])
-        except errors.Refused as refused:
-            self.story[-1] = f"{said} → {refused.status} {refused.code}"
-            if refused.code not in codes:
-                raise self.diverges(f"refused: {refused}; the model says: {codes or 'done'}") from None
-            return None
-        if codes:
-            raise self.diverges(f"done, and the model says: {codes}")
-        return found
-
-    def get(self, who: str, what: str, call: Callable[[Any], T]) -> T:
-        found = self.ask(who, what, set(), call)
-        assert found is not None
-        return found
-
-    def tag(self, tag: str) -> str:
-        return f"{tag}{self.number}"
-
-    def own(self, fields: Row) -> Row:
-        """Tags and names of this example alone."""
-        given = dict(fields)
-        if given.get("tags"):
-            given["tags"] = [self.tag(each) for each in given["tags"]]
-        if given.get("name"):
-            given["name"] = f"{given['name']}{self.number}x"
-        return given
-
-    def phone(self, which: int) -> str:
-        return f"55119{81_000_000 + self.number * PHONES + which % PHONES:08}"
-
-    def customer(self, which: int) -> Row:
-        rows = list(self.model.customers.values())
-        return rows[which % len(rows)]
-
-    def talk(self, which: int) -> Row:
-        """An open one rather than one that is over."""
-        rows = list(self.model.talks.values())
-        open_ = [each for each in rows if each["status"] in OPEN]
-        return open_[which // 2 % len(open_)] if open_ and which % 4 else rows[which % len(rows)]
-
-    def any_id(self, which: int) -> str:
-        """Of a customer, by their own id or one that was merged into them."""
-        ids = [*self.model.customers, *self.model.into]
-        return ids[which % len(ids)]
-
-    def is_customer(self, found: Any, row: Row) -> None:
-        names = ("name", *TEXTS, "preferences", "metadata")
-        told: Row = {each: getattr(found, each) for each in names} | {"id": str(found.id), "tags": set(found.tags)}
-        told["phones"] = {_ninth(each) for each in found.wa_ids}
-        if told["phone_number"] and not row["phone_number"] == "+5521988887777":
-            told["phone_number"] = "+" + _ninth(told["phone_number"])
-        wanted = {each: row[each] for each in (*names, "id", "tags")} | {"phones": set(row["phones"])}
-        self.equal(f"customer {row['id']}", told, wanted)
-
-    def is_talk(self, found: Any, row: Row) -> None:
-        told = {
-            "id": str(found.id),
-            "customer": str(found.customer.id),
-            "status": found.status,
-            "reason": found.close_reason,
-            "controller": found.controller,
-            "holder": found.control_holder,
-            "epoch": found.control_epoch,
-            "assignee": found.assignee and str(found.assignee.id),
-            "queue": found.queue and str(found.queue.id),
-            "subject": found.subject,
-            "tags": set(found.tags),
-            "metadata": found.metadata,
-        }
-        self.equal(f"conversation {row['id']}", told, {each: row[each] for each in told})
-        self.equal("the window", found.window.open, self.model.has_window(row["customer"]))
-
-    def are_messages(self, what: str, found: list[Any], rows: list[Row]) -> None:
-        told = [
-            (str(each.id), each.direction, each.status, each.error and each.error["code"], each.text, str(each.conversation_id))
-            for each in found
-        ]
-        wanted = [tuple(each[name] for name in ("id", "direction", "status", "code", "text", "talk")) for each in rows]
-        self.equal(what, told, wanted)
+class Customers(Compared):
+    """What can be done."""
 
     @initialize(open_=st.booleans())
     def begin(self, open_: bool) -> None:
@@ -281,14 +168,6 @@ class Customers(RuleBasedStateMachine):
         word = f"{name}{self.number}x"
         found = self.get(who, f"looks for {word}", lambda api: list(api.customers.iterate(q=word.upper(), sort="created")))
         self.are_listed(f"customers called {word}", found, lambda row: row["name"] == word)
-
-    def are_listed(self, what: str, found: list[Any], fits: Callable[[Row], bool]) -> None:
-        """Each once, and whom somebody edited at once; who has only written may be missed for a second."""
-        ids, rows = [str(each.id) for each in found], self.model.customers
-        self.equal(f"how often {what} are there", len(ids), len(set(ids)))
-        expected = {key for key, row in rows.items() if fits(row)}
-        late = {key for key in expected if not rows[key]["is_listed"]} - set(ids)
-        self.equal(what, set(ids), expected - late)
 
     @precondition(lambda machine: len(machine.story) % 6 == 1)
     @rule(who=WHO, what=st.sampled_from(["get", "edit", "list_messages", "get_context", "merge"]))
@@ -578,14 +457,6 @@ class Customers(RuleBasedStateMachine):
         talk["parts"].pop(user, None)
         self.are_parts(self.place.callers[who].conversations.list_participants(talk["id"]), talk)
 
-    def are_parts(self, found: Any, talk: Row) -> None:
-        """Its customer and who has it take part by themselves."""
-        wanted = {each: (role, "added") for each, role in talk["parts"].items()}
-        wanted[talk["customer"]] = ("customer", "conversation")
-        if talk["assignee"]:
-            wanted[talk["assignee"]] = ("agent", "assignment")
-        self.equal("participants", {str(each.id): (each.role, each.source) for each in found.items}, wanted)
-
     @precondition(_has("messages"))
     @rule(which=WHICH, who=WHO)
     def read(self, which: int, who: str) -> None:
@@ -657,7 +528,6 @@ class Customers(RuleBasedStateMachine):
                 self.is_talk(each, self.model.talks[str(each.id)])
             rows = self.model.said_in(self.model.talks_of(id_))
             self.are_messages(f"the history of {id_}", list(api.customers.iterate_messages(id_, page_size=50)), rows)
-        self.model.story = self.story
         self.worlds.append(self.model)
 
 
@@ -675,11 +545,6 @@ def _spelled(phone: str, spelling: int) -> Row:
         {"wa_id": phone},
         {"wa_id": f"55{area}{number[1:]}"},
     ][spelling]
-
-
-def _ninth(phone: str) -> str:
-    digits = phone.removeprefix("+")
-    return digits if len(digits) == 13 else f"{digits[:4]}9{digits[4:]}"
 
 
 def _not_between_seconds() -> None:

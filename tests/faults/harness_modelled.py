@@ -3,9 +3,8 @@
 import json
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -50,7 +49,7 @@ _RESTS = 86_400
 
 
 class _Throttled(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         body = json.dumps({"error": {"message": "Rate limit hit", "code": 131048, "type": "OAuthException"}}).encode()
         self.send_response(429)
@@ -60,7 +59,7 @@ class _Throttled(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.server.asked.set()  # type: ignore[attr-defined]
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 
