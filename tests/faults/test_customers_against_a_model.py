@@ -14,9 +14,9 @@ from tests.faults.harness_model import Model
 from tests.faults.harness_modelled import PATIENCE, Place, placed
 from tests.integration.state.data_plane_machine import bounded
 
-REFUSED = {"changed_meanwhile", "conversation_ended", "moved_meanwhile", "not_in_control", "not_reopenable", "window_closed"}
+REFUSED = {"changed_meanwhile", "conversation_ended", "moved_meanwhile", "not_in_control"}
 """What a long run must have met, or it proves little."""
-EXAMPLES, STEPS = (500, 40) if os.environ.get("WAYSTATE_LONG") == "1" else (60, 40)
+EXAMPLES, STEPS = (500, 40) if os.environ.get("WAYSTATE_LONG") == "1" else (150, 40)
 
 
 @pytest.fixture(scope="module")
