@@ -226,6 +226,8 @@ def _statements(method: Method, arguments: list[Argument], is_async: bool) -> li
     for place, keyword in (("query", "query"), ("header", "headers"), ("field", "fields")):
         if chosen := [each for each in arguments if each.place == place]:
             call.append(f"{keyword}={{{', '.join(f'{each.sent_as!r}: {each.name}' for each in chosen)}}}")
+    if nulls := [each.sent_as for each in arguments if _may_be_null(each)]:
+        call.append(f"nulls={tuple(nulls)!r}")
     call += [f"{each.place}={each.name}" for each in arguments if each.place in (_BODY, "content")]
     call += ["is_keyed=True"] if method.is_keyed else []
     said, wait = ", ".join(call), "await " if is_async else ""
@@ -236,6 +238,11 @@ def _statements(method: Method, arguments: list[Argument], is_async: bool) -> li
     if method.reads.startswith("{"):
         return [f"        found: {method.answer} = {wait}self._caller.call({said})", "        return found\n"]
     return [f"        return {wait}self._caller.call({said})\n"]
+
+
+def _may_be_null(argument: Argument) -> bool:
+    """Whether None says something of a field that is always sent, as `user: null` does: nobody."""
+    return argument.place == "field" and argument.required and argument.kind.endswith("| None")
 
 
 def _as_async(argument: Argument) -> Argument:

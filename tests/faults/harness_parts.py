@@ -8,7 +8,7 @@ PARTS = {
     "bugs": ("test_mutants", "test_queue_mutants", "test_proxy"),
     "kills": ("test_control_kills", "test_fleet_kills", "test_kills", "test_merges_killed", "test_mixed_numbers", "test_ticks"),
     "servers": ("test_servers_killed", "test_database_away", "test_genesys_gap"),
-    "random": ("test_everything_at_random",),
+    "random": ("test_customers_against_a_model", "test_everything_at_random"),
     "traffic": (
         "test_crashing_payload",
         "test_dead_letters_replayed",

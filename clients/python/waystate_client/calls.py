@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
@@ -65,19 +65,24 @@ def new_call(
     query: Mapping[str, Any] | None = None,
     headers: Mapping[str, Any] | None = None,
     fields: Mapping[str, Any] | None = None,
+    nulls: Collection[str] = (),
     body: Any = None,
     content: Any = None,
     is_keyed: bool = False,
 ) -> Call:
-    """With a new Idempotency-Key where it means something and none is given. `fields` are those of a JSON object, `body` is any
-    JSON, `content` a file.
+    """With a new Idempotency-Key where it means something and none is given. `fields` are those of a JSON object, of which None
+    is sent in `nulls` and in a PATCH alone; `body` is any JSON, `content` a file.
     """
     sent = {name.lower(): _text(value) for name, value in (headers or {}).items() if value is not None}
     if is_keyed:
         sent.setdefault("idempotency-key", str(uuid4()))
     if fields is not None:
         is_change = method == "PATCH"
-        body = {name: value for name, value in fields.items() if value is not UNSET and (is_change or value is not None)}
+        body = {
+            name: value
+            for name, value in fields.items()
+            if value is not UNSET and (is_change or value is not None or name in nulls)
+        }
     if body is not None:
         content, sent["content-type"] = pydantic_core.to_json(_plain(body)), "application/json"
     elif content is not None:

@@ -56,6 +56,14 @@ def test_a_post_is_tried_again_with_the_same_key() -> None:
     assert [json.loads(each.content) for each in server.requests] == [{"phoneNumber": "+5511987654321"}] * 4
 
 
+def test_none_is_sent_where_it_means_nobody() -> None:
+    """`user: null` assigns a conversation to nobody; what was not said of it is not sent."""
+    server = Server([problem(404, "conversation_not_found")])
+    with pytest.raises(errors.NotFound):
+        server.client().conversations.assign("talk-1", user=None)
+    assert json.loads(server.requests[0].content) == {"user": None}
+
+
 def test_a_key_of_the_callers_own_is_sent() -> None:
     server = Server([httpx2.Response(201, json=customer())])
     server.client().customers.add(wa_id="1", idempotency_key="order-7")

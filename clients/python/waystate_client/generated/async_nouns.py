@@ -756,6 +756,7 @@ class AsyncConversationsNoun:
             models.ConversationAnswer,
             headers={"Idempotency-Key": idempotency_key},
             fields={"user": user, "controlEpoch": control_epoch},
+            nulls=("user",),
             is_keyed=True,
         )
 

@@ -748,6 +748,7 @@ class ConversationsNoun:
             models.ConversationAnswer,
             headers={"Idempotency-Key": idempotency_key},
             fields={"user": user, "controlEpoch": control_epoch},
+            nulls=("user",),
             is_keyed=True,
         )
 
