@@ -121,7 +121,7 @@ class Installation:
         )
         moving = {"leases", "lease_members", "timers", "sink_cursors", "alembic_version", "absences"}
         # What follows from others a second later.
-        moving |= {"contact_index", "contact_index_wanted"}
+        moving |= {"contact_index", "contact_index_wanted", "contact_likeness"}
         moving |= {"conversation_index", "conversation_index_wanted", "conversation_words"}
         names = sorted({row["relname"] for row in tables} - moving)
         return {name: await self.value(f'SELECT count(*) FROM "{name}"') for name in names}

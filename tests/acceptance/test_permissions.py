@@ -153,7 +153,8 @@ async def test_a_key_opens_what_its_one_scope_says_and_nothing_else(
     if operation.scope in keys and operation.method == "GET":
         answer = await ask(place, operation, keys[operation.scope])
         assert answer.status_code in (200, 404), answer.text
-        assert answer.json().get("code") != "not_found", "the path is one that is there"
+        is_json = "json" in answer.headers["content-type"] and "ndjson" not in answer.headers["content-type"]
+        assert not is_json or answer.json().get("code") != "not_found", "the path is one that is there"
 
 
 @pytest.mark.parametrize("role", list(Role))
