@@ -259,6 +259,7 @@ def parameters(stock: Stock) -> dict[str, dict[str, Any]]:
         "inbox.list_of_customers": {"contact_ids": stock.contacts},
         "conversations.list_holders": {"ids": stock.conversations},
         "conversations.count_messages": {"id": home},
+        "customers.hold_many": {"ids": stock.contacts},
         "customers.list_log": {**happened, "types": None},
         "customers.list_statuses": {**happened, "since": now, "sent_since": now, "sent_until": now},
         "customers.list_failures": happened,

@@ -345,7 +345,8 @@ def contested(people: Sequence[Writer], owners: Mapping[Identity, UUID]) -> set[
 def were_separated(people: Sequence[Writer], known: Mapping[Identity, UUID], owners: Mapping[Identity, UUID]) -> bool:
     """Returns whether somebody's ids led to one contact (`known`), and now that their phones are locked (`owners`) to two.
 
-    Then a merge was undone, and what is known of the user ids, which else never change hands, is of before.
+    Then a merge was undone, and what is known of the user ids, which else never change hands, is of before; or somebody took
+    the phone.
     """
     return any(
         len({known[each] for each in person.identities}) == 1 < len({owners[each] for each in person.identities})

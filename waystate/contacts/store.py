@@ -161,11 +161,7 @@ async def lock_spellings(conn: Connection, tenant: TenantId, identities: Iterabl
 async def find_past(conn: Connection, tenant: TenantId, identities: Collection[Identity]) -> Past:
     """Whose these identities, in either spelling, were and are."""
     asked = {*identities, *other_identities(identities).values()}
-    rows = await _queries.find_holders(
-        conn,
-        tenant_id=tenant,
-        **_columns(asked),
-    )
+    rows = await _queries.find_holders(conn, tenant_id=tenant, **_columns(asked))
     held: defaultdict[Identity, list[Held]] = defaultdict(list)
     for row in rows:
         identity = _identity_of(row)
@@ -391,6 +387,12 @@ async def _add_identities(conn: Connection, tenant: TenantId, rows: Sequence[tup
     return {row["contact_id"] for row in added}
 
 
+async def _have_moved(conn: Connection, tenant: TenantId, known: Mapping[Identity, UUID]) -> bool:
+    """Whether user ids lead to others by now; where they do not, it was a phone that somebody took."""
+    users = {each: owner for each, owner in known.items() if each.kind is not IdentityKind.WA_ID}
+    return (await find_many(conn, tenant, users))[0] != users
+
+
 async def _settle(
     conn: Connection,
     tenant: TenantId,
@@ -417,7 +419,7 @@ async def _settle(
         conn, tenant, {each: done.periods.get(each, [Period(now, owner)])[0] for each, owner in wanted.items()}
     )
     owners = {**known, **{identity: each.contact for identity, each in claimed.items()}}
-    if were_separated(people, known, owners):
+    if were_separated(people, known, owners) and await _have_moved(conn, tenant, known):
         raise asyncpg.SerializationError("a merge was undone while its contact was waited for; run it again")
     owners = {identity: contact for identity, contact in owners.items() if identity not in new}
     periods = await _find_periods(conn, tenant, people, owners, claimed)

@@ -58,6 +58,7 @@ TYPES = tuple(event.model_fields["type"].default for event in get_args(Event) if
 
 async def index_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> None:
     """What these are found by, and by what they are like others."""
+    await store.hold_many(conn, tenant, ids)
     await store.index_many(conn, tenant, ids)
     await duplicates.compare_many(conn, tenant, ids)
 

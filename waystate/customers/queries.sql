@@ -23,6 +23,10 @@ CROSS JOIN LATERAL (
 WHERE v.tenant_id = :tenant_id AND v.contact_id = ANY(:ids::uuid[])
 GROUP BY v.contact_id;
 
+-- name: hold_many!
+-- First, as who merges locks first: else a merge waits for what is written of somebody, and who writes it for them.
+SELECT FROM contacts c WHERE c.tenant_id = :tenant_id AND c.id = ANY(:ids::uuid[]) ORDER BY c.id FOR KEY SHARE;
+
 -- name: index_many!
 -- In one order, so that two at once cannot deadlock.
 INSERT INTO contact_index AS i (tenant_id, contact_id, name, words, created_at, last_activity_at, last_message_at, message_count)

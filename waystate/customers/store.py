@@ -211,6 +211,11 @@ def _by_name(place: ListPlace) -> tuple[bytes, UUID]:
     return str(place.value).encode(), place.contact_id
 
 
+async def hold_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> None:
+    """None of these customers is merged before the transaction ends."""
+    await _queries.hold_many(conn, tenant_id=tenant, ids=list(ids))
+
+
 async def index_many(conn: Connection, tenant: TenantId, ids: Collection[UUID]) -> None:
     """Write down what these contacts are found and sorted by; whoever is no customer of their own any more is found no more."""
     if not ids:

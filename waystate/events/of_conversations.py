@@ -29,7 +29,8 @@ class BaseEvent(ContactEvent):
 
 
 class ConversationOpened(BaseEvent):
-    """A look-up (`GET /state/mapping`) opened a conversation before any message."""
+    """A conversation was opened before any message: by a look-up (`GET /state/mapping`), by the business, or for messages that
+    left another one when a merge was undone."""
 
     type: Literal["conversation.opened"] = "conversation.opened"
 
@@ -114,7 +115,8 @@ class ConversationReleased(HandedOver):
 
 
 class ConversationReopened(BaseEvent):
-    """A conversation that somebody had closed goes on. Genesys' conversation, `genesys_conversation_id`, stays ended."""
+    """A conversation that somebody had closed goes on. Genesys' conversation, `genesys_conversation_id`, stays ended. Also of
+    one that a merge had closed, when that is undone: it is in the hands in which it was."""
 
     type: Literal["conversation.reopened"] = "conversation.reopened"
     by: str

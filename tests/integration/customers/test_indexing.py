@@ -1,12 +1,13 @@
 """The index by which customers are found follows what happens, whoever told of it, and goes on where its loop died."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from tests.integration.contacts.test_merges import P1, U1, hear
-from tests.world import LANES, Business, World
+from tests.world import LANES, Business, World, wait_for_lock
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, NewContact
 from waystate.customers import store
@@ -171,3 +172,16 @@ async def test_what_is_done_to_who_was_merged_is_done_to_who_stayed(world: World
     assert await edits.tag(tenant.tenant, [gone, stranger], remove=["vip"], add=["new"]) == (1, [stranger])
     profile = await edits.edit(tenant.tenant, gone, {"email": "ada@example.com"})
     assert (profile.id, profile.tags, profile.email) == (kept, ("new",), "ada@example.com")
+
+
+async def test_the_loop_waits_for_a_merge_that_does_not_wait_for_it(world: World, tenant: Business) -> None:
+    ada = (await hear(world, tenant, P1)).contact_id
+    async with world.db.tenant(tenant.tenant) as conn:
+        await store.index_many(conn, tenant.tenant, [ada])
+    async with world.db.tenant(tenant.tenant) as merging:
+        await contact_store.lock_many(merging, tenant.tenant, [ada])
+        following = asyncio.create_task(follow(world, tenant))
+        await wait_for_lock(merging)
+        await store.index_many(merging, tenant.tenant, [ada])
+    await following
+    assert await find(world, tenant, P1) == [ada]

@@ -171,6 +171,8 @@ async def test_of_a_merge_that_is_undone_each_is_found_where_it_went(world: Worl
     for word, home in (("orange", one), ("apple", two), ("pear", one)):
         assert await find(world, tenant, word) == [home.mapping_id]
     assert [await counts(world, tenant, each.mapping_id) for each in (one, two)] == [(2, 0), (1, 0)]
+    kept = await world.rows(tenant, "SELECT type FROM conversation_log WHERE conversation_id = $1 ORDER BY at", one.mapping_id)
+    assert [each["type"] for each in kept][-2:] == ["conversation.merged", "conversation.reopened"]
 
 
 async def test_the_first_fill_goes_on_where_it_died_and_counts_each_message_once(world: World, tenant: Business) -> None:

@@ -1,5 +1,6 @@
 """A file of customers taken in: a thousand rows a transaction, each good one once, each bad one told of."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +40,8 @@ log = structlog.get_logger()
 BATCH = 1000
 """Rows of one transaction."""
 _BATCH_BYTES = 2**20
+_BREATH = 16
+"""Rows."""
 _TOLD_EACH = 50_000
 """Rows, in the log."""
 MOST_ERRORS = 1000
@@ -127,7 +130,8 @@ class CustomerImports:
 
     async def _add(self, tenant: TenantId, read: Any, rows: list[FileRow], outcome: ImportOutcome, wanted: ImportWish) -> None:
         size = sum(each.size for each in rows)
-        for each in read:
+        for number, each in enumerate(read):
+            await _breathe(number)
             if isinstance(each, BadRow):
                 outcome.rows += 1
                 outcome.refuse([each])
@@ -163,13 +167,23 @@ class CustomerImports:
     ) -> tuple[_Batch, list[CustomerChanged]]:
         now = self._clock()
         async with self._db.tenant(tenant) as conn:
-            people = [_people_of(each, wanted.country) for each in rows]
+            people: list[list[Identity] | BadRow] = []
+            for number, row in enumerate(rows):
+                await _breathe(number)
+                people.append(_people_of(row, wanted.country))
             batch = await _find_known(conn, tenant, rows, people)
-            for row, identities in zip(rows, people, strict=True):
+            for number, (row, identities) in enumerate(zip(rows, people, strict=True)):
+                await _breathe(number)
                 _judge(batch, row, identities, wanted, now)
             if wanted.is_dry:
                 return batch, []
             return batch, await _write(conn, tenant, batch, now)
+
+
+async def _breathe(number: int) -> None:
+    """Lets others run now and then: a thousand rows that say much take a second."""
+    if number % _BREATH == 0:
+        await asyncio.sleep(0)
 
 
 def _people_of(row: FileRow, country: str | None) -> list[Identity] | BadRow:

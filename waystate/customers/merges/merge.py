@@ -20,6 +20,7 @@ from waystate.customers import store as customer_store
 from waystate.customers.edit import customer_not_found
 from waystate.customers.merges import store
 from waystate.customers.merges.model import (
+    HeldConversation,
     LaterMessage,
     MergeRecord,
     Separation,
@@ -34,7 +35,7 @@ from waystate.db.pool import Connection, Database
 from waystate.deliveries import store as delivery_store
 from waystate.errors import NotFound, Unprocessable
 from waystate.events import outbox
-from waystate.events.model import ContactUnmerged, Event
+from waystate.events.model import ContactUnmerged, ConversationOpened, ConversationReopened, Event
 from waystate.events.outbox import AfterCommit
 from waystate.groups import store as group_store
 from waystate.ids import TenantId, time_of
@@ -156,7 +157,7 @@ async def _undo(
     await store.restore_contact(conn, tenant, record, now)
     owned = await store.restore_identities(conn, tenant, record, rows)
     await _restore_what_is_theirs(conn, tenant, record, now)
-    done = await _separate(conn, tenant, record, owned, held - owned, ttl, now)
+    done, told = await _separate(conn, tenant, record, owned, held - owned, ttl, now, by)
     chain = await store.list_chain(conn, tenant, holder)
     aliases = aliases_of(restored, chain)
     await _forget_above(conn, tenant, record, path_to(holder, record.into_id, chain), owned, done.given)
@@ -167,7 +168,7 @@ async def _undo(
     unmerged = Unmerged(profile, other, done.given, list(done.reopened), len(done.moved))
     details = {"restored": str(restored), "conversations": len(done.given), "messages": len(done.moved)}
     await _note(conn, tenant, "customer.unmerged", holder, now, by, details)
-    told: list[Event] = [
+    told.append(
         ContactUnmerged(
             contact_id=holder,
             merged_contact_id=restored,
@@ -176,7 +177,7 @@ async def _undo(
             reopened=list(done.reopened),
             moved=len(done.moved),
         )
-    ]
+    )
     await outbox.append_many(conn, tenant, told)
     return unmerged, told
 
@@ -237,18 +238,32 @@ def _word(contact: UUID, said: Mapping[str, Any]) -> Preference:
 
 
 async def _separate(
-    conn: Connection, tenant: TenantId, record: MergeRecord, owned: set[str], others: set[str], ttl: timedelta, now: datetime
-) -> Separation:
+    conn: Connection,
+    tenant: TenantId,
+    record: MergeRecord,
+    owned: set[str],
+    others: set[str],
+    ttl: timedelta,
+    now: datetime,
+    by: Actor,
+) -> tuple[Separation, list[Event]]:
+    """With the events of the conversations that go on or begin by it."""
     await conversation_store.lock_of_merged(conn, tenant, [record.contact_id])
     held = await store.list_conversations(conn, tenant, record.contact_id)
     later = await store.list_later(conn, tenant, [each.id for each in held], record.mark)
     done = separate(record, held, later, owned, others, now)
     await store.give_conversations(conn, tenant, done.given, record.merged_id)
     await store.reopen(conn, tenant, done.reopened)
+    told: list[Event] = [_reopened(each, record, done, now, by) for each in held if each.id in done.reopened]
     if not done.moving:
-        return done
+        return done, told
     activity = [_activity(key, messages, owned | others) for key, messages in done.moving.items()]
     opened, _ = await conversation_store.open_many(conn, tenant, activity, ttl=ttl, now=now)
+    told += [
+        ConversationOpened(mapping_id=each.id, contact_id=contact, phone_number_id=number, at=now)
+        for (number, contact), each in opened.items()
+        if each.is_new
+    ]
     homes = {each.id: opened[key].id for key, messages in done.moving.items() for each in messages}
     await store.move_messages(conn, tenant, homes)
     await delivery_store.rehome(conn, tenant, homes)
@@ -256,7 +271,21 @@ async def _separate(
     for each in done.moved:
         taken[each.conversation_id] = max(each.sent_at, taken.get(each.conversation_id, each.sent_at))
     await store.retell(conn, tenant, taken, {each.external_id for each in done.moved if each.external_id}, now)
-    return done
+    return done, told
+
+
+def _reopened(
+    conversation: HeldConversation, record: MergeRecord, done: Separation, now: datetime, by: Actor
+) -> ConversationReopened:
+    """It is in the hands in which it ended."""
+    return ConversationReopened(
+        mapping_id=conversation.id,
+        contact_id=record.merged_id if conversation.id in done.given else record.contact_id,
+        phone_number_id=conversation.phone_number_id,
+        at=now,
+        by=_word_of(by),
+        control_epoch=conversation.control_epoch,
+    )
 
 
 def _activity(key: tuple[str, UUID], messages: Sequence[LaterMessage], known: set[str]) -> Activity:

@@ -77,6 +77,7 @@ class HeldConversation(NamedTuple):
     status: str
     close_reason: str | None
     expires_at: datetime
+    control_epoch: int
 
 
 class LaterMessage(NamedTuple):

@@ -82,7 +82,7 @@ WHERE p.tenant_id = :tenant_id AND p.contact_id = :holder_id AND p.id = ANY(:ids
 
 -- name: list_conversations
 -- They are locked.
-SELECT c.id, c.contact_id, c.phone_number_id, c.status, c.close_reason, c.expires_at FROM conversations c
+SELECT c.id, c.contact_id, c.phone_number_id, c.status, c.close_reason, c.expires_at, c.control_epoch FROM conversations c
 WHERE c.tenant_id = :tenant_id AND c.contact_id = :contact_id ORDER BY c.id;
 
 -- name: list_later
