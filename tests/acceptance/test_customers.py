@@ -146,6 +146,8 @@ async def test_a_patch_is_merged_and_guarded_by_the_etag(place: Installation) ->
     assert (await ask(place, "GET", path))["name"] is None
     await write(place, "5511987610002")
     read = await ask(place, "GET", path)
+    assert read["name"] is not None
+    assert read["etag"] == changed["etag"], "what is learned from a message is no edit"
     named = await ask(place, "PATCH", path, json={"name": "Bia"})
     assert named["etag"] != read["etag"]
     await write(place, "5511987610002")

@@ -233,8 +233,9 @@ def parse_phone(written: str, country: str | None = None) -> str:
 
 
 def etag_of(profile: Profile) -> str:
-    """Of what may be edited alone: a message of the customer's changes it not."""
-    fields = [getattr(profile, each) for each in _EDITABLE]
+    """Of what may be edited alone: a message of the customer's changes it not, whatever name or phone is learned from it."""
+    learned = {"phone_number"} if profile.is_named_by_hand else {"phone_number", "name"}
+    fields = [profile.edited_at, *(getattr(profile, each) for each in _EDITABLE if each not in learned)]
     return f'"{sha256(dump(fields).encode()).hexdigest()[:20]}"'
 
 
