@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from tests.faults.harness_compared import ELSEWHERE, Compared
-from tests.faults.harness_model import OPEN, TEXTS, Row
+from tests.faults.harness_model import OPEN, Row
 
 T = TypeVar("T")
 
@@ -130,7 +130,9 @@ class Customers(Compared):
             *(who, f"{'tags' if adds else 'untags'} customer {id_}: {own}"),
             lambda api: api.customers.add_tags(id_, tags=[own]) if adds else api.customers.remove_tag(id_, own),
         )
+        before = {**row}
         row["tags"] = row["tags"] | {own} if adds else row["tags"] - {own}
+        row["edits"] += row != before
         self.is_customer(found, row)
 
     @precondition(_has("customers"))
@@ -150,7 +152,9 @@ class Customers(Compared):
             return
         for id_ in {self.model.survivor(each) for each in ids}:
             row = self.model.customers[id_]
+            before = {**row}
             row["tags"] = (row["tags"] | given) - taken
+            row["edits"] += row != before
             self.is_customer(self.place.callers[who].customers.get(id_), row)
 
     @precondition(_has("customers"))
@@ -356,6 +360,7 @@ class Customers(Compared):
             codes = codes | {"queue_unknown"} if to == "no queue" else codes
 
         def then() -> None:
+            talk["notes"].insert(0, "Look")
             if to in self.model.people:
                 self.model.hand(talk, to, queue=talk["queue"])
             else:
@@ -485,6 +490,7 @@ class Customers(Compared):
         self.equal("which conversations it ended", closed, set(record["closed"]))
         self.equal("how many moved", found.merge.conversations, len(record["own"]))
         self.is_customer(found.customer, self.model.customers[into])
+        self.seen.pop(into, None)
 
     @precondition(_has("merges"))
     @rule(which=WHICH, who=WHO)
@@ -512,6 +518,8 @@ class Customers(Compared):
         self.equal("how many messages moved", found.moved_messages, moved)
         self.is_customer(found.restored, self.model.customers[record["gone"]])
         self.is_customer(found.customer, self.model.customers[record["into"]])
+        for each in (record["gone"], record["into"]):
+            self.seen.pop(each, None)
         self.ask(who, "undoes it again", {"merge_not_found"}, lambda api: api.customers.undo_merge(record["id"]))
 
     def teardown(self) -> None:
@@ -532,8 +540,8 @@ class Customers(Compared):
 
 
 def _editable(row: Row) -> Row:
-    names = (*TEXTS, "preferences", "metadata", "tags", "name")
-    return {each: row[each] if each != "tags" else set(row["tags"]) for each in names}
+    """How often it was edited, and what it holds: what a message teaches is no edit."""
+    return {each: row[each] for each in ("edits", "by_hand")}
 
 
 def _spelled(phone: str, spelling: int) -> Row:

@@ -71,7 +71,7 @@ class Model:
 
     def new_customer(self, id_: str, phone: str, fields: Row) -> Row:
         row: Row = {"id": id_, "phones": [canonical(phone)], "name": None, "by_hand": False, "tags": set()}
-        row |= {"is_listed": False, "spelled": {phone}}
+        row |= {"is_listed": False, "spelled": {phone}, "edits": 0}
         row |= dict.fromkeys(TEXTS) | {each: {} for each in DOCUMENTS}
         row["phone_number"] = "+" + canonical(phone)
         self.customers[id_] = row
@@ -82,6 +82,10 @@ class Model:
         """Who was edited is in lists at once, who only wrote a second later."""
         before = copy.deepcopy(row)
         self._edit(row, fields)
+        self.is_edited(row, before)
+
+    def is_edited(self, row: Row, before: Row) -> None:
+        row["edits"] += row != before
         row["is_listed"] = row["is_listed"] or row != before
 
     def _edit(self, row: Row, fields: Row) -> None:

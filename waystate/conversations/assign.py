@@ -167,13 +167,13 @@ async def transfer(deed: Deed, to: Destination, note: str | None) -> Done:
     placed, is_queued_here = await _destined(deed, to)
     await deed.check_may_give()
     await deed.check_nothing_between()
+    if note is not None:
+        await _keep_note(deed, note)
     if hand_over.is_so(deed.conversation, placed):
         return NOTHING
     said = deed.handed_on(placed, is_queued_here=is_queued_here, is_for_genesys=to.kind == "genesys")
     details = {"to": to.kind, "id": None if to.id is None else str(to.id)}
     entries = deed.note("conversation.transferred", **details) if deed.is_anothers else []
-    if note is not None:
-        await _keep_note(deed, note)
     return HandedOn(deed.conversation, placed, ConversationTransferred(**said, to=to.kind, note=note)), entries
 
 
