@@ -100,6 +100,9 @@ async def test_a_tenant_is_made_found_listed_and_changed(office: Office) -> None
         "genesys_silence": "PT1H",
         "genesys_typing": True,
         "text_format": "plain",
+        "agent_scope": "all",
+        "agent_lease": "PT30M",
+        "reopen_ttl": "P7D",
     }
     path = "/v1/platform/tenants/initech"
     assert (await office(PLATFORM, "GET", path)).json() == made.json()

@@ -70,7 +70,11 @@ zones = st.sampled_from(
 def cases(draw: st.DrawFn) -> tuple[list[ScheduleVersion], datetime]:
     day = draw(around)
     near = st.integers(-3, 3).map(lambda days: day + timedelta(days=days))
-    holidays = st.lists(st.builds(Holiday, near, st.just("h"), st.lists(hours, max_size=2).map(tuple)), max_size=2)
+    holidays = st.lists(
+        st.builds(Holiday, near, st.just("h"), st.lists(hours, max_size=2).map(tuple)),
+        max_size=2,
+        unique_by=lambda each: each.day,
+    )
     zone = draw(zones)
     versions = [version(*draw(st.lists(slots, max_size=3)), zone=zone, holidays=tuple(draw(holidays)))]
     if draw(st.booleans()):
