@@ -51,12 +51,16 @@ deps: ## RabbitMQ, Redis, PostgreSQL, wrk and Node.js from Debian, for the tests
 	@.ci/deps
 	@cd clients/typescript && npm ci --silent
 
-lock: $(EXTRA) ## Write both locks again, with the newest versions that fit
+lock: $(EXTRA) ## Write all locks again, with the newest versions that fit
 	@$(LOCK) --upgrade --build-deps-for wheel --build-deps-for editable --output-file $(VENV)/new.lock pyproject.toml
 	@$(LOCK) --upgrade --extra dev --constraint $(VENV)/new.lock --output-file $(VENV)/all.lock pyproject.toml
 	@{ head -n 1 requirements.lock; cat $(VENV)/new.lock; } >$(VENV)/headed.lock && mv $(VENV)/headed.lock requirements.lock
 	@{ head -n 1 requirements-extra.lock; $(WITHOUT) $(VENV)/new.lock $(VENV)/all.lock; } >$(VENV)/headed.lock
 	@mv $(VENV)/headed.lock requirements-extra.lock
+	@cd clients/typescript && npm update --package-lock-only --silent
+	@$(BIN)/python -c 'import json, pathlib; file = pathlib.Path("clients/typescript/package-lock.json"); \
+		lock = json.loads(file.read_text()); [each.pop("funding", None) for each in lock["packages"].values()]; \
+		file.write_text(json.dumps(lock, indent=2) + "\n")'
 
 clients: $(EXTRA) ## Write the OpenAPI document and both clients again, from the operations' rows
 	@$(BIN)/python -m tests.test_openapi_documentation

@@ -230,3 +230,11 @@ def test_serving_installs_what_it_takes_and_no_tool_of_its_tests() -> None:
     assert set(extra) == required(project["project"]["optional-dependencies"]["dev"]) - set(serving)
     assert {name: metadata.version(name) for name in {**serving, **extra}} == {**serving, **extra}
     assert "requirements-extra" not in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_lock_for_typescript_has_names_versions_and_hashes_alone() -> None:
+    text = (ROOT / "clients/typescript/package-lock.json").read_text()
+    assert "://" not in text, "`make lock` writes it without addresses"
+    packages = {name: each for name, each in json.loads(text)["packages"].items() if name}
+    assert packages
+    assert [name for name, each in packages.items() if not each.get("version") or not each.get("integrity")] == []
