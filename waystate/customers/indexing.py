@@ -14,7 +14,14 @@ from waystate.events import outbox
 from waystate.events.model import (
     AccountChanged,
     ControlChanged,
+    ConversationAssigned,
+    ConversationChanged,
     ConversationCorrelated,
+    ConversationNoted,
+    ConversationRead,
+    ConversationReleased,
+    ConversationRequeued,
+    ConversationTransferred,
     Event,
     MediaFailed,
     MediaHeld,
@@ -29,6 +36,7 @@ from waystate.events.model import (
     MessageWithdrawn,
     NumberHeld,
     NumberReleased,
+    ParticipantsChanged,
     PlanFailed,
     PreferencesChanged,
     TemplateChanged,
@@ -38,6 +46,7 @@ from waystate.events.model import (
 )
 from waystate.events.outbox import Stamped
 from waystate.events.sinks import SinkWorker, relay
+from waystate.events.tenant_wide import QueueChanged, ReplyChanged, ScheduleChanged
 from waystate.ids import TenantId, find_uuid
 from waystate.work.batch import with_retries
 from waystate.work.leases import RELAY, LeaseKeeper
@@ -51,6 +60,8 @@ _CHANGES_NOTHING: tuple[type, ...] = (
     *(ConversationCorrelated, ControlChanged, WindowOpened, WindowExpiring, WindowClosed),
     *(MessagePlanned, MessageReleased, MessageWithdrawn, PlanFailed, MediaStored, MediaHeld, MediaFailed),
     *(PreferencesChanged, TemplateChanged, AccountChanged, NumberHeld, NumberReleased),
+    *(ConversationAssigned, ConversationTransferred, ConversationReleased, ConversationRequeued, ConversationChanged),
+    *(ConversationNoted, ConversationRead, ParticipantsChanged, QueueChanged, ScheduleChanged, ReplyChanged),
 )
 """Events of what no customer is found or sorted by."""
 TYPES = tuple(event.model_fields["type"].default for event in get_args(Event) if event not in _CHANGES_NOTHING)

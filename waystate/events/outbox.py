@@ -66,14 +66,17 @@ async def append_many(conn: Connection, tenant: TenantId, events: Sequence[Event
     if not events:
         return
     # Not `dump`: its way around half a character is for plain documents, of an event it would write the printed form.
-    document = to_json(events, inf_nan_mode="null").decode()
+    texts = [to_json(each, inf_nan_mode="null").decode() for each in events]
     ids = [new_id() for _ in events]
-    logged = {each: event for each, event in zip(ids, events, strict=True) if event.type in LOGGED}
+    logged = [
+        (key, event.mapping_id, text)
+        for key, event, text in zip(ids, events, texts, strict=True)
+        if event.type in LOGGED and isinstance(event, BaseEvent)
+    ]
     if logged:
-        texts = [to_json(each, inf_nan_mode="null").decode() for each in logged.values()]
-        homes = [each.mapping_id for each in logged.values() if isinstance(each, BaseEvent)]
-        await _queries.log_many(conn, tenant_id=tenant, ids=list(logged), conversation_ids=homes, events=texts)
-    await _queries.append_many(conn, tenant_id=tenant, ids=ids, events=document)
+        keys, homes, kept = map(list, zip(*logged, strict=True))
+        await _queries.log_many(conn, tenant_id=tenant, ids=keys, conversation_ids=homes, events=kept)
+    await _queries.append_many(conn, tenant_id=tenant, ids=ids, events=f"[{','.join(texts)}]")
 
 
 async def read_after(

@@ -9,11 +9,8 @@ from pydantic import BaseModel, ConfigDict
 SCHEMA_VERSION = 1
 
 
-class TemplateChanged(BaseModel):
-    """What is known of a message template changed: by a webhook, or by a listing. It is of no contact and no conversation.
-
-    The `previous_…` are null of one that was not known before. `timestamp` is when it was so at WhatsApp.
-    """
+class TenantEvent(BaseModel):
+    """Of the tenant as such."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     schema_version: ClassVar[int] = SCHEMA_VERSION
@@ -21,6 +18,14 @@ class TemplateChanged(BaseModel):
     contact_id: ClassVar[UUID | None] = None
     message_id: ClassVar[UUID | None] = None
     wa_id: ClassVar[str | None] = None
+
+
+class TemplateChanged(TenantEvent):
+    """What is known of a message template changed: by a webhook, or by a listing. It is of no contact and no conversation.
+
+    The `previous_…` are null of one that was not known before. `timestamp` is when it was so at WhatsApp.
+    """
+
     phone_number_id: ClassVar[str] = ""
 
     type: Literal["template.changed"] = "template.changed"
@@ -41,15 +46,8 @@ class TemplateChanged(BaseModel):
     at: datetime
 
 
-class NumberEvent(BaseModel):
+class NumberEvent(TenantEvent):
     """Of a number of the tenant as such: of no contact and no conversation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: ClassVar[int] = SCHEMA_VERSION
-    # Not published: what every other event is of, so that all are looked at alike.
-    contact_id: ClassVar[UUID | None] = None
-    message_id: ClassVar[UUID | None] = None
-    wa_id: ClassVar[str | None] = None
 
     phone_number_id: str
     at: datetime
@@ -88,15 +86,9 @@ class NumberReleased(NumberEvent):
     held_since: datetime
 
 
-class ArrangementEvent(BaseModel):
+class ArrangementEvent(TenantEvent):
     """Of the tenant as such: of no contact, no conversation and no number. `fields` are those that are otherwise now."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    schema_version: ClassVar[int] = SCHEMA_VERSION
-    # Not published: what every other event is of, so that all are looked at alike.
-    contact_id: ClassVar[UUID | None] = None
-    message_id: ClassVar[UUID | None] = None
-    wa_id: ClassVar[str | None] = None
     phone_number_id: ClassVar[str] = ""
 
     change: Literal["added", "edited", "deleted"]
