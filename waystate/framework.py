@@ -72,10 +72,10 @@ from waystate.trace.routes import TraceRoutes
 from waystate.vault.sealing import derive_key
 from waystate.web.asgi import BodyLimit, Lane, Route
 from waystate.web.browser import CrossOriginLane, OriginCheck, SecurityHeaders
-from waystate.web.cursors import Cursors
 from waystate.web.health import HealthCheck, HealthRoutes
 from waystate.web.metrics import Metrics, MetricsRoutes
 from waystate.web.openapi import DocsRoutes, Document, describe
+from waystate.web.pages import Cursors
 from waystate.web.problem_handlers import install_problems
 from waystate.web.problems import log_failure
 from waystate.web.routers import add_operations

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from waystate.contacts.model import Identity
 from waystate.documents import JsonObject
-from waystate.errors import BadRequest
 from waystate.messages.model import Direction
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -102,18 +101,3 @@ class HistoryFilter(NamedTuple):
 
 WHOLE_HISTORY = HistoryFilter()
 LATEST = HistoryPlace(EVER, UUID(int=2**128 - 1))
-
-
-def check_offered(sort: Sort, given: frozenset[str]) -> None:
-    """Raises `sort_not_offered` where a filter does not go with the order, and says which does."""
-    wrong = sorted(given - OFFERED[sort])
-    if not wrong:
-        return
-    fitting = [each.value for each in Sort if given <= OFFERED[each]]
-    advice = f"Sort by {' or '.join(fitting)}" if fitting else "Leave one of them out"
-    raise BadRequest(
-        "sort_not_offered",
-        f"The order `{sort}` does not go with {', '.join(f'`{each}`' for each in wrong)}. {advice}: each list that is "
-        "offered has an index of its own.",
-        offered={each.value: sorted(filters) for each, filters in OFFERED.items()},
-    )

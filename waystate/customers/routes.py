@@ -36,13 +36,13 @@ from waystate.customers.context import Contexts, find_group
 from waystate.customers.edit import CustomerEdits, customer_not_found, etag_of, identity_of, parse_phone
 from waystate.customers.model import (
     LATEST,
+    OFFERED,
     CustomerFilter,
     HistoryFilter,
     HistoryPlace,
     ListPlace,
     Profile,
     Sort,
-    check_offered,
 )
 from waystate.customers.words import query_of
 from waystate.db.pool import Connection, Database
@@ -57,11 +57,10 @@ from waystate.principal import Principal, Scope
 from waystate.sends.bodies import MESSAGE_EXAMPLE
 from waystate.sends.sending import Sends
 from waystate.web.caller import Caller
-from waystate.web.cursors import Cursors
+from waystate.web.pages import After, Cursors, Limit, check_offered
 from waystate.web.requests import expected_tags
 
 _NO_SUCH = {404: "The tenant has no such customer"}
-_AFTER = Query(max_length=2000, description="The `next` of the page before")
 _IF_MATCH = Header(alias="If-Match", max_length=500, description="The ETag of the customer as you have seen them")
 
 
@@ -106,8 +105,8 @@ class CustomerRoutes:
         hasOpenConversation: Annotated[bool | None, Query()] = None,
         number: Annotated[str | None, Query(max_length=200, description="With a conversation on this phone number id")] = None,
         sort: Annotated[Sort, Query()] = Sort.LAST_ACTIVITY,
-        after: Annotated[str | None, _AFTER] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> CustomerPage:
         """A second or two after what happened. Case and diacritics do not matter to words; what fits is told by `matches`."""
         given = {
@@ -115,7 +114,7 @@ class CustomerRoutes:
             "createdUntil": createdUntil, "hasOpenConversation": hasOpenConversation, "number": number,
         }  # fmt: skip
         named = {key: value for key, value in given.items() if value is not None}
-        check_offered(sort, frozenset(named))
+        check_offered(sort, frozenset(named), OFFERED)
         wanted = CustomerFilter(
             words=_words_of(q),
             tags=tuple(dict.fromkeys(clean_tag(each) for each in tag or ())),
@@ -272,9 +271,9 @@ class CustomerRoutes:
         principal: Caller,
         direction: Annotated[Direction | None, Query()] = None,
         type: Annotated[str | None, Query(max_length=64, description="Such as `text` or `image`")] = None,
-        after: Annotated[str | None, _AFTER] = None,
+        after: After = None,
         before: Annotated[str | None, Query(max_length=2000, description="The `previous` of a page: what is newer")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        limit: Limit = 50,
     ) -> CustomerMessages:
         """Across conversations and numbers, by the time at which the platform says it was sent."""
         if before is not None and after is not None:
@@ -315,8 +314,8 @@ class CustomerRoutes:
         self,
         customer_id: UUID,
         principal: Caller,
-        after: Annotated[str | None, _AFTER] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> CustomerConversations:
         """On every number, open and ended ones."""
         tenant = principal.tenant_id
@@ -327,7 +326,7 @@ class CustomerRoutes:
             sight = await self._sights.find(conn, principal)
             ids = await store.list_conversations(conn, tenant, profile.id, before=before, batch=limit + 1, sight=sight)
             items = await self._conversations(conn, tenant, ids[:limit], await find_group(conn, tenant, profile))
-        following = self._cursors.seal(of, [str(ids[limit - 1])]) if len(ids) > limit else None
+        following = self._cursors.seal_next(of, ids, limit, lambda each: [str(each)])
         return CustomerConversations(items=items, next=following)
 
     @Operation(

@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query
 from pydantic import Field
 
 from waystate.clock import iso
 from waystate.conversations.sight import Sights
-from waystate.customers.model import LATEST, HistoryPlace
+from waystate.customers.model import LATEST
 from waystate.customers.routes import get_profile, iso_exact, parse_history_place
 from waystate.customers.timeline import TimelineEntry, list_integrations, list_timeline
 from waystate.db.pool import Database
@@ -20,14 +19,13 @@ from waystate.sends.bodies import MESSAGE_EXAMPLE, MESSAGE_ID, MessageAnswer
 from waystate.sends.sending import Sends
 from waystate.web.answers import AnswerBody, Text
 from waystate.web.caller import Caller
-from waystate.web.cursors import Cursors
+from waystate.web.pages import After, Cursors, Limit
 
 _CONVERSATION = "019c1420-7b11-7a40-8c1d-5f0e6f3b9a21"
 _ENTRY = "019c1420-8f3a-7c55-9d6e-2b7f4a1c0e90"
 _NOT_SHOWN = frozenset({"type", "at", "mapping_id", "contact_id"})
 """Of an event: it is said beside it."""
 _NO_SUCH = {404: "The tenant has no such customer"}
-_AFTER = Query(max_length=2000, description="The `next` of the page before")
 
 
 class TimelineMessage(AnswerBody):
@@ -148,8 +146,8 @@ class TimelineRoutes:
         self,
         customer_id: UUID,
         principal: Caller,
-        after: Annotated[str | None, _AFTER] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> CustomerTimeline:
         """Messages, what was reported of them, and what became of conversations, in one order. `kind` says which."""
         tenant = principal.tenant_id
@@ -177,8 +175,8 @@ class TimelineRoutes:
         self,
         customer_id: UUID,
         principal: Caller,
-        after: Annotated[str | None, _AFTER] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> CustomerIntegrations:
         """Which of Genesys' conversations it was, who took over from whom, how they ended, and what did not arrive, and why."""
         tenant = principal.tenant_id
@@ -192,10 +190,9 @@ class TimelineRoutes:
         return CustomerIntegrations(items=items, next=self._next(of, found, limit))
 
     def _next(self, of: tuple[Any, ...], found: Sequence[TimelineEntry], limit: int) -> str | None:
-        if len(found) <= limit:
-            return None
-        place: HistoryPlace = found[limit - 1].place
-        return self._cursors.seal(of, [iso_exact(place.sent_at), str(place.message_id)])
+        return self._cursors.seal_next(
+            of, found, limit, lambda each: [iso_exact(each.place.sent_at), str(each.place.message_id)]
+        )
 
 
 def _render_timeline(

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from uuid import UUID
 
 from waystate.conversations.model import CUSTOMER_WINDOW, EVERYTHING, OPEN, ConversationStatus, Sight
-from waystate.errors import BadRequest
 
 NEVER = datetime.min.replace(tzinfo=UTC)
 EVER = datetime.max.replace(tzinfo=UTC)
@@ -97,18 +96,3 @@ def in_order(places: list[InboxPlace], sort: InboxSort, after: InboxPlace) -> li
 def window_floor(now: datetime) -> datetime:
     """Returns from when on a customer's sign opens a window that is open now."""
     return now - CUSTOMER_WINDOW + timedelta(microseconds=1)
-
-
-def check_sort(sort: InboxSort, given: frozenset[str]) -> None:
-    """Raises `sort_not_offered` where a filter does not go with the order, and says which does."""
-    wrong = sorted(given - OFFERED_FILTERS[sort])
-    if not wrong:
-        return
-    fitting = [each.value for each in InboxSort if given <= OFFERED_FILTERS[each]]
-    advice = f"Sort by {' or '.join(fitting)}" if fitting else "Leave one of them out"
-    raise BadRequest(
-        "sort_not_offered",
-        f"The order `{sort}` does not go with {', '.join(f'`{each}`' for each in wrong)}. {advice}: each list that is "
-        "offered has an index of its own.",
-        offered={each.value: sorted(filters) for each, filters in OFFERED_FILTERS.items()},
-    )

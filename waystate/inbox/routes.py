@@ -20,13 +20,13 @@ from waystate.errors import BadRequest, NotFound, Unprocessable
 from waystate.ids import TenantId
 from waystate.inbox import store
 from waystate.inbox.bodies import ConversationMessages, ConversationPage, ListedConversation, render_listed
-from waystate.inbox.model import NEVER, NEWEST, InboxFilter, InboxPlace, InboxSort, MessagePlace, check_sort
+from waystate.inbox.model import NEVER, NEWEST, OFFERED_FILTERS, InboxFilter, InboxPlace, InboxSort, MessagePlace
 from waystate.operations import Operation
 from waystate.principal import Principal, Scope
 from waystate.sends.bodies import MESSAGE_EXAMPLE, MESSAGE_ID
 from waystate.sends.sending import Sends
 from waystate.web.caller import Caller
-from waystate.web.cursors import Cursors
+from waystate.web.pages import After, Cursors, Limit, check_offered
 
 _LAST_EXAMPLE = {
     "id": MESSAGE_ID,
@@ -85,8 +85,8 @@ class InboxRoutes:
         updatedSince: Annotated[UtcMoment | None, Query(description="With a message, or a look, at this time or later")] = None,
         windowOpen: Annotated[bool | None, Query(description="Whether free text may be sent; of open ones alone")] = None,
         sort: Annotated[InboxSort, Query()] = InboxSort.LAST_ACTIVITY,
-        after: Annotated[str | None, Query(max_length=2000, description="The `next` of the page before")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> ConversationPage:
         """A second or two after what happened. `waiting`: those whose customer waits for an answer, the longest first. Case and
         diacritics do not matter to words; what fits is told by `matches`."""
@@ -95,7 +95,7 @@ class InboxRoutes:
             "tag": tag, "updatedSince": updatedSince, "windowOpen": windowOpen,
         }  # fmt: skip
         named = {key: value for key, value in given.items() if value is not None}
-        check_sort(sort, frozenset(named))
+        check_offered(sort, frozenset(named), OFFERED_FILTERS)
         tenant, now = principal.tenant_id, self._clock()
         of = (tenant, "conversations", sort.value, str(principal.user_id), {key: str(value) for key, value in named.items()})
         place = None if after is None else _place_of(self._cursors.open(of, after))
@@ -116,8 +116,7 @@ class InboxRoutes:
             )
             found = await store.list_places(conn, tenant, wanted, sort, after=place, now=now, batch=limit + 1)
             items = await self._show(conn, tenant, [each.conversation_id for each in found[:limit]], wanted, q)
-        last = found[limit - 1] if len(found) > limit else None
-        following = None if last is None else self._cursors.seal(of, [last.value.isoformat(), str(last.conversation_id)])
+        following = self._cursors.seal_next(of, found, limit, lambda each: [each.value.isoformat(), str(each.conversation_id)])
         return ConversationPage(items=items, next=following)
 
     @Operation(
@@ -139,7 +138,7 @@ class InboxRoutes:
         before: Annotated[_Cursor, Query(description="The `before` of a page: what is older")] = None,
         after: Annotated[_Cursor, Query(description="The `after` of a page: what is newer")] = None,
         around: Annotated[UUID | None, Query(description="This message, and as much before as after it")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        limit: Limit = 50,
     ) -> ConversationMessages:
         """Both ways from where one stands. The `after` of the newest page leads to what is said from then on."""
         if sum(each is not None for each in (before, after, around)) > 1:

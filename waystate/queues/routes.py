@@ -27,7 +27,7 @@ from waystate.queues.edit import MoveTo, QueueEdits
 from waystate.queues.model import AgentQueue, etag_of
 from waystate.schedules import store as schedule_store
 from waystate.web.caller import Caller
-from waystate.web.cursors import Cursors
+from waystate.web.pages import After, Cursors, Limit
 from waystate.web.requests import IfMatch, expected_tags
 
 _NO_SUCH = {404: "The tenant has no such queue"}
@@ -53,8 +53,8 @@ class QueueRoutes:
     async def list_queues(
         self,
         principal: Caller,
-        after: Annotated[str | None, Query(max_length=2000, description="The `next` of the page before")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> QueuePage:
         """With their members, whether they are open now, and how many open conversations are in each."""
         tenant = principal.tenant_id
@@ -63,7 +63,7 @@ class QueueRoutes:
         async with self._db.tenant(tenant) as conn:
             found = await store.list_page(conn, tenant, after=name, batch=limit + 1)
             items = await self._rendered(conn, tenant, found[:limit])
-        following = self._cursors.seal(of, [found[limit - 1].name]) if len(found) > limit else None
+        following = self._cursors.seal_next(of, found, limit, lambda each: [each.name])
         return QueuePage(items=items, next=following)
 
     @Operation(

@@ -30,7 +30,7 @@ from waystate.replies.model import etag_of, fold_shortcut
 from waystate.replies.render import render
 from waystate.replies.store import ReplyFilter, ReplyPlace
 from waystate.web.caller import Caller
-from waystate.web.cursors import Cursors
+from waystate.web.pages import After, Cursors, Limit
 from waystate.web.requests import IfMatch, expected_tags
 
 _NO_SUCH = {404: "The tenant has no such ready answer"}
@@ -60,8 +60,8 @@ class ReplyRoutes:
         queue: Annotated[
             str | None, Query(max_length=36, description="Those of this queue and those of all; `none`: those of all alone")
         ] = None,
-        after: Annotated[str | None, Query(max_length=2000, description="The `next` of the page before")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> ReplyPage:
         """As somebody types: case, width and a `/` before it do not matter."""
         tenant, queue_id = principal.tenant_id, None if queue is None else find_uuid(queue)
@@ -75,8 +75,7 @@ class ReplyRoutes:
             place = ReplyPlace(shortcut, UUID(reply_id))
         async with self._db.tenant(tenant) as conn:
             found = await store.list_page(conn, tenant, wanted, after=place, batch=limit + 1)
-        last = found[limit - 1] if len(found) > limit else None
-        following = None if last is None else self._cursors.seal(of, [last.shortcut, str(last.id)])
+        following = self._cursors.seal_next(of, found, limit, lambda each: [each.shortcut, str(each.id)])
         return ReplyPage(items=[render_reply(each) for each in found[:limit]], next=following)
 
     @Operation(

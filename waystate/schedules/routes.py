@@ -27,7 +27,7 @@ from waystate.schedules.bodies import (
 from waystate.schedules.edit import ScheduleEdits
 from waystate.schedules.model import etag_of
 from waystate.web.caller import Caller
-from waystate.web.cursors import Cursors
+from waystate.web.pages import After, Cursors, Limit
 from waystate.web.requests import IfMatch, expected_tags
 
 _NO_SUCH = {404: "The tenant has no such schedule"}
@@ -53,8 +53,8 @@ class ScheduleRoutes:
     async def list_schedules(
         self,
         principal: Caller,
-        after: Annotated[str | None, Query(max_length=2000, description="The `next` of the page before")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> SchedulePage:
         """Each as it is today, with what was and what is to come."""
         tenant = principal.tenant_id
@@ -62,7 +62,7 @@ class ScheduleRoutes:
         name = "" if after is None else str(self._cursors.open(of, after)[0])
         async with self._db.tenant(tenant) as conn:
             found = await store.list_page(conn, tenant, after=name, batch=limit + 1)
-        following = self._cursors.seal(of, [found[limit - 1].name]) if len(found) > limit else None
+        following = self._cursors.seal_next(of, found, limit, lambda each: [each.name])
         return SchedulePage(items=[render_schedule(each, self._clock()) for each in found[:limit]], next=following)
 
     @Operation(

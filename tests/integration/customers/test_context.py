@@ -19,7 +19,7 @@ from waystate.customers.routes import CustomerRoutes
 from waystate.db.pool import Connection
 from waystate.ids import TenantId
 from waystate.principal import Principal
-from waystate.web.cursors import Cursors
+from waystate.web.pages import Cursors
 
 
 class CountedDatabase:

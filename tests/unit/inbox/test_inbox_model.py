@@ -5,15 +5,16 @@ import pytest
 from waystate.conversations.model import OPEN, ConversationStatus, is_limited
 from waystate.errors import BadRequest
 from waystate.ids import TenantId, new_id
-from waystate.inbox.model import InboxFilter, InboxSort, check_sort
+from waystate.inbox.model import OFFERED_FILTERS, InboxFilter, InboxSort
 from waystate.principal import Principal, Role
+from waystate.web.pages import check_offered
 
 
 def test_a_pair_without_an_index_is_refused_and_the_order_that_fits_is_named() -> None:
     for order in InboxSort:
-        check_sort(order, frozenset({"status", "q", "tag"}))
+        check_offered(order, frozenset({"status", "q", "tag"}), OFFERED_FILTERS)
     with pytest.raises(BadRequest) as refused:
-        check_sort(InboxSort.CREATED, frozenset({"updatedSince"}))
+        check_offered(InboxSort.CREATED, frozenset({"updatedSince"}), OFFERED_FILTERS)
     assert (refused.value.code, "Sort by lastActivity:" in refused.value.detail) == ("sort_not_offered", True)
 
 

@@ -1,10 +1,9 @@
 """What people do around a conversation: `/v1/conversations/{id}/notes`, `…/participants` and `…/read`."""
 
 from collections.abc import Sequence
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Response
+from fastapi import Response
 
 from waystate.conversations.desk import store
 from waystate.conversations.desk.acts import DeskActs
@@ -32,7 +31,7 @@ from waystate.operations import Operation
 from waystate.people import store as people_store
 from waystate.principal import Principal, Scope
 from waystate.web.caller import Caller
-from waystate.web.cursors import Cursors
+from waystate.web.pages import After, Cursors, Limit
 from waystate.web.requests import IfMatch, expected_tags
 
 _NO_SUCH = {404: "No conversation of the tenant has this id"}
@@ -77,8 +76,8 @@ class DeskRoutes:
         self,
         conversation_id: str,
         principal: Caller,
-        after: Annotated[str | None, Query(max_length=2000, description="The `next` of the page before")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> NotePage:
         """With who wrote each."""
         tenant = principal.tenant_id
@@ -88,7 +87,7 @@ class DeskRoutes:
             before = None if after is None else UUID(self._cursors.open(of, after)[0])
             found = await store.list_notes(conn, tenant, held.id, before=before, batch=limit + 1)
             items = await _rendered(conn, found[:limit])
-        following = self._cursors.seal(of, [str(found[limit - 1].id)]) if len(found) > limit else None
+        following = self._cursors.seal_next(of, found, limit, lambda each: [str(each.id)])
         return NotePage(items=items, next=following)
 
     @Operation(

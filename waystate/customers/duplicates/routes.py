@@ -12,7 +12,7 @@ from waystate.db.pool import Database
 from waystate.operations import Operation
 from waystate.principal import Scope
 from waystate.web.caller import Caller
-from waystate.web.cursors import Cursors
+from waystate.web.pages import After, Cursors
 
 
 class DuplicateRoutes:
@@ -32,7 +32,7 @@ class DuplicateRoutes:
         self,
         principal: Caller,
         by: Annotated[Likeness | None, Query(description="What they have in common; else any of these")] = None,
-        after: Annotated[str | None, Query(max_length=2000, description="The `next` of the page before")] = None,
+        after: After = None,
         limit: Annotated[int, Query(ge=1, le=50)] = 20,
     ) -> DuplicatePage:
         """Suggestions, the surest first, a second or two behind what happens: the same phone in any spelling, e-mail, user

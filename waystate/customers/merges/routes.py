@@ -1,10 +1,7 @@
 """`/v1/customers/…/merge` and `/merges`: two records of one person become one, and two again."""
 
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
-
-from fastapi import Query
 
 from waystate.contacts import store as contact_store
 from waystate.customers import store as customer_store
@@ -29,7 +26,7 @@ from waystate.db.pool import Database
 from waystate.operations import Operation
 from waystate.principal import Scope, actor_of
 from waystate.web.caller import Caller
-from waystate.web.cursors import Cursors
+from waystate.web.pages import After, Cursors, Limit
 
 _LAST_ID = UUID(int=2**128 - 1)
 
@@ -71,8 +68,8 @@ class MergeRoutes:
         self,
         customer_id: UUID,
         principal: Caller,
-        after: Annotated[str | None, Query(max_length=2000, description="The `next` of the page before")] = None,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        after: After = None,
+        limit: Limit = 50,
     ) -> MergePage:
         """By hand, and by what messages proved; each can be undone."""
         tenant = principal.tenant_id
@@ -86,8 +83,7 @@ class MergeRoutes:
             if not await customer_store.find_many(conn, tenant, [contact_id]):
                 raise customer_not_found(customer_id)
             found = await store.list_of_contact(conn, tenant, contact_id, before=before, before_id=before_id, batch=limit + 1)
-        last = found[limit - 1] if len(found) > limit else None
-        following = None if last is None else self._cursors.seal(of, [last.merged_at.isoformat(), str(last.id)])
+        following = self._cursors.seal_next(of, found, limit, lambda each: [each.merged_at.isoformat(), str(each.id)])
         return MergePage(items=[render_merge(each) for each in found[:limit]], next=following)
 
     @Operation(
