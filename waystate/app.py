@@ -231,7 +231,7 @@ class Waystate:
         )
         deposits = Deposits(db, self.directory, self.services.fetcher, clock)
         self.uploads = UploadRoutes(self.services.guard, deposits)
-        imports = CustomerImports(db, self.hints[RELAY], self.services.invalidations.changed, clock)
+        imports = CustomerImports(self.services.commits, clock)
         self.imports = ImportRoutes(self.services.guard, imports)
         self.intake = Intake(db, self.hints[LEDGER])
         limits = {"lanes": self.lanes, "max_body": config.max_body}

@@ -203,11 +203,11 @@ def _of_messages(services: Services) -> list[object]:
         BeginRoutes(db, sends, clock),
         ConversationRoutes(db, sights, clock),
     ]
-    deeds = ConversationDeeds(db, directory, fail_displaced, services.hints[RELAY], services.invalidations.changed, clock)
-    customers = CustomerEdits(db, services.hints[RELAY], services.invalidations.changed, clock)
+    deeds = ConversationDeeds(services.commits, directory, fail_displaced, clock)
+    customers = CustomerEdits(services.commits, clock)
     people = CustomerRoutes(db, customers, sends, sights, cursors, clock)
     meetings = Meetings(db, directory, customers, services.hints[RELAY], services.invalidations.forget, clock)
-    merges = CustomerMerges(db, directory, services.hints[RELAY], services.invalidations.changed, clock)
+    merges = CustomerMerges(services.commits, directory, clock)
     media = MediaRoutes(db, directory, services.fetcher.objects, services.links, clock)
     return [
         SendRoutes(sends),
@@ -228,15 +228,14 @@ def _of_messages(services: Services) -> list[object]:
 
 
 def _of_desk(services: Services) -> list[object]:
-    db, clock, hint = services.db, services.clock, services.hints[RELAY]
+    db, clock, commits = services.db, services.clock, services.commits
     cursors = Cursors(derive_key(services.installation, "page cursors"))
-    changed = services.invalidations.changed
     sights = Sights(services.directory)
     return [
-        DeskRoutes(db, DeskActs(db, sights, hint, changed, clock), sights, cursors),
-        QueueRoutes(db, QueueEdits(db, hint, changed, clock), cursors, clock),
-        ScheduleRoutes(db, ScheduleEdits(db, hint, clock), cursors, clock),
-        ReplyRoutes(db, ReplyEdits(db, hint, clock), sights, cursors),
+        DeskRoutes(db, DeskActs(commits, sights, clock), sights, cursors),
+        QueueRoutes(db, QueueEdits(commits, clock), cursors, clock),
+        ScheduleRoutes(db, ScheduleEdits(commits, clock), cursors, clock),
+        ReplyRoutes(db, ReplyEdits(commits, clock), sights, cursors),
     ]
 
 

@@ -20,6 +20,7 @@ from waystate.door.auth import Authenticator
 from waystate.door.guard import Guard
 from waystate.door.limits import Rates
 from waystate.egress import open_to_anybody, open_to_hosts, open_to_platforms
+from waystate.events.commits import Commits
 from waystate.events.model import Event
 from waystate.ids import TenantId
 from waystate.media.attached import AttachmentClient
@@ -72,6 +73,7 @@ class Services:
     authenticator: Authenticator
     guard: Guard
     hints: Mapping[str, SharedHint]
+    commits: Commits
 
     @property
     def lanes(self) -> int:
@@ -142,6 +144,7 @@ def build_services(
         authenticator=authenticator,
         guard=Guard(authenticator, origins=config.own_origins, limit=sharing.request_limits(_rates_of(config), directory)),
         hints={RELAY: relay_hint, MEDIA: media_hint, **{kind: sharing.hint(kind) for kind in (LEDGER, DELIVERIES)}},
+        commits=Commits(db, relay_hint, invalidations.changed),
     )
 
 

@@ -95,6 +95,7 @@ def _take(tenant: str, file: Path, wanted: "ImportWish") -> "ImportAnswer":
     from waystate.config import load_config
     from waystate.customers.files.bodies import render_outcome
     from waystate.customers.files.intake import CustomerImports
+    from waystate.events.commits import Commits
     from waystate.principal import OPERATOR
     from waystate.services import build_sharing
     from waystate.vault.installation import load_installation_secret
@@ -107,8 +108,8 @@ def _take(tenant: str, file: Path, wanted: "ImportWish") -> "ImportAnswer":
     async def run(db: "Database", tenant_id: "TenantId") -> "ImportAnswer":
         sharing = build_sharing(config, db, Metrics(), utc_now, installation=await load_installation_secret(db, vault))
         try:
-            changed = sharing.invalidations().changed
-            imports = CustomerImports(db, sharing.hint(RELAY), changed, utc_now)
+            commits = Commits(db, sharing.hint(RELAY), sharing.invalidations().changed)
+            imports = CustomerImports(commits, utc_now)
             return render_outcome(await imports.take(tenant_id, _chunks(file), wanted, OPERATOR))
         finally:
             await sharing.close()

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,17 +21,14 @@ from waystate.conversations.model import Conversation, conversation_not_found
 from waystate.conversations.read import etag_of, get_shown, render_shown
 from waystate.conversations.reopen import close, reopen
 from waystate.conversations.sight import Sights
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.errors import Conflict
-from waystate.events import outbox
+from waystate.events.commits import Commits
 from waystate.events.model import Event
-from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId
 from waystate.keys import store as key_store
 from waystate.tenants.routing import Directory
 from waystate.tenants.store import unknown_tenant
-from waystate.work.batch import with_retries
-from waystate.work.loops import Hint
 
 Did = tuple[Sequence[Event], Sequence[Entry]]
 Act = Callable[[Deed], Awaitable[Did]]
@@ -49,15 +45,11 @@ class Answered:
 class ConversationDeeds:
     """Conversations are named by Waystate's id or Genesys'. `silence`: see `hand_over`."""
 
-    def __init__(
-        self, db: Database, directory: Directory, silence: Silence, relay_hint: Hint, changed: AfterCommit, clock: Clock
-    ) -> None:
-        self._db = db
+    def __init__(self, commits: Commits, directory: Directory, silence: Silence, clock: Clock) -> None:
+        self._commits = commits
         self._directory = directory
         self._sights = Sights(directory)
         self._silence = silence
-        self._relay_hint = relay_hint
-        self._changed = changed
         self._clock = clock
 
     async def assign(
@@ -126,24 +118,16 @@ class ConversationDeeds:
         epoch: int | None = None,
         with_others: bool = False,
     ) -> Answered:
-        answered, events = await with_retries(partial(self._transact, tenant, name, doer, act, epoch, with_others))
-        if events:
-            self._changed(tenant, events)
-            self._relay_hint.give(tenant)
-        return answered
-
-    async def _transact(
-        self, tenant: TenantId, name: str, doer: Doer, act: Act, epoch: int | None, with_others: bool
-    ) -> tuple[Answered, Sequence[Event]]:
-        now = self._clock()
-        async with self._db.tenant(tenant) as conn:
+        async def do(conn: Connection) -> tuple[Answered, Sequence[Event]]:
+            now = self._clock()
             deed = await self._begin(conn, tenant, name, doer, now, epoch, with_others)
             events, entries = await act(deed)
             shown = await get_shown(conn, tenant, str(deed.conversation.id))
             answered = Answered(await render_shown(conn, tenant, shown, now), etag_of(shown, now))
             await audit_store.append_many(conn, tenant, entries)
-            await outbox.append_many(conn, tenant, events)
-        return answered, events
+            return answered, events
+
+        return await self._commits.do(tenant, do)
 
     async def _begin(
         self, conn: Connection, tenant: TenantId, name: str, doer: Doer, now: datetime, epoch: int | None, with_others: bool

@@ -14,16 +14,13 @@ from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, NewContact
 from waystate.customers import store
 from waystate.customers.model import Profile
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.documents import dump, merge_patch
 from waystate.errors import NotFound, PreconditionFailed, Unprocessable
-from waystate.events import outbox
+from waystate.events.commits import Commits
 from waystate.events.model import CustomerChanged
-from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId, new_id
 from waystate.web.fields import MOST_BYTES, MOST_TAGS
-from waystate.work.batch import with_retries
-from waystate.work.loops import Hint
 
 _EDITABLE = (
     *("name", "email", "phone_number", "username", "language", "profile_picture_url"),
@@ -50,94 +47,74 @@ class Saved:
 class CustomerEdits:
     """Each deed is one transaction, with its event, and with the index by which the customer is found at once."""
 
-    def __init__(self, db: Database, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
-        self._db = db
-        self._relay_hint = relay_hint
-        self._changed = changed
+    def __init__(self, commits: Commits, clock: Clock) -> None:
+        self._commits = commits
         self._clock = clock
 
     async def add(self, tenant: TenantId, identity: Identity, fields: Mapping[str, Any], *, updates: bool) -> Saved:
         """The customer of this identity, made with `fields` if nobody is known by it; `updates`: else changed by them."""
 
-        async def add() -> tuple[Saved, list[CustomerChanged]]:
+        async def add(conn: Connection) -> tuple[Saved, list[CustomerChanged]]:
             now = self._clock()
-            async with self._db.tenant(tenant) as conn:
-                contact_id, is_new = await _find_or_add(conn, tenant, identity, now)
-                before = await _lock(conn, tenant, contact_id)
-                after = edited(before, fields) if is_new or updates else before
-                events = await _save(conn, tenant, before, after, now, is_new=is_new)
-                (profile,) = await store.find_many(conn, tenant, [contact_id])
-                return Saved(profile, is_new), events
+            contact_id, is_new = await _find_or_add(conn, tenant, identity, now)
+            before = await _lock(conn, tenant, contact_id)
+            after = edited(before, fields) if is_new or updates else before
+            events = await _save(conn, tenant, before, after, now, is_new=is_new)
+            (profile,) = await store.find_many(conn, tenant, [contact_id])
+            return Saved(profile, is_new), events
 
-        saved, events = await with_retries(add)
-        self._tell(tenant, events)
-        return saved
+        return await self._commits.do(tenant, add)
 
     async def meet(self, tenant: TenantId, identity: Identity, name: str | None) -> Saved:
         """The customer of this identity, made if nobody is known by it. `name` is what they call themselves: it is taken where
         none is known, and a message of theirs may change it. Who is known already is only read."""
 
-        async def meet() -> tuple[Saved, list[CustomerChanged]]:
+        async def meet(conn: Connection) -> tuple[Saved, list[CustomerChanged]]:
             now = self._clock()
-            async with self._db.tenant(tenant) as conn:
-                contact_id, is_new = await _find_or_add(conn, tenant, identity, now)
-                found = await store.find_many(conn, tenant, [contact_id])
-                if found and not is_new and (name is None or found[0].name is not None):
-                    return Saved(found[0]), []
-                before = await _lock(conn, tenant, contact_id)
-                after = replace(before, name=name) if before.name is None else before
-                return Saved(after, is_new), await _save(conn, tenant, before, after, now, is_new=is_new)
+            contact_id, is_new = await _find_or_add(conn, tenant, identity, now)
+            found = await store.find_many(conn, tenant, [contact_id])
+            if found and not is_new and (name is None or found[0].name is not None):
+                return Saved(found[0]), []
+            before = await _lock(conn, tenant, contact_id)
+            after = replace(before, name=name) if before.name is None else before
+            return Saved(after, is_new), await _save(conn, tenant, before, after, now, is_new=is_new)
 
-        saved, events = await with_retries(meet)
-        self._tell(tenant, events)
-        return saved
+        return await self._commits.do(tenant, meet)
 
     async def edit(
         self, tenant: TenantId, contact_id: UUID, fields: Mapping[str, Any], *, expected: Collection[str] | None = None
     ) -> Profile:
         """`fields` by their names here; what is not named stays. `expected`: the tags of what the caller has seen."""
 
-        async def edit() -> tuple[Profile, list[CustomerChanged]]:
+        async def edit(conn: Connection) -> tuple[Profile, list[CustomerChanged]]:
             now = self._clock()
-            async with self._db.tenant(tenant) as conn:
-                before = await _lock(conn, tenant, contact_id)
-                if expected is not None and etag_of(before) not in expected:
-                    raise _changed_meanwhile(before)
-                after = edited(before, fields)
-                events = await _save(conn, tenant, before, after, now)
-                (profile,) = await store.find_many(conn, tenant, [before.id])
-                return profile, events
+            before = await _lock(conn, tenant, contact_id)
+            if expected is not None and etag_of(before) not in expected:
+                raise _changed_meanwhile(before)
+            after = edited(before, fields)
+            events = await _save(conn, tenant, before, after, now)
+            (profile,) = await store.find_many(conn, tenant, [before.id])
+            return profile, events
 
-        profile, events = await with_retries(edit)
-        self._tell(tenant, events)
-        return profile
+        return await self._commits.do(tenant, edit)
 
     async def tag(
         self, tenant: TenantId, ids: Sequence[UUID], *, add: Sequence[str] = (), remove: Sequence[str] = ()
     ) -> tuple[int, list[UUID]]:
         """How many are tagged otherwise now, and which of the ids are no customer's. A merged one's leads to who stayed."""
 
-        async def tag() -> tuple[list[CustomerChanged], list[UUID]]:
+        async def tag(conn: Connection) -> tuple[tuple[int, list[UUID]], list[CustomerChanged]]:
             now = self._clock()
-            async with self._db.tenant(tenant) as conn:
-                survivors = await contact_store.find_survivors(conn, tenant, ids)
-                meant = {each: survivors.get(each, each) for each in ids}
-                known = {each.id for each in await store.find_many(conn, tenant, sorted(set(meant.values())))}
-                changed = await store.tag_many(conn, tenant, sorted(known), add, now) if add else {}
-                _check_tags(changed)
-                changed |= await store.untag_many(conn, tenant, sorted(known), remove, now) if remove else {}
-                events = [_event(contact, ("tags",), now) for contact in sorted(changed)]
-                await outbox.append_many(conn, tenant, events)
-                return events, [each for each in ids if meant[each] not in known]
+            survivors = await contact_store.find_survivors(conn, tenant, ids)
+            meant = {each: survivors.get(each, each) for each in ids}
+            known = {each.id for each in await store.find_many(conn, tenant, sorted(set(meant.values())))}
+            changed = await store.tag_many(conn, tenant, sorted(known), add, now) if add else {}
+            _check_tags(changed)
+            changed |= await store.untag_many(conn, tenant, sorted(known), remove, now) if remove else {}
+            events = [_event(contact, ("tags",), now) for contact in sorted(changed)]
+            return (len(events), [each for each in ids if meant[each] not in known]), events
 
-        events, missing = await with_retries(tag)
-        self._tell(tenant, events)
-        return len(events), missing
-
-    def _tell(self, tenant: TenantId, events: Sequence[CustomerChanged]) -> None:
-        if events:
-            self._changed(tenant, events)
-            self._relay_hint.give(tenant)
+        return await self._commits.do(tenant, tag)
 
 
 async def _find_or_add(conn: Connection, tenant: TenantId, identity: Identity, now: datetime) -> tuple[UUID, bool]:
@@ -182,9 +159,7 @@ async def _save(
     if not changed and not is_new:
         return []
     await store.index_many(conn, tenant, [after.id])
-    events = [_event(after.id, changed, now, is_new=is_new)]
-    await outbox.append_many(conn, tenant, events)
-    return events
+    return [_event(after.id, changed, now, is_new=is_new)]
 
 
 def edited(profile: Profile, fields: Mapping[str, Any]) -> Profile:

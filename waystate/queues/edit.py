@@ -9,12 +9,11 @@ from uuid import UUID
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry, named
 from waystate.clock import Clock
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, PreconditionFailed, Unprocessable
-from waystate.events import outbox
+from waystate.events.commits import Commits
 from waystate.events.model import ConversationRequeued, Event
-from waystate.events.outbox import AfterCommit
 from waystate.events.tenant_wide import QueueChanged
 from waystate.ids import TenantId, new_id
 from waystate.people import store as people_store
@@ -23,8 +22,6 @@ from waystate.queues import store
 from waystate.queues.model import EDITABLE, AgentQueue, changed_fields, edited, etag_of
 from waystate.queues.store import WaitingConversation
 from waystate.schedules import store as schedule_store
-from waystate.work.batch import with_retries
-from waystate.work.loops import Hint
 
 _SHOWN = {"genesys_queue": "genesysQueue", "schedule_id": "schedule"}
 
@@ -36,10 +33,8 @@ class MoveTo(NamedTuple):
 
 
 class QueueEdits:
-    def __init__(self, db: Database, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
-        self._db = db
-        self._relay_hint = relay_hint
-        self._changed = changed
+    def __init__(self, commits: Commits, clock: Clock) -> None:
+        self._commits = commits
         self._clock = clock
 
     async def add(self, tenant: TenantId, actor: Actor, fields: Mapping[str, Any]) -> AgentQueue:
@@ -47,15 +42,12 @@ class QueueEdits:
         now = self._clock()
         queue = AgentQueue(**{"id": new_id(), "created_at": now, "edited_at": now, **fields})
 
-        async def add() -> None:
-            async with self._db.tenant(tenant) as conn:
-                await _check(conn, tenant, queue, new=queue.members)
-                await store.add_one(conn, tenant, queue)
-                await _tell(conn, tenant, actor, "added", queue, now, EDITABLE)
+        async def add(conn: Connection) -> tuple[AgentQueue, list[Event]]:
+            await _check(conn, tenant, queue, new=queue.members)
+            await store.add_one(conn, tenant, queue)
+            return queue, await _tell(conn, tenant, actor, "added", queue, now, EDITABLE)
 
-        await with_retries(add)
-        self._relay_hint.give(tenant)
-        return queue
+        return await self._commits.do(tenant, add)
 
     async def edit(
         self,
@@ -67,45 +59,39 @@ class QueueEdits:
     ) -> AgentQueue:
         """What is not named in `fields` stays. `expected`: the tags of what the caller has seen."""
 
-        async def edit() -> AgentQueue:
+        async def edit(conn: Connection) -> tuple[AgentQueue, list[Event]]:
             now = self._clock()
-            async with self._db.tenant(tenant) as conn:
-                before = await store.lock_one(conn, tenant, queue_id)
-                if expected is not None and etag_of(before) not in expected:
-                    raise _changed_meanwhile(before)
-                after = edited(before, fields)
-                changed = changed_fields(before, after)
-                if not changed:
-                    return before
-                await _check(conn, tenant, after, new=set(after.members) - set(before.members))
-                await store.edit_one(conn, tenant, before, after, now)
-                await _tell(conn, tenant, actor, "edited", after, now, changed)
-                return replace(after, edited_at=now)
+            before = await store.lock_one(conn, tenant, queue_id)
+            if expected is not None and etag_of(before) not in expected:
+                raise _changed_meanwhile(before)
+            after = edited(before, fields)
+            changed = changed_fields(before, after)
+            if not changed:
+                return before, []
+            await _check(conn, tenant, after, new=set(after.members) - set(before.members))
+            await store.edit_one(conn, tenant, before, after, now)
+            return replace(after, edited_at=now), await _tell(conn, tenant, actor, "edited", after, now, changed)
 
-        queue = await with_retries(edit)
-        self._relay_hint.give(tenant)
-        return queue
+        return await self._commits.do(tenant, edit)
 
     async def delete(self, tenant: TenantId, actor: Actor, queue_id: UUID, move_to: MoveTo | None) -> None:
         """Without `move_to` only while nothing open waits in it: else Conflict, which says how many do."""
 
-        async def delete() -> list[Event]:
+        async def delete(conn: Connection) -> tuple[None, list[Event]]:
             now = self._clock()
-            async with self._db.tenant(tenant) as conn:
-                queue, waiting = await store.lock_for_deletion(conn, tenant, queue_id)
-                if waiting and move_to is None:
-                    raise _in_use(len(waiting))
-                target = None if move_to is None else move_to.queue_id
-                await _check_target(conn, tenant, queue_id, target)
-                if waiting:
-                    await store.move_many(conn, tenant, [each.id for each in waiting], target)
-                await store.remove_one(conn, tenant, queue_id)
-                moved = [_moved(each, queue_id, target, now) for each in waiting]
-                details: JsonObject = {"moved_to": target, **named(each.id for each in waiting)} if waiting else {}
-                return await _tell(conn, tenant, actor, "deleted", queue, now, (), details, moved)
+            queue, waiting = await store.lock_for_deletion(conn, tenant, queue_id)
+            if waiting and move_to is None:
+                raise _in_use(len(waiting))
+            target = None if move_to is None else move_to.queue_id
+            await _check_target(conn, tenant, queue_id, target)
+            if waiting:
+                await store.move_many(conn, tenant, [each.id for each in waiting], target)
+            await store.remove_one(conn, tenant, queue_id)
+            moved = [_moved(each, queue_id, target, now) for each in waiting]
+            details: JsonObject = {"moved_to": target, **named(each.id for each in waiting)} if waiting else {}
+            return None, await _tell(conn, tenant, actor, "deleted", queue, now, (), details, moved)
 
-        self._changed(tenant, await with_retries(delete))
-        self._relay_hint.give(tenant)
+        await self._commits.do(tenant, delete)
 
 
 async def _check(conn: Connection, tenant: TenantId, queue: AgentQueue, *, new: Collection[UUID]) -> None:
@@ -141,9 +127,7 @@ async def _tell(
     told = {"name": queue.name, "fields": [_SHOWN.get(each, each) for each in fields], **(details or {})}
     entry = Entry(actor=actor, action=f"queue.{change}", subject=f"queue:{queue.id}", at=now, details=told)
     await audit_store.append_many(conn, tenant, [entry])
-    events = [*moved, QueueChanged(queue_id=queue.id, name=queue.name, change=change, fields=list(fields), at=now)]
-    await outbox.append_many(conn, tenant, events)
-    return events
+    return [*moved, QueueChanged(queue_id=queue.id, name=queue.name, change=change, fields=list(fields), at=now)]
 
 
 def _moved(waiting: WaitingConversation, queue_id: UUID, target: UUID | None, now: datetime) -> ConversationRequeued:

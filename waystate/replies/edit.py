@@ -9,9 +9,10 @@ from uuid import UUID
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
 from waystate.clock import Clock
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.errors import PreconditionFailed, Unprocessable
-from waystate.events import outbox
+from waystate.events.commits import Commits
+from waystate.events.model import Event
 from waystate.events.tenant_wide import ReplyChanged
 from waystate.ids import TenantId, new_id
 from waystate.principal import Actor
@@ -19,16 +20,13 @@ from waystate.queues import store as queue_store
 from waystate.replies import store
 from waystate.replies.filling import find_problems, unusable
 from waystate.replies.model import EDITABLE, ReadyReply, changed_fields, etag_of
-from waystate.work.batch import with_retries
-from waystate.work.loops import Hint
 
 _SHOWN = {"queue_id": "queue"}
 
 
 class ReplyEdits:
-    def __init__(self, db: Database, relay_hint: Hint, clock: Clock) -> None:
-        self._db = db
-        self._relay_hint = relay_hint
+    def __init__(self, commits: Commits, clock: Clock) -> None:
+        self._commits = commits
         self._clock = clock
 
     async def add(self, tenant: TenantId, actor: Actor, fields: Mapping[str, Any]) -> ReadyReply:
@@ -38,15 +36,12 @@ class ReplyEdits:
         reply = replace(empty, **fields)
         _check_text(reply.text)
 
-        async def add() -> None:
-            async with self._db.tenant(tenant) as conn:
-                await _check_queue(conn, tenant, reply.queue_id)
-                await store.add_one(conn, tenant, reply)
-                await _tell(conn, tenant, actor, "added", reply, now, EDITABLE)
+        async def add(conn: Connection) -> tuple[ReadyReply, list[Event]]:
+            await _check_queue(conn, tenant, reply.queue_id)
+            await store.add_one(conn, tenant, reply)
+            return reply, await _tell(conn, tenant, actor, "added", reply, now, EDITABLE)
 
-        await with_retries(add)
-        self._relay_hint.give(tenant)
-        return reply
+        return await self._commits.do(tenant, add)
 
     async def edit(
         self,
@@ -60,34 +55,28 @@ class ReplyEdits:
         if "text" in fields:
             _check_text(fields["text"])
 
-        async def edit() -> ReadyReply:
+        async def edit(conn: Connection) -> tuple[ReadyReply, list[Event]]:
             now = self._clock()
-            async with self._db.tenant(tenant) as conn:
-                before = await store.lock_one(conn, tenant, reply_id)
-                if expected is not None and etag_of(before) not in expected:
-                    raise _changed_meanwhile(before)
-                after = replace(before, **fields)
-                changed = changed_fields(before, after)
-                if not changed:
-                    return before
-                await _check_queue(conn, tenant, after.queue_id)
-                await store.edit_one(conn, tenant, after, now)
-                await _tell(conn, tenant, actor, "edited", after, now, changed)
-                return replace(after, edited_at=now)
+            before = await store.lock_one(conn, tenant, reply_id)
+            if expected is not None and etag_of(before) not in expected:
+                raise _changed_meanwhile(before)
+            after = replace(before, **fields)
+            changed = changed_fields(before, after)
+            if not changed:
+                return before, []
+            await _check_queue(conn, tenant, after.queue_id)
+            await store.edit_one(conn, tenant, after, now)
+            return replace(after, edited_at=now), await _tell(conn, tenant, actor, "edited", after, now, changed)
 
-        reply = await with_retries(edit)
-        self._relay_hint.give(tenant)
-        return reply
+        return await self._commits.do(tenant, edit)
 
     async def delete(self, tenant: TenantId, actor: Actor, reply_id: UUID) -> None:
-        async def delete() -> None:
-            async with self._db.tenant(tenant) as conn:
-                reply = await store.lock_one(conn, tenant, reply_id)
-                await store.remove_one(conn, tenant, reply_id)
-                await _tell(conn, tenant, actor, "deleted", reply, self._clock(), ())
+        async def delete(conn: Connection) -> tuple[None, list[Event]]:
+            reply = await store.lock_one(conn, tenant, reply_id)
+            await store.remove_one(conn, tenant, reply_id)
+            return None, await _tell(conn, tenant, actor, "deleted", reply, self._clock(), ())
 
-        await with_retries(delete)
-        self._relay_hint.give(tenant)
+        await self._commits.do(tenant, delete)
 
 
 def _check_text(text: str) -> None:
@@ -108,14 +97,14 @@ async def _tell(
     reply: ReadyReply,
     now: datetime,
     fields: Collection[str],
-) -> None:
+) -> list[Event]:
     told = {"shortcut": reply.shortcut, "queue": reply.queue_id, "fields": [_SHOWN.get(each, each) for each in fields]}
     entry = Entry(actor=actor, action=f"reply.{change}", subject=f"reply:{reply.id}", at=now, details=told)
     await audit_store.append_many(conn, tenant, [entry])
     event = ReplyChanged(
         reply_id=reply.id, queue_id=reply.queue_id, shortcut=reply.shortcut, change=change, fields=list(fields), at=now
     )
-    await outbox.append_many(conn, tenant, [event])
+    return [event]
 
 
 def _changed_meanwhile(reply: ReadyReply) -> PreconditionFailed:

@@ -9,26 +9,24 @@ from uuid import UUID
 from waystate.audit import store as audit_store
 from waystate.audit.model import Entry
 from waystate.clock import Clock
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.errors import Conflict, NotFound, PreconditionFailed, Unprocessable
-from waystate.events import outbox
+from waystate.events.commits import Commits
+from waystate.events.model import Event
 from waystate.events.tenant_wide import ScheduleChanged
 from waystate.ids import TenantId, new_id
 from waystate.principal import Actor
 from waystate.schedules import store
 from waystate.schedules.model import MOST_VERSIONS, Schedule, ScheduleVersion, etag_of, with_version
-from waystate.work.batch import with_retries
-from waystate.work.loops import Hint
 
 _VERSION_FIELDS = ("time_zone", "slots", "holidays")
 _SHOWN = {"time_zone": "timeZone"}
 
 
 class ScheduleEdits:
-    def __init__(self, db: Database, relay_hint: Hint, clock: Clock) -> None:
-        self._db = db
-        self._relay_hint = relay_hint
+    def __init__(self, commits: Commits, clock: Clock) -> None:
+        self._commits = commits
         self._clock = clock
 
     async def add(
@@ -41,14 +39,11 @@ class ScheduleEdits:
             first = replace(first, valid_from=now.astimezone(first.zone).date())
         schedule = Schedule(id=new_id(), name=name, versions=(first,), created_at=now, edited_at=now)
 
-        async def add() -> None:
-            async with self._db.tenant(tenant) as conn:
-                await store.add_one(conn, tenant, schedule)
-                await _tell(conn, tenant, actor, "added", schedule, now, ["name", *_VERSION_FIELDS])
+        async def add(conn: Connection) -> tuple[Schedule, list[Event]]:
+            await store.add_one(conn, tenant, schedule)
+            return schedule, await _tell(conn, tenant, actor, "added", schedule, now, ["name", *_VERSION_FIELDS])
 
-        await with_retries(add)
-        self._relay_hint.give(tenant)
-        return schedule
+        return await self._commits.do(tenant, add)
 
     async def edit(
         self,
@@ -63,59 +58,51 @@ class ScheduleEdits:
     ) -> Schedule:
         """`fields` count from `valid_from` on, or from today: what was before stays known."""
 
-        async def edit() -> Schedule:
+        async def edit(conn: Connection) -> tuple[Schedule, list[Event]]:
             now = self._clock()
-            async with self._db.tenant(tenant) as conn:
-                before = await store.lock_one(conn, tenant, schedule_id)
-                _check_unchanged(before, expected)
-                after = with_version(before, fields, valid_from, now, name)
-                if len(after.versions) > MOST_VERSIONS:
-                    text = f"A schedule has at most {MOST_VERSIONS} versions. Begin a new one, or withdraw versions."
-                    raise Unprocessable("too_many_versions", text)
-                if after == before:
-                    return before
-                await store.edit_one(conn, tenant, before, after, now)
-                changed = (["name"] if after.name != before.name else []) + [each for each in _VERSION_FIELDS if each in fields]
-                await _tell(conn, tenant, actor, "edited", after, now, changed, {"valid_from": _day(valid_from)})
-                return replace(after, edited_at=now)
+            before = await store.lock_one(conn, tenant, schedule_id)
+            _check_unchanged(before, expected)
+            after = with_version(before, fields, valid_from, now, name)
+            if len(after.versions) > MOST_VERSIONS:
+                text = f"A schedule has at most {MOST_VERSIONS} versions. Begin a new one, or withdraw versions."
+                raise Unprocessable("too_many_versions", text)
+            if after == before:
+                return before, []
+            await store.edit_one(conn, tenant, before, after, now)
+            changed = (["name"] if after.name != before.name else []) + [each for each in _VERSION_FIELDS if each in fields]
+            return replace(after, edited_at=now), await _tell(
+                conn, tenant, actor, "edited", after, now, changed, {"valid_from": _day(valid_from)}
+            )
 
-        schedule = await with_retries(edit)
-        self._relay_hint.give(tenant)
-        return schedule
+        return await self._commits.do(tenant, edit)
 
     async def withdraw(self, tenant: TenantId, actor: Actor, schedule_id: UUID, valid_from: date) -> Schedule:
         """The version of that day; the one before it counts on. Raises Conflict for the only one."""
 
-        async def withdraw() -> Schedule:
+        async def withdraw(conn: Connection) -> tuple[Schedule, list[Event]]:
             now = self._clock()
-            async with self._db.tenant(tenant) as conn:
-                before = await store.lock_one(conn, tenant, schedule_id)
-                kept = tuple(each for each in before.versions if each.valid_from != valid_from)
-                if len(kept) == len(before.versions):
-                    raise NotFound("version_not_found", f"No version counts from {valid_from}. GET the schedule lists them.")
-                if not kept:
-                    raise Conflict("only_version", "A schedule has at least one version. Change it, or delete the schedule.")
-                after = replace(before, versions=kept, edited_at=now)
-                await store.drop_version(conn, tenant, schedule_id, valid_from)
-                await store.edit_one(conn, tenant, before, after, now)
-                await _tell(conn, tenant, actor, "edited", after, now, ["versions"], {"withdrawn": _day(valid_from)})
-                return after
+            before = await store.lock_one(conn, tenant, schedule_id)
+            kept = tuple(each for each in before.versions if each.valid_from != valid_from)
+            if len(kept) == len(before.versions):
+                raise NotFound("version_not_found", f"No version counts from {valid_from}. GET the schedule lists them.")
+            if not kept:
+                raise Conflict("only_version", "A schedule has at least one version. Change it, or delete the schedule.")
+            after = replace(before, versions=kept, edited_at=now)
+            await store.drop_version(conn, tenant, schedule_id, valid_from)
+            await store.edit_one(conn, tenant, before, after, now)
+            return after, await _tell(conn, tenant, actor, "edited", after, now, ["versions"], {"withdrawn": _day(valid_from)})
 
-        schedule = await with_retries(withdraw)
-        self._relay_hint.give(tenant)
-        return schedule
+        return await self._commits.do(tenant, withdraw)
 
     async def delete(self, tenant: TenantId, actor: Actor, schedule_id: UUID) -> None:
         """Raises Conflict while a queue is open by it."""
 
-        async def delete() -> None:
-            async with self._db.tenant(tenant) as conn:
-                schedule = await store.lock_one(conn, tenant, schedule_id)
-                await store.remove_one(conn, tenant, schedule_id)
-                await _tell(conn, tenant, actor, "deleted", schedule, self._clock(), [])
+        async def delete(conn: Connection) -> tuple[None, list[Event]]:
+            schedule = await store.lock_one(conn, tenant, schedule_id)
+            await store.remove_one(conn, tenant, schedule_id)
+            return None, await _tell(conn, tenant, actor, "deleted", schedule, self._clock(), [])
 
-        await with_retries(delete)
-        self._relay_hint.give(tenant)
+        await self._commits.do(tenant, delete)
 
 
 async def _tell(
@@ -127,13 +114,12 @@ async def _tell(
     now: datetime,
     fields: Collection[str],
     details: JsonObject | None = None,
-) -> None:
+) -> list[Event]:
     shown = [_SHOWN.get(each, each) for each in fields]
     told = {"name": schedule.name, "fields": shown, **(details or {})}
     entry = Entry(actor=actor, action=f"schedule.{change}", subject=f"schedule:{schedule.id}", at=now, details=told)
     await audit_store.append_many(conn, tenant, [entry])
-    event = ScheduleChanged(schedule_id=schedule.id, name=schedule.name, change=change, fields=list(fields), at=now)
-    await outbox.append_many(conn, tenant, [event])
+    return [ScheduleChanged(schedule_id=schedule.id, name=schedule.name, change=change, fields=list(fields), at=now)]
 
 
 def _check_unchanged(schedule: Schedule, expected: Collection[str] | None) -> None:

@@ -5,14 +5,13 @@ import asyncio
 import pytest
 
 from tests.integration.contacts.test_contact_store import meet, owners
-from tests.world import Business, World
+from tests.world import Business, World, commits_of
 from waystate.contacts import store
 from waystate.contacts.model import Identity, IdentityKind, person_of
 from waystate.customers.edit import CustomerEdits
 from waystate.ids import new_id
 from waystate.messages import receive
 from waystate.state.conversations import find_open_many, get_or_open_many
-from waystate.work.loops import Hint
 
 PAIRS = [("5511987654321", "551187654321"), ("5215512345678", "525512345678"), ("5491155500101", "541155500101")]
 
@@ -59,7 +58,7 @@ async def test_both_spellings_met_at_once_are_one_contact(world: World, tenant: 
 
 
 async def test_both_spellings_added_at_once_are_one_customer(world: World, tenant: Business) -> None:
-    edits = CustomerEdits(world.db, Hint(), lambda *_: None, world.clock)
+    edits = CustomerEdits(commits_of(world), world.clock)
     added = [edits.add(tenant.tenant, phone(PAIRS[0][n % 2]), {}, updates=False) for n in range(12)]
     saved = await asyncio.gather(*added)
     assert (len({each.profile.id for each in saved}), sum(each.is_new for each in saved)) == (1, 1)

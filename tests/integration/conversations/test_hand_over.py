@@ -7,9 +7,8 @@ from uuid import UUID
 import pytest
 
 from tests.integration.planned.test_order import post
-from tests.integration.sends.test_release import ignore
 from tests.integration.test_timers import Told, timers_of
-from tests.world import Business, World, accepted, run_in, wait_for_lock
+from tests.world import Business, World, accepted, commits_of, run_in, wait_for_lock
 from waystate.conversations.assign import Destination, Doer
 from waystate.conversations.control import Speaker, SpeakerKind
 from waystate.conversations.deeds import ConversationDeeds
@@ -23,7 +22,6 @@ from waystate.principal import Actor, Role
 from waystate.sends.model import Posted
 from waystate.timers import Timers
 from waystate.trace.trace import trace
-from waystate.work.loops import Hint
 
 GENESYS = Destination("genesys")
 
@@ -33,7 +31,7 @@ class Desk:
 
     def __init__(self, world: World, tenant: Business) -> None:
         self.world, self.tenant = world, tenant
-        self.deeds = ConversationDeeds(world.db, world.directory, fail_displaced, Hint(), ignore, world.clock)
+        self.deeds = ConversationDeeds(commits_of(world), world.directory, fail_displaced, world.clock)
 
     async def person(self, name: str, role: Role = Role.AGENT) -> Doer:
         user = new_id()

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.contacts.test_merges import P1, hear
 from tests.integration.customers.test_indexing import follow
 from tests.integration.customers.test_merging import edit
-from tests.world import Business, World
+from tests.world import Business, World, commits_of
 from waystate.contacts.model import Identity, IdentityKind
 from waystate.customers.duplicates import store
 from waystate.customers.duplicates.model import Key, Likeness, keys_of
@@ -17,7 +17,6 @@ from waystate.customers.merges.merge import CustomerMerges
 from waystate.customers.model import NEVER, Profile
 from waystate.ids import new_id
 from waystate.principal import OPERATOR
-from waystate.work.loops import Hint
 
 BRAZIL, BRAZIL_SHORT = "5511987654321", "551187654321"
 
@@ -45,7 +44,7 @@ def test_customers_are_compared_by(fields: dict[str, Any], values: set[str]) -> 
 
 
 async def add(world: World, tenant: Business, number: str, **fields: Any) -> UUID:
-    edits = CustomerEdits(world.db, Hint(), lambda *_: None, world.clock)
+    edits = CustomerEdits(commits_of(world), world.clock)
     saved = await edits.add(tenant.tenant, Identity(IdentityKind.WA_ID, number), fields, updates=True)
     return saved.profile.id
 
@@ -69,7 +68,7 @@ async def test_each_pair_is_shown_once_by_all_that_it_has_in_common(world: World
     expected = [(["phone", "name"], {phone, shown}), (["email"], {phone, mail})]
     assert await groups(world, tenant) == await groups(world, tenant, batch=1) == expected
     assert await groups(world, tenant, Likeness.EMAIL) == expected[1:]
-    merges = CustomerMerges(world.db, world.directory, Hint(), lambda *_: None, world.clock)
+    merges = CustomerMerges(commits_of(world), world.directory, world.clock)
     record, _ = await merges.merge(tenant.tenant, phone, shown, OPERATOR)
     assert await groups(world, tenant) == expected[1:]
     await edit(world, tenant, mail, email="other@example.com")

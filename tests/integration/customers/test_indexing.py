@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.contacts.test_merges import P1, U1, hear
-from tests.world import LANES, Business, World, wait_for_lock
+from tests.world import LANES, Business, World, commits_of, wait_for_lock
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, NewContact
 from waystate.customers import store
@@ -19,7 +19,6 @@ from waystate.customers.words import query_of
 from waystate.events.sinks import relay
 from waystate.ids import new_id
 from waystate.work.leases import RELAY, LeaseKeeper
-from waystate.work.loops import Hint
 
 
 @pytest.fixture
@@ -123,7 +122,7 @@ async def test_a_name_by_hand_stays_through_messages_and_a_merge(world: World, t
 
 async def test_a_name_by_hand_stays_also_where_it_is_whatsapps(world: World, tenant: Business) -> None:
     ada = (await hear(world, tenant, P1, contact_name="Ada")).contact_id
-    edits = CustomerEdits(world.db, Hint(), lambda *_: None, world.clock)
+    edits = CustomerEdits(commits_of(world), world.clock)
     await edits.edit(tenant.tenant, ada, {"name": "Ada"})
     await hear(world, tenant, P1, contact_name="Grace")
     async with world.db.tenant(tenant.tenant) as conn:
@@ -166,7 +165,7 @@ async def test_what_is_done_to_who_was_merged_is_done_to_who_stayed(world: World
     by_user = (await hear(world, tenant, None, U1)).contact_id
     kept = (await hear(world, tenant, P1, U1)).contact_id
     (gone,) = {by_phone, by_user} - {kept}
-    edits = CustomerEdits(world.db, Hint(), lambda *_: None, world.clock)
+    edits = CustomerEdits(commits_of(world), world.clock)
     assert await edits.tag(tenant.tenant, [gone, kept], add=["vip"]) == (1, [])
     stranger = new_id()
     assert await edits.tag(tenant.tenant, [gone, stranger], remove=["vip"], add=["new"]) == (1, [stranger])

@@ -6,19 +6,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.world import Business, World
+from tests.world import Business, World, commits_of
 from waystate.customers.files.export import CustomerExports
 from waystate.customers.files.intake import CustomerImports, ImportWish
 from waystate.customers.files.rows import FileFormat
 from waystate.errors import BadRequest
 from waystate.principal import OPERATOR
-from waystate.work.loops import Hint
 
 PADDING = "x" * 15_000
 
 
 async def test_memory_does_not_grow_with_the_file(world: World, tenant: Business) -> None:
-    imports = CustomerImports(world.db, Hint(), lambda *_: None, world.clock)
+    imports = CustomerImports(commits_of(world), world.clock)
     exports = CustomerExports(world.db, world.clock)
 
     async def file(begin: int, count: int) -> AsyncIterator[bytes]:
@@ -49,7 +48,7 @@ async def test_what_came_before_a_file_broke_off_stands_in_the_audit_log(world: 
         yield b"".join(b'{"waIds": ["55219%08d"]}\n' % number for number in range(1001))
         raise BadRequest("body_unreadable", "It broke off.")
 
-    imports = CustomerImports(world.db, Hint(), lambda *_: None, world.clock)
+    imports = CustomerImports(commits_of(world), world.clock)
     with pytest.raises(BadRequest) as broken:
         await imports.take(tenant.tenant, file(), ImportWish(), OPERATOR)
     assert broken.value.extra["rowsDone"] == await world.value(tenant, "SELECT count(*) FROM contacts") == 1000
@@ -61,6 +60,6 @@ async def test_nobody_has_more_ids_than_a_person_has(world: World, tenant: Busin
     async def file() -> AsyncIterator[bytes]:
         yield json.dumps({"waIds": [f"55219{number:08}" for number in range(101)]}).encode()
 
-    imports = CustomerImports(world.db, Hint(), lambda *_: None, world.clock)
+    imports = CustomerImports(commits_of(world), world.clock)
     outcome = await imports.take(tenant.tenant, file(), ImportWish(), OPERATOR)
     assert [each.code for each in outcome.errors] == ["too_many_ids"]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.contacts.test_contact_store import owners
 from tests.integration.contacts.test_merges import P1, P2, U1, hear, phone, user
-from tests.world import Business, World, accepted, results_of, run_in
+from tests.world import Business, World, accepted, commits_of, results_of, run_in
 from waystate.contacts import store as contact_store
 from waystate.contacts.model import Identity, IdentityKind, NewContact
 from waystate.customers import store as customer_store
@@ -27,12 +27,11 @@ from waystate.preferences import store as preference_store
 from waystate.preferences.model import Marketing, Preference
 from waystate.principal import OPERATOR
 from waystate.work.batch import with_retries
-from waystate.work.loops import Hint
 
 
 @pytest.fixture
 def merges(world: World) -> CustomerMerges:
-    return CustomerMerges(world.db, world.directory, Hint(), lambda *_: None, world.clock)
+    return CustomerMerges(commits_of(world), world.directory, world.clock)
 
 
 async def merge(merges: CustomerMerges, tenant: Business, into: UUID, merged: UUID) -> MergeRecord:
@@ -40,7 +39,7 @@ async def merge(merges: CustomerMerges, tenant: Business, into: UUID, merged: UU
 
 
 async def edit(world: World, tenant: Business, contact: UUID, **fields: Any) -> None:
-    edits = CustomerEdits(world.db, Hint(), lambda *_: None, world.clock)
+    edits = CustomerEdits(commits_of(world), world.clock)
     await edits.edit(tenant.tenant, contact, fields)
 
 
@@ -294,7 +293,7 @@ async def test_during_traffic_nothing_is_lost_doubled_or_misplaced(databases: An
     with databases.fresh() as url:
         world = World(await Database.open(url, pool_size=8))
         tenant = await world.add("acme", number="1001")
-        merges = CustomerMerges(world.db, world.directory, Hint(), lambda *_: None, world.clock)
+        merges = CustomerMerges(commits_of(world), world.directory, world.clock)
         one, other = await say(world, tenant, P1, 0), await say(world, tenant, P2, 0)
         dice, count = random.Random(1), 60
 

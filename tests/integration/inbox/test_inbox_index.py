@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.contacts.test_merges import P1, P2, U1, hear
 from tests.integration.messages.test_amend import edit, revoke
-from tests.world import LANES, Business, World, run_in
+from tests.world import LANES, Business, World, commits_of, run_in
 from waystate.contacts import store as contact_store
 from waystate.conversations import store as conversation_store
 from waystate.conversations.model import ConversationStatus, Sight
@@ -24,7 +24,6 @@ from waystate.inbox.model import InboxFilter, InboxSort
 from waystate.pipeline.run import run_inbound
 from waystate.principal import OPERATOR
 from waystate.work.leases import RELAY, LeaseKeeper
-from waystate.work.loops import Hint
 
 
 @pytest.fixture
@@ -156,7 +155,7 @@ async def test_of_merged_customers_one_is_found_with_what_both_said(world: World
 
 
 async def test_of_a_merge_that_is_undone_each_is_found_where_it_went(world: World, tenant: Business) -> None:
-    merges = CustomerMerges(world.db, world.directory, Hint(), lambda *_: None, world.clock)
+    merges = CustomerMerges(commits_of(world), world.directory, world.clock)
     one = await hear(world, tenant, P1, text="orange")
     two = await hear(world, tenant, P2, text="apple")
     record, _ = await merges.merge(tenant.tenant, one.contact_id, two.contact_id, OPERATOR)

@@ -13,17 +13,14 @@ from waystate.conversations.desk.model import AddedParty, Note, etag_of
 from waystate.conversations.model import Conversation
 from waystate.conversations.read import get_shown
 from waystate.conversations.sight import Sights
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.documents import JsonObject
 from waystate.errors import NotFound, PreconditionFailed, Unprocessable
-from waystate.events import outbox
+from waystate.events.commits import Commits
 from waystate.events.model import ConversationNoted, ConversationRead, Event, MessageMarkedRead, ParticipantsChanged
-from waystate.events.outbox import AfterCommit
 from waystate.ids import TenantId, new_id
 from waystate.people import store as people_store
 from waystate.principal import Principal, actor_of
-from waystate.work.batch import with_retries
-from waystate.work.loops import Hint
 
 
 class ReadSoFar(NamedTuple):
@@ -38,11 +35,9 @@ _Deed = Callable[[Connection, Conversation, datetime], Awaitable[list[Event]]]
 
 
 class DeskActs:
-    def __init__(self, db: Database, sights: Sights, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
-        self._db = db
+    def __init__(self, commits: Commits, sights: Sights, clock: Clock) -> None:
+        self._commits = commits
         self._sights = sights
-        self._relay_hint = relay_hint
-        self._changed = changed
         self._clock = clock
 
     async def note(self, caller: Principal, conversation: str, text: str) -> Note:
@@ -122,20 +117,15 @@ class DeskActs:
     async def _do(self, caller: Principal, name: str, deed: _Deed) -> None:
         tenant = caller.tenant_id
 
-        async def do() -> list[Event]:
-            async with self._db.tenant(tenant) as conn:
-                sight = await self._sights.find(conn, caller)
-                found = await get_shown(conn, tenant, name, sight)
-                held = (await conversation_store.lock_many(conn, tenant, [found.id])).get(found.id)
-                if held is None:
-                    held = await get_shown(conn, tenant, name, sight)
-                events = await deed(conn, held, self._clock())
-                await outbox.append_many(conn, tenant, events)
-                return events
+        async def do(conn: Connection) -> tuple[None, list[Event]]:
+            sight = await self._sights.find(conn, caller)
+            found = await get_shown(conn, tenant, name, sight)
+            held = (await conversation_store.lock_many(conn, tenant, [found.id])).get(found.id)
+            if held is None:
+                held = await get_shown(conn, tenant, name, sight)
+            return None, await deed(conn, held, self._clock())
 
-        if events := await with_retries(do):
-            self._changed(tenant, events)
-            self._relay_hint.give(tenant)
+        await self._commits.do(tenant, do)
 
 
 async def _resolved(

@@ -23,17 +23,14 @@ from waystate.customers.edit import edited, identity_of, parse_phone
 from waystate.customers.files import store
 from waystate.customers.files.rows import BadRow, FileFormat, FileRow, RowReader
 from waystate.customers.model import Profile
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.documents import dump
 from waystate.errors import Refused, Unprocessable
-from waystate.events import outbox
-from waystate.events.model import CustomerChanged
-from waystate.events.outbox import AfterCommit
+from waystate.events.commits import Commits
+from waystate.events.model import CustomerChanged, Event
 from waystate.ids import TenantId, find_uuid, new_id
 from waystate.principal import Actor
 from waystate.web.problems import parse_body
-from waystate.work.batch import with_retries
-from waystate.work.loops import Hint
 
 log = structlog.get_logger()
 
@@ -93,10 +90,8 @@ class _Batch:
 
 
 class CustomerImports:
-    def __init__(self, db: Database, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
-        self._db = db
-        self._relay_hint = relay_hint
-        self._changed = changed
+    def __init__(self, commits: Commits, clock: Clock) -> None:
+        self._commits = commits
         self._clock = clock
 
     async def take(self, tenant: TenantId, chunks: AsyncIterator[bytes], wanted: ImportWish, by: Actor) -> ImportOutcome:
@@ -124,9 +119,13 @@ class CustomerImports:
             return
         details: dict[str, Any] = {name: getattr(outcome, name) for name in ("rows", "added", "changed", "refused")}
         details |= {} if is_whole else {"broken_off": True}
-        async with self._db.tenant(tenant) as conn:
+
+        async def note(conn: Connection) -> tuple[None, list[Event]]:
             entry = Entry(actor=by, action="customers.imported", subject="customers", at=self._clock(), details=details)
             await audit_store.append_many(conn, tenant, [entry])
+            return None, []
+
+        await self._commits.do(tenant, note)
 
     async def _add(self, tenant: TenantId, read: Any, rows: list[FileRow], outcome: ImportOutcome, wanted: ImportWish) -> None:
         size = sum(each.size for each in rows)
@@ -145,7 +144,7 @@ class CustomerImports:
     async def _flush(self, tenant: TenantId, rows: list[FileRow], outcome: ImportOutcome, wanted: ImportWish) -> None:
         if not rows:
             return
-        batch, events = await with_retries(lambda: self._take(tenant, rows, wanted))
+        batch = await self._commits.do(tenant, lambda conn: self._take(conn, tenant, rows, wanted))
         before = outcome.rows
         added = sum(each is None for each in batch.before.values())
         changed = sum(_is_changed(was, batch.after[each]) for each, was in batch.before.items())
@@ -156,28 +155,24 @@ class CustomerImports:
         outcome.unchanged += len(rows) - len(batch.bad) - added - changed
         outcome.refuse(batch.bad)
         rows.clear()
-        if events:
-            self._changed(tenant, events)
-            self._relay_hint.give(tenant)
         if outcome.rows // _TOLD_EACH > before // _TOLD_EACH:
             log.info("customers are being imported", rows=outcome.rows, refused=outcome.refused)
 
     async def _take(
-        self, tenant: TenantId, rows: Sequence[FileRow], wanted: ImportWish
+        self, conn: Connection, tenant: TenantId, rows: Sequence[FileRow], wanted: ImportWish
     ) -> tuple[_Batch, list[CustomerChanged]]:
         now = self._clock()
-        async with self._db.tenant(tenant) as conn:
-            people: list[list[Identity] | BadRow] = []
-            for number, row in enumerate(rows):
-                await _breathe(number)
-                people.append(_people_of(row, wanted.country))
-            batch = await _find_known(conn, tenant, rows, people)
-            for number, (row, identities) in enumerate(zip(rows, people, strict=True)):
-                await _breathe(number)
-                _judge(batch, row, identities, wanted, now)
-            if wanted.is_dry:
-                return batch, []
-            return batch, await _write(conn, tenant, batch, now)
+        people: list[list[Identity] | BadRow] = []
+        for number, row in enumerate(rows):
+            await _breathe(number)
+            people.append(_people_of(row, wanted.country))
+        batch = await _find_known(conn, tenant, rows, people)
+        for number, (row, identities) in enumerate(zip(rows, people, strict=True)):
+            await _breathe(number)
+            _judge(batch, row, identities, wanted, now)
+        if wanted.is_dry:
+            return batch, []
+        return batch, await _write(conn, tenant, batch, now)
 
 
 async def _breathe(number: int) -> None:
@@ -321,5 +316,4 @@ async def _write(conn: Connection, tenant: TenantId, batch: _Batch, now: datetim
         before = batch.before[each.id]
         assert before is not None, "it was there, or it is new"
         events.append(CustomerChanged(contact_id=each.id, at=now, fields=_changes(before, each)))
-    await outbox.append_many(conn, tenant, events)
     return events

@@ -31,12 +31,11 @@ from waystate.customers.merges.model import (
     without_restored,
 )
 from waystate.customers.model import Profile
-from waystate.db.pool import Connection, Database
+from waystate.db.pool import Connection
 from waystate.deliveries import store as delivery_store
 from waystate.errors import NotFound, Unprocessable
-from waystate.events import outbox
+from waystate.events.commits import Commits
 from waystate.events.model import ContactUnmerged, ConversationOpened, ConversationReopened, Event
-from waystate.events.outbox import AfterCommit
 from waystate.groups import store as group_store
 from waystate.ids import TenantId, time_of
 from waystate.messages.model import Direction
@@ -45,8 +44,6 @@ from waystate.preferences import store as preference_store
 from waystate.preferences.model import Marketing, Preference
 from waystate.principal import Actor
 from waystate.tenants.routing import Directory
-from waystate.work.batch import with_retries
-from waystate.work.loops import Hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,30 +61,24 @@ class Unmerged:
 class CustomerMerges:
     """Each deed is one transaction, with its events and its entry in the audit log."""
 
-    def __init__(self, db: Database, directory: Directory, relay_hint: Hint, changed: AfterCommit, clock: Clock) -> None:
-        self._db = db
+    def __init__(self, commits: Commits, directory: Directory, clock: Clock) -> None:
+        self._commits = commits
         self._directory = directory
-        self._relay_hint = relay_hint
-        self._changed = changed
         self._clock = clock
 
     async def merge(self, tenant: TenantId, into: UUID, merged: UUID, by: Actor) -> tuple[MergeRecord, Profile]:
         """The customer `into` stays, and all that is `merged`'s is theirs. Two that are one already stay as they are."""
 
-        async def merge() -> tuple[MergeRecord, Profile, list[Event]]:
-            async with self._db.tenant(tenant) as conn:
-                kept, gone = await _both(conn, tenant, into, merged)
-                events = [] if kept == gone else await self._merge(conn, tenant, kept, gone, by)
-                record = await store.find_of_merged(conn, tenant, merged)
-                if record is None:
-                    raise same_customer()
-                (profile,) = await customer_store.find_many(conn, tenant, [kept])
-                await outbox.append_many(conn, tenant, events)
-                return record, profile, events
+        async def merge(conn: Connection) -> tuple[tuple[MergeRecord, Profile], list[Event]]:
+            kept, gone = await _both(conn, tenant, into, merged)
+            events = [] if kept == gone else await self._merge(conn, tenant, kept, gone, by)
+            record = await store.find_of_merged(conn, tenant, merged)
+            if record is None:
+                raise same_customer()
+            (profile,) = await customer_store.find_many(conn, tenant, [kept])
+            return (record, profile), events
 
-        record, profile, events = await with_retries(merge)
-        self._tell(tenant, events)
-        return record, profile
+        return await self._commits.do(tenant, merge)
 
     async def _merge(self, conn: Connection, tenant: TenantId, kept: UUID, gone: UUID, by: Actor) -> list[Event]:
         now = self._clock()
@@ -113,18 +104,10 @@ class CustomerMerges:
         """The merged customer is one of their own again, with what was theirs and what came from their ids since."""
         view = await self._directory.get_tenant(tenant)
 
-        async def undo() -> tuple[Unmerged, list[Event]]:
-            async with self._db.tenant(tenant) as conn:
-                return await _undo(conn, tenant, merge_id, view.settings.mapping_ttl, self._clock(), by)
+        async def undo(conn: Connection) -> tuple[Unmerged, list[Event]]:
+            return await _undo(conn, tenant, merge_id, view.settings.mapping_ttl, self._clock(), by)
 
-        unmerged, events = await with_retries(undo)
-        self._tell(tenant, events)
-        return unmerged
-
-    def _tell(self, tenant: TenantId, events: Sequence[Event]) -> None:
-        if events:
-            self._changed(tenant, events)
-            self._relay_hint.give(tenant)
+        return await self._commits.do(tenant, undo)
 
 
 async def _both(conn: Connection, tenant: TenantId, into: UUID, merged: UUID) -> tuple[UUID, UUID]:
@@ -178,7 +161,6 @@ async def _undo(
             moved=len(done.moved),
         )
     )
-    await outbox.append_many(conn, tenant, told)
     return unmerged, told
 
 
