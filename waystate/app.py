@@ -27,7 +27,7 @@ from waystate.clock import Clock, utc_now
 from waystate.config import Config, ProcessRole
 from waystate.customers.files.intake import CustomerImports
 from waystate.customers.files.routes import ImportRoutes
-from waystate.customers.indexing import IndexWorker
+from waystate.customers.indexing import CustomerIndexWorker
 from waystate.db.checks import check_database
 from waystate.db.opening import make_partitions, open_database
 from waystate.db.pool import Database
@@ -187,7 +187,7 @@ class Waystate:
         )
         self.hints[MEDIA].also(self.attachments.hint)
         self._loops[ProcessRole.WORK] += [self.ledger, self.deliveries, self.media, self.attachments]
-        index = IndexWorker(db, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
+        index = CustomerIndexWorker(db, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
         inbox = InboxWorker(db, self.leases, clock, lanes=self.lanes, batch=config.worker_batch)
         self._loops[ProcessRole.RELAY] += [self.relay, index, inbox]
 

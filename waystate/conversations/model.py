@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from waystate.documents import JsonObject
@@ -257,6 +257,11 @@ class Sight:
         if self.viewer is None or assigned is not None:
             return self.viewer is None or assigned == self.viewer
         return holder == f"person:{self.viewer}" or queue in self.queues
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What a statement passes to `is_in_sight`."""
+        return {"viewer": self.viewer, "queues": list(self.queues)}
 
     def shows_one(self, conversation: Conversation) -> bool:
         return self.shows(conversation.assigned_user_id, conversation.queue_id, conversation.control_holder)

@@ -337,30 +337,23 @@ async def find_open_many(
 
 async def find_many(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> list[Conversation | None]:
     """By our id or Genesys' id, in the order asked. What the database could not take is nobody's id."""
-    own = [(key, uuid) for key, each in enumerate(ids) if (uuid := find_uuid(each)) is not None]
-    rows = await _queries.find_by_ids(
-        conn,
-        tenant_id=tenant,
-        own_keys=[key for key, _ in own],
-        own_ids=[uuid for _, uuid in own],
-        genesys_keys=list(range(len(ids))),
-        genesys_ids=[each if is_whole(each) else "" for each in ids],
-    )
-    return _by_key(rows, len(ids))
+    return _by_key(await _queries.find_by_ids(conn, tenant_id=tenant, **_named(ids)), len(ids))
 
 
 async def find_shown(conn: Connection, tenant: TenantId, ids: Sequence[str]) -> list[Conversation | None]:
     """As `find_many`, with what people see of them."""
+    return _by_key(await _queries.find_shown(conn, tenant_id=tenant, **_named(ids)), len(ids))
+
+
+def _named(ids: Sequence[str]) -> dict[str, list[Any]]:
+    """Each may be ours, and may be Genesys'."""
     own = [(key, uuid) for key, each in enumerate(ids) if (uuid := find_uuid(each)) is not None]
-    rows = await _queries.find_shown(
-        conn,
-        tenant_id=tenant,
-        own_keys=[key for key, _ in own],
-        own_ids=[uuid for _, uuid in own],
-        genesys_keys=list(range(len(ids))),
-        genesys_ids=[each if is_whole(each) else "" for each in ids],
-    )
-    return _by_key(rows, len(ids))
+    return {
+        "own_keys": [key for key, _ in own],
+        "own_ids": [uuid for _, uuid in own],
+        "genesys_keys": list(range(len(ids))),
+        "genesys_ids": [each if is_whole(each) else "" for each in ids],
+    }
 
 
 async def find_latest_many(conn: Connection, tenant: TenantId, keys: Sequence[Key]) -> list[Conversation | None]:

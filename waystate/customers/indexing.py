@@ -45,11 +45,11 @@ from waystate.events.model import (
     WindowOpened,
 )
 from waystate.events.outbox import Stamped
-from waystate.events.sinks import SinkWorker, relay
+from waystate.events.sinks import IndexWorker
 from waystate.events.tenant_wide import QueueChanged, ReplyChanged, ScheduleChanged
 from waystate.ids import TenantId, find_uuid
 from waystate.work.batch import with_retries
-from waystate.work.leases import RELAY, LeaseKeeper
+from waystate.work.leases import LeaseKeeper
 
 _PAGE = 500
 """Contacts that one transaction takes into the index, where a tenant has one for the first time."""
@@ -85,29 +85,19 @@ class IndexSink:
         return []
 
 
-class IndexWorker(SinkWorker):
+class CustomerIndexWorker(IndexWorker):
     """Of the tenants whose relay lanes this process holds, once a second: many events of one customer are one look."""
 
     name = "customer index"
 
     def __init__(self, db: Database, leases: LeaseKeeper, clock: Clock, *, lanes: int, batch: int) -> None:
-        super().__init__(db, leases, clock, kind=RELAY, due="customers", lanes=lanes, batch=batch)
-        self._sink = IndexSink()
-        self._begun: set[TenantId] = set()
+        super().__init__(db, leases, clock, IndexSink(), lanes=lanes, batch=batch)
 
-    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
-        if tenant not in self._begun:
-            await self._begin(tenant)
-            self._begun.add(tenant)
-        window = await with_retries(lambda: relay(self._db, tenant, self._sink, epoch=epoch, batch=self._batch))
-        wanted = await with_retries(lambda: self._take_wanted(tenant))
-        return window.is_full or wanted == _PAGE
-
-    async def _take_wanted(self, tenant: TenantId) -> int:
+    async def _take_wanted(self, tenant: TenantId) -> bool:
         async with self._db.tenant(tenant) as conn:
             wanted = await store.take_wanted(conn, tenant, _PAGE)
             await index_many(conn, tenant, wanted)
-            return len(wanted)
+            return len(wanted) == _PAGE
 
     async def _due(self) -> set[TenantId]:
         async with self._db.work() as conn:

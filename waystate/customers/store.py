@@ -326,7 +326,7 @@ async def list_messages(
     skip = 0
     while True:
         heads = await _queries.list_heads(
-            conn, tenant_id=tenant, contact_id=contact_id, skip=skip, batch=_TOGETHER, **_seen_by(sight)
+            conn, tenant_id=tenant, contact_id=contact_id, skip=skip, batch=_TOGETHER, **sight.asked
         )
         is_full = len(found) >= batch
         if not heads or (is_full and heads[0]["last_message_at"] < found[batch - 1].sent_at):
@@ -364,7 +364,7 @@ async def list_newer_messages(
         after_id=message_id,
         **only._asdict(),
         batch=batch,
-        **_seen_by(sight),
+        **sight.asked,
     )
     return [HistoryPlace(row["sent_at"], row["id"]) for row in rows]
 
@@ -374,7 +374,7 @@ async def list_conversations(
 ) -> Sequence[UUID]:
     """The newest first, from before an id."""
     rows = await _queries.list_conversations(
-        conn, tenant_id=tenant, contact_id=contact_id, before=before or _LAST_ID, batch=batch, **_seen_by(sight)
+        conn, tenant_id=tenant, contact_id=contact_id, before=before or _LAST_ID, batch=batch, **sight.asked
     )
     return [row["id"] for row in rows]
 
@@ -390,7 +390,7 @@ async def find_context(
 ) -> FoundContext | None:
     """Of a customer, or whom they turned out to be; None: there is no such customer. `number`: with the conversation on this
     phone number id before those on others."""
-    found = await _queries.find_context(conn, tenant_id=tenant, id=contact_id, now=now, number=number, **_seen_by(sight))
+    found = await _queries.find_context(conn, tenant_id=tenant, id=contact_id, now=now, number=number, **sight.asked)
     if found is None:
         return None
     row = dict(found)
@@ -406,6 +406,12 @@ async def find_context(
     return FoundContext(profile, conversation, Preference(conversation.phone_number_id, profile.id, *told))
 
 
+def _behind(tenant: TenantId, contact_id: UUID, before: HistoryPlace, batch: int, sight: Sight) -> dict[str, Any]:
+    """Of what happened with a contact, older than a place."""
+    place = {"before": before.sent_at, "before_id": before.message_id, "batch": batch}
+    return {"tenant_id": tenant, "contact_id": contact_id, **place, **sight.asked}
+
+
 async def list_log(
     conn: Connection,
     tenant: TenantId,
@@ -417,16 +423,8 @@ async def list_log(
     types: Collection[str] | None = None,
 ) -> list[dict[str, Any]]:
     """What happened to the contact's conversations, the newest first; of these types, or of all."""
-    rows = await _queries.list_log(
-        conn,
-        tenant_id=tenant,
-        contact_id=contact_id,
-        before=before.sent_at,
-        before_id=before.message_id,
-        batch=batch,
-        types=None if types is None else sorted(types),
-        **_seen_by(sight),
-    )
+    asked = _behind(tenant, contact_id, before, batch, sight)
+    rows = await _queries.list_log(conn, **asked, types=None if types is None else sorted(types))
     return [dict(row) for row in rows]
 
 
@@ -443,18 +441,8 @@ async def list_statuses(
     sight: Sight,
 ) -> list[dict[str, Any]]:
     """What was reported of the contact's messages since then, of those sent from `sent_since` to `sent_until`; newest first."""
-    rows = await _queries.list_statuses(
-        conn,
-        tenant_id=tenant,
-        contact_id=contact_id,
-        before=before.sent_at,
-        before_id=before.message_id,
-        since=since,
-        sent_since=sent_since,
-        sent_until=sent_until,
-        batch=batch,
-        **_seen_by(sight),
-    )
+    asked = _behind(tenant, contact_id, before, batch, sight)
+    rows = await _queries.list_statuses(conn, **asked, since=since, sent_since=sent_since, sent_until=sent_until)
     return [dict(row) for row in rows]
 
 
@@ -462,20 +450,9 @@ async def list_failures(
     conn: Connection, tenant: TenantId, contact_id: UUID, *, before: HistoryPlace, batch: int, sight: Sight
 ) -> list[dict[str, Any]]:
     """What of the contact's messages did not arrive, the newest first."""
-    rows = await _queries.list_failures(
-        conn,
-        tenant_id=tenant,
-        contact_id=contact_id,
-        before=before.sent_at,
-        before_id=before.message_id,
-        batch=batch,
-        **_seen_by(sight),
-    )
+    asked = _behind(tenant, contact_id, before, batch, sight)
+    rows = await _queries.list_failures(conn, **asked)
     return [dict(row) for row in rows]
-
-
-def _seen_by(sight: Sight) -> dict[str, Any]:
-    return {"viewer": sight.viewer, "queues": list(sight.queues)}
 
 
 def _profile(row: dict[str, Any]) -> Profile:

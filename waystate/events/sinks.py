@@ -15,7 +15,7 @@ from waystate.ids import TenantId
 from waystate.work import store as work_store
 from waystate.work.batch import with_retries
 from waystate.work.lanes import lane_of
-from waystate.work.leases import LeaseKeeper
+from waystate.work.leases import RELAY, LeaseKeeper
 from waystate.work.loops import Hint, Worker
 
 log = structlog.get_logger()
@@ -110,6 +110,30 @@ class SinkWorker(Worker):
     async def _due(self) -> set[TenantId]:
         async with self._db.work() as conn:
             return {due.tenant for due in await work_store.due_work(conn, self._due_kind, self._clock())}
+
+
+class IndexWorker(SinkWorker):
+    """Keeps an index by a sink: it is filled before the sink begins, and takes in besides what no event tells of."""
+
+    def __init__(self, db: Database, leases: LeaseKeeper, clock: Clock, sink: Sink, *, lanes: int, batch: int) -> None:
+        super().__init__(db, leases, clock, kind=RELAY, due=sink.name, lanes=lanes, batch=batch)
+        self._sink = sink
+        self._begun: set[TenantId] = set()
+
+    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
+        if tenant not in self._begun:
+            await self._begin(tenant)
+            self._begun.add(tenant)
+        window = await with_retries(lambda: relay(self._db, tenant, self._sink, epoch=epoch, batch=self._batch))
+        return await with_retries(lambda: self._take_wanted(tenant)) or window.is_full
+
+    async def _begin(self, tenant: TenantId) -> None:
+        """Fills the tenant's index, where its sink has not begun."""
+        raise NotImplementedError
+
+    async def _take_wanted(self, tenant: TenantId) -> bool:
+        """Takes in what was asked for; whether more is."""
+        raise NotImplementedError
 
 
 async def pass_on(

@@ -45,12 +45,12 @@ from waystate.events.model import (
     WindowExpiring,
 )
 from waystate.events.outbox import Stamped
-from waystate.events.sinks import SinkWorker, relay
+from waystate.events.sinks import IndexWorker
 from waystate.ids import TenantId, find_uuid
 from waystate.inbox import store
 from waystate.inbox.store import ToldMessage
 from waystate.work.batch import with_retries
-from waystate.work.leases import RELAY, LeaseKeeper
+from waystate.work.leases import LeaseKeeper
 
 SINK = "conversations"
 _FILL = "conversations.fill"
@@ -118,31 +118,21 @@ class InboxSink:
         return []
 
 
-class InboxWorker(SinkWorker):
+class InboxWorker(IndexWorker):
     """Of the tenants whose relay lanes this process holds, once a second: many events of one conversation are one look."""
 
     name = "conversation index"
 
     def __init__(self, db: Database, leases: LeaseKeeper, clock: Clock, *, lanes: int, batch: int, page: int = _PAGE) -> None:
         """`page`: conversations that one transaction of the first fill takes in."""
-        super().__init__(db, leases, clock, kind=RELAY, due=SINK, lanes=lanes, batch=batch)
-        self._sink = InboxSink()
+        super().__init__(db, leases, clock, InboxSink(), lanes=lanes, batch=batch)
         self._page = page
-        self._begun: set[TenantId] = set()
 
-    async def _relay(self, tenant: TenantId, epoch: int) -> bool:
-        if tenant not in self._begun:
-            await self._begin(tenant)
-            self._begun.add(tenant)
-        window = await with_retries(lambda: relay(self._db, tenant, self._sink, epoch=epoch, batch=self._batch))
-        wanted = await with_retries(lambda: self._take_wanted(tenant))
-        return window.is_full or wanted == _PAGE_OF_WANTED
-
-    async def _take_wanted(self, tenant: TenantId) -> int:
+    async def _take_wanted(self, tenant: TenantId) -> bool:
         async with self._db.tenant(tenant) as conn:
             wanted = await store.take_wanted(conn, tenant, _PAGE_OF_WANTED)
             await store.index_whole(conn, tenant, await store.list_of_customers(conn, tenant, wanted) if wanted else [])
-            return len(wanted)
+            return len(wanted) == _PAGE_OF_WANTED
 
     async def _due(self) -> set[TenantId]:
         async with self._db.work() as conn:

@@ -112,8 +112,7 @@ def _conditions(wanted: InboxFilter, now: datetime) -> dict[str, Any]:
         "window_floor": window_floor(now),
         "since": wanted.since,
         "now": now,
-        "viewer": wanted.sight.viewer,
-        "queues": list(wanted.sight.queues),
+        **wanted.sight.asked,
         "tags": list(wanted.tags),
         "words": wanted.words,
     }

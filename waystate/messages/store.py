@@ -443,8 +443,10 @@ async def list_by_ids(conn: Connection, tenant: TenantId, ids: Sequence[UUID]) -
 
 async def list_latest(conn: Connection, tenant: TenantId, contact_id: UUID, batch: int, sight: Sight) -> list[dict[str, Any]]:
     """A contact's, as `list_by_ids` has them, the newest first."""
-    seen = {"viewer": sight.viewer, "queues": list(sight.queues)}
-    return [dict(row) for row in await _queries.list_latest(conn, tenant_id=tenant, contact_id=contact_id, batch=batch, **seen)]
+    return [
+        dict(row)
+        for row in await _queries.list_latest(conn, tenant_id=tenant, contact_id=contact_id, batch=batch, **sight.asked)
+    ]
 
 
 async def move_queued(conn: Connection, tenant: TenantId, conversations: Mapping[UUID, UUID]) -> dict[UUID, dict[str, Any]]:

@@ -13,7 +13,7 @@ from waystate.contacts.model import Identity, IdentityKind, NewContact
 from waystate.customers import store
 from waystate.customers.bodies import render_customer
 from waystate.customers.edit import CustomerEdits, edited
-from waystate.customers.indexing import IndexSink, IndexWorker
+from waystate.customers.indexing import CustomerIndexWorker, IndexSink
 from waystate.customers.model import CustomerFilter, Sort
 from waystate.customers.words import query_of
 from waystate.events.sinks import relay
@@ -99,7 +99,7 @@ async def test_the_loop_begins_with_everybody_as_they_are_whoever_was_indexed_be
     leases = LeaseKeeper(world.db, world.clock, lanes=LANES, ttl=timedelta(hours=30), kinds=(RELAY,))
     await leases.renew()
     try:
-        worker = IndexWorker(world.db, leases, world.clock, lanes=LANES, batch=100)
+        worker = CustomerIndexWorker(world.db, leases, world.clock, lanes=LANES, batch=100)
         await worker.step(set(), sweep=True)
     finally:
         await leases.release()
