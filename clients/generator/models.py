@@ -1,11 +1,11 @@
-"""The module of models: what answers are read into, and what bodies can be made of. Pure."""
+"""The modules of models, one a noun: what answers are read into, and what bodies can be made of. Pure."""
 
 import textwrap
 from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from clients.generator.names import snake
+from clients.generator.names import noun_of, snake
 from clients.generator.types import MOMENT, Schema, Types, references
 
 HEADER = '"""{} Generated from docs/reference/openapi.json: `make clients` writes it."""\n'
@@ -21,18 +21,62 @@ from waystate_client.records import CamelRecord, Record
 """
 
 
-def render_models(schemas: dict[str, Schema]) -> str:
-    types = Types(schemas)
+def render_models(document: dict[str, Any]) -> dict[str, str]:
+    """By module: a noun's, and `__init__`, which has them all."""
+    types = Types(document["components"]["schemas"])
+    homes = homes_of(document)
+    texts = {home: _module(types, homes, home) for home in dict.fromkeys(homes.values())}
+    lines = [HEADER.format("What the API takes and answers.")]
+    lines += [f"from waystate_client.generated.models.{home} import *  # noqa: F403" for home in sorted(texts)]
+    return {"__init__": "\n".join(lines) + "\n", **texts}
+
+
+def homes_of(document: dict[str, Any]) -> dict[str, str]:
+    """By schema, its module: of the first noun whose answers mention it, themselves or through others; of what is only sent
+    `…_bodies`; and `common` of what nothing mentions.
+
+    Whoever mentions a schema mentions all that it mentions: so a module needs earlier ones alone.
+    """
+    schemas: dict[str, Schema] = document["components"]["schemas"]
+    homes: dict[str, str] = {}
+    answered: dict[str, set[str]] = {}
+    sent: dict[str, set[str]] = {}
+    for path, entries in document["paths"].items():
+        for entry in entries.values():
+            body = entry.get("requestBody", {})
+            answered.setdefault(noun_of(path), set()).update(references({**entry, "requestBody": None}))
+            sent.setdefault(f"{noun_of(path)}_bodies", set()).update(references(body))
+    for home, names in {**answered, **sent}.items():
+        _settle(names, home, schemas, homes)
+    _settle(set(schemas), "common", schemas, homes)
+    return homes
+
+
+def _settle(names: set[str], home: str, schemas: dict[str, Schema], homes: dict[str, str]) -> None:
+    left = sorted(names)
+    while left:
+        name = left.pop()
+        if name not in homes:
+            homes[name] = home
+            left += sorted(references(schemas[name]))
+
+
+def _module(types: Types, homes: dict[str, str], home: str) -> str:
+    schemas = {name: schema for name, schema in types.schemas.items() if homes.get(name) == home}
+    mentioned = {each for schema in schemas.values() for each in references(schema)} - schemas.keys()
+    lines = [HEADER.format(f"Of `{home}`."), _IMPORTS]
+    for name in sorted(mentioned):
+        lines.append(f"from waystate_client.generated.models.{homes[name]} import {types.names[name]}")
+    lines.append(f"\n__all__ = {sorted(types.names[each] for each in schemas)!r}\n")
     words = [name for name in schemas if not types.is_model(name)]
-    lines = [HEADER.format("What the API takes and answers."), _IMPORTS]
     for name in sorted(words, key=types.names.__getitem__):
         lines.append(f"{types.names[name]} = Literal[{', '.join(map(repr, schemas[name]['enum']))}]")
         lines.append(docstring(schemas[name].get("description", ""), 0))
-    known = set(words)
+    known = {*words, *mentioned}
     for name in _in_order({name: schema for name, schema in schemas.items() if types.is_model(name)}):
         lines += ["", _render(types, types.names[name], schemas[name], known)]
         known.add(name)
-    return "\n".join(each for each in lines if each is not None)
+    return "\n".join(lines)
 
 
 def docstring(text: str, indent: int) -> str:

@@ -1,4 +1,4 @@
-"""The modules of methods: a class a noun, a method an operation, once plain and once async. Pure."""
+"""The modules of methods: one a noun with its class, a method an operation, once plain and once async. Pure."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -175,22 +175,37 @@ from waystate_client.calls import {caller}, in_path
 """
 
 
-def render_nouns(methods: list[Method], *, is_async: bool) -> str:
-    flavour = "Async" if is_async else ""
-    lines = [
-        HEADER.format(f"A class a noun, a method an operation{', awaited' if is_async else ''}."),
-        _IMPORTS.format(iterator=f"{flavour}Iterator", iterable=f"{flavour}Iterable", caller=f"{flavour}Caller"),
-    ]
+PLAIN, AWAITED = "nouns", "async_nouns"
+"""The packages of the two clients."""
+
+
+def render_nouns(methods: list[Method], *, is_async: bool) -> dict[str, str]:
+    """By module: a noun's, and `__init__`, whose class has all of them."""
+    flavour, package = ("Async", AWAITED) if is_async else ("", PLAIN)
     nouns = list(dict.fromkeys(each.noun for each in methods))
-    for noun in nouns:
-        lines.append(f"\n\nclass {flavour}{_class(noun)}:")
-        lines.append(f"    def __init__(self, caller: {flavour}Caller) -> None:\n        self._caller = caller\n")
-        for method in (each for each in methods if each.noun == noun):
-            lines.append(_render(method, is_async))
-            if method.items:
-                lines.append(_render_all(method, is_async))
+    lines = [
+        HEADER.format(f"All nouns{', awaited' if is_async else ''}."),
+        f"from waystate_client.calls import {flavour}Caller",
+    ]
+    lines += [f"from waystate_client.generated.{package}.{noun} import {flavour}{_class(noun)}" for noun in nouns]
     lines.append(f"\n\nclass {flavour}Nouns:\n    def __init__(self, caller: {flavour}Caller) -> None:")
     lines += [f"        self.{noun} = {flavour}{_class(noun)}(caller)" for noun in nouns]
+    texts = {noun: _noun(noun, [each for each in methods if each.noun == noun], is_async) for noun in nouns}
+    return {"__init__": "\n".join(lines) + "\n", **texts}
+
+
+def _noun(noun: str, methods: list[Method], is_async: bool) -> str:
+    flavour = "Async" if is_async else ""
+    lines = [
+        HEADER.format(f"Of `{noun}`: a method an operation{', awaited' if is_async else ''}."),
+        _IMPORTS.format(iterator=f"{flavour}Iterator", iterable=f"{flavour}Iterable", caller=f"{flavour}Caller"),
+        f"\n\nclass {flavour}{_class(noun)}:",
+        f"    def __init__(self, caller: {flavour}Caller) -> None:\n        self._caller = caller\n",
+    ]
+    for method in methods:
+        lines.append(_render(method, is_async))
+        if method.items:
+            lines.append(_render_all(method, is_async))
     return "\n".join(lines) + "\n"
 
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 import waystate_client
-from clients.generator.__main__ import DOCUMENT, GENERATED, generate
+from clients.generator.__main__ import DOCUMENT, GENERATED, generate, modules_in
 from clients.generator.names import method_names
 from clients.generator.nouns import Method, methods_of
 from tests.unit.clients.answers import Server
@@ -30,8 +30,8 @@ def methods() -> list[Method]:
 
 def test_the_python_client_is_what_the_document_says(tmp_path: Path) -> None:
     generate(tmp_path)
-    made = {path.name: path.read_text() for path in tmp_path.glob("*.py")}
-    assert made == {path.name: path.read_text() for path in GENERATED.glob("*.py")}, WRITE_AGAIN
+    made, kept = ({name: path.read_text() for name, path in modules_in(each).items()} for each in (tmp_path, GENERATED))
+    assert made == kept, WRITE_AGAIN
 
 
 def test_the_typescript_client_is_what_the_document_says(tmp_path: Path) -> None:

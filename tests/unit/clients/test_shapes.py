@@ -2,14 +2,14 @@
 
 import asyncio
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import httpx2
 import pytest
 
-from clients.generator.models import render_models
-from clients.generator.nouns import methods_of, render_nouns
+from clients.generator.__main__ import render
 from waystate_client.calls import AsyncCaller, Caller, Retries
 from waystate_client.errors import NotFound
 
@@ -52,23 +52,16 @@ DOCUMENT = {
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModuleType]:
-    """The modules, as if they were the client's."""
-    modules = {
-        "models": ModuleType("shapes_models"),
-        "nouns": ModuleType("shapes_nouns"),
-        "async_nouns": ModuleType("shapes_async"),
-    }
-    methods = methods_of(DOCUMENT)
-    texts = {
-        "models": render_models(SCHEMAS),
-        "nouns": render_nouns(methods, is_async=False),
-        "async_nouns": render_nouns(methods, is_async=True),
-    }
-    for name, module in modules.items():
-        sys.modules[module.__name__] = module
-        text = texts[name].replace("from waystate_client.generated import models", "import shapes_models as models")
-        exec(compile(text, name, "exec"), module.__dict__)
-    return modules
+    """The packages, as if they were the client's."""
+    folder = tmp_path_factory.mktemp("made") / "shapes_generated"
+    for name, text in render(DOCUMENT).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text.replace("waystate_client.generated", folder.name))
+    sys.path.insert(0, str(folder.parent))
+    try:
+        return {each: import_module(f"{folder.name}.{each}") for each in ("models", "nouns", "async_nouns")}
+    finally:
+        sys.path.remove(str(folder.parent))
 
 
 def answer(request: httpx2.Request) -> httpx2.Response:

@@ -1,1 +1,1 @@
-"""What is generated from docs/reference/openapi.json: `make clients` writes it."""
+"""Models and methods. Generated from docs/reference/openapi.json: `make clients` writes it."""

@@ -1,0 +1,71 @@
+"""Of `auth`: a method an operation, awaited. Generated from docs/reference/openapi.json: `make clients` writes it."""
+
+from waystate_client.calls import AsyncCaller, in_path
+from waystate_client.generated import models
+
+
+class AsyncAuthNoun:
+    def __init__(self, caller: AsyncCaller) -> None:
+        self._caller = caller
+
+    async def log_in(
+        self, *, email: str, password: str, tenant: str | None = None, code: str | None = None
+    ) -> models.LoginAnswer:
+        """Log in
+
+        A new session for 12 hours, over after 2 hours of rest. It comes as a token and as a cookie.
+
+        tenant: Left out by who is a member of one alone
+        """
+        return await self._caller.call(
+            "POST",
+            "/v1/auth/login",
+            models.LoginAnswer,
+            fields={"email": email, "password": password, "tenant": tenant, "code": code},
+        )
+
+    async def log_out(self) -> None:
+        """End this session"""
+        return await self._caller.call("POST", "/v1/auth/logout", None)
+
+    async def accept_invitation(self, *, token: str, password: str, name: str | None = None) -> models.Opened:
+        """Accept an invitation"""
+        return await self._caller.call(
+            "POST", "/v1/auth/invitation", models.Opened, fields={"token": token, "password": password, "name": name}
+        )
+
+    async def redeem_reset(self, *, token: str, password: str) -> models.Opened:
+        """Set a new password with a token
+
+        Every session of the person ends. One-time codes stay as they are.
+
+        password: 12 to 256 characters, not easily guessed
+        """
+        return await self._caller.call("POST", "/v1/auth/reset", models.Opened, fields={"token": token, "password": password})
+
+    async def begin_sign_on(self, tenant: str, *, return_to: str | None = None) -> str:
+        """Log in by the tenant's identity provider
+
+        For a browser: it is sent to the provider, and comes back with a session. `return_to` is a path to end at.
+        """
+        return await self._caller.call("GET", f"/v1/auth/oidc/{in_path(tenant)}", "location", query={"return_to": return_to})
+
+    async def finish_sign_on(
+        self,
+        tenant: str,
+        *,
+        state: str | None = None,
+        code: str | None = None,
+        error: str | None = None,
+        iss: str | None = None,
+    ) -> str:
+        """Where the provider sends the browser
+
+        Only in the browser that began the login, within ten minutes, once.
+        """
+        return await self._caller.call(
+            "GET",
+            f"/v1/auth/oidc/{in_path(tenant)}/callback",
+            "location",
+            query={"state": state, "code": code, "error": error, "iss": iss},
+        )

@@ -1,0 +1,16 @@
+"""Of `credential`: a method an operation. Generated from docs/reference/openapi.json: `make clients` writes it."""
+
+from waystate_client.calls import Caller
+from waystate_client.generated import models
+
+
+class CredentialNoun:
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def get(self) -> models.CredentialAnswer:
+        """Whose credential this is, and what it may do
+
+        For a program that is given a key: its tenant, its scopes, its end. It takes no scope. People ask GET /v1/me.
+        """
+        return self._caller.call("GET", "/v1/credential", models.CredentialAnswer)
